@@ -1,0 +1,105 @@
+# GNU make; `make help` lists what there is. Needs Python 3.11 or newer with its venv module.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+VENV := .venv
+TOOLS := .tools
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+# A personal setting that asks for installs into the home folder makes no sense in an environment.
+export PIP_USER := 0
+
+# From the public registry alone: a local folder of wheels would put its own hashes in the lock.
+COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_NO_INDEX PIP_CONFIG_FILE=/dev/null \
+	CUSTOM_COMPILE_COMMAND="make lock" $(TOOLS)/bin/pip-compile --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	--strip-extras --allow-unsafe $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint assets build bench lock audit clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  make run takes HOST=$(HOST) PORT=$(PORT); make test, lint, bench and lock take ARGS=\"...\";"
+	@echo "  all of them take PYTHON=$(PYTHON)."
+
+run: $(VENV)/.run ## Start the sample site, with a demo admin
+	@$(BIN)/chat-profiles db upgrade
+	@$(BIN)/chat-profiles users add demo --metadata '{"role": "ADMIN"}' --generate --if-missing
+	@echo "Open http://$(HOST):$(PORT)/ and log in as demo. Ctrl-C stops the site."
+	@exec $(BIN)/chat-profiles run examples/roles.py --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.test ## Run all tests
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+lint: $(VENV)/.test ## Check style, types and the direction of imports
+	@$(BIN)/ruff check $(ARGS)
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+assets: $(VENV)/.test ## Compress what is in static/
+	@$(BIN)/python scripts/compress_static.py
+
+build: $(VENV)/.test ## Make the wheel and the source archive in dist/
+	@$(BIN)/python -m build --no-isolation
+
+bench: $(VENV)/.test ## Measure how fast it is
+	@$(BIN)/python benchmarks/chat_start.py $(ARGS)
+	@$(BIN)/python benchmarks/page.py $(ARGS)
+
+# The oldest Python we support needs the most packages, so its lock serves all of them.
+lock: $(TOOLS)/.installed ## Pin the requirements (ARGS=--upgrade for newer ones)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Locks are made with Python 3.11: make lock PYTHON=python3.11"; exit 1; }
+	@$(COMPILE) --extra gunicorn --output-file requirements/run.txt pyproject.toml
+	@$(COMPILE) --build-deps-for editable --only-build-deps \
+		--output-file requirements/build.txt pyproject.toml
+	@$(COMPILE) --extra test --extra lint -c requirements/run.txt -c requirements/build.txt \
+		--output-file requirements/test.txt pyproject.toml
+	@$(COMPILE) --output-file requirements/tools.txt requirements/tools.in
+
+audit: $(TOOLS)/.installed ## Look the pinned versions up among known vulnerabilities
+	@for lock in run build test; do \
+		$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip \
+			-r requirements/$$lock.txt || exit 1; \
+	done
+
+clean: ## Remove environments, caches and builds; instance/ stays
+	rm -rf $(VENV) $(TOOLS) build dist test-results \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "Installing what the site needs ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The test lock holds all of the run lock, at the same versions: tests/test_lock_files.py.
+$(VENV)/.test: requirements/test.txt pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.run $@
+
+$(TOOLS)/.installed: requirements/tools.txt $(TOOLS)/pyvenv.cfg
+	@echo "Installing the tools ..."
+	@$(TOOLS)/bin/python -m pip --quiet install --require-hashes -r requirements/tools.txt
+	@touch $@
+
+$(VENV)/pyvenv.cfg $(TOOLS)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "Chat Profiles needs Python 3.11 or newer, and there is no $(PYTHON) here."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Chat Profiles needs Python 3.11 or newer; $(PYTHON) is older." \
+		"Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(@D) || \
+		{ rm -rf $(@D); echo "Python's venv module is incomplete. On Debian: apt install python3-venv"; exit 1; }
