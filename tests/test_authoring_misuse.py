@@ -1,0 +1,203 @@
+"""Misuse is refused when the file is loaded, with a message that says what to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import webapp as cl
+from webapp.authoring.errors import AppFileError, MisuseError
+from webapp.authoring.loader import load_chat_app
+
+# Body of an app file, its line with the mistake, and what the message must say.
+MISTAKES = {
+    "two_starts": (
+        "@cl.on_chat_start\ndef first(): ...\n@cl.on_chat_start\ndef second(): ...",
+        4,
+        ["@on_chat_start is used twice", "first (line 2)", "second (line 4)", "Keep one"],
+    ),
+    "two_profiles": (
+        "@cl.set_chat_profiles\ndef one(): ...\n@cl.set_chat_profiles\nasync def two(): ...",
+        4,
+        ["@set_chat_profiles is used twice", "one", "two"],
+    ),
+    "two_logins": (
+        "cl.password_auth_callback(cl.seeded_user)\ncl.password_auth_callback(cl.seeded_user)",
+        3,
+        ["@password_auth_callback is used twice", "seeded_user"],
+    ),
+    "start_with_parameter": (
+        "@cl.on_chat_start\ndef start(user): ...",
+        2,
+        ["@on_chat_start: start(user) cannot be called", "no parameters", "`def start()`"],
+    ),
+    "three_parameters": (
+        "@cl.set_chat_profiles\ndef profiles(user, language, more): ...",
+        2,
+        ["profiles(user, language, more)", "(current_user, language)", "may be left out"],
+    ),
+    "required_keyword": (
+        "@cl.set_chat_profiles\ndef profiles(*, user): ...",
+        2,
+        ["profiles(*, user) cannot be called", "`def profiles(current_user, language)`"],
+    ),
+    "login_without_password": (
+        "@cl.password_auth_callback\ndef auth(username): ...",
+        2,
+        ["auth(username) cannot be called", "`def auth(username, password)`"],
+    ),
+    "login_with_three": (
+        "@cl.password_auth_callback\nasync def auth(a, b, c): ...",
+        2,
+        ["auth(a, b, c) cannot be called", "`def auth(username, password)`"],
+    ),
+    "called_decorator": (
+        "@cl.on_chat_start()\ndef start(): ...",
+        2,
+        ["on_chat_start() missing 1 required positional argument"],
+    ),
+    "not_a_function": (
+        "cl.set_chat_profiles([cl.ChatProfile('a', '')])",
+        2,
+        ["@set_chat_profiles needs a function, not list", "on the line above `def`"],
+    ),
+    "none": ("cl.on_chat_start(None)", 2, ["needs a function, not NoneType"]),
+    "generator": (
+        "@cl.on_chat_start\ndef start():\n    yield 1",
+        2,
+        ["start contains `yield`", "Message(...).send()"],
+    ),
+    "async_generator": (
+        "@cl.set_chat_profiles\nasync def profiles():\n    yield 1",
+        2,
+        ["profiles contains `yield`", "Return the value"],
+    ),
+    "unreadable_signature": (
+        "cl.set_chat_profiles(max)",
+        2,
+        ["parameters of max cannot be read", "wrap it in a `def`"],
+    ),
+    "send_at_top": (
+        "cl.Message('hi').send()",
+        2,
+        ["Message.send() was used outside a chat", "inside @on_chat_start"],
+    ),
+    "get_at_top": (
+        "cl.user_session.get('id')",
+        2,
+        ["user_session.get() was used outside a chat", "inside @on_chat_start"],
+    ),
+    "set_at_top": ("cl.user_session.set('a', 1)", 2, ["user_session.set() was used outside"]),
+    "seeded_at_top": (
+        "cl.seeded_user('a', 'b')",
+        2,
+        ["outside @password_auth_callback", "webapp.password_auth_callback(webapp.seeded_user)"],
+    ),
+    "empty_name": (
+        "cl.ChatProfile('', 'text')",
+        2,
+        ["ChatProfile has an empty name", "text that can be seen"],
+    ),
+    "name_not_text": ("cl.ChatProfile(7, 'x')", 2, ["ChatProfile name must be text"]),
+    "no_description": ("cl.ChatProfile('a')", 2, ["markdown_description"]),
+    "description_not_text": (
+        "cl.ChatProfile('a', None)",
+        2,
+        ["ChatProfile markdown_description must be text"],
+    ),
+    "icon_not_text": ("cl.ChatProfile('a', '', icon=1)", 2, ["icon must be text or None"]),
+    "display_name_not_text": (
+        "cl.ChatProfile('a', '', display_name=1)",
+        2,
+        ["display_name must be text or None"],
+    ),
+    "starters_not_starters": (
+        "cl.ChatProfile('a', '', starters=['hi'])",
+        2,
+        ["starters must be a list of Starter"],
+    ),
+    "empty_starter": ("cl.Starter(' ', 'x')", 2, ["Starter has an empty label"]),
+    "starter_without_message": ("cl.Starter('x', '')", 2, ["Starter has an empty message"]),
+    "empty_identifier": ("cl.User('')", 2, ["User has an empty identifier"]),
+    "long_identifier": ("cl.User('x' * 256)", 2, ["identifier is longer than 255"]),
+    "metadata_not_dict": ("cl.User('x', metadata=[1])", 2, ["User metadata must be a dict"]),
+    "unknown_name": ("cl.on_chat_begin", 2, ["AttributeError", "on_chat_begin"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_message_alone_is_enough_to_fix_it(tmp_path: Path, mistake: str) -> None:
+    body, line, words = MISTAKES[mistake]
+    path = tmp_path / "chat.py"
+    path.write_text(f"import webapp as cl\n{body}\n")
+    with pytest.raises(AppFileError) as caught:
+        load_chat_app(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "decorator", [cl.set_chat_profiles, cl.on_chat_start, cl.password_auth_callback]
+)
+def test_a_decorator_outside_an_app_file_teaches(decorator: object) -> None:
+    assert callable(decorator)
+    with pytest.raises(MisuseError) as caught:
+        decorator(lambda *_: None)
+    for words in ("outside an app file", "chat-profiles run FILE.py", "webapp.create_app"):
+        assert words in str(caught.value)
+
+
+def test_a_decorator_in_a_callback_is_refused_when_it_runs(tmp_path: Path) -> None:
+    path = tmp_path / "chat.py"
+    path.write_text(
+        "import webapp as cl\n@cl.on_chat_start\ndef start():\n    cl.on_chat_start(print)\n"
+    )
+    callback = load_chat_app(path).callbacks["on_chat_start"]
+    with pytest.raises(MisuseError, match="outside an app file"):
+        callback.function()
+
+
+def test_decorators_give_the_function_back_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "chat.py"
+    path.write_text(
+        "import webapp as cl\n"
+        "def profiles(): ...\nassert cl.set_chat_profiles(profiles) is profiles\n"
+        "async def start(): ...\nassert cl.on_chat_start(start) is start\n"
+        "assert cl.password_auth_callback(cl.seeded_user) is cl.seeded_user\n"
+    )
+    assert set(load_chat_app(path).callbacks) == {
+        "set_chat_profiles",
+        "on_chat_start",
+        "password_auth_callback",
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        ("lambda: []", 0),
+        ("lambda user: []", 1),
+        ("lambda user, language: []", 2),
+        ("lambda *args: []", 2),
+        ("lambda **kwargs: []", 0),
+        ("lambda user, *rest: []", 2),
+        ("lambda user, language='fr', more=1: []", 2),
+        ("lambda user, *, more=1: []", 1),
+        ("functools.partial(lambda a, user: [], 1)", 1),
+        ("Thing().method", 1),
+        ("Thing()", 2),
+        ("list", 1),
+    ],
+)
+def test_every_kind_of_callable_is_taken(tmp_path: Path, function: str, takes: int) -> None:
+    path = tmp_path / "chat.py"
+    path.write_text(
+        "import functools\nimport webapp as cl\n"
+        "class Thing:\n"
+        "    def method(self, user): ...\n"
+        "    def __call__(self, user, language): ...\n"
+        f"cl.set_chat_profiles({function})\n"
+    )
+    assert load_chat_app(path).callbacks["set_chat_profiles"].takes == takes

@@ -1,0 +1,211 @@
+"""Loading an app file: what it leaves behind, and what its author reads when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import APPS, AppMaker
+from tests.support.people import Visitor
+from webapp import create_app
+from webapp.authoring.app_file import ChatApp
+from webapp.authoring.errors import AppFileError
+from webapp.authoring.loader import load_chat_app
+from webapp.config import StartupError
+
+HELLO = """
+import webapp as cl
+@cl.on_chat_start
+def start():
+    cl.Message("{}").send()
+"""
+
+
+def written(folder: Path, text: str, name: str = "chat.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("x = 1\ndef f(:\n", 2, "SyntaxError: invalid syntax"),
+        ("if True:\nx = 1\n", 2, "expected an indented block"),
+        ("\n\n1 / 0\n", 3, "ZeroDivisionError: division by zero"),
+        ("def f():\n    1 / 0\nf()\n", 2, "ZeroDivisionError: division by zero"),
+        ("import not_there\n", 1, "ModuleNotFoundError: No module named 'not_there'"),
+        ("raise RuntimeError\n", 1, "RuntimeError"),
+        ("raise ValueError('two\\nlines')\n", 1, "ValueError: two lines"),
+        ("import json\njson.loads('{')\n", 2, "JSONDecodeError: Expecting"),
+    ],
+)
+def test_a_failing_file_is_told_by_file_line_and_reason(
+    tmp_path: Path, text: str, line: int, reason: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(AppFileError) as caught:
+        load_chat_app(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a = 1\x00", b"# coding: nonsense\n"])
+def test_a_file_that_is_no_python_text_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "chat.py"
+    path.write_bytes(content)
+    with pytest.raises(AppFileError, match=r"chat\.py"):
+        load_chat_app(path)
+
+
+def test_a_mistake_in_an_imported_neighbour_names_the_neighbour(tmp_path: Path) -> None:
+    written(tmp_path, "def broken(:\n", "neighbour_with_mistake.py")
+    path = written(tmp_path, "import neighbour_with_mistake\n")
+    with pytest.raises(AppFileError, match=r"neighbour_with_mistake\.py:1: SyntaxError"):
+        load_chat_app(path)
+
+
+def test_sys_exit_while_loading_says_where_to_put_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "import sys\nsys.exit(0)\n")
+    with pytest.raises(AppFileError, match=r"__name__ == '__main__'"):
+        load_chat_app(path)
+
+
+@pytest.mark.parametrize("name", ["missing.py", "missing/chat.py", "/nowhere/chat.py"])
+def test_a_missing_file_is_told(name: str) -> None:
+    with pytest.raises(AppFileError, match="there is no such file; give the path"):
+        load_chat_app(name)
+
+
+def test_a_folder_is_not_an_app_file(tmp_path: Path) -> None:
+    with pytest.raises(AppFileError, match="there is no such file"):
+        load_chat_app(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["no_such_module_here", "json.no_such", "sys", "a b", ".x", ""])
+def test_a_name_that_is_no_module_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AppFileError, match=r"module|imported|no such file"):
+        load_chat_app(name)
+
+
+def test_an_app_is_found_by_the_name_of_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, HELLO.format("by name"), "chat_by_name.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert load_chat_app("chat_by_name").path == tmp_path / "chat_by_name.py"
+
+
+def test_a_loaded_app_is_taken_as_it_is() -> None:
+    app = ChatApp("mine")
+    assert load_chat_app(app) is app
+
+
+def test_a_file_can_import_its_neighbours(tmp_path: Path, make_app: AppMaker) -> None:
+    written(tmp_path, "GREETING = 'from next door'\n", "greetings_next_door.py")
+    app = make_app("""
+        import webapp as cl
+        from greetings_next_door import GREETING
+        @cl.on_chat_start
+        def start():
+            import greetings_next_door
+            cl.Message(greetings_next_door.GREETING + GREETING[:0]).send()
+    """)
+    visitor = Visitor(app)
+    assert "from next door" in visitor.get(visitor.start_chat()).text
+
+
+def test_the_file_knows_where_it_is_but_does_not_run_as_main(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "import sys\nassert __file__.endswith('chat.py')\nassert __name__ == 'chat'\n"
+        "assert sys.modules[__name__].__file__ == __file__\n",
+    )
+    assert load_chat_app(path).path == path
+
+
+def test_loading_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    written(tmp_path, "X = 1\n", "quiet_neighbour.py")
+    path = written(tmp_path, "import quiet_neighbour\n" + HELLO)
+    load_chat_app(path)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["chat.py", "quiet_neighbour.py"]
+
+
+def test_loading_twice_gives_two_apps(tmp_path: Path) -> None:
+    path = written(tmp_path, HELLO.format("hi"))
+    first, second = load_chat_app(path), load_chat_app(path)
+    assert (
+        first.callbacks["on_chat_start"].function is not second.callbacks["on_chat_start"].function
+    )
+
+
+def test_a_failed_load_leaves_the_next_one_clean(tmp_path: Path) -> None:
+    with pytest.raises(AppFileError):
+        load_chat_app(written(tmp_path, HELLO + "\n1 / 0\n"))
+    assert set(load_chat_app(written(tmp_path, HELLO)).callbacks) == {"on_chat_start"}
+
+
+def test_two_apps_live_in_one_process(tmp_path: Path, make_app: AppMaker) -> None:
+    apps: list[Flask] = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        apps.append(make_app(written(folder, HELLO.format(f"I am the {name} one"))))
+    said = [page_of(app) for app in apps]
+    assert "I am the first one" in said[0]
+    assert "I am the second one" in said[1]
+
+
+def test_the_environment_names_the_app(make_app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBAPP_CHAT", str(APPS / "simple.py"))
+    app = create_app(config=make_app.config())
+    assert app.extensions["chat_app"].name == "simple"
+
+
+def test_create_app_says_one_line_and_exits(
+    make_app: AppMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "import webapp\n1 / 0\n")
+    with pytest.raises(StartupError) as caught:
+        create_app(path, make_app.config())
+    assert caught.value.code == 78
+    assert capsys.readouterr().err == (
+        f"chat-profiles: {path}:2: ZeroDivisionError: division by zero\n"
+    )
+
+
+def test_a_process_that_cannot_load_shows_no_traceback(make_app: AppMaker, tmp_path: Path) -> None:
+    path = written(tmp_path, "def f(:\n")
+    program = f"from webapp import create_app; create_app({str(path)!r}, {make_app.config()!r})"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 78
+    assert result.stderr == f"chat-profiles: {path}:1: SyntaxError: invalid syntax\n"
+
+
+def test_importing_the_package_has_no_side_effect(tmp_path: Path) -> None:
+    program = "import os, webapp; print(sorted(os.listdir('.')), len(webapp.__all__))"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": ""},
+    )
+    assert result.stdout.startswith("[] ")
+
+
+def page_of(app: Flask) -> str:
+    visitor = Visitor(app)
+    return visitor.get(visitor.start_chat()).text

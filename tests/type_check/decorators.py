@@ -1,0 +1,81 @@
+"""Read by mypy, never run: decorators give back the type they took, and refuse what cannot work."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import webapp as cl
+
+
+@cl.set_chat_profiles
+def none() -> list[cl.ChatProfile]:
+    return []
+
+
+@cl.set_chat_profiles
+def one(current_user: cl.User | None) -> list[cl.ChatProfile] | None:
+    return None
+
+
+@cl.set_chat_profiles
+async def two(current_user: cl.User, language: str) -> tuple[cl.ChatProfile, ...]:
+    return ()
+
+
+@cl.on_chat_start
+def start() -> None: ...
+
+
+@cl.on_chat_start
+async def start_async() -> str:
+    await cl.Message(content="x", author="y").send()
+    return "anything"
+
+
+@cl.password_auth_callback
+def auth(username: str, password: str) -> cl.User | None:
+    return cl.User(identifier=username, metadata={"role": "ADMIN"})
+
+
+@cl.password_auth_callback
+async def auth_async(username: str, password: str) -> cl.User:
+    return cl.User(username)
+
+
+assert_type(none(), list[cl.ChatProfile])
+assert_type(one(None), list[cl.ChatProfile] | None)
+assert_type(start(), None)
+assert_type(auth("a", "b"), cl.User | None)
+assert_type(cl.password_auth_callback(cl.seeded_user)("a", "b"), cl.User | None)
+assert_type(cl.Message("x").send(), cl.Message)
+
+
+async def awaited() -> None:
+    assert_type(await two(cl.User("x"), "fr"), tuple[cl.ChatProfile, ...])
+    assert_type(await start_async(), str)
+    assert_type(await auth_async("a", "b"), cl.User)
+    assert_type(await cl.Message("x").send(), cl.Message)
+
+
+# Each of these is an error; without one, mypy calls the comment useless and the test fails.
+@cl.on_chat_start  # type: ignore[type-var]
+def start_with_parameter(user: cl.User) -> None: ...
+
+
+@cl.set_chat_profiles  # type: ignore[type-var]
+def wrong_list() -> list[str]:
+    return []
+
+
+@cl.password_auth_callback  # type: ignore[type-var]
+def wrong_answer(username: str, password: str) -> bool:
+    return True
+
+
+@cl.password_auth_callback  # type: ignore[type-var]
+def too_few(username: str) -> cl.User | None:
+    return None
+
+
+cl.ChatProfile(name=1, markdown_description="x")  # type: ignore[arg-type]
+cl.ChatProfile(name="x")  # type: ignore[call-arg]

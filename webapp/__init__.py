@@ -1,0 +1,32 @@
+"""Chat applications for Flask and classic WSGI hosting: what an app file imports.
+
+Example
+-------
+::
+
+    import webapp as cl
+
+    @cl.on_chat_start
+    async def start():
+        await cl.Message(content="Hello!").send()
+"""
+
+from webapp.app import create_app
+from webapp.authoring.callbacks import on_chat_start, password_auth_callback, set_chat_profiles
+from webapp.authoring.message import Message
+from webapp.authoring.seeded import seeded_user
+from webapp.authoring.types import ChatProfile, Starter, User
+from webapp.authoring.user_session import user_session
+
+__all__ = [
+    "ChatProfile",
+    "Message",
+    "Starter",
+    "User",
+    "create_app",
+    "on_chat_start",
+    "password_auth_callback",
+    "seeded_user",
+    "set_chat_profiles",
+    "user_session",
+]

@@ -1,0 +1,1 @@
+"""What an app file uses. Knows neither Flask nor the database."""

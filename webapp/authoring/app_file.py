@@ -1,0 +1,91 @@
+"""What one app file registered, and which file is being loaded right now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from webapp.authoring.errors import MisuseError
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A registered function and how many of the offered arguments it takes."""
+
+    decorator: str
+    function: Callable[..., Any]
+    takes: int
+
+    def accepted(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
+        """Return the leading arguments that the author's function wants."""
+        return arguments[: self.takes]
+
+
+@dataclass
+class ChatApp:
+    """One loaded app file: its callbacks, one slot per decorator."""
+
+    name: str
+    path: Path | None = None
+    callbacks: dict[str, Callback] = field(default_factory=dict)
+
+    @property
+    def login_on(self) -> bool:
+        """Say whether people must log in: a callback that decides who they are turns it on."""
+        return "password_auth_callback" in self.callbacks
+
+    @property
+    def public_folder(self) -> Path | None:
+        """Return the folder ``public`` beside the app file, whether it exists or not."""
+        return self.path.parent / "public" if self.path else None
+
+    def get(self, decorator: str) -> Callback | None:
+        """Return what was registered with ``decorator``, or ``None``."""
+        return self.callbacks.get(decorator)
+
+    def register(self, callback: Callback) -> None:
+        """Fill the slot of a decorator, once."""
+        earlier = self.callbacks.get(callback.decorator)
+        if earlier is not None:
+            raise MisuseError(
+                f"@{callback.decorator} is used twice: on {_described(earlier.function)} and on "
+                f"{_described(callback.function)}. Keep one of them."
+            )
+        self.callbacks[callback.decorator] = callback
+
+
+# Decorators write to the app that is being loaded in this context, never to a registry of the
+# process: so two apps can live in one process, and a second load starts empty.
+_loading: ContextVar[ChatApp | None] = ContextVar("webapp_loading", default=None)
+
+
+@contextmanager
+def loading(app: ChatApp) -> Iterator[ChatApp]:
+    """Make ``app`` the one that decorators register with, within the block."""
+    token = _loading.set(app)
+    try:
+        yield app
+    finally:
+        _loading.reset(token)
+
+
+def app_being_loaded(decorator: str) -> ChatApp:
+    """Return the app that is being loaded, or teach how to get one loaded."""
+    app = _loading.get()
+    if app is None:
+        raise MisuseError(
+            f"@{decorator} was used outside an app file that is being loaded. Put it at the top "
+            "level of your app file and start that with `chat-profiles run FILE.py`, or give the "
+            "file to `webapp.create_app`; do not run it with `python FILE.py`."
+        )
+    return app
+
+
+def _described(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", repr(function))
+    code = getattr(function, "__code__", None)
+    return f"{name} (line {code.co_firstlineno})" if code else name

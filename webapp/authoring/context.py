@@ -1,0 +1,108 @@
+"""The call that is running: which chat it belongs to, and where its messages go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.types import User
+
+MESSAGES_PER_CALL = 1_000
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as the author sent it: clean text, ready to be stored."""
+
+    content: str
+    author: str | None
+
+
+class Outbox:
+    """What a call has sent so far; closed when the call ends.
+
+    Threads that the author starts may send at the same time, hence the lock. Once closed it
+    refuses: a message that nobody will store must not look as if it had been sent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent: list[Sent] = []
+        self._closed = False
+
+    def put(self, message: Sent) -> None:
+        """Take one message, or say why it can no longer be taken."""
+        with self._lock:
+            if self._closed:
+                raise MisuseError(
+                    "Message.send() came after the callback had ended (or had used up its time), "
+                    "so it would be lost. Await or join what you start before you return."
+                )
+            if len(self._sent) >= MESSAGES_PER_CALL:
+                raise MisuseError(
+                    f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
+                )
+            self._sent.append(message)
+
+    def close(self) -> list[Sent]:
+        """Stop taking messages and return those that were taken, in order."""
+        with self._lock:
+            self._closed = True
+            return list(self._sent)
+
+
+@dataclass
+class ChatContext:
+    """The chat that a callback runs in."""
+
+    chat_id: str
+    user: User | None
+    chat_profile: str | None
+    values: dict[str, Any] = field(default_factory=dict)
+    outbox: Outbox = field(default_factory=Outbox)
+
+
+CheckPassword = Callable[[str, str], User | None]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What the functions an author calls can reach while a callback runs."""
+
+    chat: ChatContext | None = None
+    check_password: CheckPassword | None = None
+
+
+_running: ContextVar[Running | None] = ContextVar("webapp_running", default=None)
+
+
+def enter(running: Running) -> None:
+    """Set what is running, in the context that the callback will run in."""
+    _running.set(running)
+
+
+def running_chat(used: str) -> ChatContext:
+    """Return the chat of the running callback, or teach where ``used`` works."""
+    running = _running.get()
+    if running is None or running.chat is None:
+        raise MisuseError(
+            f"{used} was used outside a chat. It works inside @on_chat_start, which runs for one "
+            "chat: not at the top level of the app file, nor in @set_chat_profiles or "
+            "@password_auth_callback."
+        )
+    return running.chat
+
+
+def running_password_check() -> CheckPassword:
+    """Return the check of seeded accounts, or teach where it works."""
+    running = _running.get()
+    if running is None or running.check_password is None:
+        raise MisuseError(
+            "seeded_user was called outside @password_auth_callback. Write "
+            "`webapp.password_auth_callback(webapp.seeded_user)`, or call it in that callback."
+        )
+    return running.check_password

@@ -1,0 +1,121 @@
+"""Loading an app file: run it once, and collect what it registered."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from webapp.authoring.app_file import ChatApp, loading
+from webapp.authoring.errors import AppFileError
+
+
+def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
+    """Return the app that ``chat`` names.
+
+    Parameters
+    ----------
+    chat:
+        The path of an app file, the name of a module, or an app that is loaded already.
+
+    Raises
+    ------
+    AppFileError
+        When there is no such file, or running it fails; the message gives file, line and reason.
+    """
+    if isinstance(chat, ChatApp):
+        return chat
+    path, module_name = _located(chat)
+    source = _source(path)
+    app = ChatApp(name=path.stem, path=path)
+    module = _module(module_name, path)
+    with loading(app), _as_a_script_would(path.parent):
+        _execute(source, path, module)
+    return app
+
+
+def _located(chat: str | Path) -> tuple[Path, str]:
+    path = Path(chat)
+    if path.suffix == ".py" or path.exists():
+        if not path.is_file():
+            raise AppFileError(str(chat), "there is no such file; give the path of your app file.")
+        return path.resolve(), path.stem
+    return _module_file(str(chat)), str(chat)
+
+
+def _module_file(name: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError) as error:
+        raise AppFileError(name, f"cannot be imported: {error}.") from error
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise AppFileError(
+            name,
+            "is neither a file nor a module that Python can find; give the path of a .py file.",
+        )
+    return Path(spec.origin).resolve()
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AppFileError(str(path), f"cannot be read: {error.strerror}.") from error
+
+
+def _module(name: str, path: Path) -> ModuleType:
+    # The module is not looked up in sys.modules: a second load must run the file again, so that
+    # its decorators register with the app of that load.
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    module.__package__ = name.rpartition(".")[0]
+    sys.modules[name] = module
+    return module
+
+
+@contextmanager
+def _as_a_script_would(folder: Path) -> Iterator[None]:
+    """Let the file import its neighbours, and leave no compiled files behind.
+
+    The folder stays on the path afterwards: callbacks may import when they are called.
+    """
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _execute(source: bytes, path: Path, module: ModuleType) -> None:
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the author's file
+    except SyntaxError as error:
+        place = f"{error.filename or path}:{error.lineno or 1}"
+        raise AppFileError(place, f"SyntaxError: {error.msg}") from error
+    except SystemExit as error:
+        raise AppFileError(
+            str(path),
+            "calls sys.exit() while it is loaded; put that under `if __name__ == '__main__':`.",
+        ) from error
+    except Exception as error:
+        # Whatever the author's file raises is theirs to read: the last line of their own file,
+        # not the framework's frames.
+        raise AppFileError(_place(error, path), _reason(error)) from error
+
+
+def _place(error: Exception, path: Path) -> str:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,41 @@
+"""The one rule for text that comes in, from browsers and from app files alike (R28)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# C0 without tab and line feed, DEL, and C1: PostgreSQL refuses NUL, terminals and logs obey the
+# others, and nobody types them on purpose. They are removed, never refused, so nothing is lost.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = re.compile("\r\n?")
+
+
+def clean_text(text: str) -> str:
+    """Return ``text`` as it is stored: LF line ends, no control characters, no half characters.
+
+    Unicode is not normalised: what somebody wrote stays as they wrote it.
+
+    Example
+    -------
+    >>> clean_text("a\\r\\nb\\x00c\\ud83d") == "a\\nbc\\ufffd"
+    True
+    """
+    return _CONTROLS.sub("", _SURROGATES.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
+
+
+def is_visible(text: str) -> bool:
+    """Say whether ``text`` shows anything: white space and format characters do not."""
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
+def clean_json(value: Any) -> Any:
+    """Return JSON with the same rule kept for every text in it."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list | tuple):
+        return [clean_json(item) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(key): clean_json(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,168 @@
+"""The values an app file makes: chat profiles, starters and users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.text import clean_text, is_visible
+
+NAME_LIMIT = 200
+IDENTIFIER_LIMIT = 255
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A suggested first message.
+
+    Parameters
+    ----------
+    label:
+        What the suggestion is called on the page.
+    message:
+        What is said when somebody picks it.
+    icon:
+        A URL, or a file under ``/public``; optional.
+
+    Example
+    -------
+    >>> Starter(label="Plan a trip", message="Help me plan a weekend in Rome.").label
+    'Plan a trip'
+    """
+
+    label: str
+    message: str
+    icon: str | None = None
+
+    def __post_init__(self) -> None:
+        _clean_texts(self)
+        _require_text("Starter", "label", self.label)
+        _require_text("Starter", "message", self.message)
+        _require_optional_text("Starter", "icon", self.icon)
+
+
+@dataclass(frozen=True)
+class ChatProfile:
+    """One way of chatting that a user may pick.
+
+    Parameters
+    ----------
+    name:
+        The identity of the profile; callbacks get it from
+        ``user_session.get("chat_profile")``. 1 to 200 characters, unique in the list.
+    markdown_description:
+        What it is good for, as Markdown; shown before anybody has to choose.
+    icon:
+        A URL, or a file in ``public/`` beside the app file, written ``/public/name.svg``.
+        Without one the first letter of the name is shown.
+    display_name:
+        The label on the page; the name when left out.
+    default:
+        Chosen for users who have not chosen yet. The first of several wins.
+    starters:
+        Suggested first messages; ``None`` means the app's own, ``[]`` none at all.
+
+    Raises
+    ------
+    MisuseError
+        When an argument has the wrong type, or the name is empty.
+
+    Example
+    -------
+    >>> ChatProfile(name="GPT-4", markdown_description="The model is **GPT-4**.").name
+    'GPT-4'
+
+    The documentation page this follows is "Chat Profiles" of the Chainlit guide.
+    """
+
+    name: str
+    markdown_description: str
+    icon: str | None = None
+    display_name: str | None = None
+    default: bool = False
+    starters: Sequence[Starter] | None = None
+
+    def __post_init__(self) -> None:
+        _clean_texts(self)
+        _require_text("ChatProfile", "name", self.name)
+        if len(self.name) > NAME_LIMIT:
+            raise MisuseError(
+                f"ChatProfile name {self.name[:40]!r}... is longer than {NAME_LIMIT} characters; "
+                "keep the name short and put the long text into markdown_description."
+            )
+        if not isinstance(self.markdown_description, str):
+            raise _wrong_type("ChatProfile", "markdown_description", "text")
+        _require_optional_text("ChatProfile", "icon", self.icon)
+        _require_optional_text("ChatProfile", "display_name", self.display_name)
+        _require_starters(self.starters)
+
+
+@dataclass
+class User:
+    """Somebody who is logged in.
+
+    Parameters
+    ----------
+    identifier:
+        The name that is unique in this app, at most 255 characters.
+    display_name:
+        What the page calls them; the identifier when left out.
+    metadata:
+        Any JSON, for example ``{"role": "ADMIN"}``.
+
+    Raises
+    ------
+    MisuseError
+        When the identifier is empty or too long, or the metadata is not a dict.
+
+    Example
+    -------
+    >>> User(identifier="admin", metadata={"role": "ADMIN"}).metadata["role"]
+    'ADMIN'
+    """
+
+    identifier: str
+    display_name: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _clean_texts(self)
+        _require_text("User", "identifier", self.identifier)
+        if len(self.identifier) > IDENTIFIER_LIMIT:
+            raise MisuseError(f"User identifier is longer than {IDENTIFIER_LIMIT} characters.")
+        _require_optional_text("User", "display_name", self.display_name)
+        if not isinstance(self.metadata, dict):
+            raise _wrong_type("User", "metadata", "a dict")
+
+
+def _clean_texts(instance: object) -> None:
+    # By the rule for what browsers send (R28), so that a name compares equal to itself when it
+    # comes back from a form, and both databases can store it.
+    for name, value in vars(instance).items():
+        if isinstance(value, str):
+            object.__setattr__(instance, name, clean_text(value))
+
+
+def _require_text(owner: str, name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _wrong_type(owner, name, "text")
+    if not is_visible(value):
+        raise MisuseError(f"{owner} has an empty {name}; give it some text that can be seen.")
+
+
+def _require_optional_text(owner: str, name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise _wrong_type(owner, name, "text or None")
+
+
+def _require_starters(starters: object) -> None:
+    if starters is None:
+        return
+    if not isinstance(starters, list | tuple) or not all(isinstance(s, Starter) for s in starters):
+        raise _wrong_type("ChatProfile", "starters", "a list of Starter, or None")
+
+
+def _wrong_type(owner: str, name: str, wanted: str) -> MisuseError:
+    return MisuseError(f"{owner} {name} must be {wanted}.")
