@@ -1,0 +1,281 @@
+"""Running the author's functions: sync and async, in time, in a clean context."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.html import parse
+from tests.support.log import LogReader
+from tests.support.people import Visitor
+from tests.support.rows import count, pooled_connections_in_use
+from webapp.authoring.app_file import Callback
+from webapp.authoring.context import Running
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.engine.call import call
+
+
+def run(function: Callable[..., Any], *arguments: object, seconds: float = 5.0) -> Any:
+    callback = Callback("on_chat_start", function, len(arguments))
+    return call(callback, arguments, Running(), seconds)
+
+
+async def loop_thread() -> str:
+    return threading.current_thread().name
+
+
+def test_a_plain_function_runs_in_a_thread_of_its_own() -> None:
+    names = {run(lambda: threading.current_thread().name) for _ in range(2)}
+    assert names == {"webapp-on_chat_start"}
+    assert run(threading.get_ident) != threading.get_ident()
+
+
+def test_coroutines_share_the_loop_of_the_process() -> None:
+    assert {run(loop_thread) for _ in range(3)} == {"webapp-loop"}
+
+
+def test_an_object_made_on_the_loop_works_in_the_next_call() -> None:
+    import asyncio  # noqa: PLC0415
+
+    made: list[asyncio.Event] = []
+
+    async def first() -> None:
+        made.append(asyncio.Event())
+        asyncio.get_running_loop().call_later(0.01, made[0].set)
+
+    async def second() -> bool:
+        return await made[0].wait()
+
+    run(first)
+    assert run(second) is True
+
+
+def test_a_function_that_returns_an_awaitable_is_awaited() -> None:
+    assert run(functools.partial(loop_thread)) == "webapp-loop"
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError(), TimeoutError("mine")])
+def test_what_a_callback_raises_is_chained(error: Exception) -> None:
+    def sync() -> None:
+        raise error
+
+    async def coroutine() -> None:
+        raise error
+
+    for function in (sync, coroutine):
+        with pytest.raises(CallbackError) as caught:
+            run(function)
+        assert repr(caught.value.__cause__) == repr(error)
+        assert not isinstance(caught.value, CallbackTimeoutError)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_an_exit_in_a_callback_does_not_end_the_process_or_the_loop(error: BaseException) -> None:
+    def sync() -> None:
+        raise error
+
+    async def coroutine() -> None:
+        raise error
+
+    for function in (sync, coroutine):
+        with pytest.raises(CallbackError, match=type(error).__name__):
+            run(function)
+    assert run(loop_thread) == "webapp-loop"
+
+
+@pytest.mark.parametrize("nap", ["time.sleep(3)", "await asyncio.sleep(3)"])
+def test_a_callback_that_is_too_slow_is_given_up(nap: str) -> None:
+    namespace: dict[str, Any] = {}
+    head = "async def" if "await" in nap else "def"
+    exec(f"import asyncio, time\n{head} slow():\n    {nap}\n", namespace)
+    began = time.monotonic()
+    with pytest.raises(CallbackTimeoutError, match=r"took longer than 0\.1 seconds"):
+        run(namespace["slow"], seconds=0.1)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_coroutine_that_is_too_slow_is_cancelled() -> None:
+    import asyncio  # noqa: PLC0415
+
+    ended = threading.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(5)
+        finally:
+            ended.set()
+
+    with pytest.raises(CallbackTimeoutError):
+        run(slow, seconds=0.05)
+    assert ended.wait(1)
+
+
+def test_a_blocked_loop_is_reported_as_too_slow() -> None:
+    async def blocks() -> None:
+        time.sleep(1.6)
+
+    with pytest.raises(CallbackTimeoutError):
+        run(blocks, seconds=0.05)
+    time.sleep(0.6)
+
+
+def test_a_message_sent_after_the_time_is_up_is_refused(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import time
+        import webapp as cl
+        late = []
+        @cl.on_chat_start
+        def start():
+            time.sleep(0.4)
+            try:
+                cl.Message("too late").send()
+            except Exception as error:
+                late.append(str(error))
+        """,
+        chat_start_seconds="0.1",
+    )
+    Visitor(app).start_chat()
+    time.sleep(0.6)
+    [problem] = sys.modules["app_file"].late
+    assert "after the callback had ended" in problem
+    assert count(app, "messages") == 1
+
+
+@pytest.mark.parametrize("asynchronous", ["", "async "])
+def test_callbacks_see_no_request_and_no_database(make_app: AppMaker, asynchronous: str) -> None:
+    app = make_app(f"""
+        import flask
+        import webapp as cl
+        @cl.on_chat_start
+        {asynchronous}def start():
+            cl.Message([flask.has_request_context(), flask.has_app_context()]).send()
+    """)
+    visitor = Visitor(app)
+    page = parse(visitor.get(visitor.start_chat()).text)
+    assert page.one(data_testid="message").one("pre").text.split() == ["[", "false,", "false", "]"]
+
+
+@pytest.mark.parametrize("asynchronous", ["", "async "])
+def test_no_connection_is_held_while_a_callback_runs(
+    make_app: AppMaker, asynchronous: str, either_url: str
+) -> None:  # R59
+    make_app.database_url = either_url
+    app = make_app(WATCHED.format(head=f"{asynchronous}def"))
+    file: Any = sys.modules["app_file"]
+    file.look = lambda: file.SEEN.append(pooled_connections_in_use(app))
+    visitor = Visitor(app).logged_in("bob")
+    visitor.get(visitor.start_chat("a"))
+    visitor.post("/chats", {"profile": "a"}, htmx=True)
+    assert len(file.SEEN) >= 6
+    assert set(file.SEEN) == {0}
+
+
+def test_chats_that_start_at_once_stay_apart(make_app: AppMaker) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile(f"p{n}", "") for n in range(12)]
+        @cl.on_chat_start
+        async def start():
+            for _ in range(5):
+                await asyncio.sleep(0.01)
+                await cl.Message(cl.user_session.get("chat_profile")).send()
+    """)
+
+    def start(name: str) -> set[str]:
+        visitor = Visitor(app)
+        page = parse(visitor.get(visitor.start_chat(name)).text)
+        return {m.with_class("prose")[0].text.strip() for m in page.all(data_testid="message")}
+
+    names = [f"p{number}" for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(start, names)) == [{name} for name in names]
+
+
+def test_a_thread_and_a_task_of_the_author_can_send(make_app: AppMaker) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+        @cl.on_chat_start
+        async def start():
+            await asyncio.to_thread(cl.Message("from a thread").send)
+            await asyncio.create_task(say())
+        async def say():
+            cl.Message("from a task").send()
+    """)
+    visitor = Visitor(app)
+    page = visitor.get(visitor.start_chat()).text
+    assert "from a thread" in page
+    assert "from a task" in page
+
+
+def test_a_slow_offer_is_an_error_page_with_a_reference(make_app: AppMaker, log: LogReader) -> None:
+    app = make_app(
+        """
+        import time
+        import webapp as cl
+        @cl.set_chat_profiles
+        def profiles():
+            time.sleep(1)
+        """,
+        callback_seconds="0.1",
+    )
+    answer = Visitor(app).get("/")
+    assert answer.status_code == 500
+    assert "This app took too long" in answer.text
+    assert log.one("callback.failed")["request"] in answer.text
+
+
+def test_a_hanging_callback_does_not_stop_the_others(make_app: AppMaker) -> None:
+    app = make_app(HANGING, chat_start_seconds="0.3")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: Visitor(app).start_chat("hang"), range(8)))
+    assert starts_in_time(app)
+
+
+def starts_in_time(app: Flask) -> bool:
+    visitor = Visitor(app)
+    return "fine" in visitor.get(visitor.start_chat("fine")).text
+
+
+HANGING = """
+    import threading
+    import webapp as cl
+    @cl.set_chat_profiles
+    def profiles():
+        return [cl.ChatProfile("hang", ""), cl.ChatProfile("fine", "")]
+    @cl.on_chat_start
+    def start():
+        if cl.user_session.get("chat_profile") == "hang":
+            threading.Event().wait(3)
+        cl.Message("fine").send()
+"""
+WATCHED = """
+    import webapp as cl
+    SEEN = []
+    look = None
+    @cl.set_chat_profiles
+    {head} profiles():
+        look()
+        return [cl.ChatProfile("a", ""), cl.ChatProfile("b", "")]
+    @cl.on_chat_start
+    {head} start():
+        look()
+        cl.Message("x").send()
+    @cl.password_auth_callback
+    {head} auth(username, password):
+        look()
+        return cl.User(username)
+"""

@@ -1,0 +1,120 @@
+"""Calling one of the author's functions: sync or async, in time, and with its failure explained."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable
+from concurrent.futures import Future
+from contextvars import Context
+from typing import Any
+
+from webapp.authoring.app_file import Callback
+from webapp.authoring.context import Running, enter
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.engine.loop import process_loop
+
+# How much longer than the callback's own limit we wait for the loop to say so. Past it the loop
+# itself is stuck: a coroutine is blocking it.
+LOOP_GRACE = 1.0
+
+
+def call(
+    callback: Callback, arguments: tuple[object, ...], running: Running, seconds: float
+) -> Any:
+    """Call an author's function outside any request, transaction and database session.
+
+    Parameters
+    ----------
+    callback:
+        What was registered.
+    arguments:
+        Everything that is offered; the function gets as many as it takes.
+    running:
+        What the function can reach through `webapp` while it runs.
+    seconds:
+        The total time it may take.
+
+    Raises
+    ------
+    CallbackError
+        When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
+    """
+    context = Context()
+    context.run(enter, running)
+    try:
+        return _call(callback, callback.accepted(arguments), context, seconds)
+    except CallbackTimeoutError:
+        raise
+    except Exception as error:
+        # The one place where an author's failure is caught: it becomes an error with its cause.
+        raise CallbackError(f"@{callback.decorator}", _described(error)) from error
+
+
+def _call(
+    callback: Callback, arguments: tuple[object, ...], context: Context, seconds: float
+) -> Any:
+    if inspect.iscoroutinefunction(callback.function):
+        return _await(callback, callback.function(*arguments), context, seconds)
+    result = _in_thread(callback, arguments, context, seconds)
+    if inspect.isawaitable(result):  # such as functools.partial of a coroutine function
+        return _await(callback, result, context, seconds)
+    return result
+
+
+def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seconds: float) -> Any:
+    timeout = CallbackTimeoutError(f"@{callback.decorator}", seconds)
+    future = process_loop.submit(_limited(awaitable, seconds, timeout), context)
+    return _outcome(future, seconds + LOOP_GRACE, timeout)
+
+
+async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await awaitable
+    except TimeoutError:
+        if limit.expired():
+            raise timeout from None
+        raise
+    except (SystemExit, KeyboardInterrupt) as error:
+        # asyncio would let these end the loop, and with it every other chat of the process.
+        raise RuntimeError(f"the callback raised {type(error).__name__}") from error
+
+
+def _in_thread(
+    callback: Callback, arguments: tuple[object, ...], context: Context, seconds: float
+) -> Any:
+    # A thread for each call rather than a pool: a callback that never returns cannot be stopped,
+    # and in a pool it would take a place from every later one. A daemon, so that it cannot hold
+    # up the server's exit either.
+    future: Future[Any] = Future()
+    threading.Thread(
+        target=context.run,
+        args=(_settle, future, callback, arguments),
+        name=f"webapp-{callback.decorator}",
+        daemon=True,
+    ).start()
+    return _outcome(future, seconds, CallbackTimeoutError(f"@{callback.decorator}", seconds))
+
+
+def _settle(future: Future[Any], callback: Callback, arguments: tuple[object, ...]) -> None:
+    try:
+        future.set_result(callback.function(*arguments))
+    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
+        future.set_exception(
+            error if isinstance(error, Exception) else RuntimeError(f"raised {error!r}")
+        )
+
+
+def _outcome(future: Future[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.done():  # the author's own TimeoutError, or the limit that the loop saw
+            raise
+        raise timeout from None
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

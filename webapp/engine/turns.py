@@ -1,0 +1,46 @@
+"""One turn of a chat: a run of the author's callback, and what came out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from webapp.authoring.app_file import ChatApp
+from webapp.authoring.context import ChatContext, Running, Sent
+from webapp.authoring.errors import CallbackError, MisuseError
+from webapp.authoring.user_session import refuse_unless_json
+from webapp.engine.call import call
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a callback produced: messages, the chat's values, and how it failed if it did."""
+
+    sent: list[Sent] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    failure: CallbackError | None = None
+
+
+def run_chat_start(app: ChatApp, chat: ChatContext, seconds: float) -> Turn:
+    """Run ``@on_chat_start`` for a chat that is about to be stored.
+
+    What was sent before a failure is kept: the user sees how far it got.
+    """
+    callback = app.get("on_chat_start")
+    failure = None
+    if callback is not None:
+        try:
+            call(callback, (), Running(chat=chat), seconds)
+            _refuse_changed_values(chat)
+        except CallbackError as error:
+            failure = error
+    return Turn(chat.outbox.close(), {} if failure else chat.values, failure)
+
+
+def _refuse_changed_values(chat: ChatContext) -> None:
+    # A list that was set is the author's own object and may have been changed since.
+    for key, value in chat.values.items():
+        try:
+            refuse_unless_json(key, value)
+        except MisuseError as error:
+            raise CallbackError("@on_chat_start", str(error)) from error
