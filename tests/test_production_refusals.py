@@ -1,0 +1,107 @@
+"""A production start that would not be safe ends with one clear line (R52, R70)."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import gunicorn_command, production, run, waitress_command
+
+pytestmark = pytest.mark.slow
+
+GUNICORN_STATUS = 4
+STATUS = 78
+SERVERS = {
+    "gunicorn": (gunicorn_command("--workers", "1", "--threads", "32"), GUNICORN_STATUS),
+    "waitress": (waitress_command(), STATUS),
+}
+PRELOAD = (gunicorn_command("--workers", "4", "--threads", "4", "--preload"), GUNICORN_STATUS)
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> tuple[list[str], int]:
+    """Return each server's command in turn, and the status with which it refuses."""
+    return SERVERS[request.param]
+
+
+REFUSED = {
+    "no secret": ({"WEBAPP_SECRET_KEY": ""}, "WEBAPP_SECRET_KEY is not set"),
+    "short secret": ({"WEBAPP_SECRET_KEY": "k3y-of-31-bytes-is-one-short-ab"}, "shorter than 32"),
+    "no trusted hosts": ({"WEBAPP_TRUSTED_HOSTS": ""}, "WEBAPP_TRUSTED_HOSTS is not set"),
+    "no app file": ({"WEBAPP_CHAT": "missing.py"}, "there is no such file"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_unsafe_setting_is_refused(
+    tmp_path: Path, sqlite_url: str, server: tuple[list[str], int], case: str
+) -> None:
+    settings, line = REFUSED[case]
+    _refuses(server, tmp_path, {**production(sqlite_url), **settings}, line)
+
+
+def test_broken_app_file_is_refused(
+    tmp_path: Path, sqlite_url: str, server: tuple[list[str], int]
+) -> None:
+    app_file = tmp_path / "broken.py"
+    app_file.write_text("import webapp as cl\n\ncl.on_chat_strat(lambda: None)\n")
+    _refuses(server, tmp_path, production(sqlite_url, app_file), f"{app_file}:3")
+
+
+def test_old_schema_is_refused(
+    tmp_path: Path, sqlite_url: str, server: tuple[list[str], int]
+) -> None:
+    _execute(sqlite_url, "DELETE FROM alembic_version")
+    _refuses(server, tmp_path, production(sqlite_url), "run `chat-profiles db upgrade`")
+
+
+def test_refusals_are_the_same_with_preload(tmp_path: Path, sqlite_url: str) -> None:
+    no_secret = {**production(sqlite_url), "WEBAPP_SECRET_KEY": ""}
+    _refuses(PRELOAD, tmp_path, no_secret, "WEBAPP_SECRET_KEY is not set")
+    _execute(sqlite_url, "DELETE FROM alembic_version")
+    _refuses(PRELOAD, tmp_path, production(sqlite_url), "run `chat-profiles db upgrade`")
+
+
+def test_several_workers_refuse_and_are_not_started_again(tmp_path: Path, sqlite_url: str) -> None:
+    _execute(sqlite_url, "DELETE FROM alembic_version")
+    command = gunicorn_command("--workers", "4", "--threads", "4")
+    status, output = run(command, tmp_path, production(sqlite_url))
+    # A second worker that refuses while gunicorn is already stopping makes it stumble over its
+    # own feet: status 1 and a traceback, in which nothing is ours. --preload has no such race.
+    assert status in (GUNICORN_STATUS, 1), output
+    assert "run `chat-profiles db upgrade`" in output
+    assert output.count("Booting worker") <= 4
+    assert "/webapp/" not in output
+
+
+def test_newer_schema_is_refused(
+    tmp_path: Path, sqlite_url: str, server: tuple[list[str], int]
+) -> None:
+    _execute(sqlite_url, "UPDATE alembic_version SET version_num = 'from-the-future'")
+    _refuses(server, tmp_path, production(sqlite_url), "newer version of chat-profiles")
+
+
+def test_newcomers_secret_is_not_in_the_refusal(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {**production(sqlite_url), "WEBAPP_SECRET_KEY": "short-and-secret"}
+    _, output = run(waitress_command(), tmp_path, settings)
+    assert "short-and-secret" not in output
+
+
+def _execute(url: str, statement: str) -> None:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute(statement)
+
+
+def _refuses(
+    server: tuple[list[str], int], folder: Path, settings: dict[str, str], line: str
+) -> None:
+    command, expected = server
+    status, output = run(command, folder, settings)
+    ours = [each for each in output.splitlines() if each.startswith("chat-profiles: ")]
+    assert status == expected, output
+    assert len(ours) == 1, output
+    assert line in ours[0]
+    assert "Traceback" not in output

@@ -1,0 +1,196 @@
+"""Settings from the environment, and what production refuses (R52)."""
+
+from __future__ import annotations
+
+import dataclasses
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import SECRET, AppMaker
+from webapp import create_app
+from webapp.config import Settings, StartupError, kept_secret, new_secret
+
+# Every setting: a value, what it becomes, and a value that is refused (None: any text is taken).
+SETTINGS: dict[str, tuple[str, object, str | None]] = {
+    "WEBAPP_CHAT": ("/srv/chat.py", "/srv/chat.py", None),
+    "WEBAPP_SECRET_KEY": (" key ", "key", None),
+    "WEBAPP_SECRET_KEY_FALLBACKS": ("one, two,", ("one", "two"), None),
+    "WEBAPP_DATABASE_URL": ("sqlite:///x", "sqlite:///x", None),
+    "WEBAPP_TRUSTED_HOSTS": ("a.example, b.example", ("a.example", "b.example"), None),
+    "WEBAPP_PROXY_HOPS": ("2", 2, "11"),
+    "WEBAPP_INSECURE_COOKIES": ("yes", True, "maybe"),
+    "WEBAPP_STREAMING": ("poll", "poll", "POLL"),
+    "WEBAPP_SITE_NAME": ("My site", "My site", None),
+    "WEBAPP_CHAT_START_SECONDS": ("2.5", 2.5, "0"),
+    "WEBAPP_CALLBACK_SECONDS": ("3", 3.0, "soon"),
+    "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
+    "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),
+    "WEBAPP_PASSWORD_MIN_LENGTH": ("12", 12, "7"),
+    "WEBAPP_SQLITE_SYNCHRONOUS": ("NORMAL", "NORMAL", "OFF"),
+    "WEBAPP_LOG_LEVEL": ("DEBUG", "DEBUG", "LOUD"),
+}
+NOT_FROM_OUTSIDE = {"production", "flask"}
+UNSAFE: list[tuple[dict[str, Any], str]] = [
+    ({"WEBAPP_SECRET_KEY": ""}, "WEBAPP_SECRET_KEY is not set"),
+    ({"WEBAPP_SECRET_KEY": None}, "WEBAPP_SECRET_KEY is not set"),
+    ({"WEBAPP_SECRET_KEY": "x7Hq" * 7}, "shorter than 32 bytes"),
+    ({"WEBAPP_SECRET_KEY": "a" * 64}, "can be guessed"),
+    ({"WEBAPP_SECRET_KEY": "changeme-changeme-changeme-0123456789"}, "can be guessed"),
+    ({"WEBAPP_SECRET_KEY": "your-secret-key-goes-here-0123456789"}, "can be guessed"),
+    ({"WEBAPP_SECRET_KEY_FALLBACKS": SECRET}, "also used as another secret"),
+    ({"WEBAPP_SECRET_KEY_FALLBACKS": "short"}, "FALLBACKS holds a key shorter than 32"),
+    ({"WEBAPP_DATABASE_URL": f"postgresql://u:{SECRET}@h/d"}, "also used as another secret"),
+    ({"WEBAPP_TRUSTED_HOSTS": ""}, "WEBAPP_TRUSTED_HOSTS is not set"),
+    ({"WEBAPP_TRUSTED_HOSTS": " , "}, "WEBAPP_TRUSTED_HOSTS is not set"),
+    ({"DEBUG": True}, "DEBUG (or FLASK_DEBUG) is set"),
+    ({"LOGIN_DISABLED": True}, "LOGIN_DISABLED is set"),
+    ({"LOGIN_DISABLED": "0"}, "LOGIN_DISABLED is set"),
+    ({"WTF_CSRF_ENABLED": False}, "WTF_CSRF_ENABLED is off"),
+    ({"WTF_CSRF_ENABLED": 0}, "WTF_CSRF_ENABLED is off"),
+    ({"WTF_CSRF_ENABLED": None}, "WTF_CSRF_ENABLED is off"),
+    ({"WTF_CSRF_CHECK_DEFAULT": False}, "WTF_CSRF_CHECK_DEFAULT is off"),
+    ({"WEBAPP_DATABASE_URL": "nonsense"}, "WEBAPP_DATABASE_URL is not a database URL"),
+    ({"WEBAPP_DATABASE_URL": "mysql://h/d"}, "must be a sqlite:// or postgresql:// URL"),
+]
+
+
+def field_of(name: str) -> str:
+    return name.removeprefix("WEBAPP_").lower()
+
+
+def test_every_setting_is_tried_here() -> None:
+    fields = {field.name for field in dataclasses.fields(Settings)} - NOT_FROM_OUTSIDE
+    assert {field_of(name) for name in SETTINGS} == fields
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, read, _ = SETTINGS[name]
+    assert getattr(Settings.from_environment(), field_of(name)) != read
+    monkeypatch.setenv(name, given)
+    assert getattr(Settings.from_environment(), field_of(name)) == read
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_is_given_in_code_wins(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, read, _ = SETTINGS[name]
+    monkeypatch.setenv(name, "from the environment")
+    assert getattr(Settings.from_environment({name: given}), field_of(name)) == read
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, bad) in SETTINGS.items() if bad])
+def test_a_value_that_makes_no_sense_is_refused_by_name(name: str) -> None:
+    with pytest.raises(StartupError) as caught:
+        Settings.from_environment({name: SETTINGS[name][2]})
+    assert str(caught.value).startswith(f"{name} must be ")
+    assert caught.value.code == 78
+
+
+@pytest.mark.parametrize("value", ["٣", "1.5", "-1", "0x1", "1e3", "99999999999999999999"])
+def test_a_whole_number_is_plain_digits(value: str) -> None:
+    with pytest.raises(StartupError, match="whole number from 0 to 10"):
+        Settings.from_environment({"WEBAPP_PROXY_HOPS": value})
+
+
+@pytest.mark.parametrize(("unsafe", "says"), UNSAFE, ids=lambda value: str(value)[:50])
+def test_production_refuses_to_be_unsafe(
+    make_app: AppMaker, unsafe: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # R52
+    with pytest.raises(StartupError) as caught:
+        create_app(make_app.path("simple.py"), {**make_app.config(), **unsafe})
+    line = capsys.readouterr().err
+    assert says in line
+    assert line.startswith("chat-profiles: ")
+    assert line.count("\n") == 1
+    assert SECRET not in line
+    assert caught.value.code == 78
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_production_refuses_flasks_debug_switch(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", value)
+    with pytest.raises(StartupError, match="FLASK_DEBUG"):
+        make_app("simple.py")
+
+
+def test_production_needs_an_app_file(make_app: AppMaker) -> None:
+    with pytest.raises(StartupError, match="WEBAPP_CHAT is not set"):
+        create_app(config=make_app.config())
+
+
+def test_under_gunicorn_the_status_stops_the_arbiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "gunicorn.arbiter", object())
+    assert StartupError("x").code == 4
+
+
+def test_gevents_threads_are_refused(make_app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Monkey:
+        @staticmethod
+        def is_module_patched(name: str) -> bool:
+            return name == "threading"
+
+    monkeypatch.setitem(__import__("sys").modules, "gevent.monkey", Monkey)
+    with pytest.raises(StartupError, match="gunicorn --workers 1 --threads 32"):
+        make_app("simple.py")
+
+
+def test_settings_reach_the_app(make_app: AppMaker) -> None:
+    app = make_app("simple.py", site_name="Tea & Co", MY_OWN="kept")
+    assert isinstance(app, Flask)
+    assert app.config["MY_OWN"] == "kept"
+    assert "Tea &amp; Co" in app.test_client().get("/").text
+
+
+def test_the_limits_of_a_request_are_not_settings(make_app: AppMaker) -> None:
+    app = make_app("simple.py", MAX_CONTENT_LENGTH=10**9, SECRET_KEY="mine")
+    assert app.config["MAX_CONTENT_LENGTH"] == 256 * 1024
+    assert app.config["SECRET_KEY"] == SECRET
+
+
+def test_development_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment().for_development(("localhost",))
+    settings.refuse_if_unsafe()
+    assert (settings.production, settings.insecure_cookies) == (False, True)
+    assert settings.trusted_hosts == ("localhost",)
+    assert settings.secret_key == Settings().for_development(()).secret_key
+
+
+def test_the_kept_secret_is_private(tmp_path: Path) -> None:  # R54
+    folder = tmp_path / "deep" / "instance"
+    secret = kept_secret(folder)
+    assert len(bytes.fromhex(secret)) == 32
+    assert kept_secret(folder) == secret
+    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
+    assert (
+        stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    )
+
+
+def test_fresh_secrets_differ_and_are_accepted() -> None:
+    assert new_secret() != new_secret()
+    Settings(secret_key=new_secret(), trusted_hosts=("a.example",)).refuse_if_unsafe()
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgresql://h/d", "postgresql+psycopg"),
+        ("postgresql+psycopg://h/d", "postgresql+psycopg"),
+    ],
+)
+def test_a_bare_postgresql_url_means_psycopg_3(given: str, driver: str) -> None:
+    assert Settings(database_url=given).url.drivername == driver
+
+
+def test_the_default_database_is_in_the_instance_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().url.database == str(tmp_path / "instance" / "chat.sqlite3")

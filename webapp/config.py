@@ -1,0 +1,250 @@
+"""Settings from the environment, typed; an unsafe production is refused with one clear line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SECRET_BYTES = 32
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
+# gunicorn starts a worker that exits with any other status again, for ever; with this one it stops.
+EXIT_GUNICORN_APP_LOAD_ERROR = 4
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
+STREAMING_MODES = ("auto", "sse", "poll", "inline")
+SYNCHRONOUS_MODES = ("FULL", "NORMAL")
+
+
+class StartupError(SystemExit):
+    """The app refuses to start, and says in one line what to change.
+
+    It is a `SystemExit` with status 78 (4 under gunicorn), so that a server which loads the app
+    exits with the line and without a traceback; the line is its text.
+    """
+
+    def __init__(self, line: str) -> None:
+        in_gunicorn = "gunicorn.arbiter" in sys.modules
+        super().__init__(EXIT_GUNICORN_APP_LOAD_ERROR if in_gunicorn else EXIT_CONFIG)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set from outside; `from_environment` reads the ``WEBAPP_`` names."""
+
+    chat: str | None = None
+    secret_key: str = ""
+    secret_key_fallbacks: tuple[str, ...] = ()
+    database_url: str = ""
+    trusted_hosts: tuple[str, ...] = ()
+    proxy_hops: int = 0
+    insecure_cookies: bool = False
+    streaming: str = "auto"
+    site_name: str = ""
+    chat_start_seconds: float = 30.0
+    callback_seconds: float = 30.0
+    session_idle_hours: float = 24.0
+    session_hours: float = 24.0 * 14
+    password_min_length: int = 8
+    sqlite_synchronous: str = "FULL"
+    log_level: str = "INFO"
+    production: bool = True
+    flask: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:
+        """Read the ``WEBAPP_`` variables; ``overrides`` has the same names and wins.
+
+        Names in ``overrides`` that do not start with ``WEBAPP_`` are given to Flask as they are.
+
+        Raises
+        ------
+        StartupError
+            When a value cannot be understood; the line names the variable.
+        """
+        given = dict(overrides or {})
+        flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
+        values = {k: v for k, v in os.environ.items() if k.startswith("WEBAPP_")} | given
+        read = _Reader(values)
+        return cls(
+            chat=values.get("WEBAPP_CHAT") or None,
+            secret_key=read.text("WEBAPP_SECRET_KEY"),
+            secret_key_fallbacks=read.names("WEBAPP_SECRET_KEY_FALLBACKS"),
+            database_url=read.text("WEBAPP_DATABASE_URL"),
+            trusted_hosts=read.names("WEBAPP_TRUSTED_HOSTS"),
+            proxy_hops=read.whole("WEBAPP_PROXY_HOPS", cls.proxy_hops, 0, 10),
+            insecure_cookies=read.yes_or_no("WEBAPP_INSECURE_COOKIES"),
+            streaming=read.one_of("WEBAPP_STREAMING", STREAMING_MODES),
+            site_name=read.text("WEBAPP_SITE_NAME"),
+            chat_start_seconds=read.seconds("WEBAPP_CHAT_START_SECONDS", cls.chat_start_seconds),
+            callback_seconds=read.seconds("WEBAPP_CALLBACK_SECONDS", cls.callback_seconds),
+            session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
+            session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
+            password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),
+            sqlite_synchronous=read.one_of("WEBAPP_SQLITE_SYNCHRONOUS", SYNCHRONOUS_MODES),
+            log_level=read.one_of("WEBAPP_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+            flask=flask,
+        )
+
+    def for_development(self, hosts: tuple[str, ...]) -> Settings:
+        """Return the settings of ``chat-profiles run``: plain HTTP on ``hosts``, a kept secret."""
+        return replace(
+            self,
+            production=False,
+            insecure_cookies=True,
+            trusted_hosts=self.trusted_hosts or hosts,
+            secret_key=self.secret_key or kept_secret(instance_folder()),
+        )
+
+    @property
+    def url(self) -> URL:
+        """Return where the database is; SQLite in ``instance/`` when nothing was said."""
+        try:
+            url = make_url(self.database_url or f"sqlite:///{instance_folder() / 'chat.sqlite3'}")
+        except ArgumentError as error:
+            raise StartupError(
+                "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
+                "postgresql://user:password@host/name."
+            ) from error
+        if url.get_backend_name() not in ("sqlite", "postgresql"):
+            raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
+        return url.set(drivername="postgresql+psycopg") if _is_plain_postgresql(url) else url
+
+    def refuse_if_unsafe(self) -> None:
+        """Refuse a production that would start but not be safe (R52).
+
+        Raises
+        ------
+        StartupError
+            With the setting to change and how.
+        """
+        problem = _secret_problem(self) or _switch_problem(self)
+        if problem is None and self.production and not self.trusted_hosts:
+            problem = (
+                "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
+                "by commas, for example WEBAPP_TRUSTED_HOSTS=chat.example.org."
+            )
+        if problem:
+            raise StartupError(problem)
+
+
+def instance_folder() -> Path:
+    """Return the folder for what this installation keeps: database and secret."""
+    return Path.cwd() / "instance"
+
+
+def kept_secret(folder: Path) -> str:
+    """Return the secret kept in ``folder``, made on first use and readable by its owner only."""
+    path = folder / "secret_key"
+    if not path.exists():
+        make_private_folder(folder)
+        # O_EXCL: of two first starts at once, one writes and both read the same secret.
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return kept_secret(folder)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new_secret())
+    return path.read_text().strip()
+
+
+def new_secret() -> str:
+    """Return a fresh secret of 256 random bits, as 64 hexadecimal digits."""
+    return secrets.token_hex(SECRET_BYTES)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make ``folder`` and its missing parents, closed to everybody but their owner (R54)."""
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+class _Reader:
+    """Reads one variable at a time, and names it when its value cannot be understood."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name)
+        return "" if value is None else str(value).strip()
+
+    def names(self, name: str) -> tuple[str, ...]:
+        value = self._values.get(name) or ""
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(part.strip() for part in parts if part.strip())
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        text = self.text(name)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise StartupError(f"{name} must be a whole number from {least} to {most}.")
+        return int(text)
+
+    def seconds(self, name: str, default: float) -> float:
+        text = self.text(name)
+        try:
+            number = float(text) if text else default
+        except ValueError:
+            number = 0.0
+        if not 0 < number < 1e6:
+            raise StartupError(f"{name} must be a number greater than 0, such as {default:g}.")
+        return number
+
+    def yes_or_no(self, name: str) -> bool:
+        text = self.text(name).lower()
+        if text not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
+            raise StartupError(f"{name} must be true or false.")
+        return text in ("1", "true", "yes", "on")
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        text = self.text(name) or allowed[0]
+        if text not in allowed:
+            raise StartupError(f"{name} must be one of: {', '.join(allowed)}.")
+        return text
+
+
+def _is_plain_postgresql(url: URL) -> bool:
+    # SQLAlchemy 2.0 takes psycopg2 for a bare postgresql://, 2.1 psycopg 3, which is our extra.
+    return url.drivername == "postgresql"
+
+
+def _secret_problem(settings: Settings) -> str | None:
+    key, how = settings.secret_key, "Print a fresh one with `chat-profiles secret`."
+    if not key:
+        return f"WEBAPP_SECRET_KEY is not set. {how}"
+    if len(key.encode()) < SECRET_BYTES:
+        return f"WEBAPP_SECRET_KEY is shorter than {SECRET_BYTES} bytes. {how}"
+    if len(set(key)) < 8 or any(key.lower().startswith(sample) for sample in SAMPLE_SECRETS):
+        return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {how}"
+    if key in settings.secret_key_fallbacks or key == settings.url.password:
+        return f"WEBAPP_SECRET_KEY is also used as another secret. {how}"
+    if any(len(old.encode()) < SECRET_BYTES for old in settings.secret_key_fallbacks):
+        return f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
+    return None
+
+
+def _switch_problem(settings: Settings) -> str | None:
+    flask = settings.flask
+    if flask.get("LOGIN_DISABLED"):
+        return "LOGIN_DISABLED is set, which would let anybody in; remove it."
+    for switch in ("WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT"):
+        if flask.get(switch, True) in (False, 0, "0", "", None):
+            return f"{switch} is off, which would let other sites act for a user; remove it."
+    debug = flask.get("DEBUG") or os.environ.get("FLASK_DEBUG", "") not in ("", "0", "false")
+    if settings.production and debug:
+        return "DEBUG (or FLASK_DEBUG) is set, which shows source code to visitors; remove it."
+    return None

@@ -1,0 +1,147 @@
+"""What every command shares: errors of one line, text that is safe in a terminal, tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from webapp.config import StartupError
+
+EXIT_BAD_INPUT = 2
+STEPS_WITHOUT_TERMINAL = 1_000
+# In click 8.1 a group without a command prints its help and raises nothing.
+_HELP_INSTEAD: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
+Item = TypeVar("Item")
+
+
+class BadInputError(click.ClickException):
+    """Ends a command with exit code 2, and one line on standard error or, for a file, a line and
+    its details."""
+
+    exit_code = EXIT_BAD_INPUT
+
+    def __init__(self, line: str, *details: str) -> None:
+        super().__init__("\n".join(printable(each) for each in (line, *details)))
+
+
+class CommandGroup(AppGroup):
+    """A group whose commands never end with a traceback, on any road they are called."""
+
+    # What a command's own code raises about its input, besides what is known here.
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read this group's own options."""
+        with self._one_line_errors():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the options of the command that was named, and run it."""
+        with self._one_line_errors():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except _HELP_INSTEAD:
+            raise
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "chat-profiles"
+            line = " ".join(error.format_message().split())
+            raise BadInputError(f"{line} (see `{path} --help`)") from error
+        except StartupError as error:
+            raise BadInputError(error.line) from error
+        except SQLAlchemyError as error:
+            raise BadInputError(database_problem(error)) from error
+        except ModuleNotFoundError as error:
+            raise BadInputError(_missing_module(error)) from error
+        except OSError as error:
+            raise BadInputError(file_problem(error)) from error
+        except self.refusals as error:
+            raise BadInputError(str(error)) from error
+
+
+def database_problem(error: SQLAlchemyError) -> str:
+    """Say in one line what is wrong with the database and what to do."""
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    first_line = reason.splitlines()[0] if reason else type(error).__name__
+    if "locked" in reason or isinstance(error, PoolTimeoutError):
+        return "the database is busy: another program holds it; try again in a moment"
+    if "unable to open" in reason:
+        return "the database cannot be opened; check WEBAPP_DATABASE_URL and who may read the file"
+    if "readonly" in reason:
+        return "the database can only be read; run the command as the user who owns the file"
+    if "not a database" in reason or "malformed" in reason:
+        return "the database file is damaged, or no database; put a backup in its place"
+    return (
+        f"the database does not answer: {first_line}; check that it runs, and WEBAPP_DATABASE_URL"
+    )
+
+
+def file_problem(error: OSError) -> str:
+    """Say in one line which file cannot be used and why."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def printable(text: object) -> str:
+    """Return ``text`` with everything escaped that a terminal would obey instead of show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def iso(time: datetime) -> str:
+    """Return a UTC time as text, to the second."""
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def say(line: str) -> None:
+    """Print the outcome of a command."""
+    click.echo(printable(line))
+
+
+def note(line: str) -> None:
+    """Print a remark on standard error, so that it never mixes with a command's output."""
+    click.echo(printable(line), err=True)
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a head, in columns as wide as their longest cell."""
+    lines = [list(head), *([printable(cell or "") for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:
+    """Yield ``items``, showing on standard error how far it is."""
+    if sys.stderr.isatty():
+        with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+            yield from bar
+        return
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % STEPS_WITHOUT_TERMINAL == 0:
+            note(f"{label}: {number:,} of {length:,}")
+
+
+def _missing_module(error: ModuleNotFoundError) -> str:
+    if (error.name or "").startswith("psycopg"):
+        return "PostgreSQL needs one more package: pip install 'chat-profiles[postgresql]'"
+    raise error
