@@ -1,0 +1,18 @@
+"""Runs the migrations on the connection and in the transaction that `webapp.schema` made."""
+
+from alembic import context
+
+from webapp.accounts import models as _accounts  # noqa: F401 - registers its tables
+from webapp.chats import models as _chats  # noqa: F401 - registers its tables
+from webapp.database import db
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=db.metadata,
+    render_as_batch=True,
+    # SQLite's DDL is transactional as long as the driver does not interfere, and ours does not.
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

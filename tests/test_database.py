@@ -1,0 +1,294 @@
+"""The rules for connections, and what happens when the database cannot be used (R54, R58, R60)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
+
+from tests.support.apps import AppMaker
+from tests.support.html import parse
+from tests.support.people import Visitor
+from tests.support.postgresql import PostgreSQLServer
+from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
+from webapp import database
+from webapp.config import Settings
+from webapp.database import db, writing
+from webapp.schema import upgrade
+
+
+@pytest.fixture
+def file(sqlite_url: str) -> Path:
+    return Path(sqlite_url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let a writer wait for 0.3 s instead of 5 s, and return that."""
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 300)
+    return 0.3
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the write lock of a database, as another process would."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def pragma(app: Flask, name: str) -> object:
+    with app.app_context(), db.engine.connect() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("foreign_keys", 1), ("busy_timeout", 5_000), ("synchronous", 2), ("journal_mode", "wal")],
+)
+def test_every_connection_keeps_the_rules(
+    simple_app: Flask, name: str, value: object
+) -> None:  # R58
+    assert pragma(simple_app, name) == value
+
+
+def test_synchronous_is_a_setting(make_app: AppMaker) -> None:
+    assert pragma(make_app("simple.py", sqlite_synchronous="NORMAL"), "synchronous") == 1
+
+
+def test_foreign_keys_are_checked(simple_app: Flask) -> None:
+    with pytest.raises(IntegrityError):
+        run_sql(
+            simple_app,
+            "INSERT INTO messages VALUES ('a', 'nowhere', 1, 'user', NULL, '', 'complete', '')",
+        )
+
+
+def test_a_deleted_chat_takes_its_messages_along(visitor: Visitor) -> None:
+    visitor.start_chat("GPT-4")
+    run_sql(visitor.app, "DELETE FROM chats")
+    assert count(visitor.app, "messages") == 0
+
+
+def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> None:  # R58
+    statements: list[str] = []
+
+    def trace(connection: sqlite3.Connection, _entry: object) -> None:
+        connection.set_trace_callback(statements.append)
+
+    with visitor.app.app_context():
+        db.engine.dispose()
+        event.listen(db.engine, "connect", trace)
+    visitor.get("/readyz")
+    assert statements
+    assert "BEGIN IMMEDIATE" not in statements
+    visitor.start_chat("GPT-4")
+    writes = [s for s in statements if s.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert len(writes) >= 4
+    for number, statement in enumerate(statements):
+        if statement in writes:
+            begun = [s for s in statements[:number] if s.startswith(("BEGIN", "COMMIT"))]
+            assert begun[-1] == "BEGIN IMMEDIATE"
+
+
+def test_a_block_that_fails_stores_nothing(visitor: Visitor) -> None:  # R56
+    visitor.start_chat("GPT-4")
+    before = every_row(visitor.app)
+    with visitor.app.app_context(), pytest.raises(RuntimeError):
+        delete_and_fail()
+    assert before["chats"]
+    assert every_row(visitor.app) == before
+
+
+def delete_and_fail() -> None:
+    with writing() as session:
+        session.connection().exec_driver_sql("DELETE FROM chats")
+        raise RuntimeError
+
+
+def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:  # R54
+    path = tmp_path / "deep" / "instance" / "chat.sqlite3"
+    before = os.umask(0)
+    try:
+        upgrade(Settings(database_url=f"sqlite:///{path}"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(p.stat().st_mode) for p in path.parents[:2]} == {0o700}
+
+
+def test_the_files_beside_it_are_private_too(visitor: Visitor, file: Path) -> None:  # R54
+    visitor.start_chat("GPT-4")
+    modes = {p.name: oct(stat.S_IMODE(p.stat().st_mode)) for p in file.parent.iterdir()}
+    assert set(modes) >= {"chat.sqlite3", "chat.sqlite3-wal"}
+    assert set(modes.values()) == {"0o600"}
+
+
+@pytest.mark.parametrize("profile", ["GPT-4", None])
+def test_a_locked_database_is_503_in_time_and_recovers(
+    impatient: float, simple_app: Flask, file: Path, profile: str | None
+) -> None:  # R60
+    visitor = Visitor(simple_app)
+    form = {"profile": profile} if profile else {}
+    visitor.get("/")
+    with locked(file):
+        began = time.monotonic()
+        answer = visitor.post("/chats", form)
+        assert time.monotonic() - began < 2 * impatient
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "Content-Security-Policy" in answer.headers
+    assert count(simple_app, "chats") == 0
+    assert visitor.post("/chats", form).status_code == 303
+
+
+def test_somebody_logged_in_waits_no_longer(
+    impatient: float, roles_app: Flask, file: Path
+) -> None:  # R60
+    alice = Visitor(roles_app).logged_in("alice")
+    before = every_row(roles_app)
+    with locked(file):
+        began = time.monotonic()
+        answer = alice.post("/chats", {"profile": "admin-only"}, htmx=True)
+        assert time.monotonic() - began < 2 * impatient
+    assert answer.status_code == 503
+    assert parse(answer.text).one(data_testid="notice")["data-code"] == "503"
+    assert every_row(roles_app) == before
+
+
+def test_a_locked_database_can_still_be_read(
+    impatient: float, roles_app: Flask, file: Path
+) -> None:
+    alice = Visitor(roles_app).logged_in("alice")
+    chat = alice.start_chat("team")
+    with locked(file):
+        for path in (chat, "/", "/profiles", "/readyz"):
+            assert alice.get(path).status_code == 200
+
+
+def test_a_login_that_cannot_be_stored_leaves_nothing_behind(
+    impatient: float, roles_app: Flask, file: Path
+) -> None:
+    visitor = Visitor(roles_app)
+    visitor.get("/login")
+    with locked(file):
+        answer = visitor.post("/login", {"username": "bob", "password": "bobbob"})
+    assert answer.status_code == 503
+    assert count(roles_app, "login_sessions") == 0
+    assert visitor.get("/").status_code == 303
+    assert visitor.logged_in("bob").get("/").status_code == 200
+
+
+def test_a_logout_that_cannot_be_stored_says_so_and_can_be_repeated(
+    impatient: float, roles_app: Flask, file: Path
+) -> None:  # R13
+    alice = Visitor(roles_app).logged_in("alice")
+    with locked(file):
+        assert alice.post("/logout").status_code == 503
+    assert alice.get("/").status_code == 200
+    assert alice.post("/logout").status_code == 303
+    assert count(roles_app, "login_sessions") == 0
+
+
+def test_a_database_that_cannot_be_written_is_503(visitor: Visitor) -> None:  # R60
+    visitor.get("/")
+    with visitor.app.app_context():
+        event.listen(
+            db.engine, "begin", lambda c: c.exec_driver_sql("PRAGMA query_only = ON"), insert=True
+        )
+        db.engine.dispose()
+    answer = visitor.post("/chats", {"profile": "GPT-4"})
+    assert answer.status_code == 503
+    assert visitor.get("/").status_code == 200
+
+
+def test_a_database_that_is_gone_is_503_until_it_is_back(
+    visitor: Visitor, file: Path
+) -> None:  # R60
+    chat = visitor.start_chat("GPT-4")
+    away = file.with_name("away")
+    file.rename(away)
+    began = time.monotonic()
+    assert [visitor.get(p).status_code for p in (chat, "/readyz")] == [503, 503]
+    assert visitor.get("/healthz").status_code == 200
+    assert time.monotonic() - began < 6
+    assert not file.exists()
+    away.rename(file)
+    assert [visitor.get(p).status_code for p in (chat, "/readyz")] == [200, 200]
+
+
+def test_a_restored_backup_is_read_instead_of_the_old_file(visitor: Visitor, file: Path) -> None:
+    backup = file.with_name("backup")
+    shutil.copy(file, backup)
+    chat = visitor.start_chat("GPT-4")
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink()
+    backup.rename(file)
+    assert visitor.get(chat).status_code == 404
+    visitor.forget_token()
+    visitor.start_chat("GPT-3.5")
+    assert column(visitor.app, "chats.profile") == ["GPT-3.5"]
+
+
+def test_an_app_starts_with_the_database_down_and_comes_up_by_itself(
+    make_app: AppMaker, file: Path
+) -> None:  # R61
+    away = file.with_name("away")
+    file.rename(away)
+    file.mkdir()
+    visitor = Visitor(make_app("roles.py"))
+    assert visitor.get("/healthz").status_code == 200
+    assert visitor.get("/readyz").status_code == 503
+    visitor.client.set_cookie("session", "x" * 43)
+    assert visitor.get("/").status_code == 503
+    file.rmdir()
+    away.rename(file)
+    assert visitor.get("/readyz").status_code == 200
+    assert visitor.logged_in("alice").get("/").status_code == 200
+
+
+@pytest.mark.postgresql
+def test_a_postgresql_server_may_restart(
+    make_app: AppMaker, postgresql_server: PostgreSQLServer, postgresql_url: str
+) -> None:  # R62
+    make_app.database_url = postgresql_url
+    visitor = Visitor(make_app("simple.py"))
+    chat = visitor.start_chat("GPT-4")
+    postgresql_server.stop()
+    try:
+        began = time.monotonic()
+        down = [visitor.get(path).status_code for path in (chat, "/readyz", "/healthz")]
+        assert time.monotonic() - began < 6
+    finally:
+        postgresql_server.start()
+    assert down == [503, 503, 200]
+    assert [visitor.get(chat).status_code for _ in range(5)] == [200] * 5
+
+
+def test_no_connection_is_kept_after_a_request(alice: Visitor) -> None:
+    for path in ("/", "/nothing", "/profiles", "/readyz", alice.start_chat("team")):
+        alice.get(path)
+        assert pooled_connections_in_use(alice.app) == 0
+
+
+def test_many_writers_at_once_lose_nothing(make_app: AppMaker, either_url: str) -> None:  # R58
+    make_app.database_url = either_url
+    app = make_app("simple.py")
+    with ThreadPoolExecutor(16) as pool:
+        chats = list(pool.map(lambda _: Visitor(app).start_chat("GPT-4"), range(48)))
+    assert len(set(chats)) == count(app, "chats") == count(app, "messages") == 48

@@ -1,0 +1,211 @@
+"""The database is locked, gone, full, read-only or down: 503, and recovery without a restart."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from tests.support.apps import AppMaker
+from tests.support.people import Visitor
+from tests.support.postgresql import PostgreSQLServer
+from tests.support.servers import Server, gunicorn, production
+from tests.support.wire import Answer, RemoteVisitor
+from webapp.database import db
+
+pytestmark = pytest.mark.slow
+
+LIMIT_SECONDS = 6.0
+LOCKED_SECONDS = 8.0
+LOCKER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("ROLLBACK")
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, sqlite_url: str) -> Iterator[Server]:
+    """Return a server on SQLite in one process, so that its memory and limits are one."""
+    with gunicorn(tmp_path, production(sqlite_url)) as started:
+        yield started
+
+
+@pytest.fixture
+def database_file(sqlite_url: str) -> Path:
+    """Return the file of the server's database."""
+    return Path(sqlite_url.removeprefix("sqlite:///"))
+
+
+def test_locked_database_stops_writers_only(server: Server, database_file: Path) -> None:
+    visitors = [RemoteVisitor(server.port) for _ in range(6)]
+    chats = [visitor.start_chat().chat_id for visitor in visitors]
+    with _locked(database_file, LOCKED_SECONDS) as until:
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            refused = list(pool.map(_timed_start, visitors))
+        for answer, seconds in refused:
+            _is_refused(answer)
+            assert seconds < LIMIT_SECONDS
+        for path in ("/", f"/chats/{chats[0]}", "/profiles", "/healthz", "/readyz"):
+            assert visitors[0].get(path).status == 200
+        assert time.monotonic() < until, "the lock was gone before everything was tried"
+    assert visitors[0].start_chat().status == 200
+
+
+def test_short_lock_is_waited_for(server: Server, database_file: Path) -> None:
+    visitor = RemoteVisitor(server.port)
+    with _locked(database_file, 1.5):
+        assert visitor.start_chat().status == 200
+
+
+def test_database_file_that_is_gone_comes_back(server: Server, database_file: Path) -> None:
+    visitor = RemoteVisitor(server.port)
+    chat = visitor.start_chat().chat_id
+    away = database_file.with_name("away.sqlite3")
+    _move(database_file, away)
+    for answer in (visitor.start_chat(), visitor.get(f"/chats/{chat}")):
+        _is_refused(answer)
+    assert server.status("/healthz") == 200
+    assert server.status("/readyz") == 503
+    assert not database_file.exists(), "an empty database was made in place of the lost one"
+    _move(away, database_file)
+    assert server.status("/readyz") == 200
+    assert visitor.get(f"/chats/{chat}").status == 200
+    assert visitor.start_chat().status == 200
+
+
+def test_full_disk_stops_writers_only(server: Server, database_file: Path) -> None:
+    visitor = RemoteVisitor(server.port)
+    chat = visitor.start_chat().chat_id
+    # A limit on file size stands in for a full disk: it needs no root, and it can be lifted.
+    with _no_file_may_grow(server, database_file):
+        for _ in range(3):
+            _is_refused(visitor.start_chat())
+        assert visitor.get(f"/chats/{chat}").status == 200
+        assert visitor.get("/").status == 200
+    assert visitor.start_chat().status == 200
+
+
+def test_read_only_database_stops_writers_only(make_app: AppMaker) -> None:
+    app = make_app("simple.py")
+    visitor = Visitor(app)
+    path = visitor.start_chat()
+    with app.app_context():
+        engine = db.engine
+    engine.dispose()
+    # Permissions would not stop root; SQLite reports both in the same way.
+    event.listen(engine, "connect", lambda raw, _entry: raw.execute("PRAGMA query_only = ON"))
+    answer = visitor.post("/chats", {"profile": "GPT-4"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert visitor.get(path).status_code == 200
+
+
+@pytest.mark.postgresql
+def test_postgresql_that_is_restarted_is_used_again(
+    tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
+) -> None:
+    with gunicorn(tmp_path, production(postgresql_url)) as server:
+        visitors = [RemoteVisitor(server.port) for _ in range(8)]
+        chats = [visitor.start_chat().chat_id for visitor in visitors]
+        with _stopped(postgresql_server):
+            for answer in (visitors[0].start_chat(), visitors[0].get(f"/chats/{chats[0]}")):
+                _is_refused(answer)
+            assert (server.status("/healthz"), server.status("/readyz")) == (200, 503)
+        # Not one of the pool's dead connections is shown to anybody (R62).
+        for visitor, chat in zip(visitors, chats, strict=True):
+            assert visitor.get(f"/chats/{chat}").status == 200
+            assert visitor.start_chat().status == 200
+
+
+@pytest.mark.postgresql
+def test_app_starts_before_its_database(
+    tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
+) -> None:
+    with ExitStack() as stack:
+        with _stopped(postgresql_server):
+            server = stack.enter_context(gunicorn(tmp_path, production(postgresql_url)))
+            visitor = RemoteVisitor(server.port)
+            _is_refused(visitor.start_chat())
+            assert server.status("/readyz") == 503
+        server.wait_for("/readyz")
+        assert visitor.start_chat().status == 200
+
+
+@pytest.mark.postgresql
+def test_app_makes_the_schema_of_an_empty_database_that_comes_later(
+    tmp_path: Path, postgresql_server: PostgreSQLServer
+) -> None:  # R61, R70
+    with postgresql_server.database(template="template1") as url, ExitStack() as stack:
+        with _stopped(postgresql_server):
+            server = stack.enter_context(gunicorn(tmp_path, production(url)))
+        server.wait_for("/readyz")
+        assert RemoteVisitor(server.port).start_chat().status == 200
+
+
+@contextmanager
+def _locked(file: Path, seconds: float) -> Iterator[float]:
+    """Lock a SQLite file in another process, and yield the time until which it is locked."""
+    locker = subprocess.Popen(
+        [sys.executable, "-c", LOCKER, str(file), str(seconds)], stdout=subprocess.PIPE
+    )
+    try:
+        assert locker.stdout is not None
+        assert locker.stdout.readline() == b"locked\n"
+        yield time.monotonic() + seconds
+        locker.wait()
+    finally:
+        locker.kill()
+        locker.communicate()
+
+
+@contextmanager
+def _no_file_may_grow(server: Server, database_file: Path) -> Iterator[None]:
+    """Let the workers write no file beyond the size that the write-ahead log has now."""
+    log = database_file.with_name(f"{database_file.name}-wal")
+    for worker in server.workers():
+        _, hard = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+    yield
+    for worker in server.workers():
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@contextmanager
+def _stopped(server: PostgreSQLServer) -> Iterator[None]:
+    """Stop PostgreSQL for the time of the block, for every later test's sake not longer."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def _timed_start(visitor: RemoteVisitor) -> tuple[Answer, float]:
+    begin = time.monotonic()
+    return visitor.start_chat(), time.monotonic() - begin
+
+
+def _is_refused(answer: Answer) -> None:
+    assert answer.status == 503, answer.text
+    assert answer.headers["Retry-After"] == "5"
+    assert "Not available right now" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def _move(file: Path, to: Path) -> None:
+    """Rename a database with the two files that SQLite keeps beside it."""
+    for ending in ("-wal", "-shm", ""):
+        beside = file.with_name(file.name + ending)
+        if beside.exists():
+            beside.rename(to.with_name(to.name + ending))

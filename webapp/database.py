@@ -1,0 +1,298 @@
+"""The database object, and the rules for connections to SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.session import sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from webapp.authoring.text import clean_json
+from webapp.config import Settings, make_private_folder
+
+BUSY_MILLISECONDS = 5_000
+POOL_WAIT_SECONDS = 5
+# Between two tries to get SQLite's write lock from another process.
+PAUSE_SECONDS = (0.000_5, 0.003)
+WRITES = "webapp_writes"
+ONE_LOOK = "webapp_one_look"
+
+
+class Base(DeclarativeBase):
+    """The base of every model."""
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A time in UTC, aware in Python and without a zone in the database (SQLite has none)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def utc_now() -> datetime:
+    """Return the time now; the one clock of the program, so that a test can set it."""
+    return datetime.now(UTC)
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Return the pool for this database: wide for SQLite's files, checked for a server."""
+    if is_sqlite(settings.url):
+        pool = {"pool_size": 64, "max_overflow": 64}
+    else:
+        pool = {"pool_size": 10, "max_overflow": 20, "pool_recycle": 1_800}
+    # hide_parameters: an error must not carry passwords or messages into the log (R51).
+    common = {"pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": not is_sqlite(settings.url)}
+    return {
+        **pool,
+        **common,
+        "hide_parameters": True,
+        "json_serializer": _to_json,
+        "connect_args": _connect_args(settings.url),
+    }
+
+
+def engine_url(url: URL) -> URL:
+    """Return the URL that connects without making a missing SQLite file."""
+    if not is_sqlite(url) or not url.database or url.database.startswith("file:"):
+        return url
+    # mode=rw: a database that is gone must be an error, not silently a new and empty one.
+    return url.set(
+        database=f"file:{Path(url.database).absolute()}", query={"mode": "rw", "uri": "true"}
+    )
+
+
+def is_sqlite(url: URL) -> bool:
+    """Say whether ``url`` names a SQLite database."""
+    return url.get_backend_name() == "sqlite"
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database; ``None`` for a server."""
+    return Path(url.database).absolute() if is_sqlite(url) and url.database else None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Connect ``app`` to its database; nothing is read or written yet."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(settings.url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    db.init_app(app)
+    app.extensions["webapp_write_queue"] = (
+        WriteQueue() if is_sqlite(settings.url) else nullcontext({})
+    )
+    with app.app_context():
+        if is_sqlite(settings.url):
+            follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
+
+
+def maintenance_engine(settings: Settings) -> Engine:
+    """Return an engine that keeps no connection, for migrations and backups.
+
+    SQLite's file is made if need be, closed to everybody but its owner (R54). Foreign keys stay
+    off here: altering a table of SQLite copies it, and dropping the old one would cascade.
+    """
+    url = settings.url
+    if file := sqlite_file(url):
+        make_private_folder(file.parent)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_engine(
+        engine_url(url), poolclass=NullPool, hide_parameters=True, connect_args=_connect_args(url)
+    )
+    if file:
+        follow_sqlite_rules(engine, settings.sqlite_synchronous, foreign_keys=False)
+    return engine
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Yield the request's session in a write transaction: all of the block is stored, or none.
+
+    A read transaction that is open is ended first. SQLite begins with ``BEGIN IMMEDIATE``, since
+    a transaction that turns from reading to writing fails at once when somebody wrote in between.
+    """
+    db.session.commit()
+    with current_app.extensions["webapp_write_queue"] as turn:
+        try:
+            db.session.connection(execution_options=turn)
+            yield db.session()
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+
+@contextmanager
+def short_session() -> Iterator[Session]:
+    """Yield a session of its own in a write transaction, apart from the request's."""
+    with current_app.extensions["webapp_write_queue"] as turn:
+        maker = sessionmaker(bind=db.engine.execution_options(**turn))
+        with maker(expire_on_commit=False) as session, session.begin():
+            yield session
+
+
+def release_connection() -> None:
+    """Give the request's connection back before something slow, such as an author's code (R59)."""
+    # Asked first: committing an idle session would begin a transaction to have one to end.
+    if db.session().in_transaction():
+        db.session.commit()
+
+
+@contextmanager
+def reading_rows() -> Iterator[Connection]:
+    """Yield a connection for a single statement; it is given back at the end of the block.
+
+    For what happens in every request: the ORM's session costs more than the statement, and on
+    SQLite a statement by itself needs no transaction.
+    """
+    with db.engine.connect() as connection:
+        connection.execution_options(**{ONE_LOOK: True})
+        yield connection
+
+
+@contextmanager
+def writing_rows() -> Iterator[Connection]:
+    """Yield a connection in a write transaction, apart from the request's session.
+
+    The ORM's session costs as much as a flush of the disk, so chats and sessions are stored with
+    plain statements. What the request was reading is ended first.
+    """
+    release_connection()
+    with current_app.extensions["webapp_write_queue"] as turn, db.engine.connect() as connection:
+        connection.execution_options(**turn)
+        with connection.begin():
+            yield connection
+
+
+class WriteQueue:
+    """Lets the writers of one process into SQLite one at a time.
+
+    A lock hands over at once, where waiting for the file means trying again and again. Waiting
+    here and waiting there take `BUSY_MILLISECONDS` together, so that an answer is never later
+    than that, however many wait (R60).
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def __enter__(self) -> dict[str, float]:
+        """Return the execution options of the transaction: it writes, and when it gives up."""
+        give_up = _when_to_give_up()
+        if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1_000):
+            raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("the writers are stuck"))
+        return {WRITES: give_up}
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+
+
+def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool = True) -> None:
+    """Make every connection of ``engine`` keep the rules of this house for SQLite (R58)."""
+    file = str(engine.url.database).removeprefix("file:")
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: SQLiteConnection, entry: ConnectionPoolEntry) -> None:
+        # The driver's own idea of transactions loses updates: SQLAlchemy begins and ends them.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        if connection.execute("PRAGMA foreign_keys").fetchone() != (int(foreign_keys),):
+            raise RuntimeError("this SQLite was built without foreign keys; install another one")
+        entry.info["inode"] = _inode(file)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get(WRITES):
+            _begin_to_write(connection, options[WRITES])
+        elif ONE_LOOK not in options:
+            connection.exec_driver_sql("BEGIN")
+
+    @event.listens_for(engine, "checkout")
+    def refuse_replaced_file(
+        _connection: SQLiteConnection, entry: ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        # After a restore the old file lives on without a name: what is written there is lost.
+        if entry.info["inode"] != _inode(file):
+            raise DisconnectionError("the database file was replaced")
+
+
+def _when_to_give_up() -> float:
+    return time.monotonic() + BUSY_MILLISECONDS / 1_000
+
+
+def _begin_to_write(connection: Connection, give_up: float | Literal[True]) -> None:
+    # SQLite's own waiting pauses longer each time, so of two busy processes one starves for
+    # seconds; short pauses of random length are fair to both (benchmarks/writers.py).
+    until = _when_to_give_up() if give_up is True else give_up
+    raw = cast(SQLiteConnection, connection.connection.dbapi_connection)
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while (problem := _try_to_begin(raw)) == sqlite3.SQLITE_BUSY and time.monotonic() < until:
+            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - not a secret
+        if problem:
+            # Once more, so that the failure is SQLAlchemy's and everybody knows it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+
+
+def _try_to_begin(raw: SQLiteConnection) -> int:
+    """Return SQLite's code for what went wrong, or 0."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF
+    return 0
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(clean_json(value))
+
+
+def _inode(file: str) -> int | None:
+    try:
+        return os.stat(file).st_ino  # noqa: PTH116 - at every checkout, where a Path costs too much
+    except FileNotFoundError:
+        return None
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    if is_sqlite(url):
+        return {"timeout": BUSY_MILLISECONDS / 1_000, "check_same_thread": False}
+    return {"connect_timeout": POOL_WAIT_SECONDS}
