@@ -1,0 +1,135 @@
+"""Forms are taken from this site's own pages only (R23)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.html import parse
+from tests.support.log import LogReader
+from tests.support.people import Visitor
+from tests.support.routes import ALL_FORMS
+from tests.support.rows import every_row
+
+FIELDS = {
+    "/chats": {"profile": "team"},
+    "/login": {"username": "bob", "password": "bobbob"},
+    "/logout": {},
+}
+FOREIGN: list[dict[str, str]] = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://localhost:81"},
+    {"Origin": "http://localhost.evil.example"},
+    {"Origin": "http://["},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"},
+]
+
+
+def forged(visitor: Visitor, path: str, **changes: Any) -> int:
+    return visitor.client.post(path, **{"data": FIELDS[path], **changes}).status_code
+
+
+def test_every_form_is_tried_here() -> None:
+    assert FIELDS.keys() == set(ALL_FORMS)
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_a_form_without_token_is_refused(alice: Visitor, path: str, log: LogReader) -> None:
+    before = every_row(alice.app)
+    assert forged(alice, path) == 400
+    assert every_row(alice.app) == before
+    assert log.one("csrf.refused")["ip"] == "127.0.0.1"  # R53
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_a_wrong_token_is_refused(alice: Visitor, path: str) -> None:
+    before = every_row(alice.app)
+    for token in ("", "x", "a.b.c", "'", "\x00", "x" * 5_000, alice.token[:-1]):
+        assert forged(alice, path, data={**FIELDS[path], "csrf_token": token}) == 400
+    assert every_row(alice.app) == before
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_somebody_elses_token_is_refused(alice: Visitor, bob: Visitor, path: str) -> None:
+    assert forged(alice, path, data={**FIELDS[path], "csrf_token": bob.token}) == 400
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_a_token_in_the_address_does_not_count(alice: Visitor, path: str) -> None:
+    assert forged(alice, path, query_string={"csrf_token": alice.token}) == 400
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_another_sites_form_is_refused_even_with_the_token(
+    alice: Visitor, headers: dict[str, str]
+) -> None:
+    before = every_row(alice.app)
+    for path in ALL_FORMS:
+        data = {**FIELDS[path], "csrf_token": alice.token}
+        assert forged(alice, path, data=data, headers=headers) == 400
+    assert every_row(alice.app) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=str,
+)
+def test_our_own_form_is_taken(alice: Visitor, headers: dict[str, str]) -> None:
+    assert alice.post("/chats", {"profile": "team"}, headers=headers).status_code == 303
+
+
+def test_htmx_gets_the_refusal_as_a_notice(alice: Visitor) -> None:
+    alice.get("/")
+    answer = alice.post("/chats", {"csrf_token": "x"}, htmx=True)
+    assert answer.status_code == 400
+    assert "This page is too old" in parse(answer.text).one(data_testid="notice").text
+
+
+def test_a_token_from_before_login_is_dead_after_it(roles_app: Flask) -> None:
+    visitor = Visitor(roles_app)
+    visitor.get("/login")
+    early = visitor.token
+    visitor.logged_in("alice")
+    assert forged(visitor, "/chats", data={"csrf_token": early}) == 400
+
+
+def test_a_token_from_before_logout_is_dead_after_it(alice: Visitor) -> None:
+    late = alice.token
+    alice.post("/logout")
+    data = {**FIELDS["/login"], "csrf_token": late}
+    assert forged(alice, "/login", data=data) == 400
+
+
+def test_no_page_has_a_token_in_an_address(alice: Visitor) -> None:
+    page = parse(alice.get(alice.start_chat("team")).text)
+    token = page.all("input", name="csrf_token")[0]["value"]
+    addresses = [v for e in page.walk() for n, v in e.attributes.items() if n != "value"]
+    assert token
+    assert not [address for address in addresses if token in address]
+
+
+def test_over_https_the_referrer_must_be_ours(make_app: AppMaker) -> None:
+    secure = Visitor(make_app("simple.py", insecure_cookies="false"))
+    base = "https://localhost"
+    secure.get("/", base_url=base)
+
+    def status(referrer: str | None) -> int:
+        headers = {"Referer": referrer} if referrer else {}
+        return secure.post("/chats", base_url=base, headers=headers).status_code
+
+    assert status("https://localhost/") == 303
+    assert status("https://evil.example/") == 400
+    assert status("http://localhost/") == 400

@@ -1,0 +1,215 @@
+"""Markdown to safe HTML, within time and size (R33-R37)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.html import parse
+from webapp.web.markdown import (
+    DESCRIPTION_LIMIT,
+    OUTPUT_LIMIT,
+    description_html,
+    message_html,
+    summary_html,
+)
+
+RENDERERS: list[Callable[[str], str]] = [message_html, description_html, summary_html]
+REL = "noopener noreferrer nofollow ugc"
+WORST: dict[str, str] = {
+    "brackets": "[",
+    "closed brackets": "[]",
+    "images": "![",
+    "links": "[a](b",
+    "emphasis": "*a ",
+    "underscores": "_a ",
+    "mixed emphasis": "*_",
+    "strong": "**a*b",
+    "tildes": "~~a ",
+    "backticks": "` `` ",
+    "fences": "```\n",
+    "quotes": "> ",
+    "lists": "* ",
+    "numbers": "1. ",
+    "nested lists": "- a\n ",
+    "autolinks": "<a:",
+    "entities": "&#x",
+    "html": "<a ",
+    "comments": "<!-- ",
+    "tables": "|a",
+    "table rows": "|a|b|\n",
+    "references": "[a]: b\n",
+    "escapes": "\\*",
+    "headings": "# a\n",
+    "rules": "- - -\n",
+    "tabs": "\t",
+    "line ends": "\n",
+}
+
+
+def seconds(render: Callable[[str], object], text: str) -> float:
+    # Of this thread's own work: how busy the machine is says nothing about the text.
+    began = time.thread_time()
+    render(text)
+    return time.thread_time() - began
+
+
+@pytest.mark.parametrize("pattern", WORST)
+def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # R37
+    unit = WORST[pattern]
+    sizes: list[tuple[Callable[[str], str], int]] = [
+        (message_html, 40_000),
+        (description_html, DESCRIPTION_LIMIT),
+    ]
+    for render, size in sizes:
+        text = unit * (size // len(unit))
+        assert seconds(render, text) < 1
+        html = render(text)
+        assert len(html) < max(20 * len(text), 10_000)
+        assert len(html) < OUTPUT_LIMIT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a]: /" + "x" * 2_000 + "\n\n" + "[a] " * 5_000,
+        "|" * 2_000 + "\n" + "|-" * 1_000 + "\n" + "|\n" * 2_000,
+        "|a" * 100 + "\n" + "|-" * 100 + "\n" + "|\n" * 9_000,
+        "".join(" " * n + "- a\n" for n in range(250)),
+        "".join(">" * n + " a\n" for n in range(200)),
+        "[" * 2_000 + "a" + "](b)" * 2_000,
+        "a**b" * 8_000,
+    ],
+    ids=[
+        "one reference used often",
+        "wide table",
+        "ragged rows",
+        "lists",
+        "quotes",
+        "links",
+        "stars",
+    ],
+)
+def test_known_bombs_stay_small_and_quick(text: str) -> None:  # R37
+    for shown in RENDERERS:
+        assert seconds(shown, text) < 1
+        assert len(shown(text)) < min(20 * len(text), OUTPUT_LIMIT)
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_too_long_a_text_is_shown_as_it_is(render: Callable[[str], str]) -> None:
+    page = parse(render("**x** <b>" * 20_000))
+    assert page.one("p")["class"] == "as-typed"
+    assert page.text == "**x** <b>" * 20_000
+
+
+@pytest.mark.parametrize(
+    "href",
+    ["https://a.example/x?y=1#z", "http://a.example", "mailto:a@b.example", "/public/x.pdf"],
+)
+@pytest.mark.parametrize("render", [message_html, description_html])
+def test_links_of_safe_kinds_are_kept(render: Callable[[str], str], href: str) -> None:  # R33
+    link = parse(render(f"[x]({href})")).one("a")
+    assert (link["href"], link["rel"]) == (href, REL)
+    assert "target" not in link.attributes
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "javascript:x",
+        "JAVASCRIPT:x",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///x",
+        "tel:1",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https:/\\evil",
+        "https:///evil",
+        "ftp://a",
+        "x",
+        "#x",
+        "?x",
+        "",
+    ],
+)
+@pytest.mark.parametrize("render", [message_html, description_html])
+def test_links_of_other_kinds_are_dropped(render: Callable[[str], str], href: str) -> None:  # R33
+    page = parse(render(f"[x]({href}) <{href}>"))
+    kept = [link["href"] for link in page.all("a") if link.get("href")]
+    assert kept in ([], ["/%5Cevil.example"])  # escaped, it is a path of this site
+    assert "x" in page.text
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_there_are_no_images(render: Callable[[str], str]) -> None:  # R34
+    page = parse(render("![alt](https://a.example/i.png) ![b][c]\n\n[c]: https://a.example/j.png"))
+    assert page.all("img") == []
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_no_attribute_of_the_authors_choice_gets_through(
+    render: Callable[[str], str],
+) -> None:  # R35
+    text = (
+        "# x {#id .c onclick=1}\n\n<b id=a class=b style=c hx-get=d data-x=e onclick=f>x</b>\n\n"
+        '``` python onclick=1\nx\n```\n\n[x](https://a.example "t")\n\n3. x\n'
+    )
+    used = {name for e in parse(render(text)).walk() for name in e.attributes}
+    assert used <= {"href", "rel", "title", "start", "class"}
+
+
+def test_a_code_block_keeps_its_language_and_nothing_else() -> None:
+    classes = [code.get("class") for code in parse(message_html("```py\nx\n```")).all("code")]
+    assert classes == ["language-py"]
+    assert parse(message_html('```x" y\nz\n```')).one("code").get("class") is None
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (["#", "##", "######"], ["h2", "h3", "h4"]),
+        (["##"], ["h2"]),
+        (["####", "#", "####"], ["h2", "h2", "h3"]),
+    ],
+)
+def test_headings_leave_h1_to_the_page_and_no_level_out(
+    render: Callable[[str], str], written: list[str], shown: list[str]
+) -> None:
+    text = "\n\n".join(f"{marks} words" for marks in written)
+    assert [element.tag for element in parse(render(text)).walk()] == shown
+
+
+def test_messages_are_read_the_way_models_write() -> None:
+    page = parse(message_html("Steps:\n- one\n  - two\n\na\nb ~~c~~\n\n|x|y|\n|-|-|\n|1|2|"))
+    assert [item.text.split()[0] for item in page.all("li")] == ["one", "two"]
+    assert len(page.all("br")) == 1
+    assert page.one("s").text == "c"
+    assert [cell.text for cell in page.all("td")] == ["1", "2"]
+
+
+def test_descriptions_know_tables_and_code() -> None:
+    page = parse(description_html("The **best**.\n\n```\ncode\n```\n\na | b\n--|--\n1 | 2"))
+    assert page.one("strong").text == "best"
+    assert page.one("pre").text.strip() == "code"
+    assert len(page.all("td")) == 2
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+@pytest.mark.parametrize(
+    "text", ["<b>x</b>", "&lt;", "<!-- x -->", "<script>x</script>", "a < b & c"]
+)
+def test_html_is_text(render: Callable[[str], str], text: str) -> None:
+    page = parse(render(text))
+    assert [e.tag for e in page.walk()] == ["p"]
+    assert page.text.strip() in (text, "<")
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_empty_text_is_an_empty_answer(render: Callable[[str], str]) -> None:
+    assert render("") == ""

@@ -1,0 +1,156 @@
+"""What is refused before any view looks at it: bodies, fields, sizes (R22, R26, R27, R31)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.html import parse
+from tests.support.people import Visitor
+from tests.support.routes import ALL_FORMS
+from tests.support.rows import count, every_row
+from webapp.web.requests import MAX_BODY_BYTES, MAX_FIELDS
+
+FORM = "application/x-www-form-urlencoded"
+OTHER_TYPES = [
+    "application/json",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data",
+    "text/plain",
+    "text/xml",
+    "application/octet-stream",
+    "nonsense",
+    "",
+]
+STRANGE_FIELDS = [
+    "id",
+    "user",
+    "owner",
+    "role",
+    "created_at",
+    "profile[]",
+    "PROFILE",
+    "__class__",
+    "data",
+    "validate",
+    "meta",
+    "",
+]
+
+
+@pytest.mark.parametrize("content_type", OTHER_TYPES)
+def test_only_form_bodies_are_taken(alice: Visitor, content_type: str) -> None:  # R26
+    before = every_row(alice.app)
+    for path in (*ALL_FORMS, "/nothing"):
+        answer = alice.client.post(path, data=b"{}", content_type=content_type)
+        assert answer.status_code == 415
+    assert every_row(alice.app) == before
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_other_bodies_are_refused_for_every_unsafe_method(alice: Visitor, method: str) -> None:
+    answer = alice.client.open("/chats", method=method, json={})
+    assert answer.status_code == 415
+
+
+def test_a_nameless_part_is_no_server_error(anonymous: Visitor) -> None:  # R26
+    part = b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    assert anonymous.client.post("/login", data=part, content_type=kind).status_code == 415
+
+
+def test_a_form_may_name_its_charset(alice: Visitor) -> None:
+    data = f"csrf_token={alice.token}&profile=team"
+    answer = alice.client.post("/chats", data=data, content_type=f"{FORM}; charset=UTF-8")
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_a_body_above_256_kb_is_413(alice: Visitor, path: str) -> None:  # R27
+    body = b"x=" + b"a" * MAX_BODY_BYTES
+    answer = alice.client.post(path, data=body, content_type=FORM)
+    assert answer.status_code == 413
+    assert "too long" in answer.text
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_a_body_at_the_limit_is_read(alice: Visitor, path: str) -> None:
+    body = b"x=" + b"a" * (MAX_BODY_BYTES - 2)
+    assert alice.client.post(path, data=body, content_type=FORM).status_code == 400
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_more_than_50_fields_are_refused(alice: Visitor, path: str) -> None:  # R27
+    body = "&".join(f"f{number}=1" for number in range(MAX_FIELDS + 1))
+    answer = alice.client.post(path, data=body, content_type=FORM)
+    assert answer.status_code == 400
+    assert "may have 50 fields" in answer.text
+
+
+@pytest.mark.parametrize("path", ALL_FORMS)
+def test_an_unknown_field_is_refused(alice: Visitor, path: str) -> None:  # R22
+    before = every_row(alice.app)
+    for field in STRANGE_FIELDS:
+        answer = alice.post(path, {field: "1"})
+        assert answer.status_code == 400
+        assert f"no field “{field}”" in answer.text
+    assert every_row(alice.app) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/chats", [("profile", "team"), ("profile", "public")]),
+        ("/login", [("username", "bob"), ("username", "alice"), ("password", "bobbob")]),
+        ("/logout", []),
+    ],
+)
+def test_a_field_that_comes_twice_is_refused(  # R31
+    alice: Visitor, path: str, fields: list[tuple[str, str]]
+) -> None:
+    token = alice.token
+    doubled = [("csrf_token", token), *fields] if fields else [("csrf_token", token)] * 2
+    body = "&".join(f"{name}={value}" for name, value in doubled)
+    answer = alice.client.post(path, data=body, content_type=FORM)
+    assert answer.status_code == 400
+    assert "was sent 2 times" in answer.text
+
+
+def test_a_field_in_the_address_is_not_a_field(alice: Visitor) -> None:  # R31
+    alice.post("/chats", query_string={"profile": "admin-only"})
+    page = alice.get("/")
+    assert chosen(page.text) == "team"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"username": "a" * 256, "password": "x"},
+        {"username": "alice", "password": "x" * 1_025},
+        {"username": "", "password": "x"},
+        {"username": "alice", "password": ""},
+        {"username": "\x00", "password": "x"},
+        {"username": "alice"},
+        {},
+    ],
+    ids=lambda data: ",".join(f"{k}:{len(v)}" for k, v in data.items()) or "nothing",
+)
+def test_an_impossible_login_is_refused_before_it_counts(
+    anonymous: Visitor, data: dict[str, Any]
+) -> None:  # R5, R27
+    answer = anonymous.post("/login", data)
+    assert answer.status_code == 400
+    assert parse(answer.text).one(id="username")["value"] == data.get("username", "").strip("\0")
+    # What is wrong is said: too much, or too little.
+    assert ("is too long" in answer.text) == any(len(value) > 255 for value in data.values())
+    assert count(anonymous.app, "login_attempts") == 0
+
+
+def test_a_profile_name_above_the_limit_is_refused(alice: Visitor) -> None:  # R27
+    assert alice.post("/chats", {"profile": "x" * 201}).status_code == 400
+    assert count(alice.app, "chats") == 0
+
+
+def chosen(html: str) -> str:
+    return parse(html).one(role="radio", aria_checked="true")["data-profile"]

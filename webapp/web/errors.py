@@ -1,0 +1,206 @@
+"""Errors have a place to land: one function decides, a page or a notice shows it (R49, R50)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from flask import Flask, Response, g, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeoutError,
+)
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+
+from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
+from webapp.web.events import log_event, log_failure
+from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
+
+RETRY_SECONDS = 5
+PASSED_ON = ("Allow", "Retry-After", PROFILES_CHANGED[0])
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    DisconnectionError,
+    PoolTimeoutError,
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What an error page says: what happened, and what to do next."""
+
+    title: str
+    message: str
+    advice: str
+
+
+EXPLANATIONS = {
+    400: Explanation(
+        "That request was not understood",
+        "Something in it was missing or not as expected.",
+        "Go back, reload the page, and try again.",
+    ),
+    403: Explanation(
+        "That is not available to you",
+        "What you asked for is not offered to you.",
+        "Pick something else, or ask the people who run this site.",
+    ),
+    404: Explanation(
+        "There is nothing here",
+        "The page does not exist, or it belongs to somebody else.",
+        "Check the address, or start a new chat.",
+    ),
+    405: Explanation(
+        "That cannot be done here",
+        "This address does not take that kind of request.",
+        "Go back and use the buttons of the page.",
+    ),
+    409: Explanation(
+        "Somebody was faster",
+        "What you changed has changed in the meantime.",
+        "Reload the page and try again.",
+    ),
+    413: Explanation(
+        "That is too long",
+        "More was sent than can be taken at once.",
+        "Shorten the text and send it again.",
+    ),
+    415: Explanation(
+        "That kind of content is not taken",
+        "Only ordinary form fields can be sent here.",
+        "Go back and use the form of the page.",
+    ),
+    422: Explanation(
+        "That could not be used",
+        "Something in the form needs another look.",
+        "Go back, correct it, and send it again.",
+    ),
+    429: Explanation(
+        "That was too often",
+        "There were too many tries in a short time.",
+        "Wait a few minutes, then try again.",
+    ),
+    500: Explanation(
+        "Something went wrong here",
+        "It is not your fault, and it has been written down.",
+        "Try again; if it goes on, tell the people who run this site the reference below.",
+    ),
+    503: Explanation(
+        "Not available right now",
+        "The data cannot be reached at the moment; nothing was changed.",
+        "Wait a few seconds, then try again.",
+    ),
+}
+FORM_TOO_OLD = Explanation(
+    "This page is too old",
+    "Its form is no longer valid, for instance because you signed in or out in another tab.",
+    "Reload the page and try again.",
+)
+WRONG_HOST = Explanation(
+    "There is no site under this name",
+    "The server was asked for a host name that it does not serve.",
+    "Check the address. Who runs this site can add the name to WEBAPP_TRUSTED_HOSTS.",
+)
+APP_FAILED = Explanation(
+    "This app made a mistake",
+    "The code of this app failed, so the page could not be prepared. No chat was started.",
+    "Try again; if it goes on, tell the people who run this site the reference below.",
+)
+APP_TOO_SLOW = Explanation(
+    "This app took too long",
+    "The code of this app did not answer in time. No chat was started.",
+    "Try again in a moment; if it goes on, tell the people who run this site the reference below.",
+)
+
+
+def handle_errors(app: Flask) -> None:
+    """Show every error of ``app`` in the product's own words."""
+    app.register_error_handler(HTTPException, show_http_error)
+    app.register_error_handler(SecurityError, show_wrong_host)
+    app.register_error_handler(AuthoringError, show_app_failure)
+    app.register_error_handler(InternalServerError, show_internal_error)
+    for error in UNAVAILABLE:
+        app.register_error_handler(error, show_unavailable)
+
+
+def show_http_error(error: HTTPException) -> Response:
+    """Show an HTTP error; a redirect or a ready answer passes."""
+    if error.response is not None or error.code is None:
+        return make_response(error.get_response())
+    response = explain(error.code, _explanation(error))
+    for name, value in error.get_headers():
+        if name in PASSED_ON:
+            response.headers[name] = value
+    return response
+
+
+def _explanation(error: HTTPException) -> Explanation:
+    """Return the words for a status; a view that knows more puts it into the description."""
+    usual = EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
+    if error.description and error.description != type(error).description:
+        return replace(usual, message=error.description)
+    return usual
+
+
+def log_refused_form(error: CSRFError) -> None:
+    """Log that a form was refused (R53); what to answer depends on who asks: accounts/login.py."""
+    log_event("csrf.refused", level=logging.WARNING, reason=str(error.description))
+
+
+def show_wrong_host(_error: SecurityError) -> Response:
+    """Show that the host is not ours, and log which one it was (R46)."""
+    log_event("host.refused", level=logging.WARNING, host=request.headers.get("Host"))
+    return explain(400, WRONG_HOST)
+
+
+def show_app_failure(error: AuthoringError) -> Response:
+    """Show that the author's code failed: its text goes to the log, never to the page."""
+    log_failure("callback.failed", error)
+    return explain(500, APP_TOO_SLOW if isinstance(error, CallbackTimeoutError) else APP_FAILED)
+
+
+def show_unavailable(error: Exception) -> Response:
+    """Show that the database cannot be used at the moment (R60)."""
+    log_event("database.unavailable", level=logging.ERROR, error=_first_line(error))
+    response = explain(503, EXPLANATIONS[503])
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def show_internal_error(error: InternalServerError) -> Response:
+    """Show an error of our own; what failed while a session was saved may be the database."""
+    if isinstance(error.original_exception, UNAVAILABLE):
+        return show_unavailable(error.original_exception)
+    return explain(500, EXPLANATIONS[500])
+
+
+def explain(code: int, what: Explanation) -> Response:
+    """Answer with an error: a notice for htmx, a page for everybody else."""
+    words = {
+        "code": code,
+        "title": what.title,
+        "message": what.message,
+        "advice": what.advice,
+        "request_id": request_id(),
+        "home": True,
+    }
+    if wants_fragment():
+        return notice_fragment(render_template("errors/_notice.html", **words), code)
+    return make_response(render_template("errors/page.html", **words), code)
+
+
+def request_id() -> str:
+    """Return the id of this request; a request that was refused very early has none."""
+    return str(g.get("request_id", "none"))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,91 @@
+"""The log: one line per event, safe to read in a terminal and to feed to a collector (R51)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from flask import g, has_request_context, request
+
+logger = logging.getLogger("webapp")
+
+
+def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Log that something happened, with who asked for it where that is known (R53).
+
+    Parameters
+    ----------
+    name:
+        A dotted word such as ``login.ok``.
+    level:
+        A level of `logging`.
+    fields:
+        What to know about it. Never a password, cookie, token or message text.
+
+    Example
+    -------
+    >>> log_event("user.added", user="alice", by="cli")
+    """
+    logger.log(level, name, extra={"fields": {**_request_fields(), **fields}})
+
+
+def log_failure(name: str, error: BaseException, **fields: object) -> None:
+    """Log that something failed, with its traceback; the request's id is on the page too."""
+    logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **fields}})
+
+
+def set_up_logging(level: str) -> None:
+    """Send the events to standard error, once per process, unless the site has its own handler."""
+    logger.setLevel(level)
+    if not logger.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_TerminalFormatter() if sys.stderr.isatty() else JSONFormatter())
+        logger.addHandler(handler)
+        # Servers such as waitress add a handler of their own to the root; one line is enough.
+        logger.propagate = False
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object per line; ASCII only, so no control character gets through."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        return json.dumps(_as_dict(record), default=str)
+
+
+class _TerminalFormatter(JSONFormatter):
+    """For the author's eyes: short, and a traceback keeps its lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = _as_dict(record)
+        trace = str(fields.pop("traceback", ""))
+        head = f"{fields.pop('time')} {fields.pop('level')} {_printable(str(fields.pop('event')))}"
+        tail = " ".join(f"{key}={json.dumps(value, default=str)}" for key, value in fields.items())
+        lines = [f"  | {_printable(line)}" for line in trace.splitlines()]
+        return "\n".join([f"{head} {tail}".rstrip(), *lines])
+
+
+def _as_dict(record: logging.LogRecord) -> dict[str, object]:
+    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    line: dict[str, object] = {
+        "time": time,
+        "level": record.levelname,
+        "event": record.getMessage(),
+    }
+    # Also for what Flask itself logs: the reference on an error page must be found here.
+    line.update({**_request_fields(), **getattr(record, "fields", {})})
+    if record.exc_info:
+        line["traceback"] = logging.Formatter().formatException(record.exc_info)
+    return line
+
+
+def _request_fields() -> dict[str, object]:
+    if not has_request_context():
+        return {}
+    return {"request": g.get("request_id"), "ip": request.remote_addr}
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

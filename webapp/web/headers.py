@@ -1,0 +1,61 @@
+"""The headers of every answer (R40-R44)."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what every answer carries.
+
+    Parameters
+    ----------
+    icon_origins:
+        Origins such as ``https://example.org`` of the icons on this page, and no others (R34).
+    """
+    return {
+        "Content-Security-Policy": _policy(icon_origins),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        # not no-referrer: the CSRF check over HTTPS compares the referrer
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": PERMISSIONS,
+    }
+
+
+def allow_icons_from(origin: str) -> None:
+    """Let this answer's page load icons from ``origin``."""
+    if "icon_origins" not in g:
+        g.icon_origins = []
+    if origin not in g.icon_origins:
+        g.icon_origins.append(origin)
+
+
+def send_headers(app: Flask) -> None:
+    """Add the headers to every answer of ``app``, errors included."""
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        for name, value in security_headers(tuple(g.get("icon_origins", ()))).items():
+            response.headers[name] = value
+        if request.is_secure:
+            response.headers["Strict-Transport-Security"] = HSTS
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+            response.vary.update(["Cookie", "HX-Request"])
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        return response
+
+
+def _policy(icon_origins: tuple[str, ...]) -> str:
+    images = " ".join(["'self'", *icon_origins])
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
