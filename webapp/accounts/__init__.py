@@ -1,0 +1,1 @@
+"""Who you are: accounts, login, sessions."""

@@ -1,0 +1,224 @@
+"""Files with accounts, for `users import` and `users export`: CSV, JSON and TOML."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from webapp.accounts.details import DetailsError, strict_json
+from webapp.accounts.models import Account
+
+FORMATS = ("csv", "json", "toml")
+COLUMNS = (
+    "username",
+    "display_name",
+    "role",
+    "metadata",
+    "password",
+    "password_hash",
+    "disabled",
+)
+MAX_FILE_BYTES = 64 * 1024 * 1024
+TOML_TABLE = "users"
+
+
+class AccountFileError(ValueError):
+    """A file cannot be imported; holds every problem that was found, one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Row:
+    """One account of a file: where it stands, and the columns that say something."""
+
+    place: str
+    values: dict[str, Any]
+
+
+def format_of(name: str) -> str | None:
+    """Return the format that a file name's ending stands for."""
+    ending = PurePath(name).suffix.lower().removeprefix(".")
+    return ending if ending in FORMATS else None
+
+
+def read_rows(data: bytes, file_format: str) -> list[Row]:
+    """Return the accounts of a file, in its order.
+
+    Raises
+    ------
+    AccountFileError
+        With everything that is wrong with the file's form.
+    """
+    text = _text(data)
+    rows = {"csv": _csv_rows, "json": _json_rows, "toml": _toml_rows}[file_format](text)
+    if not rows:
+        raise AccountFileError(["there are no users in it"])
+    return rows
+
+
+def written(accounts: Iterable[Account], file_format: str, *, with_hashes: bool) -> str:
+    """Return a file's text from which `read_rows` gets the same accounts back."""
+    entries = [_entry(account, with_hashes=with_hashes) for account in accounts]
+    return {"csv": _as_csv, "json": _as_json, "toml": _as_toml}[file_format](entries)
+
+
+def _text(data: bytes) -> str:
+    if len(data) > MAX_FILE_BYTES:
+        raise AccountFileError([f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it"])
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise AccountFileError(["it is UTF-16 text; save it as UTF-8"])
+    if b"\0" in data:
+        raise AccountFileError([f"line {_line(data, data.index(0))}: has a NUL character"])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = _line(data, error.start)
+        raise AccountFileError(
+            [f"line {line}: is not UTF-8 text; save the file as UTF-8"]
+        ) from error
+
+
+def _line(data: bytes, position: int) -> int:
+    return data.count(b"\n", 0, position) + 1
+
+
+def _csv_rows(text: str) -> list[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _refuse_header(header)
+        return list(_csv_cells(reader, header))
+    except csv.Error as error:
+        raise AccountFileError([f"line {reader.line_num}: is not CSV: {error}"]) from error
+
+
+def _refuse_header(header: list[str]) -> None:
+    if len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
+        raise AccountFileError(["line 1: columns must be separated by commas"])
+    if "username" not in header:
+        raise AccountFileError(["line 1: must name the columns, one of them username"])
+    problems = [f"line 1: {problem}" for problem in _unknown(header)]
+    problems += [f"line 1: {name} stands twice" for name in COLUMNS if header.count(name) > 1]
+    if problems:
+        raise AccountFileError(problems)
+
+
+def _csv_cells(reader: Any, header: list[str]) -> Iterator[Row]:
+    problems = []
+    first_line = reader.line_num + 1
+    for cells in reader:
+        if len(cells) == len(header):
+            values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+            yield Row(f"line {first_line}", values)
+        elif cells:
+            problems.append(f"line {first_line}: has {len(cells)} cells instead of {len(header)}")
+        first_line = reader.line_num + 1
+    if problems:
+        raise AccountFileError(problems)
+
+
+def _json_rows(text: str) -> list[Row]:
+    try:
+        found = strict_json(text, "it")
+    except DetailsError as error:
+        raise AccountFileError([str(error)]) from error
+    return _entries(found.get(TOML_TABLE) if isinstance(found, dict) else found)
+
+
+def _toml_rows(text: str) -> list[Row]:
+    try:
+        found = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise AccountFileError([f"it is not TOML: {error}"]) from error
+    return _entries(found.get(TOML_TABLE))
+
+
+def _entries(found: object) -> list[Row]:
+    if not isinstance(found, list):
+        raise AccountFileError(
+            [f"must be a list of users (in TOML, a [[{TOML_TABLE}]] table for each)"]
+        )
+    rows, problems = [], []
+    for number, entry in enumerate(found, start=1):
+        place = f"entry {number}"
+        if not isinstance(entry, dict):
+            problems.append(f"{place}: must hold names and values, such as username")
+            continue
+        problems += [f"{place}: {problem}" for problem in _unknown(entry)]
+        rows.append(Row(place, {k: v for k, v in entry.items() if v is not None and v != ""}))
+    if problems:
+        raise AccountFileError(problems)
+    return rows
+
+
+def _unknown(names: Iterable[str]) -> list[str]:
+    return [
+        f"unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}"
+        for name in names
+        if name not in COLUMNS
+    ]
+
+
+def _entry(account: Account, *, with_hashes: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "username": account.username,
+        "display_name": account.display_name,
+        "metadata": account.details,
+        "disabled": account.disabled,
+    }
+    return entry | ({"password_hash": account.password_hash} if with_hashes else {})
+
+
+def _as_csv(entries: list[dict[str, Any]]) -> str:
+    file = io.StringIO(newline="")
+    names = list(entries[0]) if entries else ["username", "display_name", "metadata", "disabled"]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(value) for value in entry.values()] for entry in entries)
+    return file.getvalue()
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _as_json(entries: list[dict[str, Any]]) -> str:
+    return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+
+
+def _as_toml(entries: list[dict[str, Any]]) -> str:
+    # Metadata goes in as JSON text: TOML has no null.
+    tables = [
+        "\n".join(
+            [f"[[{TOML_TABLE}]]"]
+            + [
+                f"{name} = {_toml_value(value)}"
+                for name, value in entry.items()
+                if value is not None
+            ]
+        )
+        for entry in entries
+    ]
+    return "\n\n".join(tables) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False) if isinstance(value, dict) else text

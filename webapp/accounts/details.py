@@ -1,0 +1,126 @@
+"""What an account says about its owner: a display name, and metadata that is any JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from webapp.authoring.text import clean_text, is_visible
+from webapp.authoring.user_session import json_problem
+
+DISPLAY_NAME_LIMIT = 200
+METADATA_LIMIT = 16_384  # characters of JSON; it travels with every session of the user
+METADATA_DEPTH = 20
+# They turn the order of what stands next to them; the name would drag its neighbours along.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+
+
+class DetailsError(ValueError):
+    """A display name or metadata cannot be used; the message says why, in one line."""
+
+
+def checked_display_name(text: str) -> str | None:
+    """Return a display name as it is stored; ``None`` for an empty one.
+
+    Raises
+    ------
+    DetailsError
+        When it is too long, has several lines, or holds characters that mislead.
+    """
+    name = clean_text(text).strip()
+    if not name:
+        return None
+    if len(name) > DISPLAY_NAME_LIMIT:
+        raise DetailsError(f"a display name has at most {DISPLAY_NAME_LIMIT} characters")
+    if "\n" in name or "\t" in name or not TURNING.isdisjoint(name) or not is_visible(name):
+        raise DetailsError(
+            "a display name is one line of visible text, without characters that turn its direction"
+        )
+    return name
+
+
+def metadata_from_json(text: str) -> dict[str, Any]:
+    """Return the metadata that ``text`` holds.
+
+    Raises
+    ------
+    DetailsError
+        When it is not a JSON object that can be stored.
+    """
+    return checked_metadata(strict_json(text, "metadata"))
+
+
+def checked_metadata(value: object) -> dict[str, Any]:
+    """Return metadata as it is stored, its texts cleaned.
+
+    Raises
+    ------
+    DetailsError
+        When it is not a dict of JSON values, or too large.
+    """
+    if not isinstance(value, dict):
+        raise DetailsError('metadata must be a JSON object, such as {"role": "ADMIN"}')
+    try:
+        problem = json_problem(value, "metadata")
+        if problem:
+            raise DetailsError(f"metadata must be JSON, but {problem}")
+        cleaned = _cleaned(value, METADATA_DEPTH)
+        size = len(json.dumps(cleaned))
+    except (RecursionError, ValueError) as error:
+        raise _as_details_error(error) from error
+    if size > METADATA_LIMIT:
+        raise DetailsError(f"metadata is longer than {METADATA_LIMIT:,} characters of JSON")
+    return dict(cleaned)
+
+
+def strict_json(text: str, what: str) -> Any:
+    """Return what ``text`` holds; a key that stands twice or ``NaN`` is refused, not guessed at.
+
+    Raises
+    ------
+    DetailsError
+        With the place of the mistake.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DetailsError(f"{what} is not JSON: {error.msg} ({place})") from error
+    except RecursionError as error:
+        raise DetailsError(f"{what} is nested too deeply") from error
+    except ValueError as error:
+        raise DetailsError(f"{what} is not JSON: {error}") from error
+
+
+def _as_details_error(error: Exception) -> DetailsError:
+    if isinstance(error, DetailsError):
+        return error
+    if isinstance(error, RecursionError):
+        return DetailsError("metadata is nested too deeply")
+    return DetailsError("metadata holds a number that is too long")
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if depth < 0:
+        raise DetailsError(f"metadata is nested deeper than {METADATA_DEPTH} levels")
+    match value:
+        case str():
+            return clean_text(value)
+        case list():
+            return [_cleaned(item, depth - 1) for item in value]
+        case dict():
+            return {clean_text(key): _cleaned(item, depth - 1) for key, item in value.items()}
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DetailsError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise DetailsError(f"{name} is not a JSON number")

@@ -1,0 +1,272 @@
+"""The accounts that admins seed: finding, adding, changing and removing them.
+
+Every change of rights or password ends the user's login sessions in the same transaction, so that
+it counts from the next request on (R9, R14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from flask import current_app
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.accounts.details import checked_display_name, checked_metadata
+from webapp.accounts.models import Account, LoginSession
+from webapp.accounts.passwords import refuse_weak
+from webapp.accounts.seeded import name_to_find, password_hasher
+from webapp.accounts.sessions import end_sessions_of
+from webapp.accounts.throttle import forget_failures
+from webapp.accounts.usernames import checked, skeleton
+from webapp.config import Settings
+from webapp.database import db, release_connection, writing
+from webapp.web.events import log_event
+
+BY_CLI = "cli"
+
+
+class AccountError(ValueError):
+    """An account cannot be found or changed; the message says why, in one line."""
+
+
+class AccountExistsError(AccountError):
+    """There is an account of this name already, or of one that looks like it."""
+
+
+class Change(NamedTuple):
+    """What a change came to: the account as it is now, and how many sessions it ended."""
+
+    account: Account
+    ended_sessions: int
+
+
+def new_hash(password: str, username: str, display_name: str | None = None) -> str:
+    """Return the hash of a password that somebody may have.
+
+    Raises
+    ------
+    PasswordError
+        When it is too short, too long, or easy to guess.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    names = [name for name in (display_name, settings.site_name) if name]
+    refuse_weak(password, username, settings.password_min_length, names)
+    release_connection()
+    return password_hasher().hash(password)
+
+
+def find(username: str) -> Account | None:
+    """Return an account; ``None`` when there is none of this name."""
+    return db.session.scalar(select(Account).where(Account.username == name_to_find(username)))
+
+
+def get(username: str) -> Account:
+    """Return an account.
+
+    Raises
+    ------
+    AccountError
+        When there is none of this name.
+    """
+    account = find(username)
+    if account is None:
+        raise _no_account(username)
+    return account
+
+
+def all_accounts() -> list[Account]:
+    """Return every account, by user name."""
+    # Sorted here: databases do not agree on the order of letters.
+    return sorted(db.session.scalars(select(Account)), key=lambda account: account.username)
+
+
+def has_accounts() -> bool:
+    """Say whether anybody was seeded yet."""
+    return db.session.scalar(select(Account.id).limit(1)) is not None
+
+
+def add(
+    username: str,
+    password: str | None,
+    *,
+    display_name: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Account:
+    """Add an account and return it.
+
+    Raises
+    ------
+    AccountExistsError
+        When the name is taken, or looks like one that is.
+    UsernameError, PasswordError, DetailsError
+        When one of them cannot be used.
+    """
+    name = checked(username)
+    shown = checked_display_name(display_name or "")
+    metadata = checked_metadata(dict(details or {}))
+    refuse_taken(name)
+    stored = new_hash(password, name, shown) if password is not None else None
+    account = Account(
+        username=name,
+        skeleton=skeleton(name),
+        display_name=shown,
+        details=metadata,
+        password_hash=stored,
+    )
+    try:
+        with writing() as session:
+            _refuse_taken(session, name)
+            session.add(account)
+    except IntegrityError as error:
+        # PostgreSQL lets two processes look at once; the constraint decides.
+        raise AccountExistsError(f"there is an account {name!r} already") from error
+    log_event("user.added", user=name, by=BY_CLI)
+    return account
+
+
+def refuse_taken(name: str) -> None:
+    """Refuse a canonical name that is taken, or looks like one that is (R18)."""
+    _refuse_taken(db.session(), name)
+
+
+def set_password(username: str, password: str) -> Change:
+    """Give an account a new password; ends its sessions and forgets its failed logins."""
+    account = get(username)
+    stored = new_hash(password, account.username, account.display_name)
+    with _changing(username) as (session, found):
+        found.password_hash = stored
+        forget_failures(session, found.username)
+        ended = end_sessions(session, found.username)
+    log_event("user.password_set", user=found.username, sessions=ended, by=BY_CLI)
+    return Change(found, ended)
+
+
+def change_details(
+    username: str,
+    *,
+    display_name: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    role: str | None = None,
+    remove: Iterable[str] = (),
+) -> Change:
+    """Change what an account says about its owner; ends its sessions when its rights changed.
+
+    Parameters
+    ----------
+    display_name:
+        The new one; ``""`` takes it away, ``None`` leaves it.
+    details:
+        Metadata to put in the place of all that is there; ``None`` leaves it.
+    role:
+        The new ``role`` in the metadata; ``None`` leaves it.
+    remove:
+        Keys to take out of the metadata.
+    """
+    with _changing(username) as (session, account):
+        wanted = dict(account.details if details is None else details)
+        wanted.update({} if role is None else {"role": role})
+        _remove_keys(wanted, remove)
+        wanted = checked_metadata(wanted)
+        if display_name is not None:
+            account.display_name = checked_display_name(display_name)
+        ended = 0
+        if wanted != account.details:
+            account.details = wanted
+            ended = end_sessions(session, account.username)
+    log_event("user.updated", user=account.username, sessions=ended, by=BY_CLI)
+    return Change(account, ended)
+
+
+def disable(username: str) -> Change:
+    """Keep somebody out from the next request on; nothing of theirs is lost."""
+    with _changing(username) as (session, account):
+        account.disabled = True
+        ended = end_sessions(session, account.username)
+    log_event("user.disabled", user=account.username, sessions=ended, by=BY_CLI)
+    return Change(account, ended)
+
+
+def enable(username: str) -> Change:
+    """Let somebody in again, and forget their failed logins."""
+    with _changing(username) as (session, account):
+        account.disabled = False
+        forget_failures(session, account.username)
+    log_event("user.enabled", user=account.username, by=BY_CLI)
+    return Change(account, 0)
+
+
+def unlock(username: str) -> Change:
+    """Forget somebody's failed logins, so that they need not wait (R3)."""
+    with _changing(username) as (session, account):
+        forget_failures(session, account.username)
+    log_event("user.unlocked", user=account.username, by=BY_CLI)
+    return Change(account, 0)
+
+
+def remove(username: str) -> Change:
+    """Delete an account with its sessions and its chats.
+
+    The chats go too because they belong to a name: whoever gets it next must not find them.
+    """
+    with _changing(username) as (session, account):
+        for forget in current_app.extensions["forget_user"]:
+            forget(session, account.username)
+        ended = end_sessions(session, account.username)
+        forget_failures(session, account.username)
+        session.delete(account)
+    log_event("user.removed", user=account.username, sessions=ended, by=BY_CLI)
+    return Change(account, ended)
+
+
+def end_sessions(session: Session, username: str) -> int:
+    """End a user's login sessions in the caller's transaction, and return how many there were."""
+    count = session.scalar(
+        select(func.count()).select_from(LoginSession).where(LoginSession.identifier == username)
+    )
+    if count:
+        end_sessions_of(session, username)
+    return count or 0
+
+
+def taken_by(session: Session, where: ColumnElement[bool]) -> dict[str, str]:
+    """Return the user names of accounts by their skeleton."""
+    rows = session.execute(select(Account.skeleton, Account.username).where(where))
+    return {row.skeleton: row.username for row in rows}
+
+
+@contextmanager
+def _changing(username: str) -> Iterator[tuple[Session, Account]]:
+    """Yield an account inside a write transaction, as it is now and locked for others."""
+    with writing() as session:
+        account = session.scalar(
+            select(Account)
+            .where(Account.username == name_to_find(username))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        if account is None:
+            raise _no_account(username)
+        yield session, account
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    owner = taken_by(session, Account.skeleton == skeleton(name)).get(skeleton(name))
+    if owner == name:
+        raise AccountExistsError(f"there is an account {name!r} already")
+    if owner is not None:
+        raise AccountExistsError(f"{name!r} looks like the account {owner!r}; choose another name")
+
+
+def _remove_keys(details: dict[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
+        if key not in details:
+            raise AccountError(f"the metadata has no key {key!r}")
+        del details[key]
+
+
+def _no_account(username: str) -> AccountError:
+    return AccountError(f"there is no account {username[:80]!r}")

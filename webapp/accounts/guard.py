@@ -1,0 +1,26 @@
+"""Pages that need somebody logged in, in apps where login is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import current_app
+from flask_login import login_required
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def login_needed(view: Callable[P, R]) -> Callable[P, R]:
+    """Send visitors to the login page first; in an app without login, let them in."""
+    guarded = login_required(view)
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        login_on = current_app.extensions["chat_app"].login_on
+        answer: R = (guarded if login_on else view)(*args, **kwargs)
+        return answer
+
+    return checked

@@ -1,0 +1,130 @@
+"""Flask-Login, and who is looking at the page."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from typing import Any, cast
+
+from flask import Flask, current_app, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from webapp.accounts.sessions import BrowserSession
+from webapp.authoring.types import User
+from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form
+from webapp.web.htmx import came_from, go_to, wants_fragment
+from webapp.web.redirects import local_path
+
+USER_KEY = "user"
+
+
+class Viewer(UserMixin):
+    """Somebody who is logged in, as Flask-Login and the templates see them."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    def get_id(self) -> str:
+        """Return what Flask-Login keeps in the session."""
+        return self.user.identifier
+
+    @property
+    def identifier(self) -> str:
+        """Return the unique name."""
+        return self.user.identifier
+
+    @property
+    def name(self) -> str:
+        """Return what the page calls them."""
+        return self.user.display_name or self.user.identifier
+
+    @property
+    def role(self) -> str | None:
+        """Return the role, if the app gave them one as text."""
+        role = self.user.metadata.get("role")
+        return role if isinstance(role, str) else None
+
+
+def set_up_login(app: Flask) -> None:
+    """Let Flask-Login know users from the server session."""
+    manager = LoginManager()
+    # Not `init_app`: that would read the session, and with it the database, for every template and
+    # after every answer: error pages, icons and health checks included (R50, R61).
+    app.login_manager = manager  # type: ignore[attr-defined]
+    # The session id is rotated at login and never shared; the manager's own protection would log
+    # people out whenever their address changes.
+    manager.session_protection = None  # type: ignore[assignment]
+    manager.user_loader(_load)
+    manager.unauthorized_handler(_send_to_login)
+    app.register_error_handler(CSRFError, _refuse_form)
+
+
+def log_in(user: User) -> None:
+    """Log ``user`` in: nothing of the visitor's session is kept, and it gets a new id."""
+    own = browser_session()
+    own.clear()
+    login_user(Viewer(user))
+    own[USER_KEY] = asdict(user)
+    own.renew(user.identifier)
+
+
+def signed_in_user() -> User | None:
+    """Return who is logged in, or ``None``: a copy that the app's own code may change at will."""
+    who = viewer()
+    # Without the copy, what a callback does to the metadata would be stored with the session.
+    return copy.deepcopy(who.user) if who else None
+
+
+def viewer() -> Viewer | None:
+    """Return who is looking at the page, for templates."""
+    # Flask-Login's proxy: a Viewer, or its own AnonymousUserMixin.
+    who: object = current_user._get_current_object()
+    return who if isinstance(who, Viewer) else None
+
+
+def owner_of_new_chats() -> str:
+    """Return whose a chat started now is: the user's, or this browser's where login is off."""
+    user = signed_in_user()
+    return f"user:{user.identifier}" if user else f"session:{browser_session().require_row()}"
+
+
+def owner() -> str | None:
+    """Return whose chats this browser may see; ``None`` for a visitor who cannot have any."""
+    user = signed_in_user()
+    if user:
+        return f"user:{user.identifier}"
+    own = browser_session()
+    _ = own.data
+    return f"session:{own.row.id}" if own.row else None
+
+
+def browser_session() -> BrowserSession:
+    """Return the session of this request, under the type that it has here."""
+    return cast(BrowserSession, session._get_current_object())  # type: ignore[attr-defined]
+
+
+def _load(identifier: str) -> Viewer | None:
+    values: dict[str, Any] = session.get(USER_KEY) or {}
+    return Viewer(User(**values)) if values.get("identifier") == identifier else None
+
+
+def _refuse_form(error: CSRFError) -> Response:
+    # The token of a form dies with its session, so whose session ended needs to log in again,
+    # rather than to be told that the page is too old.
+    log_refused_form(error)
+    login_on = current_app.extensions["chat_app"].login_on
+    logging_in = request.endpoint == "accounts.log_in_with_password"
+    if login_on and not logging_in and signed_in_user() is None:
+        return _send_to_login()
+    return explain(400, FORM_TOO_OLD)
+
+
+def _send_to_login() -> Response:
+    # Only a page can be returned to: a POST would be repeated, a fragment has no address.
+    start = url_for("chats.new")
+    page = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else start
+    target = local_path(came_from() if wants_fragment() else page, start)
+    url = url_for("accounts.login", next=target if target != start else None)
+    return go_to(url, 401 if wants_fragment() else 303)

@@ -1,0 +1,67 @@
+"""Rows about people: seeded accounts, login sessions, login attempts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.database import Model, UTCDateTime, utc_now
+
+USERNAME_LIMIT = 64
+
+
+class Account(Model):
+    """Somebody whom an admin seeded."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # The canonical form (R18); its skeleton is the same for names that look alike.
+    username: Mapped[str] = mapped_column(String(USERNAME_LIMIT), unique=True)
+    skeleton: Mapped[str] = mapped_column(String(USERNAME_LIMIT * 4), unique=True)
+    display_name: Mapped[str | None] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
+
+
+class LoginSession(Model):
+    """One browser's session; only the hash of its id is stored (R9)."""
+
+    __tablename__ = "login_sessions"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # Who is logged in; None for a visitor of an app without login.
+    identifier: Mapped[str | None] = mapped_column(String(IDENTIFIER_LIMIT), index=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    user_agent: Mapped[str | None] = mapped_column(String(200))
+    ip: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
+
+
+class LoginAttempt(Model):
+    """One try to log in; counted to slow down guessing (R2)."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (
+        Index("ix_login_attempts_username_at", "username_key", "at"),
+        Index("ix_login_attempts_ip_at", "ip_key", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # A hash: people sometimes type their password where the name goes.
+    username_key: Mapped[str] = mapped_column(String(64))
+    ip_key: Mapped[str] = mapped_column(String(64))
+    succeeded: Mapped[bool] = mapped_column(default=False)
+    # Made from a browser that is not known to belong to this user.
+    stranger: Mapped[bool] = mapped_column(default=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -1,0 +1,309 @@
+"""Server sessions on a table: hashed ids, rotated, merged, and never revived.
+
+A visitor who has only looked at pages has no row: the token against forged forms travels in a
+signed cookie, so a GET writes nothing. The first thing worth keeping makes a row.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
+from itsdangerous import BadSignature
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from webapp.accounts.models import LoginSession
+from webapp.authoring.text import clean_text
+from webapp.config import Settings
+from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.web.events import log_event
+
+TOKEN_BYTES = 32
+# What may travel in the signed cookie of a visitor without a row.
+COOKIE_KEYS = frozenset({"csrf_token"})
+TOUCH_SECONDS = 300
+USER_AGENT_LIMIT = 200
+IP_LIMIT = 64
+# Built once: every request asks this, and building the question takes longer than the answer.
+_FIND = select(
+    LoginSession.id, LoginSession.identifier, LoginSession.seen_at, LoginSession.data
+).where(
+    LoginSession.token_hash == bindparam("hash"),
+    LoginSession.seen_at > bindparam("seen_after"),
+    LoginSession.created_at > bindparam("created_after"),
+)
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """The part of a row that a request needs."""
+
+    id: uuid.UUID
+    identifier: str | None
+    seen_at: datetime
+    data: dict[str, Any]
+
+
+class BrowserSession(SessionMixin):
+    """The session of one request; reads its row when it is first used.
+
+    So requests that need no session (health checks, icons) do not touch the database.
+    """
+
+    def __init__(self, interface: DatabaseSessions, cookie: str | None) -> None:
+        self._interface = interface
+        self._cookie = cookie
+        self._loaded = False
+        self._data: dict[str, Any] = {}
+        self._before: dict[str, Any] = {}
+        self.row: StoredSession | None = None
+        self.new_cookie: str | None = None
+        self.ended = False
+
+    @property
+    def loaded(self) -> bool:
+        """Say whether anything was read or written in this request."""
+        return self._loaded
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return the values, reading them first if need be."""
+        if not self._loaded:
+            self.row, self._data = self._interface.read(self._cookie)
+            self._before = copy.deepcopy(self._data)
+            self._loaded = True
+        return self._data
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the keys that differ from what was read; ``None`` for those that are gone."""
+        keys = self._before.keys() | self._data.keys()
+        return {k: self._data.get(k) for k in keys if self._before.get(k) != self._data.get(k)}
+
+    def stored(self, row: StoredSession | None, values: dict[str, Any], cookie: str | None) -> None:
+        """Note what is kept now, and the cookie that stands for it."""
+        self.row = row
+        self._data = values
+        self._before = copy.deepcopy(values)
+        self.new_cookie = cookie
+
+    def require_row(self) -> uuid.UUID:
+        """Return the id of this session's row, making the row if there is none."""
+        values = dict(self.data)
+        row = self.row or self._interface.insert(self, values, None)
+        return row.id
+
+    def renew(self, identifier: str) -> None:
+        """Become the session of ``identifier`` with what it holds now, under a new id (R9).
+
+        The old id is dead afterwards. When the database fails, nothing is kept, so that half a
+        login cannot be stored by the answer that reports the failure.
+        """
+        values, replaced = dict(self.data), self.row
+        self._data.clear()
+        self._before.clear()
+        self.row = None
+        self._interface.insert(self, values, identifier, replaces=replaced)
+
+    def log_out(self) -> None:
+        """End the session for good: its row is gone, and later requests cannot revive it (R13)."""
+        _ = self.data
+        row, self.row = self.row, None
+        self._data.clear()
+        self._before.clear()
+        if row is not None:
+            self._interface.remove(row.id)
+        # Only now: a cookie that is dropped while its row lives on could not be logged out again.
+        self.ended = True
+
+
+class DatabaseSessions(SessionInterface):
+    """Opens and saves `BrowserSession` for Flask."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._idle = timedelta(hours=settings.session_idle_hours)
+        self._absolute = timedelta(hours=settings.session_hours)
+        self._secure = not settings.insecure_cookies
+        # __Host-: no other host of the domain can set it (R11).
+        self.cookie_name = "__Host-session" if self._secure else "session"
+
+    def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
+        """Return the session of the request's cookie; any bad cookie is a new visitor (R10)."""
+        return BrowserSession(self, request.cookies.get(self.cookie_name))
+
+    def save_session(
+        self,
+        app: Flask,  # noqa: ARG002
+        session: SessionMixin,
+        response: Response,
+    ) -> None:
+        """Store what changed, and set the cookie if it is a new one."""
+        if not isinstance(session, BrowserSession):
+            raise TypeError("this interface saves the sessions that it opened")
+        # A failure stores nothing in part, and does not wait for a database that is down again.
+        if session.loaded and response.status_code < 500:
+            self._store(session)
+        if session.new_cookie is not None:
+            self._set_cookie(response, session.new_cookie, self._absolute)
+        elif session.ended:
+            self._set_cookie(response, "", timedelta(0))
+
+    def read(self, cookie: str | None) -> tuple[StoredSession | None, dict[str, Any]]:
+        """Return the row and the values that belong to a cookie."""
+        if not cookie or len(cookie) > 1_000 or not cookie.isascii():
+            return None, {}
+        if "." in cookie:
+            return None, self._signed_values(cookie)
+        row = self._row(cookie)
+        return row, copy.deepcopy(row.data) if row else {}
+
+    def insert(
+        self,
+        session: BrowserSession,
+        values: dict[str, Any],
+        identifier: str | None,
+        replaces: StoredSession | None = None,
+    ) -> StoredSession:
+        """Make the row of ``session`` under a fresh id, and drop rows that have expired."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        row = _new_row(token, values, identifier)
+        with writing_rows() as writer:
+            writer.execute(self._expired(replaces.id if replaces else None))
+            writer.execute(insert(LoginSession), row)
+        stored = StoredSession(row["id"], identifier, row["seen_at"], values)
+        session.stored(stored, values, token)
+        return stored
+
+    def remove(self, row_id: uuid.UUID) -> None:
+        """Delete a row."""
+        with writing_rows() as writer:
+            writer.execute(delete(LoginSession).where(LoginSession.id == row_id))
+
+    def _row(self, token: str) -> StoredSession | None:
+        now = utc_now()
+        limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
+        with reading_rows() as rows:
+            found = rows.execute(_FIND, {"hash": _hashed(token), **limits}).one_or_none()
+        return StoredSession(*found) if found else None
+
+    def _expired(self, replaced: uuid.UUID | None) -> Any:
+        now = utc_now()
+        return delete(LoginSession).where(
+            (LoginSession.seen_at <= now - self._idle)
+            | (LoginSession.created_at <= now - self._absolute)
+            | (LoginSession.id == replaced)
+        )
+
+    def _store(self, session: BrowserSession) -> None:
+        changes = session.changes()
+        if session.row is not None:
+            self._update(session.row, changes)
+        elif session.keys() - COOKIE_KEYS:
+            self.insert(session, dict(session.data), None)
+        elif changes and session.data:
+            values = dict(session.data)
+            session.stored(None, values, _serializer().dumps(values))
+
+    def _update(self, row: StoredSession, changes: dict[str, Any]) -> None:
+        if changes:
+            with writing_rows() as writer:
+                _merge(writer, row.id, changes)
+        elif utc_now() - row.seen_at > timedelta(seconds=TOUCH_SECONDS):
+            self._touch(row.id)
+
+    def _touch(self, row_id: uuid.UUID) -> None:
+        # That somebody is still there is not worth failing a page that was read without trouble.
+        try:
+            with writing_rows() as writer:
+                writer.execute(_seen_now(row_id))
+        except DBAPIError as error:
+            log_event("session.not_touched", error=type(error).__name__)
+
+    def _signed_values(self, cookie: str) -> dict[str, Any]:
+        try:
+            values = _serializer().loads(cookie)
+        except BadSignature:
+            return {}
+        is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
+        return values if is_ours else {}
+
+    def _set_cookie(self, response: Response, value: str, max_age: timedelta) -> None:
+        response.set_cookie(
+            self.cookie_name,
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+def _new_row(token: str, values: dict[str, Any], identifier: str | None) -> dict[str, Any]:
+    now = utc_now()
+    return {
+        "id": uuid.uuid4(),
+        "token_hash": _hashed(token),
+        "identifier": identifier,
+        "data": values,
+        # Both as far as they can be stored: a proxy that is set up wrongly passes on anything.
+        "user_agent": clean_text(request.headers.get("User-Agent", ""))[:USER_AGENT_LIMIT] or None,
+        "ip": clean_text(request.remote_addr or "")[:IP_LIMIT] or None,
+        "created_at": now,
+        "seen_at": now,
+    }
+
+
+def end_sessions_of(writer: Session, identifier: str) -> None:
+    """Delete every session of a user, in the caller's transaction (R14)."""
+    writer.execute(delete(LoginSession).where(LoginSession.identifier == identifier))
+
+
+def _merge(writer: Connection, row_id: uuid.UUID, changes: dict[str, Any]) -> None:
+    # Only the keys that changed are written over what is there now, since two requests may
+    # overlap; a row that was deleted in the meantime stays deleted.
+    current = writer.execute(
+        select(LoginSession.data).where(LoginSession.id == row_id).with_for_update()
+    ).scalar_one_or_none()
+    if current is None:
+        return
+    merged = {k: v for k, v in {**current, **changes}.items() if v is not None}
+    writer.execute(_seen_now(row_id).values(data=merged))
+
+
+def _seen_now(row_id: uuid.UUID) -> Any:
+    return update(LoginSession).where(LoginSession.id == row_id).values(seen_at=utc_now())
+
+
+def _serializer() -> Any:
+    # Never None: the app does not start without a secret key.
+    return SecureCookieSessionInterface().get_signing_serializer(current_app)
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

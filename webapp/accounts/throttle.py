@@ -1,0 +1,175 @@
+"""Slowing down guesses: per user name and per address, counted in the database (R2-R4)."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from webapp.accounts.models import LoginAttempt
+from webapp.accounts.usernames import canonical
+from webapp.database import short_session, utc_now
+
+FAILURES = 10
+WINDOW = timedelta(minutes=10)
+KNOWN_FOR = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try that was let through; it counts as failed until it is said to have succeeded."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A try that was not let through, and how many seconds to wait."""
+
+    seconds: int
+
+
+def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
+    """Count a try before it is made, so that twenty at once count as twenty.
+
+    Parameters
+    ----------
+    username:
+        As it was typed.
+    ip:
+        The address of the browser; IPv6 counts by its /64 network.
+
+    Returns
+    -------
+    `Blocked` after ten failures in ten minutes for this name or this address. An address from
+    which this name has logged in before is counted apart from everybody else's, so a stranger's
+    guesses cannot lock its owner out.
+    """
+    keys = (username_key(username), ip_key(ip))
+    with short_session() as session:
+        _one_at_a_time(session)
+        known = _is_known(session, *keys)
+        blocked = _blocked(session, _known_failures(*keys) if known else None, keys)
+        if blocked:
+            return blocked
+        attempt = LoginAttempt(
+            username_key=keys[0], ip_key=keys[1], stranger=not known, at=utc_now()
+        )
+        session.add(attempt)
+        session.flush()
+        return Attempt(attempt.id)
+
+
+def attempt_succeeded(attempt: Attempt) -> None:
+    """Note that the try was right, and forget tries that no rule looks at any more."""
+    now = utc_now()
+    with short_session() as session:
+        session.execute(
+            update(LoginAttempt).where(LoginAttempt.id == attempt.id).values(succeeded=True)
+        )
+        session.execute(
+            delete(LoginAttempt).where(
+                (LoginAttempt.at < now - KNOWN_FOR)
+                | (~LoginAttempt.succeeded & (LoginAttempt.at < now - 6 * WINDOW))
+            )
+        )
+
+
+def attempt_undecided(attempt: Attempt) -> None:
+    """Take back a try that nobody judged, because the author's code failed."""
+    with short_session() as session:
+        session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
+
+
+def forget_failures(session: Session, username: str) -> None:
+    """Unblock a user name, in the caller's transaction; for admins (R3)."""
+    session.execute(
+        delete(LoginAttempt).where(
+            LoginAttempt.username_key == username_key(username), ~LoginAttempt.succeeded
+        )
+    )
+
+
+def username_key(username: str) -> str:
+    """Return what a user name is counted under: a hash, since passwords get typed there too."""
+    return hashlib.sha256(f"username:{canonical(username)}".encode(errors="replace")).hexdigest()
+
+
+def ip_key(ip: str | None) -> str:
+    """Return what an address is counted under."""
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def _one_at_a_time(session: Session) -> None:
+    # SQLite's transaction has the lock already.
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE login_attempts IN EXCLUSIVE MODE"))
+
+
+def _is_known(session: Session, name: str, ip: str) -> bool:
+    return bool(
+        session.scalar(
+            select(LoginAttempt.id)
+            .where(
+                LoginAttempt.username_key == name,
+                LoginAttempt.ip_key == ip,
+                LoginAttempt.succeeded,
+                LoginAttempt.at > utc_now() - KNOWN_FOR,
+            )
+            .limit(1)
+        )
+    )
+
+
+def _known_failures(name: str, ip: str) -> ColumnElement[bool]:
+    latest_success = (
+        select(func.max(LoginAttempt.id))
+        .where(LoginAttempt.username_key == name, LoginAttempt.ip_key == ip, LoginAttempt.succeeded)
+        .scalar_subquery()
+    )
+    return and_(
+        LoginAttempt.username_key == name,
+        LoginAttempt.ip_key == ip,
+        ~LoginAttempt.stranger,
+        LoginAttempt.id > latest_success,
+    )
+
+
+def _blocked(
+    session: Session, known: ColumnElement[bool] | None, keys: tuple[str, str]
+) -> Blocked | None:
+    strangers = [
+        and_(LoginAttempt.username_key == keys[0], LoginAttempt.stranger),
+        and_(LoginAttempt.ip_key == keys[1], LoginAttempt.stranger),
+    ]
+    waits = [_wait(session, rule) for rule in ([known] if known is not None else strangers)]
+    longest = max(waits)
+    return Blocked(longest) if longest else None
+
+
+def _wait(session: Session, rule: ColumnElement[bool]) -> int:
+    """Return the seconds until fewer than the allowed failures are left in the window."""
+    now = utc_now()
+    failures: list[datetime] = list(
+        session.scalars(
+            select(LoginAttempt.at)
+            .where(rule, ~LoginAttempt.succeeded, LoginAttempt.at > now - WINDOW)
+            .order_by(LoginAttempt.at.desc())
+            .limit(FAILURES)
+        )
+    )
+    if len(failures) < FAILURES:
+        return 0
+    return max(1, int((failures[-1] + WINDOW - now).total_seconds()) + 1)

@@ -1,0 +1,289 @@
+"""`chat-profiles users`: seeding and changing accounts."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import click
+from flask import current_app
+
+from webapp.accounts import directory
+from webapp.accounts.details import DetailsError, metadata_from_json
+from webapp.accounts.directory import AccountError, AccountExistsError, Change
+from webapp.accounts.models import Account
+from webapp.accounts.new_passwords import NewPassword, password_options
+from webapp.accounts.passwords import PasswordError
+from webapp.accounts.usernames import UsernameError, checked
+from webapp.console import BadInputError, CommandGroup, iso, note, print_table, printable, say
+from webapp.schema import settle_schema
+
+
+class AccountsGroup(CommandGroup):
+    """Commands that need the tables; in an empty database they are made first."""
+
+    refusals: ClassVar = (AccountError, UsernameError, PasswordError, DetailsError)
+
+    def command(  # type: ignore[override]  # AppGroup drops the form without brackets as well
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]:
+        """Register a command that finds a database with the current schema."""
+        register = super().command(*args, **kwargs)
+        return lambda function: register(_with_tables(function))
+
+
+def _with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def ready(*args: Any, **kwargs: Any) -> Any:
+        settle_schema(current_app.extensions["settings"], upgrade_old=False)
+        return function(*args, **kwargs)
+
+    return ready
+
+
+@click.group(cls=AccountsGroup)
+def users() -> None:
+    """Add, list and change the users who may log in.
+
+    \b
+    Example:
+      chat-profiles users add alice --role ADMIN
+      chat-profiles users list
+    """
+
+
+@users.command()
+@click.argument("username")
+@click.option("--display-name", help="What the page calls them.")
+@click.option("--metadata", help="What the app knows about them: a JSON object.")
+@click.option("--role", help="Short for --metadata '{\"role\": ...}'.")
+@password_options
+@click.option("--if-missing", is_flag=True, help="Do nothing when the user is there already.")
+def add(
+    username: str,
+    display_name: str | None,
+    metadata: str | None,
+    role: str | None,
+    new_password: NewPassword,
+    if_missing: bool,
+) -> None:
+    """Add a user.
+
+    The password is asked for; it cannot be an argument, because others could read it in the list
+    of processes and in the shell's history.
+
+    \b
+    Example:
+      chat-profiles users add alice --role ADMIN
+      chat-profiles users add bob --display-name "Bob B." --generate
+      chat-profiles users add carol --password-stdin < password.txt
+    """
+    name = checked(username)
+    details = _details(metadata, role)
+    if if_missing and directory.find(name):
+        _say_there_already(name)
+        return
+    directory.refuse_taken(name)
+    try:
+        directory.add(name, new_password.read(), display_name=display_name, details=details or {})
+    except AccountExistsError:
+        # Somebody else added it in this moment; that is what --if-missing is for.
+        if not (if_missing and directory.find(name)):
+            raise
+        _say_there_already(name)
+    else:
+        new_password.tell(f"Added {name!r}.")
+
+
+@users.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_users(as_json: bool) -> None:
+    """List all users, by name.
+
+    \b
+    Example:
+      chat-profiles users list
+      chat-profiles users list --json
+    """
+    accounts = directory.all_accounts()
+    if as_json:
+        click.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
+    elif accounts:
+        rows = [
+            (a.username, a.display_name or "", _role(a), _state(a), iso(a.created_at))
+            for a in accounts
+        ]
+        print_table(("USERNAME", "DISPLAY NAME", "ROLE", "STATE", "CREATED"), rows)
+    else:
+        note("There are no users yet; add one with `chat-profiles users add USERNAME`.")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def show(username: str, as_json: bool) -> None:
+    """Show one user.
+
+    \b
+    Example:
+      chat-profiles users show alice
+      chat-profiles users show alice --json
+    """
+    account = directory.get(username)
+    if as_json:
+        click.echo(json.dumps(_as_json(account), indent=2))
+        return
+    say(f"Username:      {account.username}")
+    say(f"Display name:  {account.display_name or '-'}")
+    say(f"State:         {_state(account)}")
+    say(f"Created:       {iso(account.created_at)}")
+    say(f"Metadata:      {json.dumps(account.details, ensure_ascii=False)}")
+
+
+@users.command("set-password")
+@click.argument("username")
+@password_options
+def set_password(username: str, new_password: NewPassword) -> None:
+    """Give a user a new password, and log them out everywhere.
+
+    \b
+    Example:
+      chat-profiles users set-password alice
+      chat-profiles users set-password alice --generate
+    """
+    account = directory.get(username)
+    change = directory.set_password(account.username, new_password.read())
+    new_password.tell(f"Set a new password for {_outcome(change)}")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--display-name", help='What the page calls them; "" takes it away.')
+@click.option("--metadata", help="A JSON object to put in the place of all metadata.")
+@click.option("--role", help="The new role; the rest of the metadata stays.")
+@click.option("--remove-metadata", "remove_keys", metavar="KEY", multiple=True, help="Repeatable.")
+def update(
+    username: str,
+    display_name: str | None,
+    metadata: str | None,
+    role: str | None,
+    remove_keys: tuple[str, ...],
+) -> None:
+    """Change a user's display name or metadata.
+
+    New metadata means new rights: the user is logged out everywhere.
+
+    \b
+    Example:
+      chat-profiles users update alice --role USER
+      chat-profiles users update alice --remove-metadata team
+    """
+    if (display_name, metadata, role) == (None, None, None) and not remove_keys:
+        raise BadInputError(
+            "say what to change: --display-name, --metadata, --role or --remove-metadata"
+        )
+    change = directory.change_details(
+        username,
+        display_name=display_name,
+        details=None if metadata is None else metadata_from_json(metadata),
+        role=role,
+        remove=remove_keys,
+    )
+    say(f"Updated {_outcome(change)}")
+
+
+@users.command()
+@click.argument("username")
+def disable(username: str) -> None:
+    """Keep a user out, from their next click on; nothing of theirs is lost.
+
+    \b
+    Example:
+      chat-profiles users disable alice
+    """
+    say(f"Disabled {_outcome(directory.disable(username))}")
+
+
+@users.command()
+@click.argument("username")
+def enable(username: str) -> None:
+    """Let a disabled user in again.
+
+    \b
+    Example:
+      chat-profiles users enable alice
+    """
+    say(f"Enabled {_outcome(directory.enable(username))}")
+
+
+@users.command()
+@click.argument("username")
+def unlock(username: str) -> None:
+    """Forget a user's failed logins, so that they need not wait.
+
+    \b
+    Example:
+      chat-profiles users unlock alice
+    """
+    say(f"Unlocked {_outcome(directory.unlock(username))}")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(username: str, yes: bool) -> None:
+    """Remove a user and log them out everywhere; their chats go too.
+
+    \b
+    Example:
+      chat-profiles users remove alice
+      chat-profiles users remove alice --yes
+    """
+    account = directory.get(username)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInputError("there is no terminal to ask on; add --yes to remove the user")
+        click.confirm(f"Remove {printable(account.username)}?", abort=True, err=True)
+    say(f"Removed {_outcome(directory.remove(account.username))}")
+
+
+def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
+    details = {} if metadata is None else metadata_from_json(metadata)
+    return details if role is None else {**details, "role": role}
+
+
+def _say_there_already(name: str) -> None:
+    say(
+        f"There is a user {name!r} already; nothing was changed. "
+        f"Give it a new password with `chat-profiles users set-password {name}`."
+    )
+
+
+def _outcome(change: Change) -> str:
+    name, ended = change.account.username, change.ended_sessions
+    plural = "" if ended == 1 else "s"
+    return f"{name!r}; ended {ended} login session{plural}." if ended else f"{name!r}."
+
+
+def _as_json(account: Account) -> dict[str, Any]:
+    return {
+        "username": account.username,
+        "display_name": account.display_name,
+        "metadata": account.details,
+        "disabled": account.disabled,
+        "created_at": iso(account.created_at),
+    }
+
+
+def _role(account: Account) -> str:
+    role = account.details.get("role", "")
+    return role if isinstance(role, str) else json.dumps(role)
+
+
+def _state(account: Account) -> str:
+    if account.disabled:
+        return "disabled"
+    return "active" if account.password_hash else "no password"

@@ -1,0 +1,153 @@
+"""User names: one form for each, and no two that look alike (R18)."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from confusable_homoglyphs.categories import alias
+from confusable_homoglyphs.confusables import confusables_data
+
+from webapp.accounts.models import USERNAME_LIMIT
+
+PUNCTUATION = frozenset("._@+-")
+DIGITS = frozenset("0123456789")
+# Scripts that one language writes together (UTS 39, 5.1 "augmented script sets").
+SCRIPTS_OF_ONE_LANGUAGE = (
+    frozenset({"HAN", "HIRAGANA", "KATAKANA"}),
+    frozenset({"HAN", "HANGUL"}),
+    frozenset({"HAN", "BOPOMOFO"}),
+)
+LONG_VOWEL_MARK = "\u30fc"  # Japanese; belongs to two scripts, so Unicode gives it neither
+MAX_MARKS = 2
+# Letters and marks that draw nothing (Default_Ignorable_Code_Point): two names with and without
+# one would look the same.
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+SKELETON_LIMIT = USERNAME_LIMIT * 4
+
+
+class UsernameError(ValueError):
+    """A user name cannot be used; the message says why, in one line."""
+
+
+def canonical(username: str) -> str:
+    """Return the one form under which a name is stored and found: NFKC, case folded, trimmed.
+
+    Example
+    -------
+    >>> canonical("  \uff21lice ")
+    'alice'
+    """
+    folded = username.strip()
+    # Folding can undo the normal form and the other way round; twice is stable (Unicode 3.13 D146).
+    for _ in range(2):
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()
+
+
+def checked(username: str) -> str:
+    """Return the canonical form of a name that may be given to somebody.
+
+    Raises
+    ------
+    UsernameError
+        When it is empty, too long, or holds characters that could mislead.
+    """
+    # Before the normal form, which can make a text 18 times as long.
+    if len(username) > SKELETON_LIMIT:
+        raise UsernameError(f"a user name has at most {USERNAME_LIMIT} characters")
+    name = canonical(username)
+    if not name:
+        raise UsernameError("a user name cannot be empty")
+    if len(name) > USERNAME_LIMIT:
+        raise UsernameError(f"a user name has at most {USERNAME_LIMIT} characters")
+    _refuse_characters(name)
+    _refuse_mixed_scripts(name)
+    if name.startswith("-"):
+        raise UsernameError("a user name cannot begin with -, which commands take for an option")
+    if all(character in PUNCTUATION for character in name):
+        raise UsernameError("a user name needs at least one letter or digit")
+    return name
+
+
+def skeleton(canonical_name: str) -> str:
+    """Return a text that is the same for all names that look like this one (UTS 39, 4).
+
+    It is for comparing only, never for showing.
+
+    Example
+    -------
+    >>> skeleton("p\u0430ypal") == skeleton("paypa1") == skeleton("paypal")
+    True
+    """
+    shape = unicodedata.normalize("NFD", canonical_name)
+    # Some prototypes are capitals (0 looks like O), which folding turns into other letters.
+    for _ in range(3):
+        shape = "".join(_prototypes().get(character, character) for character in shape)
+        shape = unicodedata.normalize("NFD", shape.casefold())
+    return shape[:SKELETON_LIMIT]
+
+
+def _refuse_characters(name: str) -> None:
+    marks = 0
+    for position, character in enumerate(name):
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks > MAX_MARKS or (marks and position == 0):
+            raise UsernameError("a user name cannot begin with marks or pile them up")
+        if not (marks or character in PUNCTUATION or character in DIGITS or _is_letter(character)):
+            shown = character if character.isprintable() else f"U+{ord(character):04X}"
+            raise UsernameError(
+                f"a user name cannot contain {shown!r}; use letters, digits and . _ @ + -"
+            )
+
+
+def _refuse_mixed_scripts(name: str) -> None:
+    scripts = {_script(c) for c in name if c not in PUNCTUATION and c not in DIGITS}
+    scripts.discard("")
+    if len(scripts) > 1 and not any(scripts <= group for group in SCRIPTS_OF_ONE_LANGUAGE):
+        names = " and ".join(sorted(scripts)).title()
+        raise UsernameError(f"a user name cannot mix letters of several scripts ({names})")
+
+
+def _is_letter(character: str) -> bool:
+    if character == LONG_VOWEL_MARK:
+        return True
+    letter = unicodedata.category(character).startswith("L") and character not in INVISIBLE
+    return letter and alias(character) not in ("COMMON", "INHERITED", "Unknown")
+
+
+def _is_mark(character: str) -> bool:
+    if character in INVISIBLE or unicodedata.category(character) not in ("Mn", "Mc"):
+        return False
+    # Of the marks that go with any script, only accents: the others include variation selectors.
+    return "\u0300" <= character <= "\u036f" or alias(character) not in ("INHERITED", "Unknown")
+
+
+def _script(character: str) -> str:
+    name = str(alias(character))
+    return "" if name in ("COMMON", "INHERITED") else name
+
+
+@cache
+def _prototypes() -> dict[str, str]:
+    """Return what each confusable character looks like.
+
+    The library lists every pair both ways. In Unicode's data each character has one prototype,
+    so one with a single partner points to it, and one with several is the prototype itself.
+    """
+    partners = {
+        _bare(character): [_bare(str(found["c"])) for found in pairs]
+        for character, pairs in confusables_data.items()
+    }
+    found = {}
+    for character, others in partners.items():
+        if len(character) == 1 and len(others) == 1:
+            other = others[0]
+            is_pair = len(other) == 1 and len(partners.get(other, ())) == 1
+            found[character] = min(character, other) if is_pair else other
+    return found
+
+
+def _bare(text: str) -> str:
+    # The data wraps right-to-left characters in marks, to keep its own columns straight.
+    return text.replace("\u200e", "") or text
