@@ -1,0 +1,60 @@
+"""Icons of profiles: a URL, a file under ``/public``, or the first letter of the name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+from flask import request
+
+from webapp.authoring.types import ChatProfile
+from webapp.web.headers import allow_icons_from
+
+# Origins go into a header: nothing but what a host may consist of.
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?", re.ASCII)
+_PUBLIC = re.compile(r"/?public/(.+)")
+
+
+class HasIcon(Protocol):
+    """A profile or a starter."""
+
+    @property
+    def icon(self) -> str | None:
+        """Return a URL, a path under ``/public``, or nothing."""
+
+
+def icon_src(item: HasIcon) -> str | None:
+    """Return the address of an icon, and let this page load it (R34); ``None`` if it has none."""
+    icon = (item.icon or "").strip()
+    public = _PUBLIC.fullmatch(icon)
+    if public and "://" not in icon:
+        return f"{request.script_root}/public/{quote(public[1], safe='/?=&')}"
+    return icon if _allowed(icon) else None
+
+
+def label(profile: ChatProfile) -> str:
+    """Return what a profile is called on the page."""
+    return profile.display_name or profile.name
+
+
+def initial(item: ChatProfile | str) -> str:
+    """Return the first letter of a profile or a name, with the marks that belong to it."""
+    text = item if isinstance(item, str) else label(item)
+    start = next((i for i, c in enumerate(text) if c.isalnum()), 0)
+    end = start + 1
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    return text[start:end].upper()
+
+
+def _allowed(icon: str) -> bool:
+    try:
+        parts = urlsplit(icon)
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc):
+        return False
+    allow_icons_from(f"{parts.scheme}://{parts.netloc}")
+    return True

@@ -1,0 +1,151 @@
+"""What this user may pick right now: the only place where a profile's name means anything."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, g, request, session
+from werkzeug.exceptions import Forbidden
+
+from webapp.accounts.login import signed_in_user
+from webapp.authoring.app_file import Callback, ChatApp
+from webapp.authoring.context import Running
+from webapp.authoring.errors import CallbackError
+from webapp.authoring.types import ChatProfile
+from webapp.database import release_connection
+from webapp.engine.call import call
+from webapp.web.events import log_event
+from webapp.web.htmx import PROFILES_CHANGED
+
+CHOICE_KEY = "chat_profile"
+DEFAULT_LANGUAGE = "en"
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The profiles offered to one user in one request."""
+
+    profiles: tuple[ChatProfile, ...] = ()
+
+    def find(self, name: str | None) -> ChatProfile | None:
+        """Return the offered profile called ``name``; a name from a browser is only a key here."""
+        return next((p for p in self.profiles if p.name == name), None)
+
+    def default(self, chosen: str | None) -> ChatProfile | None:
+        """Return the profile of a new chat: the chosen one, or ``default=True``, or the first."""
+        marked = next((p for p in self.profiles if p.default), None)
+        first = self.profiles[0] if self.profiles else None
+        return self.find(chosen) or marked or first
+
+
+class ProfileNotOffered(Forbidden):
+    """A name that this user is not offered: forged, or withdrawn since the page was drawn."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The profile “{name[:100]}” is not offered to you (any more).")
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Let the selector on the page fetch what is offered now."""
+        return [*super().get_headers(*args, **kwargs), PROFILES_CHANGED]
+
+
+def offered_profile(name: str) -> ChatProfile:
+    """Return the offered profile called ``name``.
+
+    Raises
+    ------
+    ProfileNotOffered
+        For every other name; it is logged, and the author's code never sees it.
+    """
+    profile = offered_profiles().find(name)
+    if profile is None:
+        user = signed_in_user()
+        log_event(
+            "profile.refused",
+            level=logging.WARNING,
+            user=user.identifier if user else None,
+            profile=name,
+        )
+        raise ProfileNotOffered(name)
+    return profile
+
+
+def offered_profiles() -> Offer:
+    """Return what the app offers to this user; the app is asked once per request.
+
+    Raises
+    ------
+    CallbackError
+        When the author's callback fails, or its list cannot be offered.
+    """
+    if "offer" not in g:
+        g.offer = _ask()
+    offer: Offer = g.offer
+    return offer
+
+
+def chosen_name() -> str | None:
+    """Return the name chosen in this session, offered or not."""
+    name = session.get(CHOICE_KEY)
+    return name if isinstance(name, str) else None
+
+
+def choose(profile: ChatProfile | None) -> None:
+    """Keep the choice for the next chats of this session; ``None`` forgets it."""
+    if profile is None:
+        session.pop(CHOICE_KEY, None)
+    elif session.get(CHOICE_KEY) != profile.name:
+        session[CHOICE_KEY] = profile.name
+
+
+def vanished_choice() -> str | None:
+    """Return the name chosen in this session if it is no longer offered."""
+    chosen = chosen_name()
+    return chosen if chosen is not None and offered_profiles().find(chosen) is None else None
+
+
+def best_language() -> str:
+    """Return the browser's first choice of language, such as ``fr`` or ``pt-BR``."""
+    for tag, quality in request.accept_languages:
+        if quality > 0 and _TAG.fullmatch(tag):
+            return _normal(tag)
+    return DEFAULT_LANGUAGE
+
+
+def _ask() -> Offer:
+    chat_app: ChatApp = current_app.extensions["chat_app"]
+    callback = chat_app.get("set_chat_profiles")
+    if callback is None:
+        return Offer()
+    arguments = (signed_in_user(), best_language())
+    release_connection()
+    seconds = current_app.extensions["settings"].callback_seconds
+    return Offer(_checked(callback, call(callback, arguments, Running(), seconds)))
+
+
+def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
+    if answer is None:
+        return ()
+    if not isinstance(answer, list | tuple):
+        raise _wrong(callback, f"returned {type(answer).__name__}; return a list of ChatProfile")
+    for item in answer:
+        if not isinstance(item, ChatProfile):
+            raise _wrong(callback, f"listed a {type(item).__name__}; list ChatProfile objects")
+    twice = [name for name, count in Counter(p.name for p in answer).items() if count > 1]
+    if twice:
+        raise _wrong(callback, f"listed the name {twice[0]!r} twice; names must be unique")
+    return tuple(answer)
+
+
+def _wrong(callback: Callback, problem: str) -> CallbackError:
+    return CallbackError(f"@{callback.decorator}", problem)
+
+
+def _normal(tag: str) -> str:
+    language, *rest = tag.split("-")
+    return "-".join([language.lower(), *(p.title() if len(p) == 4 else p.upper() for p in rest)])
