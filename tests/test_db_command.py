@@ -1,0 +1,243 @@
+"""`chat-profiles db` and `secret`: each command's good and bad input."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli_support import GOOD_PASSWORD, CommandLine
+from webapp.accounts import seeded
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
+
+
+def change(cli: CommandLine, sql: str) -> None:
+    with closing(sqlite3.connect(cli.file)) as connection, connection:
+        connection.executescript(sql)
+
+
+def make_old(cli: CommandLine) -> None:
+    """Make the schema look like one from before migrations were counted."""
+    cli.ok("db", "upgrade")
+    change(cli, "DROP TABLE alembic_version; DROP TABLE accounts")
+
+
+def test_upgrade_makes_a_private_database(cli: CommandLine) -> None:  # R54
+    assert cli.ok("db", "upgrade") == "Made the tables.\n"
+    assert cli.ok("db", "upgrade") == "The schema was up to date already.\n"
+    assert stat.S_IMODE(cli.file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cli.file.parent.stat().st_mode) == 0o700
+
+
+def test_upgrade_refuses_a_newer_schema(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    change(cli, "UPDATE alembic_version SET version_num = '9999'")
+    assert "newer version" in cli.refused("db", "upgrade")
+    assert "newer version" in cli.refused("users", "list")
+
+
+def test_other_commands_refuse_an_old_schema(cli: CommandLine) -> None:
+    make_old(cli)
+    assert "db upgrade" in cli.refused("users", "list")
+    assert "db upgrade" in cli.refused("sessions", "list")
+
+
+def test_check_is_content_with_a_fresh_database(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    result = cli("db", "check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "in order" in result.stdout
+
+
+def test_check_makes_no_database(cli: CommandLine) -> None:
+    result = cli("db", "check")
+    assert result.exit_code == 1
+    assert "there is no database" in result.stderr
+    assert not cli.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "newer version"),
+        ("DELETE FROM alembic_version", "schema is old"),
+        (
+            "PRAGMA foreign_keys = OFF; INSERT INTO messages "
+            "(id, chat_id, sequence, kind, content, status, created_at) "
+            "VALUES ('a', 'gone', 1, 'user', 'x', 'complete', '2026-01-01')",
+            "1 rows point at rows that are gone (in messages)",
+        ),
+    ],
+)
+def test_check_names_problems(cli: CommandLine, sql: str, problem: str) -> None:
+    cli.ok("db", "upgrade")
+    change(cli, sql)
+    result = cli("db", "check")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"Problem: {problem}" in result.stderr or problem in result.stderr
+
+
+def test_check_names_a_damaged_file(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    cli.file.write_bytes(b"this is no database" * 1_000)
+    result = cli("db", "check")
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+    assert "damaged" in cli("users", "list").stderr
+
+
+def test_check_warns_of_files_that_others_can_read(cli: CommandLine) -> None:  # R54
+    cli.ok("db", "upgrade")
+    cli.file.chmod(0o644)
+    result = cli("db", "check")
+    assert result.exit_code == 0
+    assert "chmod 600" in result.stderr
+
+
+def test_backup_is_private_whole_and_works(cli: CommandLine, tmp_path: Path) -> None:  # R72
+    cli.add("alice")
+    target = tmp_path / "copy.sqlite3"
+    cli.ok("db", "backup", str(target))
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("copy*")] == ["copy.sqlite3"]
+    copy = CommandLine(tmp_path, f"sqlite:///{target}")
+    assert "in order" in copy.ok("db", "check")
+    with copy.app():
+        assert seeded.check_password("alice", GOOD_PASSWORD)
+
+
+def test_backup_works_while_somebody_writes(cli: CommandLine, tmp_path: Path) -> None:  # R72
+    cli.ok("db", "upgrade")
+    stop, written = threading.Event(), 0
+
+    def write() -> None:
+        nonlocal written
+        with closing(sqlite3.connect(cli.file, timeout=10)) as connection:
+            while not stop.is_set():
+                with connection:
+                    connection.execute(
+                        "INSERT INTO login_attempts (username_key, ip_key, succeeded, stranger, at)"
+                        " VALUES ('a', 'b', 0, 1, '2026-01-01')"
+                    )
+                written += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            cli.ok("db", "backup", str(tmp_path / f"copy{number}"))
+    finally:
+        stop.set()
+        writer.join()
+    counts = []
+    for number in range(5):
+        copy = CommandLine(tmp_path, f"sqlite:///{tmp_path}/copy{number}")
+        assert "in order" in copy.ok("db", "check")
+        counts.append(copy.rows("SELECT count(*) FROM login_attempts")[0][0])
+    assert counts == sorted(counts)
+    assert written >= counts[-1] > 0
+
+
+def test_backup_never_overwrites(cli: CommandLine, tmp_path: Path) -> None:
+    cli.ok("db", "upgrade")
+    (tmp_path / "mine").write_text("mine")
+    assert "exists already" in cli.refused("db", "backup", str(tmp_path / "mine"))
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("gone/copy", "No such file"), ("/proc/copy", "/proc/copy"), ("\udcff\x1b", "No such file")],
+)
+def test_backup_to_a_bad_place_is_refused(
+    cli: CommandLine, tmp_path: Path, target: str, reason: str
+) -> None:
+    cli.ok("db", "upgrade")
+    place = target if target.startswith("/") else f"{tmp_path}/gone/{target}"
+    assert reason in cli.refused("db", "backup", place)
+
+
+def test_backup_without_a_database_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    assert "there is no database" in cli.refused("db", "backup", str(tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+
+
+def test_backup_of_something_else_leaves_nothing_behind(cli: CommandLine, tmp_path: Path) -> None:
+    cli.ok("db", "upgrade")
+    cli.file.write_bytes(b"this is no database" * 1_000)
+    assert cli("db", "backup", str(tmp_path / "copy")).exit_code == 2
+    assert list(tmp_path.glob("copy*")) == []
+
+
+def test_backup_of_postgresql_names_its_own_tool(tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path, "postgresql://bob:canary@db.example/chat")
+    line = cli.refused("db", "backup", "my copy")
+    assert "pg_dump --format=custom '--file=my copy' --host=db.example --username=bob chat" in line
+    assert "canary" not in line  # R51
+
+
+def test_a_locked_database_is_one_line(cli: CommandLine) -> None:  # R60
+    cli.add("alice")
+    with closing(sqlite3.connect(cli.file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "busy" in cli.refused("users", "disable", "alice")
+    cli.ok("users", "disable", "alice")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("nonsense", "not a database URL"),
+        ("mysql://x/y", "sqlite:// or postgresql://"),
+        ("sqlite:////proc/nowhere/chat.sqlite3", "/proc/nowhere"),
+        ("postgresql://bob:canary@127.0.0.1:1/chat", "does not answer"),
+    ],
+)
+@pytest.mark.parametrize("command", [("users", "list"), ("db", "upgrade")])
+def test_a_database_that_cannot_be_reached_is_one_line(
+    tmp_path: Path, url: str, reason: str, command: tuple[str, ...]
+) -> None:  # R51
+    line = CommandLine(tmp_path, url).refused(*command)
+    assert reason in line
+    assert "canary" not in line
+
+
+def test_a_real_process_shows_no_traceback(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    cli.file.write_bytes(b"this is no database" * 1_000)
+    code, out, err = cli.process("users", "list")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: the database file is damaged")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.postgresql
+def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path, postgresql_url)
+    assert cli.ok("db", "upgrade") == "The schema was up to date already.\n"
+    assert "in order" in cli.ok("db", "check")
+
+
+def test_secret_prints_a_fresh_key_and_needs_nothing(tmp_path: Path) -> None:  # R52
+    cli = CommandLine(tmp_path, "nonsense")
+    keys = {cli.ok("secret").strip() for _ in range(3)}
+    assert len(keys) == 3
+    assert all(len(bytes.fromhex(key)) == 32 for key in keys)
+    assert "unexpected extra argument" in cli.refused("secret", "x")
+
+
+def test_the_command_knows_its_version(tmp_path: Path) -> None:
+    assert CommandLine(tmp_path, "nonsense").ok("--version").startswith("chat-profiles ")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["db", "x"], ["run"]])
+def test_a_mistyped_command_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    assert "--help" in CommandLine(tmp_path, "nonsense").refused(*arguments)

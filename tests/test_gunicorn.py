@@ -1,0 +1,66 @@
+"""The documented gunicorn lines: 1 x 32, several workers, --preload."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import gunicorn, production
+from tests.support.wire import RemoteVisitor
+
+pytestmark = pytest.mark.slow
+
+SHAPES = {
+    "1 x 32": ("--workers", "1", "--threads", "32"),
+    "2 x 8": ("--workers", "2", "--threads", "8"),
+    "2 x 8 preload": ("--workers", "2", "--threads", "8", "--preload"),
+    "2 sync": ("--workers", "2"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_chat_starts_and_is_shown(tmp_path: Path, sqlite_url: str, shape: str) -> None:
+    with gunicorn(tmp_path, production(sqlite_url), *SHAPES[shape]) as server:
+        visitor = RemoteVisitor(server.port)
+        started = visitor.start_chat()
+        shown = visitor.get(f"/chats/{started.chat_id}")
+        assert "starting chat using the GPT-4 chat profile" in shown.text
+        assert "Traceback" not in server.log
+
+
+def test_any_worker_answers_any_session(tmp_path: Path, sqlite_url: str) -> None:
+    options = ("--workers", "3", "--threads", "4")
+    with gunicorn(tmp_path, production(sqlite_url), *options) as server:
+        visitor = RemoteVisitor(server.port)
+        path = f"/chats/{visitor.start_chat().chat_id}"
+        assert {visitor.get(path).status for _ in range(20)} == {200}
+
+
+def test_start_without_javascript_leads_to_the_chat(tmp_path: Path, sqlite_url: str) -> None:
+    with gunicorn(tmp_path, production(sqlite_url)) as server:
+        visitor = RemoteVisitor(server.port)
+        visitor.get("/")
+        answer = visitor.post("/chats", {"profile": "GPT-3.5"})
+        assert answer.status == 303
+        assert "the GPT-3.5 chat profile" in visitor.get(answer.headers["Location"]).text
+
+
+def test_sigterm_ends_it_in_good_order(tmp_path: Path, sqlite_url: str) -> None:
+    with gunicorn(tmp_path, production(sqlite_url)) as server:
+        RemoteVisitor(server.port).start_chat()
+        server.stop()
+        assert server.process.returncode == 0
+        assert "Traceback" not in server.log
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM chats").fetchone() == (1,)
+
+
+def test_server_name_is_not_told_by_us(tmp_path: Path, sqlite_url: str) -> None:
+    with gunicorn(tmp_path, production(sqlite_url)) as server:
+        answer = RemoteVisitor(server.port).get("/")
+    assert "Werkzeug" not in answer.headers.get("Server", "")
+    assert not any(char.isdigit() for char in answer.headers.get("Server", ""))

@@ -1,0 +1,266 @@
+"""`chat-profiles run`: it serves, says where, ends quietly, and refuses what cannot work."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.cli_support import CommandLine
+from webapp.config import Settings, StartupError
+from webapp.serving import hosts_to_trust
+
+SIMPLE = """
+import webapp as cl
+
+@cl.set_chat_profiles
+def profiles():
+    return [cl.ChatProfile(name="Plain", markdown_description="The plain one.")]
+"""
+WITH_ACCOUNTS = SIMPLE + "\ncl.password_auth_callback(cl.seeded_user)\n"
+BROKEN = "import webapp\n\ndef broken(:\n"
+SECONDS = 60.0
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
+
+
+class Running:
+    """A `chat-profiles run` of an app file."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout
+        self.line = process.stdout.readline()
+        found = re.search(r"http://(\S+):(\d+) ", self.line)
+        assert found, self.line + self.end(signal.SIGTERM)[2]
+        self.host, self.port = found[1], int(found[2])
+
+    def get(self, path: str, host: str = "", at: str = "") -> tuple[int, str]:
+        """Return status and text of a GET."""
+        headers = {"Host": host or f"{self.host}:{self.port}"}
+        with closing(HTTPConnection(at or self.host, self.port, timeout=10)) as connection:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
+    def stop(self) -> None:
+        """End it and its children, however it got there."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe:
+                pipe.close()
+        self.process.wait(SECONDS)
+
+    def end(self, with_signal: signal.Signals) -> tuple[int, str, str]:
+        """End it as a terminal or a service manager does; return exit code, output and error."""
+        os.killpg(self.process.pid, with_signal)
+        out, err = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
+
+
+@pytest.fixture
+def run(cli: CommandLine) -> Iterator[Callable[..., Running]]:
+    """Return `run(source, *options)`, which serves an app file on a free port."""
+    started: list[Running] = []
+
+    def start(source: str, *options: str, **settings: str) -> Running:
+        (cli.folder / "app.py").write_text(source)
+        process = cli.start("run", "app.py", "--port", "0", *options, **settings)
+        started.append(Running(process))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+def eventually(answer: Callable[[], tuple[int, str]], status: int) -> str:
+    give_up = time.monotonic() + SECONDS
+    while True:
+        try:
+            found, text = answer()
+        except OSError:
+            found, text = 0, ""
+        if found == status:
+            return text
+        assert time.monotonic() < give_up, f"{found}: {text}"
+        time.sleep(0.1)
+
+
+def test_run_serves_says_where_and_ends_quietly(
+    run: Callable[..., Running], cli: CommandLine
+) -> None:
+    server = run(SIMPLE)
+    assert server.line == (
+        f"Chat Profiles is serving app.py at http://127.0.0.1:{server.port} "
+        "— press Ctrl+C to stop\n"
+    )
+    assert server.get("/healthz")[0] == 200
+    status, page = server.get("/")
+    assert status == 200
+    assert "Plain" in page
+    assert server.end(signal.SIGTERM) == (0, "", "")
+    assert (cli.folder / "instance" / "secret_key").stat().st_mode & 0o077 == 0  # R54
+
+
+def test_ctrl_c_ends_quietly(run: Callable[..., Running]) -> None:
+    assert run(SIMPLE).end(signal.SIGINT) == (0, "", "")
+
+
+def test_run_answers_to_its_own_names_only(run: Callable[..., Running]) -> None:  # R46
+    server = run(SIMPLE)
+    for host in ("127.0.0.1", "localhost", f"localhost:{server.port}", "127.0.0.1:80"):
+        assert server.get("/healthz", host)[0] == 200
+    for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example"):
+        assert server.get("/healthz", host)[0] == 400
+
+
+def test_every_address_needs_names(run: Callable[..., Running]) -> None:
+    server = run(SIMPLE, "--host", "0.0.0.0", WEBAPP_TRUSTED_HOSTS="localhost,chat.example")
+    assert f"http://localhost:{server.port} " in server.line
+    assert server.get("/healthz", "chat.example:8000")[0] == 200
+
+
+def test_run_says_how_to_add_the_first_user(run: Callable[..., Running], cli: CommandLine) -> None:
+    assert "users add" in run(WITH_ACCOUNTS).end(signal.SIGTERM)[2]
+    cli.add("alice")
+    assert run(WITH_ACCOUNTS).end(signal.SIGTERM)[2] == ""
+
+
+def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
+    (cli.folder / "app.py").write_text(SIMPLE)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for options in ([], ["--reload"]):
+            code, out, err = cli.process("run", "app.py", "--port", port, *options)
+            assert (code, out) == (2, "")
+            assert err == (
+                f"Error: port {port} is in use; stop what uses it, or choose another with --port\n"
+            )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "Missing argument 'APP.py'"),
+        (["gone.py"], "gone.py: there is no such file"),
+        (["gone.py", "--reload"], "gone.py: there is no such file"),
+        (["gone_module"], "neither a file nor a module"),
+        (["broken.py"], "broken.py:3: SyntaxError"),
+        (["raises.py"], "raises.py:1: ZeroDivisionError"),
+        (["twice.py"], "is used twice"),
+        (["exits.py"], "sys.exit()"),
+        (["app.py", "--port", "65536"], "not in the range"),
+        (["app.py", "--port", "http"], "not a valid integer"),
+        (["app.py", "--threads", "0"], "not in the range"),
+        (["app.py", "--host", "0.0.0.0"], "WEBAPP_TRUSTED_HOSTS"),
+        (["app.py", "--host", "::", "--reload"], "WEBAPP_TRUSTED_HOSTS"),
+        (["app.py", "--host", ""], "WEBAPP_TRUSTED_HOSTS"),
+        (["app.py", "other.py"], "unexpected extra argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_makes_nothing(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
+) -> None:
+    files = {
+        "app.py": SIMPLE,
+        "broken.py": BROKEN,
+        "raises.py": "1 / 0\n",
+        "twice.py": "import webapp\nfor _ in '12':\n    webapp.on_chat_start(lambda: None)\n",
+        "exits.py": "import sys\nsys.exit(0)\n",
+    }
+    for name, source in files.items():
+        (cli.folder / name).write_text(source)
+    monkeypatch.chdir(cli.folder)
+    assert reason in cli.refused("run", *arguments)
+    assert not (cli.folder / "instance").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WEBAPP_SECRET_KEY", "short"), ("WEBAPP_CHAT_START_SECONDS", "soon")]
+)
+def test_bad_settings_are_one_line(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    (cli.folder / "app.py").write_text(SIMPLE)
+    monkeypatch.chdir(cli.folder)
+    monkeypatch.setenv(name, value)
+    assert name in cli.refused("run", "app.py")
+
+
+def test_a_broken_file_has_the_exit_code_of_a_real_process(cli: CommandLine) -> None:
+    (cli.folder / "app.py").write_text(BROKEN)
+    code, out, err = cli.process("run", "app.py")
+    assert (code, out) == (2, "")
+    assert err == f"Error: {cli.folder}/app.py:3: SyntaxError: invalid syntax\n"
+
+
+def test_reload_follows_the_file_through_mistakes(
+    run: Callable[..., Running], cli: CommandLine
+) -> None:
+    server = run(SIMPLE, "--reload")
+    assert "Plain" in eventually(lambda: server.get("/"), 200)
+    file = cli.folder / "app.py"
+    file.write_text(BROKEN)
+    assert "app.py:3: SyntaxError" in eventually(lambda: server.get("/"), 500)
+    file.write_text(SIMPLE.replace("Plain", "Mended"))
+    assert "Mended" in eventually(lambda: server.get("/"), 200)
+    code, _, err = server.end(signal.SIGINT)
+    assert code == 0
+    assert "Traceback" not in err
+
+
+def test_reload_ends_with_its_child(run: Callable[..., Running]) -> None:
+    server = run(SIMPLE, "--reload")
+    eventually(lambda: server.get("/healthz"), 200)
+    server.process.terminate()
+    assert server.process.wait(SECONDS) == 0
+    with pytest.raises(OSError, match="refused"):
+        server.get("/healthz")
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted"),
+    [
+        ("127.0.0.1", ("127.0.0.1", "localhost", "[::1]")),
+        ("192.0.2.7", ("192.0.2.7", "localhost", "127.0.0.1", "[::1]")),
+        ("chat.example", ("chat.example", "localhost", "127.0.0.1", "[::1]")),
+        ("::1", ("localhost", "127.0.0.1", "[::1]")),
+    ],
+)
+def test_a_plain_address_or_name_is_trusted(host: str, trusted: tuple[str, ...]) -> None:
+    assert hosts_to_trust(host, Settings()) == trusted
+
+
+def test_configured_names_win() -> None:
+    settings = Settings(trusted_hosts=("chat.example",))
+    assert hosts_to_trust("0.0.0.0", settings) == ("chat.example",)
+    assert hosts_to_trust("fd00::7", settings) == ("chat.example",)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "*", "fd00::7"])
+def test_an_address_that_is_no_name_needs_one(host: str) -> None:
+    with pytest.raises(StartupError, match="WEBAPP_TRUSTED_HOSTS"):
+        hosts_to_trust(host, Settings())
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+def test_ipv6_loopback_is_reached_as_localhost(run: Callable[..., Running]) -> None:
+    server = run(SIMPLE, "--host", "::1")
+    assert server.host == "localhost"
+    assert server.get("/healthz", at="::1")[0] == 200

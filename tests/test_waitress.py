@@ -1,0 +1,30 @@
+"""The documented waitress line."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import production, waitress
+from tests.support.wire import RemoteVisitor
+
+pytestmark = pytest.mark.slow
+
+
+def test_chat_starts_and_is_shown(tmp_path: Path, sqlite_url: str) -> None:
+    with waitress(tmp_path, production(sqlite_url), "--threads", "16") as server:
+        visitor = RemoteVisitor(server.port)
+        started = visitor.start_chat()
+        shown = visitor.get(f"/chats/{started.chat_id}")
+    assert "starting chat using the GPT-4 chat profile" in shown.text
+
+
+def test_sixteen_visitors_at_once(tmp_path: Path, sqlite_url: str) -> None:
+    with waitress(tmp_path, production(sqlite_url), "--threads", "16") as server:
+        visitors = [RemoteVisitor(server.port) for _ in range(16)]
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(RemoteVisitor.start_chat, visitors))
+        assert {answer.status for answer in answers} == {200}
+        assert "Traceback" not in server.log

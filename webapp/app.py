@@ -1,0 +1,209 @@
+"""`create_app`: the wiring, in the order in which a request meets it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, send_file
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound
+from werkzeug.local import LocalProxy
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import database, database_commands
+from webapp.accounts import commands, login
+from webapp.accounts import views as accounts_views
+from webapp.accounts.sessions import DatabaseSessions
+from webapp.authoring.app_file import ChatApp
+from webapp.authoring.errors import AuthoringError
+from webapp.authoring.loader import load_chat_app
+from webapp.chats import store
+from webapp.chats import views as chats_views
+from webapp.config import Settings, StartupError
+from webapp.profiles import icons
+from webapp.profiles import views as profiles_views
+from webapp.resources import resource_folder
+from webapp.schema import settle_schema
+from webapp.web import assets, errors, events, headers, health, markdown, requests
+
+PUBLIC_SECONDS = 300
+SCHEMA_PAUSE_SECONDS = 2
+
+
+def create_app(
+    chat: str | Path | ChatApp | None = None, config: Mapping[str, Any] | None = None
+) -> Flask:
+    """Return the Flask app for a WSGI server; this is production, and refuses to be unsafe.
+
+    Parameters
+    ----------
+    chat:
+        The path of an app file, the name of a module, or a loaded app; the environment's
+        ``WEBAPP_CHAT`` when left out.
+    config:
+        Settings by their ``WEBAPP_`` names, which win over the environment; other names go to
+        Flask.
+
+    Raises
+    ------
+    StartupError
+        When a setting is missing or unsafe, the app file cannot be loaded, or the database has
+        an old schema. It is a `SystemExit`: its one line is on standard error by then.
+
+    Example
+    -------
+    ::
+
+        gunicorn --workers 1 --threads 32 "webapp:create_app()"
+    """
+    try:
+        settings = Settings.from_environment(config)
+        settings.refuse_if_unsafe()
+        refuse_gevent()
+        app = build_app(_loaded(chat or settings.chat), settings)
+        _settle_schema(settings)
+    except StartupError as error:
+        sys.stderr.write(f"chat-profiles: {error.line}\n")
+        raise
+    return app
+
+
+def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = False) -> Flask:
+    """Wire a Flask app for a loaded app file; changes nothing on disk or in the database.
+
+    With ``watch_files``, static files and templates are looked at anew for each request.
+    """
+    app = Flask("webapp", template_folder=str(resource_folder("templates")), static_folder=None)
+    app.config.update(settings.flask)
+    app.config["SECRET_KEY"] = settings.secret_key
+    app.config["SECRET_KEY_FALLBACKS"] = list(settings.secret_key_fallbacks)
+    app.config["TEMPLATES_AUTO_RELOAD"] = watch_files
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    app.extensions["chat_app"] = chat_app
+    app.extensions["settings"] = settings
+    events.set_up_logging(settings.log_level)
+    database.init_app(app, settings)
+    app.session_interface = DatabaseSessions(settings)
+    requests.guard_requests(app)
+    errors.handle_errors(app)
+    login.set_up_login(app)
+    headers.send_headers(app)
+    _add_routes(app, chat_app)
+    _dress_templates(app, settings, chat_app)
+    app.extensions["forget_user"] = [store.forget_user]
+    commands.add_to(app)
+    app.cli.add_command(database_commands.database)
+    _wrap(app, settings, watch_files)
+    return app
+
+
+def refuse_gevent() -> None:
+    """Refuse a process whose threads were replaced by gevent: one callback would stop them all.
+
+    Raises
+    ------
+    StartupError
+        Naming the worker class to use instead.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise StartupError(
+            "gevent has replaced Python's threads, so one slow callback would stop every chat; "
+            "use gunicorn's gthread workers: gunicorn --workers 1 --threads 32."
+        )
+
+
+def _loaded(chat: str | Path | ChatApp | None) -> ChatApp:
+    if chat is None:
+        raise StartupError(
+            "WEBAPP_CHAT is not set: give the path of your app file, "
+            "for example WEBAPP_CHAT=/srv/chat/app.py."
+        )
+    try:
+        return load_chat_app(chat)
+    except AuthoringError as error:
+        raise StartupError(str(error)) from error
+
+
+def _settle_schema(settings: Settings) -> None:
+    try:
+        settle_schema(settings, upgrade_old=False)
+    except (SQLAlchemyError, OSError) as error:
+        # A database that is down is no reason not to start: pages say 503 until it is back (R61).
+        events.log_event("database.unavailable", error=type(error).__name__)
+        threading.Thread(
+            target=_settle_when_back, args=[settings], name="webapp-schema", daemon=True
+        ).start()
+
+
+def _settle_when_back(settings: Settings) -> None:
+    """Wait for the database, and look at its schema then: it may be empty."""
+    while True:
+        time.sleep(SCHEMA_PAUSE_SECONDS)
+        try:
+            settle_schema(settings, upgrade_old=False)
+        except StartupError as error:
+            events.log_event("schema.refused", level=logging.ERROR, problem=error.line)
+            return
+        except (SQLAlchemyError, OSError):
+            continue  # still down, as was logged at the start
+        events.log_event("database.back")
+        return
+
+
+def _add_routes(app: Flask, chat_app: ChatApp) -> None:
+    for module in (chats_views, profiles_views, accounts_views, health):
+        app.register_blueprint(module.blueprint)
+
+    @app.get("/public/<path:name>")
+    def public(name: str) -> Response:
+        """Send a file of the folder ``public`` beside the app file, such as an icon."""
+        path = assets.public_file(chat_app.public_folder, name)
+        if path is None:
+            raise NotFound
+        response = send_file(path, max_age=PUBLIC_SECONDS, etag=True)
+        response.cache_control.public = True
+        return response
+
+
+def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
+    app.jinja_env.globals.update(
+        site_name=settings.site_name or "Chat Profiles",
+        login_on=chat_app.login_on,
+        # Asked for only where it is used: error pages must not need a session.
+        viewer=LocalProxy(login.viewer),
+        asset=assets.asset,
+        theme_url=partial(assets.theme_url, chat_app.public_folder),
+    )
+    _add_filters(app)
+    # Imported or included by each template, they would cost a context for every picture.
+    pictures: Any = app.jinja_env.get_template("_pictures.html").module
+    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon)
+
+
+def _add_filters(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        description_html=lambda profile: markdown.description_html(profile.markdown_description),
+        summary_html=lambda profile: markdown.summary_html(profile.markdown_description),
+        content_html=lambda message: markdown.message_html(message.content),
+        icon_src=icons.icon_src,
+        initial=icons.initial,
+        label=icons.label,
+        iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+
+
+def _wrap(app: Flask, settings: Settings, watch_files: bool) -> None:
+    assets.serve_static_files(app, autorefresh=watch_files)
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )

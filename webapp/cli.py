@@ -1,0 +1,123 @@
+"""The command `chat-profiles`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from webapp import database
+from webapp.accounts import commands
+from webapp.authoring.errors import AuthoringError
+from webapp.chats import store
+from webapp.config import Settings
+from webapp.console import BadInputError, CommandGroup
+from webapp.database import db
+from webapp.database_commands import database as database_group
+from webapp.database_commands import secret
+from webapp.serving import Place, serve, serve_and_reload
+from webapp.web import events
+
+NAME = "chat-profiles"
+
+
+def main() -> None:
+    """Run the command; it ends the process."""
+    chat_profiles(prog_name=NAME, obj=ScriptInfo(create_app=admin_app, set_debug_flag=False))
+
+
+def admin_app() -> Flask:
+    """Return an app with a database and nothing else, for commands that need no chat file."""
+    settings = Settings.from_environment()
+    app = Flask("webapp", static_folder=None)
+    app.extensions["settings"] = settings
+    app.extensions["forget_user"] = [store.forget_user]
+    if not sys.stderr.isatty():
+        # Whoever sits at a terminal has asked for the change and is told of it.
+        events.set_up_logging(settings.log_level)
+    database.init_app(app, settings)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.find_root().call_on_close(functools.partial(_close, app))
+    return app
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"{NAME} {_version()}")
+        context.exit()
+
+
+def _version() -> str:
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return "(a checkout that is not installed)"
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+def chat_profiles() -> None:
+    """Serve a chat app, and look after its users and its database.
+
+    Settings come from the environment: WEBAPP_DATABASE_URL, WEBAPP_TRUSTED_HOSTS and others.
+
+    \b
+    Example:
+      chat-profiles run app.py
+      chat-profiles users add alice --role ADMIN
+    """
+
+
+# Not chat_profiles.command(): running an app needs no app first.
+@click.command()
+@click.argument("app", metavar="APP.py")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535))
+@click.option("--reload", is_flag=True, help="Start again whenever a Python file is saved.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 1_000))
+def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
+    """Serve the app file APP.py, for development and small sites.
+
+    It listens on this machine only unless --host says otherwise, keeps a secret in instance/, and
+    brings the database up to date. Port 0 takes a free one.
+
+    \b
+    Example:
+      chat-profiles run app.py
+      chat-profiles run app.py --reload --port 5000
+    """
+    place = Place(app, host, port)
+    try:
+        if reload:
+            serve_and_reload(place)
+        else:
+            serve(place, threads)
+    except AuthoringError as error:
+        raise BadInputError(str(error)) from error
+
+
+chat_profiles.add_command(run)
+chat_profiles.add_command(secret)
+chat_profiles.add_command(database_group)
+chat_profiles.add_command(commands.users)
+chat_profiles.add_command(commands.sessions)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""`chat-profiles db` and `chat-profiles secret`: looking after an installation."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+from flask import current_app
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
+
+from webapp.config import Settings, new_secret
+from webapp.console import BadInputError, CommandGroup, database_problem, note, say
+from webapp.database import BUSY_MILLISECONDS, is_sqlite, maintenance_engine, sqlite_file
+from webapp.schema import SchemaState, settle_schema, state_of
+
+EXIT_PROBLEM = 1
+SHOWN_ROWS = 5
+STATES = {
+    SchemaState.CURRENT: "the schema is up to date",
+    SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
+    SchemaState.OLD: "the schema is old; run `chat-profiles db backup FILE`, then `db upgrade`",
+    SchemaState.UNKNOWN: "the schema was made by a newer version of chat-profiles; install that",
+}
+
+
+@click.group("db", cls=CommandGroup)
+def database() -> None:
+    """Upgrade, check and back up the database.
+
+    \b
+    Example:
+      chat-profiles db check
+      chat-profiles db backup chat-backup.sqlite3
+    """
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the schema to this version; make a backup first.
+
+    \b
+    Example:
+      chat-profiles db upgrade
+    """
+    settings = _settings()
+    before = state_of(settings)
+    settle_schema(settings, upgrade_old=True)
+    if before is SchemaState.CURRENT:
+        say("The schema was up to date already.")
+    else:
+        say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
+
+
+@database.command()
+def check() -> None:
+    """Say whether the database is in order; the exit code is 1 when it is not.
+
+    \b
+    Example:
+      chat-profiles db check
+    """
+    settings = _settings()
+    problems = list(_problems(settings))
+    for problem in problems:
+        note(f"Problem: {problem}")
+    for warning in _open_files(settings):
+        note(f"Warning: {warning}")
+    if problems:
+        raise SystemExit(EXIT_PROBLEM)
+    say("The database is in order: the schema is up to date, and its contents are whole.")
+
+
+@database.command()
+@click.argument("file")
+def backup(file: str) -> None:
+    """Copy the SQLite database to FILE, which must not exist; the site may be running.
+
+    \b
+    Example:
+      chat-profiles db backup chat-2026-11-23.sqlite3
+    """
+    settings = _settings()
+    source = sqlite_file(settings.url)
+    if source is None:
+        raise BadInputError(f"for PostgreSQL use its own tool: {_pg_dump(settings.url, file)}")
+    if not source.exists():
+        raise BadInputError(f"there is no database at {source}")
+    with _private_copy(Path(file)) as copy:
+        _copy(source, copy)
+    say(f"Copied the database to {file}.")
+
+
+@click.command()
+def secret() -> None:
+    """Print a fresh secret for WEBAPP_SECRET_KEY.
+
+    \b
+    Example:
+      export WEBAPP_SECRET_KEY=$(chat-profiles secret)
+    """
+    click.echo(new_secret())
+
+
+def _pg_dump(url: URL, file: str) -> str:
+    # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
+    parts = {"host": url.host, "port": url.port, "username": url.username}
+    options = [f"--{name}={value}" for name, value in parts.items() if value]
+    command = ["pg_dump", "--format=custom", f"--file={file}", *options, url.database or ""]
+    return shlex.join(command)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    file = sqlite_file(settings.url)
+    if file and not file.exists():
+        yield f"there is no database at {file}; run `chat-profiles db upgrade`"
+        return
+    try:
+        state = state_of(settings)
+        if state is not SchemaState.CURRENT:
+            yield STATES[state]
+        if is_sqlite(settings.url):
+            yield from _broken_contents(settings)
+    except DatabaseError as error:
+        yield database_problem(error)
+
+
+def _broken_contents(settings: Settings) -> Iterator[str]:
+    with maintenance_engine(settings).connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        if found != ["ok"]:
+            first = "; ".join(found[:SHOWN_ROWS])
+            yield f"the file is damaged ({first}); put a backup in its place"
+        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if loose:
+            tables = ", ".join(sorted({row[0] for row in loose}))
+            yield f"{len(loose):,} rows point at rows that are gone (in {tables})"
+
+
+def _open_files(settings: Settings) -> Iterator[str]:
+    file = sqlite_file(settings.url)
+    if file is None:
+        return
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by other users of this machine; run `chmod 600 {path}`"
+
+
+@contextmanager
+def _private_copy(path: Path) -> Iterator[Path]:
+    """Yield a name to write to, which becomes ``path`` only when everything was written."""
+    if path.exists():
+        raise BadInputError(f"{path} exists already; choose another name")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise BadInputError(f"{part} is left of another backup; remove it if none runs") from error
+    try:
+        yield part
+        part.rename(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    # All pages in one step: a reader of a write-ahead log holds nobody up, while a copy in many
+    # steps begins again whenever somebody writes in between.
+    timeout = BUSY_MILLISECONDS / 1_000
+    try:
+        with (
+            closing(
+                sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True, timeout=timeout)
+            ) as old,
+            closing(sqlite3.connect(target, timeout=timeout)) as new,
+        ):
+            old.backup(new)
+            # The copy is one file, which needs no -wal beside it.
+            new.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise BadInputError(f"the database could not be copied: {error}") from error
