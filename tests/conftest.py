@@ -1,0 +1,161 @@
+"""What every test can use: databases, apps made from small files, and people with browsers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.engine import make_url
+
+from tests.support.apps import AppMaker
+from tests.support.chromium import find_chromium
+from tests.support.log import LogReader
+from tests.support.people import Visitor
+from tests.support.postgresql import PostgreSQLServer, find_postgresql
+from webapp.config import Settings
+from webapp.schema import upgrade
+
+NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a skipped test a failed one where nothing may be skipped."""
+    del item, call
+    report = yield
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but CHAT_PROFILES_NO_SKIP=1: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly which parts were not tested, and what to install."""
+    for missing, advice in (
+        (find_chromium() is None, "chromium"),
+        (find_postgresql() is None, "postgresql"),
+    ):
+        if missing:
+            terminalreporter.write_line(
+                f"NOT TESTED: {advice} was not found. Install it (Debian: apt-get install "
+                f"{advice}) and run the tests again.",
+                red=True,
+                bold=True,
+            )
+
+
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """Replace pytest-flask's ambient request context, which leaks a logged-in user from one
+    request into the next."""
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.startswith(("WEBAPP_", "FLASK_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with the current schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "chat.sqlite3"
+    upgrade(Settings(database_url=f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQLServer]:
+    """Start a PostgreSQL server of our own on a free port of loopback."""
+    if find_postgresql() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with PostgreSQLServer.started() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Return the URL of a fresh SQLite database with the current schema."""
+    folder = tmp_path / "instance"
+    folder.mkdir(mode=0o700)
+    file = folder / "chat.sqlite3"
+    # The template is closed, so it has no write-ahead log beside it.
+    file.write_bytes(sqlite_template.read_bytes())
+    file.chmod(0o600)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgreSQLServer) -> Iterator[str]:
+    """Return the URL of a fresh PostgreSQL database with the current schema."""
+    with postgresql_server.database() as url:
+        yield make_url(url).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """Return a database of each kind in turn; for what must be the same on both."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def make_app(sqlite_url: str, tmp_path: Path) -> Iterator[AppMaker]:
+    """Return `make_app(source_or_file, **settings)`, which makes an app from an app file."""
+    with AppMaker.in_folder(tmp_path, sqlite_url) as maker:
+        yield maker
+
+
+@pytest.fixture
+def simple_app(make_app: AppMaker) -> Flask:
+    """Return an app with two profiles and no login."""
+    return make_app("simple.py")
+
+
+@pytest.fixture
+def roles_app(make_app: AppMaker) -> Flask:
+    """Return an app with login: Alice is an admin with three profiles, Bob a user with two,
+    Charlie a stranger with none. Each one's password is their name twice."""
+    return make_app("roles.py")
+
+
+@pytest.fixture
+def visitor(simple_app: Flask) -> Visitor:
+    """Return somebody with a browser, at the app without login."""
+    return Visitor(simple_app)
+
+
+@pytest.fixture
+def alice(roles_app: Flask) -> Visitor:
+    """Return Alice, an admin, logged in."""
+    return Visitor(roles_app).logged_in("alice")
+
+
+@pytest.fixture
+def bob(roles_app: Flask) -> Visitor:
+    """Return Bob, a user, logged in."""
+    return Visitor(roles_app).logged_in("bob")
+
+
+@pytest.fixture
+def charlie(roles_app: Flask) -> Visitor:
+    """Return Charlie, who is offered nothing, logged in."""
+    return Visitor(roles_app).logged_in("charlie")
+
+
+@pytest.fixture
+def anonymous(roles_app: Flask) -> Visitor:
+    """Return somebody at the app with login who has not logged in."""
+    return Visitor(roles_app)
+
+
+@pytest.fixture
+def log() -> Iterator[LogReader]:
+    """Return what the app logs, line by line as a collector gets it."""
+    with LogReader.attached("webapp") as reader:
+        yield reader

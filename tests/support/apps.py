@@ -1,0 +1,99 @@
+"""Making Flask apps from app files, through the real loader."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+
+from webapp import create_app
+from webapp.database import db
+
+APPS = Path(__file__).parent.parent / "apps"
+SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
+
+
+class CompiledTemplates(BytecodeCache):
+    """Lets the apps of all tests share compiled templates; compiling is most of a short test."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill ``bucket`` if this template was compiled before."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
+
+
+class AppMaker:
+    """Makes apps on one database, and closes their connections at the end."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self._folder = folder
+        self.database_url = database_url
+        self._made: list[Flask] = []
+
+    @classmethod
+    @contextmanager
+    def in_folder(cls, folder: Path, database_url: str) -> Iterator[AppMaker]:
+        """Yield a maker that writes app files into ``folder``."""
+        maker = cls(folder, database_url)
+        try:
+            yield maker
+        finally:
+            maker.close()
+
+    def __call__(self, app_file: str | Path, **settings: Any) -> Flask:
+        """Make an app from a file of ``tests/apps``, a path, or the text of an app file.
+
+        ``settings`` are ``WEBAPP_`` names without the prefix, in lower case, such as
+        ``chat_start_seconds=1``; names in upper case go to Flask.
+        """
+        app = create_app(self.path(app_file), self.config(**settings))
+        app.jinja_env.bytecode_cache = COMPILED
+        self._made.append(app)
+        return app
+
+    def path(self, app_file: str | Path) -> Path:
+        """Return the path of an app file, writing it first when its text was given."""
+        if isinstance(app_file, Path):
+            return app_file
+        if "\n" not in app_file:
+            return APPS / app_file
+        path = self._folder / "app_file.py"
+        path.write_text(textwrap.dedent(app_file), encoding="utf-8")
+        return path
+
+    def config(self, **settings: Any) -> dict[str, Any]:
+        """Return the settings of a production app that answers on http://localhost."""
+        base: dict[str, Any] = {
+            "WEBAPP_SECRET_KEY": SECRET,
+            "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
+            "WEBAPP_INSECURE_COOKIES": "true",
+            "WEBAPP_DATABASE_URL": self.database_url,
+        }
+        given = {
+            (name if name.isupper() else f"WEBAPP_{name.upper()}"): value
+            for name, value in settings.items()
+        }
+        return {**base, **given}
+
+    def close(self) -> None:
+        """Give back every connection."""
+        for app in self._made:
+            with app.app_context():
+                db.session.remove()
+                db.engine.dispose()

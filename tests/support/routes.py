@@ -1,0 +1,41 @@
+"""Every route of the app, in exactly one of two tables (R19)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Flask
+
+NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
+ARGUMENTS = {"chat_id": NOBODYS_CHAT, "name": "icon.svg"}
+
+# Anybody may ask; (endpoint, method) -> address.
+PUBLIC = {
+    ("accounts.login", "GET"): "/login",
+    ("accounts.log_in_with_password", "POST"): "/login",
+    ("accounts.logout", "POST"): "/logout",
+    ("health.healthz", "GET"): "/healthz",
+    ("health.readyz", "GET"): "/readyz",
+    ("public", "GET"): "/public/icon.svg",
+}
+# Whoever is logged in, in apps where login is on.
+USER = {
+    ("chats.new", "GET"): "/",
+    ("chats.start", "POST"): "/chats",
+    ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
+    ("profiles.selector", "GET"): "/profiles",
+}
+AUTOMATIC = {"HEAD", "OPTIONS"}
+
+PAGES_OF_USERS = sorted(path for (_, method), path in USER.items() if method == "GET")
+ALL_PAGES = sorted(path for (_, method), path in (PUBLIC | USER).items() if method == "GET")
+ALL_FORMS = sorted(path for (_, method), path in (PUBLIC | USER).items() if method == "POST")
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Yield endpoint, method and an address for every rule of the URL map."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        values = {name: ARGUMENTS[name] for name in rule.arguments}
+        for method in sorted((rule.methods or set()) - AUTOMATIC):
+            yield rule.endpoint, method, adapter.build(rule.endpoint, values, method=method)

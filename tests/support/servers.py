@@ -1,0 +1,181 @@
+"""Real servers in processes of their own, on free ports of loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from tests.support.apps import APPS, SECRET
+
+CHECKOUT = Path(__file__).parent.parent.parent
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+class Server:
+    """A server process with its workers, and what it wrote to standard output and error."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+        self.process = process
+        self.port = port
+        self._log_file = log_file
+
+    @property
+    def log(self) -> str:
+        """Return everything that was written so far."""
+        return self._log_file.read_text(errors="replace")
+
+    def status(self, path: str, timeout: float = 10.0) -> int:
+        """Return the status of a GET, or 0 when nobody answers."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except (OSError, HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+    def wait_for(self, path: str, status: int = 200, seconds: float = START_SECONDS) -> None:
+        """Wait until a GET of ``path`` has that status."""
+        give_up = time.monotonic() + seconds
+        while (seen := self.status(path)) != status:
+            assert self.process.poll() is None, f"the server has ended:\n{self.log}"
+            assert time.monotonic() < give_up, f"{path} answers {seen}:\n{self.log}"
+            time.sleep(0.05)
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        return children_of(self.process.pid)
+
+    def stop(self) -> None:
+        """Ask the server to end, and end it and its workers if it does not."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def gunicorn(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[Server]:
+    """Yield gunicorn serving ``webapp:create_app()`` in ``folder``; it answers by then."""
+    with running(gunicorn_command(*options), folder, settings) as server:
+        server.wait_for("/healthz")
+        yield server
+
+
+@contextmanager
+def waitress(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[Server]:
+    """Yield waitress serving ``webapp:create_app()`` in ``folder``; it answers by then."""
+    with running(waitress_command(*options), folder, settings) as server:
+        server.wait_for("/healthz")
+        yield server
+
+
+@contextmanager
+def chat_profiles_run(folder: Path, app_file: Path, *options: str) -> Iterator[Server]:
+    """Yield ``chat-profiles run`` serving an app file in ``folder``; it answers by then."""
+    arguments = ["run", str(app_file), "--port", "{port}", *options]
+    with running(chat_profiles_command(*arguments), folder, {}) as server:
+        server.wait_for("/healthz")
+        yield server
+
+
+def gunicorn_command(*options: str) -> list[str]:
+    """Return the command line of gunicorn; without options it is the documented shape."""
+    shape = options or ("--workers", "1", "--threads", "32")
+    start = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--no-control-socket"]
+    return [*start, *shape, "webapp:create_app()"]
+
+
+def waitress_command(*options: str) -> list[str]:
+    """Return the command line of waitress."""
+    start = [sys.executable, "-m", "waitress", "--listen", "127.0.0.1:{port}"]
+    return [*start, *options, "--call", "webapp:create_app"]
+
+
+def chat_profiles_command(*arguments: str) -> list[str]:
+    """Return the command line of ``chat-profiles``."""
+    return [sys.executable, "-c", "from webapp.cli import main; main()", *arguments]
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Yield a server that was just started, and stop it at the end."""
+    server = start(command, folder, settings)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def start(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Server:
+    """Start ``command``, with a free port for ``{port}``, and return at once."""
+    port = free_port()
+    log_file = folder / f"server-{port}-{time.monotonic_ns()}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [part.replace("{port}", str(port)) for part in command],
+            cwd=folder,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # A process group of its own, so that workers never outlive the test.
+            start_new_session=True,
+        )
+    return Server(process, port, log_file)
+
+
+def run(
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], seconds: float = 30.0
+) -> tuple[int, str]:
+    """Return the exit status and the output of a command that is expected to end by itself."""
+    with running(command, folder, settings) as server:
+        try:
+            status = server.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds} s:\n{server.log}") from None
+        return status, server.log
+
+
+def production(database_url: str, app_file: str | Path = "simple.py") -> dict[str, str]:
+    """Return the settings of a production site that answers on http://127.0.0.1."""
+    return {
+        "WEBAPP_CHAT": str(APPS / app_file),
+        "WEBAPP_SECRET_KEY": SECRET,
+        "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
+        "WEBAPP_INSECURE_COOKIES": "true",
+        "WEBAPP_DATABASE_URL": database_url,
+    }
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with these settings and none of the caller's."""
+    ours = ("WEBAPP_", "FLASK_", "GUNICORN_", "COVERAGE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", **settings}
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the process ids of the children of a process (Linux)."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,99 @@
+"""Rules about the source itself (R30, R55)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted([*(ROOT / "webapp").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")])
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "marshal", "shelve", "yaml", "jsonpickle", "xml"}
+# Where an author's file is run, which is what the product is for.
+MAY_EXEC = {"webapp/authoring/loader.py"}
+SQL_CALLS = {"text", "exec_driver_sql", "literal_column", "execute"}
+PRAGMAS = "PRAGMA "  # settings of a connection, which SQLite does not take as bound parameters
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def calls(path: Path) -> list[ast.Call]:
+    return [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+
+
+def called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def test_there_is_source_to_look_at() -> None:
+    assert len(SOURCES) > 40
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_nothing_that_runs_what_it_reads_is_imported(path: Path) -> None:  # R55
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {n.partition(".")[0] for n in names} & UNSAFE_MODULES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_code_is_made_from_text(path: Path) -> None:
+    names = {called(call) for call in calls(path) if isinstance(call.func, ast.Name)}
+    assert not names & {"eval", "exec", "__import__"} or name(path) in MAY_EXEC
+    shells = [k for call in calls(path) for k in call.keywords if k.arg == "shell"]
+    assert shells == []
+    assert not [call for call in calls(path) if called(call) in ("system", "popen")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_sql_is_put_together_from_text(path: Path) -> None:  # R30
+    for call in calls(path):
+        if called(call) in SQL_CALLS and call.args:
+            statement = call.args[0]
+            built = isinstance(statement, ast.JoinedStr | ast.BinOp) or (
+                isinstance(statement, ast.Call) and called(statement) == "format"
+            )
+            assert not built or PRAGMAS in ast.unparse(statement), ast.unparse(call)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_the_markdown_module_marks_text_as_safe(path: Path) -> None:
+    marks = [call for call in calls(path) if called(call) == "Markup"]
+    assert not marks or name(path) == "webapp/web/markdown.py"
+
+
+def tracked_files() -> list[Path]:
+    """List what the repository holds or would hold; without git, what an archive holds."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = (
+        [ROOT / line for line in listed.stdout.splitlines()] if not listed.returncode else SOURCES
+    )
+    return [path for path in found if path.is_file()]
+
+
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    homes = re.compile(rb"/(?:home|Users)/(?!user\b|you\b|alice\b)\w+/|/root/|[A-Z]:\\Users\\")
+    here, found = str(ROOT).encode(), []
+    for path in tracked_files():
+        content = path.read_bytes() if path != Path(__file__).resolve() else b""
+        if b"\0" in content:
+            continue
+        if (len(ROOT.parts) > 2 and here in content) or homes.search(content):
+            found.append(name(path))
+    assert found == []
+
+
+def test_no_file_is_huge() -> None:
+    assert [name(p) for p in tracked_files() if p.stat().st_size > 400_000] == []
