@@ -1,0 +1,99 @@
+"""What the page can look like: each state by name, with the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import Site
+from tests.browser.steps import choose, log_in, notices, open_chat, open_selector, started
+
+Visit = Callable[[Page, Site], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the page, on the site of an app file of tests/apps."""
+
+    app_file: str
+    visit: Visit
+
+
+def _login(page: Page, site: Site) -> None:
+    page.goto(f"{site}/login")
+
+
+def _login_refused(page: Page, site: Site) -> None:
+    log_in(page, site, "nobody", "wrong")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _chat(page: Page, site: Site) -> None:
+    open_chat(page, site)
+
+
+def _starters(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    choose(page, "writer")
+
+
+def _selector(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    open_selector(page)
+
+
+def _no_match(page: Page, site: Site) -> None:
+    _selector(page, site)
+    page.get_by_role("searchbox").fill("zzz")
+
+
+def _user_menu(page: Page, site: Site) -> None:
+    log_in(page, site, "alice")
+    started(page)
+    page.locator("#user-button").click()
+
+
+def _profiles(page: Page, site: Site) -> None:
+    page.goto(f"{site}/profiles")
+
+
+def _not_found(page: Page, site: Site) -> None:
+    page.goto(f"{site}/nowhere")
+
+
+def _notice(page: Page, site: Site) -> None:
+    """Choose a name that is not offered, as a withdrawn profile's would be by now."""
+    open_chat(page, site)
+    open_selector(page).locator("button[name=profile]").last.evaluate("e => { e.value = 'gone' }")
+    page.get_by_test_id("profile-option").last.click()
+    expect(notices(page)).to_be_visible()
+
+
+def _starting(page: Page, site: Site) -> None:
+    page.goto(str(site))
+    expect(page.get_by_text("Starting chat…")).to_be_visible()
+
+
+STATES = {
+    "login": State("roles.py", _login),
+    "login-refused": State("roles.py", _login_refused),
+    "starting": State("slow.py", _starting),
+    "chat": State("simple.py", _chat),
+    "long-answer": State("wordy.py", _chat),
+    "starters": State("five.py", _starters),
+    "failed-start": State("failing.py", _chat),
+    "one-profile": State("one.py", _chat),
+    "right-to-left": State("rtl.py", _selector),
+    "selector-2": State("simple.py", _selector),
+    "selector-5": State("five.py", _selector),
+    "selector-40": State("many.py", _selector),
+    "no-match": State("many.py", _no_match),
+    "user-menu": State("roles.py", _user_menu),
+    "profiles": State("five.py", _profiles),
+    "not-found": State("simple.py", _not_found),
+    "notice": State("simple.py", _notice),
+}
+# What the console says about states that are errors.
+REFUSALS = ("status of 401", "status of 403", "status of 404")

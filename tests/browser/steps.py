@@ -1,0 +1,70 @@
+"""What people do and see, in the words of the page's stable hooks."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.site import Site
+
+
+def log_in(page: Page, site: Site | str, username: str, password: str | None = None) -> None:
+    """Fill in the login form and send it."""
+    page.goto(f"{site}/login")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password", exact=True).fill(password or username * 2)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def started(page: Page, profile: str | None = None) -> str:
+    """Wait until a chat has started, and return its id."""
+    which = "" if profile is None else f'[data-profile="{profile}"]'
+    chat = page.locator(f"[data-testid=chat][data-chat-id]{which}")
+    chat.wait_for()
+    page.wait_for_url(f"**/chats/{chat.get_attribute('data-chat-id')}")
+    return str(chat.get_attribute("data-chat-id"))
+
+
+def open_chat(page: Page, site: Site) -> str:
+    """Open the site and return the id of the chat that starts by itself."""
+    page.goto(site.url)
+    return started(page)
+
+
+def panel(page: Page) -> Locator:
+    """Return the list of profiles."""
+    return page.locator("#profile-panel")
+
+
+def open_selector(page: Page) -> Locator:
+    """Open the list of profiles and return it."""
+    page.get_by_test_id("profile-selector").get_by_role("button").first.click()
+    expect(panel(page)).to_be_visible()
+    return panel(page)
+
+
+def option(page: Page, name: str) -> Locator:
+    """Return a profile in the list."""
+    return page.locator(f'[data-testid=profile-option][data-profile="{name}"]')
+
+
+def choose(page: Page, name: str) -> str:
+    """Choose a profile from the list and return the id of the chat that starts."""
+    open_selector(page)
+    option(page, name).click()
+    return started(page, name)
+
+
+def messages(page: Page) -> Locator:
+    """Return the messages of the chat."""
+    return page.get_by_test_id("messages").get_by_test_id("message")
+
+
+def notices(page: Page) -> Locator:
+    """Return what the page has to tell."""
+    return page.get_by_test_id("notice")
+
+
+def focus_is(page: Page, name: str) -> None:
+    """Wait until the focus is on a profile, or on the element with that id or test id."""
+    ways = (f'[data-profile="{name}"]', f'[id="{name}"]', f'[data-testid="{name}"]')
+    expect(page.locator(", ".join(f"{way}:focus" for way in ways))).to_have_count(1)

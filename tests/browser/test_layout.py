@@ -1,0 +1,172 @@
+"""Every width, zoom, direction of writing, and no motion for those who want none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import NewPage
+from tests.browser.guard import Guard
+from tests.browser.site import Site
+from tests.browser.states import REFUSALS, STATES
+from tests.browser.steps import choose, messages, open_chat, open_selector, option
+
+pytestmark = pytest.mark.browser
+
+# The states with the most in them.
+WIDE = sorted(STATES.keys() - {"login", "starting", "chat", "one-profile", "no-match"})
+WIDTHS = (320, 390, 640, 1280, 1920)
+# Cut off on purpose: text for screen readers, and what has a scroll bar of its own.
+WIDER = """() => {
+    const meant = ".hush, .skip, .wide-only, .who, .home-name, pre, table, svg";
+    const outside = ({left, right}) => left < -0.5 || right > innerWidth + 0.5;
+    return [...document.querySelectorAll("body *")]
+        .filter((e) => e.checkVisibility() && !e.closest(meant))
+        .filter((e) => outside(e.getBoundingClientRect()))
+        .map((e) => e.outerHTML.slice(0, 90));
+}"""
+MOVING = """() => document.getAnimations()
+    .filter((a) => a.effect.getComputedTiming().duration > 1)
+    .map((a) => a.animationName ?? a.transitionProperty)"""
+
+
+def box(element: Locator) -> dict[str, Any]:
+    """Return where an element is: x, y, width and height."""
+    found = element.bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def overlap(one: Locator, other: Locator) -> bool:
+    """Say whether two elements share more than an edge."""
+    a, b = box(one), box(other)
+    return bool(
+        a["x"] < b["x"] + b["width"] - 0.5
+        and b["x"] < a["x"] + a["width"] - 0.5
+        and a["y"] < b["y"] + b["height"] - 0.5
+        and b["y"] < a["y"] + a["height"] - 0.5
+    )
+
+
+@pytest.mark.parametrize("state", WIDE)
+def test_nothing_is_wider_than_the_screen(
+    new_page: NewPage, shared_app: Callable[[str], Site], guard: Guard, state: str
+) -> None:
+    guard.expect(*REFUSALS)
+    page = new_page(reduced_motion="reduce")
+    STATES[state].visit(page, shared_app(STATES[state].app_file))
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert page.evaluate(WIDER) == [], width
+
+
+@pytest.mark.parametrize("width", [320, 390, 800, 1280])
+def test_long_names_do_not_push_the_bar_apart(new_page: NewPage, five: Site, width: int) -> None:
+    page = new_page(viewport={"width": width, "height": 800})
+    open_chat(page, five)
+    choose(page, "long")
+    parts = [page.locator(".home"), page.locator("#profile-button"), page.locator(".bar-end")]
+    assert not any(overlap(a, b) for a, b in pairwise(parts))
+    assert box(page.locator("#profile-button"))["width"] >= 88
+    assert box(page.get_by_role("banner"))["height"] <= 72
+
+
+def test_at_200_percent_every_message_can_be_seen(
+    new_page: NewPage, shared_app: Callable[[str], Site]
+) -> None:
+    page = new_page(viewport={"width": 640, "height": 400}, device_scale_factor=2)
+    open_chat(page, shared_app("wordy.py"))
+    for part in messages(page).first.locator(".prose > *").all()[:6]:
+        part.scroll_into_view_if_needed()
+        seen = part.evaluate(
+            """(e) => {
+                const {left, top, height} = e.getBoundingClientRect();
+                const y = top + Math.min(height / 2, 60);
+                return e.contains(document.elementFromPoint(left + 30, y));
+            }"""
+        )
+        assert seen, part.inner_text()
+
+
+def test_the_last_line_of_a_long_answer_is_not_under_the_composer(
+    desktop: Page, shared_app: Callable[[str], Site]
+) -> None:
+    open_chat(desktop, shared_app("wordy.py"))
+    desktop.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    assert not overlap(messages(desktop).last, desktop.get_by_test_id("composer"))
+    expect(messages(desktop).last).to_be_in_viewport()
+    expect(desktop.get_by_test_id("composer-input")).to_be_in_viewport()
+
+
+def test_code_scrolls_by_itself_and_by_keyboard(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    open_chat(phone, shared_app("wordy.py"))
+    code = messages(phone).locator("pre")
+    assert code.evaluate("e => e.scrollWidth > e.clientWidth")
+    expect(code).to_have_attribute("tabindex", "0")
+
+
+def test_text_from_right_to_left(desktop: Page, shared_app: Callable[[str], Site]) -> None:
+    open_chat(desktop, shared_app("rtl.py"))
+    prose = messages(desktop).locator(".prose")
+    assert prose.evaluate("e => getComputedStyle(e).direction") == "rtl"
+    open_selector(desktop)
+    current = desktop.locator("[aria-checked=true]")
+    assert not overlap(current.locator(".option-label"), current.locator(".current"))
+    directions = desktop.get_by_test_id("profile-description").evaluate_all(
+        "all => all.map((e) => getComputedStyle(e).direction)"
+    )
+    assert directions == ["rtl", "rtl", "ltr"]
+
+
+def test_a_name_from_right_to_left_does_not_turn_its_neighbours(  # R36
+    desktop: Page, shared_app: Callable[[str], Site]
+) -> None:
+    open_chat(desktop, shared_app("rtl.py"))
+    head = messages(desktop).locator("header")
+    assert box(head.locator("bdi"))["x"] < box(head.locator("time"))["x"]
+
+
+def test_nothing_moves_for_those_who_want_no_motion(
+    new_page: NewPage, shared_app: Callable[[str], Site]
+) -> None:
+    page = new_page(reduced_motion="reduce")
+    page.goto(str(shared_app("slow.py")))
+    page.get_by_text("Starting chat…").wait_for()
+    assert page.evaluate(MOVING) == []
+    open_selector(page)
+    assert page.evaluate(MOVING) == []
+
+
+def test_waiting_and_opening_move_for_everybody_else(
+    desktop: Page, shared_app: Callable[[str], Site]
+) -> None:
+    desktop.goto(str(shared_app("slow.py")))
+    desktop.get_by_text("Starting chat…").wait_for()
+    assert "turn" in desktop.evaluate(MOVING)
+
+
+def test_print_shows_the_conversation_and_nothing_around_it(desktop: Page, simple: Site) -> None:
+    open_chat(desktop, simple)
+    desktop.emulate_media(media="print")
+    expect(messages(desktop)).to_be_visible()
+    for around in (desktop.get_by_role("banner"), desktop.get_by_test_id("composer")):
+        expect(around).to_be_hidden()
+
+
+def test_an_icon_that_does_not_come_leaves_the_initial(
+    desktop: Page, simple: Site, guard: Guard
+) -> None:
+    guard.expect("net::ERR_FAILED")
+    desktop.context.route("https://picsum.photos/**", lambda route: route.abort())
+    open_chat(desktop, simple)
+    open_selector(desktop)
+    icon = option(desktop, "GPT-4").locator(".icon")
+    expect(icon.locator("img")).to_have_count(0)
+    expect(icon).to_have_text("G")

@@ -1,0 +1,68 @@
+"""The weight of the first page after login: a size, so it can be asserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.site import Site
+from tests.browser.steps import choose, log_in, started
+
+pytestmark = pytest.mark.browser
+
+BYTES = 45_000
+REQUESTS = 6
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Return a page that nobody listens in on: interception would switch its cache off."""
+    with chromium.new_context() as context:
+        yield context.new_page()
+
+
+@contextmanager
+def counted(page: Page) -> Iterator[dict[str, float]]:
+    """Yield the bytes on the wire for each request that needed any, by address."""
+    addresses: dict[str, str] = {}
+    sizes: dict[str, float] = {}
+
+    def sent(event: dict[str, Any]) -> None:
+        addresses[event["requestId"]] = f"{event['request']['method']} {event['request']['url']}"
+
+    def finished(event: dict[str, Any]) -> None:
+        if event["encodedDataLength"]:  # the favicon is asked for again, from memory
+            sizes[f"{addresses[event['requestId']]} {len(sizes)}"] = event["encodedDataLength"]
+
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.requestWillBeSent", sent)
+    session.on("Network.loadingFinished", finished)
+    yield sizes
+    session.detach()
+
+
+def test_the_first_page_after_login_is_light(page: Page, roles: Site) -> None:
+    log_in(page, roles, "alice")
+    started(page)
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
+    with counted(page) as sizes:
+        page.goto(str(roles))
+        started(page)
+        page.wait_for_load_state("networkidle")
+        assert len(sizes) <= REQUESTS, sizes
+        assert 10_000 < sum(sizes.values()) <= BYTES, sizes
+
+
+def test_switching_needs_one_request(page: Page, roles: Site) -> None:
+    log_in(page, roles, "alice")
+    started(page)
+    with counted(page) as sizes:
+        choose(page, "public")
+        page.wait_for_load_state("networkidle")
+        assert len(sizes) == 1, sizes
+        assert sum(sizes.values()) <= 12_000, sizes

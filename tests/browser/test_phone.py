@@ -1,0 +1,99 @@
+"""A phone: touch, a narrow screen, and thumbs."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import Site
+from tests.browser.steps import log_in, messages, open_chat, option, panel, started
+
+pytestmark = pytest.mark.browser
+
+# Links in running text and what is put away for screen readers are no targets.
+TARGETS = """() => [...document.querySelectorAll("a, button, input, textarea, summary")]
+    .filter((e) => e.checkVisibility() && e.type !== "hidden" && !e.closest(".prose, .skip"))
+    .map((e) => [e, (e.closest("label") ?? e).getBoundingClientRect()])
+    .map(([e, box]) => [e.id, e.textContent.trim(), box.width, box.height])"""
+MAIN = "#profile-button, #user-button, [data-testid=new-chat], [data-testid=profile-option]"
+
+
+def too_small(page: Page, least: float) -> list[object]:
+    """Return the targets that are lower or narrower than ``least`` pixels."""
+    return [target for target in page.evaluate(TARGETS) if min(target[2:]) < least]
+
+
+def test_every_description_can_be_read_before_choosing(phone: Page, five: Site) -> None:
+    open_chat(phone, five)
+    phone.locator("#profile-button").tap()
+    descriptions = phone.get_by_test_id("profile-description")
+    expect(descriptions).to_have_count(4)
+    for description in descriptions.all():
+        description.scroll_into_view_if_needed()
+        expect(description).to_be_in_viewport(ratio=0.99)
+    expect(panel(phone)).to_be_visible()
+    expect(phone.get_by_test_id("chat")).to_have_attribute("data-profile", "editor")
+
+
+def test_a_tap_chooses(phone: Page, simple: Site) -> None:
+    open_chat(phone, simple)
+    phone.locator("#profile-button").tap()
+    option(phone, "GPT-4").tap()
+    started(phone, "GPT-4")
+    expect(messages(phone)).to_contain_text(["starting chat using the GPT-4 chat profile"])
+    expect(panel(phone)).to_be_hidden()
+
+
+def test_a_tap_beside_the_sheet_closes_it(phone: Page, simple: Site) -> None:
+    open_chat(phone, simple)
+    phone.locator("#profile-button").tap()
+    phone.touchscreen.tap(195, 200)
+    expect(panel(phone)).to_be_hidden()
+
+
+def test_the_sheet_stands_on_the_lower_edge(phone: Page, simple: Site) -> None:
+    open_chat(phone, simple)
+    phone.locator("#profile-button").tap()
+    phone.wait_for_timeout(250)  # it slides in
+    box = panel(phone).bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"], box["y"] + box["height"]) == (0, 390, 844)
+
+
+def test_opening_does_not_raise_the_keyboard_over_forty_profiles(phone: Page, many: Site) -> None:
+    open_chat(phone, many)
+    phone.locator("#profile-button").tap()
+    expect(phone.get_by_role("searchbox")).to_be_visible()
+    expect(phone.get_by_role("searchbox")).not_to_be_focused()
+
+
+def test_targets_are_big_enough_for_thumbs(phone: Page, roles: Site) -> None:
+    log_in(phone, roles, "alice")
+    started(phone)
+    assert too_small(phone, 24) == []
+    phone.locator("#profile-button").tap()
+    assert too_small(phone, 24) == []
+    for target in phone.locator(MAIN).all():
+        box = target.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, target
+
+
+def test_login_fields_are_big_enough_and_do_not_zoom_in(phone: Page, roles: Site) -> None:
+    phone.goto(f"{roles.url}/login")
+    for field in phone.locator("input:visible, button.primary").all():
+        box = field.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        # iOS zooms into fields with smaller letters.
+        assert field.evaluate("e => parseFloat(getComputedStyle(e).fontSize)") >= 16
+
+
+def test_who_is_logged_in_is_one_tap_away(phone: Page, roles: Site) -> None:
+    log_in(phone, roles, "alice")
+    started(phone)
+    phone.locator("#user-button").tap()
+    menu = phone.locator("#user-menu")
+    expect(menu).to_be_in_viewport(ratio=1)
+    expect(menu).to_contain_text("alice")
+    expect(menu).to_contain_text("ADMIN")
