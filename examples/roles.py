@@ -1,0 +1,53 @@
+"""Login, roles, and users that an admin has seeded.
+
+What it teaches: `password_auth_callback` turns login on, and `seeded_user` checks the accounts
+that were made with `chat-profiles users add`. `set_chat_profiles` is given the user, so it can
+offer each role something else. What it does not list cannot be chosen, whatever a browser sends.
+
+Make a user and start it with:
+
+    chat-profiles users add ada --role ADMIN --generate
+    chat-profiles run examples/roles.py
+"""
+
+import webapp as cl
+
+EVERYBODY = [
+    cl.ChatProfile(
+        name="assistant",
+        display_name="Assistant",
+        markdown_description="For everyday questions. **Remembers nothing** between chats.",
+        icon="/public/quick.svg",
+        default=True,
+    ),
+    cl.ChatProfile(
+        name="writer",
+        display_name="Writer",
+        markdown_description="Drafts and edits text in *your* tone.",
+        icon="/public/thorough.svg",
+    ),
+]
+ADMINS = [
+    cl.ChatProfile(
+        name="operator",
+        display_name="Operator",
+        markdown_description="May look into the **live systems**. For admins only.",
+        icon="/public/operator.svg",
+    ),
+]
+
+cl.password_auth_callback(cl.seeded_user)
+
+
+@cl.set_chat_profiles
+def chat_profiles(current_user: cl.User) -> list[cl.ChatProfile]:
+    is_admin = current_user.metadata.get("role") == "ADMIN"
+    return EVERYBODY + (ADMINS if is_admin else [])
+
+
+@cl.on_chat_start
+def start() -> None:
+    user = cl.user_session.get("user")
+    profile = cl.user_session.get("chat_profile")
+    cl.Message(content=f"Welcome, {user.display_name or user.identifier}.").send()
+    cl.Message(content=f"You are talking to **{profile}**.", author="Guide").send()

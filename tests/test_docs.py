@@ -1,0 +1,108 @@
+"""The documentation is complete, and its code runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+import webapp
+from tests.support.apps import AppMaker
+from tests.support.people import Visitor
+from webapp.cli import chat_profiles
+from webapp.config import Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+HOOK = re.compile(r'data-testid="([a-z-]+)"')
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def blocks() -> Iterator[object]:
+    for path in PAGES:
+        for number, code in enumerate(BLOCK.findall(path.read_text()), start=1):
+            yield pytest.param(code, id=f"{path.name}-{number}")
+
+
+def commands(group: click.Group, path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}"
+
+
+@pytest.mark.parametrize("code", list(blocks()))
+def test_python_in_the_documentation_can_be_loaded(code: str, make_app: AppMaker) -> None:
+    assert make_app(code).extensions["chat_app"]
+
+
+def test_readme_app_starts_a_chat(make_app: AppMaker) -> None:
+    first = BLOCK.findall(page("README.md"))[0]
+    visitor = Visitor(make_app(first))
+    shown = visitor.get(visitor.start_chat("Thorough")).text
+    assert "This is the <strong>Thorough</strong> profile." in shown
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_says_what_it_teaches_and_loads(path: Path, make_app: AppMaker) -> None:
+    assert "What it teaches: " in path.read_text()
+    assert make_app(path).extensions["chat_app"].get("on_chat_start")
+
+
+def test_the_example_without_login_starts_a_chat(make_app: AppMaker) -> None:
+    visitor = Visitor(make_app(ROOT / "examples" / "two_profiles.py"))
+    shown = visitor.get(visitor.start_chat("Thorough")).text
+    assert "Hello! This is the <strong>Thorough</strong> profile." in shown
+
+
+@pytest.mark.parametrize("name", webapp.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    assert re.search(rf"### `@?{name}\b", page("docs/authoring.md"))
+
+
+@pytest.mark.parametrize("name", webapp.__all__)
+def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
+    doc = getattr(webapp, name).__doc__ or ""
+    assert "Example\n" in doc
+
+
+@pytest.mark.parametrize("command", sorted(commands(chat_profiles, "chat-profiles")))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`{command}" in page("docs/commands.md")
+
+
+def test_every_setting_is_documented() -> None:
+    names = re.findall(r'"(WEBAPP_[A-Z_]+)"', page("webapp/config.py"))
+    documented = page("docs/hosting.md")
+    assert len(set(names)) >= len(fields(Settings)) - 2  # `production` and `flask` are not set so
+    assert [name for name in names if f"| `{name}` |" not in documented] == []
+
+
+def test_every_hook_is_documented() -> None:
+    templates = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    hooks = set(HOOK.findall(templates))
+    assert "profile-option" in hooks
+    assert [hook for hook in sorted(hooks) if f"`{hook}`" not in page("docs/themes.md")] == []
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "ARCHITECTURE.md"], ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    targets = LINK.findall(path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_architecture_names_only_files_that_exist() -> None:
+    named = re.findall(r"\b((?:webapp|templates)/[\w/.]+\.(?:py|html))", page("ARCHITECTURE.md"))
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
