@@ -59,8 +59,18 @@ def guard() -> Guard:
     return Guard()
 
 
+# It asks for `make_app`, so that a server has ended before its app's connections are closed.
 @pytest.fixture
-def new_page(chromium: Browser, guard: Guard) -> Iterator[NewPage]:
+def serve(make_app: AppMaker) -> Iterator[Callable[[Flask], Site]]:
+    """Return `serve(app)`, which serves an app until the end of the test."""
+    with ExitStack() as servers:
+        yield lambda app: servers.enter_context(live(app))
+
+
+# And it asks for `serve`, so that pages are closed while their server still answers: a request on
+# its way would fail otherwise, and the guard would take that for misbehaviour.
+@pytest.fixture
+def new_page(chromium: Browser, guard: Guard, serve: Callable[[Flask], Site]) -> Iterator[NewPage]:
     """Return `new_page(**options)`; at the end all pages must have behaved."""
     with ExitStack() as contexts:
 
@@ -91,13 +101,6 @@ def phone(new_page: NewPage) -> Page:
 def without_javascript(new_page: NewPage) -> Page:
     """Return a page on which no script runs."""
     return new_page(java_script_enabled=False)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Flask], Site]]:
-    """Return `serve(app)`, which serves an app until the end of the test."""
-    with ExitStack() as servers:
-        yield lambda app: servers.enter_context(live(app))
 
 
 @pytest.fixture(scope="package")
