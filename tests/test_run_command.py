@@ -28,6 +28,17 @@ def profiles():
 """
 WITH_ACCOUNTS = SIMPLE + "\ncl.password_auth_callback(cl.seeded_user)\n"
 BROKEN = "import webapp\n\ndef broken(:\n"
+# Presses Ctrl+C as soon as the address is there.
+IMPATIENT = """
+import os, signal
+import webapp.serving
+
+def say_and_interrupt(*where, say=webapp.serving._say_where):
+    say(*where)
+    os.kill(os.getpid(), signal.SIGINT)
+
+webapp.serving._say_where = say_and_interrupt
+"""
 SECONDS = 60.0
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 
@@ -119,6 +130,16 @@ def test_run_serves_says_where_and_ends_quietly(
 
 def test_ctrl_c_ends_quietly(run: Callable[..., Running]) -> None:
     assert run(SIMPLE).end(signal.SIGINT) == (0, "", "")
+
+
+@pytest.mark.parametrize("options", [(), ("--reload",)])
+def test_ctrl_c_ends_quietly_before_the_server_runs(
+    cli: CommandLine, options: tuple[str, ...]
+) -> None:
+    (cli.folder / "app.py").write_text(SIMPLE)
+    process = cli.start("run", "app.py", "--port", "0", *options, code=IMPATIENT)
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, err) == (0, "")
 
 
 def test_run_answers_to_its_own_names_only(run: Callable[..., Running]) -> None:  # R46

@@ -60,7 +60,7 @@ def serve(place: Place, threads: int) -> None:
     settings = _prepared(settings, hosts)
     app = build_app(chat_app, settings)
     server = _listening(app, place, threads, settings)
-    signal.signal(signal.SIGTERM, _leave)
+    _leave_when_asked()
     _hint_at_accounts(app, chat_app)
     _say_where(place, _port(server), settings)
     server.run()
@@ -79,6 +79,7 @@ def serve_and_reload(place: Place) -> None:
         _refuse_taken_port(place)
     settings = _prepared(settings, hosts)
     if in_child:
+        _leave_when_asked()
         _say_where(place, _inherited_port(), settings)
     application = _app_or_problem(place, settings) if in_child else _problem_page("starting")
     # The server's own words are for those who start it themselves; ours have been said.
@@ -234,6 +235,14 @@ def _is_ipv6(host: str) -> bool:
         return ip_address(host).version == 6
     except ValueError:
         return False
+
+
+def _leave_when_asked() -> None:
+    # Both, and from here on: whoever reads the address may press Ctrl+C before the server runs.
+    # A shell starts what runs in its background with SIGINT ignored, which stays so.
+    signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _leave)
 
 
 def _leave(signum: int, frame: object) -> NoReturn:
