@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("data", sa.JSON, nullable=False),
         sa.Column("user_agent", sa.String(200)),
         sa.Column("ip", sa.String(64)),
-        sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.Column("created_at", sa.DateTime, nullable=False, index=True),
         sa.Column("seen_at", sa.DateTime, nullable=False, index=True),
     )
     op.create_table(
@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime, nullable=False),
         sa.Index("ix_login_attempts_username_at", "username_key", "at"),
         sa.Index("ix_login_attempts_ip_at", "ip_key", "at"),
+        sa.Index("ix_login_attempts_succeeded_at", "succeeded", "at"),
     )
     op.create_table(
         "chats",

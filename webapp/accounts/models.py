@@ -44,7 +44,7 @@ class LoginSession(Model):
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     user_agent: Mapped[str | None] = mapped_column(String(200))
     ip: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
 
 
@@ -55,6 +55,7 @@ class LoginAttempt(Model):
     __table_args__ = (
         Index("ix_login_attempts_username_at", "username_key", "at"),
         Index("ix_login_attempts_ip_at", "ip_key", "at"),
+        Index("ix_login_attempts_succeeded_at", "succeeded", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,0 +1,105 @@
+"""Every statement of a request finds its rows by an index, so none gets slower with time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from tests.cli_support import GOOD_PASSWORD, CommandLine
+from tests.support.apps import AppMaker
+from tests.support.people import Visitor
+from webapp.database import db
+
+SEEDED = """
+    import webapp as cl
+
+    cl.password_auth_callback(cl.seeded_user)
+
+    @cl.on_chat_start
+    def start():
+        cl.Message("Hello").send()
+"""
+PLANNED = ("SELECT", "UPDATE", "DELETE", "WITH")
+
+Plans = dict[str, list[str]]
+
+
+@contextmanager
+def plans(app: Flask) -> Iterator[Plans]:
+    """Yield SQLite's plan for each statement that is run in the block, filled in at its end."""
+    run: dict[str, Any] = {}
+    found: Plans = {}
+    with app.app_context():
+        engine = db.engine
+
+    def note(_connection: Connection, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
+        if sql.startswith(PLANNED):
+            run[sql] = values
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        for sql, values in run.items():
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+            found[sql] = [row[3] for row in rows]
+
+
+def scans(found: Plans) -> dict[str, list[str]]:
+    """Return the statements that read a whole table or a whole index."""
+    return {sql: plan for sql, plan in found.items() if any(p.startswith("SCAN") for p in plan)}
+
+
+@pytest.fixture
+def seeded(make_app: AppMaker, sqlite_url: str, tmp_path: Path) -> Flask:
+    """Return an app whose only account is Alice's."""
+    CommandLine(tmp_path, sqlite_url).add("alice")
+    return make_app(SEEDED)
+
+
+def use_everything(visitor: Visitor) -> None:
+    assert visitor.post("/login", {"username": "alice", "password": "x"}).status_code == 401
+    visitor.logged_in("alice", GOOD_PASSWORD)
+    chat = visitor.start_chat()
+    assert visitor.get(visitor.start_chat()).status_code == 200
+    assert visitor.get(chat).status_code == 404
+    assert visitor.get("/profiles").status_code == 200
+    assert visitor.get("/readyz").status_code == 200
+    assert visitor.post("/logout").status_code == 303
+
+
+def start_as_a_stranger(visitor: Visitor) -> None:
+    assert visitor.get(visitor.start_chat("GPT-4")).status_code == 200
+
+
+def test_nothing_is_scanned_from_login_to_logout(seeded: Flask) -> None:
+    with plans(seeded) as found:
+        use_everything(Visitor(seeded))
+    assert any("login_attempts" in sql for sql in found)
+    assert any(sql.startswith("DELETE FROM chats") for sql in found)
+    assert scans(_of_tables(found)) == {}
+
+
+def test_nothing_is_scanned_for_a_visitor_without_login(simple_app: Flask) -> None:
+    with plans(simple_app) as found:
+        start_as_a_stranger(Visitor(simple_app))
+    assert any(sql.startswith("DELETE FROM login_sessions") for sql in found)
+    assert scans(_of_tables(found)) == {}
+
+
+def test_a_scan_would_be_noticed(simple_app: Flask) -> None:
+    with plans(simple_app) as found, simple_app.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT id FROM chats WHERE profile = 'GPT-4'")
+    assert len(scans(_of_tables(found))) == 1
+
+
+def _of_tables(found: Plans) -> Plans:
+    # Whether a table exists, and the one row that says which schema it is, are no growing tables.
+    return {sql: plan for sql, plan in found.items() if "alembic_version" not in sql}
