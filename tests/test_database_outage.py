@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
@@ -109,6 +110,21 @@ def test_read_only_database_stops_writers_only(make_app: AppMaker) -> None:
     answer = visitor.post("/chats", {"profile": "GPT-4"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert visitor.get(path).status_code == 200
+
+
+@pytest.mark.postgresql
+def test_postgresql_table_that_is_locked_is_not_waited_for_for_ever(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    with gunicorn(tmp_path, production(postgresql_url)) as server:
+        visitor = RemoteVisitor(server.port)
+        visitor.start_chat()
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute("LOCK TABLE chats IN ACCESS EXCLUSIVE MODE")
+            answer, seconds = _timed_start(visitor)
+            _is_refused(answer)
+            assert seconds < LIMIT_SECONDS
+        assert visitor.start_chat().status == 200
 
 
 @pytest.mark.postgresql

@@ -113,6 +113,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     with app.app_context():
         if is_sqlite(settings.url):
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
+        else:
+            follow_postgresql_rules(db.engine)
 
 
 def maintenance_engine(settings: Settings) -> Engine:
@@ -250,6 +252,17 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
         # After a restore the old file lives on without a name: what is written there is lost.
         if entry.info["inode"] != _inode(file):
             raise DisconnectionError("the database file was replaced")
+
+
+def follow_postgresql_rules(engine: Engine) -> None:
+    """Let no connection of ``engine`` wait for a lock longer than SQLite would (R60)."""
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # A statement rather than a start-up option, which connection poolers refuse.
+        connection.autocommit = True
+        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+        connection.autocommit = False
 
 
 def _when_to_give_up() -> float:
