@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,16 @@ def test_the_file_knows_where_it_is_but_does_not_run_as_main(tmp_path: Path) -> 
         "assert sys.modules[__name__].__file__ == __file__\n",
     )
     assert load_chat_app(path).path == path
+
+
+@pytest.mark.parametrize("name", ["webapp", "flask", "random"])
+def test_a_file_called_like_a_library_does_not_take_its_place(
+    tmp_path: Path, make_app: AppMaker, name: str
+) -> None:
+    library = importlib.import_module(name)
+    app = make_app(written(tmp_path, HELLO.format("I am myself"), f"{name}.py"))
+    assert sys.modules[name] is library
+    assert "I am myself" in page_of(app)
 
 
 def test_loading_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

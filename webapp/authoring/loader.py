@@ -70,6 +70,11 @@ def _source(path: Path) -> bytes:
 def _module(name: str, path: Path) -> ModuleType:
     # The module is not looked up in sys.modules: a second load must run the file again, so that
     # its decorators register with the app of that load.
+    taken = sys.modules.get(name)
+    if taken is not None and taken.__spec__ is not None:
+        # What was imported stays: in the place of a library, a file called like one (webapp.py,
+        # random.py) would break everybody who uses it.
+        name = f"{name}__app_file"
     module = ModuleType(name)
     module.__file__ = str(path)
     module.__package__ = name.rpartition(".")[0]
