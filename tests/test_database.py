@@ -25,7 +25,7 @@ from tests.support.rows import column, count, every_row, pooled_connections_in_u
 from webapp import database
 from webapp.config import Settings
 from webapp.database import db, writing
-from webapp.schema import upgrade
+from webapp.schema import SchemaState, state_of, upgrade
 
 
 @pytest.fixture
@@ -130,6 +130,22 @@ def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:  # R54
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert {stat.S_IMODE(p.stat().st_mode) for p in path.parents[:2]} == {0o700}
+
+
+@pytest.mark.parametrize("name", ["a#b", "100%41", "q?x", "with space", "ünï", "file:x"])
+def test_a_folder_may_be_called_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    upgrade(Settings())
+    file = folder / "instance" / "chat.sqlite3"
+    assert state_of(Settings()) is SchemaState.CURRENT
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.stat().st_size > 10_000
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert [p.name for p in folder.iterdir()] == ["instance"]
 
 
 def test_the_files_beside_it_are_private_too(visitor: Visitor, file: Path) -> None:  # R54

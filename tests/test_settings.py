@@ -55,6 +55,8 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WTF_CSRF_CHECK_DEFAULT": False}, "WTF_CSRF_CHECK_DEFAULT is off"),
     ({"WEBAPP_DATABASE_URL": "nonsense"}, "WEBAPP_DATABASE_URL is not a database URL"),
     ({"WEBAPP_DATABASE_URL": "mysql://h/d"}, "must be a sqlite:// or postgresql:// URL"),
+    ({"WEBAPP_DATABASE_URL": "sqlite://"}, "must name a file"),
+    ({"WEBAPP_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
 ]
 
 

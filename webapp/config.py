@@ -111,7 +111,7 @@ class Settings:
     def url(self) -> URL:
         """Return where the database is; SQLite in ``instance/`` when nothing was said."""
         try:
-            url = make_url(self.database_url or f"sqlite:///{instance_folder() / 'chat.sqlite3'}")
+            url = make_url(self.database_url) if self.database_url else _default_url()
         except ArgumentError as error:
             raise StartupError(
                 "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
@@ -119,6 +119,11 @@ class Settings:
             ) from error
         if url.get_backend_name() not in ("sqlite", "postgresql"):
             raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
+        if url.get_backend_name() == "sqlite" and not _names_a_file(url):
+            raise StartupError(
+                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: what is "
+                "only in memory would be lost with its process."
+            )
         return url.set(drivername="postgresql+psycopg") if _is_plain_postgresql(url) else url
 
     def refuse_if_unsafe(self) -> None:
@@ -215,6 +220,15 @@ class _Reader:
         if text not in allowed:
             raise StartupError(f"{name} must be one of: {', '.join(allowed)}.")
         return text
+
+
+def _default_url() -> URL:
+    # Made of parts: in a URL, a folder called 100% or a#b would be read as something else.
+    return URL.create("sqlite", database=str(instance_folder() / "chat.sqlite3"))
+
+
+def _names_a_file(url: URL) -> bool:
+    return bool(url.database) and not str(url.database).startswith((":memory:", "file:"))
 
 
 def _is_plain_postgresql(url: URL) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import quote, unquote
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -84,12 +85,11 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 def engine_url(url: URL) -> URL:
     """Return the URL that connects without making a missing SQLite file."""
-    if not is_sqlite(url) or not url.database or url.database.startswith("file:"):
+    file = sqlite_file(url)
+    if file is None:
         return url
     # mode=rw: a database that is gone must be an error, not silently a new and empty one.
-    return url.set(
-        database=f"file:{Path(url.database).absolute()}", query={"mode": "rw", "uri": "true"}
-    )
+    return url.set(database=f"file:{quote(str(file))}", query={"mode": "rw", "uri": "true"})
 
 
 def is_sqlite(url: URL) -> bool:
@@ -224,7 +224,7 @@ class WriteQueue:
 
 def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool = True) -> None:
     """Make every connection of ``engine`` keep the rules of this house for SQLite (R58)."""
-    file = str(engine.url.database).removeprefix("file:")
+    file = unquote(str(engine.url.database).removeprefix("file:"))
 
     @event.listens_for(engine, "connect")
     def set_up(connection: SQLiteConnection, entry: ConnectionPoolEntry) -> None:
