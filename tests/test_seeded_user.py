@@ -45,8 +45,9 @@ def hashes(alice: CommandLine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("typed", ["alice", " Alice", "ＡＬＩＣＥ"])
 def test_the_right_password_gives_the_user(alice: CommandLine, typed: str) -> None:
-    user = seeded.check_password(typed, GOOD_PASSWORD)
-    assert user is not None
+    found = seeded.check_password(typed, GOOD_PASSWORD)
+    assert found is not None
+    user = found.user
     assert (user.identifier, user.display_name) == ("alice", "Alice A.")
     assert user.metadata == {"role": "ADMIN"}
 

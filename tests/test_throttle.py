@@ -14,7 +14,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
-from webapp.accounts.throttle import FAILURES, ip_key, username_key
+from webapp.accounts.throttle import FAILURES, FAILURES_WHERE_KNOWN, ip_key, username_key
 
 COUNTING = """
     import time
@@ -119,7 +119,23 @@ def test_a_stranger_cannot_lock_the_owner_out(app: Flask) -> None:  # R3
 def test_a_known_address_may_not_guess_for_ever_either(app: Flask) -> None:
     assert attempt(app, "right").status_code == 303
     fail(app)
+    for _ in range(FAILURES_WHERE_KNOWN - FAILURES):
+        answer = attempt(app)
+        assert answer.status_code == 429
+        assert 590 <= int(answer.headers["Retry-After"]) <= 601
+    assert len(asked()) == 1 + FAILURES_WHERE_KNOWN
     assert attempt(app, "right").status_code == 429
+    assert len(asked()) == 1 + FAILURES_WHERE_KNOWN
+
+
+def test_the_right_password_at_a_known_address_works_after_many_wrong_ones(  # R3
+    app: Flask,
+) -> None:
+    assert attempt(app, "right").status_code == 303
+    fail(app)
+    assert attempt(app).status_code == 429
+    assert attempt(app, "right").status_code == 303
+    assert attempt(app).status_code == 401
 
 
 def test_a_success_elsewhere_does_not_reset_a_strangers_count(app: Flask) -> None:

@@ -121,8 +121,8 @@ class Settings:
             raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
         if url.get_backend_name() == "sqlite" and not _names_a_file(url):
             raise StartupError(
-                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: what is "
-                "only in memory would be lost with its process."
+                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: what "
+                "is only in memory would be lost with its process."
             )
         return url.set(drivername="postgresql+psycopg") if _is_plain_postgresql(url) else url
 

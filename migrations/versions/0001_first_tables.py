@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("metadata", sa.JSON, nullable=False),
         sa.Column("password_hash", sa.String(255)),
         sa.Column("disabled", sa.Boolean, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("changed_at", sa.DateTime, nullable=False),
     )

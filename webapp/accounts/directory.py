@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.accounts.details import checked_display_name, checked_metadata
-from webapp.accounts.models import Account, LoginSession
+from webapp.accounts.models import Account
 from webapp.accounts.passwords import refuse_weak
 from webapp.accounts.seeded import name_to_find, password_hasher
 from webapp.accounts.sessions import end_sessions_of
@@ -140,7 +140,7 @@ def set_password(username: str, password: str) -> Change:
     with _changing(username) as (session, found):
         found.password_hash = stored
         forget_failures(session, found.username)
-        ended = end_sessions(session, found.username)
+        ended = end_sessions(session, found)
     log_event("user.password_set", user=found.username, sessions=ended, by=BY_CLI)
     return Change(found, ended)
 
@@ -176,7 +176,7 @@ def change_details(
         ended = 0
         if wanted != account.details:
             account.details = wanted
-            ended = end_sessions(session, account.username)
+            ended = end_sessions(session, account)
     log_event("user.updated", user=account.username, sessions=ended, by=BY_CLI)
     return Change(account, ended)
 
@@ -185,7 +185,7 @@ def disable(username: str) -> Change:
     """Keep somebody out from the next request on; nothing of theirs is lost."""
     with _changing(username) as (session, account):
         account.disabled = True
-        ended = end_sessions(session, account.username)
+        ended = end_sessions(session, account)
     log_event("user.disabled", user=account.username, sessions=ended, by=BY_CLI)
     return Change(account, ended)
 
@@ -215,21 +215,20 @@ def remove(username: str) -> Change:
     with _changing(username) as (session, account):
         for forget in current_app.extensions["forget_user"]:
             forget(session, account.username)
-        ended = end_sessions(session, account.username)
+        ended = end_sessions(session, account)
         forget_failures(session, account.username)
         session.delete(account)
     log_event("user.removed", user=account.username, sessions=ended, by=BY_CLI)
     return Change(account, ended)
 
 
-def end_sessions(session: Session, username: str) -> int:
-    """End a user's login sessions in the caller's transaction, and return how many there were."""
-    count = session.scalar(
-        select(func.count()).select_from(LoginSession).where(LoginSession.identifier == username)
-    )
-    if count:
-        end_sessions_of(session, username)
-    return count or 0
+def end_sessions(session: Session, account: Account) -> int:
+    """End an account's login sessions in the caller's transaction, and return how many there were.
+
+    A login that is being checked at this moment makes none either.
+    """
+    account.epoch += 1
+    return end_sessions_of(session, account.username)
 
 
 def taken_by(session: Session, where: ColumnElement[bool]) -> dict[str, str]:

@@ -146,7 +146,9 @@ def _store_one(
     if new_password:
         forget_failures(session, account.username)
     if ends_sessions and account.username in logged_in:
-        end_sessions(session, account.username)
+        end_sessions(session, account)
+    elif ends_sessions:
+        account.epoch += 1  # for want of sessions: one question less for each of thousands
 
 
 def _new_account(wanted: Wanted) -> Account:

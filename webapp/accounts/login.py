@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, current_app, request, session, url_for
@@ -11,6 +13,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from webapp.accounts.seeded import CheckedAccount, still_as_checked
 from webapp.accounts.sessions import BrowserSession
 from webapp.authoring.types import User
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form
@@ -61,13 +64,19 @@ def set_up_login(app: Flask) -> None:
     app.register_error_handler(CSRFError, _refuse_form)
 
 
-def log_in(user: User) -> None:
-    """Log ``user`` in: nothing of the visitor's session is kept, and it gets a new id."""
+def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
+    """Log ``user`` in: nothing of the visitor's session is kept, and it gets a new id.
+
+    Raises
+    ------
+    NotAllowedAnyMoreError
+        When one of the ``accounts`` that were relied on has changed since it was checked.
+    """
     own = browser_session()
     own.clear()
     login_user(Viewer(user))
     own[USER_KEY] = asdict(user)
-    own.renew(user.identifier)
+    own.renew(user.identifier, partial(still_as_checked, accounts))
 
 
 def signed_in_user() -> User | None:

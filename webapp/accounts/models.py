@@ -28,6 +28,8 @@ class Account(Model):
     details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     disabled: Mapped[bool] = mapped_column(default=False)
+    # Raised whenever all sessions of the account end: a login that began before must not make one.
+    epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
 
-from webapp.accounts.seeded import check_password
+from webapp.accounts.seeded import CheckedAccount, check_password
 from webapp.authoring.app_file import ChatApp
 from webapp.authoring.context import CheckPassword, Running
 from webapp.authoring.errors import CallbackError
@@ -15,8 +16,16 @@ from webapp.authoring.user_session import json_problem
 from webapp.engine.call import call
 
 
-def ask_the_app(username: str, password: str) -> User | None:
-    """Return who the app says this is, or ``None`` when it refuses.
+@dataclass
+class Verdict:
+    """Who the app says this is (``None``: it refuses), and the seeded accounts it relied on."""
+
+    user: User | None
+    accounts: list[CheckedAccount]
+
+
+def ask_the_app(username: str, password: str) -> Verdict:
+    """Return what the app says about a name and a password.
 
     Raises
     ------
@@ -27,16 +36,17 @@ def ask_the_app(username: str, password: str) -> User | None:
     chat_app: ChatApp = current_app.extensions["chat_app"]
     callback = chat_app.callbacks["password_auth_callback"]
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    accounts: list[CheckedAccount] = []
     answer = call(
         callback,
         (username, password),
-        Running(check_password=_check_in(app)),
+        Running(check_password=_check_in(app, accounts)),
         app.extensions["settings"].callback_seconds,
     )
     problem = _problem(answer)
     if problem:
         raise CallbackError("@password_auth_callback", problem)
-    return cast("User | None", answer)
+    return Verdict(cast("User | None", answer), accounts)
 
 
 def _problem(answer: object) -> str | None:
@@ -48,10 +58,14 @@ def _problem(answer: object) -> str | None:
     return json_problem(answer.metadata, "the metadata of the User")
 
 
-def _check_in(app: Flask) -> CheckPassword:
+def _check_in(app: Flask, accounts: list[CheckedAccount]) -> CheckPassword:
     # The callback runs in another thread, without this request's context and session.
     def check(username: str, password: str) -> User | None:
         with app.app_context():
-            return check_password(username, password)
+            found = check_password(username, password)
+        if found is None:
+            return None
+        accounts.append(found)
+        return found.user
 
     return check

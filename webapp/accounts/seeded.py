@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from flask import current_app
 from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from webapp.accounts.models import Account
@@ -14,8 +18,17 @@ from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
 
 
-def check_password(username: str, password: str) -> User | None:
-    """Return the seeded user with this name and password, or ``None``.
+@dataclass(frozen=True)
+class CheckedAccount:
+    """An account whose password was right, as it was then."""
+
+    user: User
+    id: int
+    epoch: int
+
+
+def check_password(username: str, password: str) -> CheckedAccount | None:
+    """Return the seeded account with this name and password, or ``None``.
 
     It costs one look-up and one hash in every case (R1), and holds no connection while hashing.
 
@@ -26,6 +39,8 @@ def check_password(username: str, password: str) -> User | None:
     """
     found = db.session.execute(
         select(
+            Account.id,
+            Account.epoch,
             Account.username,
             Account.display_name,
             Account.details,
@@ -39,7 +54,24 @@ def check_password(username: str, password: str) -> User | None:
         return None
     if password_hasher().needs_rehash(found.password_hash):
         _rehash(found.username, found.password_hash, password)
-    return User(found.username, found.display_name, dict(found.details))
+    user = User(found.username, found.display_name, dict(found.details))
+    return CheckedAccount(user, found.id, found.epoch)
+
+
+def still_as_checked(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:
+    """Say whether these accounts may still log in; they stay so until the transaction ends.
+
+    Checking a password takes a while, in which an admin may disable the account or change its
+    rights: that must end this login as well, though it has no session yet (R14).
+    """
+    return all(
+        connection.scalar(
+            select(Account.id)
+            .where(Account.id == each.id, Account.epoch == each.epoch, ~Account.disabled)
+            .with_for_update(read=True)
+        )
+        for each in accounts
+    )
 
 
 def password_hasher() -> PasswordHasher:

@@ -10,7 +10,7 @@ import copy
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,6 +43,14 @@ _FIND = select(
     LoginSession.seen_at > bindparam("seen_after"),
     LoginSession.created_at > bindparam("created_after"),
 )
+
+
+# Asked in the transaction that stores a session.
+Condition = Callable[[Connection], bool]
+
+
+class NotAllowedAnyMoreError(Exception):
+    """What was true when a login was checked is not true when its session is stored."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +126,22 @@ class BrowserSession(SessionMixin):
         row = self.row or self._interface.insert(self, values, None)
         return row.id
 
-    def renew(self, identifier: str) -> None:
+    def renew(self, identifier: str, allowed: Condition) -> None:
         """Become the session of ``identifier`` with what it holds now, under a new id (R9).
 
         The old id is dead afterwards. When the database fails, nothing is kept, so that half a
         login cannot be stored by the answer that reports the failure.
+
+        Raises
+        ------
+        NotAllowedAnyMoreError
+            When ``allowed`` says no, asked in the transaction that stores the session.
         """
         values, replaced = dict(self.data), self.row
         self._data.clear()
         self._before.clear()
         self.row = None
-        self._interface.insert(self, values, identifier, replaces=replaced)
+        self._interface.insert(self, values, identifier, replaces=replaced, allowed=allowed)
 
     def log_out(self) -> None:
         """End the session for good: its row is gone, and later requests cannot revive it (R13)."""
@@ -188,11 +201,14 @@ class DatabaseSessions(SessionInterface):
         values: dict[str, Any],
         identifier: str | None,
         replaces: StoredSession | None = None,
+        allowed: Condition | None = None,
     ) -> StoredSession:
         """Make the row of ``session`` under a fresh id, and drop rows that have expired."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         row = _new_row(token, values, identifier)
         with writing_rows() as writer:
+            if allowed is not None and not allowed(writer):
+                raise NotAllowedAnyMoreError
             writer.execute(self._expired(replaces.id if replaces else None))
             writer.execute(insert(LoginSession), row)
         stored = StoredSession(row["id"], identifier, row["seen_at"], values)
@@ -281,9 +297,10 @@ def _new_row(token: str, values: dict[str, Any], identifier: str | None) -> dict
     }
 
 
-def end_sessions_of(writer: Session, identifier: str) -> None:
-    """Delete every session of a user, in the caller's transaction (R14)."""
-    writer.execute(delete(LoginSession).where(LoginSession.identifier == identifier))
+def end_sessions_of(writer: Session, identifier: str) -> int:
+    """Delete every session of a user in the caller's transaction, and return how many (R14)."""
+    theirs = delete(LoginSession).where(LoginSession.identifier == identifier)
+    return len(writer.scalars(theirs.returning(LoginSession.id)).all())
 
 
 def _merge(writer: Connection, row_id: uuid.UUID, changes: dict[str, Any]) -> None:

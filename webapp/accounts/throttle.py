@@ -15,15 +15,21 @@ from webapp.accounts.usernames import canonical
 from webapp.database import short_session, utc_now
 
 FAILURES = 10
+FAILURES_WHERE_KNOWN = 50
 WINDOW = timedelta(minutes=10)
 KNOWN_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try that was let through; it counts as failed until it is said to have succeeded."""
+    """A try that was let through; it counts as failed until it is said to have succeeded.
+
+    ``late`` is 0, or the seconds to wait if the password turns out to be wrong: after too many
+    failures at an address where this user is known, only the right one is still taken.
+    """
 
     id: int
+    late: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,21 +53,22 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
     -------
     `Blocked` after ten failures in ten minutes for this name or this address. An address from
     which this name has logged in before is counted apart from everybody else's, so a stranger's
-    guesses cannot lock its owner out.
+    guesses cannot lock its owner out; and somebody there who forgot the password, or who shares
+    the address, cannot either before fifty.
     """
     keys = (username_key(username), ip_key(ip))
     with short_session() as session:
         _one_at_a_time(session)
         known = _is_known(session, *keys)
-        blocked = _blocked(session, _known_failures(*keys) if known else None, keys)
-        if blocked:
-            return blocked
+        wait, late = _known_waits(session, *keys) if known else (_strangers_wait(session, *keys), 0)
+        if wait:
+            return Blocked(wait)
         attempt = LoginAttempt(
             username_key=keys[0], ip_key=keys[1], stranger=not known, at=utc_now()
         )
         session.add(attempt)
         session.flush()
-        return Attempt(attempt.id)
+        return Attempt(attempt.id, late)
 
 
 def attempt_succeeded(attempt: Attempt) -> None:
@@ -149,19 +156,17 @@ def _known_failures(name: str, ip: str) -> ColumnElement[bool]:
     )
 
 
-def _blocked(
-    session: Session, known: ColumnElement[bool] | None, keys: tuple[str, str]
-) -> Blocked | None:
-    strangers = [
-        and_(LoginAttempt.username_key == keys[0], LoginAttempt.stranger),
-        and_(LoginAttempt.ip_key == keys[1], LoginAttempt.stranger),
-    ]
-    waits = [_wait(session, rule) for rule in ([known] if known is not None else strangers)]
-    longest = max(waits)
-    return Blocked(longest) if longest else None
+def _known_waits(session: Session, name: str, ip: str) -> tuple[int, int]:
+    rule = _known_failures(name, ip)
+    return _wait(session, rule, FAILURES_WHERE_KNOWN), _wait(session, rule, FAILURES)
 
 
-def _wait(session: Session, rule: ColumnElement[bool]) -> int:
+def _strangers_wait(session: Session, name: str, ip: str) -> int:
+    rules = (LoginAttempt.username_key == name, LoginAttempt.ip_key == ip)
+    return max(_wait(session, and_(rule, LoginAttempt.stranger), FAILURES) for rule in rules)
+
+
+def _wait(session: Session, rule: ColumnElement[bool], allowed: int) -> int:
     """Return the seconds until fewer than the allowed failures are left in the window."""
     now = utc_now()
     failures: list[datetime] = list(
@@ -169,9 +174,9 @@ def _wait(session: Session, rule: ColumnElement[bool]) -> int:
             select(LoginAttempt.at)
             .where(rule, ~LoginAttempt.succeeded, LoginAttempt.at > now - WINDOW)
             .order_by(LoginAttempt.at.desc())
-            .limit(FAILURES)
+            .limit(allowed)
         )
     )
-    if len(failures) < FAILURES:
+    if len(failures) < allowed:
         return 0
     return max(1, int((failures[-1] + WINDOW - now).total_seconds()) + 1)

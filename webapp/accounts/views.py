@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import (
     Blueprint,
     Response,
@@ -16,18 +14,11 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from webapp.accounts.admission import LoginRefusedError, LoginThrottledError, admit
 from webapp.accounts.forms import LoginForm, LogoutForm
-from webapp.accounts.login import browser_session, log_in, signed_in_user
-from webapp.accounts.password_check import ask_the_app
-from webapp.accounts.throttle import (
-    Blocked,
-    attempt_succeeded,
-    attempt_undecided,
-    begin_attempt,
-)
+from webapp.accounts.login import browser_session, signed_in_user
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.types import User
-from webapp.database import release_connection
+from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.events import log_event, log_failure
 from webapp.web.htmx import go_to
 from webapp.web.redirects import local_path
@@ -36,6 +27,8 @@ blueprint = Blueprint("accounts", __name__)
 
 REFUSED = "That username and password do not match. Check both and try again."
 INCOMPLETE = "Enter your username and your password."
+BROKEN = "Signing in does not work at the moment. Try again later. Reference: {}"
+UNREACHABLE = "Signing in does not work at the moment. Wait a few seconds, then try again."
 
 
 @blueprint.get("/login")
@@ -56,12 +49,23 @@ def log_in_with_password() -> BaseResponse:
     form.refuse_strange_fields()
     if not form.validate():
         return _answer(form, _problem(form), 400)
-    user = _checked(form)
-    if not isinstance(user, User):
-        return user
-    log_in(user)
-    log_event("login.ok", user=user.identifier)
-    return go_to(local_path(form.next.data, url_for("chats.new")))
+    return _refusal(form) or go_to(local_path(form.next.data, url_for("chats.new")))
+
+
+def _refusal(form: LoginForm) -> Response | None:
+    try:
+        admit(form.username.data or "", form.password.data or "", request.remote_addr)
+    except LoginRefusedError:
+        return _answer(form, REFUSED, 401)
+    except LoginThrottledError as error:
+        return _answer(form, _wait(error.seconds), 429, retry_after=error.seconds)
+    except AuthoringError as error:
+        log_failure("login.callback_failed", error)
+        return _answer(form, BROKEN.format(g.request_id), 503, retry_after=30)
+    except UNAVAILABLE as error:
+        log_unavailable(error)
+        return _answer(form, UNREACHABLE, 503, retry_after=RETRY_SECONDS)
+    return None
 
 
 @blueprint.post("/logout")
@@ -81,37 +85,10 @@ def _problem(form: LoginForm) -> str:
     return INCOMPLETE if missing else "That username or password is too long. Check both."
 
 
-def _checked(form: LoginForm) -> User | Response:
-    """Return the user, or the answer that refuses."""
-    username, password = form.username.data or "", form.password.data or ""
-    attempt = begin_attempt(username, request.remote_addr)
-    if isinstance(attempt, Blocked):
-        return _too_many(form, attempt.seconds)
-    release_connection()
-    try:
-        user = ask_the_app(username, password)
-    except AuthoringError as error:
-        attempt_undecided(attempt)
-        return _undecided(form, error)
-    if user is None:
-        log_event("login.failed", level=logging.WARNING, user=username)
-        return _answer(form, REFUSED, 401)
-    attempt_succeeded(attempt)
-    return user
-
-
-def _too_many(form: LoginForm, seconds: int) -> Response:
-    log_event("login.throttled", level=logging.WARNING, user=form.username.data)
+def _wait(seconds: int) -> str:
     minutes = max(1, round(seconds / 60))
     wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-    line = f"Too many tries with this name or from this network. Try again in {wait}."
-    return _answer(form, line, 429, retry_after=seconds)
-
-
-def _undecided(form: LoginForm, error: AuthoringError) -> Response:
-    log_failure("login.callback_failed", error)
-    line = f"Signing in does not work at the moment. Try again later. Reference: {g.request_id}"
-    return _answer(form, line, 503, retry_after=30)
+    return f"Too many tries with this name or from this network. Try again in {wait}."
 
 
 def _answer(

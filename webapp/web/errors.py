@@ -169,10 +169,15 @@ def show_app_failure(error: AuthoringError) -> Response:
 
 def show_unavailable(error: Exception) -> Response:
     """Show that the database cannot be used at the moment (R60)."""
-    log_event("database.unavailable", level=logging.ERROR, error=_first_line(error))
+    log_unavailable(error)
     response = explain(503, EXPLANATIONS[503])
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def log_unavailable(error: Exception) -> None:
+    """Log that the database cannot be used, without what was to be stored."""
+    log_event("database.unavailable", level=logging.ERROR, error=_first_line(error))
 
 
 def show_internal_error(error: InternalServerError) -> Response:
