@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
+from tests.support.servers import gunicorn, production
+from tests.support.wire import RemoteVisitor
 from webapp.accounts.throttle import FAILURES, FAILURES_WHERE_KNOWN, ip_key, username_key
 
 COUNTING = """
@@ -211,6 +215,21 @@ def test_twenty_tries_at_once_let_ten_through(make_app: AppMaker, either_url: st
         statuses = list(pool.map(lambda _: attempt(app).status_code, range(20)))
     assert sorted(statuses) == [401] * FAILURES + [429] * (20 - FAILURES)
     assert len(asked()) == FAILURES
+
+
+@pytest.mark.slow
+def test_workers_share_the_count(tmp_path: Path, either_url: str) -> None:  # R2
+    app_file = tmp_path / "counting.py"
+    app_file.write_text(textwrap.dedent(COUNTING))
+    options = ("--workers", "3", "--threads", "8")
+    with gunicorn(tmp_path, production(either_url, app_file), *options) as server:
+        visitors = [RemoteVisitor(server.port) for _ in range(20)]
+        for visitor in visitors:
+            visitor.get("/login")
+        form = {"username": "alice", "password": "wrong", "next": "/"}
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda visitor: visitor.post("/login", form), visitors))
+    assert sorted(a.status for a in answers) == [401] * FAILURES + [429] * (20 - FAILURES)
 
 
 def test_twenty_tries_at_once_at_a_known_address_let_ten_through(

@@ -194,6 +194,9 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["disable", "nobody"], "no account"),
         (["enable", "nobody"], "no account"),
         (["unlock", "nobody"], "no account"),
+        (["unlock"], "say what to unlock"),
+        (["unlock", "alice", "--address", "192.0.2.1"], "say what to unlock"),
+        (["unlock", "--address", "192.0.2"], "is not an IP address"),
         (["remove", "nobody", "--yes"], "no account"),
         (["remove", "alice"], "--yes"),
         (["explode"], "No such command 'explode'"),
@@ -318,6 +321,24 @@ def test_unlock_forgets_failed_logins_only_of_this_user(alice: CommandLine) -> N
     assert alice.ok("users", "unlock", "ALICE") == "Unlocked 'alice'.\n"
     assert alice.rows("SELECT count(*) FROM login_attempts") == [(1,)]
     assert alice.session_count() == 3
+
+
+def test_unlock_also_helps_users_without_an_account(alice: CommandLine) -> None:
+    alice.fail_logins("somebody@example.org")
+    assert alice.ok("users", "unlock", "Somebody@Example.org") == (
+        "Unlocked 'somebody@example.org'.\n"
+    )
+    assert alice.rows("SELECT count(*) FROM login_attempts") == [(0,)]
+
+
+def test_unlock_of_an_address_forgets_the_failures_there(alice: CommandLine) -> None:
+    alice.fail_logins("alice", times=2)
+    assert alice.ok("users", "unlock", "--address", "198.51.100.8") == (
+        "Unlocked 198.51.100.8: forgot 0 failed logins.\n"
+    )
+    assert alice.ok("users", "unlock", "--address", "198.51.100.7") == (
+        "Unlocked 198.51.100.7: forgot 2 failed logins.\n"
+    )
 
 
 def test_remove_deletes_the_user_and_the_sessions(alice: CommandLine) -> None:

@@ -20,8 +20,8 @@ from webapp.accounts.models import Account
 from webapp.accounts.passwords import refuse_weak
 from webapp.accounts.seeded import name_to_find, password_hasher
 from webapp.accounts.sessions import end_sessions_of
-from webapp.accounts.throttle import forget_failures
-from webapp.accounts.usernames import checked, skeleton
+from webapp.accounts.throttle import forget_failures, forget_failures_at
+from webapp.accounts.usernames import canonical, checked, skeleton
 from webapp.config import Settings
 from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
@@ -199,12 +199,32 @@ def enable(username: str) -> Change:
     return Change(account, 0)
 
 
-def unlock(username: str) -> Change:
-    """Forget somebody's failed logins, so that they need not wait (R3)."""
-    with _changing(username) as (session, account):
-        forget_failures(session, account.username)
-    log_event("user.unlocked", user=account.username, by=BY_CLI)
-    return Change(account, 0)
+def unlock(username: str) -> str:
+    """Forget somebody's failed logins, so that they need not wait (R3), and return the name.
+
+    Users of an app's own callback have no account, but failed logins all the same.
+
+    Raises
+    ------
+    AccountError
+        When there is neither.
+    """
+    account = find(username)
+    name = account.username if account else canonical(username)
+    with writing() as session:
+        forgotten = forget_failures(session, name)
+    if account is None and not forgotten:
+        raise AccountError(f"there is no account {name[:80]!r}, and no failed login of that name")
+    log_event("user.unlocked", user=name, by=BY_CLI)
+    return name
+
+
+def unlock_address(address: str) -> int:
+    """Forget the failed logins of strangers at an address (R3), and return how many there were."""
+    with writing() as session:
+        forgotten = forget_failures_at(session, address)
+    log_event("address.unlocked", address=address, failures=forgotten, by=BY_CLI)
+    return forgotten
 
 
 def remove(username: str) -> Change:

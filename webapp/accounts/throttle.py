@@ -17,6 +17,7 @@ from webapp.database import short_session, utc_now
 FAILURES = 10
 FAILURES_WHERE_KNOWN = 50
 WINDOW = timedelta(minutes=10)
+UNKNOWN = "unknown"
 KNOWN_FOR = timedelta(days=90)
 
 
@@ -86,13 +87,14 @@ def attempt_undecided(attempt: Attempt) -> None:
         session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
 
 
-def forget_failures(session: Session, username: str) -> None:
-    """Unblock a user name, in the caller's transaction; for admins (R3)."""
-    session.execute(
-        delete(LoginAttempt).where(
-            LoginAttempt.username_key == username_key(username), ~LoginAttempt.succeeded
-        )
-    )
+def forget_failures(session: Session, username: str) -> int:
+    """Unblock a user name in the caller's transaction, and return how many tries it had (R3)."""
+    return _forget(session, LoginAttempt.username_key == username_key(username))
+
+
+def forget_failures_at(session: Session, ip: str) -> int:
+    """Unblock an address in the caller's transaction, and return how many tries it had (R3)."""
+    return _forget(session, LoginAttempt.ip_key == ip_key(ip))
 
 
 def username_key(username: str) -> str:
@@ -105,7 +107,7 @@ def ip_key(ip: str | None) -> str:
     try:
         address = ipaddress.ip_address(ip or "")
     except ValueError:
-        return "unknown"
+        return UNKNOWN
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is None:
             return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
@@ -119,6 +121,11 @@ def _forgettable(now: datetime) -> Delete:
         (LoginAttempt.succeeded & (LoginAttempt.at < now - KNOWN_FOR))
         | (~LoginAttempt.succeeded & (LoginAttempt.at < now - 6 * WINDOW))
     )
+
+
+def _forget(session: Session, whose: ColumnElement[bool]) -> int:
+    failures = delete(LoginAttempt).where(whose, ~LoginAttempt.succeeded)
+    return len(session.scalars(failures.returning(LoginAttempt.id)).all())
 
 
 def _one_at_a_time(session: Session) -> None:

@@ -17,6 +17,7 @@ from webapp.accounts.directory import AccountError, AccountExistsError, Change
 from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
+from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, checked
 from webapp.console import BadInputError, CommandGroup, iso, note, print_table, printable, say
 from webapp.schema import settle_schema
@@ -220,15 +221,25 @@ def enable(username: str) -> None:
 
 
 @users.command()
-@click.argument("username")
-def unlock(username: str) -> None:
-    """Forget a user's failed logins, so that they need not wait.
+@click.argument("username", metavar="[USERNAME]", required=False)
+@click.option("--address", metavar="IP", help="Instead of a user: everybody at this address.")
+def unlock(username: str | None, address: str | None) -> None:
+    """Forget failed logins, so that nobody has to wait.
 
     \b
     Example:
       chat-profiles users unlock alice
+      chat-profiles users unlock --address 192.0.2.7
     """
-    say(f"Unlocked {_outcome(directory.unlock(username))}")
+    if username is not None and address is None:
+        say(f"Unlocked {directory.unlock(username)!r}.")
+    elif address is not None and username is None:
+        if ip_key(address) == UNKNOWN:
+            raise BadInputError(f"{address!r} is not an IP address")
+        failures = directory.unlock_address(address)
+        say(f"Unlocked {address}: forgot {failures:,} failed login{'' if failures == 1 else 's'}.")
+    else:
+        raise BadInputError("say what to unlock: a user name, or --address IP")
 
 
 @users.command()
