@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import gunicorn, production
-from tests.support.wire import RemoteVisitor
+from tests.support.wire import RemoteVisitor, check_that_the_proxy_is_believed
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +58,38 @@ def test_sigterm_ends_it_in_good_order(tmp_path: Path, sqlite_url: str) -> None:
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM chats").fetchone() == (1,)
+
+
+FORGED = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Protocol": "ssl",
+    "X-Forwarded-Ssl": "on",
+    "X-Forwarded-For": "203.0.113.9",
+    "SCRIPT_NAME": "/log",
+    "PATH_INFO": "/profiles",
+    "Script-Name": "/evil",
+}
+
+
+@pytest.mark.parametrize("header", FORGED)
+def test_forged_headers_have_no_effect(tmp_path: Path, sqlite_url: str, header: str) -> None:  # R47
+    # gunicorn itself believes some of them when they come from this machine.
+    with gunicorn(tmp_path, production(sqlite_url, "roles.py")) as server:
+        plain = RemoteVisitor(server.port).get("/login")
+        forged = RemoteVisitor(server.port, headers={header: FORGED[header]}).get("/login")
+    assert (plain.status, forged.status) == (200, 200)
+    assert "Strict-Transport-Security" not in forged.headers
+    assert masked(forged.text) == masked(plain.text)
+
+
+def masked(page: str) -> str:
+    return re.sub(r'name="csrf_token" value="[^"]+"', "", page)
+
+
+def test_one_proxy_is_believed(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {**production(sqlite_url, "roles.py"), "WEBAPP_PROXY_HOPS": "1"}
+    with gunicorn(tmp_path, settings) as server:
+        check_that_the_proxy_is_believed(server)
 
 
 def test_server_name_is_not_told_by_us(tmp_path: Path, sqlite_url: str) -> None:

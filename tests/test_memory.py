@@ -58,7 +58,8 @@ def test_fifty_logins_at_once_stay_within_bounds(tmp_path: Path, sqlite_url: str
     with gunicorn(tmp_path, settings, "--workers", "1", "--threads", "64") as server:
         (worker,) = server.workers()
         visitors = [
-            RemoteVisitor(server.port, timeout=60, address=f"192.0.2.{n}") for n in range(LOGINS)
+            RemoteVisitor(server.port, timeout=60, headers={"X-Forwarded-For": f"192.0.2.{n}"})
+            for n in range(LOGINS)
         ]
         for visitor in visitors:
             visitor.get("/login")

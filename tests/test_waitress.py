@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import production, waitress
-from tests.support.wire import RemoteVisitor
+from tests.support.wire import RemoteVisitor, check_that_the_proxy_is_believed
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,12 @@ def test_chat_starts_and_is_shown(tmp_path: Path, sqlite_url: str) -> None:
         started = visitor.start_chat()
         shown = visitor.get(f"/chats/{started.chat_id}")
     assert "starting chat using the GPT-4 chat profile" in shown.text
+
+
+def test_one_proxy_is_believed_with_the_documented_option(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {**production(sqlite_url, "roles.py"), "WEBAPP_PROXY_HOPS": "1"}
+    with waitress(tmp_path, settings, "--no-clear-untrusted-proxy-headers") as server:
+        check_that_the_proxy_is_believed(server)
 
 
 def test_sixteen_visitors_at_once(tmp_path: Path, sqlite_url: str) -> None:

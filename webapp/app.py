@@ -15,7 +15,6 @@ from flask import Flask, Response, send_file
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 from werkzeug.local import LocalProxy
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import database, database_commands
 from webapp.accounts import commands, login
@@ -31,7 +30,7 @@ from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
-from webapp.web import assets, errors, events, headers, health, markdown, requests
+from webapp.web import assets, errors, events, front, headers, health, markdown, requests
 
 PUBLIC_SECONDS = 300
 SCHEMA_PAUSE_SECONDS = 2
@@ -85,6 +84,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["SECRET_KEY_FALLBACKS"] = list(settings.secret_key_fallbacks)
     app.config["TEMPLATES_AUTO_RELOAD"] = watch_files
+    # A doubled slash is a 404, not a redirect, which would name the host.
+    app.url_map.merge_slashes = False
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     app.extensions["chat_app"] = chat_app
     app.extensions["settings"] = settings
@@ -100,7 +101,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.extensions["forget_user"] = [store.forget_user]
     commands.add_to(app)
     app.cli.add_command(database_commands.database)
-    _wrap(app, settings, watch_files)
+    front.stand_in_front(app, settings, watch_files=watch_files)
     return app
 
 
@@ -198,12 +199,3 @@ def _add_filters(app: Flask) -> None:
         label=icons.label,
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-
-
-def _wrap(app: Flask, settings: Settings, watch_files: bool) -> None:
-    assets.serve_static_files(app, autorefresh=watch_files)
-    if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
-        )

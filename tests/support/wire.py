@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPConnection
 from urllib.parse import urlencode
+
+from tests.support.servers import Server
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _CHAT = re.compile(r'data-chat-id="([0-9a-f-]{36})"')
@@ -31,10 +34,12 @@ class Answer:
 class RemoteVisitor:
     """Somebody at a server on a port of loopback; keeps cookies, and the token of the last page."""
 
-    def __init__(self, port: int, timeout: float = 20.0, address: str | None = None) -> None:
+    def __init__(
+        self, port: int, timeout: float = 20.0, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._port = port
-        # What a proxy would say about where this visitor comes from.
-        self._address = address
+        # Sent with every request, such as what a proxy would add.
+        self._headers = dict(headers or {})
         self._timeout = timeout
         self._cookies: dict[str, str] = {}
         self.token = ""
@@ -62,8 +67,7 @@ class RemoteVisitor:
     def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None) -> Answer:
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self._cookies.items())
-        if self._address:
-            headers["X-Forwarded-For"] = self._address
+        headers.update(self._headers)
         connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         try:
             connection.request(method, path, body, headers)
@@ -81,3 +85,16 @@ class RemoteVisitor:
         found = _TOKEN.search(answer.text)
         if found:
             self.token = found[1]
+
+
+def check_that_the_proxy_is_believed(server: Server) -> None:
+    """Check that a server with ``WEBAPP_PROXY_HOPS=1`` takes address and scheme from a proxy."""
+    said = {
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Forwarded-Proto": "https",
+        "Referer": f"https://127.0.0.1:{server.port}/login",
+    }
+    visitor = RemoteVisitor(server.port, headers=said)
+    assert "Strict-Transport-Security" in visitor.get("/login").headers
+    assert visitor.post("/login", {"username": "zelda", "password": "wrong"}).status == 401
+    assert '"ip": "203.0.113.9"' in server.log

@@ -5,29 +5,33 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from wsgiref.headers import Headers
 
-from flask import Flask, request
+from flask import request
 from whitenoise import WhiteNoise
 
 from webapp.resources import resource_folder
 from webapp.web.headers import security_headers
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 PREFIX = "static/"
 
 
-def serve_static_files(app: Flask, *, autorefresh: bool) -> None:
-    """Let WhiteNoise answer for ``/static/`` before Flask is asked.
+def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
+    """Return what answers for ``/static/`` and hands everything else on.
 
     Parameters
     ----------
     app:
-        The app to wrap.
+        Where the rest goes.
     autorefresh:
         Look for changed files at each request; for development.
     """
-    whitenoise = WhiteNoise(
-        app.wsgi_app,
+    static: WSGIApplication = WhiteNoise(
+        app,
         root=str(resource_folder("static")),
         prefix=PREFIX,
         autorefresh=autorefresh,
@@ -36,7 +40,7 @@ def serve_static_files(app: Flask, *, autorefresh: bool) -> None:
         # Every address carries the hash of the content, so none ever changes.
         immutable_file_test=lambda _path, _url: not autorefresh,
     )
-    app.wsgi_app = whitenoise  # type: ignore[method-assign]
+    return static
 
 
 def asset(name: str) -> str:

@@ -1,8 +1,8 @@
-"""The headers of every answer (R40-R44)."""
+"""The headers of every answer (R40, R42-R44); front.py adds the one about HTTPS (R41)."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
 HSTS = "max-age=31536000; includeSubDomains"
@@ -43,8 +43,6 @@ def send_headers(app: Flask) -> None:
     def add(response: Response) -> Response:
         for name, value in security_headers(tuple(g.get("icon_origins", ()))).items():
             response.headers[name] = value
-        if request.is_secure:
-            response.headers["Strict-Transport-Security"] = HSTS
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
             response.vary.update(["Cookie", "HX-Request"])
