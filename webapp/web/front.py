@@ -28,15 +28,12 @@ FORWARDED_SCHEME = (
 
 def stand_in_front(app: Flask, settings: Settings, *, watch_files: bool) -> None:
     """Put around ``app`` what a request meets before it; with ``watch_files``, for development."""
-    inner: WSGIApplication = app.wsgi_app
-    static = static_files(inner, autorefresh=watch_files)
-    front: WSGIApplication = _with_transport_security(
-        _for_our_hosts(static, inner, settings.trusted_hosts)
-    )
+    static = static_files(app.wsgi_app, autorefresh=watch_files)
+    front = _for_our_hosts(static, app.wsgi_app, settings.trusted_hosts)
+    front = _with_transport_security(front)
     hops = settings.proxy_hops
-    app.wsgi_app = (  # type: ignore[method-assign]
-        ProxyFix(front, x_for=hops, x_proto=hops, x_host=hops) if hops else _without_proxy(front)
-    )
+    front = ProxyFix(front, hops, hops, hops) if hops else _without_proxy(front)
+    app.wsgi_app = front  # type: ignore[method-assign, assignment]
 
 
 def _for_our_hosts(
