@@ -157,6 +157,47 @@ def test_a_vanished_choice_gives_way_to_the_default_with_a_notice(recorder: Reco
     assert recorder.started == ["three", "one"]
 
 
+def test_a_vanished_choice_is_told_without_javascript_too(recorder: Recorder) -> None:
+    recorder.visitor.start_chat("three")
+    recorder.offer("one", "two")
+    address = recorder.visitor.start_chat()
+    notice = parse(recorder.visitor.get(address).text).one(data_testid="notice")
+    assert "The profile you chose is no longer available" in notice.text
+    assert "pick a different profile" in notice.text
+    again = parse(recorder.visitor.get(recorder.visitor.start_chat()).text)
+    assert again.all(data_testid="notice") == []
+
+
+def test_a_notice_sends_nobody_to_a_selector_that_is_not_there(recorder: Recorder) -> None:
+    recorder.visitor.start_chat("three")
+    recorder.offer("one")
+    notice = parse(recorder.visitor.get("/").text).one(data_testid="notice")
+    assert "“three” is no longer available" in notice.text
+    assert "at the top" not in notice.text
+
+
+TURNING = "ok\u202eevil"
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_refused_name_cannot_turn_the_sentence_it_stands_in(  # R36
+    recorder: Recorder, *, htmx: bool
+) -> None:
+    answer = recorder.visitor.post("/chats", {"profile": TURNING}, htmx=htmx)
+    assert [e.text for e in parse(answer.text).all("bdi") if "evil" in e.text] == [TURNING]
+    field = recorder.visitor.post("/chats", {TURNING: "1"}, htmx=htmx)
+    assert [e.text for e in parse(field.text).all("bdi") if "evil" in e.text] == [TURNING]
+
+
+def test_a_vanished_name_cannot_turn_the_sentence_it_stands_in(recorder: Recorder) -> None:
+    recorder.offer(TURNING, "one")
+    chat = recorder.visitor.start_chat(TURNING)
+    recorder.offer("one", "two")
+    for path in (chat, "/"):
+        notice = parse(recorder.visitor.get(path).text).one(data_testid="notice")
+        assert [e.text for e in notice.all("bdi")] == [TURNING]
+
+
 def test_the_notice_of_a_vanished_choice_comes_once(recorder: Recorder) -> None:
     recorder.visitor.start_chat("three")
     recorder.offer("one", "two")

@@ -186,7 +186,8 @@ def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     _add_filters(app)
     # Imported or included by each template, they would cost a context for every picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
-    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon)
+    texts: Any = app.jinja_env.get_template("_texts.html").module
+    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon, sentence=texts.sentence)
 
 
 def _add_filters(app: Flask) -> None:

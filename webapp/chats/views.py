@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
@@ -12,21 +13,29 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.authoring.types import ChatProfile, Starter
 from webapp.chats.forms import StartForm
+from webapp.chats.models import Chat
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat, messages_of
-from webapp.profiles.offer import chosen_name, offered_profiles, vanished_choice
+from webapp.profiles.offer import Offer, chosen_name, offered_profiles, vanished_choice
 from webapp.web.htmx import at_address, came_from, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
 
-VANISHED = (
-    "The profile “{}” is no longer available, so this chat uses another one. "
-    "You can pick a different profile at the top."
-)
+VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
+VANISHED_BEFORE = "The profile you chose is no longer available, so this chat uses another one."
+PICK = " You can pick a different profile at the top."
 WITHDRAWN = (
     "The profile “{}” of this chat is no longer available. "
     "You can read the chat, and start a new one with another profile."
 )
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a page has to say; a ``{}`` in the text stands for ``name``."""
+
+    text: str
+    name: str = ""
 
 
 @blueprint.get("/")
@@ -42,7 +51,7 @@ def new() -> str:
         offer=offer,
         current=current,
         starters=_starters(current),
-        notices=_notices(vanished_choice()),
+        notices=_notices(offer, vanished_choice()),
     )
 
 
@@ -57,7 +66,8 @@ def start() -> Response:
     started = start_chat(form.profile.data)
     url = url_for("chats.show", chat_id=started.chat.id)
     if not wants_fragment():
-        return redirect(url, 303)
+        # Said by the page that comes next; without the name, which anybody could put there.
+        return redirect(f"{url}?vanished" if started.vanished else url, 303)
     return at_address(_started(started), url, replace=_is_left_for_good(started.replaced))
 
 
@@ -70,6 +80,7 @@ def show(chat_id: uuid.UUID) -> str:
     offer = offered_profiles()
     current = offer.find(chat.profile)
     withdrawn = chat.profile is not None and current is None
+    vanished = "vanished" in request.args
     return render_template(
         "chats/_chat.html" if wants_fragment() else "chats/page.html",
         chat=chat,
@@ -77,7 +88,7 @@ def show(chat_id: uuid.UUID) -> str:
         offer=offer,
         current=_name_only(chat.profile) if withdrawn else current,
         starters=_starters(current),
-        notices=[WITHDRAWN.format(chat.profile)] if withdrawn else [],
+        notices=_withdrawn(chat) if withdrawn else _vanished(offer) if vanished else [],
     )
 
 
@@ -97,7 +108,7 @@ def _started(started: StartedChat) -> str:
         offer=offered_profiles(),
         current=started.profile,
         starters=_starters(started.profile),
-        notices=_notices(started.vanished),
+        notices=_notices(offered_profiles(), started.vanished),
         # The selector and the notices stand outside the chat, and are swapped in their own places.
         oob=True,
     )
@@ -107,8 +118,20 @@ def _starters(profile: ChatProfile | None) -> list[Starter]:
     return list(profile.starters or []) if profile else []
 
 
-def _notices(vanished: str | None) -> list[str]:
-    return [] if vanished is None else [VANISHED.format(vanished)]
+def _notices(offer: Offer, vanished: str | None) -> list[Notice]:
+    return [] if vanished is None else [Notice(VANISHED + _way_on(offer), vanished)]
+
+
+def _vanished(offer: Offer) -> list[Notice]:
+    return [Notice(VANISHED_BEFORE + _way_on(offer))]
+
+
+def _withdrawn(chat: Chat) -> list[Notice]:
+    return [Notice(WITHDRAWN, chat.profile or "")]
+
+
+def _way_on(offer: Offer) -> str:
+    return PICK if len(offer.profiles) > 1 else ""
 
 
 def _name_only(name: str | None) -> ChatProfile | None:

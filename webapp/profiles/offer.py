@@ -47,7 +47,8 @@ class ProfileNotOffered(Forbidden):
     """A name that this user is not offered: forged, or withdrawn since the page was drawn."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The profile “{name[:100]}” is not offered to you (any more).")
+        super().__init__("The profile “{}” is not offered to you (any more).")
+        self.subject = name[:100]
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         """Let the selector on the page fetch what is offered now."""

@@ -35,11 +35,15 @@ UNAVAILABLE = (
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an error page says: what happened, and what to do next."""
+    """What an error page says: what happened, and what to do next.
+
+    A ``{}`` in the message stands for ``name``, which may be anything a browser or an author sent.
+    """
 
     title: str
     message: str
     advice: str
+    name: str = ""
 
 
 EXPLANATIONS = {
@@ -143,10 +147,10 @@ def show_http_error(error: HTTPException) -> Response:
 
 
 def _explanation(error: HTTPException) -> Explanation:
-    """Return the words for a status; a view that knows more puts it into the description."""
+    """Return the words for a status; whoever knows more puts it into the description."""
     usual = EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
     if error.description and error.description != type(error).description:
-        return replace(usual, message=error.description)
+        return replace(usual, message=error.description, name=getattr(error, "subject", ""))
     return usual
 
 
@@ -193,6 +197,7 @@ def explain(code: int, what: Explanation) -> Response:
         "code": code,
         "title": what.title,
         "message": what.message,
+        "name": what.name,
         "advice": what.advice,
         "request_id": request_id(),
         "home": True,

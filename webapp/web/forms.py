@@ -9,6 +9,14 @@ from werkzeug.exceptions import BadRequest
 CSRF_FIELD = "csrf_token"
 
 
+class StrangeField(BadRequest):
+    """A field that the form does not have, or that came twice."""
+
+    def __init__(self, problem: str, field: str) -> None:
+        super().__init__(problem)
+        self.subject = field[:64]
+
+
 class StrictForm(FlaskForm):
     """A form that refuses fields it does not have (R22) and fields that come twice (R31)."""
 
@@ -22,11 +30,11 @@ class StrictForm(FlaskForm):
 
         Raises
         ------
-        BadRequest
+        StrangeField
             Naming the field.
         """
         for name, values in request.form.lists():
             if name not in self and name != CSRF_FIELD:
-                raise BadRequest(f"This form has no field “{name[:64]}”.")
+                raise StrangeField("This form has no field “{}”.", name)
             if len(values) > 1:
-                raise BadRequest(f"The field “{name[:64]}” was sent {len(values)} times.")
+                raise StrangeField(f"The field “{{}}” was sent {len(values)} times.", name)
