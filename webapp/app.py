@@ -181,6 +181,7 @@ def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         # Asked for only where it is used: error pages must not need a session.
         viewer=LocalProxy(login.viewer),
         asset=assets.asset,
+        page_headers=icons.page_headers,
         theme_url=partial(assets.theme_url, chat_app.public_folder),
     )
     _add_filters(app)

@@ -20,6 +20,7 @@ from tests.browser.steps import (
 )
 from tests.support.apps import AppMaker
 from tests.support.recorder import Recorder
+from webapp import ChatProfile, Starter
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +96,35 @@ def test_a_withdrawn_profile_leaves_its_chat_readable(
     desktop.reload()
     assert started(desktop, "three") == chat
     expect(notices(desktop)).to_contain_text(["“three” of this chat is no longer available"])
+
+
+ELSEWHERE = "https://picsum.photos/200"
+
+
+def test_icons_from_elsewhere_that_are_not_shown_at_first_can_come(
+    desktop: Page, site: Site, recorder: Recorder
+) -> None:  # R34
+    starter = Starter("Plan a trip", "Help me plan a weekend.", icon=ELSEWHERE)
+    recorder.offer("one", ChatProfile("two", "", starters=[starter]))
+    open_chat(desktop, site)
+    choose(desktop, "two")
+    expect(desktop.get_by_test_id("starter").locator("img")).to_have_attribute("src", ELSEWHERE)
+    expect(desktop.get_by_test_id("starter").locator("img")).to_be_visible()
+
+
+def test_an_icon_that_the_page_may_not_load_yet_is_an_initial_until_it_is_loaded_anew(
+    desktop: Page, site: Site, recorder: Recorder
+) -> None:  # R34: the guard fails this test for a violation of the page's policy
+    open_chat(desktop, site)
+    recorder.offer("one", ChatProfile("two", "", icon=ELSEWHERE, default=True))
+    desktop.get_by_test_id("new-chat").click()
+    expect(desktop.get_by_test_id("profile-option")).to_have_count(2)
+    started(desktop, "two")
+    face = desktop.locator("#profile-button .icon")
+    expect(face).to_have_text("T")
+    expect(desktop.locator("img")).to_have_count(0)
+    desktop.reload()
+    expect(face.locator("img")).to_have_attribute("src", ELSEWHERE)
 
 
 def test_an_offer_shrunk_to_nothing_takes_the_selector_away(

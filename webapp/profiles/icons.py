@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from flask import request
 
 from webapp.authoring.types import ChatProfile
-from webapp.web.headers import allow_icons_from
+from webapp.web.headers import PAGE_ICON_ORIGINS, allow_icons_from, page_icon_origins
 
 # Origins go into a header: nothing but what a host may consist of.
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?", re.ASCII)
@@ -32,6 +33,18 @@ def icon_src(item: HasIcon) -> str | None:
     if public and "://" not in icon:
         return f"{request.script_root}/public/{quote(public[1], safe='/?=&')}"
     return icon if _allowed(icon) else None
+
+
+def page_headers(profiles: Iterable[ChatProfile]) -> dict[str, str]:
+    """Let this page load the icons of all that can be picked, and return what its requests say.
+
+    Also of what is not shown yet: a page's policy cannot be changed when another profile is.
+    """
+    for profile in profiles:
+        items: list[HasIcon] = [profile, *(profile.starters or ())]
+        for item in items:
+            icon_src(item)
+    return {PAGE_ICON_ORIGINS: " ".join(page_icon_origins())}
 
 
 def label(profile: ChatProfile) -> str:
@@ -56,5 +69,4 @@ def _allowed(icon: str) -> bool:
         return False
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc):
         return False
-    allow_icons_from(f"{parts.scheme}://{parts.netloc}")
-    return True
+    return allow_icons_from(f"{parts.scheme}://{parts.netloc}")

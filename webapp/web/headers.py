@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
+
+from webapp.web.htmx import wants_fragment
 
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
+# With it, requests of htmx say what their page may load.
+PAGE_ICON_ORIGINS = "X-Icon-Origins"
+ICON_ORIGINS_LENGTH = 4_000  # of all together: servers take headers of 8,190 bytes
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -28,12 +33,27 @@ def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
     }
 
 
-def allow_icons_from(origin: str) -> None:
-    """Let this answer's page load icons from ``origin``."""
+def allow_icons_from(origin: str) -> bool:
+    """Let this answer's page load icons from ``origin``, and say whether it may.
+
+    A fragment is swapped into a page whose policy stands. It gets the icons that this page may
+    load; another one is the initial until the page is loaded anew.
+    """
+    allowed = request.headers.get(PAGE_ICON_ORIGINS) if wants_fragment() else None
+    if allowed is not None:
+        return origin in allowed.split()
+    origins = page_icon_origins()
+    if origin not in origins and sum(map(len, origins)) + len(origin) <= ICON_ORIGINS_LENGTH:
+        origins.append(origin)
+    return origin in origins
+
+
+def page_icon_origins() -> list[str]:
+    """Return the origins from which this answer's page may load icons."""
     if "icon_origins" not in g:
         g.icon_origins = []
-    if origin not in g.icon_origins:
-        g.icon_origins.append(origin)
+    origins: list[str] = g.icon_origins
+    return origins
 
 
 def send_headers(app: Flask) -> None:
