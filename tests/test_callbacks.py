@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 import threading
@@ -21,6 +22,8 @@ from tests.support.rows import count, pooled_connections_in_use
 from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.engine import call as engine_call
+from webapp.engine import loop as engine_loop
 from webapp.engine.call import call
 
 
@@ -44,8 +47,6 @@ def test_coroutines_share_the_loop_of_the_process() -> None:
 
 
 def test_an_object_made_on_the_loop_works_in_the_next_call() -> None:
-    import asyncio  # noqa: PLC0415
-
     made: list[asyncio.Event] = []
 
     async def first() -> None:
@@ -78,7 +79,20 @@ def test_what_a_callback_raises_is_chained(error: Exception) -> None:
         assert not isinstance(caught.value, CallbackTimeoutError)
 
 
-@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+class Odd(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(1),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        Odd("x"),
+        BaseExceptionGroup("several", [SystemExit(1), ValueError("x")]),
+    ],
+)
 def test_an_exit_in_a_callback_does_not_end_the_process_or_the_loop(error: BaseException) -> None:
     def sync() -> None:
         raise error
@@ -90,6 +104,98 @@ def test_an_exit_in_a_callback_does_not_end_the_process_or_the_loop(error: BaseE
         with pytest.raises(CallbackError, match=type(error).__name__):
             run(function)
     assert run(loop_thread) == "webapp-loop"
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("cannot be told")
+
+
+def test_an_error_that_cannot_be_told_is_a_failure_like_any_other() -> None:
+    def sync() -> None:
+        raise MuteError
+
+    async def coroutine() -> None:
+        raise MuteError
+
+    for function in (sync, coroutine):
+        with pytest.raises(CallbackError, match="MuteError"):
+            run(function)
+
+
+class Strange:
+    @property
+    def __class__(self) -> type:  # type: ignore[misc]  # what `isinstance` asks for
+        raise SystemExit(3)
+
+
+def test_an_answer_that_cannot_be_looked_at_is_a_failure() -> None:
+    with pytest.raises(CallbackError, match="SystemExit"):
+        run(Strange)
+
+
+def exits_in_a_task() -> None:
+    raise SystemExit(1)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda loop: loop.call_soon(exits_in_a_task),
+        lambda loop: loop.create_task(asyncio.to_thread(exits_in_a_task)),
+        lambda loop: loop.stop(),
+    ],
+    ids=["exit", "exit in a thread", "stop"],
+)
+def test_the_loop_survives_what_is_done_to_it(
+    harm: Callable[[asyncio.AbstractEventLoop], object],
+) -> None:
+    async def harmful() -> int:
+        harm(asyncio.get_running_loop())
+        await asyncio.sleep(0.05)
+        return id(asyncio.get_running_loop())
+
+    async def which() -> int:
+        return id(asyncio.get_running_loop())
+
+    before = run(which)
+    assert run(harmful) == before
+    assert run(which) == before
+
+
+def test_a_loop_that_is_blocked_for_good_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_loop, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(engine_call, "LOOP_GRACE", 0.1)
+    free = threading.Event()
+
+    async def blocks() -> None:
+        free.wait()
+
+    with pytest.raises(CallbackTimeoutError):
+        run(blocks, seconds=0.05)
+    time.sleep(0.25)
+    try:
+        assert run(loop_thread, seconds=2) == "webapp-loop"
+    finally:
+        free.set()
+
+
+def test_a_loop_that_is_slow_once_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_loop, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(engine_call, "LOOP_GRACE", 0.1)
+
+    async def which() -> int:
+        return id(asyncio.get_running_loop())
+
+    async def blocks() -> None:
+        time.sleep(0.4)
+
+    before = run(which)
+    with pytest.raises(CallbackTimeoutError):
+        run(blocks, seconds=0.05)
+    assert run(which, seconds=2) == before
+    time.sleep(0.6)
+    assert run(which) == before
 
 
 @pytest.mark.parametrize("nap", ["time.sleep(3)", "await asyncio.sleep(3)"])
@@ -104,8 +210,6 @@ def test_a_callback_that_is_too_slow_is_given_up(nap: str) -> None:
 
 
 def test_a_coroutine_that_is_too_slow_is_cancelled() -> None:
-    import asyncio  # noqa: PLC0415
-
     ended = threading.Event()
 
     async def slow() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -263,6 +265,9 @@ def test_content_that_is_not_text_is_shown_as_documented(
         ("[cl.Message(i).send() for i in range(1_001)]", "may send 1000 messages"),
         ("cl.Message('x', author='y' * 201)", "author is longer than 200"),
         ("cl.Message('x', author=7)", "author must be text or None"),
+        ("m = cl.Message('x'); m.author = 7; m.send()", "author must be text or None"),
+        ("m = cl.Message('x'); m.author = 'y' * 201; m.send()", "author is longer than 200"),
+        ("[cl.Message('x' * 999_999).send() for _ in range(5)]", "4,000,000 characters in all"),
         ("cl.user_session.set('id', 1)", "'id' is reserved"),
         ("cl.user_session.set('user', 1)", "'user' is reserved"),
         ("cl.user_session.set('chat_profile', 1)", "'chat_profile' is reserved"),
@@ -273,6 +278,13 @@ def test_content_that_is_not_text_is_shown_as_documented(
         ("cl.user_session.set('a', float('nan'))", "the value is nan"),
         ("cl.user_session.set('a', (1, 2))", "the value is a tuple"),
         ("v = []; cl.user_session.set('a', v); v.append(object())", "item 0 of the value is a obj"),
+        (
+            "v = []; cl.user_session.set('a', v); v.append(v)",
+            "holds itself",
+        ),
+        ("v = []; v.append(v); cl.user_session.set('a', v)", "holds itself, is nested too deeply"),
+        ("cl.user_session.set('a', 10 ** 5_000)", "a number that is too long"),
+        ("cl.user_session.set('a', 'x' * 1_000_001)", "1,000,003 characters, and may have 1,000,0"),
         ("cl.seeded_user('a', 'b')", "seeded_user was called outside @password_auth_callback"),
     ],
 )
@@ -284,6 +296,41 @@ def test_misuse_in_a_chat_teaches_the_author(
     )
     visitor.start_chat()
     assert says in log.one("chat_start.failed")["traceback"]
+
+
+def test_what_a_thread_sets_after_the_end_is_refused_and_spoils_nothing(
+    make_app: AppMaker,
+) -> None:
+    visitor = Visitor(make_app(LEFT_BEHIND))
+    for _ in range(5):
+        visitor.start_chat()
+    assert count(visitor.app, "messages") == 1
+    file: Any = sys.modules["app_file"]
+    for thread in file.THREADS:
+        thread.join()
+    assert len(file.REFUSED) == 5
+    assert {"came after the callback had ended" in text for text in file.REFUSED} == {True}
+
+
+LEFT_BEHIND = """
+import contextvars, threading
+import webapp as cl
+THREADS, REFUSED = [], []
+def keep_setting():
+    number = 0
+    while True:
+        number += 1
+        try:
+            cl.user_session.set(f"key {number % 500}", {"a": [number] * 5})
+        except Exception as error:
+            REFUSED.append(str(error))
+            return
+@cl.on_chat_start
+def start():
+    THREADS.append(threading.Thread(target=contextvars.copy_context().run, args=[keep_setting]))
+    THREADS[-1].start()
+    cl.Message("done").send()
+"""
 
 
 def test_ten_megabytes_are_refused_and_the_next_chat_works(make_app: AppMaker) -> None:  # R64

@@ -12,6 +12,7 @@ from webapp.authoring.errors import MisuseError
 from webapp.authoring.types import User
 
 MESSAGES_PER_CALL = 1_000
+CHARACTERS_PER_CALL = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Outbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sent: list[Sent] = []
+        self._length = 0
         self._closed = False
 
     def put(self, message: Sent) -> None:
@@ -46,6 +48,12 @@ class Outbox:
                 raise MisuseError(
                     f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
                 )
+            self._length += len(message.content)
+            if self._length > CHARACTERS_PER_CALL:
+                raise MisuseError(
+                    f"One callback may send {CHARACTERS_PER_CALL:,} characters in all; offer long "
+                    "texts as files."
+                )
             self._sent.append(message)
 
     def close(self) -> list[Sent]:
@@ -55,6 +63,35 @@ class Outbox:
             return list(self._sent)
 
 
+class Values:
+    """The chat's own values; closed when the call ends, like the `Outbox`."""
+
+    def __init__(self, values: dict[str, Any] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._values = dict(values or {})
+        self._closed = False
+
+    def get(self, key: str, default: Any) -> Any:
+        """Return the value of ``key``, or ``default``."""
+        return self._values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Take a value, or say why it can no longer be taken."""
+        with self._lock:
+            if self._closed:
+                raise MisuseError(
+                    "user_session.set() came after the callback had ended (or had used up its "
+                    "time), so it would be lost. Await or join what you start before you return."
+                )
+            self._values[key] = value
+
+    def close(self) -> dict[str, Any]:
+        """Stop taking values and return those that were taken."""
+        with self._lock:
+            self._closed = True
+            return self._values
+
+
 @dataclass
 class ChatContext:
     """The chat that a callback runs in."""
@@ -62,7 +99,7 @@ class ChatContext:
     chat_id: str
     user: User | None
     chat_profile: str | None
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
     outbox: Outbox = field(default_factory=Outbox)
 
 

@@ -48,12 +48,14 @@ class Message:
             Outside a chat, after the callback has ended, or above the limits.
         """
         chat = running_chat("Message.send()")
-        if len(self.content) > CONTENT_LIMIT:
+        # Both may have been given anew since the message was made.
+        content, author = _as_text(self.content), _author(self.author)
+        if len(content) > CONTENT_LIMIT:
             raise MisuseError(
-                f"This message has {len(self.content):,} characters; one may have "
+                f"This message has {len(content):,} characters; one may have "
                 f"{CONTENT_LIMIT:,}. Split it, or offer the text as a file."
             )
-        chat.outbox.put(Sent(clean_text(self.content), self.author))
+        chat.outbox.put(Sent(clean_text(content), author))
         return self
 
     def __await__(self) -> Generator[None, None, Message]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 
+VALUE_LIMIT = 1_000_000
 RESERVED = ("id", "user", "chat_profile")
 
 
@@ -48,7 +50,8 @@ class UserSession:
         key:
             Text, and none of the reserved keys.
         value:
-            JSON: None, bool, int, float, text, and lists and dicts (with text keys) of these.
+            JSON: None, bool, int, float, text, and lists and dicts (with text keys) of these; at
+            most 1,000,000 characters of it.
 
         Raises
         ------
@@ -62,19 +65,36 @@ class UserSession:
             raise MisuseError(
                 f"user_session key {key!r} is reserved: it is set for you. Choose another name."
             )
-        refuse_unless_json(key, value)
-        chat.values[key] = value
+        stored_copy(key, value)
+        chat.values.set(key, value)
 
 
-def refuse_unless_json(key: str, value: object) -> None:
-    """Refuse a value that would not come back from the database as it went in."""
-    problem = json_problem(value, "the value")
+def stored_copy(key: str, value: object) -> Any:
+    """Return ``value`` as it will come back from the database.
+
+    Raises
+    ------
+    MisuseError
+        When it would not come back as it went in.
+    """
+    text = ""
+    try:
+        problem = json_problem(value, "the value")
+        if problem is None:
+            text = json.dumps(value)
+    except (RecursionError, RuntimeError):
+        problem = "the value holds itself, is nested too deeply, or changes at this moment"
+    except ValueError:
+        problem = "the value holds a number that is too long"
+    if len(text) > VALUE_LIMIT:
+        problem = f"the value has {len(text):,} characters, and may have {VALUE_LIMIT:,}"
     if problem:
         raise MisuseError(
             f"user_session key {key!r} cannot be stored as JSON: {problem}. Keep text, numbers, "
             "lists and dicts here; make objects such as clients at the top of the app file, and "
             "keep only their name or id in the session."
         )
+    return json.loads(text)
 
 
 def json_problem(value: object, where: str) -> str | None:

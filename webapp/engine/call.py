@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import traceback
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from contextvars import Context
@@ -49,7 +50,7 @@ def call(
         raise
     except Exception as error:
         # The one place where an author's failure is caught: it becomes an error with its cause.
-        raise CallbackError(f"@{callback.decorator}", _described(error)) from error
+        raise CallbackError(f"@{callback.decorator}", described(error)) from error
 
 
 def _call(
@@ -57,8 +58,8 @@ def _call(
 ) -> Any:
     if inspect.iscoroutinefunction(callback.function):
         return _await(callback, callback.function(*arguments), context, seconds)
-    result = _in_thread(callback, arguments, context, seconds)
-    if inspect.isawaitable(result):  # such as functools.partial of a coroutine function
+    result, is_awaitable = _in_thread(callback, arguments, context, seconds)
+    if is_awaitable:  # such as functools.partial of a coroutine function
         return _await(callback, result, context, seconds)
     return result
 
@@ -66,7 +67,11 @@ def _call(
 def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seconds: float) -> Any:
     timeout = CallbackTimeoutError(f"@{callback.decorator}", seconds)
     future = process_loop.submit(_limited(awaitable, seconds, timeout), context)
-    return _outcome(future, seconds + LOOP_GRACE, timeout)
+    try:
+        return _outcome(future, seconds + LOOP_GRACE, timeout)
+    finally:
+        if not future.done():
+            process_loop.suspect()
 
 
 async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
@@ -77,8 +82,10 @@ async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackT
         if limit.expired():
             raise timeout from None
         raise
-    except (SystemExit, KeyboardInterrupt) as error:
-        # asyncio would let these end the loop, and with it every other chat of the process.
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        # asyncio would let an exit end the loop, and whoever waits would pass it on to the server.
         raise RuntimeError(f"the callback raised {type(error).__name__}") from error
 
 
@@ -100,11 +107,11 @@ def _in_thread(
 
 def _settle(future: Future[Any], callback: Callback, arguments: tuple[object, ...]) -> None:
     try:
-        future.set_result(callback.function(*arguments))
+        result = callback.function(*arguments)
+        # Here, too: what an author returns may run code when it is looked at.
+        future.set_result((result, inspect.isawaitable(result)))
     except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
-        future.set_exception(
-            error if isinstance(error, Exception) else RuntimeError(f"raised {error!r}")
-        )
+        future.set_exception(error if isinstance(error, Exception) else _as_exception(error))
 
 
 def _outcome(future: Future[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
@@ -116,5 +123,13 @@ def _outcome(future: Future[Any], seconds: float, timeout: CallbackTimeoutError)
         raise timeout from None
 
 
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _as_exception(error: BaseException) -> RuntimeError:
+    wrapped = RuntimeError(f"the callback raised {type(error).__name__}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def described(error: Exception) -> str:
+    """Return an error in one line, as Python prints it."""
+    # Not str(error): that runs the author's code, which may fail as well.
+    return "".join(traceback.format_exception_only(error)).strip()

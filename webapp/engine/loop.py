@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextvars import Context
 from typing import Any
+
+# For how long a loop may go on not answering, after a call on it was not ended in time.
+STUCK_SECONDS = 10.0
+
+logger = logging.getLogger("webapp")
 
 
 class ProcessLoop:
@@ -17,12 +24,16 @@ class ProcessLoop:
     Author coroutines share it, so an HTTP client made at the top of an app file keeps working;
     a loop per request breaks about half of such calls. It starts lazily because servers fork
     after loading the app, and threads do not survive a fork; a forked child starts its own.
+
+    It also survives what is done on it: an exit in a task does not end it, and one that is
+    blocked for good is left to itself and replaced.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid: int | None = None
+        self._silent_since: float | None = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
@@ -34,15 +45,45 @@ class ProcessLoop:
         """
         return context.run(asyncio.run_coroutine_threadsafe, coroutine, self._running_loop())
 
+    def suspect(self) -> None:
+        """Ask the loop for a sign of life: it has not ended a call whose time was up."""
+        with self._lock:
+            if self._loop is not None and self._silent_since is None:
+                self._silent_since = time.monotonic()
+                self._loop.call_soon_threadsafe(self._is_alive)
+
+    def _is_alive(self) -> None:
+        self._silent_since = None
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():
+            if self._loop is None or self._pid != os.getpid() or self._is_lost(self._loop):
                 self._loop = asyncio.new_event_loop()
                 self._pid = os.getpid()
+                self._silent_since = None
                 threading.Thread(
-                    target=self._loop.run_forever, name="webapp-loop", daemon=True
+                    target=self._keep_running, args=[self._loop], name="webapp-loop", daemon=True
                 ).start()
             return self._loop
+
+    def _is_lost(self, loop: asyncio.AbstractEventLoop) -> bool:
+        silent = self._silent_since
+        if loop.is_closed():
+            return True
+        if silent is None or time.monotonic() - silent < STUCK_SECONDS:
+            return False
+        logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})
+        # Should it come back one day, it ends.
+        loop.call_soon_threadsafe(loop.stop)
+        return True
+
+    def _keep_running(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._loop is loop and not loop.is_closed():
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these out of any task; every other chat needs the loop.
+                logger.error("loop.exit_in_a_task", exc_info=error)
 
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.

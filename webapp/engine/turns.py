@@ -7,9 +7,9 @@ from typing import Any
 
 from webapp.authoring.app_file import ChatApp
 from webapp.authoring.context import ChatContext, Running, Sent
-from webapp.authoring.errors import CallbackError, MisuseError
-from webapp.authoring.user_session import refuse_unless_json
-from webapp.engine.call import call
+from webapp.authoring.errors import CallbackError
+from webapp.authoring.user_session import stored_copy
+from webapp.engine.call import call, described
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,20 @@ def run_chat_start(app: ChatApp, chat: ChatContext, seconds: float) -> Turn:
     What was sent before a failure is kept: the user sees how far it got.
     """
     callback = app.get("on_chat_start")
-    failure = None
+    values, failure = {}, None
     if callback is not None:
         try:
             call(callback, (), Running(chat=chat), seconds)
-            _refuse_changed_values(chat)
+            values = _values_to_store(chat)
         except CallbackError as error:
             failure = error
-    return Turn(chat.outbox.close(), {} if failure else chat.values, failure)
+    chat.values.close()
+    return Turn(chat.outbox.close(), values, failure)
 
 
-def _refuse_changed_values(chat: ChatContext) -> None:
+def _values_to_store(chat: ChatContext) -> dict[str, Any]:
     # A list that was set is the author's own object and may have been changed since.
-    for key, value in chat.values.items():
-        try:
-            refuse_unless_json(key, value)
-        except MisuseError as error:
-            raise CallbackError("@on_chat_start", str(error)) from error
+    try:
+        return {key: stored_copy(key, value) for key, value in chat.values.close().items()}
+    except Exception as error:
+        raise CallbackError("@on_chat_start", described(error)) from error
