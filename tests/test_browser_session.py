@@ -6,6 +6,7 @@ import base64
 import hashlib
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -151,13 +152,32 @@ def test_a_planted_login_is_replaced_by_the_victims_own(roles_app: Flask, bob: V
 
 
 @pytest.mark.parametrize("order", [0, 1])
-def test_two_cookies_are_no_server_error(roles_app: Flask, bob: Visitor, order: int) -> None:
+def test_of_two_cookies_neither_counts(roles_app: Flask, bob: Visitor, order: int) -> None:  # R10
     pair = [f"session={cookie_of(bob)}", "session=planted"]
+    client = roles_app.test_client(use_cookies=False)
     headers = {"Cookie": "; ".join(pair if order else pair[::-1])}
-    assert roles_app.test_client(use_cookies=False).get("/login", headers=headers).status_code in (
-        200,
-        303,
-    )
+    assert client.get("/login", headers=headers).status_code == 200
+    assert client.get("/", headers=headers).status_code == 303
+    assert client.get("/", headers={"Cookie": pair[0]}).status_code == 200
+
+
+def test_a_visitors_token_ends_like_a_session(make_app: AppMaker, later: Any) -> None:  # R23
+    visitor = Visitor(make_app("roles.py", session_hours="1"))
+    visitor.get("/login")
+    later(hours=2)
+    answer = visitor.post("/login", {"username": "alice", "password": "alicealice"})
+    assert answer.status_code == 400
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return `later(hours=...)`, which moves the clock that signatures are checked by."""
+
+    def move(hours: float) -> None:
+        now = time.time()
+        monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 3_600 * hours)
+
+    return move
 
 
 @pytest.mark.parametrize(

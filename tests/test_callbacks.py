@@ -124,8 +124,8 @@ def test_an_error_that_cannot_be_told_is_a_failure_like_any_other() -> None:
 
 
 class Strange:
-    @property
-    def __class__(self) -> type:  # type: ignore[misc]  # what `isinstance` asks for
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # what `isinstance` asks for
         raise SystemExit(3)
 
 

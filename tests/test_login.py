@@ -9,7 +9,7 @@ from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from tests.support.rows import column, count, every_row
+from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts.views import REFUSED
 
 FAILING = """
@@ -167,7 +167,7 @@ def test_logging_in_again_as_somebody_else_leaves_nothing_of_the_first(alice: Vi
         ("return {'identifier': 'alice'}", "returned dict; return a webapp.User"),
         (
             "return cl.User('alice', metadata={'since': time})",
-            "'since' of the metadata of the User",
+            "'since' of metadata is a module",
         ),
         ("return cl.User('')", "User has an empty identifier"),
     ],
@@ -185,6 +185,87 @@ def test_a_failing_callback_is_try_later_and_never_a_wrong_password(
     assert says in failed["traceback"]
     assert says not in answer.text
     assert count(visitor.app, "login_sessions") == 0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "user.metadata = None",
+        "user.display_name = 5",
+        "user.identifier = ''",
+        "user.identifier = 5",
+        "user.identifier = 'x' * 300",
+        "user.metadata['self'] = user.metadata",
+        "user.metadata['n'] = 10 ** 5_000",
+        "for _ in range(3_000): user.metadata = {'a': user.metadata}",
+        "user.metadata['long'] = 'x' * 20_000",
+    ],
+)
+def test_a_user_that_cannot_be_stored_is_try_later(
+    make_app: AppMaker, either_url: str, log: LogReader, spoil: str
+) -> None:
+    make_app.database_url = either_url
+    visitor = Visitor(make_app(SPOILED.format(spoil=spoil)))
+    assert tried(visitor, "alice", "x")[0] == 503
+    assert (
+        "@password_auth_callback: returned a User" in log.one("login.callback_failed")["traceback"]
+    )
+    assert count(visitor.app, "login_attempts") == 0
+    assert visitor.get("/").status_code == 303
+
+
+SPOILED = """
+    import webapp as cl
+    @cl.password_auth_callback
+    def auth(username, password):
+        user = cl.User(username)
+        {spoil}
+        return user
+"""
+
+
+def test_a_user_of_a_class_of_the_authors_own_is_taken_as_a_user(make_app: AppMaker) -> None:
+    app = make_app("""
+        import collections, dataclasses
+        import webapp as cl
+        @dataclasses.dataclass
+        class Member(cl.User):
+            tenant: str = "x"
+        @cl.password_auth_callback
+        def auth(username, password):
+            return Member(username, "Alice A.", collections.defaultdict(list, role="ADMIN"))
+        @cl.on_chat_start
+        def start():
+            user = cl.user_session.get("user")
+            cl.Message(f"{type(user).__name__} {user.metadata}").send()
+    """)
+    visitor = Visitor(app).logged_in("alice")
+    assert "User {&#39;role&#39;: &#39;ADMIN&#39;}" in visitor.get(visitor.start_chat()).text
+    assert visitor.post("/logout").status_code == 303
+
+
+def test_a_session_that_is_not_understood_is_logged_out_and_not_an_error(
+    alice: Visitor, log: LogReader
+) -> None:
+    run_sql(
+        alice.app,
+        """UPDATE login_sessions SET data = json_set(data, '$.user.tenant', 'x')""",
+    )
+    assert alice.get("/").status_code == 303
+    assert alice.post("/logout").status_code == 303
+    assert "tenant" in log.events("session.not_understood")[0]["traceback"]
+
+
+@pytest.mark.parametrize("username", ["\u200d", "\ufeff", "\u3000", "\x00", " "])
+def test_a_name_of_nothing_visible_is_none(anonymous: Visitor, username: str) -> None:  # R28
+    assert tried(anonymous, username, "x")[0] == 400
+
+
+@pytest.mark.parametrize(("password", "status"), [("é" * 512, 401), ("é" * 513, 400)])
+def test_a_password_is_measured_in_bytes(  # R5
+    anonymous: Visitor, password: str, status: int
+) -> None:
+    assert tried(anonymous, "alice", password)[0] == status
 
 
 def test_a_slow_callback_is_try_later(make_app: AppMaker) -> None:

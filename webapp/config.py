@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ SECRET_BYTES = 32
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 # gunicorn starts a worker that exits with any other status again, for ever; with this one it stops.
 EXIT_GUNICORN_APP_LOAD_ERROR = 4
+_HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
@@ -82,7 +84,7 @@ class Settings:
             secret_key=read.text("WEBAPP_SECRET_KEY"),
             secret_key_fallbacks=read.names("WEBAPP_SECRET_KEY_FALLBACKS"),
             database_url=read.text("WEBAPP_DATABASE_URL"),
-            trusted_hosts=read.names("WEBAPP_TRUSTED_HOSTS"),
+            trusted_hosts=read.hosts("WEBAPP_TRUSTED_HOSTS"),
             proxy_hops=read.whole("WEBAPP_PROXY_HOPS", cls.proxy_hops, 0, 10),
             insecure_cookies=read.yes_or_no("WEBAPP_INSECURE_COOKIES"),
             streaming=read.one_of("WEBAPP_STREAMING", STREAMING_MODES),
@@ -190,6 +192,16 @@ class _Reader:
         value = self._values.get(name) or ""
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(part.strip() for part in parts if part.strip())
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        found = tuple(host.lower() for host in self.names(name))
+        for host in found:
+            if not _HOST.fullmatch(host):
+                raise StartupError(
+                    f"{name} holds {host!r}, which is not a host name: write chat.example.org, or "
+                    ".example.org for all names below it; no scheme, no path, no star."
+                )
+        return found
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
         text = self.text(name)

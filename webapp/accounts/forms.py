@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
-from webapp.authoring.text import clean_text
+from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import IDENTIFIER_LIMIT
 from webapp.web.forms import StrictForm
 
@@ -13,7 +13,13 @@ PASSWORD_BYTES = 1_024
 
 
 def _cleaned(text: str | None) -> str:
-    return clean_text(text or "").strip()
+    name = clean_text(text or "").strip()
+    return name if is_visible(name) else ""
+
+
+def _in_bytes(_form: object, field: PasswordField) -> None:
+    if len((field.data or "").encode("utf-8", "surrogatepass")) > PASSWORD_BYTES:
+        raise ValidationError("That password is too long.")
 
 
 class LoginForm(StrictForm):
@@ -26,7 +32,7 @@ class LoginForm(StrictForm):
         validators=[DataRequired("Enter your username."), Length(max=IDENTIFIER_LIMIT)],
     )
     password = PasswordField(
-        "Password", validators=[InputRequired("Enter your password."), Length(max=PASSWORD_BYTES)]
+        "Password", validators=[InputRequired("Enter your password."), _in_bytes]
     )
     next = HiddenField()
 

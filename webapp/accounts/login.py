@@ -15,8 +15,10 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.seeded import CheckedAccount, still_as_checked
 from webapp.accounts.sessions import BrowserSession
+from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form
+from webapp.web.events import log_failure
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.redirects import local_path
 
@@ -116,7 +118,14 @@ def browser_session() -> BrowserSession:
 
 def _load(identifier: str) -> Viewer | None:
     values: dict[str, Any] = session.get(USER_KEY) or {}
-    return Viewer(User(**values)) if values.get("identifier") == identifier else None
+    if values.get("identifier") != identifier:
+        return None
+    try:
+        return Viewer(User(**values))
+    except (TypeError, AuthoringError) as error:
+        # Stored by another version of the app: whoever it was can log in again.
+        log_failure("session.not_understood", error)
+        return None
 
 
 def _refuse_form(error: CSRFError) -> Response:

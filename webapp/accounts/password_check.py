@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from flask import Flask, current_app
 
+from webapp.accounts.details import checked_metadata
 from webapp.accounts.seeded import CheckedAccount, check_password
 from webapp.authoring.app_file import ChatApp
 from webapp.authoring.context import CheckPassword, Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
-from webapp.authoring.user_session import json_problem
-from webapp.engine.call import call
+from webapp.engine.call import call, described
 
 
 @dataclass
@@ -43,19 +42,26 @@ def ask_the_app(username: str, password: str) -> Verdict:
         Running(check_password=_check_in(app, accounts)),
         app.extensions["settings"].callback_seconds,
     )
-    problem = _problem(answer)
-    if problem:
-        raise CallbackError("@password_auth_callback", problem)
-    return Verdict(cast("User | None", answer), accounts)
+    return Verdict(None if answer is None else _as_stored(answer), accounts)
 
 
-def _problem(answer: object) -> str | None:
-    if answer is None:
-        return None
+def _as_stored(answer: object) -> User:
+    """Return the user as the session will give it back: checked again, and nothing but a `User`.
+
+    It may have been changed since it was made, or be of a class of the author's own.
+    """
     if not isinstance(answer, User):
         name = type(answer).__name__
-        return f"returned {name}; return a webapp.User to let somebody in, or None"
-    return json_problem(answer.metadata, "the metadata of the User")
+        raise _failure(f"returned {name}; return a webapp.User to let somebody in, or None")
+    try:
+        metadata = checked_metadata(answer.metadata)
+        return User(answer.identifier, answer.display_name, metadata)
+    except Exception as error:
+        raise _failure(f"returned a User that cannot be stored: {described(error)}") from error
+
+
+def _failure(problem: str) -> CallbackError:
+    return CallbackError("@password_auth_callback", problem)
 
 
 def _check_in(app: Flask, accounts: list[CheckedAccount]) -> CheckPassword:

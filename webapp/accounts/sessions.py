@@ -167,7 +167,9 @@ class DatabaseSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
         """Return the session of the request's cookie; any bad cookie is a new visitor (R10)."""
-        return BrowserSession(self, request.cookies.get(self.cookie_name))
+        given = request.cookies.getlist(self.cookie_name)
+        # Of two, one was put there by somebody else, and there is no telling which.
+        return BrowserSession(self, given[0] if len(given) == 1 else None)
 
     def save_session(
         self,
@@ -264,7 +266,7 @@ class DatabaseSessions(SessionInterface):
 
     def _signed_values(self, cookie: str) -> dict[str, Any]:
         try:
-            values = _serializer().loads(cookie)
+            values = _serializer().loads(cookie, max_age=int(self._absolute.total_seconds()))
         except BadSignature:
             return {}
         is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
