@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -81,6 +82,10 @@ def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # 
         "".join(">" * n + " a\n" for n in range(200)),
         "[" * 2_000 + "a" + "](b)" * 2_000,
         "a**b" * 8_000,
+        ">" * 39 + "a\n" + "|\n" * 20_000,
+        "> " * 39 + "a\n" + "b\n" * 20_000,
+        ">- " * 12 + "a\n" + "b\n" * 20_000,
+        "|".join("a" * 600) + "\n" + "|".join("-" * 600) + "\n" + "|\n" * 800,
     ],
     ids=[
         "one reference used often",
@@ -90,12 +95,31 @@ def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # 
         "quotes",
         "links",
         "stars",
+        "quoted rows",
+        "quoted lines",
+        "quoted lists",
+        "wide description",
     ],
 )
 def test_known_bombs_stay_small_and_quick(text: str) -> None:  # R37
     for shown in RENDERERS:
         assert seconds(shown, text) < 1
         assert len(shown(text)) < min(20 * len(text), OUTPUT_LIMIT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join("  " * n + f"- level {n}" for n in range(30)) + "\n\nthe end",
+        "> " * 45 + "the end",
+        ">" * 40 + "a\n" + "b\n" * 200 + "the end",
+    ],
+    ids=["lists", "quotes", "quoted lines"],
+)
+def test_what_is_nested_too_deeply_is_shown_as_typed_and_whole(text: str) -> None:  # R37
+    page = parse(message_html(text))
+    assert page.one("p")["class"] == "as-typed"
+    assert page.text == text
 
 
 @pytest.mark.parametrize("render", RENDERERS)
@@ -143,6 +167,19 @@ def test_links_of_other_kinds_are_dropped(render: Callable[[str], str], href: st
     kept = [link["href"] for link in page.all("a") if link.get("href")]
     assert kept in ([], ["/%5Cevil.example"])  # escaped, it is a path of this site
     assert "x" in page.text
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/&#9;/x.example", "/&Tab;/x.example", "/&NewLine;\\x.example", "https://&#13;/x.example"],
+)
+@pytest.mark.parametrize("text", ["[x]({})", "[x][y]\n\n[y]: {}", "<{}>"])
+@pytest.mark.parametrize("render", [message_html, description_html])
+def test_no_target_hides_what_browsers_leave_out(  # R33
+    render: Callable[[str], str], text: str, target: str
+) -> None:
+    links = parse(render(text.format(target))).all("a")
+    assert not [link for link in links if re.search(r"[\x00-\x20\\]", link.get("href") or "")]
 
 
 @pytest.mark.parametrize("render", RENDERERS)

@@ -14,17 +14,22 @@ from functools import lru_cache
 import markdown
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markupsafe import Markup
 
 # Above these sizes the text is shown as it is, escaped: no input may keep a worker busy (R37).
 DESCRIPTION_LIMIT = 4_000
 DESCRIPTION_BRACKETS = 200
+DESCRIPTION_CELLS = 1_000
 MESSAGE_LIMIT = 100_000
 MESSAGE_BRACKETS = 5_000
 TABLE_CELLS = 10_000
 OUTPUT_LIMIT = 1_000_000
 OUTPUT_RATIO = 20
 NESTING_LIMIT = 40
+# Every level of quotes looks at every line that follows.
+FREE_QUOTES = 3
+QUOTED_LINES = 20_000
 
 INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "strong", "sub", "sup"}
 BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
@@ -35,7 +40,10 @@ ATTRIBUTES = {"a": {"href", "title"}, "code": {"class"}, "ol": {"start"}}
 _LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
 _HEADING = re.compile(r"<(/?)h([1-6])>")
-_EXTENSIONS = ("fenced_code", "sane_lists", "tables")
+_EXTENSIONS = ("fenced_code", "sane_lists")
+# What a line may begin with that opens quotes and lists.
+_OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
+_ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 @lru_cache(maxsize=512)
@@ -77,13 +85,17 @@ def _as_typed(text: str) -> Markup:
 
 def _description(text: str) -> str:
     # A new instance each time: it keeps state, and threads share this module.
-    renderer = markdown.Markdown(extensions=list(_EXTENSIONS), output_format="html")
+    extensions = [*_EXTENSIONS, *(["tables"] if _cells(text) <= DESCRIPTION_CELLS else [])]
+    renderer = markdown.Markdown(extensions=extensions, output_format="html")
     renderer.preprocessors.deregister("html_block")
     renderer.inlinePatterns.deregister("html")
     return str(renderer.convert(text))
 
 
 def _message(text: str) -> str:
+    quotes = max((match[0].count(">") for match in _OPENERS.finditer(text)), default=0)
+    if quotes > FREE_QUOTES and quotes * text.count("\n") > QUOTED_LINES:
+        raise RecursionError("too many lines in nested quotes")
     return str(_message_renderer(tables=_cells(text) <= TABLE_CELLS).render(text))
 
 
@@ -95,11 +107,20 @@ def _cells(text: str) -> int:
 
 @lru_cache(maxsize=2)
 def _message_renderer(*, tables: bool) -> MarkdownIt:
-    options = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT}
+    # Its own limit leaves out what is nested deeper; ours stands before it, and shows all as typed.
+    options = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT + 20}
     # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
     off = ["html_block", "html_inline", "image", "reference"]
     on = ["table", "strikethrough"] if tables else ["strikethrough"]
-    return MarkdownIt("commonmark", options).enable(on).disable(off)
+    renderer = MarkdownIt("commonmark", options).enable(on).disable(off)
+    renderer.block.ruler.before("code", "depth", _refuse_depth)
+    return renderer
+
+
+def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
+    if state.level >= NESTING_LIMIT:
+        raise RecursionError("nested too deeply")
+    return False
 
 
 @lru_cache(maxsize=2)
@@ -117,7 +138,8 @@ def _cleaner(*, links: bool) -> nh3.Cleaner:
 
 def _attribute(_tag: str, name: str, value: str) -> str | None:
     if name == "href":
-        return value if _LINK.match(value) else None
+        # Browsers leave out line ends and tabs, and what follows may then name another site.
+        return None if _ODD_IN_LINKS.search(value) or not _LINK.match(value) else value
     if name == "class":
         return value if _LANGUAGE.fullmatch(value) else None
     if name == "start":
