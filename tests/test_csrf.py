@@ -98,6 +98,21 @@ def test_htmx_gets_the_refusal_as_a_notice(alice: Visitor) -> None:
     assert "This page is too old" in parse(answer.text).one(data_testid="notice").text
 
 
+def test_over_plain_http_without_its_secure_cookie_the_way_out_is_told(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    app = make_app("roles.py", insecure_cookies="false")
+    answer = app.test_client().post("/login", data={"username": "alice", "password": "x"})
+    assert answer.status_code == 400
+    assert "This site needs HTTPS" in answer.text
+    assert "WEBAPP_INSECURE_COOKIES" in log.one("request.insecure")["hint"]
+
+
+def test_a_refused_form_is_logged_with_its_user(alice: Visitor, log: LogReader) -> None:  # R53
+    assert alice.client.post("/chats", data={"profile": "team"}).status_code == 400
+    assert log.one("csrf.refused")["user"] == "alice"
+
+
 def test_a_token_from_before_login_is_dead_after_it(roles_app: Flask) -> None:
     visitor = Visitor(roles_app)
     visitor.get("/login")

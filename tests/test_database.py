@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event
@@ -23,7 +24,7 @@ from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
 from webapp import database
-from webapp.config import Settings
+from webapp.config import Settings, StartupError
 from webapp.database import db, writing
 from webapp.schema import SchemaState, state_of, upgrade
 
@@ -94,7 +95,7 @@ def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> No
     with visitor.app.app_context():
         db.engine.dispose()
         event.listen(db.engine, "connect", trace)
-    visitor.get("/readyz")
+    visitor.get("/chats/00000000-0000-4000-8000-000000000000")
     assert statements
     assert "BEGIN IMMEDIATE" not in statements
     visitor.start_chat("GPT-4")
@@ -193,8 +194,9 @@ def test_a_locked_database_can_still_be_read(
     alice = Visitor(roles_app).logged_in("alice")
     chat = alice.start_chat("team")
     with locked(file):
-        for path in (chat, "/", "/profiles", "/readyz"):
+        for path in (chat, "/", "/profiles"):
             assert alice.get(path).status_code == 200
+        assert alice.get("/readyz").status_code == 503
 
 
 def test_a_login_that_cannot_be_stored_leaves_nothing_behind(
@@ -276,6 +278,59 @@ def test_an_app_starts_with_the_database_down_and_comes_up_by_itself(
     away.rename(file)
     assert visitor.get("/readyz").status_code == 200
     assert visitor.logged_in("alice").get("/").status_code == 200
+
+
+def test_readiness_is_told_by_trying_to_write(  # R60, R24
+    roles_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = roles_app.test_client()
+    before = every_row(roles_app)
+    assert client.get("/readyz").status_code == 200
+    assert every_row(roles_app) == before
+    monkeypatch.setattr(database, "LEAST_FREE_BYTES", 10**18)
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.postgresql
+def test_a_read_only_postgresql_is_not_ready(make_app: AppMaker, postgresql_url: str) -> None:
+    make_app.database_url = postgresql_url
+    client = make_app("simple.py").test_client()
+    assert client.get("/readyz").status_code == 200
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("damage", [b"no database" * 200, b"SQLite format 3\0" + b"x" * 5_000])
+def test_a_damaged_file_is_503(  # R60
+    roles_app: Flask, file: Path, damage: bytes
+) -> None:
+    visitor = Visitor(roles_app)
+    visitor.get("/login")
+    with roles_app.app_context():
+        db.engine.dispose()
+    for beside in file.parent.glob(f"{file.name}-*"):
+        beside.unlink()
+    file.write_bytes(damage)
+    answer = visitor.post("/login", {"username": "alice", "password": "alicealice"})
+    assert answer.status_code == 503
+    assert visitor.get("/readyz").status_code == 503
+
+
+def test_a_folder_that_may_not_be_used_is_refused_at_start(
+    make_app: AppMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_settings: Settings, *, upgrade_old: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "instance"))
+
+    monkeypatch.setattr("webapp.app.settle_schema", refused)
+    with pytest.raises(StartupError, match="instance: Permission denied"):
+        make_app("simple.py")
 
 
 @pytest.mark.postgresql

@@ -58,8 +58,9 @@ def test_locked_database_stops_writers_only(server: Server, database_file: Path)
         for answer, seconds in refused:
             _is_refused(answer)
             assert seconds < LIMIT_SECONDS
-        for path in ("/", f"/chats/{chats[0]}", "/profiles", "/healthz", "/readyz"):
+        for path in ("/", f"/chats/{chats[0]}", "/profiles", "/healthz"):
             assert visitors[0].get(path).status == 200
+        assert server.status("/readyz") == 503
         assert time.monotonic() < until, "the lock was gone before everything was tried"
     assert visitors[0].start_chat().status == 200
 
@@ -155,6 +156,25 @@ def test_app_starts_before_its_database(
             _is_refused(visitor.start_chat())
             assert server.status("/readyz") == 503
         server.wait_for("/readyz")
+        assert visitor.start_chat().status == 200
+
+
+@pytest.mark.postgresql
+def test_an_old_schema_that_comes_later_is_not_served(
+    tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
+) -> None:  # R61, R70
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with ExitStack() as stack:
+        with _stopped(postgresql_server):
+            server = stack.enter_context(gunicorn(tmp_path, production(postgresql_url)))
+        visitor = RemoteVisitor(server.port)
+        for path in ("/", "/profiles", "/public/icon.svg"):
+            assert visitor.get(path).status == 503
+        assert "newer version" in server.log
+        assert (server.status("/healthz"), server.status("/readyz")) == (200, 503)
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0001'")
         assert visitor.start_chat().status == 200
 
 

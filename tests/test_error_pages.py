@@ -13,7 +13,7 @@ from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from webapp.web.errors import EXPLANATIONS
 
-CODES = [400, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503]
+CODES = [400, 403, 404, 405, 409, 411, 413, 415, 422, 429, 500, 503]
 INTERNALS = ["Traceback", "webapp/", ".py", "SELECT", "sqlite", "Werkzeug", "Flask", "Python/"]
 
 

@@ -254,6 +254,14 @@ def test_nothing_else_is_reached_through_static(anonymous: Visitor, path: str) -
     assert anonymous.get(f"/static/{path}").status_code in (404, 308)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_static_files_are_only_read(anonymous: Visitor, method: str) -> None:  # R40, R48
+    answer = anonymous.client.open("/static/app.css", method=method)
+    assert answer.status_code == (200 if method == "OPTIONS" else 405)
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["X-Request-ID"]
+
+
 def test_an_app_without_public_files_has_none(simple_app: Flask) -> None:
     assert Visitor(simple_app).get("/public/roles.py").status_code == 404
 

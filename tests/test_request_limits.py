@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -72,6 +73,26 @@ def test_a_body_above_256_kb_is_413(alice: Visitor, path: str) -> None:  # R27
     answer = alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 413
     assert "too long" in answer.text
+
+
+def test_a_body_without_its_length_is_refused(alice: Visitor) -> None:  # R27
+    body = f"csrf_token={alice.token}&profile=team".encode()
+    answer = alice.client.post(
+        "/chats",
+        input_stream=BytesIO(body),
+        content_type=FORM,
+        environ_overrides={"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 411
+    assert "length" in answer.text
+
+
+def test_bytes_that_are_no_text_become_the_replacement_character(alice: Visitor) -> None:  # R28
+    data = f"csrf_token={alice.token}&profile=%ED%A0%80%FF"
+    answer = alice.client.post("/chats", data=data, content_type=FORM)
+    assert answer.status_code == 403
+    assert "\ufffd" in answer.text
+    assert "%ED" not in answer.text
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)

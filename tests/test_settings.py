@@ -64,6 +64,9 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WEBAPP_DATABASE_URL": "nonsense"}, "WEBAPP_DATABASE_URL is not a database URL"),
     ({"WEBAPP_DATABASE_URL": "mysql://h/d"}, "must be a sqlite:// or postgresql:// URL"),
     ({"WEBAPP_DATABASE_URL": "sqlite://"}, "must name a file"),
+    ({"WEBAPP_DATABASE_URL": "postgresql+asyncpg://h/d"}, "must be a sqlite:// or postgresql:// U"),
+    ({"WEBAPP_SITENAME": "x"}, "not a setting; did you mean WEBAPP_SITE_NAME?"),
+    ({"WEBAPP_COLOUR": "x"}, "WEBAPP_COLOUR is not a setting."),
     ({"WEBAPP_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
 ]
 
@@ -192,11 +195,25 @@ def test_fresh_secrets_differ_and_are_accepted() -> None:
     ("given", "driver"),
     [
         ("postgresql://h/d", "postgresql+psycopg"),
+        ("postgres://h/d", "postgresql+psycopg"),
         ("postgresql+psycopg://h/d", "postgresql+psycopg"),
     ],
 )
 def test_a_bare_postgresql_url_means_psycopg_3(given: str, driver: str) -> None:
     assert Settings(database_url=given).url.drivername == driver
+
+
+@pytest.mark.parametrize("name", ["WEBAPP_CHATT", "WEBAPP_SECERT_KEY", "WEBAPP_SESION_HOURS"])
+def test_a_misspelt_variable_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(StartupError, match=f"{name} is not a setting; did you mean WEBAPP_"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize("name", ["WEBAPP_MODEL", "WEBAPP_HOST", "WEBAPP_PORT", "WEBAPP_SECRET"])
+def test_somebody_elses_variable_is_left_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    assert Settings.from_environment() == Settings()
 
 
 def test_the_default_database_is_in_the_instance_folder(

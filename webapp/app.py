@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -26,14 +23,24 @@ from webapp.authoring.loader import load_chat_app
 from webapp.chats import store
 from webapp.chats import views as chats_views
 from webapp.config import Settings, StartupError
+from webapp.console import file_problem
 from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
-from webapp.web import assets, errors, events, front, headers, health, markdown, requests
+from webapp.web import (
+    assets,
+    errors,
+    events,
+    front,
+    headers,
+    health,
+    late_schema,
+    markdown,
+    requests,
+)
 
 PUBLIC_SECONDS = 300
-SCHEMA_PAUSE_SECONDS = 2
 
 
 def create_app(
@@ -67,7 +74,7 @@ def create_app(
         settings.refuse_if_unsafe()
         refuse_gevent()
         app = build_app(_loaded(chat or settings.chat), settings)
-        _settle_schema(settings)
+        _settle_schema(app, settings)
     except StartupError as error:
         sys.stderr.write(f"chat-profiles: {error.line}\n")
         raise
@@ -133,35 +140,29 @@ def _loaded(chat: str | Path | ChatApp | None) -> ChatApp:
         raise StartupError(str(error)) from error
 
 
-def _settle_schema(settings: Settings) -> None:
+def _settle_schema(app: Flask, settings: Settings) -> None:
     try:
         settle_schema(settings, upgrade_old=False)
+    except PermissionError as error:
+        # That does not get better by waiting.
+        raise StartupError(
+            f"{file_problem(error)}: the database cannot be kept there. Change the rights of the "
+            "folder, or WEBAPP_DATABASE_URL."
+        ) from error
     except (SQLAlchemyError, OSError) as error:
         # A database that is down is no reason not to start: pages say 503 until it is back (R61).
-        events.log_event("database.unavailable", error=type(error).__name__)
-        threading.Thread(
-            target=_settle_when_back, args=[settings], name="webapp-schema", daemon=True
-        ).start()
-
-
-def _settle_when_back(settings: Settings) -> None:
-    """Wait for the database, and look at its schema then: it may be empty."""
-    while True:
-        time.sleep(SCHEMA_PAUSE_SECONDS)
-        try:
-            settle_schema(settings, upgrade_old=False)
-        except StartupError as error:
-            events.log_event("schema.refused", level=logging.ERROR, problem=error.line)
-            return
-        except (SQLAlchemyError, OSError):
-            continue  # still down, as was logged at the start
-        events.log_event("database.back")
-        return
+        errors.log_unavailable(error)
+        app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
     for module in (chats_views, profiles_views, accounts_views, health):
         app.register_blueprint(module.blueprint)
+
+    @app.get("/static/<path:name>")
+    def static(name: str) -> Response:
+        """Refuse what is not there: what is was sent before Flask was asked (web/front.py)."""
+        raise NotFound(name)
 
     @app.get("/public/<path:name>")
     def public(name: str) -> Response:

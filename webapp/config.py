@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ EXIT_GUNICORN_APP_LOAD_ERROR = 4
 _HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
+SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 
@@ -79,8 +82,8 @@ class Settings:
         flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
         values = {k: v for k, v in os.environ.items() if k.startswith("WEBAPP_")} | given
         read = _Reader(values)
-        return cls(
-            chat=values.get("WEBAPP_CHAT") or None,
+        settings = cls(
+            chat=read.value("WEBAPP_CHAT") or None,
             secret_key=read.text("WEBAPP_SECRET_KEY"),
             secret_key_fallbacks=read.names("WEBAPP_SECRET_KEY_FALLBACKS"),
             database_url=read.text("WEBAPP_DATABASE_URL"),
@@ -98,6 +101,8 @@ class Settings:
             log_level=read.one_of("WEBAPP_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
             flask=flask,
         )
+        read.refuse_misspelt(given)
+        return settings
 
     def for_development(self, hosts: tuple[str, ...]) -> Settings:
         """Return the settings of ``chat-profiles run``: plain HTTP on ``hosts``, a kept secret."""
@@ -119,7 +124,9 @@ class Settings:
                 "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
                 "postgresql://user:password@host/name."
             ) from error
-        if url.get_backend_name() not in ("sqlite", "postgresql"):
+        if url.drivername == "postgres":  # what hosting providers hand out
+            url = url.set(drivername="postgresql")
+        if url.drivername not in DRIVERS:
             raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
         if url.get_backend_name() == "sqlite" and not _names_a_file(url):
             raise StartupError(
@@ -183,13 +190,26 @@ class _Reader:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+        self._names: set[str] = set()
+
+    def refuse_misspelt(self, given_in_code: Mapping[str, Any]) -> None:
+        """Refuse names that look like one that was read; in code, all that are none."""
+        for name in sorted(self._values.keys() - self._names):
+            similar = get_close_matches(name, sorted(self._names), 1, SIMILAR)
+            if similar or name in given_in_code:
+                hint = f"; did you mean {similar[0]}?" if similar else "."
+                raise StartupError(f"{name} is not a setting{hint}")
+
+    def value(self, name: str) -> Any:
+        self._names.add(name)
+        return self._values.get(name)
 
     def text(self, name: str) -> str:
-        value = self._values.get(name)
+        value = self.value(name)
         return "" if value is None else str(value).strip()
 
     def names(self, name: str) -> tuple[str, ...]:
-        value = self._values.get(name) or ""
+        value = self.value(name) or ""
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(part.strip() for part in parts if part.strip())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sqlite3
 import threading
 import time
@@ -32,6 +33,9 @@ BUSY_MILLISECONDS = 5_000
 POOL_WAIT_SECONDS = 5
 # Between two tries to get SQLite's write lock from another process.
 PAUSE_SECONDS = (0.000_5, 0.003)
+# For how long a health check tries to write, and the free disk space below which it need not.
+TRY_SECONDS = 1.0
+LEAST_FREE_BYTES = 1024 * 1024
 WRITES = "webapp_writes"
 ONE_LOOK = "webapp_one_look"
 
@@ -193,6 +197,31 @@ def writing_rows() -> Iterator[Connection]:
         connection.execution_options(**turn)
         with connection.begin():
             yield connection
+
+
+def try_to_write() -> None:
+    """Begin a change and take it back; for whoever asks whether the database takes any (R60).
+
+    Raises
+    ------
+    SQLAlchemyError
+        When it is locked, full or read-only.
+    """
+    with db.engine.connect() as connection:
+        # Not in the queue of writers: being asked must not take long.
+        connection.execution_options(**{WRITES: time.monotonic() + TRY_SECONDS})
+        with connection.begin() as transaction:
+            # Any change would do; this one is of a table with one row.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+            transaction.rollback()
+    _refuse_full_disk()
+
+
+def _refuse_full_disk() -> None:
+    # SQLite notices when it commits, and there is nothing to commit.
+    file = sqlite_file(current_app.extensions["settings"].url)
+    if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
+        raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
 
 
 class WriteQueue:

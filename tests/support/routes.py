@@ -17,6 +17,7 @@ PUBLIC = {
     ("health.healthz", "GET"): "/healthz",
     ("health.readyz", "GET"): "/readyz",
     ("public", "GET"): "/public/icon.svg",
+    ("static", "GET"): "/static/icon.svg",
 }
 # Whoever is logged in, in apps where login is on.
 USER = {

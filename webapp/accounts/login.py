@@ -14,10 +14,10 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from webapp.accounts.seeded import CheckedAccount, still_as_checked
-from webapp.accounts.sessions import BrowserSession
+from webapp.accounts.sessions import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
-from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form
+from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
 from webapp.web.events import log_failure
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.redirects import local_path
@@ -131,12 +131,20 @@ def _load(identifier: str) -> Viewer | None:
 def _refuse_form(error: CSRFError) -> Response:
     # The token of a form dies with its session, so whose session ended needs to log in again,
     # rather than to be told that the page is too old.
-    log_refused_form(error)
+    user = signed_in_user()
+    log_refused_form(error, user.identifier if user else None)
+    if user is None and _lacks_its_cookie():
+        return show_needs_https()
     login_on = current_app.extensions["chat_app"].login_on
     logging_in = request.endpoint == "accounts.log_in_with_password"
-    if login_on and not logging_in and signed_in_user() is None:
+    if login_on and not logging_in and user is None:
         return _send_to_login()
     return explain(400, FORM_TOO_OLD)
+
+
+def _lacks_its_cookie() -> bool:
+    sessions = cast(DatabaseSessions, current_app.session_interface)
+    return sessions.secure and not request.is_secure and sessions.cookie_name not in request.cookies
 
 
 def _send_to_login() -> Response:

@@ -161,9 +161,9 @@ class DatabaseSessions(SessionInterface):
     def __init__(self, settings: Settings) -> None:
         self._idle = timedelta(hours=settings.session_idle_hours)
         self._absolute = timedelta(hours=settings.session_hours)
-        self._secure = not settings.insecure_cookies
+        self.secure = not settings.insecure_cookies
         # __Host-: no other host of the domain can set it (R11).
-        self.cookie_name = "__Host-session" if self._secure else "session"
+        self.cookie_name = "__Host-session" if self.secure else "session"
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
         """Return the session of the request's cookie; any bad cookie is a new visitor (R10)."""
@@ -278,7 +278,7 @@ class DatabaseSessions(SessionInterface):
             value,
             max_age=max_age,
             path="/",
-            secure=self._secure,
+            secure=self.secure,
             httponly=True,
             samesite="Lax",
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import (
+    DatabaseError,
     DisconnectionError,
     InterfaceError,
     InternalError,
@@ -72,6 +73,11 @@ EXPLANATIONS = {
         "What you changed has changed in the meantime.",
         "Reload the page and try again.",
     ),
+    411: Explanation(
+        "The size was not told",
+        "A form must come with its length.",
+        "Go back and use the form of the page.",
+    ),
     413: Explanation(
         "That is too long",
         "More was sent than can be taken at once.",
@@ -108,6 +114,11 @@ FORM_TOO_OLD = Explanation(
     "Its form is no longer valid, for instance because you signed in or out in another tab.",
     "Reload the page and try again.",
 )
+NEEDS_HTTPS = Explanation(
+    "This site needs HTTPS",
+    "Over plain HTTP, your browser does not keep the cookie that this site needs.",
+    "Open the address with https:// instead. Who runs this site finds a hint in its log.",
+)
 WRONG_HOST = Explanation(
     "There is no site under this name",
     "The server was asked for a host name that it does not serve.",
@@ -133,6 +144,7 @@ def handle_errors(app: Flask) -> None:
     app.register_error_handler(InternalServerError, show_internal_error)
     for error in UNAVAILABLE:
         app.register_error_handler(error, show_unavailable)
+    app.register_error_handler(DatabaseError, show_database_error)
 
 
 def show_http_error(error: HTTPException) -> Response:
@@ -154,9 +166,19 @@ def _explanation(error: HTTPException) -> Explanation:
     return usual
 
 
-def log_refused_form(error: CSRFError) -> None:
+def log_refused_form(error: CSRFError, user: str | None) -> None:
     """Log that a form was refused (R53); what to answer depends on who asks: accounts/login.py."""
-    log_event("csrf.refused", level=logging.WARNING, reason=str(error.description))
+    log_event("csrf.refused", level=logging.WARNING, user=user, reason=str(error.description))
+
+
+def show_needs_https() -> Response:
+    """Show that a secure cookie cannot come back over plain HTTP, and log what to change."""
+    log_event(
+        "request.insecure",
+        level=logging.WARNING,
+        hint="serve over HTTPS, set WEBAPP_PROXY_HOPS behind a proxy, or WEBAPP_INSECURE_COOKIES",
+    )
+    return explain(400, NEEDS_HTTPS)
 
 
 def show_wrong_host(_error: SecurityError) -> Response:
@@ -177,6 +199,13 @@ def show_unavailable(error: Exception) -> Response:
     response = explain(503, EXPLANATIONS[503])
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def show_database_error(error: DatabaseError) -> Response:
+    """Show that a file is damaged or no database; any other kind of error is a mistake of ours."""
+    if type(error) is not DatabaseError:
+        raise error
+    return show_unavailable(error)
 
 
 def log_unavailable(error: Exception) -> None:

@@ -42,7 +42,8 @@ def _for_our_hosts(
     # Under any other name nothing is served, not even a stylesheet; the app says so (R46).
     def ours(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trusted = not hosts or host_is_trusted(environ.get("HTTP_HOST"), hosts)
-        return (static if trusted else app)(environ, start_response)
+        reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        return (static if trusted and reads else app)(environ, start_response)
 
     return ours
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response
+from flask import Blueprint, Response, make_response
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import db
+from webapp.database import db, release_connection, try_to_write
 from webapp.schema import SchemaState, schema_state
+from webapp.web.errors import log_unavailable
 
 blueprint = Blueprint("health", __name__)
 
@@ -19,12 +20,15 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Say whether it can serve: the database answers, and its schema is current."""
+    """Say whether it can serve: the database takes changes, and its schema is current."""
     try:
         state = schema_state(db.session.connection())
+        release_connection()
+        if state is SchemaState.CURRENT:
+            try_to_write()
     except SQLAlchemyError as error:
-        current_app.logger.warning("not ready: %s", type(error).__name__)
-        return _plain("the database does not answer", 503)
+        log_unavailable(error)
+        return _plain("the database does not answer, or takes no changes", 503)
     if state is not SchemaState.CURRENT:
         return _plain(f"the schema is {state.value}; run `chat-profiles db upgrade`", 503)
     return _plain("ready", 200)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import urlsplit
+from typing import IO, Any
+from urllib.parse import parse_qsl, urlsplit
 
-from flask import Flask, g, request
+from flask import Flask, Request, g, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest, LengthRequired, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
+
+from webapp.web.late_schema import wait_for_schema
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 256 * 1024
@@ -16,13 +21,37 @@ MAX_FIELDS = 50
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
+class FormParser(FormDataParser):
+    """Reads forms as UTF-8: bytes that are none become U+FFFD (R28), not their escaped spelling."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,  # noqa: ARG002 - only forms get here: refuse_other_bodies
+        content_length: int | None,  # noqa: ARG002
+        options: dict[str, str] | None = None,  # noqa: ARG002
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
+        """Return the stream, the fields, and no files."""
+        text = stream.read().decode(errors="replace")
+        fields = parse_qsl(text, keep_blank_values=True, errors="replace")
+        return stream, self.cls(fields), self.cls()
+
+
+class FormRequest(Request):
+    """A request whose body is a form or nothing."""
+
+    form_data_parser_class = FormParser
+
+
 def guard_requests(app: Flask) -> None:
     """Refuse what no form of ours sends, in the order in which it is cheapest to tell."""
+    app.request_class = FormRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     # A token lives as long as its session (R23); a limit of its own would only lose drafts.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     app.before_request(name_the_request)
+    app.before_request(wait_for_schema)
     app.before_request(refuse_other_bodies)
     app.before_request(refuse_other_sites)
     CSRFProtect(app)
@@ -41,6 +70,9 @@ def refuse_other_bodies() -> None:
         return
     if request.mimetype != FORM_TYPE:
         raise UnsupportedMediaType
+    if request.content_length is None:
+        # A body in chunks is cut at the limit without a word, and its last fields would be lost.
+        raise LengthRequired
     if len(list(request.form.items(multi=True))) > MAX_FIELDS:
         raise BadRequest(f"A form may have {MAX_FIELDS} fields.")
 
