@@ -124,8 +124,9 @@ def test_backup_works_while_somebody_writes(cli: CommandLine, tmp_path: Path) ->
             while not stop.is_set():
                 with connection:
                     connection.execute(
-                        "INSERT INTO login_attempts (username_key, ip_key, succeeded, stranger, at)"
-                        " VALUES ('a', 'b', 0, 1, '2026-01-01')"
+                        "INSERT INTO login_attempts "
+                        "(username_key, ip_key, succeeded, decided, stranger, at) "
+                        "VALUES ('a', 'b', 0, 1, 1, '2026-01-01')"
                     )
                 written += 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,16 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from tests.support.servers import gunicorn, production
 from tests.support.wire import RemoteVisitor
-from webapp.accounts.throttle import FAILURES, FAILURES_WHERE_KNOWN, ip_key, username_key
+from webapp.accounts.throttle import (
+    FAILURES,
+    FAILURES_WHERE_KNOWN,
+    PATIENCE_SECONDS,
+    Attempt,
+    Blocked,
+    begin_attempt,
+    ip_key,
+    username_key,
+)
 
 COUNTING = """
     import time
@@ -241,6 +251,30 @@ def test_twenty_tries_at_once_at_a_known_address_let_ten_through(
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(lambda _: attempt(app).status_code, range(20)))
     assert sorted(statuses) == [401] * FAILURES + [429] * (20 - FAILURES)
+
+
+def test_thirty_right_passwords_at_once_behind_one_address_all_pass(
+    make_app: AppMaker, either_url: str
+) -> None:
+    make_app.database_url = either_url
+    app = make_app(COUNTING)
+    with ThreadPoolExecutor(30) as pool:
+        logins = [pool.submit(attempt, app, "right", username=f"user{n}") for n in range(30)]
+    assert {login.result().status_code for login in logins} == {303}
+
+
+def test_a_try_whose_judge_has_died_counts_as_failed(app: Flask) -> None:
+    for _ in range(FAILURES):
+        assert isinstance(begin_attempt_in(app), Attempt)
+    run_sql(app, "UPDATE login_attempts SET at = datetime(at, '-61 seconds') || '.000000'")
+    began = time.monotonic()
+    assert isinstance(begin_attempt_in(app), Blocked)
+    assert time.monotonic() - began < PATIENCE_SECONDS
+
+
+def begin_attempt_in(app: Flask) -> Attempt | Blocked:
+    with app.app_context():
+        return begin_attempt("alice", HOME)
 
 
 def test_the_count_survives_a_restart(make_app: AppMaker) -> None:

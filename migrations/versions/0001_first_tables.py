@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("username_key", sa.String(64), nullable=False),
         sa.Column("ip_key", sa.String(64), nullable=False),
         sa.Column("succeeded", sa.Boolean, nullable=False),
+        sa.Column("decided", sa.Boolean, nullable=False),
         sa.Column("stranger", sa.Boolean, nullable=False),
         sa.Column("at", sa.DateTime, nullable=False),
         sa.Index("ix_login_attempts_username_at", "username_key", "at"),

@@ -10,6 +10,7 @@ from webapp.accounts.sessions import NotAllowedAnyMoreError
 from webapp.accounts.throttle import (
     Attempt,
     Blocked,
+    attempt_failed,
     attempt_succeeded,
     attempt_undecided,
     begin_attempt,
@@ -64,6 +65,7 @@ def _judged(username: str, password: str, attempt: Attempt) -> User:
         attempt_undecided(attempt)
         raise
     if verdict.user is None:
+        attempt_failed(attempt)
         raise _throttled(username, attempt.late) if attempt.late else _refused(username)
     attempt_succeeded(attempt)
     try:

@@ -65,6 +65,8 @@ class LoginAttempt(Model):
     username_key: Mapped[str] = mapped_column(String(64))
     ip_key: Mapped[str] = mapped_column(String(64))
     succeeded: Mapped[bool] = mapped_column(default=False)
+    # Whether the password was judged; until then the try counts as failed.
+    decided: Mapped[bool] = mapped_column(default=False)
     # Made from a browser that is not known to belong to this user.
     stranger: Mapped[bool] = mapped_column(default=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
