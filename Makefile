@@ -45,7 +45,7 @@ lint: $(VENV)/.test ## Check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-assets: $(VENV)/.test ## Compress what is in static/
+assets: $(VENV)/.test ## Join the scripts of static/, and compress what is in it
 	@$(BIN)/python scripts/compress_static.py
 
 build: $(VENV)/.test ## Make the wheel and the source archive in dist/

@@ -14,10 +14,11 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 VENDORED: list[dict[str, Any]] = json.loads((STATIC / "vendor.json").read_text())
 COMPRESSED = {".css", ".js", ".svg"}
 SOURCES = sorted(path for path in STATIC.rglob("*") if path.suffix in COMPRESSED)
+BUNDLE = STATIC / "htmx.bundle.js"
 OWN_SCRIPTS = [
     path
     for path in SOURCES
-    if path.suffix == ".js" and path.name not in {entry["file"] for entry in VENDORED}
+    if path.suffix == ".js" and path.name not in {BUNDLE.name, *(e["file"] for e in VENDORED)}
 ]
 
 
@@ -38,6 +39,11 @@ def test_a_vendored_file_is_the_published_one(entry: dict[str, Any]) -> None:
     assert f'version="{entry["version"]}"'.encode() in content.replace(b"'", b'"')
     assert entry["source"]
     assert entry["licence"]
+
+
+def test_the_script_of_all_pages_is_joined_of_the_others() -> None:
+    parts = [(STATIC / part).read_bytes() for part in ("htmx.min.js", "app.js")]
+    assert b"\n".join(parts) == BUNDLE.read_bytes(), "Run: make assets"
 
 
 def test_every_minified_file_is_listed_as_vendored() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.browser.steps import choose, log_in, started
 
 pytestmark = pytest.mark.browser
 
+# Two profiles with icons of the site's own: the one that is shown is a request, too.
+WITH_ICONS = str(Path(__file__).parents[2] / "benchmarks" / "site" / "chat_with_login.py")
 BYTES = 45_000
 REQUESTS = 6
 
@@ -46,12 +49,16 @@ def counted(page: Page) -> Iterator[dict[str, float]]:
     session.detach()
 
 
-def test_the_first_page_after_login_is_light(page: Page, roles: Site) -> None:
-    log_in(page, roles, "alice")
+@pytest.mark.parametrize("app_file", ["roles.py", WITH_ICONS], ids=["initials", "icons"])
+def test_the_first_page_after_login_is_light(
+    page: Page, shared_app: Callable[[str], Site], app_file: str
+) -> None:
+    site = shared_app(app_file)
+    log_in(page, site, "alice")
     started(page)
     page.context.new_cdp_session(page).send("Network.clearBrowserCache")
     with counted(page) as sizes:
-        page.goto(str(roles))
+        page.goto(str(site))
         started(page)
         page.wait_for_load_state("networkidle")
         assert len(sizes) <= REQUESTS, sizes

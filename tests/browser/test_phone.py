@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import NewPage
 from tests.browser.site import Site
 from tests.browser.steps import log_in, messages, open_chat, option, panel, started
 
@@ -87,6 +88,23 @@ def test_login_fields_are_big_enough_and_do_not_zoom_in(phone: Page, roles: Site
         assert box["height"] >= 44
         # iOS zooms into fields with smaller letters.
         assert field.evaluate("e => parseFloat(getComputedStyle(e).fontSize)") >= 16
+
+
+DRAWN = """(text) => [...document.querySelectorAll("bdi")]
+    .filter((e) => e.textContent === text && e.checkVisibility())
+    .filter((e) => e.getBoundingClientRect().width > 15 && e.parentElement.offsetWidth > 15)
+    .filter((e) => !e.closest("[popover]")).length"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 640, 800, 1280])
+def test_who_is_logged_in_and_as_what_is_drawn_at_any_width(
+    new_page: NewPage, roles: Site, width: int
+) -> None:
+    page = new_page(viewport={"width": width, "height": 800})
+    log_in(page, roles, "alice")
+    started(page)
+    assert page.evaluate(DRAWN, "alice") == 1
+    assert page.evaluate(DRAWN, "ADMIN") == 1
 
 
 def test_who_is_logged_in_is_one_tap_away(phone: Page, roles: Site) -> None:
