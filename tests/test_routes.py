@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from flask import Flask
 
@@ -16,7 +18,7 @@ from tests.support.routes import (
     USER,
     routes,
 )
-from tests.support.rows import count, every_row
+from tests.support.rows import column, count, every_row, run_sql
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -97,9 +99,37 @@ def test_looking_changes_no_row(alice: Visitor, method: str) -> None:  # R24
     assert every_row(alice.app) == before
 
 
+def test_the_first_look_after_login_changes_no_row(bob: Visitor) -> None:  # R24
+    bob.post("/login", {"username": "bob", "password": "bobbob"})
+    before = every_row(bob.app)
+    bob.get("/")
+    assert every_row(bob.app) == before
+
+
+@pytest.mark.parametrize(("method", "touched"), [("GET", True), ("HEAD", False)])
+def test_looking_notes_when_a_session_was_used_and_nothing_else(  # R12
+    alice: Visitor, method: str, *, touched: bool
+) -> None:
+    run_sql(
+        alice.app,
+        "UPDATE login_sessions SET seen_at = datetime('now', '-10 minutes') || '.000000'",
+    )
+    [old] = column(alice.app, "login_sessions.seen_at")
+    before = every_row(alice.app)
+    alice.client.open("/", method=method)
+    [seen] = column(alice.app, "login_sessions.seen_at")
+    assert (seen > old) is touched
+    run_sql(alice.app, "UPDATE login_sessions SET seen_at = :then", then=stored(old))
+    assert every_row(alice.app) == before
+
+
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
 def test_head_and_options_carry_no_body(alice: Visitor, method: str) -> None:
     assert alice.client.open("/", method=method).data == b""
+
+
+def stored(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def test_another_users_chat_looks_like_a_missing_one(alice: Visitor, bob: Visitor) -> None:  # R20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +20,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
 from webapp.web.events import log_failure
+from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.redirects import local_path
 
@@ -78,6 +80,8 @@ def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
     own.clear()
     login_user(Viewer(user))
     own[USER_KEY] = asdict(user)
+    # Now rather than with the next page, which would write for it.
+    own[CSRF_FIELD] = secrets.token_hex(32)
     own.renew(user.identifier, partial(still_as_checked, accounts))
 
 

@@ -32,7 +32,8 @@ from webapp.web.events import log_event
 TOKEN_BYTES = 32
 # What may travel in the signed cookie of a visitor without a row.
 COOKIE_KEYS = frozenset({"csrf_token"})
-TOUCH_SECONDS = 300
+# How often a session notes that it was used: the one thing that a GET may write (R12, R24).
+TOUCHED_EVERY = timedelta(seconds=300)
 USER_AGENT_LIMIT = 200
 IP_LIMIT = 64
 # Built once: every request asks this, and building the question takes longer than the answer.
@@ -253,7 +254,7 @@ class DatabaseSessions(SessionInterface):
         if changes:
             with writing_rows() as writer:
                 _merge(writer, row.id, changes)
-        elif utc_now() - row.seen_at > timedelta(seconds=TOUCH_SECONDS):
+        elif request.method != "HEAD" and utc_now() - row.seen_at > TOUCHED_EVERY:
             self._touch(row.id)
 
     def _touch(self, row_id: uuid.UUID) -> None:
