@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -72,6 +73,14 @@ class PostgreSQLServer:
     def stop(self) -> None:
         """Stop the server at once."""
         self._run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
+
+    @staticmethod
+    def run_as_printed(command: str) -> None:
+        """Run a command line with the programs of this server's version."""
+        program, *arguments = shlex.split(command)
+        folder = find_postgresql()
+        assert folder is not None
+        subprocess.run([str(folder / program), *arguments], check=True, stdin=subprocess.DEVNULL)
 
     def url(self, database: str) -> str:
         """Return the URL of a database on this server."""
