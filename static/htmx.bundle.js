@@ -19,8 +19,9 @@ var htmx=(()=>{const e={parse(t){if(!t)return{};if(t.startsWith("{"))return JSON
     for (const option of options(panel)) option.hidden = !wanted.every((word) => words(option).includes(word));
     const found = offered(panel);
     rove(panel, found.includes(document.activeElement) ? document.activeElement : found[0]);
-    panel.querySelector("[role=status]").textContent = found.length
-      ? `${found.length} of ${options(panel).length} profiles` : "No profile matches. Try another word.";
+    const all = options(panel).length;
+    panel.querySelector("[role=status]").textContent = !found.length ? "No profile matches. Try another word."
+      : found.length < all ? `${found.length} of ${all} profiles` : `${all} profiles`;
   };
 
   const find = (panel, search = panel.querySelector("[type=search]")) => {
