@@ -198,6 +198,20 @@ def test_a_vanished_name_cannot_turn_the_sentence_it_stands_in(recorder: Recorde
         assert [e.text for e in notice.all("bdi")] == [TURNING]
 
 
+def test_hundreds_of_icon_hosts_do_not_make_a_header_that_servers_refuse(
+    recorder: Recorder,
+) -> None:
+    hosts = [f"https://icons-{number}.example" for number in range(400)]
+    recorder.offer(*(ChatProfile(h, "", icon=f"{h}/i.png") for h in hosts))
+    answer = recorder.visitor.get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert len(policy) < 5_000
+    # What the policy has no room for is an initial, and no violation of it.
+    shown = {picture["src"].removesuffix("/i.png") for picture in parse(answer.text).all("img")}
+    assert 50 < len(shown) < 400
+    assert all(f" {host}" in policy for host in shown)
+
+
 def test_the_notice_of_a_vanished_choice_comes_once(recorder: Recorder) -> None:
     recorder.visitor.start_chat("three")
     recorder.offer("one", "two")
