@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,36 @@ MISTAKES = {
         2,
         ["ChatProfile markdown_description must be text"],
     ),
+    "description_too_long": (
+        "cl.ChatProfile('a', 'x' * 100_001)",
+        2,
+        ["ChatProfile 'a'", "has 100,001 characters", "may have 100,000", "link to"],
+    ),
+    "default_not_bool": (
+        "cl.ChatProfile('a', '', default='no')",
+        2,
+        ["ChatProfile default must be True or False"],
+    ),
+    "unknown_argument": (
+        "cl.ChatProfile('a', '', config_overrides={})",
+        2,
+        [
+            "ChatProfile does not take config_overrides: leave it out",
+            "takes name, markdown_description, icon, display_name, default and starters",
+        ],
+    ),
+    "misspelt_argument": (
+        "cl.ChatProfile('a', markdown_descripton='')",
+        2,
+        ["does not take markdown_descripton: did you mean markdown_description?"],
+    ),
+    "message_with_elements": (
+        "cl.Message('a', elements=[])",
+        2,
+        ["Message does not take elements", "takes content and author"],
+    ),
+    "starter_with_command": ("cl.Starter('a', 'b', command='c')", 2, ["does not take command"]),
+    "user_with_id": ("cl.User('a', id=1)", 2, ["User does not take id: ", "takes identifier"]),
     "icon_not_text": ("cl.ChatProfile('a', '', icon=1)", 2, ["icon must be text or None"]),
     "display_name_not_text": (
         "cl.ChatProfile('a', '', display_name=1)",
@@ -172,6 +204,12 @@ def test_decorators_give_the_function_back_unchanged(tmp_path: Path) -> None:
         "on_chat_start",
         "password_auth_callback",
     }
+
+
+def test_a_class_that_names_unknown_arguments_keeps_its_signature_and_can_be_copied() -> None:
+    assert str(inspect.signature(cl.Starter)).startswith("(label: 'str', message: 'str',")
+    for made in (cl.ChatProfile("a", "b"), cl.User("c"), cl.Starter("d", "e")):
+        assert copy.deepcopy(made) == made
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 
+from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.context import Sent, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.text import clean_text
@@ -13,6 +14,7 @@ CONTENT_LIMIT = 1_000_000
 AUTHOR_LIMIT = 200
 
 
+@refuses_unknown_arguments
 class Message:
     """A message of the running chat.
 
