@@ -11,6 +11,7 @@ import pytest
 import webapp as cl
 from webapp.authoring.errors import AppFileError, MisuseError
 from webapp.authoring.loader import load_chat_app
+from webapp.authoring.missing import NOT_YET
 
 # Body of an app file, its line with the mistake, and what the message must say.
 MISTAKES = {
@@ -154,7 +155,27 @@ MISTAKES = {
     "empty_identifier": ("cl.User('')", 2, ["User has an empty identifier"]),
     "long_identifier": ("cl.User('x' * 256)", 2, ["identifier is longer than 255"]),
     "metadata_not_dict": ("cl.User('x', metadata=[1])", 2, ["User metadata must be a dict"]),
-    "unknown_name": ("cl.on_chat_begin", 2, ["AttributeError", "on_chat_begin"]),
+    "misspelt_name": (
+        "cl.on_chat_begin",
+        2,
+        ["AttributeError: webapp.on_chat_begin does not exist; did you mean on_chat_start?"],
+    ),
+    "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
+    "no_answers_yet": (
+        "@cl.on_message\ndef answer(message): ...",
+        2,
+        [
+            "webapp.on_message does not exist in this version: an app can greet (on_chat_start), "
+            "but not answer yet; see docs/authoring.md"
+        ],
+    ),
+    "no_elements_yet": ("cl.Image(name='a')", 2, ["webapp.Image does not exist", "a message is"]),
+    "no_streaming_yet": (
+        "cl.Message('').stream_token('a')",
+        2,
+        ["Message.stream_token does not exist in this version", "with send(), and not changed"],
+    ),
+    "misspelt_method": ("cl.Message('').sent()", 2, ["Message.sent", "did you mean send?"]),
 }
 
 
@@ -210,6 +231,25 @@ def test_a_class_that_names_unknown_arguments_keeps_its_signature_and_can_be_cop
     assert str(inspect.signature(cl.Starter)).startswith("(label: 'str', message: 'str',")
     for made in (cl.ChatProfile("a", "b"), cl.User("c"), cl.Starter("d", "e")):
         assert copy.deepcopy(made) == made
+
+
+@pytest.mark.parametrize("owner", [cl, cl.Message("a")], ids=["module", "message"])
+def test_what_python_asks_for_by_itself_is_plainly_not_there(owner: object) -> None:
+    assert not hasattr(owner, "on_message")
+    assert not hasattr(owner, "__wrapped__")
+    with pytest.raises(AttributeError, match="has no attribute '__deepcopy__'"):
+        owner.__deepcopy__  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_message_can_be_copied() -> None:
+    assert copy.deepcopy(cl.Message("a", "b")).author == "b"
+
+
+@pytest.mark.parametrize("name", ["x", "on_mesage", *NOT_YET])
+def test_no_name_is_both_there_and_said_to_be_missing(name: str) -> None:
+    assert name not in cl.__all__
+    with pytest.raises(AttributeError, match=rf"webapp\.{name} does not exist"):
+        getattr(cl, name)
 
 
 @pytest.mark.parametrize(
