@@ -58,7 +58,50 @@ MISTAKES = {
     "called_decorator": (
         "@cl.on_chat_start()\ndef start(): ...",
         2,
-        ["on_chat_start() missing 1 required positional argument"],
+        ["@on_chat_start needs a function, not brackets", "without brackets after it"],
+    ),
+    "called_profiles": ("@cl.set_chat_profiles()\ndef p(): ...", 2, ["without brackets"]),
+    "called_login": ("@cl.password_auth_callback()\ndef p(): ...", 2, ["without brackets"]),
+    "argument_in_brackets": ("@cl.on_chat_start(when=1)\ndef p(): ...", 2, ["not brackets"]),
+    "language_first": (
+        "@cl.set_chat_profiles\ndef profiles(language): ...",
+        2,
+        ["profiles(language) cannot be called", "in this order", "(current_user, language)`"],
+    ),
+    "user_second": (
+        "@cl.set_chat_profiles\ndef profiles(language, current_user): ...",
+        2,
+        ["profiles(language, current_user) cannot be called"],
+    ),
+    "user_after_another": (
+        "@cl.set_chat_profiles\ndef profiles(user, current_user): ...",
+        2,
+        ["profiles(user, current_user) cannot be called"],
+    ),
+    "user_by_keyword_only": (
+        "@cl.set_chat_profiles\ndef profiles(*, current_user=None): ...",
+        2,
+        ["profiles(*, current_user=None) cannot be called"],
+    ),
+    "password_first": (
+        "@cl.password_auth_callback\ndef auth(password, username): ...",
+        2,
+        ["auth(password, username) cannot be called", "`def auth(username, password)`"],
+    ),
+    "method": (
+        "class App:\n    @cl.set_chat_profiles\n    def profiles(self): ...",
+        3,
+        ["profiles has the parameter self", "Move it out of the class", "Thing().profiles"],
+    ),
+    "method_without_arguments": (
+        "class App:\n    @cl.on_chat_start\n    def start(self): ...",
+        3,
+        ["start has the parameter self"],
+    ),
+    "class": (
+        "@cl.on_chat_start\nclass Start: ...",
+        2,
+        ["needs a function, not the class Start"],
     ),
     "not_a_function": (
         "cl.set_chat_profiles([cl.ChatProfile('a', '')])",
@@ -266,7 +309,6 @@ def test_no_name_is_both_there_and_said_to_be_missing(name: str) -> None:
         ("functools.partial(lambda a, user: [], 1)", 1),
         ("Thing().method", 1),
         ("Thing()", 2),
-        ("list", 1),
     ],
 )
 def test_every_kind_of_callable_is_taken(tmp_path: Path, function: str, takes: int) -> None:
