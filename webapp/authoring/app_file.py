@@ -85,6 +85,12 @@ def app_being_loaded(decorator: str) -> ChatApp:
     return app
 
 
+def refuse_while_loading() -> None:
+    """Refuse a load within a load: an app file that loads itself would do so for ever."""
+    if _loading.get() is not None:
+        raise MisuseError("an app file cannot load an app; do that in a separate WSGI file.")
+
+
 def _described(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", repr(function))
     code = getattr(function, "__code__", None)

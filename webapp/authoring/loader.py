@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from webapp.authoring.app_file import ChatApp, loading
+from webapp.authoring.app_file import ChatApp, loading, refuse_while_loading
 from webapp.authoring.errors import AppFileError
+from webapp.authoring.load_errors import load_error
 
 
 def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
@@ -27,6 +27,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     AppFileError
         When there is no such file, or running it fails; the message gives file, line and reason.
     """
+    refuse_while_loading()
     if isinstance(chat, ChatApp):
         return chat
     path, module_name = _located(chat)
@@ -101,26 +102,7 @@ def _as_a_script_would(folder: Path) -> Iterator[None]:
 def _execute(source: bytes, path: Path, module: ModuleType) -> None:
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the author's file
-    except SyntaxError as error:
-        place = f"{error.filename or path}:{error.lineno or 1}"
-        raise AppFileError(place, f"SyntaxError: {error.msg}") from error
-    except SystemExit as error:
-        raise AppFileError(
-            str(path),
-            "calls sys.exit() while it is loaded; put that under `if __name__ == '__main__':`.",
-        ) from error
-    except Exception as error:
-        # Whatever the author's file raises is theirs to read: the last line of their own file,
+    except (Exception, SystemExit) as error:
+        # Whatever the author's file raises is theirs to read: the last line of their own files,
         # not the framework's frames.
-        raise AppFileError(_place(error, path), _reason(error)) from error
-
-
-def _place(error: Exception, path: Path) -> str:
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return f"{name}: {text}" if text else name
+        raise load_error(error, path) from error
