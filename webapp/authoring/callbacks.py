@@ -121,5 +121,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def _register(decorator: str, function: Function, offer: Offer) -> Function:
     app = app_being_loaded(decorator)
-    app.register(Callback(decorator, function, accepted_count(decorator, function, offer)))
+    takes = accepted_count(decorator, function, offer)
+    app.register(Callback(decorator, function, takes, app.folder))
     return function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import re
 import sysconfig
@@ -58,7 +59,7 @@ def raised_at(folder: Path | None, error: BaseException) -> str:
 
 def defined_at(folder: Path | None, function: Callable[..., Any]) -> str:
     """Return where ``function`` is defined, likewise; empty if it is not the author's."""
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     if folder is None or code is None or not _is_authors(Path(code.co_filename), folder):
         return ""
     place = Place(Path(code.co_filename), _line_of_def(code), code.co_name)

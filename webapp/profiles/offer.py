@@ -23,6 +23,7 @@ from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"
 DEFAULT_LANGUAGE = "en"
+NO_LOGIN = "current_user is None because there is no @password_auth_callback"
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?", re.ASCII)
 
 
@@ -123,28 +124,42 @@ def _ask() -> Offer:
     callback = chat_app.get("set_chat_profiles")
     if callback is None:
         return Offer()
+    try:
+        return Offer(_checked(callback, _answer(callback)))
+    except CallbackError as error:
+        if chat_app.login_on or not _misses_attribute_of_none(error):
+            raise
+        problem = f"{error.problem}: {NO_LOGIN}"
+        raise CallbackError(error.callback, problem, error.place) from error.__cause__
+
+
+def _answer(callback: Callback) -> object:
     arguments = (signed_in_user(), best_language())
     release_connection()
     seconds = current_app.extensions["settings"].callback_seconds
-    return Offer(_checked(callback, call(callback, arguments, Running(), seconds)))
+    return call(callback, arguments, Running(), seconds)
+
+
+def _misses_attribute_of_none(failure: CallbackError) -> bool:
+    error = failure.__cause__
+    # Python fills in both; an AttributeError that somebody raised has no name.
+    return isinstance(error, AttributeError) and error.obj is None and bool(error.name)
 
 
 def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
     if answer is None:
         return ()
     if not isinstance(answer, list | tuple):
-        raise _wrong(callback, f"returned {type(answer).__name__}; return a list of ChatProfile")
+        raise callback.wrong_answer(
+            f"returned {type(answer).__name__}; return a list of ChatProfile"
+        )
     for item in answer:
         if not isinstance(item, ChatProfile):
-            raise _wrong(callback, f"listed a {type(item).__name__}; list ChatProfile objects")
+            raise callback.wrong_answer(f"listed a {type(item).__name__}; list ChatProfile objects")
     twice = [name for name, count in Counter(p.name for p in answer).items() if count > 1]
     if twice:
-        raise _wrong(callback, f"listed the name {twice[0]!r} twice; names must be unique")
+        raise callback.wrong_answer(f"listed the name {twice[0]!r} twice; names must be unique")
     return tuple(answer)
-
-
-def _wrong(callback: Callback, problem: str) -> CallbackError:
-    return CallbackError(f"@{callback.decorator}", problem)
 
 
 def _normal(tag: str) -> str:
