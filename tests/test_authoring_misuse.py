@@ -11,7 +11,6 @@ import pytest
 import webapp as cl
 from webapp.authoring.errors import AppFileError, MisuseError
 from webapp.authoring.loader import load_chat_app
-from webapp.authoring.missing import NOT_YET
 
 # Body of an app file, its line with the mistake, and what the message must say.
 MISTAKES = {
@@ -274,25 +273,6 @@ def test_a_class_that_names_unknown_arguments_keeps_its_signature_and_can_be_cop
     assert str(inspect.signature(cl.Starter)).startswith("(label: 'str', message: 'str',")
     for made in (cl.ChatProfile("a", "b"), cl.User("c"), cl.Starter("d", "e")):
         assert copy.deepcopy(made) == made
-
-
-@pytest.mark.parametrize("owner", [cl, cl.Message("a")], ids=["module", "message"])
-def test_what_python_asks_for_by_itself_is_plainly_not_there(owner: object) -> None:
-    assert not hasattr(owner, "on_message")
-    assert not hasattr(owner, "__wrapped__")
-    with pytest.raises(AttributeError, match="has no attribute '__deepcopy__'"):
-        owner.__deepcopy__  # type: ignore[attr-defined]  # noqa: B018
-
-
-def test_a_message_can_be_copied() -> None:
-    assert copy.deepcopy(cl.Message("a", "b")).author == "b"
-
-
-@pytest.mark.parametrize("name", ["x", "on_mesage", *NOT_YET])
-def test_no_name_is_both_there_and_said_to_be_missing(name: str) -> None:
-    assert name not in cl.__all__
-    with pytest.raises(AttributeError, match=rf"webapp\.{name} does not exist"):
-        getattr(cl, name)
 
 
 @pytest.mark.parametrize(

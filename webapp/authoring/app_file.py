@@ -11,6 +11,7 @@ from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError
 from webapp.authoring.places import defined_at, raised_at
+from webapp.authoring.script import leave_if_run_as_script
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def app_being_loaded(decorator: str) -> ChatApp:
     """Return the app that is being loaded, or teach how to get one loaded."""
     app = _loading.get()
     if app is None:
+        leave_if_run_as_script()
         raise MisuseError(
             f"@{decorator} was used outside an app file that is being loaded. Put it at the top "
             "level of your app file and start that with `chat-profiles run FILE.py`, or give the "

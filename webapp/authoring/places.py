@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# An app file may stand above any of them: in a checkout, or in a home folder that holds a Python.
-_NOT_THE_AUTHORS = (
-    Path(__file__).resolve().parents[1],
-    Path(sysconfig.get_path("stdlib")),
-)
+# An app file may stand above either: in a checkout, or in a home folder that holds a Python.
+_FRAMEWORK = Path(__file__).parents[1]
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
 _DEF = re.compile(r"\s*(async\s+)?def\b")
 
@@ -66,10 +64,15 @@ def defined_at(folder: Path | None, function: Callable[..., Any]) -> str:
     return f"{place.below(folder)}, in {place.function}"
 
 
+def is_frameworks(file: Path) -> bool:
+    """Say whether ``file`` is a part of this package."""
+    return file.is_relative_to(_FRAMEWORK)
+
+
 def _is_authors(file: Path, folder: Path) -> bool:
     if not file.is_relative_to(folder):
         return False
-    if any(file.is_relative_to(other) for other in _NOT_THE_AUTHORS):
+    if is_frameworks(file) or file.is_relative_to(_STANDARD_LIBRARY):
         return False
     return not _INSTALLED.intersection(file.relative_to(folder).parts)
 
