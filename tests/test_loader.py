@@ -139,14 +139,14 @@ def test_what_is_installed_is_not_to_be_installed(tmp_path: Path, line: str) -> 
     assert "pip install" not in told(written(tmp_path, f"{line}\n"))
 
 
-@pytest.mark.parametrize("name", ["missing.py", "missing/chat.py", "/nowhere/chat.py"])
+@pytest.mark.parametrize("name", ["missing.py", "missing/chat.py", "/nowhere/chat.py", "a/b"])
 def test_a_missing_file_is_told(name: str) -> None:
     with pytest.raises(AppFileError, match="there is no such file; give the path"):
         load_chat_app(name)
 
 
 def test_a_folder_is_not_an_app_file(tmp_path: Path) -> None:
-    with pytest.raises(AppFileError, match="there is no such file"):
+    with pytest.raises(AppFileError, match="is a folder; give the path of your app file"):
         load_chat_app(tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_a_name_that_is_no_module_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AppFileError, match=r"module|imported|no such file"):
+    with pytest.raises(AppFileError, match=r"module|imported|no Python file"):
         load_chat_app(name)
 
 

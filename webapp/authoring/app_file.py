@@ -51,6 +51,11 @@ class ChatApp:
         return "password_auth_callback" in self.callbacks
 
     @property
+    def file_name(self) -> str:
+        """Return the name of the app file."""
+        return self.path.name if self.path else self.name
+
+    @property
     def folder(self) -> Path | None:
         """Return the folder of the app file."""
         return self.path.parent if self.path else None

@@ -30,7 +30,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     refuse_while_loading()
     if isinstance(chat, ChatApp):
         return chat
-    path, module_name = _located(chat)
+    path, module_name = located(chat)
     source = _source(path)
     app = ChatApp(name=path.stem, path=path)
     module = _module(module_name, path)
@@ -39,13 +39,29 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     return app
 
 
-def _located(chat: str | Path) -> tuple[Path, str]:
-    path = Path(chat)
-    if path.suffix == ".py" or path.exists():
-        if not path.is_file():
-            raise AppFileError(str(chat), "there is no such file; give the path of your app file.")
+def located(chat: str | Path) -> tuple[Path, str]:
+    """Return the file that ``chat`` names, and what its module is called; it is not run.
+
+    Raises
+    ------
+    AppFileError
+        When there is no such file or module, or it is no Python file.
+    """
+    path, given = Path(chat), str(chat) or "''"
+    if path.is_dir() and str(chat):
+        raise AppFileError(given, f"is a folder; {_what_to_give(path)}")
+    if path.exists():
+        if path.suffix != ".py":
+            raise AppFileError(given, "is no Python file; give the path of your app file.")
         return path.resolve(), path.stem
-    return _module_file(str(chat)), str(chat)
+    if path.suffix == ".py" or len(path.parts) > 1:
+        raise AppFileError(given, f"there is no such file; {_what_to_give(path)}")
+    return _module_file(given), given
+
+
+def _what_to_give(path: Path) -> str:
+    file = Path(f"{path}.py")
+    return f"did you mean {file}?" if file.is_file() else "give the path of your app file."
 
 
 def _module_file(name: str) -> Path:
@@ -56,7 +72,7 @@ def _module_file(name: str) -> Path:
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise AppFileError(
             name,
-            "is neither a file nor a module that Python can find; give the path of a .py file.",
+            f"is neither a file nor a module that Python can find; {_what_to_give(Path(name))}",
         )
     return Path(spec.origin).resolve()
 
