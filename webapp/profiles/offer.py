@@ -24,7 +24,10 @@ from webapp.web.htmx import PROFILES_CHANGED
 CHOICE_KEY = "chat_profile"
 DEFAULT_LANGUAGE = "en"
 NO_LOGIN = "current_user is None because there is no @password_auth_callback"
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?", re.ASCII)
+# Language, script and region; the variants and extensions that may follow are cut off.
+_TAG = re.compile(
+    r"([A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?)(?:-[A-Za-z0-9]{1,8})*", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,9 @@ def vanished_choice() -> str | None:
 def best_language() -> str:
     """Return the browser's first choice of language, such as ``fr`` or ``pt-BR``."""
     for tag, quality in request.accept_languages:
-        if quality > 0 and _TAG.fullmatch(tag):
-            return _normal(tag)
+        well_formed = _TAG.fullmatch(tag)
+        if quality > 0 and well_formed:
+            return _normal(well_formed[1])
     return DEFAULT_LANGUAGE
 
 
