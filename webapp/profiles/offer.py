@@ -18,6 +18,7 @@ from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import ChatProfile
 from webapp.database import release_connection
 from webapp.engine.call import call
+from webapp.profiles.missing_icons import log_missing_icons
 from webapp.web.events import log_event
 from webapp.web.htmx import PROFILES_CHANGED
 
@@ -163,6 +164,7 @@ def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
     twice = [name for name, count in Counter(p.name for p in answer).items() if count > 1]
     if twice:
         raise callback.wrong_answer(f"listed the name {twice[0]!r} twice; names must be unique")
+    log_missing_icons(answer)
     return tuple(answer)
 
 
