@@ -159,6 +159,14 @@ def test_a_name_that_is_no_module_is_told(
         load_chat_app(name)
 
 
+def test_a_package_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing_package").mkdir()
+    written(tmp_path / "failing_package", "1 / 0\n", "__init__.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(AppFileError, match="cannot be imported: division by zero"):
+        load_chat_app("failing_package.chat")
+
+
 def test_an_app_is_found_by_the_name_of_its_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

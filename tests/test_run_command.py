@@ -196,6 +196,7 @@ def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
         (["notes.txt"], "notes.txt: is no Python file"),
         (["notes.txt", "--reload"], "notes.txt: is no Python file"),
         (["twice"], "did you mean twice.py?"),
+        (["twice.txt"], "twice.txt: there is no such file; did you mean twice.py?"),
         (["folder/gone.txt"], "folder/gone.txt: there is no such file"),
         ([""], "'': is no Python file"),
         (["broken.py"], "broken.py:3: SyntaxError"),

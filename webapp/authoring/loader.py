@@ -54,21 +54,28 @@ def located(chat: str | Path) -> tuple[Path, str]:
         if path.suffix != ".py":
             raise AppFileError(given, "is no Python file; give the path of your app file.")
         return path.resolve(), path.stem
-    if path.suffix == ".py" or len(path.parts) > 1:
+    if path.suffix == ".py" or len(path.parts) > 1 or (path.suffix and _meant(path)):
         raise AppFileError(given, f"there is no such file; {_what_to_give(path)}")
     return _module_file(given), given
 
 
 def _what_to_give(path: Path) -> str:
-    file = Path(f"{path}.py")
-    return f"did you mean {file}?" if file.is_file() else "give the path of your app file."
+    file = _meant(path)
+    return f"did you mean {file}?" if file else "give the path of your app file."
+
+
+def _meant(path: Path) -> Path | None:
+    # app.py, for app and for app.txt; a path such as .. has no name that could be completed.
+    meant = [Path(f"{path}.py"), path.with_suffix(".py")] if path.name else []
+    return next((file for file in meant if file.is_file()), None)
 
 
 def _module_file(name: str) -> Path:
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError) as error:
-        raise AppFileError(name, f"cannot be imported: {error}.") from error
+    except Exception as error:
+        # For a name with dots, Python runs the package, which is the author's as well.
+        raise AppFileError(name, f"cannot be imported: {error}") from error
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise AppFileError(
             name,
