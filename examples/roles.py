@@ -3,6 +3,7 @@
 What it teaches: `password_auth_callback` turns login on, and `seeded_user` checks the accounts
 that were made with `chat-profiles users add`. `set_chat_profiles` is given the user, so it can
 offer each role something else. What it does not list cannot be chosen, whatever a browser sends.
+`user_session.get("chat_profile")` gives the name of a profile, so names are chosen to read well.
 
 Make a user and start it with:
 
@@ -14,23 +15,20 @@ import webapp as cl
 
 EVERYBODY = [
     cl.ChatProfile(
-        name="assistant",
-        display_name="Assistant",
+        name="Assistant",
         markdown_description="For everyday questions. **Remembers nothing** between chats.",
         icon="/public/quick.svg",
         default=True,
     ),
     cl.ChatProfile(
-        name="writer",
-        display_name="Writer",
+        name="Writer",
         markdown_description="Drafts and edits text in *your* tone.",
         icon="/public/thorough.svg",
     ),
 ]
 ADMINS = [
     cl.ChatProfile(
-        name="operator",
-        display_name="Operator",
+        name="Operator",
         markdown_description="May look into the **live systems**. For admins only.",
         icon="/public/operator.svg",
     ),

@@ -79,6 +79,38 @@ def test_what_a_callback_raises_is_chained(error: Exception) -> None:
         assert not isinstance(caught.value, CallbackTimeoutError)
 
 
+FAILING = """
+    import functools
+    import json
+    import webapp as cl
+    def helper(text):
+        return json.loads(text)
+    @cl.on_chat_start
+    {head} start():
+        {line}
+"""
+
+
+@pytest.mark.parametrize("head", ["def", "async def"])
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero (app_file.py:9, in start)"),
+        ("helper('')", "(char 0) (app_file.py:6, in helper)"),
+        ("raise SystemExit(3)", "raised SystemExit (app_file.py:9, in start)"),
+        ("cl.Image()", "see docs/authoring.md (app_file.py:9, in start)"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines (app_file.py:9, in start)"),
+    ],
+)
+def test_a_failure_ends_with_the_line_of_the_author(
+    make_app: AppMaker, log: LogReader, head: str, line: str, problem: str
+) -> None:
+    Visitor(make_app(FAILING.format(head=head, line=line))).start_chat()
+    [last] = log.one("chat_start.failed")["traceback"].splitlines()[-1:]
+    assert "CallbackError: @on_chat_start: " in last
+    assert last.endswith(problem)
+
+
 class Odd(BaseException):
     pass
 

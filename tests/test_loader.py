@@ -43,6 +43,10 @@ def written(folder: Path, text: str, name: str = "chat.py") -> Path:
         ("raise RuntimeError\n", 1, "RuntimeError"),
         ("raise ValueError('two\\nlines')\n", 1, "ValueError: two lines"),
         ("import json\njson.loads('{')\n", 2, "JSONDecodeError: Expecting"),
+        ("import ast\n\nast.literal_eval('f(')\n", 3, "SyntaxError: '(' was never closed"),
+        ("import sys\nsys.exit(0)\n", 2, "calls sys.exit() while it is loaded; put that under"),
+        ("import webapp\nwebapp.create_app()\n", 2, "calls create_app(), which belongs into a"),
+        ("import webapp\nwebapp.create_app(__file__)\n", 2, "remove it from the app file"),
     ],
 )
 def test_a_failing_file_is_told_by_file_line_and_reason(
@@ -64,27 +68,85 @@ def test_a_file_that_is_no_python_text_is_told(tmp_path: Path, content: bytes) -
         load_chat_app(path)
 
 
-def test_a_mistake_in_an_imported_neighbour_names_the_neighbour(tmp_path: Path) -> None:
-    written(tmp_path, "def broken(:\n", "neighbour_with_mistake.py")
-    path = written(tmp_path, "import neighbour_with_mistake\n")
-    with pytest.raises(AppFileError, match=r"neighbour_with_mistake\.py:1: SyntaxError"):
+def told(path: Path) -> str:
+    """Return what the author reads, with the paths as short as they can be."""
+    with pytest.raises(AppFileError) as caught:
         load_chat_app(path)
+    return str(caught.value).replace(f"{path.parent}/", "")
 
 
-def test_sys_exit_while_loading_says_where_to_put_it(tmp_path: Path) -> None:
-    path = written(tmp_path, "import sys\nsys.exit(0)\n")
-    with pytest.raises(AppFileError, match=r"__name__ == '__main__'"):
-        load_chat_app(path)
+def test_a_neighbour_that_cannot_be_compiled_is_named_and_who_imports_it(tmp_path: Path) -> None:
+    written(tmp_path, "def broken(:\n", "uncompiled_neighbour.py")
+    path = written(tmp_path, "\nimport uncompiled_neighbour\n")
+    assert told(path) == (
+        "uncompiled_neighbour.py:1: SyntaxError: invalid syntax (imported from chat.py:2)"
+    )
 
 
-@pytest.mark.parametrize("name", ["missing.py", "missing/chat.py", "/nowhere/chat.py"])
+def test_a_neighbour_that_fails_is_named_and_who_imports_it(tmp_path: Path) -> None:
+    written(tmp_path, "\n1 / 0\n", "failing_neighbour.py")
+    written(tmp_path, "import failing_neighbour\n", "middle_neighbour.py")
+    path = written(tmp_path, "import middle_neighbour\n")
+    assert told(path) == (
+        "failing_neighbour.py:2: ZeroDivisionError: division by zero "
+        "(imported from middle_neighbour.py:1)"
+    )
+
+
+def test_a_function_of_a_neighbour_that_fails_is_named_and_who_calls_it(tmp_path: Path) -> None:
+    written(tmp_path, "def half(x):\n    return x / 0\n", "halving_neighbour.py")
+    path = written(tmp_path, "import halving_neighbour\nhalving_neighbour.half(1)\n")
+    assert told(path).startswith("halving_neighbour.py:2: ZeroDivisionError")
+    assert told(path).endswith("(called from chat.py:2)")
+
+
+def test_a_failure_inside_a_library_names_the_line_that_uses_it(tmp_path: Path) -> None:
+    installed = tmp_path / ".venv" / "site-packages"
+    installed.mkdir(parents=True)
+    written(installed, "1 / 0\n", "failing_library.py")
+    path = written(
+        tmp_path, f"import sys\nsys.path.append({str(installed)!r})\nimport failing_library\n"
+    )
+    assert told(path) == "chat.py:3: ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("import not_there_at_all", "python -m pip install not_there_at_all"),
+        ("import not_there_at_all.deep", "python -m pip install not_there_at_all"),
+        ("import cv2", "python -m pip install opencv-python"),
+        ("import chainlit as cl", "write `import webapp as cl`"),
+        ("from chainlit.input_widget import Select", "write `import webapp as cl`"),
+        ("from . import helper", "write `import helper` instead of `from . import helper`"),
+        ("from .helper import x", "`from helper import x` instead of `from .helper import x`"),
+        ("from webapp import on_message", "webapp.on_message does not exist in this version: an"),
+        ("from webapp import on_chat_begin", "did you mean on_chat_start?"),
+        ("import helpfull_neighbour", "did you mean helpful_neighbour?"),
+    ],
+)
+def test_an_import_that_fails_says_what_to_write_or_install(
+    tmp_path: Path, line: str, advice: str
+) -> None:
+    written(tmp_path, "", "helpful_neighbour.py")
+    text = told(written(tmp_path, f"{line}\n"))
+    assert text.startswith("chat.py:1: ")
+    assert advice in text
+
+
+@pytest.mark.parametrize("line", ["import json.no_such", "from json import no_such"])
+def test_what_is_installed_is_not_to_be_installed(tmp_path: Path, line: str) -> None:
+    assert "pip install" not in told(written(tmp_path, f"{line}\n"))
+
+
+@pytest.mark.parametrize("name", ["missing.py", "missing/chat.py", "/nowhere/chat.py", "a/b"])
 def test_a_missing_file_is_told(name: str) -> None:
     with pytest.raises(AppFileError, match="there is no such file; give the path"):
         load_chat_app(name)
 
 
 def test_a_folder_is_not_an_app_file(tmp_path: Path) -> None:
-    with pytest.raises(AppFileError, match="there is no such file"):
+    with pytest.raises(AppFileError, match="is a folder; give the path of your app file"):
         load_chat_app(tmp_path)
 
 
@@ -93,8 +155,16 @@ def test_a_name_that_is_no_module_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AppFileError, match=r"module|imported|no such file"):
+    with pytest.raises(AppFileError, match=r"module|imported|no Python file"):
         load_chat_app(name)
+
+
+def test_a_package_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing_package").mkdir()
+    written(tmp_path / "failing_package", "1 / 0\n", "__init__.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(AppFileError, match="cannot be imported: division by zero"):
+        load_chat_app("failing_package.chat")
 
 
 def test_an_app_is_found_by_the_name_of_its_module(

@@ -52,7 +52,13 @@ LANGUAGES = {
     "fr;q=0": "en",
     "de;q=0, nl;q=0.5": "nl",
     "xx-evil<script>": "en",
-    "en-US-u-co-phonebk, sv": "sv",
+    "en-US-u-co-phonebk, sv": "en-US",
+    "de-CH-1996, sv": "de-CH",
+    "sl-rozaj-biske": "sl",
+    "zh-Hans-CN-x-private": "zh-Hans-CN",
+    "de--CH, nb": "nb",
+    "de-evil<script>, nb": "nb",
+    "de-toolongsubtag, nb": "nb",
     "../../etc/passwd, it": "it",
     ";;;,,,q=q": "en",
     "fr;q=nonsense": "en",
@@ -303,6 +309,50 @@ def test_a_raising_offer_starts_no_chat(make_app: AppMaker, asynchronous: str) -
     without = visitor.post("/chats", htmx=True)
     assert (with_name.status_code, without.status_code) == (500, 500)
     assert every_row(visitor.app) == before
+
+
+def test_a_wrong_list_names_the_line_of_the_function(make_app: AppMaker, log: LogReader) -> None:
+    app = make_app("""
+        import functools
+        import webapp as cl
+        @cl.set_chat_profiles
+        @functools.cache
+        def profiles():
+            return "a"
+    """)
+    Visitor(app).get("/")
+    assert "ChatProfile (app_file.py:6, in profiles)" in log.one("callback.failed")["traceback"]
+
+
+ROLES = """
+    import webapp as cl
+    @cl.set_chat_profiles
+    def profiles(current_user):
+        {line}
+    {login}
+"""
+LOGIN = "cl.password_auth_callback(lambda name, word: cl.User(name))"
+HINT = "current_user is None because there is no @password_auth_callback (app_file.py:5, in "
+
+
+@pytest.mark.parametrize(
+    ("line", "login", "hinted"),
+    [
+        ("current_user.metadata['role']", "", True),
+        ("current_user.metadata.role", LOGIN, False),
+        ("None.metadata", LOGIN, False),
+        ("raise AttributeError('mine')", "", False),
+        ("cl.metadata", "", False),
+    ],
+)
+def test_a_user_that_is_none_for_want_of_a_login_is_explained(
+    make_app: AppMaker, log: LogReader, line: str, login: str, hinted: bool
+) -> None:
+    visitor = Visitor(make_app(ROLES.format(line=line, login=login)))
+    (visitor.logged_in("bob") if login else visitor).get("/")
+    trace = log.events("callback.failed")[-1]["traceback"]
+    assert (HINT in trace) is hinted
+    assert "AttributeError" in trace
 
 
 def test_the_offer_is_asked_for_at_most_once_per_request(recorder: Recorder) -> None:

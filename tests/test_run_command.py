@@ -162,6 +162,16 @@ def test_run_says_how_to_add_the_first_user(run: Callable[..., Running], cli: Co
     assert run(WITH_ACCOUNTS).end(signal.SIGTERM)[2] == ""
 
 
+@pytest.mark.parametrize("options", [(), ("--reload",)])
+def test_run_says_that_an_app_file_registers_nothing(
+    run: Callable[..., Running], options: tuple[str, ...]
+) -> None:
+    server = run("import webapp\n\ndef profiles(): ...\n", *options)
+    eventually(lambda: server.get("/healthz"), 200)
+    ended = server.end(signal.SIGTERM)
+    assert ended[2] == "app.py registers nothing; did you forget the decorators?\n"
+
+
 def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
     (cli.folder / "app.py").write_text(SIMPLE)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -181,6 +191,14 @@ def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
         (["gone.py"], "gone.py: there is no such file"),
         (["gone.py", "--reload"], "gone.py: there is no such file"),
         (["gone_module"], "neither a file nor a module"),
+        (["folder"], "folder: is a folder; give the path of your app file"),
+        (["folder", "--reload"], "folder: is a folder"),
+        (["notes.txt"], "notes.txt: is no Python file"),
+        (["notes.txt", "--reload"], "notes.txt: is no Python file"),
+        (["twice"], "did you mean twice.py?"),
+        (["twice.txt"], "twice.txt: there is no such file; did you mean twice.py?"),
+        (["folder/gone.txt"], "folder/gone.txt: there is no such file"),
+        ([""], "'': is no Python file"),
         (["broken.py"], "broken.py:3: SyntaxError"),
         (["raises.py"], "raises.py:1: ZeroDivisionError"),
         (["twice.py"], "is used twice"),
@@ -204,9 +222,11 @@ def test_bad_input_is_one_line_and_makes_nothing(
         "raises.py": "1 / 0\n",
         "twice.py": "import webapp\nfor _ in '12':\n    webapp.on_chat_start(lambda: None)\n",
         "exits.py": "import sys\nsys.exit(0)\n",
+        "notes.txt": "",
     }
     for name, source in files.items():
         (cli.folder / name).write_text(source)
+    (cli.folder / "folder").mkdir()
     monkeypatch.chdir(cli.folder)
     assert reason in cli.refused("run", *arguments)
     assert not (cli.folder / "instance").exists()

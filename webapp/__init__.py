@@ -11,9 +11,12 @@ Example
         await cl.Message(content="Hello!").send()
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
 from webapp.app import create_app
 from webapp.authoring.callbacks import on_chat_start, password_auth_callback, set_chat_profiles
 from webapp.authoring.message import Message
+from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.seeded import seeded_user
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
@@ -30,3 +33,9 @@ __all__ = [
     "set_chat_profiles",
     "user_session",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows the names above, and is to refuse all others
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say what there is instead of a name that is not there (yet)."""
+        raise missing_name(__name__, name, __all__, NOT_YET)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -22,8 +21,8 @@ from werkzeug.serving import is_running_from_reloader, run_simple
 from webapp.accounts.directory import has_accounts
 from webapp.app import build_app
 from webapp.authoring.app_file import ChatApp
-from webapp.authoring.errors import AppFileError, AuthoringError
-from webapp.authoring.loader import load_chat_app
+from webapp.authoring.errors import AuthoringError
+from webapp.authoring.loader import load_chat_app, located
 from webapp.authoring.seeded import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import note, printable, say
@@ -61,7 +60,7 @@ def serve(place: Place, threads: int) -> None:
     app = build_app(chat_app, settings)
     server = _listening(app, place, threads, settings)
     _leave_when_asked()
-    _hint_at_accounts(app, chat_app)
+    _hint(app, chat_app)
     _say_where(place, _port(server), settings)
     server.run()
 
@@ -75,7 +74,7 @@ def serve_and_reload(place: Place) -> None:
     hosts = hosts_to_trust(place.host, settings)
     in_child = is_running_from_reloader()
     if not in_child:
-        _refuse_missing_file(place)
+        located(place.app)  # one that is not there will not come by being saved
         _refuse_taken_port(place)
     settings = _prepared(settings, hosts)
     if in_child:
@@ -173,6 +172,12 @@ def _say_where(place: Place, port: int, settings: Settings) -> None:
     sys.stdout.flush()
 
 
+def _hint(app: Flask, chat_app: ChatApp) -> None:
+    if not chat_app.callbacks:
+        note(f"{chat_app.file_name} registers nothing; did you forget the decorators?")
+    _hint_at_accounts(app, chat_app)
+
+
 def _hint_at_accounts(app: Flask, chat_app: ChatApp) -> None:
     callback = chat_app.get("password_auth_callback")
     if callback is None:
@@ -192,7 +197,7 @@ def _app_or_problem(place: Place, settings: Settings) -> WSGIApplication:
     except AuthoringError as error:
         click.echo(f"Error: {printable(error)}", err=True)
         return _problem_page(str(error))
-    _hint_at_accounts(app, chat_app)
+    _hint(app, chat_app)
     return app
 
 
@@ -212,11 +217,6 @@ def _problem_page(problem: str) -> WSGIApplication:
         return [body]
 
     return page
-
-
-def _refuse_missing_file(place: Place) -> None:
-    if place.app.endswith(".py") and not Path(place.app).is_file():
-        raise AppFileError(place.app, "there is no such file; give the path of your app file.")
 
 
 def _refuse_taken_port(place: Place) -> None:

@@ -9,20 +9,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from webapp.authoring.errors import MisuseError
+from webapp.authoring.errors import CallbackError, MisuseError
+from webapp.authoring.places import defined_at, raised_at
+from webapp.authoring.script import leave_if_run_as_script
 
 
 @dataclass(frozen=True)
 class Callback:
-    """A registered function and how many of the offered arguments it takes."""
+    """A registered function, how many of the offered arguments it takes, and its app's folder."""
 
     decorator: str
     function: Callable[..., Any]
     takes: int
+    folder: Path | None = None
 
     def accepted(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
         """Return the leading arguments that the author's function wants."""
         return arguments[: self.takes]
+
+    def wrong_answer(self, problem: str) -> CallbackError:
+        """Return the error for an answer that it may not give, with the line of its `def`."""
+        place = defined_at(self.folder, self.function)
+        return CallbackError(f"@{self.decorator}", problem, place)
+
+    def failed(self, error: Exception, problem: str) -> CallbackError:
+        """Return the error for what it raised, with the line where that was."""
+        return CallbackError(f"@{self.decorator}", problem, raised_at(self.folder, error))
 
 
 @dataclass
@@ -39,9 +51,19 @@ class ChatApp:
         return "password_auth_callback" in self.callbacks
 
     @property
+    def file_name(self) -> str:
+        """Return the name of the app file."""
+        return self.path.name if self.path else self.name
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder of the app file."""
+        return self.path.parent if self.path else None
+
+    @property
     def public_folder(self) -> Path | None:
         """Return the folder ``public`` beside the app file, whether it exists or not."""
-        return self.path.parent / "public" if self.path else None
+        return self.folder / "public" if self.folder else None
 
     def get(self, decorator: str) -> Callback | None:
         """Return what was registered with ``decorator``, or ``None``."""
@@ -77,12 +99,19 @@ def app_being_loaded(decorator: str) -> ChatApp:
     """Return the app that is being loaded, or teach how to get one loaded."""
     app = _loading.get()
     if app is None:
+        leave_if_run_as_script()
         raise MisuseError(
             f"@{decorator} was used outside an app file that is being loaded. Put it at the top "
             "level of your app file and start that with `chat-profiles run FILE.py`, or give the "
             "file to `webapp.create_app`; do not run it with `python FILE.py`."
         )
     return app
+
+
+def refuse_while_loading() -> None:
+    """Refuse a load within a load: an app file that loads itself would do so for ever."""
+    if _loading.get() is not None:
+        raise MisuseError("an app file cannot load an app; do that in a separate WSGI file.")
 
 
 def _described(function: Callable[..., Any]) -> str:

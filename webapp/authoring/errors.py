@@ -29,12 +29,23 @@ class AppFileError(AuthoringError):
 
 
 class CallbackError(AuthoringError):
-    """A callback raised, or gave back something it may not; the cause is chained."""
+    """A callback raised, or gave back something it may not; the cause is chained.
 
-    def __init__(self, callback: str, problem: str) -> None:
-        super().__init__(f"{callback}: {problem}")
+    Parameters
+    ----------
+    callback:
+        The name of the decorator it was registered with.
+    problem:
+        One line that says what is wrong.
+    place:
+        Where in the author's files, such as ``app.py:3, in profiles``; empty if it is unknown.
+    """
+
+    def __init__(self, callback: str, problem: str, place: str = "") -> None:
+        super().__init__(f"{callback}: {problem}{f' ({place})' if place else ''}")
         self.callback = callback
         self.problem = problem
+        self.place = place
 
 
 class CallbackTimeoutError(CallbackError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from webapp.authoring.app_file import ChatApp, loading
+from webapp.authoring.app_file import ChatApp, loading, refuse_while_loading
 from webapp.authoring.errors import AppFileError
+from webapp.authoring.load_errors import load_error
 
 
 def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
@@ -27,9 +27,10 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     AppFileError
         When there is no such file, or running it fails; the message gives file, line and reason.
     """
+    refuse_while_loading()
     if isinstance(chat, ChatApp):
         return chat
-    path, module_name = _located(chat)
+    path, module_name = located(chat)
     source = _source(path)
     app = ChatApp(name=path.stem, path=path)
     module = _module(module_name, path)
@@ -38,24 +39,47 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     return app
 
 
-def _located(chat: str | Path) -> tuple[Path, str]:
-    path = Path(chat)
-    if path.suffix == ".py" or path.exists():
-        if not path.is_file():
-            raise AppFileError(str(chat), "there is no such file; give the path of your app file.")
+def located(chat: str | Path) -> tuple[Path, str]:
+    """Return the file that ``chat`` names, and what its module is called; it is not run.
+
+    Raises
+    ------
+    AppFileError
+        When there is no such file or module, or it is no Python file.
+    """
+    path, given = Path(chat), str(chat) or "''"
+    if path.is_dir() and str(chat):
+        raise AppFileError(given, f"is a folder; {_what_to_give(path)}")
+    if path.exists():
+        if path.suffix != ".py":
+            raise AppFileError(given, "is no Python file; give the path of your app file.")
         return path.resolve(), path.stem
-    return _module_file(str(chat)), str(chat)
+    if path.suffix == ".py" or len(path.parts) > 1 or (path.suffix and _meant(path)):
+        raise AppFileError(given, f"there is no such file; {_what_to_give(path)}")
+    return _module_file(given), given
+
+
+def _what_to_give(path: Path) -> str:
+    file = _meant(path)
+    return f"did you mean {file}?" if file else "give the path of your app file."
+
+
+def _meant(path: Path) -> Path | None:
+    # app.py, for app and for app.txt; a path such as .. has no name that could be completed.
+    meant = [Path(f"{path}.py"), path.with_suffix(".py")] if path.name else []
+    return next((file for file in meant if file.is_file()), None)
 
 
 def _module_file(name: str) -> Path:
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError) as error:
-        raise AppFileError(name, f"cannot be imported: {error}.") from error
+    except Exception as error:
+        # For a name with dots, Python runs the package, which is the author's as well.
+        raise AppFileError(name, f"cannot be imported: {error}") from error
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise AppFileError(
             name,
-            "is neither a file nor a module that Python can find; give the path of a .py file.",
+            f"is neither a file nor a module that Python can find; {_what_to_give(Path(name))}",
         )
     return Path(spec.origin).resolve()
 
@@ -101,26 +125,7 @@ def _as_a_script_would(folder: Path) -> Iterator[None]:
 def _execute(source: bytes, path: Path, module: ModuleType) -> None:
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the author's file
-    except SyntaxError as error:
-        place = f"{error.filename or path}:{error.lineno or 1}"
-        raise AppFileError(place, f"SyntaxError: {error.msg}") from error
-    except SystemExit as error:
-        raise AppFileError(
-            str(path),
-            "calls sys.exit() while it is loaded; put that under `if __name__ == '__main__':`.",
-        ) from error
-    except Exception as error:
-        # Whatever the author's file raises is theirs to read: the last line of their own file,
+    except (Exception, SystemExit) as error:
+        # Whatever the author's file raises is theirs to read: the last line of their own files,
         # not the framework's frames.
-        raise AppFileError(_place(error, path), _reason(error)) from error
-
-
-def _place(error: Exception, path: Path) -> str:
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return f"{name}: {text}" if text else name
+        raise load_error(error, path) from error

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from typing import TYPE_CHECKING, NoReturn
 
+from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.context import Sent, running_chat
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.missing import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text
 
 CONTENT_LIMIT = 1_000_000
 AUTHOR_LIMIT = 200
 
 
+@refuses_unknown_arguments
 class Message:
     """A message of the running chat.
 
@@ -62,6 +66,12 @@ class Message:
         """Give back the message at once: there is nothing to wait for."""
         yield from ()  # makes this a generator, which is what `await` asks for
         return self
+
+    if not TYPE_CHECKING:  # a type checker is to go on refusing what is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what there is instead of a method that is not there (yet)."""
+            raise missing_name("Message", name, ("content", "author", "send"), MESSAGE_NOT_YET)
 
     def __repr__(self) -> str:
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"

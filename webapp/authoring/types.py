@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.text import clean_text, is_visible
 
 NAME_LIMIT = 200
+# Every page that offers the profile holds the text, about six times as long in HTML.
+DESCRIPTION_LIMIT = 100_000
 IDENTIFIER_LIMIT = 255
 
 
+@refuses_unknown_arguments
 @dataclass(frozen=True)
 class Starter:
     """A suggested first message.
@@ -43,6 +47,7 @@ class Starter:
         _require_optional_text("Starter", "icon", self.icon)
 
 
+@refuses_unknown_arguments
 @dataclass(frozen=True)
 class ChatProfile:
     """One way of chatting that a user may pick.
@@ -53,10 +58,11 @@ class ChatProfile:
         The identity of the profile; callbacks get it from
         ``user_session.get("chat_profile")``. 1 to 200 characters, unique in the list.
     markdown_description:
-        What it is good for, as Markdown; shown before anybody has to choose.
+        What it is good for, as Markdown, at most 100,000 characters; shown before anybody has to
+        choose.
     icon:
         A URL, or a file in ``public/`` beside the app file, written ``/public/name.svg``.
-        Without one the first letter of the name is shown.
+        Without one the first letter of the label is shown.
     display_name:
         The label on the page; the name when left out.
     default:
@@ -67,7 +73,7 @@ class ChatProfile:
     Raises
     ------
     MisuseError
-        When an argument has the wrong type, or the name is empty.
+        When an argument has the wrong type or is unknown, or a text is empty or too long.
 
     Example
     -------
@@ -92,13 +98,15 @@ class ChatProfile:
                 f"ChatProfile name {self.name[:40]!r}... is longer than {NAME_LIMIT} characters; "
                 "keep the name short and put the long text into markdown_description."
             )
-        if not isinstance(self.markdown_description, str):
-            raise _wrong_type("ChatProfile", "markdown_description", "text")
+        _require_description(self.name, self.markdown_description)
         _require_optional_text("ChatProfile", "icon", self.icon)
         _require_optional_text("ChatProfile", "display_name", self.display_name)
+        if not isinstance(self.default, bool):
+            raise _wrong_type("ChatProfile", "default", "True or False")
         _require_starters(self.starters)
 
 
+@refuses_unknown_arguments
 @dataclass
 class User:
     """Somebody who is logged in.
@@ -155,6 +163,16 @@ def _require_text(owner: str, name: str, value: object) -> None:
 def _require_optional_text(owner: str, name: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
         raise _wrong_type(owner, name, "text or None")
+
+
+def _require_description(profile: str, description: object) -> None:
+    if not isinstance(description, str):
+        raise _wrong_type("ChatProfile", "markdown_description", "text")
+    if len(description) > DESCRIPTION_LIMIT:
+        raise MisuseError(
+            f"ChatProfile {profile[:40]!r}: markdown_description has {len(description):,} "
+            f"characters and may have {DESCRIPTION_LIMIT:,}; link to the long text instead."
+        )
 
 
 def _require_starters(starters: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running, enter
-from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.authoring.errors import CallbackTimeoutError
 from webapp.engine.loop import process_loop
 
 # How much longer than the callback's own limit we wait for the loop to say so. Past it the loop
@@ -50,7 +50,7 @@ def call(
         raise
     except Exception as error:
         # The one place where an author's failure is caught: it becomes an error with its cause.
-        raise CallbackError(f"@{callback.decorator}", described(error)) from error
+        raise callback.failed(error, described(error)) from error
 
 
 def _call(
@@ -132,4 +132,4 @@ def _as_exception(error: BaseException) -> RuntimeError:
 def described(error: Exception) -> str:
     """Return an error in one line, as Python prints it."""
     # Not str(error): that runs the author's code, which may fail as well.
-    return "".join(traceback.format_exception_only(error)).strip()
+    return " ".join("".join(traceback.format_exception_only(error)).split())

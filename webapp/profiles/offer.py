@@ -18,12 +18,17 @@ from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import ChatProfile
 from webapp.database import release_connection
 from webapp.engine.call import call
+from webapp.profiles.missing_icons import log_missing_icons
 from webapp.web.events import log_event
 from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"
 DEFAULT_LANGUAGE = "en"
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?", re.ASCII)
+NO_LOGIN = "current_user is None because there is no @password_auth_callback"
+# Language, script and region; the variants and extensions that may follow are cut off.
+_TAG = re.compile(
+    r"([A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?)(?:-[A-Za-z0-9]{1,8})*", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,9 @@ def vanished_choice() -> str | None:
 def best_language() -> str:
     """Return the browser's first choice of language, such as ``fr`` or ``pt-BR``."""
     for tag, quality in request.accept_languages:
-        if quality > 0 and _TAG.fullmatch(tag):
-            return _normal(tag)
+        well_formed = _TAG.fullmatch(tag)
+        if quality > 0 and well_formed:
+            return _normal(well_formed[1])
     return DEFAULT_LANGUAGE
 
 
@@ -123,28 +129,43 @@ def _ask() -> Offer:
     callback = chat_app.get("set_chat_profiles")
     if callback is None:
         return Offer()
+    try:
+        return Offer(_checked(callback, _answer(callback)))
+    except CallbackError as error:
+        if chat_app.login_on or not _misses_attribute_of_none(error):
+            raise
+        problem = f"{error.problem}: {NO_LOGIN}"
+        raise CallbackError(error.callback, problem, error.place) from error.__cause__
+
+
+def _answer(callback: Callback) -> object:
     arguments = (signed_in_user(), best_language())
     release_connection()
     seconds = current_app.extensions["settings"].callback_seconds
-    return Offer(_checked(callback, call(callback, arguments, Running(), seconds)))
+    return call(callback, arguments, Running(), seconds)
+
+
+def _misses_attribute_of_none(failure: CallbackError) -> bool:
+    error = failure.__cause__
+    # Python fills in both; an AttributeError that somebody raised has no name.
+    return isinstance(error, AttributeError) and error.obj is None and bool(error.name)
 
 
 def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
     if answer is None:
         return ()
     if not isinstance(answer, list | tuple):
-        raise _wrong(callback, f"returned {type(answer).__name__}; return a list of ChatProfile")
+        raise callback.wrong_answer(
+            f"returned {type(answer).__name__}; return a list of ChatProfile"
+        )
     for item in answer:
         if not isinstance(item, ChatProfile):
-            raise _wrong(callback, f"listed a {type(item).__name__}; list ChatProfile objects")
+            raise callback.wrong_answer(f"listed a {type(item).__name__}; list ChatProfile objects")
     twice = [name for name, count in Counter(p.name for p in answer).items() if count > 1]
     if twice:
-        raise _wrong(callback, f"listed the name {twice[0]!r} twice; names must be unique")
+        raise callback.wrong_answer(f"listed the name {twice[0]!r} twice; names must be unique")
+    log_missing_icons(answer)
     return tuple(answer)
-
-
-def _wrong(callback: Callback, problem: str) -> CallbackError:
-    return CallbackError(f"@{callback.decorator}", problem)
 
 
 def _normal(tag: str) -> str:

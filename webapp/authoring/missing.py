@@ -1,0 +1,100 @@
+"""Names that an app file asks for and that do not exist: what there is instead.
+
+Chainlit has many that this version does not have. Whoever moves an app over reads here, in the
+error, what is missing and what to use, rather than that an attribute was not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+NO_ANSWER = "an app can greet (on_chat_start), but not answer yet"
+NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
+NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
+NO_STEPS = "steps and task lists are not shown yet; send a Message"
+NO_OTHER_LOGIN = "people log in with a password (password_auth_callback)"
+NO_AUDIO = "an app cannot listen or speak yet"
+
+_GROUPS = {
+    NO_ANSWER: (
+        "on_message on_chat_resume on_chat_end on_stop on_feedback on_settings_update "
+        "on_settings_edit on_shared_thread_view chat_context"
+    ),
+    "nothing can be run at a logout yet": "on_logout",
+    "nothing is run when the site starts or ends; put it at the top of the app file": (
+        "on_app_startup on_app_shutdown"
+    ),
+    "give starters to each ChatProfile instead": "set_starters set_starter_categories",
+    NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
+    "give the author to each Message instead": "author_rename Avatar",
+    "write `await asyncio.to_thread(function)` instead": "make_async",
+    "make the callback an `async def` and use await instead": "run_sync",
+    "use functools.cache instead": "cache",
+    "write `await asyncio.sleep(seconds)` instead": "sleep",
+    NO_STEPS: "Step step Task TaskList TaskStatus",
+    NO_ELEMENTS: (
+        "Text Image File Pdf Audio Video Plotly Pyplot Dataframe Component CustomElement "
+        "ElementSidebar"
+    ),
+    NO_QUESTIONS: (
+        "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "
+        "ChatSettings CopilotFunction"
+    ),
+    NO_AUDIO: "on_audio_start on_audio_chunk on_audio_end InputAudioChunk OutputAudioChunk",
+    "send a Message, or raise: people see an error with a reference": "ErrorMessage",
+    "chats are stored already; WEBAPP_DATABASE_URL says where": "data_layer",
+    "user_session has what belongs to the running chat": "context",
+    "no other window or server can be talked to yet": (
+        "on_window_message send_window_message on_mcp_connect on_mcp_disconnect "
+        "on_slack_reaction_added"
+    ),
+    "other libraries are not watched; send what they return as a Message": (
+        "LangchainCallbackHandler AsyncLangchainCallbackHandler LlamaIndexCallbackHandler "
+        "HaystackAgentCallbackHandler instrument_openai instrument_mistralai "
+        "SemanticKernelFilter ChatGeneration CompletionGeneration GenerationMessage"
+    ),
+}
+NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names.split()}
+
+_MESSAGE_GROUPS = {
+    "a message is sent whole, with send(), and not changed or removed after that": (
+        "stream_token update remove streaming is_streaming"
+    ),
+    NO_ELEMENTS: "elements",
+    NO_QUESTIONS: "actions",
+    "it has content and author": (
+        "id parent_id type language metadata tags command created_at thread_id from_dict to_dict"
+    ),
+}
+MESSAGE_NOT_YET = {
+    name: instead for instead, names in _MESSAGE_GROUPS.items() for name in names.split()
+}
+
+
+def missing_name(
+    owner: str, name: str, present: Iterable[str], not_yet: Mapping[str, str]
+) -> AttributeError:
+    """Return the error for a name that ``owner`` does not have.
+
+    Parameters
+    ----------
+    owner:
+        What was asked, as the author writes it: ``webapp`` or ``Message``.
+    name:
+        What it was asked for. The names that Python asks for by itself get its own message.
+    present:
+        The names that an author can use, for a hint at a misspelling.
+    not_yet:
+        What to say of names that are known from elsewhere.
+    """
+    if name.startswith("__"):
+        return AttributeError(f"{owner} has no attribute {name!r}")
+    return AttributeError(f"{owner}.{name} does not exist{_hint(name, present, not_yet)}")
+
+
+def _hint(name: str, present: Iterable[str], not_yet: Mapping[str, str]) -> str:
+    if name in not_yet:
+        return f" in this version: {not_yet[name]}; see docs/authoring.md"
+    similar = get_close_matches(name, list(present), 1)
+    return f"; did you mean {similar[0]}?" if similar else "; docs/authoring.md lists what does"
