@@ -264,6 +264,15 @@ def test_create_app_says_one_line_and_exits(
     )
 
 
+def test_create_app_in_an_app_file_is_told_in_one_line(
+    make_app: AppMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "import webapp\napp = webapp.create_app()\n")
+    with pytest.raises(StartupError, match="calls create_app"):
+        create_app(path, make_app.config())
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_process_that_cannot_load_shows_no_traceback(make_app: AppMaker, tmp_path: Path) -> None:
     path = written(tmp_path, "def f(:\n")
     program = f"from webapp import create_app; create_app({str(path)!r}, {make_app.config()!r})"

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -264,6 +265,25 @@ def test_reload_follows_the_file_through_mistakes(
     code, _, err = server.end(signal.SIGINT)
     assert code == 0
     assert "Traceback" not in err
+
+
+def test_reload_sends_our_headers_and_no_version(  # R40, R42
+    run: Callable[..., Running], cli: CommandLine
+) -> None:
+    server = run(SIMPLE, "--reload")
+    eventually(lambda: server.get("/"), 200)
+    fine = headers_of(server)
+    (cli.folder / "app.py").write_text(BROKEN)
+    eventually(lambda: server.get("/"), 500)
+    for headers in (fine, headers_of(server)):
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert not re.search(r"\d", headers.get("Server", ""))
+
+
+def headers_of(server: Running) -> Message:
+    with closing(HTTPConnection(server.host, server.port, timeout=10)) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().headers
 
 
 def test_reload_ends_with_its_child(run: Callable[..., Running]) -> None:

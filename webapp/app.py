@@ -17,7 +17,7 @@ from webapp import database, database_commands
 from webapp.accounts import commands, login
 from webapp.accounts import views as accounts_views
 from webapp.accounts.sessions import DatabaseSessions
-from webapp.authoring.app_file import ChatApp
+from webapp.authoring.app_file import ChatApp, is_loading
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loader import load_chat_app
 from webapp.chats import store
@@ -76,7 +76,9 @@ def create_app(
         app = build_app(_loaded(chat or settings.chat), settings)
         _settle_schema(app, settings)
     except StartupError as error:
-        sys.stderr.write(f"chat-profiles: {error.line}\n")
+        # Called in an app file, its place is elsewhere, which is what whoever loads it says.
+        if not is_loading():
+            sys.stderr.write(f"chat-profiles: {error.line}\n")
         raise
     return app
 

@@ -290,7 +290,8 @@ def follow_postgresql_rules(engine: Engine) -> None:
     def set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # A statement rather than a start-up option, which connection poolers refuse.
         connection.autocommit = True
-        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+        limit = str(BUSY_MILLISECONDS)
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [limit])
         connection.autocommit = False
 
 

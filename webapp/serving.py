@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from flask import Flask
 from waitress.server import create_server
-from werkzeug.serving import is_running_from_reloader, run_simple
+from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
 from webapp.accounts.directory import has_accounts
 from webapp.app import build_app
@@ -27,6 +27,7 @@ from webapp.authoring.seeded import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import note, printable, say
 from webapp.schema import settle_schema
+from webapp.web.headers import security_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -90,7 +91,14 @@ def serve_and_reload(place: Place) -> None:
         use_reloader=True,
         threaded=True,
         extra_files=[place.app],
+        request_handler=_NamelessHandler,
     )
+
+
+class _NamelessHandler(WSGIRequestHandler):
+    def version_string(self) -> str:
+        """Tell nobody which versions these are (R42)."""
+        return ""
 
 
 def hosts_to_trust(host: str, settings: Settings) -> tuple[str, ...]:
@@ -208,7 +216,7 @@ def _problem_page(problem: str) -> WSGIApplication:
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
+        *security_headers().items(),
     ]
 
     def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -8,9 +8,8 @@ from flask import Flask, current_app
 
 from webapp.accounts.details import checked_metadata
 from webapp.accounts.seeded import CheckedAccount, check_password
-from webapp.authoring.app_file import ChatApp
+from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import CheckPassword, Running
-from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
 from webapp.engine.call import call, described
 
@@ -42,26 +41,25 @@ def ask_the_app(username: str, password: str) -> Verdict:
         Running(check_password=_check_in(app, accounts)),
         app.extensions["settings"].callback_seconds,
     )
-    return Verdict(None if answer is None else _as_stored(answer), accounts)
+    return Verdict(None if answer is None else _as_stored(callback, answer), accounts)
 
 
-def _as_stored(answer: object) -> User:
+def _as_stored(callback: Callback, answer: object) -> User:
     """Return the user as the session will give it back: checked again, and nothing but a `User`.
 
     It may have been changed since it was made, or be of a class of the author's own.
     """
     if not isinstance(answer, User):
         name = type(answer).__name__
-        raise _failure(f"returned {name}; return a webapp.User to let somebody in, or None")
+        raise callback.wrong_answer(
+            f"returned {name}; return a webapp.User to let somebody in, or None"
+        )
     try:
         metadata = checked_metadata(answer.metadata)
         return User(answer.identifier, answer.display_name, metadata)
     except Exception as error:
-        raise _failure(f"returned a User that cannot be stored: {described(error)}") from error
-
-
-def _failure(problem: str) -> CallbackError:
-    return CallbackError("@password_auth_callback", problem)
+        problem = f"returned a User that cannot be stored: {described(error)}"
+        raise callback.wrong_answer(problem) from error
 
 
 def _check_in(app: Flask, accounts: list[CheckedAccount]) -> CheckPassword:

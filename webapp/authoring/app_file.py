@@ -108,9 +108,14 @@ def app_being_loaded(decorator: str) -> ChatApp:
     return app
 
 
+def is_loading() -> bool:
+    """Say whether an app file is being loaded."""
+    return _loading.get() is not None
+
+
 def refuse_while_loading() -> None:
     """Refuse a load within a load: an app file that loads itself would do so for ever."""
-    if _loading.get() is not None:
+    if is_loading():
         raise MisuseError("an app file cannot load an app; do that in a separate WSGI file.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapp.authoring.app_file import ChatApp
+from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running, Sent
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.user_session import stored_copy
@@ -31,16 +31,16 @@ def run_chat_start(app: ChatApp, chat: ChatContext, seconds: float) -> Turn:
     if callback is not None:
         try:
             call(callback, (), Running(chat=chat), seconds)
-            values = _values_to_store(chat)
+            values = _values_to_store(callback, chat)
         except CallbackError as error:
             failure = error
     chat.values.close()
     return Turn(chat.outbox.close(), values, failure)
 
 
-def _values_to_store(chat: ChatContext) -> dict[str, Any]:
+def _values_to_store(callback: Callback, chat: ChatContext) -> dict[str, Any]:
     # A list that was set is the author's own object and may have been changed since.
     try:
         return {key: stored_copy(key, value) for key, value in chat.values.close().items()}
     except Exception as error:
-        raise CallbackError("@on_chat_start", described(error)) from error
+        raise callback.failed(error, described(error)) from error

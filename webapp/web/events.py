@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from flask import g, has_request_context, request
 
+from webapp.authoring.errors import CallbackError
+
 logger = logging.getLogger("webapp")
 
 
@@ -33,7 +35,8 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
 
 def log_failure(name: str, error: BaseException, **fields: object) -> None:
     """Log that something failed, with its traceback; the request's id is on the page too."""
-    logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **fields}})
+    place = {"place": error.place} if isinstance(error, CallbackError) and error.place else {}
+    logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **place, **fields}})
 
 
 def set_up_logging(level: str) -> None:
