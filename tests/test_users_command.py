@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
-import pty
-import sys
 from pathlib import Path
 
 import click
 import pytest
 from flask import Flask
 
-from tests.cli_support import (
-    CHECKOUT,
-    GOOD_PASSWORD,
-    CommandLine,
-    all_commands,
-)
+from tests.cli_support import GOOD_PASSWORD, CommandLine, all_commands
+from tests.support.log import LogReader
 from webapp.accounts import directory, seeded
 from webapp.database import db
 
@@ -106,29 +101,18 @@ def test_the_password_is_nowhere_but_on_standard_input(cli: CommandLine) -> None
     )
     assert code == 0
     assert GOOD_PASSWORD not in out + err + "".join(cli.dump())
-    assert '"event": "user.added", "user": "alice", "by": "cli"' in err  # R53
+    assert f'"event": "user.added", "user": "alice", "by": "cli:{getpass.getuser()}"' in err  # R53
 
 
-def test_a_terminal_is_asked_twice(cli: CommandLine) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(WEBAPP_DATABASE_URL=cli.url, PYTHONPATH=str(CHECKOUT))
-        os.execl(sys.executable, sys.executable, "-m", "webapp.cli", "users", "add", "alice")
-    shown = b""
-    try:
-        for _ in range(2):
-            while not shown.rstrip().endswith(b":"):
-                shown += os.read(terminal, 1_000)
-            os.write(terminal, GOOD_PASSWORD.encode() + b"\n")
-            shown += b"|"
-        while b"Added" not in shown:
-            shown += os.read(terminal, 1_000)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    finally:
-        os.close(terminal)
-    assert status == 0
-    assert GOOD_PASSWORD.encode() not in shown
-    assert can_log_in(cli, "alice", GOOD_PASSWORD)
+def test_a_user_of_the_system_without_a_name_is_logged_by_number(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, log: LogReader
+) -> None:  # R53
+    def fail() -> str:
+        raise KeyError("no such uid")
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    cli.add("alice")
+    assert log.one("user.added")["by"] == f"cli:{os.getuid()}"
 
 
 @pytest.mark.parametrize(

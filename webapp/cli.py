@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import click
@@ -36,9 +35,7 @@ def admin_app() -> Flask:
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
     app.extensions["forget_user"] = [store.forget_user]
-    if not sys.stderr.isatty():
-        # Whoever sits at a terminal has asked for the change and is told of it.
-        events.set_up_logging(settings.log_level)
+    events.set_up_logging(settings.log_level)
     database.init_app(app, settings)
     context = click.get_current_context(silent=True)
     if context is not None:

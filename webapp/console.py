@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,6 +100,15 @@ def file_problem(error: OSError) -> str:
     """Say in one line which file cannot be used and why."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def operator() -> str:
+    """Return who gives the command, as the log names them (R53)."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        # A container may run under a number that has no name; Python 3.13 says so by OSError.
+        return f"cli:{os.getuid()}"
 
 
 def printable(text: object) -> str:

@@ -20,13 +20,12 @@ from webapp.accounts.models import Account
 from webapp.accounts.passwords import refuse_weak
 from webapp.accounts.seeded import name_to_find, password_hasher
 from webapp.accounts.sessions import end_sessions_of
-from webapp.accounts.throttle import forget_failures, forget_failures_at
-from webapp.accounts.usernames import canonical, checked, skeleton
+from webapp.accounts.throttle import forget_failures
+from webapp.accounts.usernames import checked, skeleton
 from webapp.config import Settings
+from webapp.console import operator
 from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
-
-BY_CLI = "cli"
 
 
 class AccountError(ValueError):
@@ -124,7 +123,7 @@ def add(
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
         raise AccountExistsError(f"there is an account {name!r} already") from error
-    log_event("user.added", user=name, by=BY_CLI)
+    log_event("user.added", user=name, by=operator())
     return account
 
 
@@ -141,7 +140,7 @@ def set_password(username: str, password: str) -> Change:
         found.password_hash = stored
         forget_failures(session, found.username)
         ended = end_sessions(session, found)
-    log_event("user.password_set", user=found.username, sessions=ended, by=BY_CLI)
+    log_event("user.password_set", user=found.username, sessions=ended, by=operator())
     return Change(found, ended)
 
 
@@ -177,7 +176,7 @@ def change_details(
         if wanted != account.details:
             account.details = wanted
             ended = end_sessions(session, account)
-    log_event("user.updated", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.updated", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
@@ -186,7 +185,7 @@ def disable(username: str) -> Change:
     with _changing(username) as (session, account):
         account.disabled = True
         ended = end_sessions(session, account)
-    log_event("user.disabled", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.disabled", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
@@ -195,36 +194,8 @@ def enable(username: str) -> Change:
     with _changing(username) as (session, account):
         account.disabled = False
         forget_failures(session, account.username)
-    log_event("user.enabled", user=account.username, by=BY_CLI)
+    log_event("user.enabled", user=account.username, by=operator())
     return Change(account, 0)
-
-
-def unlock(username: str) -> str:
-    """Forget somebody's failed logins, so that they need not wait (R3), and return the name.
-
-    Users of an app's own callback have no account, but failed logins all the same.
-
-    Raises
-    ------
-    AccountError
-        When there is neither.
-    """
-    account = find(username)
-    name = account.username if account else canonical(username)
-    with writing() as session:
-        forgotten = forget_failures(session, name)
-    if account is None and not forgotten:
-        raise AccountError(f"there is no account {name[:80]!r}, and no failed login of that name")
-    log_event("user.unlocked", user=name, by=BY_CLI)
-    return name
-
-
-def unlock_address(address: str) -> int:
-    """Forget the failed logins of strangers at an address (R3), and return how many there were."""
-    with writing() as session:
-        forgotten = forget_failures_at(session, address)
-    log_event("address.unlocked", address=address, failures=forgotten, by=BY_CLI)
-    return forgotten
 
 
 def remove(username: str) -> Change:
@@ -238,7 +209,7 @@ def remove(username: str) -> Change:
         ended = end_sessions(session, account)
         forget_failures(session, account.username)
         session.delete(account)
-    log_event("user.removed", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.removed", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 

@@ -21,7 +21,7 @@ from webapp.accounts.account_files import (
 from webapp.accounts.import_rows import Wanted, checked_rows
 from webapp.accounts.importing import Counts, seconds_to_hash, store, with_hashes
 from webapp.accounts.user_commands import users
-from webapp.console import BadInputError, note, say, show_progress
+from webapp.console import BadInputError, note, operator, say, show_progress
 from webapp.web.events import log_event
 
 __all__ = ["users"]
@@ -87,7 +87,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     else:
         _write_private(Path(file), text)
         say(f"Wrote {len(accounts):,} user{'' if len(accounts) == 1 else 's'} to {file}.")
-    log_event("users.exported", count=len(accounts), hashes=with_hashes, by=directory.BY_CLI)
+    log_event("users.exported", count=len(accounts), hashes=with_hashes, by=operator())
 
 
 def _content(file: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import click
 from flask import current_app
 
-from webapp.accounts import directory
+from webapp.accounts import directory, unlocking
 from webapp.accounts.details import DetailsError, metadata_from_json
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
 from webapp.accounts.models import Account
@@ -232,11 +232,11 @@ def unlock(username: str | None, address: str | None) -> None:
       chat-profiles users unlock --address 192.0.2.7
     """
     if username is not None and address is None:
-        say(f"Unlocked {directory.unlock(username)!r}.")
+        say(f"Unlocked {unlocking.unlock(username)!r}.")
     elif address is not None and username is None:
         if ip_key(address) == UNKNOWN:
             raise BadInputError(f"{address!r} is not an IP address")
-        failures = directory.unlock_address(address)
+        failures = unlocking.unlock_address(address)
         say(f"Unlocked {address}: forgot {failures:,} failed login{'' if failures == 1 else 's'}.")
     else:
         raise BadInputError("say what to unlock: a user name, or --address IP")

@@ -1,0 +1,41 @@
+"""`chat-profiles users` at a terminal: what is asked, shown and logged there."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import pytest
+
+from tests.cli_support import GOOD_PASSWORD, CommandLine
+from tests.support.terminal import Terminal
+from webapp.accounts import seeded
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
+
+
+def can_log_in(cli: CommandLine, username: str) -> bool:
+    with cli.app():
+        return seeded.check_password(username, GOOD_PASSWORD) is not None
+
+
+def test_a_terminal_is_asked_twice(cli: CommandLine) -> None:
+    with Terminal.running(cli, "users", "add", "alice") as terminal:
+        terminal.answer("Password:", GOOD_PASSWORD)
+        terminal.answer("confirmation:", GOOD_PASSWORD)
+        assert terminal.end() == 0
+    assert "Added 'alice'." in terminal.shown
+    assert GOOD_PASSWORD not in terminal.shown
+    assert can_log_in(cli, "alice")
+
+
+def test_a_change_is_logged_at_a_terminal_too_with_who_made_it(cli: CommandLine) -> None:  # R53
+    cli.add("alice")
+    with Terminal.running(cli, "users", "disable", "alice") as terminal:
+        assert terminal.end() == 0
+    [line] = [line for line in terminal.shown.splitlines() if "user.disabled" in line]
+    assert line[:2] == "20"
+    assert line.endswith(f'INFO user.disabled user="alice" sessions=0 by="cli:{getpass.getuser()}"')
