@@ -98,6 +98,25 @@ class CommandLine:
         out, err = process.communicate(stdin, timeout=60)
         return process.returncode, out, err
 
+    def shell(self, line: str) -> tuple[int, str, str]:
+        """Run a line of bash in which ``chat`` is the command; fails as any part of a pipe does."""
+        script = f'set -o pipefail; chat() {{ "{sys.executable}" -m webapp.cli "$@"; }}; {line}'
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(CHECKOUT),
+                "WEBAPP_DATABASE_URL": self.url,
+                "WEBAPP_LOG_LEVEL": "ERROR",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
     def add(self, username: str, password: str = GOOD_PASSWORD, *options: str) -> None:
         """Add a user."""
         self.ok("users", "add", username, "--password-stdin", *options, stdin=password)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import click
@@ -26,6 +28,7 @@ NAME = "chat-profiles"
 
 def main() -> None:
     """Run the command; it ends the process."""
+    _open_what_is_closed()
     chat_profiles(prog_name=NAME, obj=ScriptInfo(create_app=admin_app, set_debug_flag=False))
 
 
@@ -41,6 +44,15 @@ def admin_app() -> Flask:
     if context is not None:
         context.find_root().call_on_close(functools.partial(_close, app))
     return app
+
+
+def _open_what_is_closed() -> None:
+    # Python has None for a stream that was closed when it began. An output that is closed stays
+    # so: some of what is printed must be seen.
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _close(app: Flask) -> None:

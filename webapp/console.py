@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import click
@@ -17,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from webapp.config import StartupError
 
+EXIT_UNFINISHED = 1
 EXIT_BAD_INPUT = 2
 STEPS_WITHOUT_TERMINAL = 1_000
 # In click 8.1 a group without a command prints its help and raises nothing.
@@ -73,7 +75,12 @@ class CommandGroup(AppGroup):
             raise BadInputError(database_problem(error)) from error
         except ModuleNotFoundError as error:
             raise BadInputError(_missing_module(error)) from error
+        except BrokenPipeError as error:
+            # Whoever read the output has had enough of it, as `head` has.
+            forget_output()
+            raise SystemExit(EXIT_UNFINISHED) from error
         except OSError as error:
+            forget_output()
             raise BadInputError(file_problem(error)) from error
         except self.refusals as error:
             raise BadInputError(str(error)) from error
@@ -129,6 +136,25 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Print a remark on standard error, so that it never mixes with a command's output."""
     click.echo(printable(line), err=True)
+
+
+def write_output(data: bytes) -> None:
+    """Write bytes to standard output, all of them."""
+    if sys.stdout is None:
+        raise BadInputError("standard output is closed; send it to a file or a program")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def forget_output() -> None:
+    """Drop what standard output or error does not take; else Python tries again when it ends,
+    and says so."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

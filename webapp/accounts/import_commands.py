@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from contextlib import suppress
@@ -21,7 +22,7 @@ from webapp.accounts.account_files import (
 from webapp.accounts.import_rows import Wanted, checked_rows
 from webapp.accounts.importing import Counts, seconds_to_hash, store, with_hashes
 from webapp.accounts.user_commands import users
-from webapp.console import BadInputError, note, operator, say, show_progress
+from webapp.console import BadInputError, note, operator, say, show_progress, write_output
 from webapp.web.events import log_event
 
 __all__ = ["users"]
@@ -82,12 +83,16 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     accounts = directory.all_accounts()
     wanted_format = file_format or ("csv" if file == STDIO else _format(file, None))
     text = written(accounts, wanted_format, with_hashes=with_hashes)
+    log = functools.partial(
+        log_event, "users.exported", count=len(accounts), hashes=with_hashes, by=operator()
+    )
     if file == STDIO:
-        sys.stdout.buffer.write(text.encode())
+        log()  # first: whoever reads it may take a part and close the pipe
+        write_output(text.encode())
     else:
         _write_private(Path(file), text)
+        log()
         say(f"Wrote {len(accounts):,} user{'' if len(accounts) == 1 else 's'} to {file}.")
-    log_event("users.exported", count=len(accounts), hashes=with_hashes, by=operator())
 
 
 def _content(file: str) -> bytes:
