@@ -55,3 +55,25 @@ def test_a_closed_standard_error_changes_nothing_else(cli: CommandLine) -> None:
     code, out, _ = cli.shell("chat users show alice 2>&-")
     assert code == 0
     assert "alice" in out
+
+
+@pytest.mark.parametrize("command", ["add bob --generate", "set-password alice --generate"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ">&-",
+        pytest.param(
+            f"> {FULL}",
+            marks=pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full"),
+        ),
+        "| true",
+    ],
+)
+def test_a_password_that_nobody_can_see_is_not_stored(
+    cli: CommandLine, command: str, place: str
+) -> None:  # R17
+    cli.log_in("alice")
+    before = cli.dump()
+    code, out, err = cli.shell(f"chat users {command} {place}")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert cli.dump() == before

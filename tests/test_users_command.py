@@ -88,6 +88,15 @@ def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None: 
     assert password not in "".join(cli.dump())
 
 
+def test_a_generated_password_is_not_printed_when_it_is_not_stored(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R17: somebody else adds the name between the look and the transaction
+    cli.add("alice")
+    monkeypatch.setattr(directory, "refuse_taken", lambda _: None)
+    monkeypatch.setattr(directory, "_refuse_taken", lambda *_: None)
+    assert "already" in cli.refused("users", "add", "alice", "--generate")
+
+
 def test_a_generated_password_is_as_long_as_configured(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ it counts from the next request on (R9, R14).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -94,8 +94,9 @@ def add(
     *,
     display_name: str | None = None,
     details: Mapping[str, Any] | None = None,
+    before_commit: Callable[[], None] | None = None,
 ) -> Account:
-    """Add an account and return it.
+    """Add an account and return it; what ``before_commit`` raises keeps it from being stored.
 
     Raises
     ------
@@ -120,6 +121,7 @@ def add(
         with writing() as session:
             _refuse_taken(session, name)
             session.add(account)
+            _last_step(session, before_commit)
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
         raise AccountExistsError(f"there is an account {name!r} already") from error
@@ -132,14 +134,20 @@ def refuse_taken(name: str) -> None:
     _refuse_taken(db.session(), name)
 
 
-def set_password(username: str, password: str) -> Change:
-    """Give an account a new password; ends its sessions and forgets its failed logins."""
+def set_password(
+    username: str, password: str, *, before_commit: Callable[[], None] | None = None
+) -> Change:
+    """Give an account a new password; ends its sessions and forgets its failed logins.
+
+    What ``before_commit`` raises keeps the old one.
+    """
     account = get(username)
     stored = new_hash(password, account.username, account.display_name)
     with _changing(username) as (session, found):
         found.password_hash = stored
         forget_failures(session, found.username)
         ended = end_sessions(session, found)
+        _last_step(session, before_commit)
     log_event("user.password_set", user=found.username, sessions=ended, by=operator())
     return Change(found, ended)
 
@@ -241,6 +249,13 @@ def _changing(username: str) -> Iterator[tuple[Session, Account]]:
         if account is None:
             raise _no_account(username)
         yield session, account
+
+
+def _last_step(session: Session, step: Callable[[], None] | None) -> None:
+    # After this flush only the commit itself can fail.
+    session.flush()
+    if step is not None:
+        step()
 
 
 def _refuse_taken(session: Session, name: str) -> None:

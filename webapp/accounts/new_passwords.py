@@ -15,7 +15,7 @@ from flask import current_app
 
 from webapp.accounts.passwords import MAX_BYTES, PasswordError
 from webapp.config import Settings
-from webapp.console import note, say
+from webapp.console import forget_output, note, say, write_output
 
 # Without what is mistaken for something else when it is read aloud or from paper: 0 o, 1 i l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -47,12 +47,30 @@ class NewPassword:
             return self._generated
         return _from_stdin() if self.from_stdin else _from_terminal()
 
+    def show(self) -> None:
+        """Print a generated password, once and alone on standard output.
+
+        Raises
+        ------
+        PasswordError, BadInputError
+            When it cannot be seen, so that it is of no use to store it.
+        """
+        if self._generated is None:
+            return
+        try:
+            write_output(f"{self._generated}\n".encode())
+        except OSError as error:
+            forget_output()
+            raise PasswordError(
+                f"the password cannot be printed, so nothing was stored ({error.strerror}); "
+                "send standard output elsewhere"
+            ) from error
+
     def tell(self, outcome: str) -> None:
-        """Print what was done, and a generated password, once and alone on standard output."""
+        """Print what was done; beside a generated password, on standard error."""
         if self._generated is None:
             say(outcome)
         else:
-            click.echo(self._generated)
             note(f"{outcome} The password above is not stored and cannot be shown again.")
 
 

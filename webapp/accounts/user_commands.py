@@ -89,7 +89,13 @@ def add(
         return
     directory.refuse_taken(name)
     try:
-        directory.add(name, new_password.read(), display_name=display_name, details=details or {})
+        directory.add(
+            name,
+            new_password.read(),
+            display_name=display_name,
+            details=details,
+            before_commit=new_password.show,
+        )
     except AccountExistsError:
         # Somebody else added it in this moment; that is what --if-missing is for.
         if not (if_missing and directory.find(name)):
@@ -156,7 +162,9 @@ def set_password(username: str, new_password: NewPassword) -> None:
       chat-profiles users set-password alice --generate
     """
     account = directory.get(username)
-    change = directory.set_password(account.username, new_password.read())
+    change = directory.set_password(
+        account.username, new_password.read(), before_commit=new_password.show
+    )
     new_password.tell(f"Set a new password for {_outcome(change)}")
 
 
