@@ -21,7 +21,7 @@ from webapp.accounts.account_files import (
 )
 from webapp.accounts.import_rows import Wanted, checked_rows
 from webapp.accounts.importing import Counts, seconds_to_hash, store, with_hashes
-from webapp.accounts.user_commands import users
+from webapp.accounts.user_lists import users
 from webapp.console import BadInputError, note, operator, say, show_progress, write_output
 from webapp.web.events import log_event
 

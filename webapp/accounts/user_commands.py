@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -14,12 +13,11 @@ from flask import current_app
 from webapp.accounts import directory, unlocking
 from webapp.accounts.details import DetailsError, metadata_from_json
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
-from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, checked
-from webapp.console import BadInputError, CommandGroup, iso, note, print_table, printable, say
+from webapp.console import BadInputError, CommandGroup, printable, say
 from webapp.schema import settle_schema
 
 
@@ -103,51 +101,6 @@ def add(
         _say_there_already(name)
     else:
         new_password.tell(f"Added {name!r}.")
-
-
-@users.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def list_users(as_json: bool) -> None:
-    """List all users, by name.
-
-    \b
-    Example:
-      chat-profiles users list
-      chat-profiles users list --json
-    """
-    accounts = directory.all_accounts()
-    if as_json:
-        click.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
-    elif accounts:
-        rows = [
-            (a.username, a.display_name or "", _role(a), _state(a), iso(a.created_at))
-            for a in accounts
-        ]
-        print_table(("USERNAME", "DISPLAY NAME", "ROLE", "STATE", "CREATED"), rows)
-    else:
-        note("There are no users yet; add one with `chat-profiles users add USERNAME`.")
-
-
-@users.command()
-@click.argument("username")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def show(username: str, as_json: bool) -> None:
-    """Show one user.
-
-    \b
-    Example:
-      chat-profiles users show alice
-      chat-profiles users show alice --json
-    """
-    account = directory.get(username)
-    if as_json:
-        click.echo(json.dumps(_as_json(account), indent=2))
-        return
-    say(f"Username:      {account.username}")
-    say(f"Display name:  {account.display_name or '-'}")
-    say(f"State:         {_state(account)}")
-    say(f"Created:       {iso(account.created_at)}")
-    say(f"Metadata:      {json.dumps(account.details, ensure_ascii=False)}")
 
 
 @users.command("set-password")
@@ -285,24 +238,3 @@ def _outcome(change: Change) -> str:
     name, ended = change.account.username, change.ended_sessions
     plural = "" if ended == 1 else "s"
     return f"{name!r}; ended {ended} login session{plural}." if ended else f"{name!r}."
-
-
-def _as_json(account: Account) -> dict[str, Any]:
-    return {
-        "username": account.username,
-        "display_name": account.display_name,
-        "metadata": account.details,
-        "disabled": account.disabled,
-        "created_at": iso(account.created_at),
-    }
-
-
-def _role(account: Account) -> str:
-    role = account.details.get("role", "")
-    return role if isinstance(role, str) else json.dumps(role)
-
-
-def _state(account: Account) -> str:
-    if account.disabled:
-        return "disabled"
-    return "active" if account.password_hash else "no password"
