@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ from flask.cli import ScriptInfo
 
 from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
+from webapp.chats.models import Chat
 from webapp.cli import admin_app, chat_profiles
-from webapp.database import db, writing
+from webapp.database import db, utc_now, writing
 
 CHECKOUT = Path(__file__).parent.parent
 GOOD_PASSWORD = "violet tractor parade"
@@ -159,6 +161,14 @@ class CommandLine:
             session.add(row)
             session.flush()
             return str(row.id)
+
+    def store_chats(self, owner: str, count: int = 1) -> None:
+        """Store chats of somebody."""
+        with self.app(), writing() as session:
+            session.add_all(
+                Chat(id=uuid.uuid4(), owner=owner, written=True, values={}, created_at=utc_now())
+                for _ in range(count)
+            )
 
     def fail_logins(self, username: str, times: int = 3) -> None:
         """Store failed logins of somebody."""

@@ -344,15 +344,11 @@ def test_remove_deletes_the_user_and_the_sessions(alice: CommandLine) -> None:
 def test_remove_deletes_the_users_chats_so_that_the_name_can_be_given_again(
     alice: CommandLine,
 ) -> None:
-    for number, owner in enumerate(("user:alice", "user:bob", "session:alice"), start=1):
-        alice.rows(
-            'INSERT INTO chats (id, owner, written, "values", created_at) '
-            "VALUES (?, ?, 1, '{}', '2026-01-01 00:00:00.000000')",
-            f"{number:032x}",
-            owner,
-        )
+    for owner in ("user:alice", "user:bob", "session:alice"):
+        alice.store_chats(owner)
     alice.ok("users", "remove", "alice", "--yes")
-    assert alice.rows("SELECT owner FROM chats ORDER BY id") == [("user:bob",), ("session:alice",)]
+    left = alice.rows("SELECT owner FROM chats ORDER BY owner")
+    assert left == [("session:alice",), ("user:bob",)]
 
 
 def test_a_change_that_cannot_end_the_sessions_is_not_made(

@@ -39,3 +39,25 @@ def test_a_change_is_logged_at_a_terminal_too_with_who_made_it(cli: CommandLine)
     [line] = [line for line in terminal.shown.splitlines() if "user.disabled" in line]
     assert line[:2] == "20"
     assert line.endswith(f'INFO user.disabled user="alice" sessions=0 by="cli:{getpass.getuser()}"')
+
+
+@pytest.mark.parametrize(("chats", "told"), [(0, "0 chats"), (1, "1 chat"), (1_200, "1,200 chats")])
+def test_remove_says_first_how_many_chats_go_for_good(
+    cli: CommandLine, chats: int, told: str
+) -> None:
+    cli.add("alice")
+    cli.store_chats("user:alice", chats)
+    cli.store_chats("user:bob")
+    before = cli.dump()
+    with Terminal.running(cli, "users", "remove", "alice") as terminal:
+        terminal.answer(f"Remove alice for good, with {told}? [y/N]:", "n")
+        assert terminal.end() == 1
+    assert cli.dump() == before
+
+
+def test_remove_that_is_confirmed_removes(cli: CommandLine) -> None:
+    cli.add("alice")
+    with Terminal.running(cli, "users", "remove", "alice") as terminal:
+        terminal.answer("[y/N]:", "y")
+        assert terminal.end() == 0
+    assert cli.rows("SELECT * FROM accounts") == []

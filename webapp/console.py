@@ -128,6 +128,11 @@ def iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, such as "1 user" or "2,000 users"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def say(line: str) -> None:
     """Print the outcome of a command."""
     click.echo(printable(line))

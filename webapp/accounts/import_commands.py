@@ -22,7 +22,7 @@ from webapp.accounts.account_files import (
 from webapp.accounts.import_rows import Wanted, checked_rows
 from webapp.accounts.importing import Counts, seconds_to_hash, store, with_hashes
 from webapp.accounts.user_lists import users
-from webapp.console import BadInputError, note, operator, say, show_progress, write_output
+from webapp.console import BadInputError, counted, note, operator, say, show_progress, write_output
 from webapp.web.events import log_event
 
 __all__ = ["users"]
@@ -92,7 +92,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     else:
         _write_private(Path(file), text)
         log()
-        say(f"Wrote {len(accounts):,} user{'' if len(accounts) == 1 else 's'} to {file}.")
+        say(f"Wrote {counted(len(accounts), 'user')} to {file}.")
 
 
 def _content(file: str) -> bytes:

@@ -16,7 +16,7 @@ from webapp.accounts.user_commands import AccountsGroup
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.config import Settings
-from webapp.console import BadInputError, iso, note, operator, print_table, say
+from webapp.console import BadInputError, counted, iso, note, operator, print_table, say
 from webapp.database import db, utc_now, writing
 from webapp.web.events import log_event
 
@@ -89,7 +89,7 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
     if session_id is not None and not ended:
         raise BadInputError(f"there is no session {session_id!r}")
     log_event("sessions.revoked", user=user, session=session_id, sessions=ended, by=operator())
-    say(f"Ended {ended:,} login session{'' if ended == 1 else 's'}.")
+    say(f"Ended {counted(ended, 'login session')}.")
 
 
 def _alive(which: ColumnElement[bool]) -> list[LoginSession]:

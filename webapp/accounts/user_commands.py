@@ -17,7 +17,8 @@ from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, checked
-from webapp.console import BadInputError, CommandGroup, printable, say
+from webapp.console import BadInputError, CommandGroup, counted, printable, say
+from webapp.database import release_connection
 from webapp.schema import settle_schema
 
 
@@ -198,7 +199,7 @@ def unlock(username: str | None, address: str | None) -> None:
         if ip_key(address) == UNKNOWN:
             raise BadInputError(f"{address!r} is not an IP address")
         failures = unlocking.unlock_address(address)
-        say(f"Unlocked {address}: forgot {failures:,} failed login{'' if failures == 1 else 's'}.")
+        say(f"Unlocked {address}: forgot {counted(failures, 'failed login')}.")
     else:
         raise BadInputError("say what to unlock: a user name, or --address IP")
 
@@ -207,7 +208,10 @@ def unlock(username: str | None, address: str | None) -> None:
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(username: str, yes: bool) -> None:
-    """Remove a user and log them out everywhere; their chats go too.
+    """Remove a user for good, with all their chats, and log them out everywhere.
+
+    It asks first, and says how many chats there are. To keep a user out without losing anything,
+    use `disable`.
 
     \b
     Example:
@@ -218,8 +222,16 @@ def remove(username: str, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise BadInputError("there is no terminal to ask on; add --yes to remove the user")
-        click.confirm(f"Remove {printable(account.username)}?", abort=True, err=True)
+        _confirm_removal(account.username)
     say(f"Removed {_outcome(directory.remove(account.username))}")
+
+
+def _confirm_removal(username: str) -> None:
+    # An app under `flask` does not say how many there are.
+    count: Callable[[str], int] | None = current_app.extensions.get("count_chats")
+    chats = "all their chats" if count is None else counted(count(username), "chat")
+    release_connection()
+    click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 
 
 def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
@@ -236,5 +248,4 @@ def _say_there_already(name: str) -> None:
 
 def _outcome(change: Change) -> str:
     name, ended = change.account.username, change.ended_sessions
-    plural = "" if ended == 1 else "s"
-    return f"{name!r}; ended {ended} login session{plural}." if ended else f"{name!r}."
+    return f"{name!r}; ended {counted(ended, 'login session')}." if ended else f"{name!r}."
