@@ -32,6 +32,44 @@ def test_a_terminal_is_asked_twice(cli: CommandLine) -> None:
     assert can_log_in(cli, "alice")
 
 
+def test_the_rule_is_shown_before_the_password_is_asked_for(cli: CommandLine) -> None:
+    cli.add("alice")
+    with Terminal.running(cli, "users", "set-password", "alice") as terminal:
+        terminal.answer("Password:", GOOD_PASSWORD)
+        before, _, _ = terminal.shown.partition("Password:")
+        terminal.answer("confirmation:", GOOD_PASSWORD)
+        assert terminal.end() == 0
+    assert "at least 8 characters" in before
+    assert "no common password" in before
+
+
+@pytest.mark.parametrize(
+    ("weak", "reason"),
+    [("short", "at least 8 characters"), ("password1", "too easy to guess"), ("Bob Bobby", "name")],
+)
+def test_a_weak_password_is_explained_and_asked_for_again(
+    cli: CommandLine, weak: str, reason: str
+) -> None:
+    with Terminal.running(cli, "users", "add", "alice", "--display-name", "Bobby") as terminal:
+        terminal.answer("Password:", weak)
+        terminal.answer("confirmation:", weak)
+        terminal.answer("Password:", GOOD_PASSWORD)
+        terminal.answer("confirmation:", GOOD_PASSWORD)
+        assert terminal.end() == 0
+    assert reason in terminal.shown.partition("That cannot be used:")[2]
+    assert can_log_in(cli, "alice")
+
+
+def test_ctrl_c_at_the_prompt_changes_nothing(cli: CommandLine) -> None:
+    cli.add("alice")
+    before = cli.dump()
+    with Terminal.running(cli, "users", "set-password", "alice") as terminal:
+        terminal.interrupt("Password:")
+        assert terminal.end() == 1
+    assert terminal.shown.endswith("Aborted!\n")
+    assert cli.dump() == before
+
+
 def test_a_change_is_logged_at_a_terminal_too_with_who_made_it(cli: CommandLine) -> None:  # R53
     cli.add("alice")
     with Terminal.running(cli, "users", "disable", "alice") as terminal:

@@ -43,8 +43,8 @@ class Change(NamedTuple):
     ended_sessions: int
 
 
-def new_hash(password: str, username: str, display_name: str | None = None) -> str:
-    """Return the hash of a password that somebody may have.
+def refuse_bad_password(password: str, username: str, display_name: str | None = None) -> None:
+    """Refuse a password that this user may not have.
 
     Raises
     ------
@@ -54,8 +54,6 @@ def new_hash(password: str, username: str, display_name: str | None = None) -> s
     settings: Settings = current_app.extensions["settings"]
     names = [name for name in (display_name, settings.site_name) if name]
     refuse_weak(password, username, settings.password_min_length, names)
-    release_connection()
-    return password_hasher().hash(password)
 
 
 def find(username: str) -> Account | None:
@@ -109,7 +107,7 @@ def add(
     shown = checked_display_name(display_name or "")
     metadata = checked_metadata(dict(details or {}))
     refuse_taken(name)
-    stored = new_hash(password, name, shown) if password is not None else None
+    stored = _new_hash(password, name, shown) if password is not None else None
     account = Account(
         username=name,
         skeleton=skeleton(name),
@@ -132,6 +130,7 @@ def add(
 def refuse_taken(name: str) -> None:
     """Refuse a canonical name that is taken, or looks like one that is (R18)."""
     _refuse_taken(db.session(), name)
+    release_connection()  # a password is asked for next, which may take minutes
 
 
 def set_password(
@@ -142,7 +141,7 @@ def set_password(
     What ``before_commit`` raises keeps the old one.
     """
     account = get(username)
-    stored = new_hash(password, account.username, account.display_name)
+    stored = _new_hash(password, account.username, account.display_name)
     with _changing(username) as (session, found):
         found.password_hash = stored
         forget_failures(session, found.username)
@@ -249,6 +248,12 @@ def _changing(username: str) -> Iterator[tuple[Session, Account]]:
         if account is None:
             raise _no_account(username)
         yield session, account
+
+
+def _new_hash(password: str, username: str, display_name: str | None) -> str:
+    refuse_bad_password(password, username, display_name)
+    release_connection()
+    return password_hasher().hash(password)
 
 
 def _last_step(session: Session, step: Callable[[], None] | None) -> None:

@@ -31,8 +31,11 @@ class NewPassword:
     generate: bool
     _generated: str | None = field(default=None, repr=False)
 
-    def read(self) -> str:
+    def read(self, refuse_bad: Callable[[str], None]) -> str:
         """Return the password.
+
+        Somebody at a terminal is asked until ``refuse_bad`` raises no `PasswordError`; elsewhere
+        the caller finds out.
 
         Raises
         ------
@@ -45,7 +48,7 @@ class NewPassword:
             settings: Settings = current_app.extensions["settings"]
             self._generated = _generated(settings.password_min_length)
             return self._generated
-        return _from_stdin() if self.from_stdin else _from_terminal()
+        return _from_stdin() if self.from_stdin else _from_terminal(refuse_bad)
 
     def show(self) -> None:
         """Print a generated password, once and alone on standard output.
@@ -110,9 +113,23 @@ def _from_stdin() -> str:
     return password
 
 
-def _from_terminal() -> str:
+def _from_terminal(refuse_bad: Callable[[str], None]) -> str:
     if not sys.stdin.isatty():
         raise PasswordError(
             "there is no terminal to ask on; use --password-stdin or --generate for the password"
         )
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    settings: Settings = current_app.extensions["settings"]
+    note(
+        f"The password needs at least {settings.password_min_length} characters, and must be hard "
+        "to guess: no common password, and not made of names."
+    )
+    while True:
+        password = str(
+            click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        )
+        try:
+            refuse_bad(password)
+        except PasswordError as error:
+            note(f"That cannot be used: {error}. Try again, or press Ctrl+C.")
+        else:
+            return password

@@ -11,7 +11,7 @@ import click
 from flask import current_app
 
 from webapp.accounts import directory, unlocking
-from webapp.accounts.details import DetailsError, metadata_from_json
+from webapp.accounts.details import DetailsError, checked_display_name, metadata_from_json
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
@@ -82,6 +82,7 @@ def add(
       chat-profiles users add carol --password-stdin < password.txt
     """
     name = checked(username)
+    shown = checked_display_name(display_name or "")
     details = _details(metadata, role)
     if if_missing and directory.find(name):
         _say_there_already(name)
@@ -90,8 +91,8 @@ def add(
     try:
         directory.add(
             name,
-            new_password.read(),
-            display_name=display_name,
+            new_password.read(lambda typed: directory.refuse_bad_password(typed, name, shown)),
+            display_name=shown,
             details=details,
             before_commit=new_password.show,
         )
@@ -116,9 +117,10 @@ def set_password(username: str, new_password: NewPassword) -> None:
       chat-profiles users set-password alice --generate
     """
     account = directory.get(username)
-    change = directory.set_password(
-        account.username, new_password.read(), before_commit=new_password.show
-    )
+    name, shown = account.username, account.display_name
+    release_connection()
+    password = new_password.read(lambda typed: directory.refuse_bad_password(typed, name, shown))
+    change = directory.set_password(name, password, before_commit=new_password.show)
     new_password.tell(f"Set a new password for {_outcome(change)}")
 
 
