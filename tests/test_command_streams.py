@@ -20,7 +20,15 @@ def cli(tmp_path: Path) -> CommandLine:
 
 @pytest.mark.parametrize(
     "command",
-    ["users list", "users show alice", "users export -", "users --help", "--help", "--version"],
+    [
+        "users list",
+        "users show alice",
+        "users export -",
+        "db backup -",
+        "users --help",
+        "--help",
+        "--version",
+    ],
 )
 def test_a_reader_who_has_enough_ends_the_command_quietly(cli: CommandLine, command: str) -> None:
     # true has ended long before the first line is printed.
@@ -39,6 +47,7 @@ def test_an_output_that_takes_nothing_is_one_line(cli: CommandLine, command: str
     ("line", "problem"),
     [
         ("chat users export - >&-", "standard output is closed"),
+        ("chat db backup - >&-", "standard output is closed"),
         ("chat users import - --format csv <&-", "line 1"),
         ("chat users add bob <&-", "no terminal"),
         ("chat users add bob --password-stdin <&-", "no password on standard input"),

@@ -143,11 +143,12 @@ def note(line: str) -> None:
     click.echo(printable(line), err=True)
 
 
-def write_output(data: bytes) -> None:
+def write_output(parts: Iterable[bytes]) -> None:
     """Write bytes to standard output, all of them."""
     if sys.stdout is None:
         raise BadInputError("standard output is closed; send it to a file or a program")
-    sys.stdout.buffer.write(data)
+    for part in parts:
+        sys.stdout.buffer.write(part)
     sys.stdout.buffer.flush()
 
 

@@ -88,7 +88,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     )
     if file == STDIO:
         log()  # first: whoever reads it may take a part and close the pipe
-        write_output(text.encode())
+        write_output([text.encode()])
     else:
         _write_private(Path(file), text)
         log()

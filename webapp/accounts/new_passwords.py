@@ -61,7 +61,7 @@ class NewPassword:
         if self._generated is None:
             return
         try:
-            write_output(f"{self._generated}\n".encode())
+            write_output([f"{self._generated}\n".encode()])
         except OSError as error:
             forget_output()
             raise PasswordError(
