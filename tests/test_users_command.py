@@ -277,17 +277,40 @@ def test_update_of_rights_ends_sessions(alice: CommandLine) -> None:  # R9
     assert details(alice, "alice") == {"role": "USER"}
 
 
-def test_update_of_the_display_name_ends_none(alice: CommandLine) -> None:
-    alice.ok("users", "update", "alice", "--display-name", " Alice ")
+def test_update_of_the_display_name_ends_no_session_and_says_when_it_shows(
+    alice: CommandLine,
+) -> None:
+    out = alice.ok("users", "update", "alice", "--display-name", " Alice ")
+    assert out == "Updated 'alice'.\nA new display name shows from the next login on.\n"
     assert '"Alice"' in alice.ok("users", "show", "alice", "--json")
     alice.ok("users", "update", "alice", "--display-name", "")
     assert '"display_name": null' in alice.ok("users", "show", "alice", "--json")
     assert alice.session_count() == 3
 
 
-def test_update_with_what_is_there_ends_none(alice: CommandLine) -> None:
-    assert alice.ok("users", "update", "alice", "--role", "ADMIN") == "Updated 'alice'.\n"
-    assert alice.session_count() == 3
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("update", "alice", "--role", "ADMIN"),
+        ("update", "alice", "--metadata", '{"role": "ADMIN"}'),
+        ("update", "alice", "--display-name", ""),
+        ("enable", "alice"),
+        ("disable", "bob"),
+    ],
+    ids=" ".join,
+)
+def test_what_changes_nothing_says_so_and_ends_no_session(
+    alice: CommandLine, log: LogReader, command: tuple[str, ...]
+) -> None:
+    alice.add("bob")
+    alice.ok("users", "disable", "bob")
+    alice.log_in("bob")
+    before = alice.dump()
+    log.lines.clear()
+    out = alice.ok("users", *command)
+    assert out.startswith(f"'{command[1]}' is ")
+    assert out.endswith("; nothing was changed.\n")
+    assert (alice.dump(), log.lines) == (before, [])
 
 
 def test_update_replaces_and_removes_metadata(alice: CommandLine) -> None:

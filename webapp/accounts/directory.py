@@ -37,10 +37,12 @@ class AccountExistsError(AccountError):
 
 
 class Change(NamedTuple):
-    """What a change came to: the account as it is now, and how many sessions it ended."""
+    """What a change came to: the account as it is now, how many sessions it ended, and whether
+    anything is different at all."""
 
     account: Account
-    ended_sessions: int
+    ended_sessions: int = 0
+    changed: bool = True
 
 
 def refuse_bad_password(password: str, username: str, display_name: str | None = None) -> None:
@@ -179,8 +181,11 @@ def change_details(
         wanted = checked_metadata(wanted)
         if display_name is not None:
             account.display_name = checked_display_name(display_name)
+        new_rights = wanted != account.details
+        if not (new_rights or session.is_modified(account)):
+            return Change(account, changed=False)
         ended = 0
-        if wanted != account.details:
+        if new_rights:
             account.details = wanted
             ended = end_sessions(session, account)
     log_event("user.updated", user=account.username, sessions=ended, by=operator())
@@ -190,6 +195,8 @@ def change_details(
 def disable(username: str) -> Change:
     """Keep somebody out from the next request on; nothing of theirs is lost."""
     with _changing(username) as (session, account):
+        if account.disabled:
+            return Change(account, changed=False)
         account.disabled = True
         ended = end_sessions(session, account)
     log_event("user.disabled", user=account.username, sessions=ended, by=operator())
@@ -199,10 +206,12 @@ def disable(username: str) -> Change:
 def enable(username: str) -> Change:
     """Let somebody in again, and forget their failed logins."""
     with _changing(username) as (session, account):
+        if not account.disabled:
+            return Change(account, changed=False)
         account.disabled = False
         forget_failures(session, account.username)
     log_event("user.enabled", user=account.username, by=operator())
-    return Change(account, 0)
+    return Change(account)
 
 
 def remove(username: str) -> Change:

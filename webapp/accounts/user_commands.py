@@ -126,10 +126,19 @@ def set_password(username: str, new_password: NewPassword) -> None:
 
 @users.command()
 @click.argument("username")
-@click.option("--display-name", help='What the page calls them; "" takes it away.')
+@click.option(
+    "--display-name",
+    help='What the page calls them from their next login on; "" takes it away.',
+)
 @click.option("--metadata", help="A JSON object to put in the place of all metadata.")
 @click.option("--role", help="The new role; the rest of the metadata stays.")
-@click.option("--remove-metadata", "remove_keys", metavar="KEY", multiple=True, help="Repeatable.")
+@click.option(
+    "--remove-metadata",
+    "remove_keys",
+    metavar="KEY",
+    multiple=True,
+    help="A key to take out of the metadata; can be given several times.",
+)
 def update(
     username: str,
     display_name: str | None,
@@ -157,7 +166,10 @@ def update(
         role=role,
         remove=remove_keys,
     )
-    say(f"Updated {_outcome(change)}")
+    _say_what_happened("Updated", change, "is like that already")
+    if change.changed and display_name is not None:
+        # A login session keeps a copy of the user.
+        say("A new display name shows from the next login on.")
 
 
 @users.command()
@@ -169,7 +181,7 @@ def disable(username: str) -> None:
     Example:
       chat-profiles users disable alice
     """
-    say(f"Disabled {_outcome(directory.disable(username))}")
+    _say_what_happened("Disabled", directory.disable(username), "is disabled already")
 
 
 @users.command()
@@ -181,7 +193,7 @@ def enable(username: str) -> None:
     Example:
       chat-profiles users enable alice
     """
-    say(f"Enabled {_outcome(directory.enable(username))}")
+    _say_what_happened("Enabled", directory.enable(username), "is not disabled")
 
 
 @users.command()
@@ -246,6 +258,13 @@ def _say_there_already(name: str) -> None:
         f"There is a user {name!r} already; nothing was changed. "
         f"Give it a new password with `chat-profiles users set-password {name}`."
     )
+
+
+def _say_what_happened(done: str, change: Change, otherwise: str) -> None:
+    if change.changed:
+        say(f"{done} {_outcome(change)}")
+    else:
+        say(f"{change.account.username!r} {otherwise}; nothing was changed.")
 
 
 def _outcome(change: Change) -> str:
