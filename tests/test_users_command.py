@@ -171,6 +171,8 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["add", "carol", "--metadata", '{"a":' * 50_000, "--generate"], "too deeply"),
         (["add", "carol", "--metadata", f'{{"a": {"9" * 5_000}}}', "--generate"], "not JSON"),
         (["add", "carol", "--metadata", f'{{"a": "{"x" * 17_000}"}}', "--generate"], "longer than"),
+        (["add", "carol", "--role", "A", "--metadata", '{"role": "B"}', "--generate"], "two diff"),
+        (["update", "alice", "--role", "A", "--metadata", '{"role": "B"}'], "two different roles"),
         (["add", "carol", "--display-name", "x" * 201, "--generate"], "at most 200"),
         (["add", "carol", "--display-name", "a\nb", "--generate"], "one line"),
         (["add", "carol", "--display-name", "a\u202eb", "--generate"], "direction"),

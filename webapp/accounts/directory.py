@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts.details import checked_display_name, checked_metadata
+from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import refuse_weak
 from webapp.accounts.seeded import name_to_find, password_hasher
@@ -56,6 +56,12 @@ def refuse_bad_password(password: str, username: str, display_name: str | None =
     settings: Settings = current_app.extensions["settings"]
     names = [name for name in (display_name, settings.site_name) if name]
     refuse_weak(password, username, settings.password_min_length, names)
+
+
+def refuse_two_roles(details: Mapping[str, Any] | None, role: str | None) -> None:
+    """Refuse metadata that names another role than the one given beside it."""
+    if details and role is not None and details.get("role", role) != role:
+        raise DetailsError("role and metadata name two different roles; keep one of them")
 
 
 def find(username: str) -> Account | None:
@@ -174,6 +180,7 @@ def change_details(
     remove:
         Keys to take out of the metadata.
     """
+    refuse_two_roles(details, role)
     with _changing(username) as (session, account):
         wanted = dict(account.details if details is None else details)
         wanted.update({} if role is None else {"role": role})

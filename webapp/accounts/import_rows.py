@@ -16,6 +16,7 @@ from webapp.accounts.details import (
     checked_metadata,
     metadata_from_json,
 )
+from webapp.accounts.directory import refuse_two_roles
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
 from webapp.accounts.usernames import UsernameError, checked, skeleton
@@ -77,8 +78,7 @@ def _wanted(row: Row) -> Wanted:
     shown = checked_display_name(_text(values, "display_name") or "")
     details = _details(values.get("metadata"))
     role = _text(values, "role")
-    if role is not None and details is not None and details.get("role", role) != role:
-        raise DetailsError("role and metadata name two different roles; keep one of them")
+    refuse_two_roles(details, role)
     if role is not None:
         role = checked_metadata({"role": role})["role"]
     return Wanted(

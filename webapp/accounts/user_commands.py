@@ -250,6 +250,7 @@ def _confirm_removal(username: str) -> None:
 
 def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
     details = {} if metadata is None else metadata_from_json(metadata)
+    directory.refuse_two_roles(details, role)
     return details if role is None else {**details, "role": role}
 
 
