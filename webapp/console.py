@@ -81,7 +81,7 @@ class CommandGroup(AppGroup):
             raise SystemExit(EXIT_UNFINISHED) from error
         except OSError as error:
             forget_output()
-            raise BadInputError(file_problem(error)) from error
+            raise BadInputError(file_problem(error) + _file_advice(error)) from error
         except self.refusals as error:
             raise BadInputError(str(error)) from error
 
@@ -182,6 +182,12 @@ def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[It
         yield item
         if number % STEPS_WITHOUT_TERMINAL == 0:
             note(f"{label}: {number:,} of {length:,}")
+
+
+def _file_advice(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "; run the command as the user who owns the file or folder, or change its rights"
+    return ""
 
 
 def _missing_module(error: ModuleNotFoundError) -> str:

@@ -1,4 +1,4 @@
-"""What commands do when standard input, output or error is closed or full."""
+"""What commands do when a file, standard input, output or error cannot be used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
+from webapp.accounts import import_commands
 
 FULL = Path("/dev/full")
 
@@ -86,3 +87,16 @@ def test_a_password_that_nobody_can_see_is_not_stored(
     code, out, err = cli.shell(f"chat users {command} {place}")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert cli.dump() == before
+
+
+def test_a_file_that_may_not_be_used_comes_with_advice(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:  # the tests may run as root, who may everything
+        raise PermissionError(13, "Permission denied", "/srv/users.csv")
+
+    monkeypatch.setattr(import_commands, "_content", refuse)
+    assert cli.refused("users", "import", "/srv/users.csv") == (
+        "Error: /srv/users.csv: Permission denied; run the command as the user who owns the file "
+        "or folder, or change its rights\n"
+    )
