@@ -18,9 +18,24 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp.config import Settings, new_secret
-from webapp.console import BadInputError, CommandGroup, database_problem, note, say, write_output
+from webapp.console import (
+    BadInputError,
+    CommandGroup,
+    counted,
+    database_problem,
+    note,
+    say,
+    write_output,
+)
 from webapp.database import BUSY_MILLISECONDS, is_sqlite, maintenance_engine, sqlite_file
-from webapp.schema import SchemaState, settle_schema, state_of
+from webapp.schema import (
+    UNMARKED,
+    SchemaState,
+    is_unmarked,
+    schema_state,
+    settle_schema,
+    state_of,
+)
 
 EXIT_PROBLEM = 1
 STDIO = "-"
@@ -138,13 +153,20 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"there is no database at {file}; run `chat-profiles db upgrade`"
         return
     try:
-        state = state_of(settings)
-        if state is not SchemaState.CURRENT:
-            yield STATES[state]
+        yield from _wrong_schema(settings)
         if is_sqlite(settings.url):
             yield from _broken_contents(settings)
     except DatabaseError as error:
         yield database_problem(error)
+
+
+def _wrong_schema(settings: Settings) -> Iterator[str]:
+    with maintenance_engine(settings).connect() as connection:
+        state = schema_state(connection)
+        if is_unmarked(connection):
+            yield UNMARKED
+        elif state is not SchemaState.CURRENT:
+            yield STATES[state]
 
 
 def _broken_contents(settings: Settings) -> Iterator[str]:
@@ -156,7 +178,7 @@ def _broken_contents(settings: Settings) -> Iterator[str]:
         loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if loose:
             tables = ", ".join(sorted({row[0] for row in loose}))
-            yield f"{len(loose):,} rows point at rows that are gone (in {tables})"
+            yield f"{counted(len(loose), 'row')} with nothing to belong to any more (in {tables})"
 
 
 def _open_files(settings: Settings) -> Iterator[str]:
