@@ -96,6 +96,16 @@ def test_each_format_gives_the_same_users(cli: CommandLine, name: str) -> None:
     assert can_log_in(cli, "alice")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_excel_writes_in_any_language_is_read(cli: CommandLine, delimiter: str) -> None:
+    table = [["Username", "Display Name ", "ROLE"], ["alice", '"A, b; c"', "ADMIN"]]
+    text = "\ufeff" + "".join(f"{delimiter.join(cells)}\r\n" for cells in table)
+    assert imported(cli, write(cli, "users.csv", text)) == (1, 0, 0)
+    [alice] = users(cli)
+    assert alice["display_name"] == "A, b; c"
+    assert alice["metadata"] == {"role": "ADMIN"}
+
+
 @pytest.mark.parametrize("name", SAME_USERS)
 def test_importing_again_changes_nothing_and_ends_no_session(cli: CommandLine, name: str) -> None:
     file = write(cli, name, SAME_USERS[name])
@@ -213,11 +223,12 @@ def test_at_most_20_problems_are_listed(cli: CommandLine) -> None:
 
 
 def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
-    file = write(cli, "users.csv", "username,password\nalice,password99\nbob,alice 99 canary\n,x")
-    result = cli("users", "import", file)
-    assert result.exit_code == 2
-    assert "password99" not in result.stderr
-    assert "canary" not in result.stderr
+    rows = "alice,password99\nbob,alice 99 canary\n,x"
+    for number, text in enumerate((f"username,password\n{rows}", rows)):
+        result = cli("users", "import", write(cli, f"users{number}.csv", text))
+        assert result.exit_code == 2
+        assert "password99" not in result.stderr
+        assert "canary" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -225,11 +236,13 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
     [
         ("u.csv", "", "line 1"),
         ("u.csv", "username\n", "no users"),
-        ("u.csv", "name,role\nx,y\n", "one of them username"),
+        ("u.csv", "Name,role\nx,y\n", "has no column username; its columns are name, role;"),
+        ("u.csv", "alice,canary99\n", "one of them username; there are username, display_name"),
+        ("u.csv", "username|role\nx|y\n", "one of them username"),
         ("u.csv", "username,colour\nx,y\n", "unknown column 'colour'"),
         ("u.csv", "username,username\nx,y\n", "username stands twice"),
-        ("u.csv", "username;role\nx;y\n", "separated by commas"),
-        ("u.csv", "username,role\nx\n", "line 2: has 1 cells instead of 2"),
+        ("u.csv", "username,role\nx\n", "line 2: has 1 cell instead of 2"),
+        ("u.csv", "username,disabled\nx,perhaps\n", "true or false, not 'perhaps'"),
         ("u.csv", 'username\n"x\n', "not CSV"),
         ("u.csv", "username\n" + "x" * 200_000 + "\n", "field larger"),
         ("u.csv", "username\nal\0ice\n", "line 2: has a NUL"),
@@ -271,6 +284,8 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
         ("u.json", '[{"username": "\\ud800"}]', "U+D800"),
         ("u.toml", "users = 1", "list of users"),
         ("u.toml", "[[users]\n", "not TOML"),
+        ("u.toml", f"[[users]]\nn = {'9' * 5_000}\n", "a number that is too long"),
+        ("u.toml", f"users = {'[' * 100_000}", "too deeply"),
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {at = 2026-01-01}\n', "must be JSON"),
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {n = nan}\n', "must be JSON"),
         ("u.xml", "<users/>", "add --format"),

@@ -44,7 +44,8 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
 
     Columns: username, display_name, role, metadata (JSON), password or password_hash, disabled.
     Only username is needed; an empty cell leaves a part as it is. Users who are not in the file
-    stay. Importing the same file again changes nothing.
+    stay. Importing the same file again changes nothing. A CSV file may be separated by commas,
+    semicolons or tabs, and its first line names the columns.
 
     Hashing takes a moment for every password: for thousands of users, give ready argon2id hashes
     in the column password_hash, which takes seconds.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flask import current_app
 from sqlalchemy import select
 
-from webapp.accounts.account_files import AccountFileError, Row
+from webapp.accounts.account_files import SHOWN_CHARACTERS, AccountFileError, Row
 from webapp.accounts.details import (
     DetailsError,
     checked_display_name,
@@ -133,7 +133,8 @@ def _boolean(value: object) -> bool | None:
         return value
     found = BOOLEANS.get(str(value).strip().lower())
     if found is None:
-        raise DetailsError("disabled must be true or false")
+        shown = str(value)[:SHOWN_CHARACTERS]
+        raise DetailsError(f"disabled must be true or false, not {shown!r}")
     return found
 
 
