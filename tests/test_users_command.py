@@ -53,6 +53,19 @@ def test_every_command_has_help_with_an_example(cli: CommandLine, path: tuple[st
     assert not cli.file.exists()
 
 
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    for path, command in all_commands():
+        assert not path or (command.short_help or "").endswith("."), path
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (path, parameter.name)
+
+
+@pytest.mark.parametrize("group", [(), ("users",), ("sessions",), ("db",)], ids=" ".join)
+def test_no_list_of_commands_is_cut_off(cli: CommandLine, group: tuple[str, ...]) -> None:
+    assert "..." not in cli.ok(*group, "--help").partition("Commands:")[2]
+
+
 def test_no_command_takes_a_password_as_an_argument() -> None:  # R17
     for path, command in all_commands():
         for parameter in command.params:
@@ -149,7 +162,7 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["add"], "Missing argument 'USERNAME'"),
+        (["add"], "Missing argument 'USERNAME' (see `chat-profiles users add --help`)\n"),
         (["add", "carol"], "no terminal to ask on"),
         (["add", "carol", "--password-stdin", "--generate"], "exclude each other"),
         (["add", "carol", "--password", "x"], "No such option"),
@@ -161,7 +174,7 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["add", "\udcff", "--generate"], "U+DCFF"),
         (["add", "alice", "--generate"], "'alice' already"),
         (["add", "ALICE", "--generate"], "'alice' already"),
-        (["add", "a1ice", "--generate"], "looks like the account 'alice'"),
+        (["add", "a1ice", "--generate"], "looks like the user 'alice'"),
         (["add", "carol", "--metadata", "{", "--generate"], "metadata is not JSON"),
         (["add", "carol", "--metadata", "[1]", "--generate"], "must be a JSON object"),
         (["add", "carol", "--metadata", '{"a": NaN}', "--generate"], "NaN"),
@@ -177,22 +190,22 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["add", "carol", "--display-name", "a\nb", "--generate"], "one line"),
         (["add", "carol", "--display-name", "a\u202eb", "--generate"], "direction"),
         (["show"], "Missing argument"),
-        (["show", "nobody"], "no account 'nobody'"),
-        (["show", "\x1b]0;x\x07"], "no account"),
-        (["set-password", "nobody", "--generate"], "no account"),
+        (["show", "nobody"], "no user 'nobody'; see `chat-profiles users list`"),
+        (["show", "\x1b]0;x\x07"], "no user"),
+        (["set-password", "nobody", "--generate"], "no user"),
         (["set-password", "alice"], "no terminal"),
         (["update", "alice"], "say what to change"),
-        (["update", "nobody", "--role", "X"], "no account"),
+        (["update", "nobody", "--role", "X"], "no user"),
         (["update", "alice", "--metadata", "null"], "must be a JSON object"),
         (["update", "alice", "--remove-metadata", "team"], "no key 'team'"),
         (["update", "alice", "--role", "x" * 20_000], "longer than"),
-        (["disable", "nobody"], "no account"),
-        (["enable", "nobody"], "no account"),
-        (["unlock", "nobody"], "no account"),
+        (["disable", "nobody"], "no user"),
+        (["enable", "nobody"], "no user"),
+        (["unlock", "nobody"], "no user"),
         (["unlock"], "say what to unlock"),
         (["unlock", "alice", "--address", "192.0.2.1"], "say what to unlock"),
         (["unlock", "--address", "192.0.2"], "is not an IP address"),
-        (["remove", "nobody", "--yes"], "no account"),
+        (["remove", "nobody", "--yes"], "no user"),
         (["remove", "alice"], "--yes"),
         (["explode"], "No such command 'explode'"),
         (["list", "--xml"], "No such option"),
@@ -209,7 +222,11 @@ def test_bad_input_is_one_line_and_changes_nothing(
 
 def test_bad_input_has_the_exit_code_of_a_real_process(cli: CommandLine) -> None:
     code, out, err = cli.process("users", "show", "nobody")
-    assert (code, out, err) == (2, "", "Error: there is no account 'nobody'\n")
+    assert (code, out, err) == (
+        2,
+        "",
+        "Error: there is no user 'nobody'; see `chat-profiles users list`\n",
+    )
 
 
 def test_if_missing_can_be_repeated(alice: CommandLine) -> None:  # R17
@@ -341,7 +358,7 @@ def test_unlock_forgets_failed_logins_only_of_this_user(alice: CommandLine) -> N
     assert alice.session_count() == 3
 
 
-def test_unlock_also_helps_users_without_an_account(alice: CommandLine) -> None:
+def test_unlock_also_helps_users_of_an_apps_own_callback(alice: CommandLine) -> None:
     alice.fail_logins("somebody@example.org")
     assert alice.ok("users", "unlock", "Somebody@Example.org") == (
         "Unlocked 'somebody@example.org'.\n"
@@ -396,7 +413,8 @@ def test_the_commands_hang_on_the_app_as_well(simple_app: Flask) -> None:
     assert added.exit_code == 0, added.output
     assert json.loads(runner.invoke(args=["users", "list", "--json"]).stdout)
     again = runner.invoke(args=["users", "add", "alice", "--generate"])
-    assert (again.exit_code, again.stderr) == (2, "Error: there is an account 'alice' already\n")
+    assert again.exit_code == 2
+    assert again.stderr.startswith("Error: there is a user 'alice' already; ")
     assert runner.invoke(args=["sessions", "list", "--json"]).stdout == "[]\n"
 
 

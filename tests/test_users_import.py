@@ -123,7 +123,7 @@ def test_standard_input_is_read(cli: CommandLine) -> None:
 
 def test_users_without_a_password_are_counted(cli: CommandLine) -> None:
     result = cli("users", "import", write(cli, "users.csv", "username\nbob\n"))
-    assert "have no password" in result.stderr
+    assert "1 of the added users has no password" in result.stderr
     assert "no password" in cli.ok("users", "list")
 
 
@@ -252,7 +252,7 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
         ("u.csv", "username\n-rf\n", "begin with -"),
         ("u.csv", "username\nx\nX\n", "stands at line 2 already"),
         ("u.csv", "username\nall\na1l\n", "looks like 'all' at line 2"),
-        ("u.csv", "username\na1ice\n", "looks like the account 'alice'"),
+        ("u.csv", "username\na1ice\n", "looks like the user 'alice'"),
         ("u.csv", "username,password_hash\nx,$2b$12$abc\n", "not an argon2id hash"),
         (
             "u.csv",
@@ -379,6 +379,6 @@ def test_an_import_works_on_postgresql(postgresql_url: str, tmp_path: Path) -> N
     file = ready_users(cli, 2_000)
     assert imported(cli, file) == (2_000, 0, 0)
     assert imported(cli, file) == (0, 0, 2_000)
-    assert "looks like the account" in cli.refused(
+    assert "looks like the user" in cli.refused(
         "users", "import", write(cli, "u.csv", "username\nperson.l@example.org\n")
     )

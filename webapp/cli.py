@@ -18,7 +18,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.chats import store
 from webapp.chats.models import Chat
 from webapp.config import Settings
-from webapp.console import BadInputError, CommandGroup
+from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import db
 from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
@@ -103,17 +103,29 @@ def chat_profiles() -> None:
 
 
 # Not chat_profiles.command(): running an app needs no app first.
-@click.command()
+@click.command(short_help="Serve an app file, for development and small sites.")
 @click.argument("app", metavar="APP.py")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=WholeNumber(0, 65_535),
+    help="The port to listen on; 0 takes a free one.",
+)
 @click.option("--reload", is_flag=True, help="Start again whenever a Python file is saved.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 1_000))
+@click.option(
+    "--threads",
+    default=8,
+    show_default=True,
+    type=WholeNumber(1, 1_000),
+    help="How many requests are answered at once.",
+)
 def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
     """Serve the app file APP.py, for development and small sites.
 
     It listens on this machine only unless --host says otherwise, keeps a secret in instance/, and
-    brings the database up to date. Port 0 takes a free one.
+    brings the database up to date.
 
     \b
     Example:

@@ -21,6 +21,7 @@ from webapp.config import StartupError
 EXIT_UNFINISHED = 1
 EXIT_BAD_INPUT = 2
 STEPS_WITHOUT_TERMINAL = 1_000
+SHOWN_CHARACTERS = 40
 # In click 8.1 a group without a command prints its help and raises nothing.
 _HELP_INSTEAD: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -35,6 +36,21 @@ class BadInputError(click.ClickException):
 
     def __init__(self, line: str, *details: str) -> None:
         super().__init__("\n".join(printable(each) for each in (line, *details)))
+
+
+class WholeNumber(click.IntRange):
+    """A number between two others, refused in plain words."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number that was typed."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            shown = str(value)[:SHOWN_CHARACTERS]
+            line = f"{shown!r} is not a whole number from {self.min} to {self.max}"
+            raise click.BadParameter(line, ctx, param) from error
 
 
 class CommandGroup(AppGroup):
@@ -67,7 +83,7 @@ class CommandGroup(AppGroup):
             raise
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "chat-profiles"
-            line = " ".join(error.format_message().split())
+            line = " ".join(error.format_message().split()).rstrip(".")
             raise BadInputError(f"{line} (see `{path} --help`)") from error
         except StartupError as error:
             raise BadInputError(error.line) from error

@@ -49,7 +49,7 @@ STATES = {
 }
 
 
-@click.group("db", cls=CommandGroup)
+@click.group("db", cls=CommandGroup, short_help="Upgrade, check and back up the database.")
 def database() -> None:
     """Upgrade, check and back up the database.
 
@@ -60,7 +60,7 @@ def database() -> None:
     """
 
 
-@database.command()
+@database.command(short_help="Bring the schema to this version.")
 def upgrade() -> None:
     """Bring the schema to this version; make a backup first.
 
@@ -77,7 +77,7 @@ def upgrade() -> None:
         say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
 
 
-@database.command()
+@database.command(short_help="Say whether the database is in order.")
 def check() -> None:
     """Say whether the database is in order; the exit code is 1 when it is not.
 
@@ -96,7 +96,7 @@ def check() -> None:
     say("The database is in order: the schema is up to date, and its contents are whole.")
 
 
-@database.command()
+@database.command(short_help="Copy a SQLite database.")
 @click.argument("file")
 def backup(file: str) -> None:
     """Copy the SQLite database to FILE (- for standard output); the site may be running.
@@ -122,7 +122,7 @@ def backup(file: str) -> None:
     say(f"Copied the database to {file}.")
 
 
-@click.command()
+@click.command(short_help="Print a fresh secret for WEBAPP_SECRET_KEY.")
 def secret() -> None:
     """Print a fresh secret for WEBAPP_SECRET_KEY.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from webapp.accounts.details import DetailsError, strict_json
 from webapp.accounts.models import Account
-from webapp.console import counted
+from webapp.console import SHOWN_CHARACTERS, counted
 
 FORMATS = ("csv", "json", "toml")
 COLUMNS = (
@@ -30,7 +30,6 @@ COLUMNS = (
 MAX_FILE_BYTES = 64 * 1024 * 1024
 TOML_TABLE = "users"
 DELIMITERS = ",;\t"
-SHOWN_CHARACTERS = 40
 SHOWN_COLUMNS = 10
 _LINE_END = re.compile(r"[\r\n]")
 

@@ -17,12 +17,11 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
 from webapp.accounts.models import Account
-from webapp.accounts.passwords import refuse_weak
+from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.seeded import name_to_find, password_hasher
 from webapp.accounts.sessions import end_sessions_of
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import checked, skeleton
-from webapp.config import Settings
 from webapp.console import operator
 from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
@@ -43,19 +42,6 @@ class Change(NamedTuple):
     account: Account
     ended_sessions: int = 0
     changed: bool = True
-
-
-def refuse_bad_password(password: str, username: str, display_name: str | None = None) -> None:
-    """Refuse a password that this user may not have.
-
-    Raises
-    ------
-    PasswordError
-        When it is too short, too long, or easy to guess.
-    """
-    settings: Settings = current_app.extensions["settings"]
-    names = [name for name in (display_name, settings.site_name) if name]
-    refuse_weak(password, username, settings.password_min_length, names)
 
 
 def refuse_two_roles(details: Mapping[str, Any] | None, role: str | None) -> None:
@@ -130,7 +116,7 @@ def add(
             _last_step(session, before_commit)
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
-        raise AccountExistsError(f"there is an account {name!r} already") from error
+        raise _taken(name) from error
     log_event("user.added", user=name, by=operator())
     return account
 
@@ -282,17 +268,23 @@ def _last_step(session: Session, step: Callable[[], None] | None) -> None:
 def _refuse_taken(session: Session, name: str) -> None:
     owner = taken_by(session, Account.skeleton == skeleton(name)).get(skeleton(name))
     if owner == name:
-        raise AccountExistsError(f"there is an account {name!r} already")
+        raise _taken(name)
     if owner is not None:
-        raise AccountExistsError(f"{name!r} looks like the account {owner!r}; choose another name")
+        raise AccountExistsError(f"{name!r} looks like the user {owner!r}; choose another name")
+
+
+def _taken(name: str) -> AccountExistsError:
+    return AccountExistsError(
+        f"there is a user {name!r} already; see `chat-profiles users show {name}`"
+    )
 
 
 def _remove_keys(details: dict[str, Any], keys: Iterable[str]) -> None:
     for key in keys:
         if key not in details:
-            raise AccountError(f"the metadata has no key {key!r}")
+            raise AccountError(f"the metadata has no key {key!r}; see `chat-profiles users show`")
         del details[key]
 
 
 def _no_account(username: str) -> AccountError:
-    return AccountError(f"there is no account {username[:80]!r}")
+    return AccountError(f"there is no user {username[:80]!r}; see `chat-profiles users list`")

@@ -35,7 +35,7 @@ FORMAT_OPTION = click.option(
 )
 
 
-@users.command("import")
+@users.command("import", short_help="Add and change the users of a file.")
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @FORMAT_OPTION
@@ -66,7 +66,7 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
     _say_what_changed(counts, dry_run=dry_run)
 
 
-@users.command("export")
+@users.command("export", short_help="Write all users to a file.")
 @click.argument("file")
 @click.option("--with-hashes", is_flag=True, help="Add the password hashes: keep the file safe.")
 @FORMAT_OPTION
@@ -114,10 +114,10 @@ def _say_how_long(wanted: list[Wanted], *, dry_run: bool) -> None:
     seconds = seconds_to_hash(wanted)
     if seconds < WORTH_A_WORD_SECONDS:
         return
-    count = sum(1 for each in wanted if each.password is not None)
+    count = counted(sum(1 for each in wanted if each.password is not None), "password")
     most = "at most " if dry_run else ""
     note(
-        f"Hashing {count:,} passwords takes {most}about {_duration(seconds)} here; a column "
+        f"Hashing {count} takes {most}about {_duration(seconds)} here; a column "
         "password_hash with ready argon2id hashes takes seconds."
     )
 
@@ -130,9 +130,10 @@ def _say_what_changed(counts: Counts, *, dry_run: bool) -> None:
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged."
     say(f"Dry run, nothing was stored: {text}" if dry_run else text)
     if counts.without_password:
+        have = "has" if counts.without_password == 1 else "have"
         note(
-            f"{counts.without_password:,} of the added users have no password, so they cannot log "
-            "in until `chat-profiles users set-password` gives them one."
+            f"{counts.without_password:,} of the added users {have} no password yet, and cannot "
+            "log in until `chat-profiles users set-password` gives one."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flask import current_app
 from sqlalchemy import select
 
-from webapp.accounts.account_files import SHOWN_CHARACTERS, AccountFileError, Row
+from webapp.accounts.account_files import AccountFileError, Row
 from webapp.accounts.details import (
     DetailsError,
     checked_display_name,
@@ -21,6 +21,7 @@ from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
 from webapp.accounts.usernames import UsernameError, checked, skeleton
 from webapp.config import Settings
+from webapp.console import SHOWN_CHARACTERS
 from webapp.database import db, release_connection
 
 NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
@@ -155,7 +156,7 @@ def _twins(wanted: list[Wanted]) -> list[str]:
     for shape, each in first.items():
         owner = owners.get(shape, each.username)
         if owner != each.username:
-            problems.append(f"{each.place}: {each.username!r} looks like the account {owner!r}")
+            problems.append(f"{each.place}: {each.username!r} looks like the user {owner!r}")
     return problems
 
 

@@ -25,7 +25,10 @@ def unlock(username: str) -> str:
     with writing() as session:
         forgotten = forget_failures(session, name)
     if account is None and not forgotten:
-        raise AccountError(f"there is no account {name[:80]!r}, and no failed login of that name")
+        raise AccountError(
+            f"there is no user {name[:80]!r}, and no failed login of that name; see "
+            "`chat-profiles users list`"
+        )
     log_event("user.unlocked", user=name, by=operator())
     return name
 

@@ -44,7 +44,7 @@ def _with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
     return ready
 
 
-@click.group(cls=AccountsGroup)
+@click.group(cls=AccountsGroup, short_help="Add, list and change the users who may log in.")
 def users() -> None:
     """Add, list and change the users who may log in.
 
@@ -55,7 +55,7 @@ def users() -> None:
     """
 
 
-@users.command()
+@users.command(short_help="Add a user.")
 @click.argument("username")
 @click.option("--display-name", help="What the page calls them.")
 @click.option("--metadata", help="What the app knows about them: a JSON object.")
@@ -91,7 +91,7 @@ def add(
     try:
         directory.add(
             name,
-            new_password.read(lambda typed: directory.refuse_bad_password(typed, name, shown)),
+            new_password.read(name, shown),
             display_name=shown,
             details=details,
             before_commit=new_password.show,
@@ -105,7 +105,7 @@ def add(
         new_password.tell(f"Added {name!r}.")
 
 
-@users.command("set-password")
+@users.command("set-password", short_help="Give a user a new password.")
 @click.argument("username")
 @password_options
 def set_password(username: str, new_password: NewPassword) -> None:
@@ -119,12 +119,12 @@ def set_password(username: str, new_password: NewPassword) -> None:
     account = directory.get(username)
     name, shown = account.username, account.display_name
     release_connection()
-    password = new_password.read(lambda typed: directory.refuse_bad_password(typed, name, shown))
+    password = new_password.read(name, shown)
     change = directory.set_password(name, password, before_commit=new_password.show)
     new_password.tell(f"Set a new password for {_outcome(change)}")
 
 
-@users.command()
+@users.command(short_help="Change a display name or metadata.")
 @click.argument("username")
 @click.option(
     "--display-name",
@@ -172,7 +172,7 @@ def update(
         say("A new display name shows from the next login on.")
 
 
-@users.command()
+@users.command(short_help="Keep a user out, without losing anything.")
 @click.argument("username")
 def disable(username: str) -> None:
     """Keep a user out, from their next click on; nothing of theirs is lost.
@@ -184,7 +184,7 @@ def disable(username: str) -> None:
     _say_what_happened("Disabled", directory.disable(username), "is disabled already")
 
 
-@users.command()
+@users.command(short_help="Let a disabled user in again.")
 @click.argument("username")
 def enable(username: str) -> None:
     """Let a disabled user in again.
@@ -196,7 +196,7 @@ def enable(username: str) -> None:
     _say_what_happened("Enabled", directory.enable(username), "is not disabled")
 
 
-@users.command()
+@users.command(short_help="Forget failed logins, so that nobody has to wait.")
 @click.argument("username", metavar="[USERNAME]", required=False)
 @click.option("--address", metavar="IP", help="Instead of a user: everybody at this address.")
 def unlock(username: str | None, address: str | None) -> None:
@@ -218,7 +218,7 @@ def unlock(username: str | None, address: str | None) -> None:
         raise BadInputError("say what to unlock: a user name, or --address IP")
 
 
-@users.command()
+@users.command(short_help="Remove a user and their chats for good.")
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(username: str, yes: bool) -> None:

@@ -15,7 +15,7 @@ from webapp.console import iso, note, print_table, say
 __all__ = ["users"]
 
 
-@users.command("list")
+@users.command("list", short_help="List all users.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_users(as_json: bool) -> None:
     """List all users, by name.
@@ -38,7 +38,7 @@ def list_users(as_json: bool) -> None:
         note("There are no users yet; add one with `chat-profiles users add USERNAME`.")
 
 
-@users.command()
+@users.command(short_help="Show one user.")
 @click.argument("username")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def show(username: str, as_json: bool) -> None:
