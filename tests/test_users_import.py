@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cli_support import GOOD_PASSWORD, READY_HASH, CommandLine
+from tests.cli_support import CHECKOUT, GOOD_PASSWORD, READY_HASH, CommandLine
 from webapp.accounts import import_commands, seeded
 from webapp.accounts.account_files import FORMATS, AccountFileError, read_rows
 
@@ -114,6 +114,14 @@ def test_importing_again_changes_nothing_and_ends_no_session(cli: CommandLine, n
     before = cli.dump()
     assert imported(cli, file) == (0, 0, 2)
     assert cli.dump() == before
+
+
+def test_the_example_of_the_documentation_can_be_imported(cli: CommandLine) -> None:
+    page = (CHECKOUT / "docs" / "commands.md").read_text()
+    lines = [line[4:] for line in page.splitlines() if line.startswith("    ")]
+    assert lines[0] == "username,display_name,role,password"
+    assert imported(cli, write(cli, "users.csv", "\n".join(lines))) == (3, 0, 0)
+    assert can_log_in(cli, "alice")
 
 
 def test_standard_input_is_read(cli: CommandLine) -> None:
