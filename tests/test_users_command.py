@@ -426,6 +426,11 @@ def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) ->
     cli.log_in("zoë")
     assert details(cli, "zoë") == {"a": "\ufffd"}
     assert "'bob' already" in cli.refused("users", "add", "BOB", "--generate")
+    generated = cli.ok("users", "set-password", "bob", "--generate").strip()
+    assert can_log_in(cli, "bob", generated)
+    assert "nothing was changed" in cli.ok("users", "enable", "bob")
+    assert cli.shell("chat users add dave --generate >&-")[0] == 2
+    assert "no user 'dave'" in cli.refused("users", "show", "dave")
     assert "ended 1 login session." in cli.ok("users", "disable", "zoë")
     assert [u["username"] for u in json.loads(cli.ok("users", "list", "--json"))] == ["bob", "zoë"]
     processes = [cli.start("users", "add", "carol", "--generate") for _ in range(2)]
