@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ from flask.cli import ScriptInfo
 
 from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
+from webapp.chats.models import Chat
 from webapp.cli import admin_app, chat_profiles
-from webapp.database import db, writing
+from webapp.database import db, utc_now, writing
 
 CHECKOUT = Path(__file__).parent.parent
 GOOD_PASSWORD = "violet tractor parade"
@@ -98,6 +100,25 @@ class CommandLine:
         out, err = process.communicate(stdin, timeout=60)
         return process.returncode, out, err
 
+    def shell(self, line: str) -> tuple[int, str, str]:
+        """Run a line of bash in which ``chat`` is the command; fails as any part of a pipe does."""
+        script = f'set -o pipefail; chat() {{ "{sys.executable}" -m webapp.cli "$@"; }}; {line}'
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(CHECKOUT),
+                "WEBAPP_DATABASE_URL": self.url,
+                "WEBAPP_LOG_LEVEL": "ERROR",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
     def add(self, username: str, password: str = GOOD_PASSWORD, *options: str) -> None:
         """Add a user."""
         self.ok("users", "add", username, "--password-stdin", *options, stdin=password)
@@ -140,6 +161,14 @@ class CommandLine:
             session.add(row)
             session.flush()
             return str(row.id)
+
+    def store_chats(self, owner: str, count: int = 1) -> None:
+        """Store chats of somebody."""
+        with self.app(), writing() as session:
+            session.add_all(
+                Chat(id=uuid.uuid4(), owner=owner, written=True, values={}, created_at=utc_now())
+                for _ in range(count)
+            )
 
     def fail_logins(self, username: str, times: int = 3) -> None:
         """Store failed logins of somebody."""

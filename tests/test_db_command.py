@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
+from tests.support.terminal import Terminal
 from webapp.accounts import seeded
 
 
@@ -44,6 +45,23 @@ def test_upgrade_refuses_a_newer_schema(cli: CommandLine) -> None:
     assert "newer version" in cli.refused("users", "list")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        # another program's
+        "DROP TABLE alembic_version; DROP TABLE messages; DROP TABLE chats",
+    ],
+)
+def test_upgrade_refuses_tables_of_unknown_origin(cli: CommandLine, sql: str) -> None:
+    cli.ok("db", "upgrade")
+    change(cli, sql)
+    line = cli.refused("db", "upgrade")
+    assert "another program made them, or the mark was lost" in line
+    assert "put a backup in its place, or name another database" in line
+
+
 def test_other_commands_refuse_an_old_schema(cli: CommandLine) -> None:
     make_old(cli)
     assert "db upgrade" in cli.refused("users", "list")
@@ -68,12 +86,12 @@ def test_check_makes_no_database(cli: CommandLine) -> None:
     ("sql", "problem"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "newer version"),
-        ("DELETE FROM alembic_version", "schema is old"),
+        ("DELETE FROM alembic_version", "but not the mark that says which version"),
         (
             "PRAGMA foreign_keys = OFF; INSERT INTO messages "
             "(id, chat_id, sequence, kind, content, status, created_at) "
             "VALUES ('a', 'gone', 1, 'user', 'x', 'complete', '2026-01-01')",
-            "1 rows point at rows that are gone (in messages)",
+            "1 row with nothing to belong to any more (in messages)",
         ),
     ],
 )
@@ -82,7 +100,8 @@ def test_check_names_problems(cli: CommandLine, sql: str, problem: str) -> None:
     change(cli, sql)
     result = cli("db", "check")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"Problem: {problem}" in result.stderr or problem in result.stderr
+    assert result.stderr.startswith("Problem: ")
+    assert problem in result.stderr
 
 
 def test_check_names_a_damaged_file(cli: CommandLine) -> None:
@@ -156,14 +175,34 @@ def test_backup_never_overwrites(cli: CommandLine, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "reason"),
-    [("gone/copy", "No such file"), ("/proc/copy", "/proc/copy"), ("\udcff\x1b", "No such file")],
+    [
+        ("/gone/copy", "Error: /gone: No such file"),
+        ("/proc/copy", "Error: /proc: "),
+        ("/gone\udcff\x1b/copy", "Error: /gone\\udcff\\x1b: No such file"),
+    ],
 )
-def test_backup_to_a_bad_place_is_refused(
-    cli: CommandLine, tmp_path: Path, target: str, reason: str
-) -> None:
+def test_backup_to_a_bad_place_names_the_folder(cli: CommandLine, target: str, reason: str) -> None:
     cli.ok("db", "upgrade")
-    place = target if target.startswith("/") else f"{tmp_path}/gone/{target}"
-    assert reason in cli.refused("db", "backup", place)
+    line = cli.refused("db", "backup", target)
+    assert line.startswith(reason)
+    assert ".part" not in line
+
+
+def test_backup_to_standard_output_is_whole(cli: CommandLine, tmp_path: Path) -> None:
+    cli.add("alice")
+    assert cli.shell("chat db backup - | cat > copy.sqlite3") == (0, "", "")
+    copy = CommandLine(tmp_path, f"sqlite:///{tmp_path}/copy.sqlite3")
+    assert "alice" in copy.ok("users", "list")
+    assert not (tmp_path / "-").exists()
+
+
+def test_backup_to_a_terminal_is_refused(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    with Terminal.running(cli, "db", "backup", "-") as terminal:
+        assert terminal.end() == 2
+    assert terminal.shown == (
+        "Error: a database is not for a terminal; add > FILE, or give a file name\n"
+    )
 
 
 def test_backup_without_a_database_is_refused(cli: CommandLine, tmp_path: Path) -> None:
@@ -181,8 +220,9 @@ def test_backup_of_something_else_leaves_nothing_behind(cli: CommandLine, tmp_pa
 def test_backup_of_postgresql_names_its_own_tool(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, "postgresql://bob:canary@db.example/chat")
     line = cli.refused("db", "backup", "my copy")
-    assert "pg_dump --format=custom '--file=my copy' --host=db.example --username=bob chat" in line
+    assert "pg_dump --format=custom --host=db.example --username=bob '--file=my copy' chat" in line
     assert "canary" not in line  # R51
+    assert "--file" not in cli.refused("db", "backup", "-")
 
 
 def test_a_locked_database_is_one_line(cli: CommandLine) -> None:  # R60

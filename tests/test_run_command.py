@@ -188,7 +188,7 @@ def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "Missing argument 'APP.py'"),
+        ([], "Missing argument 'APP.py' (see `chat-profiles run --help`)\n"),
         (["gone.py"], "gone.py: there is no such file"),
         (["gone.py", "--reload"], "gone.py: there is no such file"),
         (["gone_module"], "neither a file nor a module"),
@@ -204,15 +204,16 @@ def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
         (["raises.py"], "raises.py:1: ZeroDivisionError"),
         (["twice.py"], "is used twice"),
         (["exits.py"], "sys.exit()"),
-        (["app.py", "--port", "65536"], "not in the range"),
-        (["app.py", "--port", "http"], "not a valid integer"),
-        (["app.py", "--threads", "0"], "not in the range"),
+        (["app.py", "--port", "65536"], "'65536' is not a whole number from 0 to 65535 (see"),
+        (["app.py", "--port", "http"], "'http' is not a whole number from 0 to 65535"),
+        (["app.py", "--port", "9" * 5_000], "is not a whole number"),
+        (["app.py", "--threads", "0"], "'0' is not a whole number from 1 to 1000"),
         (["app.py", "--host", "0.0.0.0"], "WEBAPP_TRUSTED_HOSTS"),
         (["app.py", "--host", "::", "--reload"], "WEBAPP_TRUSTED_HOSTS"),
         (["app.py", "--host", ""], "WEBAPP_TRUSTED_HOSTS"),
         (["app.py", "other.py"], "unexpected extra argument"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_line_and_makes_nothing(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str

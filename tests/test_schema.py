@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
+from sqlalchemy import text
 
 from tests.support.apps import AppMaker
 from tests.support.people import Visitor
@@ -58,6 +59,14 @@ def test_an_old_schema_is_refused_with_the_command_to_run(
     with pytest.raises(StartupError):
         make_app("simple.py")
     assert "chat-profiles db upgrade" in capsys.readouterr().err
+
+
+def test_an_upgrade_refuses_tables_without_their_version(either_url: str) -> None:
+    settings = Settings(database_url=either_url)
+    with maintenance_engine(settings).begin() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    with pytest.raises(StartupError, match="another program made them, or the mark was lost"):
+        upgrade(settings)
 
 
 def test_a_schema_from_a_newer_version_is_refused(make_app: AppMaker, sqlite_url: str) -> None:

@@ -35,7 +35,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),
     "WEBAPP_PASSWORD_MIN_LENGTH": ("12", 12, "7"),
     "WEBAPP_SQLITE_SYNCHRONOUS": ("NORMAL", "NORMAL", "OFF"),
-    "WEBAPP_LOG_LEVEL": ("DEBUG", "DEBUG", "LOUD"),
+    "WEBAPP_LOG_LEVEL": ("Debug", "DEBUG", "LOUD"),
 }
 NOT_FROM_OUTSIDE = {"production", "flask"}
 UNSAFE: list[tuple[dict[str, Any], str]] = [

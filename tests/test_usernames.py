@@ -102,6 +102,11 @@ def test_a_refusal_never_holds_the_character_itself() -> None:
         checked("x\u202ey")
 
 
+def test_a_refusal_names_the_scripts() -> None:
+    with pytest.raises(UsernameError, match=r"several scripts \(Cyrillic and Latin\)$"):
+        checked("p\u0430ypal")
+
+
 @pytest.mark.parametrize(
     ("name", "twin"),
     [

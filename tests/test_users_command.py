@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
-import pty
-import sys
 from pathlib import Path
 
 import click
 import pytest
 from flask import Flask
 
-from tests.cli_support import (
-    CHECKOUT,
-    GOOD_PASSWORD,
-    CommandLine,
-    all_commands,
-)
+from tests.cli_support import GOOD_PASSWORD, CommandLine, all_commands
+from tests.support.log import LogReader
 from webapp.accounts import directory, seeded
 from webapp.database import db
 
@@ -58,6 +53,19 @@ def test_every_command_has_help_with_an_example(cli: CommandLine, path: tuple[st
     assert not cli.file.exists()
 
 
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    for path, command in all_commands():
+        assert not path or (command.short_help or "").endswith("."), path
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (path, parameter.name)
+
+
+@pytest.mark.parametrize("group", [(), ("users",), ("sessions",), ("db",)], ids=" ".join)
+def test_no_list_of_commands_is_cut_off(cli: CommandLine, group: tuple[str, ...]) -> None:
+    assert "..." not in cli.ok(*group, "--help").partition("Commands:")[2]
+
+
 def test_no_command_takes_a_password_as_an_argument() -> None:  # R17
     for path, command in all_commands():
         for parameter in command.params:
@@ -93,6 +101,15 @@ def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None: 
     assert password not in "".join(cli.dump())
 
 
+def test_a_generated_password_is_not_printed_when_it_is_not_stored(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R17: somebody else adds the name between the look and the transaction
+    cli.add("alice")
+    monkeypatch.setattr(directory, "refuse_taken", lambda _: None)
+    monkeypatch.setattr(directory, "_refuse_taken", lambda *_: None)
+    assert "already" in cli.refused("users", "add", "alice", "--generate")
+
+
 def test_a_generated_password_is_as_long_as_configured(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,29 +123,18 @@ def test_the_password_is_nowhere_but_on_standard_input(cli: CommandLine) -> None
     )
     assert code == 0
     assert GOOD_PASSWORD not in out + err + "".join(cli.dump())
-    assert '"event": "user.added", "user": "alice", "by": "cli"' in err  # R53
+    assert f'"event": "user.added", "user": "alice", "by": "cli:{getpass.getuser()}"' in err  # R53
 
 
-def test_a_terminal_is_asked_twice(cli: CommandLine) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(WEBAPP_DATABASE_URL=cli.url, PYTHONPATH=str(CHECKOUT))
-        os.execl(sys.executable, sys.executable, "-m", "webapp.cli", "users", "add", "alice")
-    shown = b""
-    try:
-        for _ in range(2):
-            while not shown.rstrip().endswith(b":"):
-                shown += os.read(terminal, 1_000)
-            os.write(terminal, GOOD_PASSWORD.encode() + b"\n")
-            shown += b"|"
-        while b"Added" not in shown:
-            shown += os.read(terminal, 1_000)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    finally:
-        os.close(terminal)
-    assert status == 0
-    assert GOOD_PASSWORD.encode() not in shown
-    assert can_log_in(cli, "alice", GOOD_PASSWORD)
+def test_a_user_of_the_system_without_a_name_is_logged_by_number(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, log: LogReader
+) -> None:  # R53
+    def fail() -> str:
+        raise KeyError("no such uid")
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    cli.add("alice")
+    assert log.one("user.added")["by"] == f"cli:{os.getuid()}"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +162,7 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["add"], "Missing argument 'USERNAME'"),
+        (["add"], "Missing argument 'USERNAME' (see `chat-profiles users add --help`)\n"),
         (["add", "carol"], "no terminal to ask on"),
         (["add", "carol", "--password-stdin", "--generate"], "exclude each other"),
         (["add", "carol", "--password", "x"], "No such option"),
@@ -168,7 +174,7 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["add", "\udcff", "--generate"], "U+DCFF"),
         (["add", "alice", "--generate"], "'alice' already"),
         (["add", "ALICE", "--generate"], "'alice' already"),
-        (["add", "a1ice", "--generate"], "looks like the account 'alice'"),
+        (["add", "a1ice", "--generate"], "looks like the user 'alice'"),
         (["add", "carol", "--metadata", "{", "--generate"], "metadata is not JSON"),
         (["add", "carol", "--metadata", "[1]", "--generate"], "must be a JSON object"),
         (["add", "carol", "--metadata", '{"a": NaN}', "--generate"], "NaN"),
@@ -178,26 +184,28 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
         (["add", "carol", "--metadata", '{"a":' * 50_000, "--generate"], "too deeply"),
         (["add", "carol", "--metadata", f'{{"a": {"9" * 5_000}}}', "--generate"], "not JSON"),
         (["add", "carol", "--metadata", f'{{"a": "{"x" * 17_000}"}}', "--generate"], "longer than"),
+        (["add", "carol", "--role", "A", "--metadata", '{"role": "B"}', "--generate"], "two diff"),
+        (["update", "alice", "--role", "A", "--metadata", '{"role": "B"}'], "two different roles"),
         (["add", "carol", "--display-name", "x" * 201, "--generate"], "at most 200"),
         (["add", "carol", "--display-name", "a\nb", "--generate"], "one line"),
         (["add", "carol", "--display-name", "a\u202eb", "--generate"], "direction"),
         (["show"], "Missing argument"),
-        (["show", "nobody"], "no account 'nobody'"),
-        (["show", "\x1b]0;x\x07"], "no account"),
-        (["set-password", "nobody", "--generate"], "no account"),
+        (["show", "nobody"], "no user 'nobody'; see `chat-profiles users list`"),
+        (["show", "\x1b]0;x\x07"], "no user"),
+        (["set-password", "nobody", "--generate"], "no user"),
         (["set-password", "alice"], "no terminal"),
         (["update", "alice"], "say what to change"),
-        (["update", "nobody", "--role", "X"], "no account"),
+        (["update", "nobody", "--role", "X"], "no user"),
         (["update", "alice", "--metadata", "null"], "must be a JSON object"),
         (["update", "alice", "--remove-metadata", "team"], "no key 'team'"),
         (["update", "alice", "--role", "x" * 20_000], "longer than"),
-        (["disable", "nobody"], "no account"),
-        (["enable", "nobody"], "no account"),
-        (["unlock", "nobody"], "no account"),
+        (["disable", "nobody"], "no user"),
+        (["enable", "nobody"], "no user"),
+        (["unlock", "nobody"], "no user"),
         (["unlock"], "say what to unlock"),
         (["unlock", "alice", "--address", "192.0.2.1"], "say what to unlock"),
         (["unlock", "--address", "192.0.2"], "is not an IP address"),
-        (["remove", "nobody", "--yes"], "no account"),
+        (["remove", "nobody", "--yes"], "no user"),
         (["remove", "alice"], "--yes"),
         (["explode"], "No such command 'explode'"),
         (["list", "--xml"], "No such option"),
@@ -214,7 +222,11 @@ def test_bad_input_is_one_line_and_changes_nothing(
 
 def test_bad_input_has_the_exit_code_of_a_real_process(cli: CommandLine) -> None:
     code, out, err = cli.process("users", "show", "nobody")
-    assert (code, out, err) == (2, "", "Error: there is no account 'nobody'\n")
+    assert (code, out, err) == (
+        2,
+        "",
+        "Error: there is no user 'nobody'; see `chat-profiles users list`\n",
+    )
 
 
 def test_if_missing_can_be_repeated(alice: CommandLine) -> None:  # R17
@@ -284,17 +296,40 @@ def test_update_of_rights_ends_sessions(alice: CommandLine) -> None:  # R9
     assert details(alice, "alice") == {"role": "USER"}
 
 
-def test_update_of_the_display_name_ends_none(alice: CommandLine) -> None:
-    alice.ok("users", "update", "alice", "--display-name", " Alice ")
+def test_update_of_the_display_name_ends_no_session_and_says_when_it_shows(
+    alice: CommandLine,
+) -> None:
+    out = alice.ok("users", "update", "alice", "--display-name", " Alice ")
+    assert out == "Updated 'alice'.\nA new display name shows from the next login on.\n"
     assert '"Alice"' in alice.ok("users", "show", "alice", "--json")
     alice.ok("users", "update", "alice", "--display-name", "")
     assert '"display_name": null' in alice.ok("users", "show", "alice", "--json")
     assert alice.session_count() == 3
 
 
-def test_update_with_what_is_there_ends_none(alice: CommandLine) -> None:
-    assert alice.ok("users", "update", "alice", "--role", "ADMIN") == "Updated 'alice'.\n"
-    assert alice.session_count() == 3
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("update", "alice", "--role", "ADMIN"),
+        ("update", "alice", "--metadata", '{"role": "ADMIN"}'),
+        ("update", "alice", "--display-name", ""),
+        ("enable", "alice"),
+        ("disable", "bob"),
+    ],
+    ids=" ".join,
+)
+def test_what_changes_nothing_says_so_and_ends_no_session(
+    alice: CommandLine, log: LogReader, command: tuple[str, ...]
+) -> None:
+    alice.add("bob")
+    alice.ok("users", "disable", "bob")
+    alice.log_in("bob")
+    before = alice.dump()
+    log.lines.clear()
+    out = alice.ok("users", *command)
+    assert out.startswith(f"'{command[1]}' is ")
+    assert out.endswith("; nothing was changed.\n")
+    assert (alice.dump(), log.lines) == (before, [])
 
 
 def test_update_replaces_and_removes_metadata(alice: CommandLine) -> None:
@@ -323,7 +358,7 @@ def test_unlock_forgets_failed_logins_only_of_this_user(alice: CommandLine) -> N
     assert alice.session_count() == 3
 
 
-def test_unlock_also_helps_users_without_an_account(alice: CommandLine) -> None:
+def test_unlock_also_helps_users_of_an_apps_own_callback(alice: CommandLine) -> None:
     alice.fail_logins("somebody@example.org")
     assert alice.ok("users", "unlock", "Somebody@Example.org") == (
         "Unlocked 'somebody@example.org'.\n"
@@ -351,15 +386,11 @@ def test_remove_deletes_the_user_and_the_sessions(alice: CommandLine) -> None:
 def test_remove_deletes_the_users_chats_so_that_the_name_can_be_given_again(
     alice: CommandLine,
 ) -> None:
-    for number, owner in enumerate(("user:alice", "user:bob", "session:alice"), start=1):
-        alice.rows(
-            'INSERT INTO chats (id, owner, written, "values", created_at) '
-            "VALUES (?, ?, 1, '{}', '2026-01-01 00:00:00.000000')",
-            f"{number:032x}",
-            owner,
-        )
+    for owner in ("user:alice", "user:bob", "session:alice"):
+        alice.store_chats(owner)
     alice.ok("users", "remove", "alice", "--yes")
-    assert alice.rows("SELECT owner FROM chats ORDER BY id") == [("user:bob",), ("session:alice",)]
+    left = alice.rows("SELECT owner FROM chats ORDER BY owner")
+    assert left == [("session:alice",), ("user:bob",)]
 
 
 def test_a_change_that_cannot_end_the_sessions_is_not_made(
@@ -382,7 +413,8 @@ def test_the_commands_hang_on_the_app_as_well(simple_app: Flask) -> None:
     assert added.exit_code == 0, added.output
     assert json.loads(runner.invoke(args=["users", "list", "--json"]).stdout)
     again = runner.invoke(args=["users", "add", "alice", "--generate"])
-    assert (again.exit_code, again.stderr) == (2, "Error: there is an account 'alice' already\n")
+    assert again.exit_code == 2
+    assert again.stderr.startswith("Error: there is a user 'alice' already; ")
     assert runner.invoke(args=["sessions", "list", "--json"]).stdout == "[]\n"
 
 
@@ -394,6 +426,11 @@ def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) ->
     cli.log_in("zoë")
     assert details(cli, "zoë") == {"a": "\ufffd"}
     assert "'bob' already" in cli.refused("users", "add", "BOB", "--generate")
+    generated = cli.ok("users", "set-password", "bob", "--generate").strip()
+    assert can_log_in(cli, "bob", generated)
+    assert "nothing was changed" in cli.ok("users", "enable", "bob")
+    assert cli.shell("chat users add dave --generate >&-")[0] == 2
+    assert "no user 'dave'" in cli.refused("users", "show", "dave")
     assert "ended 1 login session." in cli.ok("users", "disable", "zoë")
     assert [u["username"] for u in json.loads(cli.ok("users", "list", "--json"))] == ["bob", "zoë"]
     processes = [cli.start("users", "add", "carol", "--generate") for _ in range(2)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cli_support import GOOD_PASSWORD, READY_HASH, CommandLine
+from tests.cli_support import CHECKOUT, GOOD_PASSWORD, READY_HASH, CommandLine
 from webapp.accounts import import_commands, seeded
 from webapp.accounts.account_files import FORMATS, AccountFileError, read_rows
 
@@ -96,6 +96,16 @@ def test_each_format_gives_the_same_users(cli: CommandLine, name: str) -> None:
     assert can_log_in(cli, "alice")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_excel_writes_in_any_language_is_read(cli: CommandLine, delimiter: str) -> None:
+    table = [["Username", "Display Name ", "ROLE"], ["alice", '"A, b; c"', "ADMIN"]]
+    text = "\ufeff" + "".join(f"{delimiter.join(cells)}\r\n" for cells in table)
+    assert imported(cli, write(cli, "users.csv", text)) == (1, 0, 0)
+    [alice] = users(cli)
+    assert alice["display_name"] == "A, b; c"
+    assert alice["metadata"] == {"role": "ADMIN"}
+
+
 @pytest.mark.parametrize("name", SAME_USERS)
 def test_importing_again_changes_nothing_and_ends_no_session(cli: CommandLine, name: str) -> None:
     file = write(cli, name, SAME_USERS[name])
@@ -106,6 +116,14 @@ def test_importing_again_changes_nothing_and_ends_no_session(cli: CommandLine, n
     assert cli.dump() == before
 
 
+def test_the_example_of_the_documentation_can_be_imported(cli: CommandLine) -> None:
+    page = (CHECKOUT / "docs" / "commands.md").read_text()
+    lines = [line[4:] for line in page.splitlines() if line.startswith("    ")]
+    assert lines[0] == "username,display_name,role,password"
+    assert imported(cli, write(cli, "users.csv", "\n".join(lines))) == (3, 0, 0)
+    assert can_log_in(cli, "alice")
+
+
 def test_standard_input_is_read(cli: CommandLine) -> None:
     out = cli.ok("users", "import", "-", "--format", "json", stdin='[{"username": "bob"}]')
     assert out == "1 added, 0 changed, 0 unchanged.\n"
@@ -113,7 +131,7 @@ def test_standard_input_is_read(cli: CommandLine) -> None:
 
 def test_users_without_a_password_are_counted(cli: CommandLine) -> None:
     result = cli("users", "import", write(cli, "users.csv", "username\nbob\n"))
-    assert "have no password" in result.stderr
+    assert "1 of the added users has no password" in result.stderr
     assert "no password" in cli.ok("users", "list")
 
 
@@ -213,11 +231,12 @@ def test_at_most_20_problems_are_listed(cli: CommandLine) -> None:
 
 
 def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
-    file = write(cli, "users.csv", "username,password\nalice,password99\nbob,alice 99 canary\n,x")
-    result = cli("users", "import", file)
-    assert result.exit_code == 2
-    assert "password99" not in result.stderr
-    assert "canary" not in result.stderr
+    rows = "alice,password99\nbob,alice 99 canary\n,x"
+    for number, text in enumerate((f"username,password\n{rows}", rows)):
+        result = cli("users", "import", write(cli, f"users{number}.csv", text))
+        assert result.exit_code == 2
+        assert "password99" not in result.stderr
+        assert "canary" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -225,11 +244,13 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
     [
         ("u.csv", "", "line 1"),
         ("u.csv", "username\n", "no users"),
-        ("u.csv", "name,role\nx,y\n", "one of them username"),
+        ("u.csv", "Name,role\nx,y\n", "has no column username; its columns are name, role;"),
+        ("u.csv", "alice,canary99\n", "one of them username; there are username, display_name"),
+        ("u.csv", "username|role\nx|y\n", "one of them username"),
         ("u.csv", "username,colour\nx,y\n", "unknown column 'colour'"),
         ("u.csv", "username,username\nx,y\n", "username stands twice"),
-        ("u.csv", "username;role\nx;y\n", "separated by commas"),
-        ("u.csv", "username,role\nx\n", "line 2: has 1 cells instead of 2"),
+        ("u.csv", "username,role\nx\n", "line 2: has 1 cell instead of 2"),
+        ("u.csv", "username,disabled\nx,perhaps\n", "true or false, not 'perhaps'"),
         ("u.csv", 'username\n"x\n', "not CSV"),
         ("u.csv", "username\n" + "x" * 200_000 + "\n", "field larger"),
         ("u.csv", "username\nal\0ice\n", "line 2: has a NUL"),
@@ -239,7 +260,7 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
         ("u.csv", "username\n-rf\n", "begin with -"),
         ("u.csv", "username\nx\nX\n", "stands at line 2 already"),
         ("u.csv", "username\nall\na1l\n", "looks like 'all' at line 2"),
-        ("u.csv", "username\na1ice\n", "looks like the account 'alice'"),
+        ("u.csv", "username\na1ice\n", "looks like the user 'alice'"),
         ("u.csv", "username,password_hash\nx,$2b$12$abc\n", "not an argon2id hash"),
         (
             "u.csv",
@@ -271,6 +292,8 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
         ("u.json", '[{"username": "\\ud800"}]', "U+D800"),
         ("u.toml", "users = 1", "list of users"),
         ("u.toml", "[[users]\n", "not TOML"),
+        ("u.toml", f"[[users]]\nn = {'9' * 5_000}\n", "a number that is too long"),
+        ("u.toml", f"users = {'[' * 100_000}", "too deeply"),
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {at = 2026-01-01}\n', "must be JSON"),
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {n = nan}\n', "must be JSON"),
         ("u.xml", "<users/>", "add --format"),
@@ -364,6 +387,6 @@ def test_an_import_works_on_postgresql(postgresql_url: str, tmp_path: Path) -> N
     file = ready_users(cli, 2_000)
     assert imported(cli, file) == (2_000, 0, 0)
     assert imported(cli, file) == (0, 0, 2_000)
-    assert "looks like the account" in cli.refused(
+    assert "looks like the user" in cli.refused(
         "users", "import", write(cli, "u.csv", "username\nperson.l@example.org\n")
     )

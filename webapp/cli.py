@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import click
 from flask import Flask
 from flask.cli import ScriptInfo
+from sqlalchemy import func, select
 
 from webapp import database
 from webapp.accounts import commands
 from webapp.authoring.errors import AuthoringError
 from webapp.chats import store
+from webapp.chats.models import Chat
 from webapp.config import Settings
-from webapp.console import BadInputError, CommandGroup
+from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import db
 from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
@@ -27,6 +30,7 @@ NAME = "chat-profiles"
 
 def main() -> None:
     """Run the command; it ends the process."""
+    _open_what_is_closed()
     chat_profiles(prog_name=NAME, obj=ScriptInfo(create_app=admin_app, set_debug_flag=False))
 
 
@@ -36,14 +40,27 @@ def admin_app() -> Flask:
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
     app.extensions["forget_user"] = [store.forget_user]
-    if not sys.stderr.isatty():
-        # Whoever sits at a terminal has asked for the change and is told of it.
-        events.set_up_logging(settings.log_level)
+    app.extensions["count_chats"] = _count_chats
+    events.set_up_logging(settings.log_level)
     database.init_app(app, settings)
     context = click.get_current_context(silent=True)
     if context is not None:
         context.find_root().call_on_close(functools.partial(_close, app))
     return app
+
+
+def _open_what_is_closed() -> None:
+    # Python has None for a stream that was closed when it began. An output that is closed stays
+    # so: some of what is printed must be seen.
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def _count_chats(identifier: str) -> int:
+    owner = f"user:{identifier}"
+    return db.session.scalar(select(func.count()).where(Chat.owner == owner)) or 0
 
 
 def _close(app: Flask) -> None:
@@ -86,17 +103,29 @@ def chat_profiles() -> None:
 
 
 # Not chat_profiles.command(): running an app needs no app first.
-@click.command()
+@click.command(short_help="Serve an app file, for development and small sites.")
 @click.argument("app", metavar="APP.py")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=WholeNumber(0, 65_535),
+    help="The port to listen on; 0 takes a free one.",
+)
 @click.option("--reload", is_flag=True, help="Start again whenever a Python file is saved.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 1_000))
+@click.option(
+    "--threads",
+    default=8,
+    show_default=True,
+    type=WholeNumber(1, 1_000),
+    help="How many requests are answered at once.",
+)
 def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
     """Serve the app file APP.py, for development and small sites.
 
     It listens on this machine only unless --host says otherwise, keeps a secret in instance/, and
-    brings the database up to date. Port 0 takes a free one.
+    brings the database up to date.
 
     \b
     Example:

@@ -26,6 +26,7 @@ SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
+LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 
 
 class StartupError(SystemExit):
@@ -98,7 +99,7 @@ class Settings:
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),
             sqlite_synchronous=read.one_of("WEBAPP_SQLITE_SYNCHRONOUS", SYNCHRONOUS_MODES),
-            log_level=read.one_of("WEBAPP_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+            log_level=read.one_of("WEBAPP_LOG_LEVEL", LOG_LEVELS, any_case=True),
             flask=flask,
         )
         read.refuse_misspelt(given)
@@ -247,8 +248,9 @@ class _Reader:
             raise StartupError(f"{name} must be true or false.")
         return text in ("1", "true", "yes", "on")
 
-    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+    def one_of(self, name: str, allowed: tuple[str, ...], *, any_case: bool = False) -> str:
         text = self.text(name) or allowed[0]
+        text = text.upper() if any_case else text
         if text not in allowed:
             raise StartupError(f"{name} must be one of: {', '.join(allowed)}.")
         return text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import click
@@ -15,8 +18,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from webapp.config import StartupError
 
+EXIT_UNFINISHED = 1
 EXIT_BAD_INPUT = 2
 STEPS_WITHOUT_TERMINAL = 1_000
+SHOWN_CHARACTERS = 40
 # In click 8.1 a group without a command prints its help and raises nothing.
 _HELP_INSTEAD: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -31,6 +36,21 @@ class BadInputError(click.ClickException):
 
     def __init__(self, line: str, *details: str) -> None:
         super().__init__("\n".join(printable(each) for each in (line, *details)))
+
+
+class WholeNumber(click.IntRange):
+    """A number between two others, refused in plain words."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number that was typed."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            shown = str(value)[:SHOWN_CHARACTERS]
+            line = f"{shown!r} is not a whole number from {self.min} to {self.max}"
+            raise click.BadParameter(line, ctx, param) from error
 
 
 class CommandGroup(AppGroup):
@@ -63,7 +83,7 @@ class CommandGroup(AppGroup):
             raise
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "chat-profiles"
-            line = " ".join(error.format_message().split())
+            line = " ".join(error.format_message().split()).rstrip(".")
             raise BadInputError(f"{line} (see `{path} --help`)") from error
         except StartupError as error:
             raise BadInputError(error.line) from error
@@ -71,8 +91,13 @@ class CommandGroup(AppGroup):
             raise BadInputError(database_problem(error)) from error
         except ModuleNotFoundError as error:
             raise BadInputError(_missing_module(error)) from error
+        except BrokenPipeError as error:
+            # Whoever read the output has had enough of it, as `head` has.
+            forget_output()
+            raise SystemExit(EXIT_UNFINISHED) from error
         except OSError as error:
-            raise BadInputError(file_problem(error)) from error
+            forget_output()
+            raise BadInputError(file_problem(error) + _file_advice(error)) from error
         except self.refusals as error:
             raise BadInputError(str(error)) from error
 
@@ -100,6 +125,15 @@ def file_problem(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
+def operator() -> str:
+    """Return who gives the command, as the log names them (R53)."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        # A container may run under a number that has no name; Python 3.13 says so by OSError.
+        return f"cli:{os.getuid()}"
+
+
 def printable(text: object) -> str:
     """Return ``text`` with everything escaped that a terminal would obey instead of show."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
@@ -110,6 +144,11 @@ def iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, such as "1 user" or "2,000 users"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def say(line: str) -> None:
     """Print the outcome of a command."""
     click.echo(printable(line))
@@ -118,6 +157,26 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Print a remark on standard error, so that it never mixes with a command's output."""
     click.echo(printable(line), err=True)
+
+
+def write_output(parts: Iterable[bytes]) -> None:
+    """Write bytes to standard output, all of them."""
+    if sys.stdout is None:
+        raise BadInputError("standard output is closed; send it to a file or a program")
+    for part in parts:
+        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
+
+
+def forget_output() -> None:
+    """Drop what standard output or error does not take; else Python tries again when it ends,
+    and says so."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -139,6 +198,12 @@ def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[It
         yield item
         if number % STEPS_WITHOUT_TERMINAL == 0:
             note(f"{label}: {number:,} of {length:,}")
+
+
+def _file_advice(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "; run the command as the user who owns the file or folder, or change its rights"
+    return ""
 
 
 def _missing_module(error: ModuleNotFoundError) -> str:

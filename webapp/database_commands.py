@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from flask import current_app
@@ -15,12 +18,29 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp.config import Settings, new_secret
-from webapp.console import BadInputError, CommandGroup, database_problem, note, say
+from webapp.console import (
+    BadInputError,
+    CommandGroup,
+    counted,
+    database_problem,
+    note,
+    say,
+    write_output,
+)
 from webapp.database import BUSY_MILLISECONDS, is_sqlite, maintenance_engine, sqlite_file
-from webapp.schema import SchemaState, settle_schema, state_of
+from webapp.schema import (
+    UNMARKED,
+    SchemaState,
+    is_unmarked,
+    schema_state,
+    settle_schema,
+    state_of,
+)
 
 EXIT_PROBLEM = 1
+STDIO = "-"
 SHOWN_ROWS = 5
+COPIED_BYTES = 1024 * 1024
 STATES = {
     SchemaState.CURRENT: "the schema is up to date",
     SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
@@ -29,7 +49,7 @@ STATES = {
 }
 
 
-@click.group("db", cls=CommandGroup)
+@click.group("db", cls=CommandGroup, short_help="Upgrade, check and back up the database.")
 def database() -> None:
     """Upgrade, check and back up the database.
 
@@ -40,7 +60,7 @@ def database() -> None:
     """
 
 
-@database.command()
+@database.command(short_help="Bring the schema to this version.")
 def upgrade() -> None:
     """Bring the schema to this version; make a backup first.
 
@@ -57,7 +77,7 @@ def upgrade() -> None:
         say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
 
 
-@database.command()
+@database.command(short_help="Say whether the database is in order.")
 def check() -> None:
     """Say whether the database is in order; the exit code is 1 when it is not.
 
@@ -76,14 +96,17 @@ def check() -> None:
     say("The database is in order: the schema is up to date, and its contents are whole.")
 
 
-@database.command()
+@database.command(short_help="Copy a SQLite database.")
 @click.argument("file")
 def backup(file: str) -> None:
-    """Copy the SQLite database to FILE, which must not exist; the site may be running.
+    """Copy the SQLite database to FILE (- for standard output); the site may be running.
+
+    FILE must not exist.
 
     \b
     Example:
       chat-profiles db backup chat-2026-11-23.sqlite3
+      chat-profiles db backup - | gzip > chat.sqlite3.gz
     """
     settings = _settings()
     source = sqlite_file(settings.url)
@@ -91,12 +114,15 @@ def backup(file: str) -> None:
         raise BadInputError(f"for PostgreSQL use its own tool: {_pg_dump(settings.url, file)}")
     if not source.exists():
         raise BadInputError(f"there is no database at {source}")
+    if file == STDIO:
+        _copy_to_output(source)
+        return
     with _private_copy(Path(file)) as copy:
         _copy(source, copy)
     say(f"Copied the database to {file}.")
 
 
-@click.command()
+@click.command(short_help="Print a fresh secret for WEBAPP_SECRET_KEY.")
 def secret() -> None:
     """Print a fresh secret for WEBAPP_SECRET_KEY.
 
@@ -111,8 +137,9 @@ def _pg_dump(url: URL, file: str) -> str:
     # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
     parts = {"host": url.host, "port": url.port, "username": url.username}
     options = [f"--{name}={value}" for name, value in parts.items() if value]
-    command = ["pg_dump", "--format=custom", f"--file={file}", *options, url.database or ""]
-    return shlex.join(command)
+    # Without --file it writes to standard output.
+    options += [] if file == STDIO else [f"--file={file}"]
+    return shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
 
 
 def _settings() -> Settings:
@@ -126,13 +153,20 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"there is no database at {file}; run `chat-profiles db upgrade`"
         return
     try:
-        state = state_of(settings)
-        if state is not SchemaState.CURRENT:
-            yield STATES[state]
+        yield from _wrong_schema(settings)
         if is_sqlite(settings.url):
             yield from _broken_contents(settings)
     except DatabaseError as error:
         yield database_problem(error)
+
+
+def _wrong_schema(settings: Settings) -> Iterator[str]:
+    with maintenance_engine(settings).connect() as connection:
+        state = schema_state(connection)
+        if is_unmarked(connection):
+            yield UNMARKED
+        elif state is not SchemaState.CURRENT:
+            yield STATES[state]
 
 
 def _broken_contents(settings: Settings) -> Iterator[str]:
@@ -144,7 +178,7 @@ def _broken_contents(settings: Settings) -> Iterator[str]:
         loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if loose:
             tables = ", ".join(sorted({row[0] for row in loose}))
-            yield f"{len(loose):,} rows point at rows that are gone (in {tables})"
+            yield f"{counted(len(loose), 'row')} with nothing to belong to any more (in {tables})"
 
 
 def _open_files(settings: Settings) -> Iterator[str]:
@@ -166,12 +200,27 @@ def _private_copy(path: Path) -> Iterator[Path]:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
         raise BadInputError(f"{part} is left of another backup; remove it if none runs") from error
+    except OSError as error:
+        # The folder, not the name with .part, which nobody has typed.
+        error.filename = str(path.parent)
+        raise
     try:
         yield part
         part.rename(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _copy_to_output(source: Path) -> None:
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise BadInputError("a database is not for a terminal; add > FILE, or give a file name")
+    # SQLite copies to files only; the folder is closed to others.
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.sqlite3"
+        _copy(source, copy)
+        with copy.open("rb") as opened:
+            write_output(iter(functools.partial(opened.read, COPIED_BYTES), b""))
 
 
 def _copy(source: Path, target: Path) -> None:

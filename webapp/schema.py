@@ -20,6 +20,12 @@ from webapp.resources import resource_folder
 
 LOCK_KEY = 7_264_001  # any number, the same for every process that upgrades
 WAL_SECONDS = 15.0
+FIRST_TABLES = ("accounts", "chats", "login_attempts", "login_sessions", "messages")
+UNMARKED = (
+    "the database has tables, but not the mark that says which version of chat-profiles made them: "
+    "another program made them, or the mark was lost; put a backup in its place, or name another "
+    "database with WEBAPP_DATABASE_URL"
+)
 
 
 class SchemaState(Enum):
@@ -46,13 +52,21 @@ def schema_state(connection: Connection) -> SchemaState:
     return SchemaState.OLD
 
 
+def is_unmarked(connection: Connection) -> bool:
+    """Say whether tables of ours, or of the same names, are there without their version."""
+    if MigrationContext.configure(connection).get_current_revision() is not None:
+        return False
+    return not set(inspect(connection).get_table_names()).isdisjoint(FIRST_TABLES)
+
+
 def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
     """Make the schema of an empty database; upgrade an old one, or refuse it.
 
     Raises
     ------
     StartupError
-        When the database is old and may not be upgraded here, or newer than this program.
+        When the database is old and may not be upgraded here, newer than this program, or of
+        unknown origin.
     OperationalError
         When the database cannot be reached.
     """
@@ -81,8 +95,15 @@ def state_of(settings: Settings) -> SchemaState:
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the schema to this version; many processes may try at once, one does it (R70)."""
+    """Bring the schema to this version; many processes may try at once, one does it (R70).
+
+    Raises
+    ------
+    StartupError
+        When there are tables of unknown origin, which would be in the way.
+    """
     engine = maintenance_engine(settings)
+    _refuse_unmarked(engine)
     if is_sqlite(settings.url):
         _switch_to_wal(engine)
     config = _alembic_config()
@@ -94,6 +115,14 @@ def upgrade(settings: Settings) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _refuse_broken_references(connection)
+
+
+def _refuse_unmarked(engine: Engine) -> None:
+    # Before anything is changed. Tables and their version are committed together, so whoever
+    # makes them at this moment is never seen halfway.
+    with engine.connect() as connection:
+        if is_unmarked(connection):
+            raise StartupError(UNMARKED)
 
 
 def _alembic_config() -> Config:

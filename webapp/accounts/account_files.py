@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from webapp.accounts.details import DetailsError, strict_json
 from webapp.accounts.models import Account
+from webapp.console import SHOWN_CHARACTERS, counted
 
 FORMATS = ("csv", "json", "toml")
 COLUMNS = (
@@ -27,6 +29,9 @@ COLUMNS = (
 )
 MAX_FILE_BYTES = 64 * 1024 * 1024
 TOML_TABLE = "users"
+DELIMITERS = ",;\t"
+SHOWN_COLUMNS = 10
+_LINE_END = re.compile(r"[\r\n]")
 
 
 class AccountFileError(ValueError):
@@ -93,24 +98,40 @@ def _line(data: bytes, position: int) -> int:
 
 
 def _csv_rows(text: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [_column(name) for name in next(reader, [])]
         _refuse_header(header)
         return list(_csv_cells(reader, header))
     except csv.Error as error:
         raise AccountFileError([f"line {reader.line_num}: is not CSV: {error}"]) from error
 
 
+def _delimiter(text: str) -> str:
+    # Excel separates by semicolons where numbers have a comma, as in German and French.
+    header = _LINE_END.split(text, maxsplit=1)[0]
+    return max(DELIMITERS, key=header.count)
+
+
+def _column(name: str) -> str:
+    return "_".join(name.split()).casefold()
+
+
 def _refuse_header(header: list[str]) -> None:
-    if len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
-        raise AccountFileError(["line 1: columns must be separated by commas"])
     if "username" not in header:
-        raise AccountFileError(["line 1: must name the columns, one of them username"])
+        raise AccountFileError([f"line 1: {_without_username(header)}"])
     problems = [f"line 1: {problem}" for problem in _unknown(header)]
     problems += [f"line 1: {name} stands twice" for name in COLUMNS if header.count(name) > 1]
     if problems:
         raise AccountFileError(problems)
+
+
+def _without_username(header: list[str]) -> str:
+    if set(header).isdisjoint(COLUMNS):
+        # It may be a user without a header above, so nothing of it is shown: there are passwords.
+        return f"must name the columns, one of them username; there are {', '.join(COLUMNS)}"
+    found = ", ".join(name[:SHOWN_CHARACTERS] for name in header[:SHOWN_COLUMNS])
+    return f"has no column username; its columns are {found}"
 
 
 def _csv_cells(reader: Any, header: list[str]) -> Iterator[Row]:
@@ -121,7 +142,8 @@ def _csv_cells(reader: Any, header: list[str]) -> Iterator[Row]:
             values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
             yield Row(f"line {first_line}", values)
         elif cells:
-            problems.append(f"line {first_line}: has {len(cells)} cells instead of {len(header)}")
+            found = counted(len(cells), "cell")
+            problems.append(f"line {first_line}: has {found} instead of {len(header)}")
         first_line = reader.line_num + 1
     if problems:
         raise AccountFileError(problems)
@@ -138,8 +160,13 @@ def _json_rows(text: str) -> list[Row]:
 def _toml_rows(text: str) -> list[Row]:
     try:
         found = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise AccountFileError([f"it is not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise AccountFileError(["it is nested too deeply"]) from error
+    except ValueError as error:
+        # Python reads no whole number of more than 4,300 digits.
+        raise AccountFileError(["it holds a number that is too long"]) from error
     return _entries(found.get(TOML_TABLE))
 
 
@@ -163,7 +190,7 @@ def _entries(found: object) -> list[Row]:
 
 def _unknown(names: Iterable[str]) -> list[str]:
     return [
-        f"unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}"
+        f"unknown column {name[:SHOWN_CHARACTERS]!r}; there are {', '.join(COLUMNS)}"
         for name in names
         if name not in COLUMNS
     ]

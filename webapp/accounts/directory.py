@@ -6,7 +6,7 @@ it counts from the next request on (R9, R14).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -15,18 +15,16 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts.details import checked_display_name, checked_metadata
+from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
 from webapp.accounts.models import Account
-from webapp.accounts.passwords import refuse_weak
+from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.seeded import name_to_find, password_hasher
 from webapp.accounts.sessions import end_sessions_of
-from webapp.accounts.throttle import forget_failures, forget_failures_at
-from webapp.accounts.usernames import canonical, checked, skeleton
-from webapp.config import Settings
+from webapp.accounts.throttle import forget_failures
+from webapp.accounts.usernames import checked, skeleton
+from webapp.console import operator
 from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
-
-BY_CLI = "cli"
 
 
 class AccountError(ValueError):
@@ -38,25 +36,18 @@ class AccountExistsError(AccountError):
 
 
 class Change(NamedTuple):
-    """What a change came to: the account as it is now, and how many sessions it ended."""
+    """What a change came to: the account as it is now, how many sessions it ended, and whether
+    anything is different at all."""
 
     account: Account
-    ended_sessions: int
+    ended_sessions: int = 0
+    changed: bool = True
 
 
-def new_hash(password: str, username: str, display_name: str | None = None) -> str:
-    """Return the hash of a password that somebody may have.
-
-    Raises
-    ------
-    PasswordError
-        When it is too short, too long, or easy to guess.
-    """
-    settings: Settings = current_app.extensions["settings"]
-    names = [name for name in (display_name, settings.site_name) if name]
-    refuse_weak(password, username, settings.password_min_length, names)
-    release_connection()
-    return password_hasher().hash(password)
+def refuse_two_roles(details: Mapping[str, Any] | None, role: str | None) -> None:
+    """Refuse metadata that names another role than the one given beside it."""
+    if details and role is not None and details.get("role", role) != role:
+        raise DetailsError("role and metadata name two different roles; keep one of them")
 
 
 def find(username: str) -> Account | None:
@@ -95,8 +86,9 @@ def add(
     *,
     display_name: str | None = None,
     details: Mapping[str, Any] | None = None,
+    before_commit: Callable[[], None] | None = None,
 ) -> Account:
-    """Add an account and return it.
+    """Add an account and return it; what ``before_commit`` raises keeps it from being stored.
 
     Raises
     ------
@@ -109,7 +101,7 @@ def add(
     shown = checked_display_name(display_name or "")
     metadata = checked_metadata(dict(details or {}))
     refuse_taken(name)
-    stored = new_hash(password, name, shown) if password is not None else None
+    stored = _new_hash(password, name, shown) if password is not None else None
     account = Account(
         username=name,
         skeleton=skeleton(name),
@@ -121,27 +113,35 @@ def add(
         with writing() as session:
             _refuse_taken(session, name)
             session.add(account)
+            _last_step(session, before_commit)
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
-        raise AccountExistsError(f"there is an account {name!r} already") from error
-    log_event("user.added", user=name, by=BY_CLI)
+        raise _taken(name) from error
+    log_event("user.added", user=name, by=operator())
     return account
 
 
 def refuse_taken(name: str) -> None:
     """Refuse a canonical name that is taken, or looks like one that is (R18)."""
     _refuse_taken(db.session(), name)
+    release_connection()  # a password is asked for next, which may take minutes
 
 
-def set_password(username: str, password: str) -> Change:
-    """Give an account a new password; ends its sessions and forgets its failed logins."""
+def set_password(
+    username: str, password: str, *, before_commit: Callable[[], None] | None = None
+) -> Change:
+    """Give an account a new password; ends its sessions and forgets its failed logins.
+
+    What ``before_commit`` raises keeps the old one.
+    """
     account = get(username)
-    stored = new_hash(password, account.username, account.display_name)
+    stored = _new_hash(password, account.username, account.display_name)
     with _changing(username) as (session, found):
         found.password_hash = stored
         forget_failures(session, found.username)
         ended = end_sessions(session, found)
-    log_event("user.password_set", user=found.username, sessions=ended, by=BY_CLI)
+        _last_step(session, before_commit)
+    log_event("user.password_set", user=found.username, sessions=ended, by=operator())
     return Change(found, ended)
 
 
@@ -166,6 +166,7 @@ def change_details(
     remove:
         Keys to take out of the metadata.
     """
+    refuse_two_roles(details, role)
     with _changing(username) as (session, account):
         wanted = dict(account.details if details is None else details)
         wanted.update({} if role is None else {"role": role})
@@ -173,58 +174,37 @@ def change_details(
         wanted = checked_metadata(wanted)
         if display_name is not None:
             account.display_name = checked_display_name(display_name)
+        new_rights = wanted != account.details
+        if not (new_rights or session.is_modified(account)):
+            return Change(account, changed=False)
         ended = 0
-        if wanted != account.details:
+        if new_rights:
             account.details = wanted
             ended = end_sessions(session, account)
-    log_event("user.updated", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.updated", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def disable(username: str) -> Change:
     """Keep somebody out from the next request on; nothing of theirs is lost."""
     with _changing(username) as (session, account):
+        if account.disabled:
+            return Change(account, changed=False)
         account.disabled = True
         ended = end_sessions(session, account)
-    log_event("user.disabled", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.disabled", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def enable(username: str) -> Change:
     """Let somebody in again, and forget their failed logins."""
     with _changing(username) as (session, account):
+        if not account.disabled:
+            return Change(account, changed=False)
         account.disabled = False
         forget_failures(session, account.username)
-    log_event("user.enabled", user=account.username, by=BY_CLI)
-    return Change(account, 0)
-
-
-def unlock(username: str) -> str:
-    """Forget somebody's failed logins, so that they need not wait (R3), and return the name.
-
-    Users of an app's own callback have no account, but failed logins all the same.
-
-    Raises
-    ------
-    AccountError
-        When there is neither.
-    """
-    account = find(username)
-    name = account.username if account else canonical(username)
-    with writing() as session:
-        forgotten = forget_failures(session, name)
-    if account is None and not forgotten:
-        raise AccountError(f"there is no account {name[:80]!r}, and no failed login of that name")
-    log_event("user.unlocked", user=name, by=BY_CLI)
-    return name
-
-
-def unlock_address(address: str) -> int:
-    """Forget the failed logins of strangers at an address (R3), and return how many there were."""
-    with writing() as session:
-        forgotten = forget_failures_at(session, address)
-    log_event("address.unlocked", address=address, failures=forgotten, by=BY_CLI)
-    return forgotten
+    log_event("user.enabled", user=account.username, by=operator())
+    return Change(account)
 
 
 def remove(username: str) -> Change:
@@ -238,7 +218,7 @@ def remove(username: str) -> Change:
         ended = end_sessions(session, account)
         forget_failures(session, account.username)
         session.delete(account)
-    log_event("user.removed", user=account.username, sessions=ended, by=BY_CLI)
+    log_event("user.removed", user=account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
@@ -272,20 +252,39 @@ def _changing(username: str) -> Iterator[tuple[Session, Account]]:
         yield session, account
 
 
+def _new_hash(password: str, username: str, display_name: str | None) -> str:
+    refuse_bad_password(password, username, display_name)
+    release_connection()
+    return password_hasher().hash(password)
+
+
+def _last_step(session: Session, step: Callable[[], None] | None) -> None:
+    # After this flush only the commit itself can fail.
+    session.flush()
+    if step is not None:
+        step()
+
+
 def _refuse_taken(session: Session, name: str) -> None:
     owner = taken_by(session, Account.skeleton == skeleton(name)).get(skeleton(name))
     if owner == name:
-        raise AccountExistsError(f"there is an account {name!r} already")
+        raise _taken(name)
     if owner is not None:
-        raise AccountExistsError(f"{name!r} looks like the account {owner!r}; choose another name")
+        raise AccountExistsError(f"{name!r} looks like the user {owner!r}; choose another name")
+
+
+def _taken(name: str) -> AccountExistsError:
+    return AccountExistsError(
+        f"there is a user {name!r} already; see `chat-profiles users show {name}`"
+    )
 
 
 def _remove_keys(details: dict[str, Any], keys: Iterable[str]) -> None:
     for key in keys:
         if key not in details:
-            raise AccountError(f"the metadata has no key {key!r}")
+            raise AccountError(f"the metadata has no key {key!r}; see `chat-profiles users show`")
         del details[key]
 
 
 def _no_account(username: str) -> AccountError:
-    return AccountError(f"there is no account {username[:80]!r}")
+    return AccountError(f"there is no user {username[:80]!r}; see `chat-profiles users list`")

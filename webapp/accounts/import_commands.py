@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from contextlib import suppress
@@ -20,8 +21,8 @@ from webapp.accounts.account_files import (
 )
 from webapp.accounts.import_rows import Wanted, checked_rows
 from webapp.accounts.importing import Counts, seconds_to_hash, store, with_hashes
-from webapp.accounts.user_commands import users
-from webapp.console import BadInputError, note, say, show_progress
+from webapp.accounts.user_lists import users
+from webapp.console import BadInputError, counted, note, operator, say, show_progress, write_output
 from webapp.web.events import log_event
 
 __all__ = ["users"]
@@ -34,7 +35,7 @@ FORMAT_OPTION = click.option(
 )
 
 
-@users.command("import")
+@users.command("import", short_help="Add and change the users of a file.")
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @FORMAT_OPTION
@@ -43,7 +44,8 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
 
     Columns: username, display_name, role, metadata (JSON), password or password_hash, disabled.
     Only username is needed; an empty cell leaves a part as it is. Users who are not in the file
-    stay. Importing the same file again changes nothing.
+    stay. Importing the same file again changes nothing. A CSV file may be separated by commas,
+    semicolons or tabs, and its first line names the columns.
 
     Hashing takes a moment for every password: for thousands of users, give ready argon2id hashes
     in the column password_hash, which takes seconds.
@@ -64,7 +66,7 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
     _say_what_changed(counts, dry_run=dry_run)
 
 
-@users.command("export")
+@users.command("export", short_help="Write all users to a file.")
 @click.argument("file")
 @click.option("--with-hashes", is_flag=True, help="Add the password hashes: keep the file safe.")
 @FORMAT_OPTION
@@ -82,12 +84,16 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     accounts = directory.all_accounts()
     wanted_format = file_format or ("csv" if file == STDIO else _format(file, None))
     text = written(accounts, wanted_format, with_hashes=with_hashes)
+    log = functools.partial(
+        log_event, "users.exported", count=len(accounts), hashes=with_hashes, by=operator()
+    )
     if file == STDIO:
-        sys.stdout.buffer.write(text.encode())
+        log()  # first: whoever reads it may take a part and close the pipe
+        write_output([text.encode()])
     else:
         _write_private(Path(file), text)
-        say(f"Wrote {len(accounts):,} user{'' if len(accounts) == 1 else 's'} to {file}.")
-    log_event("users.exported", count=len(accounts), hashes=with_hashes, by=directory.BY_CLI)
+        log()
+        say(f"Wrote {counted(len(accounts), 'user')} to {file}.")
 
 
 def _content(file: str) -> bytes:
@@ -108,10 +114,10 @@ def _say_how_long(wanted: list[Wanted], *, dry_run: bool) -> None:
     seconds = seconds_to_hash(wanted)
     if seconds < WORTH_A_WORD_SECONDS:
         return
-    count = sum(1 for each in wanted if each.password is not None)
+    count = counted(sum(1 for each in wanted if each.password is not None), "password")
     most = "at most " if dry_run else ""
     note(
-        f"Hashing {count:,} passwords takes {most}about {_duration(seconds)} here; a column "
+        f"Hashing {count} takes {most}about {_duration(seconds)} here; a column "
         "password_hash with ready argon2id hashes takes seconds."
     )
 
@@ -124,9 +130,10 @@ def _say_what_changed(counts: Counts, *, dry_run: bool) -> None:
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged."
     say(f"Dry run, nothing was stored: {text}" if dry_run else text)
     if counts.without_password:
+        have = "has" if counts.without_password == 1 else "have"
         note(
-            f"{counts.without_password:,} of the added users have no password, so they cannot log "
-            "in until `chat-profiles users set-password` gives them one."
+            f"{counts.without_password:,} of the added users {have} no password yet, and cannot "
+            "log in until `chat-profiles users set-password` gives one."
         )
 
 

@@ -16,10 +16,12 @@ from webapp.accounts.details import (
     checked_metadata,
     metadata_from_json,
 )
+from webapp.accounts.directory import refuse_two_roles
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
 from webapp.accounts.usernames import UsernameError, checked, skeleton
 from webapp.config import Settings
+from webapp.console import SHOWN_CHARACTERS
 from webapp.database import db, release_connection
 
 NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
@@ -77,8 +79,7 @@ def _wanted(row: Row) -> Wanted:
     shown = checked_display_name(_text(values, "display_name") or "")
     details = _details(values.get("metadata"))
     role = _text(values, "role")
-    if role is not None and details is not None and details.get("role", role) != role:
-        raise DetailsError("role and metadata name two different roles; keep one of them")
+    refuse_two_roles(details, role)
     if role is not None:
         role = checked_metadata({"role": role})["role"]
     return Wanted(
@@ -133,7 +134,8 @@ def _boolean(value: object) -> bool | None:
         return value
     found = BOOLEANS.get(str(value).strip().lower())
     if found is None:
-        raise DetailsError("disabled must be true or false")
+        shown = str(value)[:SHOWN_CHARACTERS]
+        raise DetailsError(f"disabled must be true or false, not {shown!r}")
     return found
 
 
@@ -154,7 +156,7 @@ def _twins(wanted: list[Wanted]) -> list[str]:
     for shape, each in first.items():
         owner = owners.get(shape, each.username)
         if owner != each.username:
-            problems.append(f"{each.place}: {each.username!r} looks like the account {owner!r}")
+            problems.append(f"{each.place}: {each.username!r} looks like the user {owner!r}")
     return problems
 
 

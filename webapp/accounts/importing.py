@@ -16,13 +16,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.accounts.account_files import AccountFileError
-from webapp.accounts.directory import BY_CLI, end_sessions
+from webapp.accounts.directory import end_sessions
 from webapp.accounts.import_rows import Progress, Wanted, batches
 from webapp.accounts.models import Account, LoginSession
 from webapp.accounts.passwords import PasswordHasher
 from webapp.accounts.seeded import password_hasher
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import skeleton
+from webapp.console import operator
 from webapp.database import db, release_connection, writing
 from webapp.web.events import log_event
 
@@ -88,7 +89,7 @@ def store(wanted: list[Wanted], *, dry_run: bool) -> Counts:
     except IntegrityError as error:
         raise AccountFileError(["somebody added one of these users just now; try again"]) from error
     if not dry_run:
-        log_event("users.imported", added=counts.added, changed=counts.changed, by=BY_CLI)
+        log_event("users.imported", added=counts.added, changed=counts.changed, by=operator())
     return counts
 
 

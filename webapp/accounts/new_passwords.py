@@ -1,5 +1,5 @@
-"""How commands get a new password: from a prompt, standard input, or by making one; never as an
-argument (R17)."""
+"""What a new password must be, and how commands get one: from a prompt, standard input, or by
+making one; never as an argument (R17)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import click
 from flask import current_app
 
-from webapp.accounts.passwords import MAX_BYTES, PasswordError
+from webapp.accounts.passwords import MAX_BYTES, PasswordError, refuse_weak
 from webapp.config import Settings
-from webapp.console import note, say
+from webapp.console import forget_output, note, say, write_output
 
 # Without what is mistaken for something else when it is read aloud or from paper: 0 o, 1 i l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -31,8 +31,11 @@ class NewPassword:
     generate: bool
     _generated: str | None = field(default=None, repr=False)
 
-    def read(self) -> str:
+    def read(self, username: str, display_name: str | None) -> str:
         """Return the password.
+
+        Somebody at a terminal is asked until it is one that this user may have; elsewhere the
+        caller finds out.
 
         Raises
         ------
@@ -45,15 +48,46 @@ class NewPassword:
             settings: Settings = current_app.extensions["settings"]
             self._generated = _generated(settings.password_min_length)
             return self._generated
-        return _from_stdin() if self.from_stdin else _from_terminal()
+        return _from_stdin() if self.from_stdin else _from_terminal(username, display_name)
+
+    def show(self) -> None:
+        """Print a generated password, once and alone on standard output.
+
+        Raises
+        ------
+        PasswordError, BadInputError
+            When it cannot be seen, so that it is of no use to store it.
+        """
+        if self._generated is None:
+            return
+        try:
+            write_output([f"{self._generated}\n".encode()])
+        except OSError as error:
+            forget_output()
+            raise PasswordError(
+                f"the password cannot be printed, so nothing was stored ({error.strerror}); "
+                "send standard output elsewhere"
+            ) from error
 
     def tell(self, outcome: str) -> None:
-        """Print what was done, and a generated password, once and alone on standard output."""
+        """Print what was done; beside a generated password, on standard error."""
         if self._generated is None:
             say(outcome)
         else:
-            click.echo(self._generated)
             note(f"{outcome} The password above is not stored and cannot be shown again.")
+
+
+def refuse_bad_password(password: str, username: str, display_name: str | None = None) -> None:
+    """Refuse a password that this user may not have.
+
+    Raises
+    ------
+    PasswordError
+        When it is too short, too long, or easy to guess.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    names = [name for name in (display_name, settings.site_name) if name]
+    refuse_weak(password, username, settings.password_min_length, names)
 
 
 def password_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,9 +126,23 @@ def _from_stdin() -> str:
     return password
 
 
-def _from_terminal() -> str:
+def _from_terminal(username: str, display_name: str | None) -> str:
     if not sys.stdin.isatty():
         raise PasswordError(
             "there is no terminal to ask on; use --password-stdin or --generate for the password"
         )
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    settings: Settings = current_app.extensions["settings"]
+    note(
+        f"The password needs at least {settings.password_min_length} characters, and must be hard "
+        "to guess: no common password, and not made of names."
+    )
+    while True:
+        password = str(
+            click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        )
+        try:
+            refuse_bad_password(password, username, display_name)
+        except PasswordError as error:
+            note(f"That cannot be used: {error}. Try again, or press Ctrl+C.")
+        else:
+            return password

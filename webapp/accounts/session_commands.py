@@ -11,18 +11,19 @@ import click
 from flask import current_app
 from sqlalchemy import ColumnElement, delete, select, true
 
-from webapp.accounts.directory import BY_CLI
 from webapp.accounts.models import LoginSession
 from webapp.accounts.user_commands import AccountsGroup
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.config import Settings
-from webapp.console import BadInputError, iso, note, print_table, say
+from webapp.console import BadInputError, counted, iso, note, operator, print_table, say
 from webapp.database import db, utc_now, writing
 from webapp.web.events import log_event
 
+SEE_LIST = "see `chat-profiles sessions list`"
 
-@click.group(cls=AccountsGroup)
+
+@click.group(cls=AccountsGroup, short_help="List and end login sessions.")
 def sessions() -> None:
     """List and end login sessions.
 
@@ -33,7 +34,7 @@ def sessions() -> None:
     """
 
 
-@sessions.command("list")
+@sessions.command("list", short_help="List who is logged in.")
 @click.option("--user", metavar="USERNAME", help="Only this user's.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_sessions(user: str | None, as_json: bool) -> None:
@@ -64,7 +65,7 @@ def list_sessions(user: str | None, as_json: bool) -> None:
         note("Nobody is logged in." if user is None else f"{user!r} is not logged in.")
 
 
-@sessions.command()
+@sessions.command(short_help="End login sessions.")
 @click.argument("session_id", metavar="[ID]", required=False)
 @click.option("--user", metavar="USERNAME", help="End all sessions of this user.")
 @click.option("--all", "everybody", is_flag=True, help="End the sessions of everybody.")
@@ -88,9 +89,9 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
             session.execute(delete(LoginSession).where(which).returning(LoginSession.id)).all()
         )
     if session_id is not None and not ended:
-        raise BadInputError(f"there is no session {session_id!r}")
-    log_event("sessions.revoked", user=user, session=session_id, sessions=ended, by=BY_CLI)
-    say(f"Ended {ended:,} login session{'' if ended == 1 else 's'}.")
+        raise BadInputError(f"there is no session {session_id!r}; {SEE_LIST}")
+    log_event("sessions.revoked", user=user, session=session_id, sessions=ended, by=operator())
+    say(f"Ended {counted(ended, 'login session')}.")
 
 
 def _alive(which: ColumnElement[bool]) -> list[LoginSession]:
@@ -120,7 +121,7 @@ def _id(text: str) -> uuid.UUID:
         # uuid takes digits of any script.
         return uuid.UUID(text if text.isascii() else "")
     except ValueError as error:
-        raise BadInputError(f"{text!r} is not the ID of a session; see `sessions list`") from error
+        raise BadInputError(f"{text!r} is not the ID of a session; {SEE_LIST}") from error
 
 
 def _as_json(session: LoginSession) -> dict[str, Any]:

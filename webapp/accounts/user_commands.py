@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,15 +10,15 @@ from typing import Any, ClassVar
 import click
 from flask import current_app
 
-from webapp.accounts import directory
-from webapp.accounts.details import DetailsError, metadata_from_json
+from webapp.accounts import directory, unlocking
+from webapp.accounts.details import DetailsError, checked_display_name, metadata_from_json
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
-from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, checked
-from webapp.console import BadInputError, CommandGroup, iso, note, print_table, printable, say
+from webapp.console import BadInputError, CommandGroup, counted, printable, say
+from webapp.database import release_connection
 from webapp.schema import settle_schema
 
 
@@ -45,7 +44,7 @@ def _with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
     return ready
 
 
-@click.group(cls=AccountsGroup)
+@click.group(cls=AccountsGroup, short_help="Add, list and change the users who may log in.")
 def users() -> None:
     """Add, list and change the users who may log in.
 
@@ -56,7 +55,7 @@ def users() -> None:
     """
 
 
-@users.command()
+@users.command(short_help="Add a user.")
 @click.argument("username")
 @click.option("--display-name", help="What the page calls them.")
 @click.option("--metadata", help="What the app knows about them: a JSON object.")
@@ -83,13 +82,20 @@ def add(
       chat-profiles users add carol --password-stdin < password.txt
     """
     name = checked(username)
+    shown = checked_display_name(display_name or "")
     details = _details(metadata, role)
     if if_missing and directory.find(name):
         _say_there_already(name)
         return
     directory.refuse_taken(name)
     try:
-        directory.add(name, new_password.read(), display_name=display_name, details=details or {})
+        directory.add(
+            name,
+            new_password.read(name, shown),
+            display_name=shown,
+            details=details,
+            before_commit=new_password.show,
+        )
     except AccountExistsError:
         # Somebody else added it in this moment; that is what --if-missing is for.
         if not (if_missing and directory.find(name)):
@@ -99,52 +105,7 @@ def add(
         new_password.tell(f"Added {name!r}.")
 
 
-@users.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def list_users(as_json: bool) -> None:
-    """List all users, by name.
-
-    \b
-    Example:
-      chat-profiles users list
-      chat-profiles users list --json
-    """
-    accounts = directory.all_accounts()
-    if as_json:
-        click.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
-    elif accounts:
-        rows = [
-            (a.username, a.display_name or "", _role(a), _state(a), iso(a.created_at))
-            for a in accounts
-        ]
-        print_table(("USERNAME", "DISPLAY NAME", "ROLE", "STATE", "CREATED"), rows)
-    else:
-        note("There are no users yet; add one with `chat-profiles users add USERNAME`.")
-
-
-@users.command()
-@click.argument("username")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def show(username: str, as_json: bool) -> None:
-    """Show one user.
-
-    \b
-    Example:
-      chat-profiles users show alice
-      chat-profiles users show alice --json
-    """
-    account = directory.get(username)
-    if as_json:
-        click.echo(json.dumps(_as_json(account), indent=2))
-        return
-    say(f"Username:      {account.username}")
-    say(f"Display name:  {account.display_name or '-'}")
-    say(f"State:         {_state(account)}")
-    say(f"Created:       {iso(account.created_at)}")
-    say(f"Metadata:      {json.dumps(account.details, ensure_ascii=False)}")
-
-
-@users.command("set-password")
+@users.command("set-password", short_help="Give a user a new password.")
 @click.argument("username")
 @password_options
 def set_password(username: str, new_password: NewPassword) -> None:
@@ -156,16 +117,28 @@ def set_password(username: str, new_password: NewPassword) -> None:
       chat-profiles users set-password alice --generate
     """
     account = directory.get(username)
-    change = directory.set_password(account.username, new_password.read())
+    name, shown = account.username, account.display_name
+    release_connection()
+    password = new_password.read(name, shown)
+    change = directory.set_password(name, password, before_commit=new_password.show)
     new_password.tell(f"Set a new password for {_outcome(change)}")
 
 
-@users.command()
+@users.command(short_help="Change a display name or metadata.")
 @click.argument("username")
-@click.option("--display-name", help='What the page calls them; "" takes it away.')
+@click.option(
+    "--display-name",
+    help='What the page calls them from their next login on; "" takes it away.',
+)
 @click.option("--metadata", help="A JSON object to put in the place of all metadata.")
 @click.option("--role", help="The new role; the rest of the metadata stays.")
-@click.option("--remove-metadata", "remove_keys", metavar="KEY", multiple=True, help="Repeatable.")
+@click.option(
+    "--remove-metadata",
+    "remove_keys",
+    metavar="KEY",
+    multiple=True,
+    help="A key to take out of the metadata; can be given several times.",
+)
 def update(
     username: str,
     display_name: str | None,
@@ -193,10 +166,13 @@ def update(
         role=role,
         remove=remove_keys,
     )
-    say(f"Updated {_outcome(change)}")
+    _say_what_happened("Updated", change, "is like that already")
+    if change.changed and display_name is not None:
+        # A login session keeps a copy of the user.
+        say("A new display name shows from the next login on.")
 
 
-@users.command()
+@users.command(short_help="Keep a user out, without losing anything.")
 @click.argument("username")
 def disable(username: str) -> None:
     """Keep a user out, from their next click on; nothing of theirs is lost.
@@ -205,10 +181,10 @@ def disable(username: str) -> None:
     Example:
       chat-profiles users disable alice
     """
-    say(f"Disabled {_outcome(directory.disable(username))}")
+    _say_what_happened("Disabled", directory.disable(username), "is disabled already")
 
 
-@users.command()
+@users.command(short_help="Let a disabled user in again.")
 @click.argument("username")
 def enable(username: str) -> None:
     """Let a disabled user in again.
@@ -217,10 +193,10 @@ def enable(username: str) -> None:
     Example:
       chat-profiles users enable alice
     """
-    say(f"Enabled {_outcome(directory.enable(username))}")
+    _say_what_happened("Enabled", directory.enable(username), "is not disabled")
 
 
-@users.command()
+@users.command(short_help="Forget failed logins, so that nobody has to wait.")
 @click.argument("username", metavar="[USERNAME]", required=False)
 @click.option("--address", metavar="IP", help="Instead of a user: everybody at this address.")
 def unlock(username: str | None, address: str | None) -> None:
@@ -232,21 +208,24 @@ def unlock(username: str | None, address: str | None) -> None:
       chat-profiles users unlock --address 192.0.2.7
     """
     if username is not None and address is None:
-        say(f"Unlocked {directory.unlock(username)!r}.")
+        say(f"Unlocked {unlocking.unlock(username)!r}.")
     elif address is not None and username is None:
         if ip_key(address) == UNKNOWN:
             raise BadInputError(f"{address!r} is not an IP address")
-        failures = directory.unlock_address(address)
-        say(f"Unlocked {address}: forgot {failures:,} failed login{'' if failures == 1 else 's'}.")
+        failures = unlocking.unlock_address(address)
+        say(f"Unlocked {address}: forgot {counted(failures, 'failed login')}.")
     else:
         raise BadInputError("say what to unlock: a user name, or --address IP")
 
 
-@users.command()
+@users.command(short_help="Remove a user and their chats for good.")
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(username: str, yes: bool) -> None:
-    """Remove a user and log them out everywhere; their chats go too.
+    """Remove a user for good, with all their chats, and log them out everywhere.
+
+    It asks first, and says how many chats there are. To keep a user out without losing anything,
+    use `disable`.
 
     \b
     Example:
@@ -257,12 +236,21 @@ def remove(username: str, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise BadInputError("there is no terminal to ask on; add --yes to remove the user")
-        click.confirm(f"Remove {printable(account.username)}?", abort=True, err=True)
+        _confirm_removal(account.username)
     say(f"Removed {_outcome(directory.remove(account.username))}")
+
+
+def _confirm_removal(username: str) -> None:
+    # An app under `flask` does not say how many there are.
+    count: Callable[[str], int] | None = current_app.extensions.get("count_chats")
+    chats = "all their chats" if count is None else counted(count(username), "chat")
+    release_connection()
+    click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 
 
 def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
     details = {} if metadata is None else metadata_from_json(metadata)
+    directory.refuse_two_roles(details, role)
     return details if role is None else {**details, "role": role}
 
 
@@ -273,28 +261,13 @@ def _say_there_already(name: str) -> None:
     )
 
 
+def _say_what_happened(done: str, change: Change, otherwise: str) -> None:
+    if change.changed:
+        say(f"{done} {_outcome(change)}")
+    else:
+        say(f"{change.account.username!r} {otherwise}; nothing was changed.")
+
+
 def _outcome(change: Change) -> str:
     name, ended = change.account.username, change.ended_sessions
-    plural = "" if ended == 1 else "s"
-    return f"{name!r}; ended {ended} login session{plural}." if ended else f"{name!r}."
-
-
-def _as_json(account: Account) -> dict[str, Any]:
-    return {
-        "username": account.username,
-        "display_name": account.display_name,
-        "metadata": account.details,
-        "disabled": account.disabled,
-        "created_at": iso(account.created_at),
-    }
-
-
-def _role(account: Account) -> str:
-    role = account.details.get("role", "")
-    return role if isinstance(role, str) else json.dumps(role)
-
-
-def _state(account: Account) -> str:
-    if account.disabled:
-        return "disabled"
-    return "active" if account.password_hash else "no password"
+    return f"{name!r}; ended {counted(ended, 'login session')}." if ended else f"{name!r}."

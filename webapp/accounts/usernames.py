@@ -105,7 +105,7 @@ def _refuse_mixed_scripts(name: str) -> None:
     scripts = {_script(c) for c in name if c not in PUNCTUATION and c not in DIGITS}
     scripts.discard("")
     if len(scripts) > 1 and not any(scripts <= group for group in SCRIPTS_OF_ONE_LANGUAGE):
-        names = " and ".join(sorted(scripts)).title()
+        names = " and ".join(script.title() for script in sorted(scripts))
         raise UsernameError(f"a user name cannot mix letters of several scripts ({names})")
 
 
