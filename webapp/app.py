@@ -108,6 +108,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
     app.extensions["forget_user"] = [store.forget_user]
+    app.extensions["count_chats"] = store.count_chats
     commands.add_to(app)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)

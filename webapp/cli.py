@@ -10,13 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 from flask import Flask
 from flask.cli import ScriptInfo
-from sqlalchemy import func, select
 
 from webapp import database
 from webapp.accounts import commands
 from webapp.authoring.errors import AuthoringError
 from webapp.chats import store
-from webapp.chats.models import Chat
 from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import db
@@ -40,7 +38,7 @@ def admin_app() -> Flask:
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
     app.extensions["forget_user"] = [store.forget_user]
-    app.extensions["count_chats"] = _count_chats
+    app.extensions["count_chats"] = store.count_chats
     events.set_up_logging(settings.log_level)
     database.init_app(app, settings)
     context = click.get_current_context(silent=True)
@@ -56,11 +54,6 @@ def _open_what_is_closed() -> None:
         sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
     if sys.stderr is None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-
-
-def _count_chats(identifier: str) -> int:
-    owner = f"user:{identifier}"
-    return db.session.scalar(select(func.count()).where(Chat.owner == owner)) or 0
 
 
 def _close(app: Flask) -> None:

@@ -241,9 +241,7 @@ def remove(username: str, yes: bool) -> None:
 
 
 def _confirm_removal(username: str) -> None:
-    # An app under `flask` does not say how many there are.
-    count: Callable[[str], int] | None = current_app.extensions.get("count_chats")
-    chats = "all their chats" if count is None else counted(count(username), "chat")
+    chats = counted(current_app.extensions["count_chats"](username), "chat")
     release_connection()
     click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
@@ -105,6 +105,12 @@ def store_started_chat(
         if messages:
             rows.execute(_NEW_MESSAGE, [_row(m) for m in messages])
     return StoredStart(chat, messages, list(replaced))
+
+
+def count_chats(identifier: str) -> int:
+    """Return how many chats a user has."""
+    theirs = select(func.count()).where(Chat.owner == f"user:{identifier}")
+    return db.session.scalar(theirs) or 0
 
 
 def forget_user(session: Session, identifier: str) -> None:
