@@ -23,7 +23,7 @@ from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
-from webapp import database
+from webapp import connections, database
 from webapp.config import Settings, StartupError
 from webapp.database import db, writing
 from webapp.schema import SchemaState, state_of, upgrade
@@ -37,7 +37,7 @@ def file(sqlite_url: str) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
     """Let a writer wait for 0.3 s instead of 5 s, and return that."""
-    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 300)
+    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 300)
     return 0.3
 
 

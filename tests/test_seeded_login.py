@@ -18,7 +18,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count
-from webapp import database
+from webapp import connections
 from webapp.accounts import directory
 from webapp.accounts.views import REFUSED, UNREACHABLE
 
@@ -129,7 +129,7 @@ def test_a_change_that_takes_no_rights_lets_a_login_go_on(
 def test_a_locked_database_keeps_the_name_that_was_typed(  # R60
     app: Flask, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 100)
+    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 100)
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = tried(app, "alice", GOOD_PASSWORD)

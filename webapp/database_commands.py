@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp.config import Settings, new_secret
+from webapp.connections import BUSY_MILLISECONDS
 from webapp.console import (
     BadInputError,
     CommandGroup,
@@ -27,7 +28,7 @@ from webapp.console import (
     say,
     write_output,
 )
-from webapp.database import BUSY_MILLISECONDS, is_sqlite, maintenance_engine, sqlite_file
+from webapp.database import is_sqlite, maintenance_engine, sqlite_file
 from webapp.schema import (
     UNMARKED,
     SchemaState,

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from webapp.config import Settings, StartupError
-from webapp.database import WRITES, is_sqlite, maintenance_engine, sqlite_file
+from webapp.connections import WRITES
+from webapp.database import is_sqlite, maintenance_engine, sqlite_file
 from webapp.resources import resource_folder
 
 LOCK_KEY = 7_264_001  # any number, the same for every process that upgrades

@@ -1,0 +1,131 @@
+"""The rules that every connection to SQLite or PostgreSQL keeps (R58, R60)."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any, Literal, cast
+from urllib.parse import unquote
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_MILLISECONDS = 5_000
+# Between two tries to get SQLite's write lock from another process.
+PAUSE_SECONDS = (0.000_5, 0.003)
+# Execution options of a transaction: it writes, and when it gives up; or it is one statement.
+WRITES = "webapp_writes"
+ONE_LOOK = "webapp_one_look"
+
+
+class WriteQueue:
+    """Lets the writers of one process into SQLite one at a time.
+
+    A lock hands over at once, where waiting for the file means trying again and again. Waiting
+    here and waiting there take `BUSY_MILLISECONDS` together, so that an answer is never later
+    than that, however many wait (R60).
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def __enter__(self) -> dict[str, float]:
+        """Return the execution options of the transaction: it writes, and when it gives up."""
+        give_up = _when_to_give_up()
+        if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1_000):
+            raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("the writers are stuck"))
+        return {WRITES: give_up}
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+
+
+def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool = True) -> None:
+    """Make every connection of ``engine`` keep the rules of this house for SQLite (R58)."""
+    file = unquote(str(engine.url.database).removeprefix("file:"))
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: SQLiteConnection, entry: ConnectionPoolEntry) -> None:
+        # The driver's own idea of transactions loses updates: SQLAlchemy begins and ends them.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        if connection.execute("PRAGMA foreign_keys").fetchone() != (int(foreign_keys),):
+            raise RuntimeError("this SQLite was built without foreign keys; install another one")
+        entry.info["inode"] = _inode(file)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get(WRITES):
+            _begin_to_write(connection, options[WRITES])
+        elif ONE_LOOK not in options:
+            connection.exec_driver_sql("BEGIN")
+
+    @event.listens_for(engine, "checkout")
+    def refuse_replaced_file(
+        _connection: SQLiteConnection, entry: ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        # After a restore the old file lives on without a name: what is written there is lost.
+        if entry.info["inode"] != _inode(file):
+            raise DisconnectionError("the database file was replaced")
+
+
+def follow_postgresql_rules(engine: Engine) -> None:
+    """Let no connection of ``engine`` wait for a lock longer than SQLite would (R60)."""
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # A statement rather than a start-up option, which connection poolers refuse.
+        connection.autocommit = True
+        limit = str(BUSY_MILLISECONDS)
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [limit])
+        connection.autocommit = False
+
+
+def _when_to_give_up() -> float:
+    return time.monotonic() + BUSY_MILLISECONDS / 1_000
+
+
+def _begin_to_write(connection: Connection, give_up: float | Literal[True]) -> None:
+    # SQLite's own waiting pauses longer each time, so of two busy processes one starves for
+    # seconds; short pauses of random length are fair to both (benchmarks/writers.py).
+    until = _when_to_give_up() if give_up is True else give_up
+    raw = cast(SQLiteConnection, connection.connection.dbapi_connection)
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while (problem := _try_to_begin(raw)) == sqlite3.SQLITE_BUSY and time.monotonic() < until:
+            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - not a secret
+        if problem:
+            # Once more, so that the failure is SQLAlchemy's and everybody knows it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+
+
+def _try_to_begin(raw: SQLiteConnection) -> int:
+    """Return SQLite's code for what went wrong, or 0."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF
+    return 0
+
+
+def _inode(file: str) -> int | None:
+    try:
+        return os.stat(file).st_ino  # noqa: PTH116 - at every checkout, where a Path costs too much
+    except FileNotFoundError:
+        return None
