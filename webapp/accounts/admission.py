@@ -6,7 +6,7 @@ import logging
 
 from webapp.accounts.login import log_in
 from webapp.accounts.password_check import ask_the_app
-from webapp.accounts.sessions import NotAllowedAnyMoreError
+from webapp.accounts.session_rows import NotAllowedAnyMoreError
 from webapp.accounts.throttle import (
     Attempt,
     Blocked,

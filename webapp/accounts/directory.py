@@ -19,7 +19,7 @@ from webapp.accounts.details import DetailsError, checked_display_name, checked_
 from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.seeded import name_to_find, password_hasher
-from webapp.accounts.sessions import end_sessions_of
+from webapp.accounts.session_rows import end_sessions_of
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import checked, skeleton
 from webapp.console import operator

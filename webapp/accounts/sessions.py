@@ -7,61 +7,26 @@ signed cookie, so a GET writes nothing. The first thing worth keeping makes a ro
 from __future__ import annotations
 
 import copy
-import hashlib
-import secrets
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
 from itsdangerous import BadSignature
-from sqlalchemy import bindparam, delete, insert, or_, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
-from webapp.accounts.models import LoginSession
-from webapp.authoring.text import clean_text
+from webapp.accounts import session_rows
+from webapp.accounts.session_rows import Condition, SessionRows, StoredSession
 from webapp.config import Settings
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.database import utc_now
 from webapp.web.events import log_event
 
-TOKEN_BYTES = 32
 # What may travel in the signed cookie of a visitor without a row.
 COOKIE_KEYS = frozenset({"csrf_token"})
 # How often a session notes that it was used: the one thing that a GET may write (R12, R24).
 TOUCHED_EVERY = timedelta(seconds=300)
-USER_AGENT_LIMIT = 200
-IP_LIMIT = 64
-# Built once: every request asks this, and building the question takes longer than the answer.
-_FIND = select(
-    LoginSession.id, LoginSession.identifier, LoginSession.seen_at, LoginSession.data
-).where(
-    LoginSession.token_hash == bindparam("hash"),
-    LoginSession.seen_at > bindparam("seen_after"),
-    LoginSession.created_at > bindparam("created_after"),
-)
-
-
-# Asked in the transaction that stores a session.
-Condition = Callable[[Connection], bool]
-
-
-class NotAllowedAnyMoreError(Exception):
-    """What was true when a login was checked is not true when its session is stored."""
-
-
-@dataclass(frozen=True)
-class StoredSession:
-    """The part of a row that a request needs."""
-
-    id: uuid.UUID
-    identifier: str | None
-    seen_at: datetime
-    data: dict[str, Any]
 
 
 class BrowserSession(SessionMixin):
@@ -151,7 +116,7 @@ class BrowserSession(SessionMixin):
         self._data.clear()
         self._before.clear()
         if row is not None:
-            self._interface.remove(row.id)
+            session_rows.remove(row.id)
         # Only now: a cookie that is dropped while its row lives on could not be logged out again.
         self.ended = True
 
@@ -160,8 +125,9 @@ class DatabaseSessions(SessionInterface):
     """Opens and saves `BrowserSession` for Flask."""
 
     def __init__(self, settings: Settings) -> None:
-        self._idle = timedelta(hours=settings.session_idle_hours)
         self._absolute = timedelta(hours=settings.session_hours)
+        idle = timedelta(hours=settings.session_idle_hours)
+        self._rows = SessionRows(idle, self._absolute)
         self.secure = not settings.insecure_cookies
         # __Host-: no other host of the domain can set it (R11).
         self.cookie_name = "__Host-session" if self.secure else "session"
@@ -195,7 +161,7 @@ class DatabaseSessions(SessionInterface):
             return None, {}
         if "." in cookie:
             return None, self._signed_values(cookie)
-        row = self._row(cookie)
+        row = self._rows.find(cookie)
         return row, copy.deepcopy(row.data) if row else {}
 
     def insert(
@@ -206,39 +172,10 @@ class DatabaseSessions(SessionInterface):
         replaces: StoredSession | None = None,
         allowed: Condition | None = None,
     ) -> StoredSession:
-        """Make the row of ``session`` under a fresh id, and drop rows that have expired."""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        row = _new_row(token, values, identifier)
-        with writing_rows() as writer:
-            if allowed is not None and not allowed(writer):
-                raise NotAllowedAnyMoreError
-            writer.execute(self._expired(replaces.id if replaces else None))
-            writer.execute(insert(LoginSession), row)
-        stored = StoredSession(row["id"], identifier, row["seen_at"], values)
+        """Give ``session`` a row and with it a fresh id."""
+        stored, token = self._rows.insert(values, identifier, replaces, allowed)
         session.stored(stored, values, token)
         return stored
-
-    def remove(self, row_id: uuid.UUID) -> None:
-        """Delete a row."""
-        with writing_rows() as writer:
-            writer.execute(delete(LoginSession).where(LoginSession.id == row_id))
-
-    def _row(self, token: str) -> StoredSession | None:
-        now = utc_now()
-        limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
-        with reading_rows() as rows:
-            found = rows.execute(_FIND, {"hash": _hashed(token), **limits}).one_or_none()
-        return StoredSession(*found) if found else None
-
-    def _expired(self, replaced: uuid.UUID | None) -> Any:
-        now = utc_now()
-        rules = [
-            LoginSession.seen_at <= now - self._idle,
-            LoginSession.created_at <= now - self._absolute,
-        ]
-        # `id IS NULL` for want of one would keep the indexes of the others from being used.
-        rules += [] if replaced is None else [LoginSession.id == replaced]
-        return delete(LoginSession).where(or_(*rules))
 
     def _store(self, session: BrowserSession) -> None:
         changes = session.changes()
@@ -252,16 +189,14 @@ class DatabaseSessions(SessionInterface):
 
     def _update(self, row: StoredSession, changes: dict[str, Any]) -> None:
         if changes:
-            with writing_rows() as writer:
-                _merge(writer, row.id, changes)
+            session_rows.merge(row.id, changes)
         elif request.method != "HEAD" and utc_now() - row.seen_at > TOUCHED_EVERY:
             self._touch(row.id)
 
     def _touch(self, row_id: uuid.UUID) -> None:
         # That somebody is still there is not worth failing a page that was read without trouble.
         try:
-            with writing_rows() as writer:
-                writer.execute(_seen_now(row_id))
+            session_rows.touch(row_id)
         except DBAPIError as error:
             log_event("session.not_touched", error=type(error).__name__)
 
@@ -285,47 +220,6 @@ class DatabaseSessions(SessionInterface):
         )
 
 
-def _new_row(token: str, values: dict[str, Any], identifier: str | None) -> dict[str, Any]:
-    now = utc_now()
-    return {
-        "id": uuid.uuid4(),
-        "token_hash": _hashed(token),
-        "identifier": identifier,
-        "data": values,
-        # Both as far as they can be stored: a proxy that is set up wrongly passes on anything.
-        "user_agent": clean_text(request.headers.get("User-Agent", ""))[:USER_AGENT_LIMIT] or None,
-        "ip": clean_text(request.remote_addr or "")[:IP_LIMIT] or None,
-        "created_at": now,
-        "seen_at": now,
-    }
-
-
-def end_sessions_of(writer: Session, identifier: str) -> int:
-    """Delete every session of a user in the caller's transaction, and return how many (R14)."""
-    theirs = delete(LoginSession).where(LoginSession.identifier == identifier)
-    return len(writer.scalars(theirs.returning(LoginSession.id)).all())
-
-
-def _merge(writer: Connection, row_id: uuid.UUID, changes: dict[str, Any]) -> None:
-    # Only the keys that changed are written over what is there now, since two requests may
-    # overlap; a row that was deleted in the meantime stays deleted.
-    current = writer.execute(
-        select(LoginSession.data).where(LoginSession.id == row_id).with_for_update()
-    ).scalar_one_or_none()
-    if current is None:
-        return
-    merged = {k: v for k, v in {**current, **changes}.items() if v is not None}
-    writer.execute(_seen_now(row_id).values(data=merged))
-
-
-def _seen_now(row_id: uuid.UUID) -> Any:
-    return update(LoginSession).where(LoginSession.id == row_id).values(seen_at=utc_now())
-
-
 def _serializer() -> Any:
     # Never None: the app does not start without a secret key.
     return SecureCookieSessionInterface().get_signing_serializer(current_app)
-
-
-def _hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
