@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import sys
 import threading
@@ -210,6 +211,47 @@ def test_a_loop_that_is_blocked_for_good_is_replaced(monkeypatch: pytest.MonkeyP
         assert run(loop_thread, seconds=2) == "webapp-loop"
     finally:
         free.set()
+
+
+def test_a_loop_that_comes_back_late_does_not_speak_for_its_successor() -> None:
+    loops = engine_loop.ProcessLoop()
+    context = contextvars.Context()
+    began, free = threading.Event(), threading.Event()
+
+    async def blocks() -> None:
+        began.set()
+        free.wait()
+
+    async def nothing() -> None:
+        pass
+
+    loops.submit(blocks(), context)
+    assert began.wait(5)
+    loops.suspect()
+    loops._silent_since = -engine_loop.STUCK_SECONDS
+    loops.submit(nothing(), context).result(5)
+    loops._silent_since = 1.0  # the successor is suspected as well
+    free.set()
+    time.sleep(0.1)
+    assert loops._silent_since == 1.0
+
+
+def test_a_closed_loop_is_not_asked_and_is_replaced() -> None:
+    loops = engine_loop.ProcessLoop()
+
+    async def which() -> int:
+        return id(asyncio.get_running_loop())
+
+    first = loops.submit(which(), contextvars.Context()).result(5)
+    loop = loops._loop
+    assert loop is not None
+    loops._loop = None  # lets its thread end, so that it can be closed
+    loop.call_soon_threadsafe(loop.stop)
+    while not loop.is_closed():
+        time.sleep(0.01)
+    loops._loop = loop
+    loops.suspect()
+    assert loops.submit(which(), contextvars.Context()).result(5) != first
 
 
 def test_a_loop_that_is_slow_once_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

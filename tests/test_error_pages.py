@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, abort
+from sqlalchemy.exc import IntegrityError
 
 from tests.support.apps import AppMaker
 from tests.support.html import parse
@@ -25,6 +26,8 @@ def failing(make_app: AppMaker) -> Visitor:
     def fail(code: int) -> str:
         if code == 999:
             raise RuntimeError("SELECT secret FROM passwords")
+        if code == 998:
+            raise IntegrityError("SELECT secret FROM passwords", None, ValueError("passwords"))
         abort(code)
 
     app.add_url_rule("/fail/<int:code>", view_func=fail)
@@ -69,8 +72,11 @@ def test_any_other_code_is_explained_too(failing: Visitor, code: int) -> None:
     assert parse(answer.text).one("h1").text
 
 
-def test_an_exception_of_ours_is_a_page_without_its_text(failing: Visitor, log: LogReader) -> None:
-    answer = failing.get("/fail/999")
+@pytest.mark.parametrize("code", [998, 999])
+def test_an_exception_of_ours_is_a_page_without_its_text(
+    failing: Visitor, log: LogReader, code: int
+) -> None:
+    answer = failing.get(f"/fail/{code}")
     assert answer.status_code == 500
     assert "passwords" not in answer.text
     assert "passwords" in log.text

@@ -48,12 +48,16 @@ class ProcessLoop:
     def suspect(self) -> None:
         """Ask the loop for a sign of life: it has not ended a call whose time was up."""
         with self._lock:
-            if self._loop is not None and self._silent_since is None:
-                self._silent_since = time.monotonic()
-                self._loop.call_soon_threadsafe(self._is_alive)
+            loop = self._loop
+            if loop is None or loop.is_closed() or self._silent_since is not None:
+                return
+            self._silent_since = time.monotonic()
+            loop.call_soon_threadsafe(self._is_alive, loop)
 
-    def _is_alive(self) -> None:
-        self._silent_since = None
+    def _is_alive(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One that comes back after it was replaced says nothing about its successor.
+        if self._loop is loop:
+            self._silent_since = None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -84,11 +88,26 @@ class ProcessLoop:
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of any task; every other chat needs the loop.
                 logger.error("loop.exit_in_a_task", exc_info=error)
+        _close(loop)
 
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.
         self._lock = threading.Lock()
         self._loop = None
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    # What is left on it has lost whoever waited for it; its `finally` blocks still run.
+    try:
+        loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
+    finally:
+        loop.close()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # The one deliberate state of this module: there is one loop per process by definition.
