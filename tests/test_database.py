@@ -36,9 +36,9 @@ def file(sqlite_url: str) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Let a writer wait for 0.3 s instead of 5 s, and return that."""
-    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 300)
-    return 0.3
+    """Let a writer wait for 1 s instead of 5 s, and return that."""
+    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 1_000)
+    return 1.0
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from webapp.database import db
 pytestmark = pytest.mark.slow
 
 LIMIT_SECONDS = 6.0
-LOCKED_SECONDS = 8.0
+# The wait itself is 5 s; a busy machine may be later than the limit once, not every time.
+TRIES = 3
+LOCKED_SECONDS = 60.0
 LOCKER = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -53,11 +55,7 @@ def test_locked_database_stops_writers_only(server: Server, database_file: Path)
     visitors = [RemoteVisitor(server.port) for _ in range(6)]
     chats = [visitor.start_chat().chat_id for visitor in visitors]
     with _locked(database_file, LOCKED_SECONDS) as until:
-        with ThreadPoolExecutor(len(visitors)) as pool:
-            refused = list(pool.map(_timed_start, visitors))
-        for answer, seconds in refused:
-            _is_refused(answer)
-            assert seconds < LIMIT_SECONDS
+        assert any(_slowest_refusal(visitors) < LIMIT_SECONDS for _ in range(TRIES))
         for path in ("/", f"/chats/{chats[0]}", "/profiles", "/healthz"):
             assert visitors[0].get(path).status == 200
         assert server.status("/readyz") == 503
@@ -122,9 +120,7 @@ def test_postgresql_table_that_is_locked_is_not_waited_for_for_ever(
         visitor.start_chat()
         with psycopg.connect(postgresql_url) as connection:
             connection.execute("LOCK TABLE chats IN ACCESS EXCLUSIVE MODE")
-            answer, seconds = _timed_start(visitor)
-            _is_refused(answer)
-            assert seconds < LIMIT_SECONDS
+            assert any(_slowest_refusal([visitor]) < LIMIT_SECONDS for _ in range(TRIES))
         assert visitor.start_chat().status == 200
 
 
@@ -191,7 +187,10 @@ def test_app_makes_the_schema_of_an_empty_database_that_comes_later(
 
 @contextmanager
 def _locked(file: Path, seconds: float) -> Iterator[float]:
-    """Lock a SQLite file in another process, and yield the time until which it is locked."""
+    """Lock a SQLite file in another process, and yield the time until which it is locked.
+
+    It is free again after ``seconds``, or at the end of the block.
+    """
     locker = subprocess.Popen(
         [sys.executable, "-c", LOCKER, str(file), str(seconds)], stdout=subprocess.PIPE
     )
@@ -199,7 +198,6 @@ def _locked(file: Path, seconds: float) -> Iterator[float]:
         assert locker.stdout is not None
         assert locker.stdout.readline() == b"locked\n"
         yield time.monotonic() + seconds
-        locker.wait()
     finally:
         locker.kill()
         locker.communicate()
@@ -225,6 +223,15 @@ def _stopped(server: PostgreSQLServer) -> Iterator[None]:
         yield
     finally:
         server.start()
+
+
+def _slowest_refusal(visitors: list[RemoteVisitor]) -> float:
+    """Let all of them ask at once, and return the seconds until the last was refused."""
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        answers = list(pool.map(_timed_start, visitors))
+    for answer, _ in answers:
+        _is_refused(answer)
+    return max(seconds for _, seconds in answers)
 
 
 def _timed_start(visitor: RemoteVisitor) -> tuple[Answer, float]:
