@@ -13,7 +13,7 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 SUFFIXES = {".css", ".js", ".svg"}
 # One request instead of two, in the order in which they must run. The parts stay as they are.
 BUNDLE = "htmx.bundle.js"
-PARTS = ("htmx.min.js", "app.js")
+PARTS = ("htmx.min.js", "htmx-sse.min.js", "app.js")
 
 
 def main() -> None:

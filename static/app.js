@@ -47,7 +47,7 @@
 
   on("input", ({ target }) => {
     if (target.type === "search") filter(target.closest("[popover]"), target);
-    if (target.id === "composer-input") grow(target);
+    if (target.id === "composer-input") write(target.value);
   });
 
   const startingWith = (key, list, at) => {
@@ -77,11 +77,83 @@
 
   // htmx takes the submit on its way up, so look only after it: a submit it did not take is leaving the page.
   document.addEventListener("submit", ({ target, defaultPrevented }) => {
-    if (!defaultPrevented || target.getAttribute("hx-target") !== "#chat") return;
+    if (target.action.endsWith("/logout")) stored(() => sessionStorage.clear());
+    if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #starters")) return;
     target.closest("[popover]")?.hidePopover();
     // On touch the composer would raise the keyboard.
     byId(matchMedia("(hover: hover)").matches && byId("composer-input") ? "composer-input" : "main").focus();
   });
+
+  // The composer. What is typed is kept for this tab, until it was sent or its owner logs out.
+  const stored = (use) => { try { return use(); } catch { return null; } };
+  const draft = () => `draft:${byId("composer")?.dataset.draft}`;
+  const write = (text) => {
+    const field = byId("composer-input");
+    if (field.value !== text) field.value = text;
+    grow(field);
+    stored(() => sessionStorage.setItem(draft(), text));
+  };
+  const running = () => document.querySelector("#turn[data-turn-id]");
+  let sent = null, key = byId("composer-key")?.value;
+
+  on("keydown", (event) => {
+    const { target, shiftKey, isComposing, keyCode } = event;
+    // 229: Enter that ends the input of an input method.
+    if (target.id !== "composer-input" || event.key !== "Enter" || shiftKey || isComposing || keyCode === 229) return;
+    event.preventDefault();
+    if (target.value.trim() && !target.form.querySelector(".send").disabled) target.form.requestSubmit();
+  });
+  on("submit", (event) => {
+    if (!["composer", "starters"].includes(event.target.id) || !running()) return;
+    event.preventDefault();
+    event.stopPropagation();
+    say("Wait until the answer is there, or stop it. Your message is kept.");
+  });
+  on("htmx:before:request", ({ target }) => { if (target.id === "composer") sent = byId("composer-input").value; });
+  const taken = () => {
+    const now = byId("composer-key")?.value, field = byId("composer-input");
+    if (!field) return;
+    if (now !== key && field.value === sent) write("");
+    if (now !== key) sent = null;
+    key = now;
+    if (!field.value) write(stored(() => sessionStorage.getItem(draft())) || "");
+  };
+
+  // Screen readers hear a message once, when it is whole.
+  const heard = new Set();
+  const say = (text) => { if (byId("spoken")) byId("spoken").textContent = text; };
+  const hear = (aloud) => {
+    const whole = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")];
+    const fresh = whole.filter(({ id }) => !heard.has(id) && heard.add(id));
+    if (aloud && fresh.length) say(fresh.map((message) => `${message.dataset.author}: ${message.lastElementChild.textContent.trim()}`).join(" ").slice(0, 2000));
+  };
+
+  // A page that loses its stream before the end asks how the answer goes on.
+  let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
+  const drop = () => { if (stream) htmx.trigger(stream, "htmx:abort"); };
+  const watchAgain = () => {
+    clearTimeout(again);
+    again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
+  };
+  on("htmx:sse:before:connection", ({ target }) => { stream = target; });
+  on("htmx:sse:close", () => { stream = null; watchAgain(); });
+  // After a while away a connection may be dead without having noticed.
+  for (const type of ["visibilitychange", "online"]) addEventListener(type, () => { if (!document.hidden && running()) { drop(); watchAgain(); } }, true);
+
+  // New text is followed unless the reader has scrolled up.
+  const page = document.documentElement;
+  const atEnd = () => page.scrollHeight - innerHeight - scrollY < 80;
+  let follows = true, length = 0;
+  const toEnd = () => scrollTo(0, page.scrollHeight);
+  const newest = (show) => { const button = document.querySelector("[data-newest]"); if (button) button.hidden = !show; };
+  on("scroll", () => { follows = atEnd(); if (follows) newest(false); });
+  const followText = () => {
+    const said = document.querySelectorAll(".message"), grown = byId("messages")?.textContent.length;
+    if (!document.querySelector("[data-kind=user]")) return;
+    if (follows || sent !== null) toEnd();
+    else if (grown > length) newest(true);
+    length = grown;
+  };
 
   // Notices.
   const unreachable = () => {
@@ -90,7 +162,7 @@
     place.replaceChildren(byId("unreachable").content.cloneNode(true));
     place.firstElementChild.dataset.testid = "notice";
   };
-  on("htmx:error", unreachable);
+  on("htmx:error", () => { unreachable(); watchAgain(); });
   // An error page that is not ours (a proxy's) must not land in the chat.
   on("htmx:before:swap", (event) => {
     const { response, hx } = event.detail.ctx;
@@ -99,7 +171,15 @@
     unreachable();
   });
 
-  on("click", ({ target }) => {
+  on("click", (event) => {
+    const { target } = event, starter = target.closest?.(".starter"), code = target.closest?.("[data-copy]")?.parentElement;
+    if (starter && (event.shiftKey || starter.form.dataset.starters === "fill")) {
+      event.preventDefault();
+      write(starter.value);
+      byId("composer-input").focus();
+    }
+    if (code) copy(code.querySelector("code"), target);
+    if (target.closest?.("[data-newest]")) toEnd();
     const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
     if (dismiss) {
       dismiss.closest(".notice").remove();
@@ -124,6 +204,27 @@
     while (field.scrollHeight > field.clientHeight && field.rows < 8) field.rows += 1;
   };
 
+  const copy = async (code, button) => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {  // not over plain HTTP
+      getSelection().selectAllChildren(code);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  };
+  const addCopy = () => {
+    for (const code of document.querySelectorAll(".message pre:not(:has([data-copy]), .tail pre)")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.dataset.copy = "";
+      button.textContent = "Copy";
+      code.prepend(button);
+    }
+  };
+
   const settle = () => {
     for (const time of document.querySelectorAll("time")) {
       time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -137,11 +238,20 @@
   // After the next picture: measuring and the browser's words for times must not keep a message from being shown.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
+    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop();
+    hear(true);
+    addCopy();
+    followText();
+    taken();
     settleSoon();
     // A list that is open while the chat behind it changes keeps what was searched for.
     const panel = byId("profile-panel");
     if (panel?.matches(":popover-open")) find(panel);
   });
+  hear(false);
+  addCopy();
+  taken();
+  if (document.querySelector("[data-kind=user]")) toEnd();
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 

@@ -6,15 +6,26 @@ Example
 
     import webapp as cl
 
-    @cl.on_chat_start
-    async def start():
-        await cl.Message(content="Hello!").send()
+    @cl.on_message
+    async def answer(message: cl.Message):
+        await cl.Message(content=f"You wrote: {message.content}").send()
 """
 
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.app import create_app
-from webapp.authoring.callbacks import on_chat_start, password_auth_callback, set_chat_profiles
+from webapp.authoring.callbacks import (
+    author_rename,
+    on_chat_end,
+    on_chat_start,
+    on_logout,
+    on_message,
+    on_stop,
+    password_auth_callback,
+    set_chat_profiles,
+    set_starters,
+)
+from webapp.authoring.history import chat_history
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.seeded import seeded_user
@@ -26,11 +37,18 @@ __all__ = [
     "Message",
     "Starter",
     "User",
+    "author_rename",
+    "chat_history",
     "create_app",
+    "on_chat_end",
     "on_chat_start",
+    "on_logout",
+    "on_message",
+    "on_stop",
     "password_auth_callback",
     "seeded_user",
     "set_chat_profiles",
+    "set_starters",
     "user_session",
 ]
 

@@ -20,8 +20,9 @@ from webapp.accounts.sessions import DatabaseSessions
 from webapp.authoring.app_file import ChatApp, is_loading
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loader import load_chat_app
-from webapp.chats import store
+from webapp.chats import ending, store, turn_views
 from webapp.chats import views as chats_views
+from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.profiles import icons
@@ -109,6 +110,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     _dress_templates(app, settings, chat_app)
     app.extensions["forget_user"] = [store.forget_user]
     app.extensions["count_chats"] = store.count_chats
+    app.extensions["session_ended"] = [ending.end_chats_of_session]
+    set_up_conversation(app, settings)
     commands.add_to(app)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)
@@ -159,7 +162,7 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (chats_views, profiles_views, accounts_views, health):
+    for module in (chats_views, turn_views, profiles_views, accounts_views, health):
         app.register_blueprint(module.blueprint)
 
     @app.get("/static/<path:name>")

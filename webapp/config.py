@@ -25,6 +25,7 @@ SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-sec
 SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
+STARTER_MODES = ("send", "fill")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 
@@ -60,6 +61,13 @@ class Settings:
     site_name: str = ""
     chat_start_seconds: float = 30.0
     callback_seconds: float = 30.0
+    turn_seconds: float = 600.0
+    turn_idle_seconds: float = 120.0
+    turns_per_user: int = 5
+    max_streams: int | None = None
+    shutdown_seconds: float = 20.0
+    chat_idle_minutes: float = 60.0
+    starters: str = "send"
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
@@ -95,6 +103,13 @@ class Settings:
             site_name=read.text("WEBAPP_SITE_NAME"),
             chat_start_seconds=read.seconds("WEBAPP_CHAT_START_SECONDS", cls.chat_start_seconds),
             callback_seconds=read.seconds("WEBAPP_CALLBACK_SECONDS", cls.callback_seconds),
+            turn_seconds=read.seconds("WEBAPP_TURN_SECONDS", cls.turn_seconds),
+            turn_idle_seconds=read.seconds("WEBAPP_TURN_IDLE_SECONDS", cls.turn_idle_seconds),
+            turns_per_user=read.whole("WEBAPP_TURNS_PER_USER", cls.turns_per_user, 1, 1_000),
+            max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
+            shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
+            chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
+            starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),
@@ -231,6 +246,9 @@ class _Reader:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             raise StartupError(f"{name} must be a whole number from {least} to {most}.")
         return int(text)
+
+    def whole_or_none(self, name: str, least: int, most: int) -> int | None:
+        return self.whole(name, least, least, most) if self.text(name) else None
 
     def seconds(self, name: str, default: float) -> float:
         text = self.text(name)

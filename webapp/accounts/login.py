@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -113,6 +115,18 @@ def owner() -> str | None:
     own = browser_session()
     _ = own.data
     return f"session:{own.row.id}" if own.row else None
+
+
+def draft_owner() -> str:
+    """Return a short name for whoever writes, under which the browser may keep what they typed.
+
+    It tells nobody who they are, and the next person at the same browser has another.
+    """
+    user = viewer()
+    if user is None:
+        return ""
+    key = cast(str, current_app.secret_key).encode()
+    return hmac.new(key, user.identifier.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def browser_session() -> BrowserSession:

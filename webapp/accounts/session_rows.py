@@ -33,6 +33,11 @@ _FIND = select(
     LoginSession.seen_at > bindparam("seen_after"),
     LoginSession.created_at > bindparam("created_after"),
 )
+_ALIVE = select(LoginSession.id).where(
+    LoginSession.id == bindparam("row"),
+    LoginSession.seen_at > bindparam("seen_after"),
+    LoginSession.created_at > bindparam("created_after"),
+)
 
 # Asked in the transaction that stores a session.
 Condition = Callable[[Connection], bool]
@@ -66,6 +71,13 @@ class SessionRows:
         with reading_rows() as rows:
             found = rows.execute(_FIND, {"hash": _hashed(token), **limits}).one_or_none()
         return StoredSession(*found) if found else None
+
+    def is_alive(self, row_id: uuid.UUID) -> bool:
+        """Say whether a session has neither ended nor expired; it is not used by being asked."""
+        now = utc_now()
+        limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
+        with reading_rows() as rows:
+            return rows.execute(_ALIVE, {"row": row_id, **limits}).first() is not None
 
     def insert(
         self,

@@ -42,6 +42,8 @@ class BrowserSession(SessionMixin):
         self._data: dict[str, Any] = {}
         self._before: dict[str, Any] = {}
         self.row: StoredSession | None = None
+        # What a page does by itself, such as asking how far an answer is, is no use of it (R12).
+        self.in_background = False
         self.new_cookie: str | None = None
         self.ended = False
 
@@ -164,6 +166,10 @@ class DatabaseSessions(SessionInterface):
         row = self._rows.find(cookie)
         return row, copy.deepcopy(row.data) if row else {}
 
+    def is_alive(self, row_id: uuid.UUID) -> bool:
+        """Say whether the session of a row has neither ended nor expired."""
+        return self._rows.is_alive(row_id)
+
     def insert(
         self,
         session: BrowserSession,
@@ -180,16 +186,20 @@ class DatabaseSessions(SessionInterface):
     def _store(self, session: BrowserSession) -> None:
         changes = session.changes()
         if session.row is not None:
-            self._update(session.row, changes)
+            self._update(session.row, changes, in_background=session.in_background)
         elif session.keys() - COOKIE_KEYS:
             self.insert(session, dict(session.data), None)
         elif changes and session.data:
             values = dict(session.data)
             session.stored(None, values, _serializer().dumps(values))
 
-    def _update(self, row: StoredSession, changes: dict[str, Any]) -> None:
+    def _update(
+        self, row: StoredSession, changes: dict[str, Any], *, in_background: bool
+    ) -> None:
         if changes:
             session_rows.merge(row.id, changes)
+        elif in_background:
+            return
         elif request.method != "HEAD" and utc_now() - row.seen_at > TOUCHED_EVERY:
             self._touch(row.id)
 
@@ -218,6 +228,12 @@ class DatabaseSessions(SessionInterface):
             httponly=True,
             samesite="Lax",
         )
+
+
+def session_is_alive(row_id: uuid.UUID) -> bool:
+    """Say whether a session has neither ended nor expired; for what outlives its request (R14)."""
+    sessions = current_app.session_interface
+    return not isinstance(sessions, DatabaseSessions) or sessions.is_alive(row_id)
 
 
 def _serializer() -> Any:

@@ -17,7 +17,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts.admission import LoginRefusedError, LoginThrottledError, admit
 from webapp.accounts.forms import LoginForm, LogoutForm
 from webapp.accounts.login import browser_session, signed_in_user
-from webapp.authoring.errors import AuthoringError
+from webapp.authoring.context import Running
+from webapp.authoring.errors import AuthoringError, CallbackError
+from webapp.authoring.types import User
+from webapp.engine.call import call
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.events import log_event, log_failure
 from webapp.web.htmx import go_to
@@ -74,10 +77,27 @@ def logout() -> BaseResponse:
     form = LogoutForm()
     form.refuse_strange_fields()
     user = signed_in_user()
+    row = browser_session().row
     browser_session().log_out()
     if user:
         log_event("logout", user=user.identifier)
+        _call_on_logout(user)
+    if row is not None:
+        for ended in current_app.extensions["session_ended"]:
+            ended(row.id, user)
     return go_to(url_for("accounts.login" if _login_on() else "chats.new"))
+
+
+def _call_on_logout(user: User) -> None:
+    callback = current_app.extensions["chat_app"].get("on_logout")
+    if callback is None:
+        return
+    seconds = current_app.extensions["settings"].callback_seconds
+    try:
+        call(callback, (user,), Running(), seconds)
+    except CallbackError as error:
+        # Out is out, whatever the app does about it.
+        log_failure("logout.callback_failed", error)
 
 
 def _problem(form: LoginForm) -> str:

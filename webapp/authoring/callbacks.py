@@ -6,15 +6,28 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from webapp.authoring.app_file import Callback, app_being_loaded
+from webapp.authoring.message import Message
 from webapp.authoring.signatures import Offer, accepted_count, refuses_brackets
-from webapp.authoring.types import ChatProfile, User
+from webapp.authoring.types import ChatProfile, Starter, User
 
 Offered = Sequence[ChatProfile] | None
+Suggested = Sequence[Starter] | None
 ProfilesCallback = TypeVar(
     "ProfilesCallback",
     bound=Callable[..., Offered] | Callable[..., Awaitable[Offered]],
 )
+StartersCallback = TypeVar(
+    "StartersCallback",
+    bound=Callable[..., Suggested] | Callable[..., Awaitable[Suggested]],
+)
 StartCallback = TypeVar("StartCallback", bound=Callable[[], Any])
+MessageCallback = TypeVar(
+    "MessageCallback", bound=Callable[[], Any] | Callable[[Message], Any]
+)
+LogoutCallback = TypeVar("LogoutCallback", bound=Callable[[], Any] | Callable[[User], Any])
+RenameCallback = TypeVar(
+    "RenameCallback", bound=Callable[[str], str] | Callable[[str], Awaitable[str]]
+)
 PasswordCallback = TypeVar(
     "PasswordCallback",
     bound=Callable[[str, str], User | None] | Callable[[str, str], Awaitable[User | None]],
@@ -56,6 +69,37 @@ def set_chat_profiles(callback: ProfilesCallback) -> ProfilesCallback:
 
 
 @refuses_brackets
+def set_starters(callback: StartersCallback) -> StartersCallback:
+    """Register the function that suggests first messages, for profiles that bring none.
+
+    Parameters
+    ----------
+    callback:
+        A function of 0, 1 (``current_user``) or 2 (``current_user, language``) parameters, as for
+        `set_chat_profiles`. It returns a list of `Starter`; ``None`` or ``[]`` suggests nothing.
+        A profile with ``starters=[]`` has none, one with ``starters=None`` has these.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.set_starters
+        def starters():
+            return [cl.Starter(label="Plan a trip", message="Help me plan a weekend in Rome.")]
+    """
+    return _register("set_starters", callback, Offer(("current_user", "language")))
+
+
+@refuses_brackets
 def on_chat_start(callback: StartCallback) -> StartCallback:
     """Register the function that runs once when a chat starts.
 
@@ -83,6 +127,163 @@ def on_chat_start(callback: StartCallback) -> StartCallback:
             await cl.Message(content="Hello!").send()
     """
     return _register("on_chat_start", callback, Offer(()))
+
+
+@refuses_brackets
+def on_message(callback: MessageCallback) -> MessageCallback:
+    """Register the function that answers what users write; it runs once for each message.
+
+    Parameters
+    ----------
+    callback:
+        A function of no parameter or of the `Message` that was written, ``def`` or ``async def``.
+        It answers with `Message.send` and `Message.stream_token`; what it returns is ignored. It
+        runs on whether anybody watches or not, until it ends, its time is up, or the user presses
+        Stop.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.on_message
+        async def answer(message: cl.Message):
+            await cl.Message(content=f"You wrote: {message.content}").send()
+    """
+    return _register("on_message", callback, Offer(("message",)))
+
+
+@refuses_brackets
+def on_stop(callback: StartCallback) -> StartCallback:
+    """Register the function that runs when a user has stopped an answer.
+
+    Parameters
+    ----------
+    callback:
+        A function without parameters, ``def`` or ``async def``. It runs after the answer was
+        ended, with the chat's `user_session`; what it sends is shown.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.on_stop
+        def stopped():
+            cl.user_session.set("interrupted", True)
+    """
+    return _register("on_stop", callback, Offer(()))
+
+
+@refuses_brackets
+def on_chat_end(callback: StartCallback) -> StartCallback:
+    """Register the function that runs once when a chat has ended.
+
+    A chat ends when its user starts another one in the same browser or logs out, or when nothing
+    was said in it for ``WEBAPP_CHAT_IDLE_MINUTES``; never because a connection was lost.
+
+    Parameters
+    ----------
+    callback:
+        A function without parameters, ``def`` or ``async def``, with the chat's `user_session`.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.on_chat_end
+        def ended():
+            print("ended:", cl.user_session.get("id"))
+    """
+    return _register("on_chat_end", callback, Offer(()))
+
+
+@refuses_brackets
+def on_logout(callback: LogoutCallback) -> LogoutCallback:
+    """Register the function that runs when somebody has logged out.
+
+    Parameters
+    ----------
+    callback:
+        A function of no parameter or of the `User` who logged out, ``def`` or ``async def``. If
+        it fails, the log says so, and the user is logged out all the same.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.on_logout
+        def goodbye(user: cl.User):
+            print("goodbye,", user.identifier)
+    """
+    return _register("on_logout", callback, Offer(("user",)))
+
+
+@refuses_brackets
+def author_rename(callback: RenameCallback) -> RenameCallback:
+    """Register the function that says under which name an author of messages is shown.
+
+    Parameters
+    ----------
+    callback:
+        A function of the original author, ``def`` or ``async def``, that returns the name to
+        show. It is asked whenever a message of the app is shown, old ones included: messages are
+        stored under the original name.
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.author_rename
+        def rename(author: str) -> str:
+            return {"LLMMathChain": "Albert Einstein"}.get(author, author)
+
+    The documentation page this follows is "author_rename and Message author" of the Chainlit guide.
+    """
+    return _register("author_rename", callback, Offer(("orig_author",), whole=True))
 
 
 @refuses_brackets

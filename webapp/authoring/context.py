@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import User
 
-MESSAGES_PER_CALL = 1_000
-CHARACTERS_PER_CALL = 4_000_000
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message as the author sent it: clean text, ready to be stored."""
-
-    content: str
-    author: str | None
-
-
-class Outbox:
-    """What a call has sent so far; closed when the call ends.
-
-    Threads that the author starts may send at the same time, hence the lock. Once closed it
-    refuses: a message that nobody will store must not look as if it had been sent.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sent: list[Sent] = []
-        self._length = 0
-        self._closed = False
-
-    def put(self, message: Sent) -> None:
-        """Take one message, or say why it can no longer be taken."""
-        with self._lock:
-            if self._closed:
-                raise MisuseError(
-                    "Message.send() came after the callback had ended (or had used up its time), "
-                    "so it would be lost. Await or join what you start before you return."
-                )
-            if len(self._sent) >= MESSAGES_PER_CALL:
-                raise MisuseError(
-                    f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
-                )
-            self._length += len(message.content)
-            if self._length > CHARACTERS_PER_CALL:
-                raise MisuseError(
-                    f"One callback may send {CHARACTERS_PER_CALL:,} characters in all; offer long "
-                    "texts as files."
-                )
-            self._sent.append(message)
-
-    def close(self) -> list[Sent]:
-        """Stop taking messages and return those that were taken, in order."""
-        with self._lock:
-            self._closed = True
-            return list(self._sent)
-
-
 class Values:
-    """The chat's own values; closed when the call ends, like the `Outbox`."""
+    """The chat's own values; closed when the call ends, like the `Transcript`."""
 
     def __init__(self, values: dict[str, Any] | None = None) -> None:
         self._lock = threading.Lock()
@@ -92,6 +42,10 @@ class Values:
             return self._values
 
 
+# Role and text of what was said before this call, oldest first.
+Earlier = Callable[[], list[tuple[str, str]]]
+
+
 @dataclass
 class ChatContext:
     """The chat that a callback runs in."""
@@ -100,10 +54,12 @@ class ChatContext:
     user: User | None
     chat_profile: str | None
     values: Values = field(default_factory=Values)
-    outbox: Outbox = field(default_factory=Outbox)
+    transcript: Transcript = field(default_factory=Transcript)
+    earlier: Earlier = list
 
 
 CheckPassword = Callable[[str, str], User | None]
+Submit = Callable[[Coroutine[Any, Any, Any]], Future[Any]]
 
 
 @dataclass(frozen=True)
@@ -112,6 +68,8 @@ class Running:
 
     chat: ChatContext | None = None
     check_password: CheckPassword | None = None
+    # Runs a coroutine on the loop that all coroutines of app files share.
+    submit: Submit | None = None
 
 
 _running: ContextVar[Running | None] = ContextVar("webapp_running", default=None)
@@ -127,8 +85,8 @@ def running_chat(used: str) -> ChatContext:
     running = _running.get()
     if running is None or running.chat is None:
         raise MisuseError(
-            f"{used} was used outside a chat. It works inside @on_chat_start, which runs for one "
-            "chat: not at the top level of the app file, nor in @set_chat_profiles or "
+            f"{used} was used outside a chat. It works inside @on_chat_start, @on_message and "
+            "the other callbacks that run for one chat: not at the top level of the app file, nor in @set_chat_profiles or "
             "@password_auth_callback."
         )
     return running.chat

@@ -11,6 +11,10 @@ class MisuseError(AuthoringError):
     """A decorator or function of ``webapp`` was used in a way that cannot work."""
 
 
+class StoppedError(MisuseError):
+    """Something was sent after the user had pressed Stop; a callback may let it pass."""
+
+
 class AppFileError(AuthoringError):
     """The app file could not be loaded.
 

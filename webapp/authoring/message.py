@@ -1,24 +1,29 @@
-"""What an app says in a chat."""
+"""What is said in a chat: by the app, and by whoever writes to it."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.authoring.arguments import refuses_unknown_arguments
-from webapp.authoring.context import Sent, running_chat
+from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.missing import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text
+from webapp.authoring.transcript import Addressed
 
-CONTENT_LIMIT = 1_000_000
 AUTHOR_LIMIT = 200
+NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
 
 
 @refuses_unknown_arguments
 class Message:
     """A message of the running chat.
+
+    Its methods act at once; awaiting what they return is allowed and changes nothing, so ``def``
+    and ``async def`` callbacks read the same.
 
     Parameters
     ----------
@@ -34,32 +39,102 @@ class Message:
 
         await Message(content="Hello!").send()   # in an `async def` callback
         Message(content="Hello!").send()         # in a `def` callback
+
+        answer = Message()
+        for word in "word by word".split():
+            answer.stream_token(word + " ")
+        answer.send()
     """
 
     def __init__(self, content: object = "", author: str | None = None) -> None:
-        self.content = _as_text(content)
+        self._parts = [_as_text(content)]
         self.author = _author(author)
+        self._id: uuid.UUID | None = None
+        # The chat that it was said in; one that the user wrote cannot be sent again.
+        self._chat_id: str | None = None
+        self._from_user = False
+
+    @property
+    def content(self) -> str:
+        """The text: as it was given or last set, with what was streamed since."""
+        self._parts = ["".join(self._parts)]
+        return self._parts[0]
+
+    @content.setter
+    def content(self, content: object) -> None:
+        self._parts = [_as_text(content)]
+
+    @property
+    def id(self) -> str:
+        """The id under which the chat knows this message, a UUID."""
+        if self._id is None:
+            self._id = uuid.uuid4()
+        return str(self._id)
 
     def send(self) -> Message:
-        """Send the message now, and return it.
-
-        It acts at once; awaiting the result is allowed and changes nothing, so ``def`` and
-        ``async def`` callbacks read the same.
+        """Send the message now, or what it has become by now; return it.
 
         Raises
         ------
         MisuseError
             Outside a chat, after the callback has ended, or above the limits.
         """
-        chat = running_chat("Message.send()")
-        # Both may have been given anew since the message was made.
-        content, author = _as_text(self.content), _author(self.author)
-        if len(content) > CONTENT_LIMIT:
-            raise MisuseError(
-                f"This message has {len(content):,} characters; one may have "
-                f"{CONTENT_LIMIT:,}. Split it, or offer the text as a file."
-            )
-        chat.outbox.put(Sent(clean_text(content), author))
+        return self._send("Message.send()")
+
+    def update(self) -> Message:
+        """Show what ``content`` and ``author`` are by now; return the message.
+
+        Raises
+        ------
+        MisuseError
+            As for `send`, and for a message that has not been sent.
+        """
+        self._require_sent("Message.update()")
+        return self._send("Message.update()")
+
+    def stream_token(self, token: str, is_sequence: bool = False) -> Message:
+        """Let the message grow by ``token``, and appear with the first one; return it.
+
+        Parameters
+        ----------
+        token:
+            Text, of any length.
+        is_sequence:
+            ``True``: ``token`` is the whole text so far, and takes the place of what was there.
+
+        Raises
+        ------
+        MisuseError
+            Outside a chat, after the callback has ended, or above the limits. Once the user has
+            pressed Stop it is a ``StoppedError``.
+        """
+        chat = self._chat("Message.stream_token()")
+        if not isinstance(token, str):
+            raise MisuseError(f"stream_token takes text, not {type(token).__name__}.")
+        if is_sequence:
+            self._parts = []
+        beginning = "" if self._chat_id and not is_sequence else "".join(self._parts)
+        author = _author(self.author)
+        if is_sequence and self._id:
+            chat.transcript.send("Message.stream_token()", self._addressed(), "", author)
+        self._id = chat.transcript.stream(
+            "Message.stream_token()", self._addressed(), beginning + token, author
+        )
+        self._parts.append(token)
+        self._chat_id = chat.chat_id
+        return self
+
+    def remove(self) -> Message:
+        """Take the message back; return it.
+
+        Raises
+        ------
+        MisuseError
+            As for `update`.
+        """
+        self._require_sent("Message.remove()")
+        chat = self._chat("Message.remove()")
+        chat.transcript.remove("Message.remove()", self._addressed())
         return self
 
     def __await__(self) -> Generator[None, None, Message]:
@@ -71,10 +146,47 @@ class Message:
 
         def __getattr__(self, name: str) -> NoReturn:
             """Say what there is instead of a method that is not there (yet)."""
-            raise missing_name("Message", name, ("content", "author", "send"), MESSAGE_NOT_YET)
+            raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
 
     def __repr__(self) -> str:
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"
+
+    def _send(self, used: str) -> Message:
+        chat = self._chat(used)
+        # Both may have been given anew since the message was made.
+        author = _author(self.author)
+        self._id = chat.transcript.send(used, self._addressed(), self.content, author)
+        self._chat_id = chat.chat_id
+        return self
+
+    def _addressed(self) -> Addressed:
+        return Addressed(self._id, sent=self._chat_id is not None)
+
+    def _chat(self, used: str) -> ChatContext:
+        chat = running_chat(used)
+        if self._from_user:
+            raise MisuseError(
+                f"{used} was used on the message that the user wrote. Make one of your own: "
+                "`Message(content=...).send()`."
+            )
+        if self._chat_id not in (None, chat.chat_id):
+            raise MisuseError(
+                f"{used} was used on a message of another chat. Make a new Message in each call; "
+                "do not keep one at the top of the app file."
+            )
+        return chat
+
+    def _require_sent(self, used: str) -> None:
+        if self._chat_id is None and not self._from_user:
+            raise MisuseError(f"{used} was used on a message that was not sent. Use send() first.")
+
+
+def received(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:
+    """Return the message that the user wrote, as ``@on_message`` is given it."""
+    message = Message(content=content)
+    message.author = author
+    message._id, message._chat_id, message._from_user = message_id, chat_id, True
+    return message
 
 
 def _as_text(content: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_ANSWER = "an app can greet (on_chat_start), but not answer yet"
+NO_RESUME = "a chat goes on by itself, with its user_session; nothing is called for it yet"
 NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_STEPS = "steps and task lists are not shown yet; send a Message"
@@ -17,17 +17,17 @@ NO_OTHER_LOGIN = "people log in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 
 _GROUPS = {
-    NO_ANSWER: (
-        "on_message on_chat_resume on_chat_end on_stop on_feedback on_settings_update "
-        "on_settings_edit on_shared_thread_view chat_context"
-    ),
-    "nothing can be run at a logout yet": "on_logout",
+    NO_RESUME: "on_chat_resume",
+    "answers cannot be rated yet": "on_feedback",
+    "a chat has no settings yet": "on_settings_update on_settings_edit",
+    "a chat cannot be shared yet": "on_shared_thread_view",
+    "use chat_history() instead": "chat_context",
     "nothing is run when the site starts or ends; put it at the top of the app file": (
         "on_app_startup on_app_shutdown"
     ),
-    "give starters to each ChatProfile instead": "set_starters set_starter_categories",
+    "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
-    "give the author to each Message instead": "author_rename Avatar",
+    "an author is a name and its first letter; use Message(author=...)": "Avatar",
     "write `await asyncio.to_thread(function)` instead": "make_async",
     "make the callback an `async def` and use await instead": "run_sync",
     "use functools.cache instead": "cache",
@@ -58,13 +58,11 @@ _GROUPS = {
 NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names.split()}
 
 _MESSAGE_GROUPS = {
-    "a message is sent whole, with send(), and not changed or removed after that": (
-        "stream_token update remove streaming is_streaming"
-    ),
+    "use stream_token(), and send() or update() at the end": "streaming is_streaming",
     NO_ELEMENTS: "elements",
     NO_QUESTIONS: "actions",
-    "it has content and author": (
-        "id parent_id type language metadata tags command created_at thread_id from_dict to_dict"
+    "it has content, author and id": (
+        "parent_id type language metadata tags command created_at thread_id from_dict to_dict"
     ),
 }
 MESSAGE_NOT_YET = {

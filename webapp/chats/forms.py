@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import re
+import uuid
+from dataclasses import dataclass
+
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity
 from wtforms import StringField
 from wtforms.validators import Length, Optional
 
-from webapp.authoring.text import clean_text
+from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.web.forms import StrictForm
+
+
+MESSAGE_BYTES = 32 * 1024
+EMPTY = "There is nothing to send yet. Write a message first."
+TOO_LONG = (
+    "This message has {:,} bytes, and one may have {:,}. Shorten it, or send it in parts."
+)
+_KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user wrote, and the form it was sent with."""
+
+    content: str
+    key: uuid.UUID
 
 
 class StartForm(StrictForm):
@@ -18,3 +39,90 @@ class StartForm(StrictForm):
         filters=[lambda text: None if text is None else clean_text(text)],
         validators=[Optional(strip_whitespace=False), Length(max=NAME_LIMIT)],
     )
+
+
+class KeyedForm(StrictForm):
+    """A form that has the same effect however often it is sent (R57)."""
+
+    key = StringField()
+
+    def form_key(self) -> uuid.UUID:
+        """Return the key of the form.
+
+        Raises
+        ------
+        BadRequest
+            When it is none of ours.
+        """
+        return _uuid(self.key.data)
+
+
+class MessageForm(KeyedForm):
+    """What a user says."""
+
+    content = StringField(filters=[lambda text: None if text is None else clean_text(text)])
+
+    @property
+    def draft(self) -> str:
+        """Return what was written, whether it can be sent or not."""
+        return self.content.data or ""
+
+    def question(self) -> Question:
+        """Return the message and the key of its form.
+
+        Raises
+        ------
+        BadRequest
+            When a field is missing, or the key is none of ours.
+        UnprocessableEntity
+            When there is nothing in it.
+        RequestEntityTooLarge
+            When it is longer than `MESSAGE_BYTES`.
+        """
+        if self.content.data is None:
+            raise BadRequest
+        content = self.content.data.strip("\n")
+        size = len(content.encode())
+        if size > MESSAGE_BYTES:
+            raise RequestEntityTooLarge(TOO_LONG.format(size, MESSAGE_BYTES))
+        if not is_visible(content):
+            raise UnprocessableEntity(EMPTY)
+        return Question(content, self.form_key())
+
+
+class RetryForm(KeyedForm):
+    """Which turn is to be tried again."""
+
+    turn = StringField()
+
+    def turn_id(self) -> uuid.UUID:
+        """Return the id of the turn.
+
+        Raises
+        ------
+        BadRequest
+            When it is none.
+        """
+        return _uuid(self.turn.data)
+
+
+class StopForm(StrictForm):
+    """Which turn is to be stopped; none means the one that runs."""
+
+    turn = StringField()
+
+    def turn_id(self) -> uuid.UUID | None:
+        """Return the id of the turn, if one was named.
+
+        Raises
+        ------
+        BadRequest
+            When it is no id.
+        """
+        return _uuid(self.turn.data) if self.turn.data else None
+
+
+def _uuid(text: str | None) -> uuid.UUID:
+    if text is None or not _KEY.fullmatch(text):
+        raise BadRequest
+    return uuid.UUID(text)

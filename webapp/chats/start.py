@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from flask import current_app
+from sqlalchemy import Row
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
 from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
-from webapp.chats.models import Chat, Message
-from webapp.chats.store import Beginning, store_started_chat
+from webapp.chats.conversation import conversation
+from webapp.chats.models import Chat
+from webapp.chats.store import Beginning, StoredMessage, StoredTurn, store_started_chat
 from webapp.database import release_connection, utc_now
-from webapp.engine.turns import Turn, run_chat_start
+from webapp.engine.turns import COMPLETE, RUNNING, Turn, Work
 from webapp.profiles.offer import (
     choose,
     chosen_name,
@@ -26,15 +30,20 @@ from webapp.web.errors import request_id
 from webapp.web.events import log_failure
 
 
+# For so long a start is waited for; then it goes on by itself, and the page watches it.
+WAIT_SECONDS = 1.0
+
+
 @dataclass(frozen=True)
 class StartedChat:
     """A chat that was just stored, with what the page shows of it."""
 
     chat: Chat
-    messages: list[Message]
-    replaced: list[uuid.UUID]
+    messages: list[StoredMessage]
+    replaced: list[Row[Any]]
     profile: ChatProfile | None
     vanished: str | None
+    turn: StoredTurn
 
 
 def start_chat(asked_for: str | None) -> StartedChat:
@@ -57,9 +66,13 @@ def start_chat(asked_for: str | None) -> StartedChat:
     beginning = Beginning(owner_of_new_chats(), browser_session().require_row(), began_at)
     context = ChatContext(str(uuid.uuid4()), signed_in_user(), profile.name if profile else None)
     release_connection()
-    turn = _run(context)
-    stored = store_started_chat(context, turn, beginning, _error_text(turn))
-    return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished)
+    turn = _begun(context)
+    stored = store_started_chat(turn, beginning)
+    if stored.chat.turn_id is not None:
+        conversation().keeper.keep(turn, stored.said)
+    running = stored.chat.turn_id is not None
+    last = StoredTurn(turn.id, RUNNING if running else COMPLETE, None)
+    return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
 
 
 def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
@@ -73,22 +86,29 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
     return offered_profiles().default(chosen_name()), vanished
 
 
-def _run(context: ChatContext) -> Turn:
-    seconds = current_app.extensions["settings"].chat_start_seconds
-    turn = run_chat_start(current_app.extensions["chat_app"], context, seconds)
-    if turn.failure:
-        log_failure("chat_start.failed", turn.failure, chat=context.chat_id)
+def _begun(context: ChatContext) -> Turn:
+    limits = conversation().start_limits
+    work = Work(
+        "on_chat_start",
+        (),
+        limits,
+        partial(_explained, reference=request_id()),
+        partial(_log, chat_id=context.chat_id, reference=request_id()),
+    )
+    turn = Turn(current_app.extensions["chat_app"], context, work)
+    turn.begin()
+    turn.wait_until_over(min(WAIT_SECONDS, limits.total))
+    turn.check_limits()
     return turn
 
 
-def _error_text(turn: Turn) -> str:
-    return f"{_reason(turn.failure)} (reference {request_id()})" if turn.failure else ""
-
-
-def _reason(failure: CallbackError) -> str:
+def _explained(failure: CallbackError, reference: str) -> str:
     if isinstance(failure, CallbackTimeoutError):
-        return (
-            f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped. "
-            "Start a new chat to try again."
-        )
-    return "Something went wrong while this chat started. Start a new chat to try again."
+        reason = f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped."
+    else:
+        reason = "Something went wrong while this chat started."
+    return f"{reason} Start a new chat to try again. (reference {reference})"
+
+
+def _log(failure: CallbackError, *, chat_id: str, reference: str) -> None:
+    log_failure("chat_start.failed", failure, chat=chat_id, request=reference)

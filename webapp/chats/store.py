@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Conflict, NotFound
 
-from webapp.authoring.context import ChatContext
 from webapp.chats.models import Chat, Message
-from webapp.database import db, utc_now, writing_rows
-from webapp.engine.turns import Turn
+from webapp.chats.models import Turn as TurnRow
+from webapp.chats.turn_rows import Asking, is_alive, message_of, row_of, turn_row
+from webapp.database import db, reading_rows, utc_now, writing_rows
+from webapp.engine.turns import COMPLETE, INTERRUPTED, RUNNING, Turn, TurnMessage
 from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.
@@ -25,10 +27,53 @@ _REPLACED = (
         Chat.session_id == bindparam("of_session"),
         Chat.created_at < bindparam("before"),
     )
-    .returning(Chat.id)
+    .returning(Chat.id, Chat.profile, Chat.values)
 )
 _NEW_CHAT = insert(Chat)
+_NEW_TURN = insert(TurnRow)
 _NEW_MESSAGE = insert(Message)
+_SHOWN = select(
+    Message.id,
+    Message.kind,
+    Message.author,
+    Message.content,
+    Message.status,
+    Message.created_at,
+    Message.turn_id,
+).where(Message.chat_id == bindparam("of_chat"))
+# What a turn said follows its question, which is left out.
+_SAID = (
+    _SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
+    .where(
+        TurnRow.id == bindparam("of_turn"),
+        Message.sequence >= TurnRow.first_sequence,
+    )
+    .order_by(Message.sequence)
+)
+_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
+    TurnRow.chat_id == bindparam("of_chat"), TurnRow.id == bindparam("of_turn")
+)
+# The newest message names the newest turn, by the index of a chat's messages.
+_LAST_TURN = (
+    select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id)
+    .join(Message, Message.turn_id == TurnRow.id)
+    .where(Message.chat_id == bindparam("of_chat"))
+    .order_by(Message.sequence.desc())
+    .limit(1)
+)
+_HISTORY = (
+    select(Message.kind, Message.content)
+    .outerjoin(TurnRow, TurnRow.id == Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("of_chat"),
+        Message.sequence < bindparam("before"),
+        Message.kind.in_(["user", "assistant"]),
+        Message.content != "",
+        or_(Message.kind == "user", TurnRow.id.is_(None), ~TurnRow.retried),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1_000)
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +101,109 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> Chat:
     return chat
 
 
-def messages_of(chat: Chat) -> list[Message]:
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message as it is shown: one that nobody writes any more is not growing (R63)."""
+
+    id: uuid.UUID
+    kind: str
+    author: str | None
+    content: str
+    status: str
+    created_at: datetime
+    turn_id: uuid.UUID | None
+
+
+@dataclass(frozen=True)
+class StoredTurn:
+    """The last turn of a chat, as it stands."""
+
+    id: uuid.UUID
+    status: str
+    question_id: uuid.UUID | None
+
+
+def messages_of(chat: Chat) -> list[StoredMessage]:
     """Return the messages of a chat in the order in which they were said."""
-    return list(
-        db.session.scalars(
-            select(Message).where(Message.chat_id == chat.id).order_by(Message.sequence)
-        )
+    found = db.session.execute(_SHOWN.order_by(Message.sequence), {"of_chat": chat.id}).all()
+    turn = last_turn(chat)
+    running = turn is not None and turn.status == RUNNING
+    return [_shown(row, running=running) for row in found]
+
+
+def last_turn(chat: Chat) -> StoredTurn | None:
+    """Return the newest turn of a chat: one that runs, or one that may be tried again."""
+    found = db.session.execute(_LAST_TURN, {"of_chat": chat.id}).first()
+    if found is None:
+        return None
+    return StoredTurn(found.id, _status(found), found.question_id)
+
+
+def turn_as_stored(
+    chat_id: uuid.UUID, turn_id: uuid.UUID
+) -> tuple[str, list[StoredMessage]]:
+    """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
+    with reading_rows() as rows:
+        turn = rows.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
+    with reading_rows() as rows:
+        found = rows.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
+    status = _status(turn) if turn is not None else INTERRUPTED
+    return status, [_shown(row, running=status == RUNNING) for row in found]
+
+
+def get_turn(chat: Chat, turn_id: uuid.UUID) -> None:
+    """Make sure that a turn is one of a chat's.
+
+    Raises
+    ------
+    NotFound
+        When it is not, or there is none.
+    """
+    if db.session.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first() is None:
+        raise NotFound
+
+
+def question_to_retry(chat: Chat, turn_id: uuid.UUID) -> uuid.UUID:
+    """Return the message that a turn answered, if the turn may be tried again.
+
+    Raises
+    ------
+    Conflict
+        When it is not the last one, still runs, or came to its end.
+    """
+    last = last_turn(chat)
+    if last is None or last.id != turn_id or last.status in (RUNNING, COMPLETE):
+        raise Conflict("This answer cannot be tried again: the chat has gone on since.")
+    if last.question_id is None:
+        raise Conflict("The start of a chat cannot be tried again. Start a new chat.")
+    return last.question_id
+
+
+def stored_question(chat: Chat, question_id: uuid.UUID) -> str:
+    """Return what a user wrote in a message of a chat."""
+    written = select(Message.content).where(
+        Message.chat_id == chat.id, Message.id == question_id, Message.kind == "user"
     )
+    return str(db.session.execute(written).scalar_one())
+
+
+def history_before(chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
+    """Return role and text of what was said before a message, oldest first; at most 1,000."""
+    with reading_rows() as rows:
+        found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
+    return [(row.kind, row.content) for row in reversed(found)]
+
+
+def _status(turn: Any) -> str:
+    lost = turn.status == RUNNING and not is_alive(turn.seen_at)
+    return INTERRUPTED if lost else str(turn.status)
+
+
+def _shown(row: Any, *, running: bool) -> StoredMessage:
+    message = StoredMessage(*row)
+    if message.status == "streaming" and not running:
+        return replace(message, status=INTERRUPTED)
+    return message
 
 
 @dataclass(frozen=True)
@@ -70,30 +211,23 @@ class StoredStart:
     """What a chat start left in the database."""
 
     chat: Chat
-    messages: list[Message]
-    replaced: list[uuid.UUID]
+    messages: list[StoredMessage]
+    replaced: list[Row[Any]]
+    said: list[TurnMessage]
 
 
-def store_started_chat(
-    context: ChatContext, turn: Turn, beginning: Beginning, reference: str
-) -> StoredStart:
-    """Store a chat with all that its start produced, in one transaction (R56).
+def store_started_chat(turn: Turn, beginning: Beginning) -> StoredStart:
+    """Store a chat with all that its start has said, in one transaction (R56).
 
-    The unwritten chat that this browser had before is replaced: starting twice leaves one. One
-    that was stored after this start began stays: the user chose again meanwhile and is in it.
+    A start that is still under way is stored as a turn of this process. The unwritten chat that
+    this browser had before is replaced: starting twice leaves one. One that was stored after this
+    start began stays: the user chose again meanwhile and is in it.
     """
-    chat = Chat(
-        id=uuid.UUID(context.chat_id),
-        owner=beginning.owner,
-        session_id=beginning.session_id,
-        profile=context.chat_profile,
-        written=False,
-        values=turn.values,
-        created_at=utc_now(),
-    )
-    messages = _messages(chat, turn, reference)
+    over = turn.over
+    chat = _new_chat(turn, beginning, over=over)
+    said = [m for m in turn.messages() if m.content is not None]
     with writing_rows() as rows:
-        replaced = rows.scalars(
+        replaced = rows.execute(
             _REPLACED,
             {
                 "of_owner": beginning.owner,
@@ -101,10 +235,42 @@ def store_started_chat(
                 "before": beginning.at,
             },
         ).all()
-        rows.execute(_NEW_CHAT, _row(chat))
+        rows.execute(_NEW_CHAT, row_of(chat))
+        if not over:
+            asking = Asking(chat.id, beginning.owner, turn.id, 1)
+            rows.execute(_NEW_TURN, turn_row(asking, turn, None))
+        messages = [message_of(chat.id, turn, m) for m in said]
         if messages:
-            rows.execute(_NEW_MESSAGE, [_row(m) for m in messages])
-    return StoredStart(chat, messages, list(replaced))
+            rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
+    return StoredStart(chat, [_stored(m) for m in messages], list(replaced), said)
+
+
+def _new_chat(turn: Turn, beginning: Beginning, *, over: bool) -> Chat:
+    # What a start that failed has set may be half of what it should be.
+    keeps = over and turn.failure is None
+    return Chat(
+        id=uuid.UUID(turn.chat.chat_id),
+        owner=beginning.owner,
+        session_id=beginning.session_id,
+        profile=turn.chat.chat_profile,
+        written=False,
+        values=turn.values if keeps and turn.values else {},
+        created_at=utc_now(),
+        active_at=utc_now(),
+        turn_id=None if over else turn.id,
+    )
+
+
+def _stored(message: Message) -> StoredMessage:
+    return StoredMessage(
+        message.id,
+        message.kind,
+        message.author,
+        message.content,
+        message.status,
+        message.created_at,
+        message.turn_id,
+    )
 
 
 def count_chats(identifier: str) -> int:
@@ -116,27 +282,3 @@ def count_chats(identifier: str) -> int:
 def forget_user(session: Session, identifier: str) -> None:
     """Delete the chats of a user who is removed, in the caller's transaction."""
     session.execute(delete(Chat).where(Chat.owner == f"user:{identifier}"))
-
-
-def _messages(chat: Chat, turn: Turn, reference: str) -> list[Message]:
-    said = [("assistant", sent.author, sent.content, "complete") for sent in turn.sent]
-    if turn.failure is not None:
-        said.append(("error", None, reference, "failed"))
-    return [
-        Message(
-            id=uuid.uuid4(),
-            chat_id=chat.id,
-            sequence=sequence,
-            kind=kind,
-            author=author,
-            content=content,
-            status=status,
-            created_at=utc_now(),
-        )
-        for sequence, (kind, author, content, status) in enumerate(said, start=1)
-    ]
-
-
-def _row(item: Chat | Message) -> dict[str, object]:
-    # Plain inserts: the unit of work would cost more than the rows do.
-    return {column.key: getattr(item, column.key) for column in item.__table__.columns}

@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import threading
 import traceback
-from collections.abc import Awaitable
-from concurrent.futures import Future
-from contextvars import Context
+from collections.abc import Awaitable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextvars import Context, copy_context
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from webapp.authoring.app_file import Callback
@@ -19,6 +21,30 @@ from webapp.engine.loop import process_loop
 # How much longer than the callback's own limit we wait for the loop to say so. Past it the loop
 # itself is stuck: a coroutine is blocking it.
 LOOP_GRACE = 1.0
+
+
+def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> Future[Any]:
+    """Begin an author's function and return its future; the caller does not wait.
+
+    Cancelling the future cancels a coroutine. A plain function cannot be ended from outside.
+
+    Parameters
+    ----------
+    callback:
+        What was registered.
+    arguments:
+        Everything that is offered; the function gets as many as it takes.
+    running:
+        What the function can reach through `webapp` while it runs.
+    """
+    context = _context(running)
+    accepted = callback.accepted(arguments)
+    if inspect.iscoroutinefunction(callback.function):
+        return process_loop.submit(_contained(callback.function(*accepted)), context)
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    _start_thread(callback, context, _follow, future, callback, accepted, context)
+    return future
 
 
 def call(
@@ -42,8 +68,7 @@ def call(
     CallbackError
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
-    context = Context()
-    context.run(enter, running)
+    context = _context(running)
     try:
         return _call(callback, callback.accepted(arguments), context, seconds)
     except CallbackTimeoutError:
@@ -51,6 +76,16 @@ def call(
     except Exception as error:
         # The one place where an author's failure is caught: it becomes an error with its cause.
         raise callback.failed(error, described(error)) from error
+
+
+def _context(running: Running) -> Context:
+    context = Context()
+    context.run(enter, replace(running, submit=_submit))
+    return context
+
+
+def _submit(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+    return process_loop.submit(_contained(coroutine), copy_context())
 
 
 def _call(
@@ -77,11 +112,16 @@ def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seco
 async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
     try:
         async with asyncio.timeout(seconds) as limit:
-            return await awaitable
+            return await _contained(awaitable)
     except TimeoutError:
         if limit.expired():
             raise timeout from None
         raise
+
+
+async def _contained(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
@@ -96,13 +136,40 @@ def _in_thread(
     # and in a pool it would take a place from every later one. A daemon, so that it cannot hold
     # up the server's exit either.
     future: Future[Any] = Future()
-    threading.Thread(
-        target=context.run,
-        args=(_settle, future, callback, arguments),
-        name=f"webapp-{callback.decorator}",
-        daemon=True,
-    ).start()
+    _start_thread(callback, context, _settle, future, callback, arguments)
     return _outcome(future, seconds, CallbackTimeoutError(f"@{callback.decorator}", seconds))
+
+
+def _start_thread(callback: Callback, context: Context, *work: Any) -> None:
+    name = f"webapp-{callback.decorator}"
+    threading.Thread(target=context.run, args=work, name=name, daemon=True).start()
+
+
+def _follow(
+    future: Future[Any], callback: Callback, arguments: tuple[object, ...], context: Context
+) -> None:
+    """Run a plain function, and what it returns if that has to be awaited."""
+    called: Future[Any] = Future()
+    _settle(called, callback, arguments)
+    error = called.exception()
+    if error is not None:
+        future.set_exception(error)
+        return
+    result, is_awaitable = called.result()
+    if is_awaitable:
+        process_loop.submit(_contained(result), context.copy()).add_done_callback(
+            partial(_hand_over, future)
+        )
+    else:
+        future.set_result(result)
+
+
+def _hand_over(future: Future[Any], done: Future[Any]) -> None:
+    error = CancelledError() if done.cancelled() else done.exception()
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(done.result())
 
 
 def _settle(future: Future[Any], callback: Callback, arguments: tuple[object, ...]) -> None:

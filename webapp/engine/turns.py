@@ -1,46 +1,329 @@
-"""One turn of a chat: a run of the author's callback, and what came out of it."""
+"""One turn of a chat: a run of the author's callback, and what it has said at any moment.
+
+A turn belongs to the process that began it and goes on whether anybody watches or not. It ends once:
+when the callback ends, when its time is up, when the user stops it, or when it is lost.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from inspect import isasyncgen
 from typing import Any
 
 from webapp.authoring.app_file import Callback, ChatApp
-from webapp.authoring.context import ChatContext, Running, Sent
-from webapp.authoring.errors import CallbackError
+from webapp.authoring.context import ChatContext, Running
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError
+from webapp.authoring.transcript import Said, Transcript
 from webapp.authoring.user_session import stored_copy
-from webapp.engine.call import call, described
+from webapp.engine.call import begin, described
+from webapp.engine.loop import process_loop
+
+RUNNING = "running"
+COMPLETE = "complete"
+STOPPED = "stopped"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What a callback produced: messages, the chat's values, and how it failed if it did."""
+class Limits:
+    """How long a turn may take in all, and without saying anything, in seconds (R64)."""
 
-    sent: list[Sent] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    failure: CallbackError | None = None
+    total: float
+    idle: float
 
 
-def run_chat_start(app: ChatApp, chat: ChatContext, seconds: float) -> Turn:
-    """Run ``@on_chat_start`` for a chat that is about to be stored.
+class IdleError(CallbackTimeoutError):
+    """A callback said nothing for too long."""
 
-    What was sent before a failure is kept: the user sees how far it got.
+    def __init__(self, callback: str, seconds: float) -> None:
+        super().__init__(callback, seconds)
+        self.args = (f"{callback}: said nothing for {seconds:g} seconds",)
+
+
+@dataclass(frozen=True)
+class TurnMessage:
+    """A message of a turn as it is to be shown and stored now; without content it is gone."""
+
+    id: uuid.UUID
+    kind: str
+    author: str | None
+    content: str | None
+    status: str
+    created_at: datetime
+    # Its place among the messages of the turn; none for one of an earlier turn.
+    position: int | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a turn runs, within which limits, and what becomes of a failure.
+
+    Parameters
+    ----------
+    decorator:
+        Whose function runs.
+    arguments:
+        What it is offered.
+    limits:
+        How long it may take.
+    explain:
+        Makes the words that the user gets for a failure.
+    log:
+        Is told of a failure, once.
     """
-    callback = app.get("on_chat_start")
-    values, failure = {}, None
-    if callback is not None:
+
+    decorator: str
+    arguments: tuple[object, ...]
+    limits: Limits
+    explain: Callable[[CallbackError], str]
+    log: Callable[[CallbackError], None]
+
+
+class Turn:
+    """A turn that runs in this process.
+
+    Parameters
+    ----------
+    app:
+        Whose callbacks run.
+    chat:
+        The chat it runs in.
+    work:
+        What runs.
+    placeholder:
+        The id of the message that stands in the chat for the answer already, if one does.
+    """
+
+    def __init__(
+        self, app: ChatApp, chat: ChatContext, work: Work, placeholder: uuid.UUID | None = None
+    ) -> None:
+        self.id = uuid.uuid4()
+        self.changed = threading.Condition()
+        self.chat = replace(chat, transcript=Transcript(placeholder, self.changed))
+        self.placeholder = placeholder
+        self.status = RUNNING
+        self.failure: CallbackError | None = None
+        self.values: dict[str, Any] | None = None
+        self.over = False
+        self.stored = False
+        # Set by whoever stores it: the message it answers, and the number of its first one.
+        self.question_id: uuid.UUID | None = None
+        self.numbered_from = 1
+        self.on_over: Callable[[], None] = _nobody
+        self._app = app
+        self._work = work
+        self._began = time.monotonic()
+        self._began_at = datetime.now(UTC)
+        self._transcripts = [self.chat.transcript]
+        self._ended_at = self._began_at
+        self._future: Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Run the callback; an app that has none says nothing."""
+        callback = self._app.get(self._work.decorator)
+        if callback is None:
+            self._end(COMPLETE)
+            return
+        self._future = begin(callback, self._work.arguments, Running(chat=self.chat))
+        self._future.add_done_callback(lambda done: self._callback_ended(callback, done))
+
+    def stop(self) -> None:
+        """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
+        self._end(STOPPED)
+
+    def interrupt(self) -> None:
+        """End the turn because the process ends, or because it was given up elsewhere."""
+        self._end(INTERRUPTED)
+
+    def check_limits(self) -> None:
+        """End the turn if its time is up (R64)."""
+        now = time.monotonic()
+        limits, decorator = self._work.limits, f"@{self._work.decorator}"
+        if now - self._began > limits.total:
+            self._end(FAILED, CallbackTimeoutError(decorator, limits.total))
+        elif now - self._spoke_at() > limits.idle:
+            self._end(FAILED, IdleError(decorator, limits.idle))
+        if self.over and self._future is not None and not self._future.done():
+            process_loop.suspect()
+
+    def mark_stored(self) -> None:
+        """Note that the end of the turn is in the database: now it may be shown."""
+        with self.changed:
+            self.stored = True
+            self.changed.notify_all()
+
+    @property
+    def version(self) -> int:
+        """Return a number that grows with each change."""
+        return self._transcripts[-1].version + self.over + self.stored
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many characters were said in all, for whoever stores them in steps."""
+        return sum(transcript.unsaved for transcript in self._transcripts)
+
+    @property
+    def streaming(self) -> bool:
+        """Say whether a message is growing at this moment."""
+        return self.chat.transcript.streaming
+
+    def wait(self, version: int, seconds: float) -> None:
+        """Wait until there is something newer than ``version``, at most so long."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.version > version, seconds)
+
+    def wait_for_answer(self, seconds: float) -> bool:
+        """Wait for the end, or until an answer begins to grow; say whether the end is stored."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.stored or self.streaming, seconds)
+            return self.stored
+
+    def wait_until_stored(self, seconds: float) -> bool:
+        """Wait for the end; say whether it came and is stored."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.stored, seconds)
+
+    def wait_until_over(self, seconds: float) -> bool:
+        """Wait for the end, stored or not, or until an answer begins to grow; say which it was."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.over or self.streaming, seconds)
+            return self.over
+
+    def messages(self) -> list[TurnMessage]:
+        """Return what the turn has said as it is to be shown and stored now."""
+        with self.changed:
+            said = [message for transcript in self._transcripts for message in transcript.said()]
+            own = [message for message in said if not message.earlier]
+            messages = [self._shown(message, place) for place, message in enumerate(own)]
+            messages += [self._shown(message, None) for message in said if message.earlier]
+            if self.placeholder is not None and all(m.id != self.placeholder for m in own):
+                messages.insert(0, self._waiting(is_alone=not own))
+            if self.over and self.failure is not None:
+                messages.append(self._failure_message(self.failure, len(own)))
+            return messages
+
+    def _waiting(self, *, is_alone: bool) -> TurnMessage:
+        # It goes when something else was said, or nothing at all; where a turn was ended before
+        # it said anything, it stays and says so.
+        content = "" if is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED) else None
+        status = "streaming" if self.status == RUNNING else self.status
+        message_id = self.placeholder or uuid.UUID(int=0)
+        return TurnMessage(message_id, "assistant", None, content, status, self._began_at, 0, 0)
+
+    def _shown(self, message: Said, position: int | None) -> TurnMessage:
+        status = COMPLETE
+        if message.streaming:
+            status = "streaming" if self.status == RUNNING else self.status
+        return TurnMessage(
+            message.id,
+            "assistant",
+            message.author,
+            message.content,
+            status,
+            message.at,
+            position,
+            message.version,
+        )
+
+    def _failure_message(self, failure: CallbackError, position: int) -> TurnMessage:
+        message_id = uuid.uuid5(self.id, "failure")
+        text = self._work.explain(failure)
+        return TurnMessage(
+            message_id, "error", None, text, FAILED, self._ended_at, position, self.version
+        )
+
+    def _spoke_at(self) -> float:
+        return max(transcript.spoke_at for transcript in self._transcripts)
+
+    def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled():
+            self._end(INTERRUPTED)
+        elif isinstance(error, Exception):
+            self._end(FAILED, _explained(callback, error))
+        elif error is None and _is_generator(done.result()):
+            self._end(FAILED, callback.wrong_answer(GENERATOR))
+        else:
+            self._end(COMPLETE)
+
+    def _end(self, status: str, failure: CallbackError | None = None) -> None:
+        with self.changed:
+            if self.status != RUNNING:
+                return
+            self.status, self.failure = status, failure
+            self._ended_at = datetime.now(UTC)
+        self.chat.transcript.close(stopped=status == STOPPED)
+        if self._future is not None and not self._future.done():
+            self._future.cancel()
+        on_stop = self._app.get("on_stop") if status == STOPPED else None
+        if on_stop is None:
+            self._settle(self._app.get(self._work.decorator))
+        else:
+            self._call_on_stop(on_stop)
+
+    def _call_on_stop(self, on_stop: Callback) -> None:
+        transcript = Transcript(None, self.changed, self.chat.transcript.version)
+        with self.changed:
+            self._transcripts.append(transcript)
+        running = Running(chat=replace(self.chat, transcript=transcript))
+        begin(on_stop, (), running).add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
+
+    def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, Exception):
+            self.failure = _explained(on_stop, error)
+        self._settle(on_stop)
+
+    def _settle(self, callback: Callback | None) -> None:
+        for transcript in self._transcripts:
+            transcript.close()
         try:
-            call(callback, (), Running(chat=chat), seconds)
-            values = _values_to_store(callback, chat)
+            self.values = _values_to_store(callback, self.chat)
         except CallbackError as error:
-            failure = error
-    chat.values.close()
-    return Turn(chat.outbox.close(), values, failure)
+            self.failure = self.failure or error
+            self.status = FAILED if self.status == COMPLETE else self.status
+        if self.failure is not None:
+            self._work.log(self.failure)
+        with self.changed:
+            self.over = True
+            self.changed.notify_all()
+        self.on_over()
 
 
-def _values_to_store(callback: Callback, chat: ChatContext) -> dict[str, Any]:
+GENERATOR = (
+    "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
+)
+
+
+def _explained(callback: Callback, error: Exception) -> CallbackError:
+    failure = error if isinstance(error, CallbackError) else None
+    failure = failure or callback.failed(error, described(error))
+    failure.__cause__ = error
+    return failure
+
+
+def _is_generator(result: object) -> bool:
+    return isinstance(result, Generator) or isasyncgen(result)
+
+
+def _values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
     # A list that was set is the author's own object and may have been changed since.
+    values = chat.values.close()
+    if callback is None:
+        return values
     try:
-        return {key: stored_copy(key, value) for key, value in chat.values.close().items()}
-    except Exception as error:
+        return {key: stored_copy(key, value) for key, value in values.items()}
+    except MisuseError as error:
         raise callback.failed(error, described(error)) from error
+
+
+def _nobody() -> None:
+    """Stand for whoever wants to know, until somebody does."""

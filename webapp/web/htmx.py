@@ -33,6 +33,14 @@ def notice_fragment(html: str, status: int) -> Response:
     return response
 
 
+def swap_whole(html: str, target: str) -> Response:
+    """Answer htmx with a fragment that takes the place of ``target``, whatever the form aimed at."""
+    response = make_response(html)
+    response.headers["HX-Retarget"] = target
+    response.headers["HX-Reswap"] = "outerMorph"
+    return response
+
+
 def go_to(url: str, status: int = 303) -> BaseResponse:
     """Send the browser to another page; htmx would swap a redirect's target into the page."""
     if not wants_fragment():

@@ -1,0 +1,229 @@
+"""What a call says in its chat, as it stands at any moment: whoever watches can wait for more."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from webapp.authoring.errors import MisuseError, StoppedError
+from webapp.authoring.text import clean_text
+
+MESSAGES_PER_CALL = 1_000
+CHARACTERS_PER_CALL = 4_000_000
+CONTENT_LIMIT = 1_000_000
+STOPPED = "{} came after the user had pressed Stop, so it was not sent. Return, or let this pass."
+ENDED = (
+    "{} came after the callback had ended (or had used up its time), so it would be lost. Await or "
+    "join what you start before you return."
+)
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """Which message is meant: its id if it has one, and whether it was sent before."""
+
+    id: uuid.UUID | None
+    sent: bool
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message at one moment: clean text, ready to be stored; ``None`` when it was removed."""
+
+    id: uuid.UUID
+    author: str | None
+    content: str | None
+    at: datetime
+    streaming: bool = False
+    # Whether it was said in an earlier call of this chat, and is changed by this one.
+    earlier: bool = False
+    # The number of the change in this transcript that made it what it is.
+    version: int = 0
+
+
+@dataclass
+class _Draft:
+    """A message of this call while it may still change."""
+
+    author: str | None
+    earlier: bool = False
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    parts: list[str] = field(default_factory=list)
+    streaming: bool = True
+    removed: bool = False
+    version: int = 0
+    # A carriage return at the end of a token is the first half of a line end, or a whole one.
+    held: str = ""
+
+    def add(self, token: str) -> None:
+        """Take a token, cleaned as if all of them had come at once."""
+        raw = self.held + token
+        self.held = "\r" if raw.endswith("\r") else ""
+        self.parts.append(clean_text(raw.removesuffix("\r")))
+
+    def content(self) -> str:
+        """Return the text so far."""
+        self.parts = ["".join(self.parts)]
+        return self.parts[0] + ("\n" if self.held else "")
+
+    def length(self) -> int:
+        """Return the number of characters so far."""
+        return sum(map(len, self.parts))
+
+
+class Transcript:
+    """The messages of one call, in the order in which they began; closed when the call ends.
+
+    Threads that the author starts may speak at the same time, hence the lock. Once closed it
+    refuses: what nobody will store must not look as if it had been said.
+
+    Parameters
+    ----------
+    first_id:
+        The id of the first message, where one stands in the chat already and waits for its text.
+    changed:
+        Notified at each change; shared by the transcripts of one turn.
+    version:
+        The number of changes in earlier transcripts of the turn.
+    """
+
+    def __init__(
+        self,
+        first_id: uuid.UUID | None = None,
+        changed: threading.Condition | None = None,
+        version: int = 0,
+    ) -> None:
+        self.changed = changed or threading.Condition()
+        self.version = version
+        self.spoke_at = time.monotonic()
+        self.unsaved = 0
+        self._first_id = first_id
+        self._drafts: dict[uuid.UUID, _Draft] = {}
+        self._length = 0
+        self._closed: MisuseError | None = None
+
+    def send(
+        self, used: str, message: Addressed, content: str, author: str | None
+    ) -> uuid.UUID:
+        """Take a whole message, new or instead of what it was; return its id.
+
+        Raises
+        ------
+        MisuseError
+            When the call has ended, or the message or all of them are too long.
+        """
+        _refuse_length(len(content))
+        with self.changed:
+            self._refuse_if_closed(used)
+            message_id, draft = self._draft(message, author)
+            self._count(len(content) - draft.length())
+            draft.author, draft.parts, draft.held = author, [clean_text(content)], ""
+            draft.streaming = draft.removed = False
+            self._note(draft, len(content))
+        return message_id
+
+    def stream(
+        self, used: str, message: Addressed, token: str, author: str | None
+    ) -> uuid.UUID:
+        """Let a message grow by ``token``, beginning it if need be; return its id.
+
+        Raises
+        ------
+        MisuseError
+            When the call has ended, or the message or all of them are too long.
+        """
+        with self.changed:
+            self._refuse_if_closed(used)
+            message_id, draft = self._draft(message, author)
+            # Before it is taken: what is too long must not be kept either.
+            if self._length + len(token) > CONTENT_LIMIT:
+                _refuse_length(draft.length() + len(token))
+            self._count(len(token))
+            draft.add(token)
+            draft.streaming, draft.removed = True, False
+            self._note(draft, len(token))
+        return message_id
+
+    def remove(self, used: str, message: Addressed) -> None:
+        """Take a message back.
+
+        Raises
+        ------
+        MisuseError
+            When the call has ended.
+        """
+        with self.changed:
+            self._refuse_if_closed(used)
+            _, draft = self._draft(message, None)
+            self._length -= draft.length()
+            draft.parts, draft.held, draft.streaming, draft.removed = [], "", False, True
+            self._note(draft, 0)
+
+    def close(self, *, stopped: bool = False) -> None:
+        """Take no more messages; those that were growing stay as they are."""
+        with self.changed:
+            if self._closed is None:
+                self._closed = StoppedError(STOPPED) if stopped else MisuseError(ENDED)
+            self.changed.notify_all()
+
+    @property
+    def streaming(self) -> bool:
+        """Say whether a message is growing."""
+        with self.changed:
+            return any(draft.streaming for draft in self._drafts.values())
+
+    def said(self) -> list[Said]:
+        """Return the messages as they stand, removed ones too."""
+        with self.changed:
+            return [
+                Said(
+                    message_id,
+                    draft.author,
+                    None if draft.removed else draft.content(),
+                    draft.at,
+                    draft.streaming,
+                    draft.earlier,
+                    draft.version,
+                )
+                for message_id, draft in self._drafts.items()
+            ]
+
+    def _refuse_if_closed(self, used: str) -> None:
+        if self._closed is not None:
+            raise type(self._closed)(str(self._closed).format(used))
+
+    def _draft(self, message: Addressed, author: str | None) -> tuple[uuid.UUID, _Draft]:
+        message_id = message.id
+        if message_id is None:
+            message_id, self._first_id = self._first_id or uuid.uuid4(), None
+        if message_id not in self._drafts and len(self._drafts) >= MESSAGES_PER_CALL:
+            raise MisuseError(
+                f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
+            )
+        return message_id, self._drafts.setdefault(message_id, _Draft(author, message.sent))
+
+    def _count(self, added: int) -> None:
+        if self._length + added > CHARACTERS_PER_CALL:
+            raise MisuseError(
+                f"One callback may send {CHARACTERS_PER_CALL:,} characters in all; offer long "
+                "texts as files."
+            )
+        self._length += added
+
+    def _note(self, draft: _Draft, length: int) -> None:
+        self.version += 1
+        draft.version = self.version
+        self.unsaved += length
+        self.spoke_at = time.monotonic()
+        self.changed.notify_all()
+
+
+def _refuse_length(length: int) -> None:
+    if length > CONTENT_LIMIT:
+        raise MisuseError(
+            f"This message has {length:,} characters; one may have {CONTENT_LIMIT:,}. Split it, or "
+            "offer the text as a file."
+        )

@@ -1,0 +1,191 @@
+"""How the browser is told what a turn says: at once, as a stream, bit by bit, or with the page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from flask import Flask, Response, current_app, make_response, redirect, render_template, request
+from flask import url_for
+from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from webapp.accounts.login import browser_session
+from webapp.authoring.types import ChatProfile
+from webapp.chats.asking import Asked
+from webapp.chats.conversation import conversation
+from webapp.chats.faces import faces_of
+from webapp.chats.live import LiveTurn
+from webapp.chats.models import Chat
+from webapp.chats.pages import Controls, Notice, chat_html, controls_of
+from webapp.chats.watching import (
+    RunningElsewhere,
+    RunningHere,
+    Seen,
+    Source,
+    Watched,
+    stream,
+)
+from webapp.engine.turns import RUNNING
+from webapp.web.errors import EXPLANATIONS
+from webapp.web.host import (
+    Host,
+    give_up_silent_readers,
+    host_of,
+    most_streams,
+    wait_again,
+    way_to_watch,
+)
+from webapp.web.htmx import swap_whole, wants_fragment
+from webapp.web.sse import HEADERS, MIMETYPE
+
+# For so long an answer may take to be one answer with its question, without a stream.
+QUICK_SECONDS = 0.1
+# A page without script is not told more by itself, so it is worth waiting for.
+PAGE_SECONDS = 1.0
+
+
+def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
+    """Answer a message that was taken, with as much of what comes of it as there is soon."""
+    turn = asked.turn
+    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    if way == "inline":
+        turn.wait_until_stored(conversation().limits.total)
+    elif wants_fragment():
+        turn.wait_for_answer(QUICK_SECONDS)
+    else:
+        turn.wait_until_stored(PAGE_SECONDS)
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    told = _Told(chat, profile, turn.id, RunningHere(turn), way)
+    return told.answer(
+        lambda controls, answers: render_template(
+            "chats/_said.html",
+            question=asked.question,
+            turn_id=turn.id,
+            answers=answers,
+            controls=controls,
+            faces=told.faces,
+            key=uuid.uuid4(),
+        )
+    )
+
+
+def followed(chat: Chat, profile: ChatProfile | None, turn_id: uuid.UUID) -> BaseResponse:
+    """Answer a page that asks how a turn goes on."""
+    browser_session().in_background = True
+    turn = conversation().keeper.find(turn_id)
+    source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, turn_id)
+    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    told = _Told(chat, profile, turn_id, source, way)
+    return told.answer(
+        lambda controls, answers: render_template(
+            "chats/_followed.html",
+            turn_id=turn_id,
+            answers=answers,
+            # While the place under the messages is what asks, it stays as it is.
+            controls=None if controls.watch == "stream" else controls,
+        )
+    )
+
+
+def asked_before(chat: Chat) -> BaseResponse:
+    """Answer a form that was sent before: with the chat as it stands by now (R57)."""
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    return swap_whole(chat_html(chat, "chats/_chat.html"), "#chat")
+
+
+def not_taken(chat: Chat, draft: str, error: HTTPException) -> BaseResponse:
+    """Answer a message that cannot be taken now; its text is kept.
+
+    htmx leaves the composer as it is, so a notice will do. Where the profile was withdrawn, the
+    chat becomes one to read.
+    """
+    withdrawn = isinstance(error, Forbidden)
+    if wants_fragment() and not withdrawn:
+        raise error
+    notices = [] if withdrawn else [_notice(error)]
+    template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
+    html = chat_html(chat, template, notices, draft)
+    response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
+    response.status_code = error.code or 400
+    for name, value in error.get_headers():
+        if name in ("Retry-After", "HX-Trigger"):
+            response.headers[name] = value
+    return response
+
+
+def unreachable_but_kept(error: BaseResponse) -> BaseResponse:
+    """Answer with a page that holds the text of a message for another try (R60)."""
+    page = render_template(
+        "chats/unsent.html",
+        what=EXPLANATIONS[503],
+        token=request.form.get("csrf_token", ""),
+        content=request.form.get("content", ""),
+        key=request.form.get("key", ""),
+    )
+    response = make_response(page, 503)
+    response.headers["Retry-After"] = error.headers["Retry-After"]
+    return response
+
+
+class _Told:
+    """A turn, and the page that is to be told of it."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        profile: ChatProfile | None,
+        turn_id: uuid.UUID,
+        source: Source,
+        way: str,
+    ) -> None:
+        self.faces = faces_of(profile)
+        self._source = source
+        self._way = way
+        self._host = host_of(request.environ)
+        self._page = LiveTurn(_app(), turn_id, self.faces)
+        self._controls = controls_of(chat.id, turn_id, RUNNING)
+
+    def answer(
+        self, draw: Callable[[Controls, list[dict[str, object]]], str]
+    ) -> BaseResponse:
+        """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
+        seen = self._source.seen()
+        answers = self._page.whole(seen.messages)
+        if not seen.running:
+            return make_response(draw(self._controls.ended(seen.status), answers))
+        slots = conversation().slots
+        most = most_streams(current_app.extensions["settings"], self._host)
+        if self._way == "sse" and slots.take(most):
+            return self._stream(draw(replace(self._controls, watch="stream"), answers), seen)
+        return make_response(draw(replace(self._controls, watch="poll"), answers))
+
+    def _stream(self, first: str, seen: Seen) -> Response:
+        session = browser_session()
+        watched = Watched(
+            _app(), self._source, self._page, session.row.id if session.row else None, self._host
+        )
+        events = stream(watched, first, seen, self._last_words())
+        response = Response(events, mimetype=MIMETYPE, headers=HEADERS)
+        connection = give_up_silent_readers(request.environ)
+        response.call_on_close(conversation().slots.give_back)
+        response.call_on_close(lambda: wait_again(connection))
+        return response
+
+    def _last_words(self) -> Callable[[str], str]:
+        template = current_app.jinja_env.get_template("chats/_ended.html")
+        controls = self._controls
+        return lambda status: template.render(controls=controls.ended(status))
+
+
+def _notice(error: HTTPException) -> Notice:
+    usual = EXPLANATIONS.get(error.code or 400, EXPLANATIONS[400])
+    text = error.description or usual.message
+    return Notice(text, getattr(error, "subject", ""), is_error=True)
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]

@@ -1,0 +1,51 @@
+"""What one process needs for its conversations: the turns it runs, and the streams it has open."""
+
+from __future__ import annotations
+
+import atexit
+import uuid
+from dataclasses import dataclass, field
+from functools import partial
+
+from flask import Flask, current_app
+
+from webapp.chats.turn_rows import TurnRows
+from webapp.config import Settings
+from webapp.engine.keeper import Keeper
+from webapp.engine.turns import Limits
+from webapp.web.sse import Slots
+
+EXTENSION = "conversation"
+
+
+@dataclass
+class Conversation:
+    """The turns and streams of this process, and how long a turn may take."""
+
+    keeper: Keeper
+    limits: Limits
+    start_limits: Limits
+    slots: Slots = field(default_factory=Slots)
+
+
+def set_up_conversation(app: Flask, settings: Settings) -> None:
+    """Let ``app`` run turns; nothing is started before the first one."""
+    keeper = Keeper(TurnRows(app), on_start=partial(_end_well, settings.shutdown_seconds))
+    app.extensions[EXTENSION] = Conversation(
+        keeper,
+        Limits(settings.turn_seconds, settings.turn_idle_seconds),
+        Limits(settings.chat_start_seconds, settings.chat_start_seconds),
+    )
+
+
+def conversation() -> Conversation:
+    """Return what this process has for its conversations."""
+    found: Conversation = current_app.extensions[EXTENSION]
+    return found
+
+
+
+
+def _end_well(seconds: float, keeper: Keeper) -> None:
+    # In the process that serves: one that only loads the app and forks never gets here.
+    atexit.register(keeper.shut_down, seconds)

@@ -1,0 +1,179 @@
+"""The end of chats: another one was started, their user logged out, or nothing was said for long.
+
+Only where the app has an ``@on_chat_end`` is any of this looked at. Each end is claimed by one
+process, so the callback runs once for it; it runs in the background and holds up nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import Row, func, insert, select, update
+
+from webapp.accounts.login import signed_in_user
+from webapp.authoring.app_file import Callback
+from webapp.authoring.context import ChatContext, Running, Values
+from webapp.authoring.errors import AuthoringError
+from webapp.authoring.types import User
+from webapp.authoring.user_session import stored_copy
+from webapp.chats.models import Chat, Message
+from webapp.chats.store import history_before
+from webapp.chats.turn_rows import row_of
+from webapp.database import utc_now, writing_rows
+from webapp.engine.call import call
+from webapp.web.errors import UNAVAILABLE, log_unavailable
+from webapp.web.events import log_failure
+
+# How often a process looks for chats in which nothing was said for long, and for how many at once.
+LOOK_SECONDS = 60.0
+MOST_AT_ONCE = 50
+NO_SEQUENCE_YET = 2**31 - 1
+LOOKED_AT = "idle_chats_looked_for"
+_RETURNED = (Chat.id, Chat.owner, Chat.profile, Chat.values)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    chat_id: uuid.UUID
+    user: User | None
+    profile: str | None
+    values: dict[str, Any]
+
+
+def end_other_chats(chat: Chat, replaced: Iterable[Row[Any]]) -> None:
+    """End the chats that this browser leaves for ``chat``, and those nobody has written in for long.
+
+    Parameters
+    ----------
+    replaced:
+        Rows with id, profile and values of chats that are deleted already.
+    """
+    callback = _callback()
+    if callback is None:
+        return
+    left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
+    _run(callback, _with_user([*replaced, *left], signed_in_user()))
+    end_idle_chats()
+
+
+def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
+    """End the chats of a session that has ended."""
+    callback = _callback()
+    if callback is not None:
+        _run(callback, _with_user(_claimed(Chat.session_id == session_id), user))
+
+
+def end_idle_chats() -> None:
+    """End chats in which nothing was said for long, now and then."""
+    callback, now = _callback(), time.monotonic()
+    if callback is None or now - current_app.extensions.get(LOOKED_AT, -1e9) < LOOK_SECONDS:
+        return
+    current_app.extensions[LOOKED_AT] = now
+    minutes = current_app.extensions["settings"].chat_idle_minutes
+    idle = (
+        select(Chat.id)
+        .where(Chat.ended_at.is_(None), Chat.active_at < utc_now() - timedelta(minutes=minutes))
+        .limit(MOST_AT_ONCE)
+    )
+    rows = _claimed(Chat.id.in_(idle))
+    _run(callback, [_ended(row, _known_user(row.owner)) for row in rows])
+
+
+def _callback() -> Callback | None:
+    found: Callback | None = current_app.extensions["chat_app"].get("on_chat_end")
+    return found
+
+
+def _claimed(*conditions: Any) -> list[Row[Any]]:
+    # One statement: of two processes, one gets each chat.
+    ended = (
+        update(Chat)
+        .where(Chat.ended_at.is_(None), Chat.turn_id.is_(None), *conditions)
+        .values(ended_at=utc_now())
+        .returning(*_RETURNED)
+    )
+    with writing_rows() as rows:
+        return list(rows.execute(ended).all())
+
+
+def _with_user(rows: Iterable[Row[Any]], user: User | None) -> list[_Ended]:
+    return [_ended(row, user) for row in rows]
+
+
+def _ended(row: Row[Any], user: User | None) -> _Ended:
+    return _Ended(row.id, user, row.profile, dict(row._mapping["values"]))
+
+
+def _known_user(owner: str) -> User | None:
+    # Who it was is known, what else the app knew of them is not.
+    kind, _, identifier = owner.partition(":")
+    return User(identifier) if kind == "user" else None
+
+
+def _run(callback: Callback, ended: list[_Ended]) -> None:
+    if ended:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        threading.Thread(
+            target=_run_all, args=(app, callback, ended), name="webapp-chat-end", daemon=True
+        ).start()
+
+
+def _run_all(app: Flask, callback: Callback, ended: list[_Ended]) -> None:
+    with app.app_context():
+        for one in ended:
+            _run_one(callback, one)
+
+
+def _run_one(callback: Callback, ended: _Ended) -> None:
+    context = ChatContext(
+        str(ended.chat_id),
+        ended.user,
+        ended.profile,
+        Values(ended.values),
+        earlier=lambda: history_before(ended.chat_id, NO_SEQUENCE_YET),
+    )
+    seconds = current_app.extensions["settings"].callback_seconds
+    try:
+        call(callback, (), Running(chat=context), seconds)
+        values = {k: stored_copy(k, v) for k, v in context.values.close().items()}
+    except AuthoringError as error:
+        log_failure("chat_end.failed", error, chat=ended.chat_id)
+        return
+    finally:
+        context.transcript.close()
+    try:
+        _store(ended.chat_id, context, values)
+    except UNAVAILABLE as error:
+        log_unavailable(error)
+
+
+def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
+    said = [m for m in context.transcript.said() if m.content is not None and not m.earlier]
+    with writing_rows() as rows:
+        kept = update(Chat).where(Chat.id == chat_id).values(values=values)
+        if not rows.execute(kept).rowcount or not said:  # it was replaced, or nothing was said
+            return
+        last = rows.scalar(
+            select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)
+        )
+        messages = [
+            Message(
+                id=m.id,
+                chat_id=chat_id,
+                sequence=int(last or 0) + place,
+                kind="assistant",
+                author=m.author,
+                content=m.content,
+                status="complete",
+                created_at=m.at,
+            )
+            for place, m in enumerate(said, start=1)
+        ]
+        rows.execute(insert(Message), [row_of(message) for message in messages])

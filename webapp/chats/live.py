@@ -1,0 +1,144 @@
+"""What a page has of a turn already, and the HTML of what is new for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from flask import Flask
+from markupsafe import Markup
+
+from webapp.chats.faces import Faces
+from webapp.web.live_markdown import Growth, LiveMarkdown
+
+
+class Shown(Protocol):
+    """A message as it is to be shown: one that is stored, or one that is on its way."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def author(self) -> str | None: ...
+    @property
+    def content(self) -> str | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+class Changes(Protocol):
+    """A turn as it stands now."""
+
+    @property
+    def messages(self) -> list[Shown]: ...
+    @property
+    def elsewhere(self) -> list[Shown]: ...
+    @property
+    def gone(self) -> list[uuid.UUID]: ...
+
+
+@dataclass
+class _OnPage:
+    """A message that the page has: as what, and if it grows, what is rendered of it."""
+
+    status: str
+    content: str | None
+    author: str | None
+    markdown: LiveMarkdown | None = None
+    finished: list[Markup] = field(default_factory=list)
+    tail: Markup | None = None
+
+    def is_still(self, message: Shown) -> bool:
+        return (message.status, message.content, message.author) == (
+            self.status,
+            self.content,
+            self.author,
+        )
+
+    def take(self, message: Shown) -> Growth | None:
+        """Become ``message``; return how it has grown, if it was growing."""
+        text = message.content or ""
+        self.status, self.content, self.author = message.status, text, message.author
+        if self.markdown is None:
+            return None
+        grows = message.status == "streaming"
+        growth = self.markdown.grow(text) if grows else self.markdown.finish(text)
+        if growth.restart:
+            self.finished.clear()
+        self.finished.append(growth.finished)
+        self.tail = growth.tail
+        return growth
+
+
+class LiveTurn:
+    """The messages of a turn on one page."""
+
+    def __init__(self, app: Flask, turn_id: uuid.UUID, faces: Faces) -> None:
+        self._templates = app.jinja_env
+        self._turn_id = turn_id
+        self._faces = faces
+        self._on_page: dict[uuid.UUID, _OnPage] = {}
+        # Messages of earlier turns, and those that were taken off the page.
+        self._elsewhere: set[uuid.UUID] = set()
+        self._gone: set[uuid.UUID] = set()
+
+    def whole(self, messages: Iterable[Shown]) -> list[dict[str, object]]:
+        """Return what `_message.html` takes for each message, for a page that has none of them."""
+        self._on_page.clear()
+        return [self._new(message) for message in messages]
+
+    def changes(self, seen: Changes) -> str:
+        """Return the HTML that brings the page from what it has to ``seen``; "" for nothing."""
+        own = {message.id for message in seen.messages}
+        gone = [i for i in self._on_page if i not in own and i not in self._elsewhere]
+        parts = [self._removed(message_id) for message_id in [*gone, *seen.gone]]
+        parts += [self._change(message) for message in seen.messages]
+        parts += [self._change_elsewhere(message) for message in seen.elsewhere]
+        return "".join(parts)
+
+    def _removed(self, message_id: uuid.UUID) -> str:
+        if self._on_page.pop(message_id, None) is None and message_id in self._gone:
+            return ""
+        self._gone.add(message_id)
+        return self._render("_removed", id=message_id)
+
+    def _change_elsewhere(self, message: Shown) -> str:
+        on_page = self._on_page.get(message.id)
+        if on_page is not None and on_page.is_still(message):
+            return ""
+        self._elsewhere.add(message.id)
+        self._on_page[message.id] = _OnPage(message.status, message.content, message.author)
+        return self._render("_changed", **self._values(message, self._on_page[message.id]))
+
+    def _change(self, message: Shown) -> str:
+        on_page = self._on_page.get(message.id)
+        if on_page is None:
+            return self._render("_added", turn_id=self._turn_id, **self._new(message))
+        if on_page.is_still(message):
+            return ""
+        same_head = (message.status, message.author) == (on_page.status, on_page.author)
+        growth = on_page.take(message)
+        if same_head and growth is not None and not growth.restart:
+            return self._render("_grown", id=message.id, growth=growth)
+        return self._render("_changed", **self._values(message, on_page))
+
+    def _new(self, message: Shown) -> dict[str, object]:
+        on_page = _OnPage(message.status, message.content, message.author)
+        self._on_page[message.id] = on_page
+        if message.status == "streaming":
+            on_page.markdown = LiveMarkdown()
+            on_page.take(message)
+        return self._values(message, on_page)
+
+    def _values(self, message: Shown, on_page: _OnPage) -> dict[str, object]:
+        parts = on_page.finished if on_page.markdown else None
+        return {"message": message, "faces": self._faces, "parts": parts, "tail": on_page.tail}
+
+    def _render(self, name: str, **values: object) -> str:
+        return self._templates.get_template(f"chats/{name}.html").render(**values)

@@ -1,0 +1,100 @@
+"""Saying something in a chat, and watching, stopping and repeating the answer."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, make_response, redirect, request, url_for
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response
+
+from webapp.accounts.guard import login_needed
+from webapp.accounts.login import owner
+from webapp.chats.answers import (
+    answer_to,
+    asked_before,
+    followed,
+    not_taken,
+    unreachable_but_kept,
+)
+from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
+from webapp.chats.forms import MessageForm, RetryForm, StopForm
+from webapp.chats.store import get_chat, get_turn, question_to_retry
+from webapp.chats.turn_rows import AlreadyAskedError
+from webapp.profiles.offer import offered_profiles
+from webapp.web.errors import UNAVAILABLE, show_unavailable
+from webapp.web.htmx import wants_fragment
+
+blueprint = Blueprint("turns", __name__)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/messages")
+@login_needed
+def say(chat_id: uuid.UUID) -> Response:
+    """Take a message, and answer with what comes of it."""
+    chat = get_chat(chat_id, owner())
+    form = MessageForm()
+    form.refuse_strange_fields()
+    try:
+        profile = profile_of(chat)
+        asked = ask(chat, form.question())
+    except AlreadyAskedError as error:
+        if error.content == form.question().content:
+            return asked_before(chat)
+        return not_taken(chat, form.draft, error.with_another_text())
+    except NotFound:
+        raise
+    except HTTPException as error:
+        return not_taken(chat, form.draft, error)
+    return answer_to(chat, profile, asked)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/retry")
+@login_needed
+def retry(chat_id: uuid.UUID) -> Response:
+    """Answer a message once more, after an answer that did not come to its end."""
+    chat = get_chat(chat_id, owner())
+    form = RetryForm()
+    form.refuse_strange_fields()
+    profile = profile_of(chat)
+    try:
+        asked = ask_again(chat, question_to_retry(chat, form.turn_id()), form.form_key())
+    except AlreadyAskedError:
+        return asked_before(chat)
+    return answer_to(chat, profile, asked)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/stop")
+@login_needed
+def stop(chat_id: uuid.UUID) -> Response:
+    """Stop the answer that is being written; whoever watches is told by the turn itself."""
+    chat = get_chat(chat_id, owner())
+    form = StopForm()
+    form.refuse_strange_fields()
+    stop_turn(chat, form.turn_id())
+    if wants_fragment():
+        return make_response("", 204)
+    return redirect(url_for("chats.show", chat_id=chat.id), 303)
+
+
+@blueprint.get("/chats/<uuid:chat_id>/turns/<uuid:turn_id>")
+@login_needed
+def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
+    """Tell a page how a turn goes on."""
+    chat = get_chat(chat_id, owner())
+    get_turn(chat, turn_id)
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    return followed(chat, offered_profiles().find(chat.profile), turn_id)
+
+
+def keep_text(error: Exception) -> Response:
+    """Keep what was written when the database cannot be reached (R60)."""
+    answer = show_unavailable(error)
+    if request.endpoint != "turns.say" or wants_fragment():
+        return answer
+    return unreachable_but_kept(answer)
+
+
+for unavailable in UNAVAILABLE:
+    blueprint.register_error_handler(unavailable, keep_text)

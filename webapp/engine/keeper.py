@@ -1,0 +1,204 @@
+"""Keeps the turns of this process: stores them in steps, ends them in time, and at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from webapp.engine.turns import RUNNING, Turn, TurnMessage
+
+# How often it looks; and what a step is: so much time, or so many characters (R63).
+TICK_SECONDS = 0.25
+STEP_SECONDS = 1.0
+STEP_CHARACTERS = 2_000
+# How often it looks for users who pressed Stop elsewhere, and says that it is alive.
+STOP_SECONDS = 0.5
+BEAT_SECONDS = 5.0
+
+logger = logging.getLogger("webapp")
+
+
+class StoreUnavailableError(Exception):
+    """The store cannot be reached at the moment; nothing was stored."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a turn has to be stored of: changed messages, and its end if it has ended."""
+
+    turn: Turn
+    messages: list[TurnMessage]
+    ended: bool
+
+
+class TurnStore(Protocol):
+    """Where turns are stored, seen from here: the engine knows no database."""
+
+    def save(self, steps: list[Step]) -> set[uuid.UUID]:
+        """Store the steps; return the turns that are not ours any more, or cannot be stored.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When nothing can be stored at the moment.
+        """
+
+    def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of these turns a user has asked to stop."""
+
+    def beat(self, turns: list[uuid.UUID]) -> None:
+        """Note that these turns are alive."""
+
+
+@dataclass
+class _Kept:
+    turn: Turn
+    saved: dict[uuid.UUID, tuple[int, str]] = field(default_factory=dict)
+    characters: int = 0
+    saved_at: float = field(default_factory=time.monotonic)
+
+    def is_due(self, now: float) -> bool:
+        unsaved = self.turn.unsaved - self.characters
+        return self.turn.over or (
+            unsaved >= STEP_CHARACTERS or (unsaved > 0 and now - self.saved_at >= STEP_SECONDS)
+        )
+
+    def step(self) -> Step:
+        ended = self.turn.over
+        changed = [
+            m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)
+        ]
+        return Step(self.turn, changed, ended)
+
+
+class Keeper:
+    """The turns that run in this process, and the thread that looks after them.
+
+    The thread starts with the first turn, after any fork. Turns that end together are stored
+    together, so many of them cost one flush of the disk.
+
+    Parameters
+    ----------
+    store:
+        Where turns are stored.
+    on_start:
+        Called with the keeper when its thread starts in a process.
+    """
+
+    def __init__(self, store: TurnStore, on_start: Callable[[Keeper], None]) -> None:
+        self._store = store
+        self._on_start = on_start
+        self._turns: dict[uuid.UUID, _Kept] = {}
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def keep(self, turn: Turn, already_saved: Iterable[TurnMessage] = ()) -> None:
+        """Look after a turn from now on.
+
+        Parameters
+        ----------
+        turn:
+            A turn whose row says that this process runs it.
+        already_saved:
+            What of its messages was stored with it.
+        """
+        kept = _Kept(turn, {m.id: (m.version, m.status) for m in already_saved})
+        turn.on_over = self._wake
+        with self._changed:
+            self._turns[turn.id] = kept
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="webapp-keeper", daemon=True)
+                self._thread.start()
+                self._on_start(self)
+        self._wake()
+
+    def find(self, turn_id: uuid.UUID) -> Turn | None:
+        """Return the turn if it runs in this process."""
+        kept = self._turns.get(turn_id)
+        return kept.turn if kept else None
+
+    def shut_down(self, seconds: float) -> None:
+        """Let the turns end by themselves for a while, then interrupt and store them (R67)."""
+        give_up = time.monotonic() + seconds
+        with self._changed:
+            self._changed.wait_for(lambda: not self._turns, seconds)
+            left = [kept.turn for kept in self._turns.values()]
+        for turn in left:
+            turn.interrupt()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._turns, max(2.0, give_up - time.monotonic()))
+
+    def _forget(self) -> None:
+        # In a forked child nothing of this runs; the parent may have held the lock.
+        self._changed = threading.Condition()
+        self._turns = {}
+        self._thread: threading.Thread | None = None
+        self._woken = False
+        self._looked_at = self._beat_at = 0.0
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._woken, TICK_SECONDS if self._turns else None
+                )
+                self._woken = False
+                kept = list(self._turns.values())
+            try:
+                self._look_after(kept)
+            except StoreUnavailableError as error:
+                # The text is in memory; it is tried again until the store is back (R60).
+                logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
+                time.sleep(STEP_SECONDS)
+                self._wake()
+
+    def _look_after(self, kept: list[_Kept]) -> None:
+        now = time.monotonic()
+        for one in kept:
+            one.turn.check_limits()
+        self._save([one for one in kept if one.is_due(now)], now)
+        running = [one.turn for one in kept if one.turn.status == RUNNING]
+        if running and now - self._looked_at >= STOP_SECONDS:
+            self._looked_at = now
+            self._stop_those_asked_to(running)
+        if running and now - self._beat_at >= BEAT_SECONDS:
+            self._beat_at = now
+            self._store.beat([turn.id for turn in running])
+
+    def _stop_those_asked_to(self, running: list[Turn]) -> None:
+        asked = self._store.asked_to_stop([turn.id for turn in running])
+        for turn in running:
+            if turn.id in asked:
+                turn.stop()
+
+    def _save(self, due: list[_Kept], now: float) -> None:
+        if not due:
+            return
+        characters = [one.turn.unsaved for one in due]
+        steps = [one.step() for one in due]
+        lost = self._store.save(steps)
+        for one, step, count in zip(due, steps, characters, strict=True):
+            one.saved.update({m.id: (m.version, m.status) for m in step.messages})
+            one.characters, one.saved_at = count, now
+            if step.turn.id in lost:
+                step.turn.interrupt()
+            if step.turn.id in lost or step.ended:
+                self._release(step.turn)
+
+    def _release(self, turn: Turn) -> None:
+        with self._changed:
+            self._turns.pop(turn.id, None)
+            self._changed.notify_all()
+        turn.mark_stored()

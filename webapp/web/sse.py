@@ -1,0 +1,58 @@
+"""Server-sent events: HTML as an event that nothing in it can break, and how many may be open.
+
+The format is the one of https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+
+MIMETYPE = "text/event-stream"
+# A comment: nothing for the page, but a write that fails when the reader has gone (R65).
+HEARTBEAT = b":\n\n"
+HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    # nginx keeps back what it is sent otherwise.
+    "X-Accel-Buffering": "no",
+}
+# Each of them ends a line, so each line of the data gets a name of its own (R38).
+_LINE_ENDS = re.compile("\r\n|\r|\n")
+
+
+def event(html: str) -> bytes:
+    """Return one event with ``html`` as its data.
+
+    Example
+    -------
+    >>> event("a\\nevent: b")
+    b'data: a\\ndata: event: b\\n\\n'
+    """
+    lines = "".join(f"data: {line}\n" for line in _LINE_ENDS.split(html))
+    return f"{lines}\n".encode(errors="replace")
+
+
+class Slots:
+    """The streams that this process has open, counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def take(self, most: int) -> bool:
+        """Take a place if fewer than ``most`` are taken; say whether that went well."""
+        with self._lock:
+            if self._taken >= most:
+                return False
+            self._taken += 1
+            return True
+
+    def give_back(self) -> None:
+        """Give a place back."""
+        with self._lock:
+            self._taken -= 1
+
+    @property
+    def taken(self) -> int:
+        """Return how many are taken."""
+        return self._taken
