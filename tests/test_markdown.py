@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.html import parse
+from webapp.web.live_markdown import LiveMarkdown
 from webapp.web.markdown import (
     DESCRIPTION_LIMIT,
     OUTPUT_LIMIT,
@@ -79,6 +80,22 @@ def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # 
         html = render(text)
         assert len(html) < max(20 * len(text), 10_000)
         assert len(html) < OUTPUT_LIMIT
+
+
+@pytest.mark.parametrize("pattern", WORST)
+@pytest.mark.parametrize("size", [20_000, 40_000])
+def test_the_worst_input_is_rendered_in_time_while_it_grows(pattern: str, size: int) -> None:  # R37
+    unit = WORST[pattern]
+    text = unit * (size // len(unit))
+    assert seconds(grow, text) < 3
+
+
+def grow(text: str) -> None:
+    """Render a text as it grows in 200 steps."""
+    live = LiveMarkdown()
+    for step in range(1, 200):
+        live.grow(text[: len(text) * step // 200])
+    live.finish(text)
 
 
 @pytest.mark.parametrize(
