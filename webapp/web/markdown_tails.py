@@ -16,6 +16,8 @@ from webapp.web.markdown_messages import render
 
 # A line that, after a list and a blank line, is no item of it, whatever else it becomes.
 _NO_ITEM = re.compile(r"[^\s\d*+-]|[*+-]\S|\d+(?:[^\s\d.)]|[.)]\S)")
+# A line that, in a list or table, ends the item or row before it, whatever else it becomes.
+_NEXT_UNIT = re.compile(r"\||(?:[*+-]|\d{1,9}[.)])[ \t]")
 
 
 class _Units(NamedTuple):
@@ -54,6 +56,10 @@ class Source:
     def is_certain(self, token: Token) -> bool:
         """Say whether a block begins here whatever comes."""
         return _line(token) + 3 <= len(self.lines)
+
+    def ends_unit(self, token: Token) -> bool:
+        """Say whether the item or row before this one is complete."""
+        return self.is_certain(token) or bool(_NEXT_UNIT.match(self.lines[_line(token)]))
 
     def first_open(self, tokens: Sequence[Token]) -> int:
         """Return the index of the first block that what comes may change."""
@@ -186,7 +192,7 @@ def _last_unit(tokens: Sequence[Token], source: Source) -> int:
     units = [
         i
         for i, token in enumerate(tokens)
-        if token.type == kind.type and token.level == kind.level and source.is_certain(token)
+        if token.type == kind.type and token.level == kind.level and source.ends_unit(token)
     ]
     return units[-1] if len(units) > 1 + kind.head else 0
 
