@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.html import parse
+from webapp.web.live_markdown import LiveMarkdown
 from webapp.web.markdown import (
     DESCRIPTION_LIMIT,
     OUTPUT_LIMIT,
@@ -47,6 +48,14 @@ WORST: dict[str, str] = {
     "rules": "- - -\n",
     "tabs": "\t",
     "line ends": "\n",
+    "underlined headings": "a\n-\n",
+    "open fences": "~~~~\na\n",
+    "fences in lists": "- ```\n  a\n",
+    "lists in one line": "- - - - a\n",
+    "lazy quotes": "> a\nb\n",
+    "whole links": "[a](b) ",
+    "whole emphasis": "**a** ",
+    "lines": "word\n",
 }
 
 
@@ -61,6 +70,7 @@ def seconds(render: Callable[[str], object], text: str) -> float:
 def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # R37
     unit = WORST[pattern]
     sizes: list[tuple[Callable[[str], str], int]] = [
+        (message_html, 20_000),
         (message_html, 40_000),
         (description_html, DESCRIPTION_LIMIT),
     ]
@@ -70,6 +80,22 @@ def test_the_worst_input_is_rendered_in_time_and_size(pattern: str) -> None:  # 
         html = render(text)
         assert len(html) < max(20 * len(text), 10_000)
         assert len(html) < OUTPUT_LIMIT
+
+
+@pytest.mark.parametrize("pattern", WORST)
+@pytest.mark.parametrize("size", [20_000, 40_000])
+def test_the_worst_input_is_rendered_in_time_while_it_grows(pattern: str, size: int) -> None:  # R37
+    unit = WORST[pattern]
+    text = unit * (size // len(unit))
+    assert seconds(grow, text) < 3
+
+
+def grow(text: str) -> None:
+    """Render a text as it grows in 200 steps."""
+    live = LiveMarkdown()
+    for step in range(1, 200):
+        live.grow(text[: len(text) * step // 200])
+    live.finish(text)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +150,17 @@ def test_what_is_nested_too_deeply_is_shown_as_typed_and_whole(text: str) -> Non
 
 @pytest.mark.parametrize("render", RENDERERS)
 def test_too_long_a_text_is_shown_as_it_is(render: Callable[[str], str]) -> None:
-    page = parse(render("**x** <b>" * 20_000))
-    assert page.one("p")["class"] == "as-typed"
-    assert page.text == "**x** <b>" * 20_000
+    text = "**x** <b>" * 12_000
+    page = parse(render(text))
+    assert {(e.tag, e["class"]) for e in page.walk()} == {("p", "as-typed")}
+    assert page.text == text
+
+
+def test_long_text_as_typed_is_cut_where_lines_end() -> None:
+    text = ("a" * 90 + "\n") * 1_500
+    pieces = [p.text for p in parse(message_html(text)).all("p")]
+    assert "".join(pieces) == text
+    assert {len(piece) for piece in pieces[:-1]} == {4_004}
 
 
 @pytest.mark.parametrize(
@@ -213,6 +247,8 @@ def test_a_code_block_keeps_its_language_and_nothing_else() -> None:
         (["#", "##", "######"], ["h2", "h3", "h4"]),
         (["##"], ["h2"]),
         (["####", "#", "####"], ["h2", "h2", "h3"]),
+        (["#", "###", "##", "###", "#"], ["h2", "h3", "h3", "h4", "h2"]),
+        (["##", "###", "####", "#####", "######"], ["h2", "h3", "h4", "h5", "h6"]),
     ],
 )
 def test_headings_leave_h1_to_the_page_and_no_level_out(

@@ -2,34 +2,28 @@
 
 Two needs, two libraries: Python-Markdown for what an author writes (descriptions), and
 markdown-it-py for messages, which are long, untrusted, and written the way models write. Both go
-through one allow-list.
+through one allow-list. How messages are parsed is in `markdown_messages.py`, and how they are
+rendered while they grow in `live_markdown.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import markdown
 import nh3
-from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
 from markupsafe import Markup
+
+from webapp.web.markdown_messages import Extent, normal_lines, parse, render
 
 # Above these sizes the text is shown as it is, escaped: no input may keep a worker busy (R37).
 DESCRIPTION_LIMIT = 4_000
 DESCRIPTION_BRACKETS = 200
 DESCRIPTION_CELLS = 1_000
-MESSAGE_LIMIT = 100_000
-MESSAGE_BRACKETS = 5_000
-TABLE_CELLS = 10_000
 OUTPUT_LIMIT = 1_000_000
 OUTPUT_RATIO = 20
-NESTING_LIMIT = 40
-# Every level of quotes looks at every line that follows.
-FREE_QUOTES = 3
-QUOTED_LINES = 20_000
 
 INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "strong", "sub", "sup"}
 BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
@@ -41,86 +35,112 @@ _LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _EXTENSIONS = ("fenced_code", "sane_lists")
-# What a line may begin with that opens quotes and lists.
-_OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
+# Long text that is shown as typed comes in pieces, which end where a line ends.
+_PIECE = re.compile(r"(?s:.{4000})[^\n]{0,4000}\n?|(?s:.+)")
+_AS_TYPED = Markup('<p class="as-typed">{}</p>')
+
+NOTHING = Markup()
+
+
+@dataclass
+class Outline:
+    """The levels of the headings above a place in a text, as they were written.
+
+    The page has one h1 and it is not in a message, and no level may be left out on the way down.
+    What follows a heading does not change it, so a growing text keeps the ones it has.
+    """
+
+    above: list[int] = field(default_factory=list)
+
+    def level(self, written: int) -> int:
+        """Return the level at which the next heading is shown."""
+        self.above = [level for level in self.above if level < written] + [written]
+        return min(1 + len(self.above), 6)
+
+    def copy(self) -> Outline:
+        """Return one that goes its own way from here."""
+        return replace(self)
 
 
 @lru_cache(maxsize=512)
 def description_html(text: str) -> Markup:
     """Return the HTML of a profile's description; cached, as the same few come up all the time."""
-    if len(text) > DESCRIPTION_LIMIT or text.count("[") > DESCRIPTION_BRACKETS:
-        return _as_typed(text)
-    return _rendered(_description, text)
+    return _described(text, links=True)
 
 
 @lru_cache(maxsize=512)
 def summary_html(text: str) -> Markup:
     """Return a description without links, for use inside a button."""
-    if len(text) > DESCRIPTION_LIMIT or text.count("[") > DESCRIPTION_BRACKETS:
-        return _as_typed(text)
-    return _rendered(_description, text, links=False)
+    return _described(text, links=False)
 
 
 def message_html(text: str) -> Markup:
     """Return the HTML of a message."""
-    if len(text) > MESSAGE_LIMIT or text.count("[") > MESSAGE_BRACKETS:
-        return _as_typed(text)
-    return _rendered(_message, text)
-
-
-def _rendered(render: Callable[[str], str], text: str, *, links: bool = True) -> Markup:
+    text = normal_lines(text)
+    extent = Extent()
+    extent.add(text)
+    if extent.is_too_much:
+        return as_typed(text)
     try:
-        html = render(text)
+        html = render(parse(text, {}, tables=extent.has_tables))
     except RecursionError:  # hundreds of nested lists or quotes
-        return _as_typed(text)
-    if len(html) > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * len(text))):
-        return _as_typed(text)
-    return Markup(_lowered_headings(_cleaner(links=links).clean(html)))  # noqa: S704 - cleaned here
+        return as_typed(text)
+    return as_typed(text) if is_too_long(len(html), text) else safe_html(html)
 
 
-def _as_typed(text: str) -> Markup:
-    return Markup('<p class="as-typed">{}</p>').format(text)
+def safe_html(html: str, outline: Outline | None = None, *, links: bool = True) -> Markup:
+    """Return what the allow-list leaves of ``html``.
+
+    Parameters
+    ----------
+    html
+        What one of the two libraries made.
+    outline
+        The headings before it, which afterwards has those of ``html`` as well.
+    links
+        Whether links are allowed.
+    """
+    cleaned = _cleaner(links=links).clean(html)
+    return Markup(_lowered_headings(cleaned, outline or Outline()))  # noqa: S704 - cleaned here
+
+
+def as_typed(text: str) -> Markup:
+    """Return ``text`` escaped, in one paragraph or, when it is long, in some."""
+    return NOTHING.join(_AS_TYPED.format(piece) for piece in typed_pieces(text))
+
+
+def typed_pieces(text: str) -> list[str]:
+    """Return what `as_typed` puts into paragraphs; what is appended changes the last one only."""
+    return _PIECE.findall(text)
+
+
+def is_too_long(length: int, text: str) -> bool:
+    """Say whether HTML of that length is more than ``text`` may become (R37)."""
+    return length > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * len(text)))
+
+
+def _described(text: str, *, links: bool) -> Markup:
+    if len(text) > DESCRIPTION_LIMIT or text.count("[") > DESCRIPTION_BRACKETS:
+        return as_typed(text)
+    try:
+        html = _description(text)
+    except RecursionError:
+        return as_typed(text)
+    return as_typed(text) if is_too_long(len(html), text) else safe_html(html, links=links)
 
 
 def _description(text: str) -> str:
     # A new instance each time: it keeps state, and threads share this module.
-    extensions = [*_EXTENSIONS, *(["tables"] if _cells(text) <= DESCRIPTION_CELLS else [])]
-    renderer = markdown.Markdown(extensions=extensions, output_format="html")
+    extent = Extent()
+    extent.add(text)
+    tables = extent.widest * extent.rows <= DESCRIPTION_CELLS
+    renderer = markdown.Markdown(
+        extensions=[*_EXTENSIONS, *(["tables"] if tables else [])], output_format="html"
+    )
     renderer.preprocessors.deregister("html_block")
     renderer.inlinePatterns.deregister("html")
     return str(renderer.convert(text))
-
-
-def _message(text: str) -> str:
-    quotes = max((match[0].count(">") for match in _OPENERS.finditer(text)), default=0)
-    if quotes > FREE_QUOTES and quotes * text.count("\n") > QUOTED_LINES:
-        raise RecursionError("too many lines in nested quotes")
-    return str(_message_renderer(tables=_cells(text) <= TABLE_CELLS).render(text))
-
-
-def _cells(text: str) -> int:
-    # A short row is filled up to the width of the widest, so few characters can make many cells.
-    lines = text.split("\n")
-    return max(line.count("|") for line in lines) * sum("|" in line for line in lines)
-
-
-@lru_cache(maxsize=2)
-def _message_renderer(*, tables: bool) -> MarkdownIt:
-    # Its own limit leaves out what is nested deeper; ours stands before it, and shows all as typed.
-    options = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT + 20}
-    # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
-    off = ["html_block", "html_inline", "image", "reference"]
-    on = ["table", "strikethrough"] if tables else ["strikethrough"]
-    renderer = MarkdownIt("commonmark", options).enable(on).disable(off)
-    renderer.block.ruler.before("code", "depth", _refuse_depth)
-    return renderer
-
-
-def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
-    if state.level >= NESTING_LIMIT:
-        raise RecursionError("nested too deeply")
-    return False
 
 
 @lru_cache(maxsize=2)
@@ -147,15 +167,13 @@ def _attribute(_tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def _lowered_headings(html: str) -> str:
-    # The page has one h1 and it is not in a message; and no level may be left out on the way down.
-    used = sorted({int(match[2]) for match in _HEADING.finditer(html)})
+def _lowered_headings(html: str, outline: Outline) -> str:
     depth = 1
 
     def lowered(match: re.Match[str]) -> str:
         nonlocal depth
         if not match[1]:
-            depth = min(2 + used.index(int(match[2])), depth + 1, 6)
+            depth = outline.level(int(match[2]))
         return f"<{match[1]}h{depth}>"
 
     return _HEADING.sub(lowered, html)

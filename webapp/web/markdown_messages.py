@@ -1,0 +1,142 @@
+"""Parsing and rendering of messages: the raw HTML, before the allow-list of `markdown.py`.
+
+Blocks and inline text are parsed by two parsers. The HTML of inline text is a function of that text
+alone, so whoever renders a growing message hands in what was rendered before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+# Above these sizes a message is shown as it is, escaped: no input may keep a worker busy (R37).
+MESSAGE_LIMIT = 100_000
+MESSAGE_BRACKETS = 5_000
+TABLE_CELLS = 10_000
+NESTING_LIMIT = 40
+# Every level of quotes looks at every line that follows.
+FREE_QUOTES = 3
+QUOTED_LINES = 20_000
+
+# What a line may begin with that opens quotes and lists.
+_OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
+
+
+@dataclass
+class Extent:
+    """What decides whether, and how, a message is rendered. As the text grows it only grows."""
+
+    characters: int = 0
+    brackets: int = 0
+    lines: int = 0
+    rows: int = 0
+    widest: int = 0
+    quotes: int = 0
+
+    def add(self, text: str) -> None:
+        """Count in more text, which begins where a line begins."""
+        pipes = [line.count("|") for line in text.split("\n") if "|" in line]
+        self.characters += len(text)
+        self.brackets += text.count("[")
+        self.lines += text.count("\n")
+        self.rows += len(pipes)
+        self.widest = max([self.widest, *pipes])
+        self.quotes = max([self.quotes, *(m[0].count(">") for m in _OPENERS.finditer(text))])
+
+    @property
+    def is_too_much(self) -> bool:
+        """Say whether the message is to be shown as it was typed."""
+        return (
+            self.characters > MESSAGE_LIMIT
+            or self.brackets > MESSAGE_BRACKETS
+            or (self.quotes > FREE_QUOTES and self.quotes * self.lines > QUOTED_LINES)
+        )
+
+    @property
+    def has_tables(self) -> bool:
+        """Say whether tables are rendered as such."""
+        # A short row is filled up to the width of the widest: few characters make many cells.
+        return self.widest * self.rows <= TABLE_CELLS
+
+
+def normal_lines(text: str) -> str:
+    """Return ``text`` with line feeds as its only line ends, as the parser would have it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def parse(text: str, inlines: dict[str, str], *, tables: bool) -> list[Token]:
+    """Return the blocks of ``text``, in which all inline text is HTML already.
+
+    Parameters
+    ----------
+    text
+        The Markdown, or any number of whole top-level blocks of it.
+    inlines
+        The HTML of inline text that may come up again. Holds afterwards what did come up.
+    tables
+        Whether tables are rendered as such.
+
+    Raises
+    ------
+    RecursionError
+        Blocks are nested too deeply.
+    """
+    env = {"inlines": inlines, "used": {}}
+    tokens = _blocks(tables=tables).parse(text, env)
+    inlines.clear()
+    inlines.update(env["used"])
+    return tokens
+
+
+def render(tokens: Sequence[Token]) -> str:
+    """Return the HTML of blocks, not yet cleaned."""
+    parser = _blocks(tables=True)
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+def _parser() -> MarkdownIt:
+    # Its own limit leaves out what is nested deeper; ours stands before it, and shows all as typed.
+    options = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT + 20}
+    # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
+    off = ["html_block", "html_inline", "image", "reference"]
+    return MarkdownIt("commonmark", options).enable("strikethrough").disable(off)
+
+
+@lru_cache(maxsize=1)
+def _inline() -> MarkdownIt:
+    return _parser()
+
+
+@lru_cache(maxsize=2)
+def _blocks(*, tables: bool) -> MarkdownIt:
+    parser = _parser()
+    if tables:
+        parser.enable("table")
+    parser.block.ruler.before("code", "depth", _refuse_depth)
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    parser.core.ruler.push("inline_html", _render_inlines)
+    return parser
+
+
+def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
+    if state.level >= NESTING_LIMIT:
+        raise RecursionError("nested too deeply")
+    return False
+
+
+def _render_inlines(state: StateCore) -> None:
+    before, used = state.env["inlines"], state.env["used"]
+    for token in state.tokens:
+        if token.type == "inline":
+            html = used.get(token.content, before.get(token.content))
+            if html is None:
+                html = _inline().renderInline(token.content)
+            used[token.content] = html
+            token.children = [Token("html_inline", "", 0, content=html)]
