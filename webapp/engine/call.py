@@ -6,9 +6,10 @@ import asyncio
 import inspect
 import threading
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from concurrent.futures import Future
-from contextvars import Context
+from contextvars import Context, copy_context
+from dataclasses import replace
 from typing import Any
 
 from webapp.authoring.app_file import Callback
@@ -43,7 +44,7 @@ def call(
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
     context = Context()
-    context.run(enter, running)
+    context.run(enter, replace(running, submit=_submit))
     try:
         return _call(callback, callback.accepted(arguments), context, seconds)
     except CallbackTimeoutError:
@@ -72,6 +73,10 @@ def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seco
     finally:
         if not future.done():
             process_loop.suspect()
+
+
+def _submit(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+    return process_loop.submit(coroutine, copy_context())
 
 
 async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
