@@ -14,10 +14,12 @@ Example
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.app import create_app
+from webapp.authoring.cache import cache
 from webapp.authoring.callbacks import on_chat_start, password_auth_callback, set_chat_profiles
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.seeded import seeded_user
+from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
 
@@ -26,9 +28,12 @@ __all__ = [
     "Message",
     "Starter",
     "User",
+    "cache",
     "create_app",
+    "make_async",
     "on_chat_start",
     "password_auth_callback",
+    "run_sync",
     "seeded_user",
     "set_chat_profiles",
     "user_session",
