@@ -9,7 +9,8 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from webapp.authoring.context import running_submit
 from webapp.authoring.errors import MisuseError
@@ -61,14 +62,14 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
         # A thread for each call, not `asyncio.to_thread`: its pool has four threads more than the
         # machine has processors, so a few slow calls would hold up those of every other chat. A
         # waiting thread costs little. A daemon, so that it cannot hold up the server's exit.
-        future: Future[R] = Future()
+        future: Future[_Outcome[R]] = Future()
         threading.Thread(
             target=copy_context().run,
             args=(_settle, future, functools.partial(function, *args, **kwargs)),
             name="webapp-make_async",
             daemon=True,
         ).start()
-        return await asyncio.wrap_future(future)
+        return (await asyncio.wrap_future(future)).get()
 
     return in_thread
 
@@ -86,8 +87,7 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
 
     Returns
     -------
-    What ``await`` would return; it raises what that would raise, but an attempt to end the process
-    becomes a ``RuntimeError``.
+    What ``await`` would return; it raises what that would raise.
 
     Raises
     ------
@@ -112,18 +112,35 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
         if inspect.iscoroutine(awaitable):
             awaitable.close()  # or Python adds a warning that it was never awaited
         raise
-    future: Future[R] = submit(_awaited(awaitable))
+    future: Future[_Outcome[R]] = submit(_awaited(awaitable))
     try:
-        return future.result()
+        outcome = future.result()
     except CancelledError:
-        if future.cancelled():  # what `await` would have raised
-            raise asyncio.CancelledError from None
-        raise
+        raise asyncio.CancelledError from None
+    return outcome.get()
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[R]):
+    """What a call came to, carried by a future as its value.
+
+    As the future's own error it might arrive as another one, without the line where it was raised
+    (`TimeoutError`), never arrive (`StopIteration`), or end the loop on its way (`SystemExit`).
+    """
+
+    value: R | None = None
+    error: BaseException | None = None
+
+    def get(self) -> R:
+        """Return the value or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast("R", self.value)
 
 
 def without_exit(error: BaseException) -> BaseException:
-    """Return ``error``, or one in its place if a loop would end by it or refuse to carry it."""
-    if not isinstance(error, SystemExit | KeyboardInterrupt | StopIteration):
+    """Return ``error``, or one in its place if the loop it is raised on would end by it."""
+    if not isinstance(error, SystemExit | KeyboardInterrupt):
         return error
     replacement = RuntimeError(f"the function raised {type(error).__name__}")
     replacement.__cause__ = error
@@ -141,22 +158,22 @@ def contains_yield(function: object) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
-def _settle(future: Future[R], call: Callable[[], R]) -> None:
+def _settle(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:
     # From here on a cancelled wait leaves the future alone, so that setting it cannot fail.
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.set_result(call())
+        outcome = _Outcome(call())
     except BaseException as error:  # noqa: BLE001 - handed to the task that waits for it
-        future.set_exception(without_exit(error))
+        outcome = _Outcome(error=without_exit(error))
+    future.set_result(outcome)
 
 
-async def _awaited(awaitable: Awaitable[R]) -> R:
+async def _awaited(awaitable: Awaitable[R]) -> _Outcome[R]:
     try:
-        return await awaitable
-    except (SystemExit, KeyboardInterrupt) as error:
-        # asyncio would let it out of the task and into the loop that every chat shares.
-        raise without_exit(error) from error
+        return _Outcome(await awaitable)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - for who waits
+        return _Outcome(error=error)
 
 
 def _refuse_what_is_not_blocking(function: object) -> None:
