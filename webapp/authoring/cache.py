@@ -51,8 +51,8 @@ def cache(
     """Keep what a function returned, and return it again for the same arguments.
 
     Values belong to the process, so **all chats and all users get the same object**. Never keep
-    what belongs to one user unless the user is one of the arguments, do not read `user_session` in
-    such a function, and do not change what it returns.
+    what belongs to one user unless the user is one of the arguments; in such a function do not read
+    `user_session` and send no messages; and do not change what it returns.
 
     Calls with the same arguments at the same time compute once; the others wait, an ``async def``
     without blocking anybody. Calls with other arguments do not wait. If the function raises,
