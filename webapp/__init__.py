@@ -14,6 +14,7 @@ Example
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.app import create_app
+from webapp.authoring.cache import cache
 from webapp.authoring.callbacks import (
     author_rename,
     on_chat_end,
@@ -29,6 +30,7 @@ from webapp.authoring.history import chat_history
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.seeded import seeded_user
+from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
 
@@ -38,14 +40,17 @@ __all__ = [
     "Starter",
     "User",
     "author_rename",
+    "cache",
     "chat_history",
     "create_app",
+    "make_async",
     "on_chat_end",
     "on_chat_start",
     "on_logout",
     "on_message",
     "on_stop",
     "password_auth_callback",
+    "run_sync",
     "seeded_user",
     "set_chat_profiles",
     "set_starters",

@@ -68,7 +68,7 @@ class Running:
 
     chat: ChatContext | None = None
     check_password: CheckPassword | None = None
-    # Runs a coroutine on the loop that all coroutines of app files share.
+    # Starts a coroutine on the loop of the process, in a copy of the context that is current then.
     submit: Submit | None = None
 
 
@@ -101,3 +101,16 @@ def running_password_check() -> CheckPassword:
             "`webapp.password_auth_callback(webapp.seeded_user)`, or call it in that callback."
         )
     return running.check_password
+
+
+def running_submit(used: str) -> Submit:
+    """Return the way to the loop of the process, or teach where ``used`` works."""
+    running = _running.get()
+    if running is None or running.submit is None:
+        raise MisuseError(
+            f"{used} was used outside a callback. It works in a `def` callback and in what that "
+            "calls. At the top level of the app file write `asyncio.run(...)`, and keep no client "
+            "that was made in it: its loop ends at once. A thread that you start yourself knows "
+            "its callback when it runs `contextvars.copy_context().run(function)`."
+        )
+    return running.submit

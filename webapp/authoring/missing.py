@@ -28,9 +28,6 @@ _GROUPS = {
     "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    "write `await asyncio.to_thread(function)` instead": "make_async",
-    "make the callback an `async def` and use await instead": "run_sync",
-    "use functools.cache instead": "cache",
     "write `await asyncio.sleep(seconds)` instead": "sleep",
     NO_STEPS: "Step step Task TaskList TaskStatus",
     NO_ELEMENTS: (

@@ -1,0 +1,229 @@
+"""Crossing between `def` and `async def`: a blocking function awaited, a coroutine waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from webapp.authoring.context import running_submit
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.signatures import refuses_brackets
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@refuses_brackets
+def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return an async function that runs ``function`` in a thread, so that it blocks nobody.
+
+    Parameters
+    ----------
+    function:
+        An ordinary function that takes its time: a synchronous client, a computation. In its
+        thread it can send messages and use `user_session` as its caller can. A class will do,
+        too: then its object is made in the thread.
+
+    Returns
+    -------
+    An async function of the same parameters. It returns what ``function`` returns, and raises what
+    that raises; an attempt to end the process, or a ``StopIteration``, becomes a ``RuntimeError``.
+    When whoever awaits it is cancelled, the wait ends at once, but the thread runs to its end: a
+    thread cannot be stopped.
+
+    Raises
+    ------
+    MisuseError
+        When ``function`` is not one that can be run so.
+
+    Example
+    -------
+    ::
+
+        def search(question):
+            return requests.get(URL, params={"q": question}).json()
+
+        @cl.on_chat_start
+        async def start():
+            found = await cl.make_async(search)("news")
+            await cl.Message(content=found).send()
+    """
+    _refuse_what_is_not_blocking(function)
+
+    @functools.wraps(function, updated=())
+    async def in_thread(*args: P.args, **kwargs: P.kwargs) -> R:
+        # A thread for each call, not `asyncio.to_thread`: its pool has four threads more than the
+        # machine has processors, so a few slow calls would hold up those of every other chat. A
+        # waiting thread costs little. A daemon, so that it cannot hold up the server's exit.
+        future: Future[_Outcome[R]] = Future()
+        threading.Thread(
+            target=copy_context().run,
+            args=(_settle, future, functools.partial(function, *args, **kwargs)),
+            name="webapp-make_async",
+            daemon=True,
+        ).start()
+        return (await asyncio.wrap_future(future)).get()
+
+    return in_thread
+
+
+def run_sync(awaitable: Awaitable[R], /) -> R:
+    """Run a coroutine from a plain ``def``, and return what it returns.
+
+    It runs on the loop that all ``async def`` callbacks share, so a client made at the top of the
+    app file can be used in it. In it messages can be sent and `user_session` be used.
+
+    Parameters
+    ----------
+    awaitable:
+        What the call of an async function gives: ``run_sync(fetch(url))``.
+
+    Returns
+    -------
+    What ``await`` would return; it raises what that would raise.
+
+    Raises
+    ------
+    MisuseError
+        Inside an ``async def``, where it would wait for itself; outside a callback; and for what
+        cannot be awaited, or was awaited already.
+
+    Example
+    -------
+    ::
+
+        @cl.on_chat_start
+        def start():
+            answer = cl.run_sync(client.get("/greeting"))
+            cl.Message(content=answer.text).send()
+    """
+    _refuse_what_cannot_be_awaited(awaitable)
+    try:
+        _refuse_on_a_loop()
+        submit = running_submit("run_sync()")
+    except MisuseError:
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()  # or Python adds a warning that it was never awaited
+        raise
+    future: Future[_Outcome[R]] = submit(_awaited(awaitable))
+    try:
+        outcome = future.result()
+    except CancelledError:
+        raise asyncio.CancelledError from None
+    return outcome.get()
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[R]):
+    """What a call came to, carried by a future as its value.
+
+    As the future's own error it might arrive as another one, without the line where it was raised
+    (`TimeoutError`), never arrive (`StopIteration`), or end the loop on its way (`SystemExit`).
+    """
+
+    value: R | None = None
+    error: BaseException | None = None
+
+    def get(self) -> R:
+        """Return the value or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast("R", self.value)
+
+
+def without_exit(error: BaseException) -> BaseException:
+    """Return ``error``, or one in its place if the loop it is raised on would end by it."""
+    if not isinstance(error, SystemExit | KeyboardInterrupt):
+        return error
+    replacement = RuntimeError(f"the function raised {type(error).__name__}")
+    replacement.__cause__ = error
+    return replacement
+
+
+def is_async(function: object) -> bool:
+    """Say whether calling ``function`` gives a coroutine: by its ``def`` or that of its class."""
+    call = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but which
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def contains_yield(function: object) -> bool:
+    """Say whether calling ``function`` only makes a generator."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _settle(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:
+    # From here on a cancelled wait leaves the future alone, so that setting it cannot fail.
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        outcome = _Outcome(call())
+    except BaseException as error:  # noqa: BLE001 - handed to the task that waits for it
+        outcome = _Outcome(error=without_exit(error))
+    future.set_result(outcome)
+
+
+async def _awaited(awaitable: Awaitable[R]) -> _Outcome[R]:
+    try:
+        return _Outcome(await awaitable)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - for who waits
+        return _Outcome(error=error)
+
+
+def _refuse_what_is_not_blocking(function: object) -> None:
+    if inspect.isawaitable(function):
+        raise MisuseError(
+            "make_async was given what the call of an async function returned: await that instead."
+        )
+    if not callable(function):
+        raise MisuseError(
+            f"make_async needs a function, not {type(function).__name__}: write "
+            "`await make_async(function)(argument)`, with the arguments in the second brackets."
+        )
+    if is_async(function):
+        raise MisuseError(
+            f"make_async was given {name_of(function)}, which is async already: "
+            f"write `await {name_of(function)}(...)`."
+        )
+    if contains_yield(function):
+        raise MisuseError(
+            f"make_async was given {name_of(function)}, which contains `yield`: calling it in a "
+            "thread would run nothing there. Return a list."
+        )
+
+
+def _refuse_what_cannot_be_awaited(awaitable: object) -> None:
+    if inspect.iscoroutine(awaitable):
+        if inspect.getcoroutinestate(awaitable) != inspect.CORO_CREATED:
+            raise MisuseError(
+                f"run_sync was given a coroutine of {awaitable.__name__} that was awaited already; "
+                "a coroutine runs once. Call the function again."
+            )
+    elif not inspect.isawaitable(awaitable):
+        called = f": call it, `run_sync({name_of(awaitable)}(...))`" if is_async(awaitable) else ""
+        raise MisuseError(
+            f"run_sync needs what the call of an async function returns, not "
+            f"{type(awaitable).__name__}{called or '. Use a plain function without run_sync'}."
+        )
+
+
+def _refuse_on_a_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise MisuseError(
+        "run_sync was used inside an `async def`, where it would wait for itself for ever: "
+        "use await there. It is for plain `def` callbacks."
+    )
+
+
+def name_of(function: object) -> str:
+    """Return the name of a function, as an author knows it."""
+    return str(getattr(function, "__name__", type(function).__name__))
