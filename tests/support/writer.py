@@ -11,10 +11,12 @@ import uuid
 from sqlalchemy.exc import DBAPIError
 
 from webapp import create_app
-from webapp.authoring.context import ChatContext, Sent
+from webapp.authoring.app_file import ChatApp
+from webapp.authoring.context import ChatContext
+from webapp.authoring.transcript import Addressed
 from webapp.chats.store import Beginning, store_started_chat
 from webapp.database import utc_now
-from webapp.engine.turns import Turn
+from webapp.engine.turns import Limits, Turn, Work
 
 
 def main(count: int) -> int:
@@ -23,14 +25,22 @@ def main(count: int) -> int:
     with create_app().app_context():
         for number in range(count):
             session_id = uuid.uuid4()
-            context = ChatContext(str(uuid.uuid4()), None, "GPT-4")
             beginning = Beginning(f"session:{session_id}", session_id, utc_now())
-            turn = Turn([Sent(f"number {number}", None)])
             try:
-                store_started_chat(context, turn, beginning, "")
+                store_started_chat(_said(f"number {number}"), beginning)
             except DBAPIError:
                 errors += 1
     return errors
+
+
+def _said(text: str) -> Turn:
+    """Return a turn that has ended, and said something."""
+    context = ChatContext(str(uuid.uuid4()), None, "GPT-4")
+    work = Work("on_chat_start", (), Limits(1.0, 1.0), str, [].append)
+    turn = Turn(ChatApp("writer"), context, work)
+    turn.chat.transcript.send("send", Addressed(None, sent=False), text, None)
+    turn.begin()
+    return turn
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def too_few(username: str) -> cl.User | None:
 
 cl.ChatProfile(name=1, markdown_description="x")  # type: ignore[arg-type]
 cl.ChatProfile(name="x")  # type: ignore[call-arg]
-cl.on_message()  # type: ignore[attr-defined]
-cl.Message("x").stream_token("y")  # type: ignore[attr-defined]
+cl.on_mesage()  # type: ignore[attr-defined]
+cl.Message("x").stream_token(1)  # type: ignore[arg-type]
 cl.Message("x", elements=[])  # type: ignore[call-arg]
 cl.on_chat_start()  # type: ignore[call-arg]

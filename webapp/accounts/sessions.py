@@ -193,9 +193,7 @@ class DatabaseSessions(SessionInterface):
             values = dict(session.data)
             session.stored(None, values, _serializer().dumps(values))
 
-    def _update(
-        self, row: StoredSession, changes: dict[str, Any], *, in_background: bool
-    ) -> None:
+    def _update(self, row: StoredSession, changes: dict[str, Any], *, in_background: bool) -> None:
         if changes:
             session_rows.merge(row.id, changes)
         elif in_background:

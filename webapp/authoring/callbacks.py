@@ -21,9 +21,7 @@ StartersCallback = TypeVar(
     bound=Callable[..., Suggested] | Callable[..., Awaitable[Suggested]],
 )
 StartCallback = TypeVar("StartCallback", bound=Callable[[], Any])
-MessageCallback = TypeVar(
-    "MessageCallback", bound=Callable[[], Any] | Callable[[Message], Any]
-)
+MessageCallback = TypeVar("MessageCallback", bound=Callable[[], Any] | Callable[[Message], Any])
 LogoutCallback = TypeVar("LogoutCallback", bound=Callable[[], Any] | Callable[[User], Any])
 RenameCallback = TypeVar(
     "RenameCallback", bound=Callable[[str], str] | Callable[[str], Awaitable[str]]

@@ -13,6 +13,7 @@ from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import User
 
+
 class Values:
     """The chat's own values; closed when the call ends, like the `Transcript`."""
 
@@ -86,8 +87,8 @@ def running_chat(used: str) -> ChatContext:
     if running is None or running.chat is None:
         raise MisuseError(
             f"{used} was used outside a chat. It works inside @on_chat_start, @on_message and "
-            "the other callbacks that run for one chat: not at the top level of the app file, nor in @set_chat_profiles or "
-            "@password_auth_callback."
+            "the other callbacks that run for one chat: not at the top level of the app file, nor "
+            "in @set_chat_profiles or @password_auth_callback."
         )
     return running.chat
 

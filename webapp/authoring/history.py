@@ -38,7 +38,7 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
             )
     """
     chat = running_chat("chat_history()")
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+    if limit is not None and (type(limit) is not int or limit < 1):
         raise MisuseError("chat_history takes a number of messages from 1 up, or None for all.")
     said = [{"role": role, "content": content} for role, content in chat.earlier()]
     said += [

@@ -105,9 +105,7 @@ class Transcript:
         self._length = 0
         self._closed: MisuseError | None = None
 
-    def send(
-        self, used: str, message: Addressed, content: str, author: str | None
-    ) -> uuid.UUID:
+    def send(self, used: str, message: Addressed, content: str, author: str | None) -> uuid.UUID:
         """Take a whole message, new or instead of what it was; return its id.
 
         Raises
@@ -125,9 +123,7 @@ class Transcript:
             self._note(draft, len(content))
         return message_id
 
-    def stream(
-        self, used: str, message: Addressed, token: str, author: str | None
-    ) -> uuid.UUID:
+    def stream(self, used: str, message: Addressed, token: str, author: str | None) -> uuid.UUID:
         """Let a message grow by ``token``, beginning it if need be; return its id.
 
         Raises

@@ -6,8 +6,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
-from flask import Flask, Response, current_app, make_response, redirect, render_template, request
-from flask import url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -30,7 +38,6 @@ from webapp.chats.watching import (
 from webapp.engine.turns import RUNNING
 from webapp.web.errors import EXPLANATIONS
 from webapp.web.host import (
-    Host,
     give_up_silent_readers,
     host_of,
     most_streams,
@@ -149,9 +156,7 @@ class _Told:
         self._page = LiveTurn(_app(), turn_id, self.faces)
         self._controls = controls_of(chat.id, turn_id, RUNNING)
 
-    def answer(
-        self, draw: Callable[[Controls, list[dict[str, object]]], str]
-    ) -> BaseResponse:
+    def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
         seen = self._source.seen()
         answers = self._page.whole(seen.messages)

@@ -20,7 +20,7 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.store import history_before, stored_question
 from webapp.chats.turn_rows import Asking, ask_to_stop, store_begun_turn
 from webapp.database import release_connection, utc_now
-from webapp.engine.turns import IdleError, Limits, Turn, Work
+from webapp.engine.turns import IdleError, Turn, Work
 from webapp.profiles.offer import offered_profile
 from webapp.web.errors import request_id
 from webapp.web.events import log_failure
@@ -112,7 +112,9 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
     if isinstance(failure, IdleError):
         reason = f"Nothing came for {failure.seconds:g} seconds, so {what} was stopped."
     elif isinstance(failure, CallbackTimeoutError):
-        reason = f"{what.capitalize()} took longer than {failure.seconds:g} seconds, so it was stopped."
+        reason = (
+            f"{what.capitalize()} took longer than {failure.seconds:g} seconds, so it was stopped."
+        )
     else:
         reason = "Something went wrong while this answer was written."
     return f"{reason} (reference {reference})"

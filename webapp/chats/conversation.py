@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import uuid
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -42,8 +41,6 @@ def conversation() -> Conversation:
     """Return what this process has for its conversations."""
     found: Conversation = current_app.extensions[EXTENSION]
     return found
-
-
 
 
 def _end_well(seconds: float, keeper: Keeper) -> None:

@@ -48,7 +48,7 @@ class _Ended:
 
 
 def end_other_chats(chat: Chat, replaced: Iterable[Row[Any]]) -> None:
-    """End the chats that this browser leaves for ``chat``, and those nobody has written in for long.
+    """End the chats that this browser leaves for ``chat``, and those that were left long ago.
 
     Parameters
     ----------

@@ -14,12 +14,9 @@ from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.web.forms import StrictForm
 
-
 MESSAGE_BYTES = 32 * 1024
 EMPTY = "There is nothing to send yet. Write a message first."
-TOO_LONG = (
-    "This message has {:,} bytes, and one may have {:,}. Shorten it, or send it in parts."
-)
+TOO_LONG = "This message has {:,} bytes, and one may have {:,}. Shorten it, or send it in parts."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 
 

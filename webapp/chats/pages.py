@@ -56,7 +56,7 @@ class Controls:
     stop: str
     retry: str
     follow: str
-    # `page`: it begins by itself; `poll`: it asks again and again; `stream`: another request brings it.
+    # `page`: it begins by itself; `poll`: it asks every second; `stream`: another request brings it.
     watch: str = "page"
     key: uuid.UUID | None = None
 
@@ -137,7 +137,7 @@ def vanished_notice(offer: Offer, name: str | None = None) -> Notice:
 
 
 def name_only(name: str | None) -> ChatProfile | None:
-    """Return what is left of a profile that is no longer offered: its name, as the chat keeps it."""
+    """Return what is left of a profile that is no longer offered: its name, kept by the chat."""
     return ChatProfile(name=name, markdown_description="") if name else None
 
 

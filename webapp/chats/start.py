@@ -29,7 +29,6 @@ from webapp.profiles.offer import (
 from webapp.web.errors import request_id
 from webapp.web.events import log_failure
 
-
 # For so long a start is waited for; then it goes on by itself, and the page watches it.
 WAIT_SECONDS = 1.0
 
@@ -104,7 +103,9 @@ def _begun(context: ChatContext) -> Turn:
 
 def _explained(failure: CallbackError, reference: str) -> str:
     if isinstance(failure, CallbackTimeoutError):
-        reason = f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped."
+        reason = (
+            f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped."
+        )
     else:
         reason = "Something went wrong while this chat started."
     return f"{reason} Start a new chat to try again. (reference {reference})"

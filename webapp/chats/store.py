@@ -139,9 +139,7 @@ def last_turn(chat: Chat) -> StoredTurn | None:
     return StoredTurn(found.id, _status(found), found.question_id)
 
 
-def turn_as_stored(
-    chat_id: uuid.UUID, turn_id: uuid.UUID
-) -> tuple[str, list[StoredMessage]]:
+def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[StoredMessage]]:
     """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
     with reading_rows() as rows:
         turn = rows.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()

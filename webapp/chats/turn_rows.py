@@ -40,9 +40,7 @@ _TAKE = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.turn_id.is_(None))
-    .values(
-        turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None
-    )
+    .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values)
 )
@@ -75,9 +73,7 @@ _RETRIED = (
 )
 _OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
 _SEEN = _OURS.values(seen_at=bindparam("now"))
-_ENDED = _OURS.values(
-    seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
-)
+_ENDED = _OURS.values(seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how"))
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
 )
@@ -391,4 +387,3 @@ def _upsert(dialect: str) -> Any:
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
     changed = {name: statement.excluded[name] for name in ("author", "content", "status")}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -121,7 +121,7 @@ class Watched:
             return not session_is_alive(self.session_id)
 
 
-def stream(watched: Watched, first: str, seen: Seen, last: LastWords) -> Iterator[bytes]:
+def stream(watched: Watched, first: str, seen: Seen, last: Callable[[str], str]) -> Iterator[bytes]:
     """Yield a turn as events: ``first``, then what changes, until its end.
 
     It also ends when the reader's session does, when the server is about to end, and after
@@ -132,7 +132,7 @@ def stream(watched: Watched, first: str, seen: Seen, last: LastWords) -> Iterato
     first:
         The HTML that the page begins with, for ``seen``.
     last:
-        Makes the HTML for the end.
+        Makes the HTML for the end, by how the turn ended.
     """
     began = time.monotonic()
     watch = _Watch(watched, began, began)
@@ -174,10 +174,3 @@ class _Watch:
         self.told_at = time.monotonic()
         if seen.running:
             time.sleep(PACE_SECONDS)
-
-
-class LastWords(Protocol):
-    """Makes what the page gets when a turn has ended, by how it did."""
-
-    def __call__(self, status: str) -> str:
-        """Return the HTML."""

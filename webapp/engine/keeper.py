@@ -71,9 +71,7 @@ class _Kept:
 
     def step(self) -> Step:
         ended = self.turn.over
-        changed = [
-            m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)
-        ]
+        changed = [m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)]
         return Step(self.turn, changed, ended)
 
 
@@ -94,8 +92,11 @@ class Keeper:
     def __init__(self, store: TurnStore, on_start: Callable[[Keeper], None]) -> None:
         self._store = store
         self._on_start = on_start
+        self._changed = threading.Condition()
         self._turns: dict[uuid.UUID, _Kept] = {}
-        self._forget()
+        self._thread: threading.Thread | None = None
+        self._woken = False
+        self._looked_at = self._beat_at = 0.0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
@@ -139,9 +140,7 @@ class Keeper:
         # In a forked child nothing of this runs; the parent may have held the lock.
         self._changed = threading.Condition()
         self._turns = {}
-        self._thread: threading.Thread | None = None
-        self._woken = False
-        self._looked_at = self._beat_at = 0.0
+        self._thread = None
 
     def _wake(self) -> None:
         with self._changed:
@@ -151,9 +150,7 @@ class Keeper:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._woken, TICK_SECONDS if self._turns else None
-                )
+                self._changed.wait_for(lambda: self._woken, TICK_SECONDS if self._turns else None)
                 self._woken = False
                 kept = list(self._turns.values())
             try:

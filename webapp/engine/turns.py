@@ -1,7 +1,7 @@
 """One turn of a chat: a run of the author's callback, and what it has said at any moment.
 
-A turn belongs to the process that began it and goes on whether anybody watches or not. It ends once:
-when the callback ends, when its time is up, when the user stops it, or when it is lost.
+A turn belongs to the process that began it and goes on whether anybody watches or not. It ends
+once: when the callback ends, when its time is up, when the user stops it, or when it is lost.
 """
 
 from __future__ import annotations
@@ -274,7 +274,9 @@ class Turn:
         with self.changed:
             self._transcripts.append(transcript)
         running = Running(chat=replace(self.chat, transcript=transcript))
-        begin(on_stop, (), running).add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
+        begin(on_stop, (), running).add_done_callback(
+            lambda done: self._on_stop_ended(on_stop, done)
+        )
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()

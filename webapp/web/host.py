@@ -1,7 +1,7 @@
-"""What the server around us can do: how many threads it has, and whether they run on by themselves.
+"""What the server around us can do: how many threads it has, and whether others run on meanwhile.
 
-WSGI tells whether there are several threads, not how many. Streams must stay fewer than those (R66),
-so the servers we know are asked in their own ways.
+WSGI tells whether there are several threads, not how many. Streams must stay fewer than those
+(R66), so the servers we know are asked in their own ways.
 """
 
 from __future__ import annotations
@@ -104,11 +104,11 @@ def _asked(frame: FrameType | None) -> Host | None:
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith("gunicorn.workers."):
-            worker = frame.f_locals.get("self")
+            worker: Any = frame.f_locals.get("self")
             if hasattr(worker, "cfg"):
                 return Host("gunicorn", int(worker.cfg.threads), worker=worker)
         if module == "waitress.task":
-            dispatcher = frame.f_locals.get("self")
+            dispatcher: Any = frame.f_locals.get("self")
             if hasattr(dispatcher, "threads"):
                 return Host("waitress", len(dispatcher.threads))
         if module == "werkzeug.serving":

@@ -34,7 +34,7 @@ def notice_fragment(html: str, status: int) -> Response:
 
 
 def swap_whole(html: str, target: str) -> Response:
-    """Answer htmx with a fragment that takes the place of ``target``, whatever the form aimed at."""
+    """Answer htmx with a fragment in the place of ``target``, whatever the form aimed at."""
     response = make_response(html)
     response.headers["HX-Retarget"] = target
     response.headers["HX-Reswap"] = "outerMorph"
