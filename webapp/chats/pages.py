@@ -56,7 +56,7 @@ class Controls:
     stop: str
     retry: str
     follow: str
-    # `page`: it begins by itself; `poll`: it asks every second; `stream`: another request brings it.
+    # `page`: it begins by itself; `poll`: it asks every second; `stream`: another request tells.
     watch: str = "page"
     key: uuid.UUID | None = None
 
