@@ -21,7 +21,7 @@ from tests.support.html import Element, parse
 from tests.support.wire import Answer, RemoteVisitor
 
 # How long anything may take on a machine that is busy with something else.
-PATIENCE = 30.0
+PATIENCE = 60.0
 EVENT_STREAM = "text/event-stream"
 HTMX = {"HX-Request": "true"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -292,23 +292,19 @@ class Rows:
             connection.execute(statement, values)
 
 
-def asked_until_taken(talker: Talker, text: str, seconds: float = PATIENCE) -> int:
-    """Say something again with the same key until it is taken; return how often it was not.
+def until_answered(ask: Callable[[], Answer], seconds: float = PATIENCE) -> Answer:
+    """Ask again, as a person would, while the site cannot be reached; return its answer."""
+    answers: list[Answer] = []
 
-    As a person would who is told that the site cannot be reached.
-    """
-    key, failures, began = str(uuid.uuid4()), 0, time.monotonic()
-    while True:
+    def is_answered() -> bool:
         try:
-            answer = talker.said(text, key)
+            answers[:] = [ask()]
         except (OSError, HTTPException):
-            answer = None
-        if answer is not None and answer.status == 200:
-            return failures
-        assert answer is None or answer.status >= 500, answer
-        assert time.monotonic() - began < seconds, f"not taken after {failures} failures"
-        failures += 1
-        time.sleep(0.1)
+            return False
+        return answers[0].status < 500
+
+    wait_until(is_answered, seconds, pause=0.1)
+    return answers[0]
 
 
 def _prose(message: Element) -> str:
