@@ -160,6 +160,20 @@ class Talker(RemoteVisitor):
             yield stream
 
     @contextmanager
+    def say_and_read_nothing(self, text: str) -> Iterator[None]:
+        """Say something, and stay connected without taking anything of the answer."""
+        form = urlencode({"csrf_token": self.token, **question(text)}).encode()
+        with socket.socket() as sock:
+            # Set before it connects, so that the other side may send next to nothing.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            sock.connect(("127.0.0.1", self._port))
+            head = {**self._as_htmx(), **FORM, "Host": "127.0.0.1", "Content-Length": len(form)}
+            lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+            start = f"POST {self.path}/messages HTTP/1.1\r\n{lines}\r\n"
+            sock.sendall(start.encode() + form)
+            yield
+
+    @contextmanager
     def follow(self, turn: str = "") -> Iterator[Stream]:
         """Ask how a turn goes on, the one that runs unless told, and yield what comes."""
         path = f"{self.path}/turns/{turn or self.running()}"
@@ -197,14 +211,17 @@ class Talker(RemoteVisitor):
 
     @contextmanager
     def _streaming(self, method: str, path: str, body: str | None) -> Iterator[Stream]:
-        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        headers = {**HTMX, "Cookie": cookies, **(FORM if body else {})}
+        headers = {**self._as_htmx(), **(FORM if body else {})}
         with closing(HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)) as connection:
             connection.request(method, path, body, headers)
             sock = connection.sock
             assert sock is not None
             with closing(Stream(connection, sock)) as stream:
                 yield stream
+
+    def _as_htmx(self) -> dict[str, str]:
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        return {**HTMX, "Cookie": cookies}
 
 
 def question(text: str, key: str = "") -> dict[str, str]:
