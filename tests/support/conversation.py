@@ -180,6 +180,10 @@ class Talker(RemoteVisitor):
         with self._streaming("GET", path, None) as stream:
             yield stream
 
+    def asks(self, path: str) -> Answer:
+        """Ask for a part of a page."""
+        return self._ask("GET", path, dict(HTMX), None)
+
     def stop(self) -> Answer:
         """Stop the turn that runs."""
         return self.post(f"{self.path}/stop", {"turn": self.running()}, htmx=True)

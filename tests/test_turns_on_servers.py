@@ -1,0 +1,165 @@
+"""The same conversation on each kind of server: what may differ is how it is watched."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.apps import APPS
+from tests.support.conversation import (
+    Bubble,
+    Stream,
+    Talker,
+    bubbles,
+    spoken,
+    tokens_in,
+    wait_until,
+)
+from tests.support.html import parse
+from tests.support.servers import (
+    Server,
+    chat_profiles_run,
+    gunicorn,
+    production,
+    running,
+    waitress,
+)
+
+pytestmark = pytest.mark.slow
+
+Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Server]]
+
+
+@contextmanager
+def flask_run(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Yield Flask's own server; it answers by then."""
+    app = ("--app", "webapp:create_app()")
+    command = [sys.executable, "-m", "flask", *app, "run", "--port", "{port}"]
+    with running(command, folder, settings) as server:
+        server.wait_for("/healthz")
+        yield server
+
+
+SERVERS: dict[str, Start] = {
+    "gunicorn": gunicorn,
+    "gunicorn sync": lambda folder, settings: gunicorn(folder, settings, "--workers", "2"),
+    "waitress": waitress,
+    "flask run": flask_run,
+    "chat-profiles run": lambda folder, _: chat_profiles_run(folder, APPS / "talker.py"),
+}
+# Where a server has no threads to spare for streams.
+POLLING = {"gunicorn sync"}
+
+
+@dataclass
+class Site:
+    """A server, and whether answers are streamed there."""
+
+    server: Server
+    streams: bool
+
+    def talker(self) -> Talker:
+        """Return somebody in a chat of their own."""
+        return Talker(self.server.port).start()
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def site(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_template: Path,
+) -> Iterator[Site]:
+    """Return a server of each kind in turn."""
+    folder = tmp_path_factory.mktemp("site")
+    file = folder / "chat.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    settings = production(f"sqlite:///{file}", "talker.py")
+    with SERVERS[request.param](folder, settings) as server:
+        yield Site(server, request.param not in POLLING)
+        assert "Exception on " not in server.log
+
+
+def test_answer_that_takes_a_while_is_watched_to_its_end(site: Site) -> None:
+    talker = site.talker()
+    with talker.say("stream word 24 0.05") as stream:
+        assert stream.is_stream is site.streams
+        pieces = _streamed(stream) if stream.is_stream else _polled(talker, stream)
+    lengths = [tokens_in(piece, "word") for piece in pieces if tokens_in(piece, "word")]
+    assert len(set(lengths)) >= 2
+    assert lengths == sorted(lengths)
+    assert "word-end" in pieces[-1]
+    whole = Bubble("assistant", "complete", spoken("word", 24))
+    assert talker.bubbles() == [Bubble("user", "complete", "stream word 24 0.05"), whole]
+
+
+def _streamed(stream: Stream) -> list[str]:
+    assert stream.headers["X-Accel-Buffering"] == "no"
+    pieces = [event.html for event in stream.events()]
+    assert not stream.left_over
+    return pieces
+
+
+def _polled(talker: Talker, first: Stream) -> list[str]:
+    """Ask again and again, as the page does that was told to."""
+    pieces = [first.text()]
+    while '<div id="turn" class="turn" data-turn-id=' in pieces[-1]:
+        place = parse(pieces[-1]).one(id="turn")
+        assert place["hx-trigger"].startswith("every 1s")
+        time.sleep(0.3)
+        pieces.append(talker.asks(place["hx-get"]).text)
+    return pieces
+
+
+def test_quick_answer_comes_with_its_question(site: Site) -> None:
+    talker = site.talker()
+    # On a busy machine one may not be quick enough, and is watched.
+    answers = [talker.said(f"echo hello {n}") for n in range(5)]
+    quick = [a for a in answers if a.headers.get_content_type() == "text/html"]
+    kinds = [[b.kind for b in bubbles(parse(answer.text))] for answer in quick]
+    assert ["user", "assistant"] in kinds
+    assert [b.text for b in talker.wait_for_end()[1::2]] == [f"hello {n}" for n in range(5)]
+
+
+def test_page_that_is_opened_meanwhile_shows_what_is_stored_and_stop_keeps_it(site: Site) -> None:
+    talker = site.talker()
+    with talker.say("stream on 10000 0.05") as stream:
+        assert stream.status == 200
+    wait_until(lambda: tokens_in(_answer(talker).text, "on") > 0)
+    first = _answer(talker)
+    wait_until(lambda: len(_answer(talker).text) > len(first.text))
+    assert first.status == "streaming"
+    assert talker.stop().status == 204
+    stopped = talker.wait_for_end()[-1]
+    assert stopped.status == "stopped"
+    assert stopped.text.startswith(first.text)
+    assert spoken("on", 10_000).startswith(stopped.text)
+
+
+def test_failure_is_told_with_a_reference_and_the_next_message_works(site: Site) -> None:
+    talker = site.talker()
+    answer = talker.said("fail")
+    assert "a secret of the author" not in answer.text
+    failure = talker.wait_for_end()[-1]
+    assert (failure.kind, failure.status) == ("error", "failed")
+    assert "reference " in failure.text
+    reference = failure.text.rpartition("reference ")[2].rstrip(").")
+    assert reference in site.server.log
+    assert talker.said("echo again").status == 200
+    assert talker.wait_for_end()[-1] == Bubble("assistant", "complete", "again")
+
+
+def test_conversation_goes_on_without_javascript(site: Site) -> None:
+    talker = site.talker()
+    sent = talker.said("block plain 0.2", htmx=False)
+    assert (sent.status, sent.headers["Location"]) == (303, talker.path)
+    assert talker.wait_for_end()[-1] == Bubble("assistant", "complete", "plain was blocked")
+
+
+def _answer(talker: Talker) -> Bubble:
+    return talker.bubbles()[-1]
