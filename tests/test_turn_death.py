@@ -28,6 +28,7 @@ from tests.support.conversation import (
     until_answered,
     wait_until,
 )
+from tests.support.postgresql import PostgreSQLServer
 from tests.support.servers import Server, gunicorn, production
 from tests.support.wire import Answer
 
@@ -195,6 +196,34 @@ def test_server_that_ends_waits_for_turns_then_marks_them(
     assert answers["complete"] == spoken("short", 40)
     assert spoken("long", 4_000).startswith(answers["interrupted"])
     assert tokens_in(answers["interrupted"], "long") > seen
+
+
+@pytest.mark.xfail(reason="Python ends the loop's executor before turns are waited for")
+def test_server_that_ends_lets_turns_do_their_work(tmp_path: Path, sqlite_template: Path) -> None:
+    with started(tmp_path, sqlite_template) as site:
+        assert site.talker().said("look_up it 1", htmx=False).status == 303
+        site.server.process.terminate()
+        site.server.process.wait(PATIENCE)
+    answers = site.rows.all("SELECT status, content FROM messages WHERE kind != 'user'")
+    assert answers == [("complete", "it has looked it up")]
+
+
+@pytest.mark.postgresql
+def test_turn_outlives_an_outage_of_its_database(
+    tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
+) -> None:  # R60
+    calls, order = Calls(tmp_path), "stream patient 60 0.05"
+    with gunicorn(tmp_path, production(postgresql_url, "talker.py") | calls.settings) as server:
+        talker = Talker(server.port).start()
+        with talker.say(order) as stream:
+            stream.until("patient-10 ")
+            postgresql_server.stop()
+            time.sleep(1.0)
+            postgresql_server.start()
+            stream.text()
+        [_, answer] = talker.wait_for_end()
+    assert answer == Bubble("assistant", "complete", spoken("patient", 60))
+    assert calls.of(order) == 1
 
 
 class Clients:

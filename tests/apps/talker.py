@@ -40,6 +40,13 @@ async def sleep(name: str, seconds: str) -> None:
     await cl.Message(f"{name} has slept").send()
 
 
+async def look_up(name: str, seconds: str) -> None:
+    await asyncio.sleep(float(seconds))
+    # What an HTTP client does to find the address of a host.
+    await asyncio.to_thread(time.sleep, 0)
+    await cl.Message(f"{name} has looked it up").send()
+
+
 def block(name: str, seconds: str) -> None:
     time.sleep(float(seconds))
     cl.Message(f"{name} was blocked").send()
@@ -56,7 +63,7 @@ def several(*words: str) -> None:
 
 
 TALK: dict[str, Callable[..., Awaitable[None] | None]] = {
-    f.__name__: f for f in (echo, stream, pour, sleep, block, fail, several)
+    f.__name__: f for f in (echo, stream, pour, sleep, look_up, block, fail, several)
 }
 
 
