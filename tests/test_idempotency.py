@@ -29,9 +29,12 @@ from tests.support.conversation import (
 )
 from tests.support.html import parse
 from tests.support.people import Visitor
+from tests.support.rows import run_sql
 from webapp.chats import turn_rows
 
 MOST_AT_ONCE = 4
+LONG_AGO = "2026-01-01 00:00:00.000000"
+HELD = "UPDATE chats SET turn_id = (SELECT id FROM turns WHERE chat_id = chats.id LIMIT 1)"
 TEXTS = ("echo one", "echo two", "several three four")
 ANSWERS = {"echo one": ["one"], "echo two": ["two"], "several three four": ["three", "four"]}
 
@@ -159,6 +162,19 @@ def test_another_text_that_is_sent_at_once_is_refused_and_kept(
     kept = parse(refused.text).one(id="composer-input").text.strip()
     assert {kept, calls.all()[0]} == {"echo one", "echo two"}
     assert len(calls.all()) == 1
+
+
+def test_form_that_finds_a_dead_turn_is_taken_once(either_app: Flask, calls: Calls) -> None:
+    for _ in range(8):
+        writer = Writer(either_app)
+        writer.send(["echo one"], str(uuid.uuid4()), htmx=True)
+        writer.said()
+        run_sql(either_app, "UPDATE turns SET status = 'running', seen_at = :ago", ago=LONG_AGO)
+        run_sql(either_app, HELD)
+        answers = writer.send(["echo two"] * 6, str(uuid.uuid4()), htmx=True)
+        assert [answer.status_code for answer in answers] == [200] * 6
+        assert writer.said() == [*_conversation("echo one"), *_conversation("echo two")]
+    assert calls.of("echo two") == 8
 
 
 @pytest.mark.postgresql

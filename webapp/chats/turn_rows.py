@@ -196,17 +196,25 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
 def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any]:
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
     take = {**who, "turn": turn_id, "now": utc_now()}
-    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
+    values = _taken(rows, take)
     if values is not None:
         return values
     holder = rows.execute(_HOLDER, who).first()
     if holder is None:
         raise NotFound
-    if is_alive(holder.seen_at):
+    if not is_alive(holder.seen_at):
+        interrupt(rows, asking.chat_id, holder.turn_id)
+        values = _taken(rows, take)
+    if values is None:
+        # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
         raise ChatBusyError
-    interrupt(rows, asking.chat_id, holder.turn_id)
-    return dict(rows.execute(_TAKE, take).scalar_one())
+    return values
+
+
+def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
+    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
+    return values
 
 
 def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
