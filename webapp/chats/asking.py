@@ -30,6 +30,16 @@ YOU = "User"
 STOP_SECONDS = 1.0
 
 
+class NoAnswers(Conflict):
+    """The app does not answer messages."""
+
+    title = "Not sent"
+    advice = ""
+
+    def __init__(self) -> None:
+        super().__init__("This app does not answer messages.")
+
+
 @dataclass(frozen=True)
 class Asked:
     """A turn that was begun, and the user's message in it."""
@@ -58,13 +68,13 @@ def ask(chat: Chat, asked: Question) -> Asked:
         When this form was sent before: nothing is begun.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
-    Conflict
+    NoAnswers
         When the app has no ``@on_message``.
     NotFound
         When the chat is gone.
     """
     if current_app.extensions["chat_app"].get("on_message") is None:
-        raise Conflict("This app does not answer messages; yours was not sent.")
+        raise NoAnswers
     question = Message(
         id=uuid.uuid4(),
         chat_id=chat.id,

@@ -100,6 +100,9 @@ _BROKEN_OFF = (
 class ChatBusyError(Conflict):
     """An answer is being written in this chat already."""
 
+    title = "Not yet"
+    advice = "Send it when the answer is there, or stop the answer."
+
     def __init__(self) -> None:
         super().__init__("An answer is still being written here; your message was not sent.")
 
@@ -107,11 +110,21 @@ class ChatBusyError(Conflict):
 class TooManyTurnsError(TooManyRequests):
     """This user has as many answers under way as one may have (R66)."""
 
+    title = "Too much at once"
+    advice = "Send it when one of them is there, or stop one."
+
     def __init__(self) -> None:
         super().__init__(
             "Several answers are being written for you already; your message was not sent.",
             retry_after=RETRY_SECONDS,
         )
+
+
+class SentBefore(Conflict):
+    """A form that was sent before comes again with another text."""
+
+    title = "Not sent"
+    advice = "Send it again to say it."
 
 
 class AlreadyAskedError(Exception):
@@ -132,7 +145,7 @@ class AlreadyAskedError(Exception):
 
     def with_another_text(self) -> Conflict:
         """Return the error for a form that comes again with another text, which would be lost."""
-        return Conflict("This form was sent before with another text. Send it again to say this.")
+        return SentBefore("This form was sent before with another text, so this was not sent.")
 
 
 @dataclass(frozen=True)
@@ -221,16 +234,17 @@ def _store(
 ) -> None:
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
+        turn.question_id = question.id
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(insert(Turn), turn_row(asking, turn, question.id if question else None))
+    rows.execute(insert(Turn), turn_row(asking, turn))
     rows.execute(insert(Message), [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
 
 
-def turn_row(asking: Asking, turn: engine.Turn, question_id: uuid.UUID | None) -> dict[str, Any]:
+def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
     """Return the row of a turn that begins now in this process."""
     now = utc_now()
     return {
@@ -239,7 +253,7 @@ def turn_row(asking: Asking, turn: engine.Turn, question_id: uuid.UUID | None) -
         "owner": asking.owner,
         "key": asking.key,
         "status": RUNNING,
-        "question_id": question_id or turn.question_id,
+        "question_id": turn.question_id,
         "first_sequence": turn.numbered_from,
         "stop_asked": False,
         "retried": False,

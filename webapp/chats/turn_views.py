@@ -82,10 +82,10 @@ def stop(chat_id: uuid.UUID) -> Response:
 def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     """Tell a page how a turn goes on."""
     chat = get_chat(chat_id, owner())
-    get_turn(chat, turn_id)
+    turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return followed(chat, offered_profiles().find(chat.profile), turn_id)
+    return followed(chat, offered_profiles().find(chat.profile), turn)
 
 
 def keep_text(error: Exception) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 
 MIMETYPE = "text/event-stream"
 # A comment: nothing for the page, but a write that fails when the reader has gone (R65).
@@ -39,16 +40,16 @@ class Slots:
         self._lock = threading.Lock()
         self._taken = 0
 
-    def take(self, most: int) -> bool:
-        """Take a place if fewer than ``most`` are taken; say whether that went well."""
+    def take(self, most: int) -> Slot | None:
+        """Take a place if fewer than ``most`` are taken; ``None`` when there is none."""
         with self._lock:
             if self._taken >= most:
-                return False
+                return None
             self._taken += 1
-            return True
+        return Slot(self)
 
     def give_back(self) -> None:
-        """Give a place back."""
+        """Count one less."""
         with self._lock:
             self._taken -= 1
 
@@ -56,3 +57,11 @@ class Slots:
     def taken(self) -> int:
         """Return how many are taken."""
         return self._taken
+
+
+class Slot:
+    """A place among the streams, given back once: by hand, or when nobody has it any more."""
+
+    def __init__(self, slots: Slots) -> None:
+        # Also for an answer that is thrown away before it begins.
+        self.give_back = weakref.finalize(self, slots.give_back)
