@@ -31,7 +31,8 @@ class Begun:
     ended:
         Has the result or the error once the function has really ended, its cleaning up included.
     cancel:
-        Asks a coroutine to end. A plain function cannot be ended from outside.
+        Asks a coroutine to end. A plain function cannot be ended from outside, but what it waits
+        for in `run_sync` can.
     """
 
     ended: Future[Any]
@@ -55,14 +56,15 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     RuntimeError
         When this machine has no thread left for it.
     """
-    context = _context(running)
+    awaited = _Awaited()
+    context = _context(running, awaited)
     accepted = callback.accepted(arguments)
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
         return Begun(ended, _on_loop(ended, callback.function(*accepted), context).cancel)
     _start_thread(callback, context, _follow, ended, callback, accepted, context)
-    return Begun(ended, lambda: None)
+    return Begun(ended, awaited.cancel)
 
 
 def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) -> Future[Any]:
@@ -103,7 +105,7 @@ def call(
     CallbackError
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
-    context = _context(running)
+    context = _context(running, _Awaited())
     try:
         return _call(callback, callback.accepted(arguments), context, seconds)
     except CallbackTimeoutError:
@@ -113,14 +115,27 @@ def call(
         raise callback.failed(error, described(error)) from error
 
 
-def _context(running: Running) -> Context:
+def _context(running: Running, awaited: _Awaited) -> Context:
     context = Context()
-    context.run(enter, replace(running, submit=_submit))
+    context.run(enter, replace(running, submit=awaited.submit))
     return context
 
 
-def _submit(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-    return process_loop.submit(_contained(coroutine), copy_context())
+class _Awaited:
+    """The coroutines that a plain function waits for."""
+
+    def __init__(self) -> None:
+        self._futures: set[Future[Any]] = set()
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        future = process_loop.submit(_contained(coroutine), copy_context())
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def cancel(self) -> None:
+        for future in tuple(self._futures):
+            future.cancel()
 
 
 def _call(
