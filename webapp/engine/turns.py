@@ -228,7 +228,10 @@ class Turn:
         content = "" if is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED) else None
         status = "streaming" if self.status == RUNNING else self.status
         message_id = self.placeholder or uuid.UUID(int=0)
-        return TurnMessage(message_id, "assistant", None, content, status, self._began_at, 0, 0)
+        version = 0 if content == "" else 1
+        return TurnMessage(
+            message_id, "assistant", None, content, status, self._began_at, 0, version
+        )
 
     def _shown(self, message: Said, position: int | None) -> TurnMessage:
         status = COMPLETE
