@@ -183,8 +183,10 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        _refuse_twice(rows, asking)
         turn.chat.values = Values(_take(rows, asking, turn.id))
+        # Not before: on PostgreSQL the same form may be stored, and answered, while this one
+        # comes to the chat.
+        _refuse_twice(rows, asking)
         last, running = rows.execute(
             _COUNTS,
             {
@@ -214,7 +216,6 @@ def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any
     if holder is None:
         raise NotFound
     if is_alive(holder.seen_at):
-        # On PostgreSQL the same form may have been stored while this one waited.
         _refuse_twice(rows, asking)
         raise ChatBusyError
     interrupt(rows, asking.chat_id, holder.turn_id)
