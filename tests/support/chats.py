@@ -21,6 +21,13 @@ class Chat:
         self.visitor = Visitor(app)
         self.address = self.visitor.start_chat(profile)
 
+    @classmethod
+    def of(cls, visitor: Visitor, profile: str | None = None) -> Chat:
+        """Return a new chat of somebody who is there already."""
+        chat = cls.__new__(cls)
+        chat.visitor, chat.address = visitor, visitor.start_chat(profile)
+        return chat
+
     def say(self, content: str, key: str | None = None) -> Chat:
         """Write something and wait until the answer has ended."""
         self.begin(content, key)

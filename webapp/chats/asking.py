@@ -155,8 +155,7 @@ def _begin(chat: Chat, turn: Turn, key: uuid.UUID, question: Message | None) -> 
 
 
 def _earlier(app: Flask, turn: Turn) -> list[tuple[str, str]]:
-    with app.app_context():
-        return history_before(uuid.UUID(turn.chat.chat_id), turn.numbered_from)
+    return history_before(app, uuid.UUID(turn.chat.chat_id), turn.numbered_from)
 
 
 def _log(failure: CallbackError, *, chat_id: uuid.UUID, reference: str) -> None:

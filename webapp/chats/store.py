@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
@@ -194,9 +195,12 @@ def stored_question(chat: Chat, question_id: uuid.UUID) -> str:
     return str(db.session.execute(written).scalar_one())
 
 
-def history_before(chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
-    """Return role and text of what was said before a message, oldest first; at most 1,000."""
-    with reading_rows() as rows:
+def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
+    """Return role and text of what was said before a message, oldest first; at most 1,000.
+
+    Called by the author's code, in whatever thread that runs.
+    """
+    with app.app_context(), reading_rows() as rows:
         found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
     return [(row.kind, row.content) for row in reversed(found)]
 
