@@ -37,6 +37,7 @@ from webapp.chats.watching import (
     stream,
 )
 from webapp.engine.turns import RUNNING
+from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import EXPLANATIONS, explanation
 from webapp.web.host import (
     give_up_silent_readers,
@@ -81,11 +82,13 @@ def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResp
     )
 
 
-def followed(chat: Chat, profile: ChatProfile | None, stored: StoredTurn) -> BaseResponse:
+def followed(chat: Chat, stored: StoredTurn) -> BaseResponse:
     """Answer a page that asks how a turn goes on."""
     browser_session().in_background = True
     turn = conversation().keeper.find(stored.id)
     source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
+    # Pages that ask every second need not ask the author's code each time.
+    profile = turn.profile if turn else offered_profiles().find(chat.profile)
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
     told = _Told(chat, profile, stored, source, way)
     return told.answer(

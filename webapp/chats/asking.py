@@ -59,7 +59,7 @@ def profile_of(chat: Chat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
-def ask(chat: Chat, asked: Question) -> Asked:
+def ask(chat: Chat, profile: ChatProfile | None, asked: Question) -> Asked:
     """Store what a user wrote and begin the turn that answers it.
 
     Raises
@@ -84,12 +84,14 @@ def ask(chat: Chat, asked: Question) -> Asked:
         status="complete",
         created_at=utc_now(),
     )
-    turn = _turn(chat, question.id, asked.content)
+    turn = _turn(chat, profile, question.id, asked.content)
     _begin(chat, turn, asked.key, question)
     return Asked(turn, question)
 
 
-def ask_again(chat: Chat, question_id: uuid.UUID, key: uuid.UUID) -> Asked:
+def ask_again(
+    chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
+) -> Asked:
     """Begin a turn that answers an old question once more.
 
     Raises
@@ -97,7 +99,7 @@ def ask_again(chat: Chat, question_id: uuid.UUID, key: uuid.UUID) -> Asked:
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
         As for `ask`.
     """
-    turn = _turn(chat, question_id, stored_question(chat, question_id))
+    turn = _turn(chat, profile, question_id, stored_question(chat, question_id))
     turn.question_id = question_id
     _begin(chat, turn, key, None)
     return Asked(turn, None)
@@ -130,7 +132,7 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
     return f"{reason} (reference {reference})"
 
 
-def _turn(chat: Chat, question_id: uuid.UUID, content: str) -> Turn:
+def _turn(chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, content: str) -> Turn:
     who = viewer()
     message = received(str(chat.id), question_id, content, who.name if who else YOU)
     context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
@@ -142,6 +144,7 @@ def _turn(chat: Chat, question_id: uuid.UUID, content: str) -> Turn:
         partial(_log, chat_id=chat.id, reference=request_id()),
     )
     turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
+    turn.profile = profile
     turn.chat.earlier = partial(_earlier, _app(), turn)
     return turn
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -158,7 +159,7 @@ class Asking:
     most_turns: int
 
 
-def is_alive(seen_at: Any) -> bool:
+def is_alive(seen_at: datetime | None) -> bool:
     """Say whether the process of a running turn is there, going by when it last said so."""
     return seen_at is not None and abs(utc_now() - seen_at) < ALIVE
 
@@ -302,6 +303,7 @@ class TurnRows:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._beat_at = 0.0
 
     def save(self, steps: list[Step]) -> set[uuid.UUID]:
         """Store the steps in one transaction; if one of them cannot be, each by itself."""
@@ -329,11 +331,20 @@ class TurnRows:
             rows.execute(
                 update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING).values(seen_at=now)
             )
-            lost = select(Turn.chat_id, Turn.id).where(
-                Turn.status == RUNNING, Turn.seen_at < now - ALIVE
-            )
-            for chat_id, turn_id in rows.execute(lost).all():
-                interrupt(rows, chat_id, turn_id)
+            if self._was_there():
+                _interrupt_lost(rows, now)
+
+    def _was_there(self) -> bool:
+        # While the database is away nobody can say that they are alive, and when it is back all of
+        # them seem to be gone. Whoever could not say so either does not judge.
+        before, self._beat_at = self._beat_at, time.monotonic()
+        return self._beat_at - before < ALIVE.total_seconds()
+
+
+def _interrupt_lost(rows: Connection, now: datetime) -> None:
+    lost = select(Turn.chat_id, Turn.id).where(Turn.status == RUNNING, Turn.seen_at < now - ALIVE)
+    for chat_id, turn_id in rows.execute(lost).all():
+        interrupt(rows, chat_id, turn_id)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError
 from webapp.authoring.transcript import Said, Transcript
+from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import Begun, begin, described
 from webapp.engine.loop import process_loop
@@ -117,6 +118,8 @@ class Turn:
         self.values: dict[str, Any] | None = None
         self.over = False
         self.stored = False
+        # Under which profile it is shown to those who follow it.
+        self.profile: ChatProfile | None = None
         # Set by whoever stores it: the message it answers, and the number of its first one.
         self.question_id: uuid.UUID | None = None
         self.numbered_from = 1

@@ -16,6 +16,7 @@ HEADERS = {
     "Cache-Control": "no-store, no-transform",
     # nginx keeps back what it is sent otherwise.
     "X-Accel-Buffering": "no",
+    "Vary": "Cookie, HX-Request",
 }
 # Each of them ends a line, so each line of the data gets a name of its own (R38).
 _LINE_ENDS = re.compile("\r\n|\r|\n")
