@@ -36,7 +36,7 @@ from webapp.chats.watching import (
     Watched,
     stream,
 )
-from webapp.engine.turns import RUNNING
+from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import EXPLANATIONS, explanation
 from webapp.web.host import (
