@@ -16,7 +16,8 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.transcript import Addressed
 from webapp.chats.store import Beginning, store_started_chat
 from webapp.database import utc_now
-from webapp.engine.turns import Limits, Turn, Work
+from webapp.engine.turns import Turn
+from webapp.engine.work import Limits, Work
 
 
 def main(count: int) -> int:
@@ -36,7 +37,7 @@ def main(count: int) -> int:
 def _said(text: str) -> Turn:
     """Return a turn that has ended, and said something."""
     context = ChatContext(str(uuid.uuid4()), None, "GPT-4")
-    work = Work("on_chat_start", (), Limits(1.0, 1.0), str, [].append)
+    work = Work("on_chat_start", (), Limits(1.0, 1.0), str, print)
     turn = Turn(ChatApp("writer"), context, work)
     turn.chat.transcript.send("send", Addressed(None, sent=False), text, None)
     turn.begin()

@@ -8,10 +8,10 @@ from functools import partial
 
 from flask import Flask, current_app
 
-from webapp.chats.turn_rows import TurnRows
+from webapp.chats.turn_steps import TurnRows
 from webapp.config import Settings
 from webapp.engine.keeper import Keeper
-from webapp.engine.turns import Limits
+from webapp.engine.work import Limits
 from webapp.web.sse import Slots
 
 EXTENSION = "conversation"

@@ -10,8 +10,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from inspect import isasyncgen
 from typing import Any
@@ -20,71 +20,24 @@ from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError
 from webapp.authoring.transcript import Said, Transcript
+from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import stored_copy
-from webapp.engine.call import begin, described
+from webapp.engine.call import Begun, begin, described
 from webapp.engine.loop import process_loop
+from webapp.engine.work import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    STOPPED,
+    IdleError,
+    TurnMessage,
+    Work,
+)
 
-RUNNING = "running"
-COMPLETE = "complete"
-STOPPED = "stopped"
-FAILED = "failed"
-INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a turn may take in all, and without saying anything, in seconds (R64)."""
-
-    total: float
-    idle: float
-
-
-class IdleError(CallbackTimeoutError):
-    """A callback said nothing for too long."""
-
-    def __init__(self, callback: str, seconds: float) -> None:
-        super().__init__(callback, seconds)
-        self.args = (f"{callback}: said nothing for {seconds:g} seconds",)
-
-
-@dataclass(frozen=True)
-class TurnMessage:
-    """A message of a turn as it is to be shown and stored now; without content it is gone."""
-
-    id: uuid.UUID
-    kind: str
-    author: str | None
-    content: str | None
-    status: str
-    created_at: datetime
-    # Its place among the messages of the turn; none for one of an earlier turn.
-    position: int | None
-    version: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a turn runs, within which limits, and what becomes of a failure.
-
-    Parameters
-    ----------
-    decorator:
-        Whose function runs.
-    arguments:
-        What it is offered.
-    limits:
-        How long it may take.
-    explain:
-        Makes the words that the user gets for a failure.
-    log:
-        Is told of a failure, once.
-    """
-
-    decorator: str
-    arguments: tuple[object, ...]
-    limits: Limits
-    explain: Callable[[CallbackError], str]
-    log: Callable[[CallbackError], None]
+# So long a stopped callback may clean up, and then `@on_stop` may run.
+STOP_SECONDS = 1.0
+ON_STOP_SECONDS = 10.0
 
 
 class Turn:
@@ -114,6 +67,8 @@ class Turn:
         self.values: dict[str, Any] | None = None
         self.over = False
         self.stored = False
+        # Under which profile it is shown to those who follow it.
+        self.profile: ChatProfile | None = None
         # Set by whoever stores it: the message it answers, and the number of its first one.
         self.question_id: uuid.UUID | None = None
         self.numbered_from = 1
@@ -124,7 +79,10 @@ class Turn:
         self._began_at = datetime.now(UTC)
         self._transcripts = [self.chat.transcript]
         self._ended_at = self._began_at
-        self._future: Future[Any] | None = None
+        self._call: Begun | None = None
+        self._stopped = 0.0
+        self._after_stop_began = False
+        self._settled = False
 
     def begin(self) -> None:
         """Run the callback; an app that has none says nothing."""
@@ -132,8 +90,12 @@ class Turn:
         if callback is None:
             self._end(COMPLETE)
             return
-        self._future = begin(callback, self._work.arguments, Running(chat=self.chat))
-        self._future.add_done_callback(lambda done: self._callback_ended(callback, done))
+        try:
+            self._call = begin(callback, self._work.arguments, Running(chat=self.chat))
+        except RuntimeError as error:  # no thread is left
+            self._end(FAILED, callback.failed(error, described(error)))
+            return
+        self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
 
     def stop(self) -> None:
         """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
@@ -146,12 +108,14 @@ class Turn:
     def check_limits(self) -> None:
         """End the turn if its time is up (R64)."""
         now = time.monotonic()
+        if self.status == STOPPED and not self.over:
+            self._give_up_stopping(now)
         limits, decorator = self._work.limits, f"@{self._work.decorator}"
         if now - self._began > limits.total:
             self._end(FAILED, CallbackTimeoutError(decorator, limits.total))
         elif now - self._spoke_at() > limits.idle:
             self._end(FAILED, IdleError(decorator, limits.idle))
-        if self.over and self._future is not None and not self._future.done():
+        if self.over and self._call is not None and not self._call.ended.done():
             process_loop.suspect()
 
     def mark_stored(self) -> None:
@@ -216,7 +180,10 @@ class Turn:
         content = "" if is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED) else None
         status = "streaming" if self.status == RUNNING else self.status
         message_id = self.placeholder or uuid.UUID(int=0)
-        return TurnMessage(message_id, "assistant", None, content, status, self._began_at, 0, 0)
+        version = 0 if content == "" else 1
+        return TurnMessage(
+            message_id, "assistant", None, content, status, self._began_at, 0, version
+        )
 
     def _shown(self, message: Said, position: int | None) -> TurnMessage:
         status = COMPLETE
@@ -244,12 +211,14 @@ class Turn:
         return max(transcript.spoke_at for transcript in self._transcripts)
 
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled():
+        error = done.exception()
+        if self.status == STOPPED:
+            self._after_stop()
+        elif isinstance(error, CancelledError):
             self._end(INTERRUPTED)
         elif isinstance(error, Exception):
             self._end(FAILED, _explained(callback, error))
-        elif error is None and _is_generator(done.result()):
+        elif _is_generator(done.result()):
             self._end(FAILED, callback.wrong_answer(GENERATOR))
         else:
             self._end(COMPLETE)
@@ -260,31 +229,51 @@ class Turn:
                 return
             self.status, self.failure = status, failure
             self._ended_at = datetime.now(UTC)
+            self._stopped = time.monotonic()
         self.chat.transcript.close(stopped=status == STOPPED)
-        if self._future is not None and not self._future.done():
-            self._future.cancel()
-        on_stop = self._app.get("on_stop") if status == STOPPED else None
+        under_way = self._call is not None and not self._call.ended.done()
+        if self._call is not None and under_way:
+            self._call.cancel()
+        if not (under_way and status == STOPPED):
+            self._settle(self._app.get(self._work.decorator))
+
+    def _after_stop(self) -> None:
+        """Go on when the callback has ended, or does not end although it was stopped."""
+        with self.changed:
+            if self._after_stop_began:
+                return
+            self._after_stop_began = True
+        on_stop = self._app.get("on_stop")
         if on_stop is None:
             self._settle(self._app.get(self._work.decorator))
         else:
             self._call_on_stop(on_stop)
+
+    def _give_up_stopping(self, now: float) -> None:
+        if now - self._stopped > STOP_SECONDS:
+            self._after_stop()
+        if now - self._stopped > STOP_SECONDS + ON_STOP_SECONDS:
+            self._settle(None)
 
     def _call_on_stop(self, on_stop: Callback) -> None:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
         running = Running(chat=replace(self.chat, transcript=transcript))
-        begin(on_stop, (), running).add_done_callback(
-            lambda done: self._on_stop_ended(on_stop, done)
-        )
+        call = begin(on_stop, (), running)
+        call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
-        error = None if done.cancelled() else done.exception()
+        error = done.exception()
         if isinstance(error, Exception):
             self.failure = _explained(on_stop, error)
         self._settle(on_stop)
 
     def _settle(self, callback: Callback | None) -> None:
+        with self.changed:
+            if self._settled:
+                return
+            self._settled = True
         for transcript in self._transcripts:
             transcript.close()
         try:
