@@ -12,6 +12,7 @@ import pytest
 
 import webapp
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.people import Visitor
 from webapp.authoring.missing import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
@@ -50,9 +51,8 @@ def test_python_in_the_documentation_can_be_loaded(code: str, make_app: AppMaker
 
 def test_readme_app_starts_a_chat(make_app: AppMaker) -> None:
     first = BLOCK.findall(page("README.md"))[0]
-    visitor = Visitor(make_app(first))
-    shown = visitor.get(visitor.start_chat("Thorough")).text
-    assert "This is the <strong>Thorough</strong> profile." in shown
+    chat = Chat(make_app(first), "Thorough").say("Hello")
+    assert chat.messages() == ["Hello! This is the Thorough profile.", "You wrote: Hello"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
