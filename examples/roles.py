@@ -11,6 +11,8 @@ Make a user and start it with:
     chat-profiles run examples/roles.py
 """
 
+import asyncio
+
 import webapp as cl
 
 EVERYBODY = [
@@ -19,6 +21,10 @@ EVERYBODY = [
         markdown_description="For everyday questions. **Remembers nothing** between chats.",
         icon="/public/quick.svg",
         default=True,
+        starters=[
+            cl.Starter(label="Who is there?", message="Who are you, and who may talk to you?"),
+            cl.Starter(label="Some code", message="Show me `hello world` in Python."),
+        ],
     ),
     cl.ChatProfile(
         name="Writer",
@@ -33,6 +39,20 @@ ADMINS = [
         icon="/public/operator.svg",
     ),
 ]
+
+REPLY = """You wrote: *{}*
+
+I am a sample, so that is all I know. Put a model in my place, as `examples/openai_client.py` does:
+
+```python
+@cl.on_message
+async def answer(message: cl.Message) -> None:
+    reply = cl.Message()
+    async for token in model("{}", message.content):
+        await reply.stream_token(token)
+    await reply.send()
+```
+"""
 
 cl.password_auth_callback(cl.seeded_user)
 
@@ -49,3 +69,12 @@ def start() -> None:
     profile = cl.user_session.get("chat_profile")
     cl.Message(content=f"Welcome, {user.display_name or user.identifier}.").send()
     cl.Message(content=f"You are talking to **{profile}**.", author="Guide").send()
+
+
+@cl.on_message
+async def answer(message: cl.Message) -> None:
+    reply = cl.Message()
+    for word in REPLY.format(message.content, cl.user_session.get("chat_profile")).split(" "):
+        await reply.stream_token(word + " ")
+        await asyncio.sleep(0.05)
+    await reply.send()

@@ -38,3 +38,9 @@ async def chat_profiles() -> list[cl.ChatProfile]:
 async def start() -> None:
     profile = cl.user_session.get("chat_profile")
     await cl.Message(content=f"Hello! This is the **{profile}** profile.").send()
+
+
+@cl.on_message
+async def answer(message: cl.Message) -> None:
+    profile = cl.user_session.get("chat_profile")
+    await cl.Message(content=f"{profile} has no answer yet to: {message.content}").send()

@@ -1,11 +1,10 @@
-// The little that HTML and htmx cannot say. Everything listens on the document, so content that is swapped in needs no
-// wiring; without this file every control still works, or (search, "Show password") is not shown.
+// The little that HTML and htmx cannot say. All of it listens on the document: what is swapped in needs no wiring.
 "use strict";
 (() => {
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
 
-  // The profile panel: focus moves without choosing, as choosing starts a new chat.
+  // The profile panel. Focus moves without choosing.
   const options = (panel) => [...panel.querySelectorAll("[role=radio]")];
   const offered = (panel) => options(panel).filter((option) => !option.hidden);
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -40,7 +39,7 @@
     const chosen = target.querySelector("[aria-checked=true]") || options(target)[0];
     rove(target, chosen);
     chosen.scrollIntoView({ block: "center" });
-    // On touch the search field would raise the keyboard over the list.
+    // On touch the search field would raise the keyboard.
     const search = matchMedia("(hover: hover)").matches && target.querySelector("[type=search]");
     (search || chosen).focus({ preventScroll: true });
   });
@@ -75,16 +74,15 @@
     to.focus();
   });
 
-  // htmx takes the submit on its way up, so look only after it: a submit it did not take is leaving the page.
+  // After htmx: a submit that it did not take leaves the page.
   document.addEventListener("submit", ({ target, defaultPrevented }) => {
     if (target.action.endsWith("/logout")) stored(() => sessionStorage.clear());
     if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #starters")) return;
     target.closest("[popover]")?.hidePopover();
-    // On touch the composer would raise the keyboard.
     byId(matchMedia("(hover: hover)").matches && byId("composer-input") ? "composer-input" : "main").focus();
   });
 
-  // The composer. What is typed is kept for this tab, until it was sent or its owner logs out.
+  // The composer. Its text is kept for this tab until it is sent, or its owner logs out.
   const stored = (use) => { try { return use(); } catch { return null; } };
   const draft = () => `draft:${byId("composer")?.dataset.draft}`;
   const write = (text) => {
@@ -98,7 +96,7 @@
 
   on("keydown", (event) => {
     const { target, shiftKey, isComposing, keyCode } = event;
-    // 229: Enter that ends the input of an input method.
+    // 229: Enter of an input method.
     if (target.id !== "composer-input" || event.key !== "Enter" || shiftKey || isComposing || keyCode === 229) return;
     event.preventDefault();
     if (target.value.trim() && !target.form.querySelector(".send").disabled) target.form.requestSubmit();
@@ -107,7 +105,7 @@
     if (!["composer", "starters"].includes(event.target.id) || !running()) return;
     event.preventDefault();
     event.stopPropagation();
-    say("Wait until the answer is there, or stop it. Your message is kept.");
+    say(byId("composer-hint").textContent);
   });
   on("htmx:before:request", ({ target }) => { if (target.id === "composer") sent = byId("composer-input").value; });
   const taken = () => {
@@ -128,7 +126,7 @@
     if (aloud && fresh.length) say(fresh.map((message) => `${message.dataset.author}: ${message.lastElementChild.textContent.trim()}`).join(" ").slice(0, 2000));
   };
 
-  // A page that loses its stream before the end asks how the answer goes on.
+  // A page that loses its stream asks how the answer goes on.
   let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
   const drop = () => { if (stream) htmx.trigger(stream, "htmx:abort"); };
   const watchAgain = () => {
@@ -137,10 +135,10 @@
   };
   on("htmx:sse:before:connection", ({ target }) => { stream = target; });
   on("htmx:sse:close", () => { stream = null; watchAgain(); });
-  // After a while away a connection may be dead without having noticed.
+  // After a while away a connection may be dead.
   for (const type of ["visibilitychange", "online"]) addEventListener(type, () => { if (!document.hidden && running()) { drop(); watchAgain(); } }, true);
 
-  // New text is followed unless the reader has scrolled up.
+  // New text is followed unless one has scrolled up.
   const page = document.documentElement;
   const atEnd = () => page.scrollHeight - innerHeight - scrollY < 80;
   let follows = true, length = 0;
@@ -148,7 +146,7 @@
   const newest = (show) => { const button = document.querySelector("[data-newest]"); if (button) button.hidden = !show; };
   on("scroll", () => { follows = atEnd(); if (follows) newest(false); });
   const followText = () => {
-    const said = document.querySelectorAll(".message"), grown = byId("messages")?.textContent.length;
+    const grown = byId("messages")?.textContent.length;
     if (!document.querySelector("[data-kind=user]")) return;
     if (follows || sent !== null) toEnd();
     else if (grown > length) newest(true);
@@ -163,7 +161,7 @@
     place.firstElementChild.dataset.testid = "notice";
   };
   on("htmx:error", () => { unreachable(); watchAgain(); });
-  // An error page that is not ours (a proxy's) must not land in the chat.
+  // A proxy's error page must not land in the chat.
   on("htmx:before:swap", (event) => {
     const { response, hx } = event.detail.ctx;
     if (!(response?.status >= 400) || hx?.retarget) return;
@@ -194,10 +192,10 @@
 
   // A picture that does not come gives way to the initial beneath it.
   on("error", ({ target }) => { if (target.matches?.(".icon img")) target.remove(); });
-  // One that failed before this line ran fails again; one that came is taken from memory.
+  // One that failed before fails again; one that came is in memory.
   for (const picture of document.querySelectorAll(".icon img")) if (picture.complete) picture.src = picture.src;
 
-  // Without `field-sizing` the composer grows by rows: an attribute, since a strict CSP refuses copied styles.
+  // Without `field-sizing`: by rows, as the CSP allows no styles.
   const grow = (field) => {
     if (CSS.supports("field-sizing", "content")) return;
     field.rows = 1;
@@ -207,7 +205,7 @@
   const copy = async (code, button) => {
     try {
       await navigator.clipboard.writeText(code.textContent);
-    } catch {  // not over plain HTTP
+    } catch { // over plain HTTP
       getSelection().selectAllChildren(code);
       document.execCommand("copy");
     }
@@ -235,7 +233,7 @@
     }
     if (byId("composer-input")) grow(byId("composer-input"));
   };
-  // After the next picture: measuring and the browser's words for times must not keep a message from being shown.
+  // After the next picture: it must not keep a message from being shown.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
     if (chat !== (chat = byId("chat")?.dataset.chatId)) drop();
@@ -244,7 +242,6 @@
     followText();
     taken();
     settleSoon();
-    // A list that is open while the chat behind it changes keeps what was searched for.
     const panel = byId("profile-panel");
     if (panel?.matches(":popover-open")) find(panel);
   });
@@ -255,6 +252,6 @@
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 
-  // A page brought back from memory after signing out must ask the server first.
+  // From memory, perhaps after signing out: ask the server.
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 })();

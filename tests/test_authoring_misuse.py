@@ -198,24 +198,24 @@ MISTAKES = {
     "long_identifier": ("cl.User('x' * 256)", 2, ["identifier is longer than 255"]),
     "metadata_not_dict": ("cl.User('x', metadata=[1])", 2, ["User metadata must be a dict"]),
     "misspelt_name": (
-        "cl.on_chat_begin",
+        "cl.on_chat_starts",
         2,
-        ["AttributeError: webapp.on_chat_begin does not exist; did you mean on_chat_start?"],
+        ["AttributeError: webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
     ),
     "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
-    "no_answers_yet": (
-        "@cl.on_message\ndef answer(message): ...",
+    "no_feedback_yet": (
+        "@cl.on_feedback\ndef rated(feedback): ...",
         2,
         [
-            "webapp.on_message does not exist in this version: an app can greet (on_chat_start), "
-            "but not answer yet; see docs/authoring.md"
+            "webapp.on_feedback does not exist in this version: answers cannot be rated yet; see "
+            "docs/authoring.md"
         ],
     ),
     "no_elements_yet": ("cl.Image(name='a')", 2, ["webapp.Image does not exist", "a message is"]),
-    "no_streaming_yet": (
-        "cl.Message('').stream_token('a')",
+    "no_such_attribute_yet": (
+        "cl.Message('').is_streaming",
         2,
-        ["Message.stream_token does not exist in this version", "with send(), and not changed"],
+        ["Message.is_streaming does not exist in this version", "use stream_token()"],
     ),
     "misspelt_method": ("cl.Message('').sent()", 2, ["Message.sent", "did you mean send?"]),
 }

@@ -16,7 +16,15 @@ pytestmark = pytest.mark.slow
 
 ROUNDS = 2
 WORKERS = 4
-TABLES = {"accounts", "alembic_version", "chats", "login_attempts", "login_sessions", "messages"}
+TABLES = {
+    "accounts",
+    "alembic_version",
+    "chats",
+    "login_attempts",
+    "login_sessions",
+    "messages",
+    "turns",
+}
 
 
 @pytest.fixture

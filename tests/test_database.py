@@ -76,7 +76,8 @@ def test_foreign_keys_are_checked(simple_app: Flask) -> None:
     with pytest.raises(IntegrityError):
         run_sql(
             simple_app,
-            "INSERT INTO messages VALUES ('a', 'nowhere', 1, 'user', NULL, '', 'complete', '')",
+            "INSERT INTO messages (id, chat_id, sequence, kind, content, status, created_at) "
+            "VALUES ('a', 'nowhere', 1, 'user', '', 'complete', '')",
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +11,16 @@ from typing import Any
 
 import openai
 import pytest
-from flask import Flask
 
 from tests.support.apps import AppMaker
-from tests.support.html import Element, parse
+from tests.support.chats import ANSWER_SECONDS, Chat
+from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.model_server import SECRET, WORDS, ModelServer
 from tests.support.people import Visitor
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "openai_client.py"
 KEY = "sk-key-of-the-site"
-ANSWER_SECONDS = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -44,47 +42,6 @@ def _nothing_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[ModelServer]:
     with ModelServer.started() as server:
         yield server
-
-
-class Chat:
-    """One chat of the example with one model."""
-
-    def __init__(self, app: Flask, model: str) -> None:
-        self.visitor = Visitor(app)
-        self.address = self.visitor.start_chat(model)
-
-    def say(self, content: str, key: str | None = None) -> Chat:
-        """Write something and wait until the answer has ended."""
-        self.begin(content, key)
-        return self.until_answered()
-
-    def begin(self, content: str, key: str | None = None) -> None:
-        """Write something, as the page does without JavaScript."""
-        form = {"content": content, "key": key or str(uuid.uuid4())}
-        posted = self.visitor.post(f"{self.address}/messages", form)
-        assert posted.status_code == 303, posted.text
-
-    def until_answered(self) -> Chat:
-        """Wait until nothing is being written any more."""
-        ends = time.monotonic() + ANSWER_SECONDS
-        while self.is_answering():
-            assert time.monotonic() < ends, self.page().text
-            time.sleep(0.02)
-        return self
-
-    def is_answering(self) -> bool:
-        """Say whether an answer is being written."""
-        page = self.page()
-        return bool(page.all(data_status="streaming") or page.all(data_testid="stop"))
-
-    def page(self) -> Element:
-        """Open the page of the chat."""
-        return parse(self.visitor.get(self.address).text)
-
-    def messages(self, kind: str = "assistant") -> list[str]:
-        """Return what was said by one side, as it is read."""
-        shown = self.page().all(data_testid="message", data_kind=kind)
-        return [message.with_class("prose")[0].text.strip() for message in shown]
 
 
 @pytest.fixture
@@ -201,11 +158,8 @@ def test_stop_closes_the_stream_and_keeps_what_was_written(
 ) -> None:
     chat = chat_with("drip")
     chat.begin("Hello")
-    ends = time.monotonic() + ANSWER_SECONDS
-    while "Once" not in " ".join(chat.messages()):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    chat.visitor.post(f"{chat.address}/stop")
+    chat.until(lambda: "Once" in " ".join(chat.messages()))
+    chat.stop()
     assert server.left.wait(ANSWER_SECONDS)
     [written] = chat.until_answered().messages()
     assert written.startswith("Once")

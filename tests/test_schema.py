@@ -102,3 +102,47 @@ def test_the_write_ahead_log_is_switched_on_with_the_schema(sqlite_url: str) -> 
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_turns_come_to_chats_that_are_there_and_go_again(either_url: str) -> None:
+    settings = Settings(database_url=either_url)
+    _migrate(settings, "0001")
+    with maintenance_engine(settings).begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO chats (id, owner, written, values_, created_at) "
+                "VALUES (:id, 'user:a', :yes, '{}', '2026-01-02 03:04:05')".replace(
+                    "values_", '"values"'
+                )
+            ),
+            {"id": CHAT_ID, "yes": True},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO messages (id, chat_id, sequence, kind, content, status, created_at) "
+                "VALUES (:id, :chat, 1, 'user', 'Hello', 'complete', '2026-01-02 03:04:05')"
+            ),
+            {"id": MESSAGE_ID, "chat": CHAT_ID},
+        )
+    upgrade(settings)
+    assert _found(settings, "SELECT active_at = created_at FROM chats") == [True]
+    _migrate(settings, "0001")
+    assert _found(settings, "SELECT content FROM messages") == ["Hello"]
+    upgrade(settings)
+    assert state_of(settings) is SchemaState.CURRENT
+
+
+CHAT_ID = "0" * 31 + "1"
+MESSAGE_ID = "0" * 31 + "2"
+
+
+def _migrate(settings: Settings, revision: str) -> None:
+    config = _alembic_config()
+    with maintenance_engine(settings).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def _found(settings: Settings, statement: str) -> list[object]:
+    with maintenance_engine(settings).connect() as connection:
+        return list(connection.scalars(text(statement)))

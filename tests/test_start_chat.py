@@ -357,8 +357,9 @@ def messages(html: str) -> list[Element]:
 
 
 def inside(chat: Element) -> list[tuple[str, dict[str, str]]]:
-    # Tokens are signed anew for each answer.
-    return [(e.tag, e.attributes) for e in chat.walk() if e.get("name") != "csrf_token"]
+    # Tokens are signed anew for each answer, and each form has a key of its own.
+    anew = ("csrf_token", "key")
+    return [(e.tag, e.attributes) for e in chat.walk() if e.get("name") not in anew]
 
 
 def chat_values(app: Flask) -> dict[str, object]:

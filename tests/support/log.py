@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,13 @@ class LogReader(logging.Handler):
         """Return the logged events called ``name``, or all."""
         read = [json.loads(line) for line in self.lines]
         return [event for event in read if name in (None, event["event"])]
+
+    def wait_for(self, name: str, seconds: float = 20.0) -> None:
+        """Wait for an event of the background."""
+        give_up = time.monotonic() + seconds
+        while not self.events(name):
+            assert time.monotonic() < give_up, f"no event {name}: {self.lines}"
+            time.sleep(0.02)
 
     def one(self, name: str) -> dict[str, Any]:
         """Return the only event called ``name``."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from flask import Flask
 
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
-ARGUMENTS = {"chat_id": NOBODYS_CHAT, "name": "icon.svg"}
+NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
+ARGUMENTS = {"chat_id": NOBODYS_CHAT, "turn_id": NOBODYS_TURN, "name": "icon.svg"}
 
 # Anybody may ask; (endpoint, method) -> address.
 PUBLIC = {
@@ -26,6 +27,10 @@ USER = {
     ("chats.start", "POST"): "/chats",
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
     ("profiles.selector", "GET"): "/profiles",
+    ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
+    ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
+    ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
+    ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",
 }
 AUTOMATIC = {"HEAD", "OPTIONS"}
 

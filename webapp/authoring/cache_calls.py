@@ -114,8 +114,8 @@ class Tasks:
             # Between these two lines nothing else runs on this loop, and other loops have places
             # of their own.
             shared = self._under_way.get(place)
-            is_first = shared is None or shared.task.done()
-            if shared is None or is_first:
+            is_first = shared is None
+            if shared is None:
                 shared = self._start(place, compute)
             _refuse_waiting_for_itself(shared.task, self._name)
             await self._wait(place, shared)

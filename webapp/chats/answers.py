@@ -27,6 +27,7 @@ from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.models import Chat
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
+from webapp.chats.store import StoredTurn
 from webapp.chats.watching import (
     RunningElsewhere,
     RunningHere,
@@ -36,7 +37,8 @@ from webapp.chats.watching import (
     stream,
 )
 from webapp.engine.turns import RUNNING
-from webapp.web.errors import EXPLANATIONS
+from webapp.profiles.offer import offered_profiles
+from webapp.web.errors import EXPLANATIONS, explanation
 from webapp.web.host import (
     give_up_silent_readers,
     host_of,
@@ -45,7 +47,7 @@ from webapp.web.host import (
     way_to_watch,
 )
 from webapp.web.htmx import swap_whole, wants_fragment
-from webapp.web.sse import HEADERS, MIMETYPE
+from webapp.web.sse import HEADERS, MIMETYPE, Slot
 
 # For so long an answer may take to be one answer with its question, without a stream.
 QUICK_SECONDS = 0.1
@@ -65,7 +67,8 @@ def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResp
         turn.wait_until_stored(PAGE_SECONDS)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    told = _Told(chat, profile, turn.id, RunningHere(turn), way)
+    begun = StoredTurn(turn.id, RUNNING, turn.question_id)
+    told = _Told(chat, profile, begun, RunningHere(turn), way)
     return told.answer(
         lambda controls, answers: render_template(
             "chats/_said.html",
@@ -79,17 +82,19 @@ def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResp
     )
 
 
-def followed(chat: Chat, profile: ChatProfile | None, turn_id: uuid.UUID) -> BaseResponse:
+def followed(chat: Chat, stored: StoredTurn) -> BaseResponse:
     """Answer a page that asks how a turn goes on."""
     browser_session().in_background = True
-    turn = conversation().keeper.find(turn_id)
-    source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, turn_id)
+    turn = conversation().keeper.find(stored.id)
+    source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
+    # Pages that ask every second need not ask the author's code each time.
+    profile = turn.profile if turn else offered_profiles().find(chat.profile)
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
-    told = _Told(chat, profile, turn_id, source, way)
+    told = _Told(chat, profile, stored, source, way)
     return told.answer(
         lambda controls, answers: render_template(
             "chats/_followed.html",
-            turn_id=turn_id,
+            turn_id=stored.id,
             answers=answers,
             # While the place under the messages is what asks, it stays as it is.
             controls=None if controls.watch == "stream" else controls,
@@ -145,7 +150,7 @@ class _Told:
         self,
         chat: Chat,
         profile: ChatProfile | None,
-        turn_id: uuid.UUID,
+        turn: StoredTurn,
         source: Source,
         way: str,
     ) -> None:
@@ -153,8 +158,8 @@ class _Told:
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
-        self._page = LiveTurn(_app(), turn_id, self.faces)
-        self._controls = controls_of(chat.id, turn_id, RUNNING)
+        self._page = LiveTurn(_app(), turn.id, self.faces)
+        self._controls = controls_of(chat.id, replace(turn, status=RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
@@ -164,11 +169,13 @@ class _Told:
             return make_response(draw(self._controls.ended(seen.status), answers))
         slots = conversation().slots
         most = most_streams(current_app.extensions["settings"], self._host)
-        if self._way == "sse" and slots.take(most):
-            return self._stream(draw(replace(self._controls, watch="stream"), answers), seen)
+        slot = slots.take(most) if self._way == "sse" else None
+        if slot is not None:
+            first = draw(replace(self._controls, watch="stream"), answers)
+            return self._stream(slot, first, seen)
         return make_response(draw(replace(self._controls, watch="poll"), answers))
 
-    def _stream(self, first: str, seen: Seen) -> Response:
+    def _stream(self, slot: Slot, first: str, seen: Seen) -> Response:
         session = browser_session()
         watched = Watched(
             _app(), self._source, self._page, session.row.id if session.row else None, self._host
@@ -176,7 +183,7 @@ class _Told:
         events = stream(watched, first, seen, self._last_words())
         response = Response(events, mimetype=MIMETYPE, headers=HEADERS)
         connection = give_up_silent_readers(request.environ)
-        response.call_on_close(conversation().slots.give_back)
+        response.call_on_close(slot.give_back)
         response.call_on_close(lambda: wait_again(connection))
         return response
 
@@ -187,9 +194,9 @@ class _Told:
 
 
 def _notice(error: HTTPException) -> Notice:
-    usual = EXPLANATIONS.get(error.code or 400, EXPLANATIONS[400])
-    text = error.description or usual.message
-    return Notice(text, getattr(error, "subject", ""), is_error=True)
+    what = explanation(error)
+    text = f"{what.title}. {what.message} {what.advice}".strip()
+    return Notice(text, what.name, is_error=True)
 
 
 def _app() -> Flask:

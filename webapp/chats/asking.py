@@ -30,6 +30,16 @@ YOU = "User"
 STOP_SECONDS = 1.0
 
 
+class NoAnswers(Conflict):
+    """The app does not answer messages."""
+
+    title = "Not sent"
+    advice = ""
+
+    def __init__(self) -> None:
+        super().__init__("This app does not answer messages.")
+
+
 @dataclass(frozen=True)
 class Asked:
     """A turn that was begun, and the user's message in it."""
@@ -49,7 +59,7 @@ def profile_of(chat: Chat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
-def ask(chat: Chat, asked: Question) -> Asked:
+def ask(chat: Chat, profile: ChatProfile | None, asked: Question) -> Asked:
     """Store what a user wrote and begin the turn that answers it.
 
     Raises
@@ -58,13 +68,13 @@ def ask(chat: Chat, asked: Question) -> Asked:
         When this form was sent before: nothing is begun.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
-    Conflict
+    NoAnswers
         When the app has no ``@on_message``.
     NotFound
         When the chat is gone.
     """
     if current_app.extensions["chat_app"].get("on_message") is None:
-        raise Conflict("This app does not answer messages; yours was not sent.")
+        raise NoAnswers
     question = Message(
         id=uuid.uuid4(),
         chat_id=chat.id,
@@ -74,12 +84,14 @@ def ask(chat: Chat, asked: Question) -> Asked:
         status="complete",
         created_at=utc_now(),
     )
-    turn = _turn(chat, question.id, asked.content)
+    turn = _turn(chat, profile, question.id, asked.content)
     _begin(chat, turn, asked.key, question)
     return Asked(turn, question)
 
 
-def ask_again(chat: Chat, question_id: uuid.UUID, key: uuid.UUID) -> Asked:
+def ask_again(
+    chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
+) -> Asked:
     """Begin a turn that answers an old question once more.
 
     Raises
@@ -87,7 +99,7 @@ def ask_again(chat: Chat, question_id: uuid.UUID, key: uuid.UUID) -> Asked:
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
         As for `ask`.
     """
-    turn = _turn(chat, question_id, stored_question(chat, question_id))
+    turn = _turn(chat, profile, question_id, stored_question(chat, question_id))
     turn.question_id = question_id
     _begin(chat, turn, key, None)
     return Asked(turn, None)
@@ -120,7 +132,7 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
     return f"{reason} (reference {reference})"
 
 
-def _turn(chat: Chat, question_id: uuid.UUID, content: str) -> Turn:
+def _turn(chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, content: str) -> Turn:
     who = viewer()
     message = received(str(chat.id), question_id, content, who.name if who else YOU)
     context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
@@ -132,6 +144,7 @@ def _turn(chat: Chat, question_id: uuid.UUID, content: str) -> Turn:
         partial(_log, chat_id=chat.id, reference=request_id()),
     )
     turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
+    turn.profile = profile
     turn.chat.earlier = partial(_earlier, _app(), turn)
     return turn
 
@@ -145,8 +158,7 @@ def _begin(chat: Chat, turn: Turn, key: uuid.UUID, question: Message | None) -> 
 
 
 def _earlier(app: Flask, turn: Turn) -> list[tuple[str, str]]:
-    with app.app_context():
-        return history_before(uuid.UUID(turn.chat.chat_id), turn.numbered_from)
+    return history_before(app, uuid.UUID(turn.chat.chat_id), turn.numbered_from)
 
 
 def _log(failure: CallbackError, *, chat_id: uuid.UUID, reference: str) -> None:

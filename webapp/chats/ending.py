@@ -132,12 +132,13 @@ def _run_all(app: Flask, callback: Callback, ended: list[_Ended]) -> None:
 
 
 def _run_one(callback: Callback, ended: _Ended) -> None:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     context = ChatContext(
         str(ended.chat_id),
         ended.user,
         ended.profile,
         Values(ended.values),
-        earlier=lambda: history_before(ended.chat_id, NO_SEQUENCE_YET),
+        earlier=lambda: history_before(app, ended.chat_id, NO_SEQUENCE_YET),
     )
     seconds = current_app.extensions["settings"].callback_seconds
     try:

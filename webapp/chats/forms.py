@@ -15,9 +15,22 @@ from webapp.authoring.types import NAME_LIMIT
 from webapp.web.forms import StrictForm
 
 MESSAGE_BYTES = 32 * 1024
-EMPTY = "There is nothing to send yet. Write a message first."
-TOO_LONG = "This message has {:,} bytes, and one may have {:,}. Shorten it, or send it in parts."
+EMPTY = "There is nothing to send yet."
+TOO_LONG = "This message has {:,} bytes, and one may have {:,}."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
+
+
+class TooLong(RequestEntityTooLarge):
+    """A message of more than `MESSAGE_BYTES`."""
+
+    advice = "Shorten it, or send it in parts."
+
+
+class Empty(UnprocessableEntity):
+    """A message in which there is nothing to see."""
+
+    title = "Not sent"
+    advice = "Write a message first."
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,9 @@ class MessageForm(KeyedForm):
         ------
         BadRequest
             When a field is missing, or the key is none of ours.
-        UnprocessableEntity
+        Empty
             When there is nothing in it.
-        RequestEntityTooLarge
+        TooLong
             When it is longer than `MESSAGE_BYTES`.
         """
         if self.content.data is None:
@@ -81,9 +94,9 @@ class MessageForm(KeyedForm):
         content = self.content.data.strip("\n")
         size = len(content.encode())
         if size > MESSAGE_BYTES:
-            raise RequestEntityTooLarge(TOO_LONG.format(size, MESSAGE_BYTES))
+            raise TooLong(TOO_LONG.format(size, MESSAGE_BYTES))
         if not is_visible(content):
-            raise UnprocessableEntity(EMPTY)
+            raise Empty(EMPTY)
         return Question(content, self.form_key())
 
 

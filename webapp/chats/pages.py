@@ -16,6 +16,7 @@ from webapp.authoring.types import ChatProfile
 from webapp.chats.faces import faces_of
 from webapp.chats.models import Chat
 from webapp.chats.store import StoredMessage, StoredTurn, last_turn, messages_of
+from webapp.database import release_connection
 from webapp.engine.turns import COMPLETE, RUNNING
 from webapp.profiles.offer import Offer, offered_profiles
 from webapp.profiles.starters import Suggested, starters_of
@@ -65,15 +66,17 @@ class Controls:
         return replace(self, status=status, key=uuid.uuid4())
 
 
-def controls_of(chat_id: uuid.UUID, turn_id: uuid.UUID | None, status: str) -> Controls:
+def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
     """Return the controls of a turn for this viewer."""
+    turn_id = turn.id if turn else None
     return Controls(
-        status,
+        turn.status if turn else COMPLETE,
         chat_id,
         turn_id,
         generate_csrf(),
         url_for("turns.stop", chat_id=chat_id),
-        url_for("turns.retry", chat_id=chat_id),
+        # The start of a chat answers nothing that could be answered again.
+        url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
         url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
         key=uuid.uuid4(),
     )
@@ -106,14 +109,14 @@ def chat_html(
     values: dict[str, Any] = {
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status == RUNNING else None),
-        "controls": controls_of(
-            chat.id, turn.id if turn else None, turn.status if turn else COMPLETE
-        ),
+        "controls": controls_of(chat.id, turn),
         "withdrawn": withdrawn,
         "written": written,
         "starters": suggested.starters,
         "notices": [*notices, *_problems(suggested)],
     }
+    # Authors are shown under names that the app's own code gives them (R59).
+    release_connection()
     return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
 
 

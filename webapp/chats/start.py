@@ -65,7 +65,7 @@ def start_chat(asked_for: str | None) -> StartedChat:
     beginning = Beginning(owner_of_new_chats(), browser_session().require_row(), began_at)
     context = ChatContext(str(uuid.uuid4()), signed_in_user(), profile.name if profile else None)
     release_connection()
-    turn = _begun(context)
+    turn = _begun(context, profile)
     stored = store_started_chat(turn, beginning)
     if stored.chat.turn_id is not None:
         conversation().keeper.keep(turn, stored.said)
@@ -85,7 +85,7 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
     return offered_profiles().default(chosen_name()), vanished
 
 
-def _begun(context: ChatContext) -> Turn:
+def _begun(context: ChatContext, profile: ChatProfile | None) -> Turn:
     limits = conversation().start_limits
     work = Work(
         "on_chat_start",
@@ -95,6 +95,7 @@ def _begun(context: ChatContext) -> Turn:
         partial(_log, chat_id=context.chat_id, reference=request_id()),
     )
     turn = Turn(current_app.extensions["chat_app"], context, work)
+    turn.profile = profile
     turn.begin()
     turn.wait_until_over(min(WAIT_SECONDS, limits.total))
     turn.check_limits()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
@@ -101,6 +102,13 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> Chat:
     return chat
 
 
+class NotToRetry(Conflict):
+    """A turn that cannot be run again."""
+
+    title = "Not possible"
+    advice = "Reload the page to see the chat as it is, or start a new one."
+
+
 @dataclass(frozen=True)
 class StoredMessage:
     """A message as it is shown: one that nobody writes any more is not growing (R63)."""
@@ -149,16 +157,18 @@ def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[St
     return status, [_shown(row, running=status == RUNNING) for row in found]
 
 
-def get_turn(chat: Chat, turn_id: uuid.UUID) -> None:
-    """Make sure that a turn is one of a chat's.
+def get_turn(chat: Chat, turn_id: uuid.UUID) -> StoredTurn:
+    """Return a turn of a chat.
 
     Raises
     ------
     NotFound
         When it is not, or there is none.
     """
-    if db.session.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first() is None:
+    found = db.session.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
+    if found is None:
         raise NotFound
+    return StoredTurn(found.id, _status(found), found.question_id)
 
 
 def question_to_retry(chat: Chat, turn_id: uuid.UUID) -> uuid.UUID:
@@ -171,9 +181,9 @@ def question_to_retry(chat: Chat, turn_id: uuid.UUID) -> uuid.UUID:
     """
     last = last_turn(chat)
     if last is None or last.id != turn_id or last.status in (RUNNING, COMPLETE):
-        raise Conflict("This answer cannot be tried again: the chat has gone on since.")
+        raise NotToRetry("This answer cannot be tried again: the chat has gone on since.")
     if last.question_id is None:
-        raise Conflict("The start of a chat cannot be tried again. Start a new chat.")
+        raise NotToRetry("The start of a chat cannot be tried again.")
     return last.question_id
 
 
@@ -185,9 +195,12 @@ def stored_question(chat: Chat, question_id: uuid.UUID) -> str:
     return str(db.session.execute(written).scalar_one())
 
 
-def history_before(chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
-    """Return role and text of what was said before a message, oldest first; at most 1,000."""
-    with reading_rows() as rows:
+def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
+    """Return role and text of what was said before a message, oldest first; at most 1,000.
+
+    Called by the author's code, in whatever thread that runs.
+    """
+    with app.app_context(), reading_rows() as rows:
         found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
     return [(row.kind, row.content) for row in reversed(found)]
 
@@ -236,7 +249,7 @@ def store_started_chat(turn: Turn, beginning: Beginning) -> StoredStart:
         rows.execute(_NEW_CHAT, row_of(chat))
         if not over:
             asking = Asking(chat.id, beginning.owner, turn.id, 1)
-            rows.execute(_NEW_TURN, turn_row(asking, turn, None))
+            rows.execute(_NEW_TURN, turn_row(asking, turn))
         messages = [message_of(chat.id, turn, m) for m in said]
         if messages:
             rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])

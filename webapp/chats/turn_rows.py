@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -100,6 +101,9 @@ _BROKEN_OFF = (
 class ChatBusyError(Conflict):
     """An answer is being written in this chat already."""
 
+    title = "Not yet"
+    advice = "Send it when the answer is there, or stop the answer."
+
     def __init__(self) -> None:
         super().__init__("An answer is still being written here; your message was not sent.")
 
@@ -107,11 +111,21 @@ class ChatBusyError(Conflict):
 class TooManyTurnsError(TooManyRequests):
     """This user has as many answers under way as one may have (R66)."""
 
+    title = "Too much at once"
+    advice = "Send it when one of them is there, or stop one."
+
     def __init__(self) -> None:
         super().__init__(
             "Several answers are being written for you already; your message was not sent.",
             retry_after=RETRY_SECONDS,
         )
+
+
+class SentBefore(Conflict):
+    """A form that was sent before comes again with another text."""
+
+    title = "Not sent"
+    advice = "Send it again to say it."
 
 
 class AlreadyAskedError(Exception):
@@ -132,7 +146,7 @@ class AlreadyAskedError(Exception):
 
     def with_another_text(self) -> Conflict:
         """Return the error for a form that comes again with another text, which would be lost."""
-        return Conflict("This form was sent before with another text. Send it again to say this.")
+        return SentBefore("This form was sent before with another text, so this was not sent.")
 
 
 @dataclass(frozen=True)
@@ -145,7 +159,7 @@ class Asking:
     most_turns: int
 
 
-def is_alive(seen_at: Any) -> bool:
+def is_alive(seen_at: datetime | None) -> bool:
     """Say whether the process of a running turn is there, going by when it last said so."""
     return seen_at is not None and abs(utc_now() - seen_at) < ALIVE
 
@@ -170,8 +184,10 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        _refuse_twice(rows, asking)
         turn.chat.values = Values(_take(rows, asking, turn.id))
+        # Not before: on PostgreSQL the same form may be stored, and answered, while this one
+        # comes to the chat.
+        _refuse_twice(rows, asking)
         last, running = rows.execute(
             _COUNTS,
             {
@@ -201,7 +217,6 @@ def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any
     if holder is None:
         raise NotFound
     if is_alive(holder.seen_at):
-        # On PostgreSQL the same form may have been stored while this one waited.
         _refuse_twice(rows, asking)
         raise ChatBusyError
     interrupt(rows, asking.chat_id, holder.turn_id)
@@ -221,16 +236,17 @@ def _store(
 ) -> None:
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
+        turn.question_id = question.id
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(insert(Turn), turn_row(asking, turn, question.id if question else None))
+    rows.execute(insert(Turn), turn_row(asking, turn))
     rows.execute(insert(Message), [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
 
 
-def turn_row(asking: Asking, turn: engine.Turn, question_id: uuid.UUID | None) -> dict[str, Any]:
+def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
     """Return the row of a turn that begins now in this process."""
     now = utc_now()
     return {
@@ -239,7 +255,7 @@ def turn_row(asking: Asking, turn: engine.Turn, question_id: uuid.UUID | None) -
         "owner": asking.owner,
         "key": asking.key,
         "status": RUNNING,
-        "question_id": question_id or turn.question_id,
+        "question_id": turn.question_id,
         "first_sequence": turn.numbered_from,
         "stop_asked": False,
         "retried": False,
@@ -287,6 +303,7 @@ class TurnRows:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._beat_at = 0.0
 
     def save(self, steps: list[Step]) -> set[uuid.UUID]:
         """Store the steps in one transaction; if one of them cannot be, each by itself."""
@@ -314,11 +331,20 @@ class TurnRows:
             rows.execute(
                 update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING).values(seen_at=now)
             )
-            lost = select(Turn.chat_id, Turn.id).where(
-                Turn.status == RUNNING, Turn.seen_at < now - ALIVE
-            )
-            for chat_id, turn_id in rows.execute(lost).all():
-                interrupt(rows, chat_id, turn_id)
+            if self._was_there():
+                _interrupt_lost(rows, now)
+
+    def _was_there(self) -> bool:
+        # While the database is away nobody can say that they are alive, and when it is back all of
+        # them seem to be gone. Whoever could not say so either does not judge.
+        before, self._beat_at = self._beat_at, time.monotonic()
+        return self._beat_at - before < ALIVE.total_seconds()
+
+
+def _interrupt_lost(rows: Connection, now: datetime) -> None:
+    lost = select(Turn.chat_id, Turn.id).where(Turn.status == RUNNING, Turn.seen_at < now - ALIVE)
+    for chat_id, turn_id in rows.execute(lost).all():
+        interrupt(rows, chat_id, turn_id)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
 from webapp.chats.store import get_chat, get_turn, question_to_retry
 from webapp.chats.turn_rows import AlreadyAskedError
-from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
 
@@ -37,7 +36,7 @@ def say(chat_id: uuid.UUID) -> Response:
     form.refuse_strange_fields()
     try:
         profile = profile_of(chat)
-        asked = ask(chat, form.question())
+        asked = ask(chat, profile, form.question())
     except AlreadyAskedError as error:
         if error.content == form.question().content:
             return asked_before(chat)
@@ -58,7 +57,8 @@ def retry(chat_id: uuid.UUID) -> Response:
     form.refuse_strange_fields()
     profile = profile_of(chat)
     try:
-        asked = ask_again(chat, question_to_retry(chat, form.turn_id()), form.form_key())
+        question_id = question_to_retry(chat, form.turn_id())
+        asked = ask_again(chat, profile, question_id, form.form_key())
     except AlreadyAskedError:
         return asked_before(chat)
     return answer_to(chat, profile, asked)
@@ -82,10 +82,10 @@ def stop(chat_id: uuid.UUID) -> Response:
 def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     """Tell a page how a turn goes on."""
     chat = get_chat(chat_id, owner())
-    get_turn(chat, turn_id)
+    turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return followed(chat, offered_profiles().find(chat.profile), turn_id)
+    return followed(chat, turn)
 
 
 def keep_text(error: Exception) -> Response:

@@ -6,11 +6,10 @@ import asyncio
 import inspect
 import threading
 import traceback
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextvars import Context, copy_context
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webapp.authoring.app_file import Callback
@@ -23,10 +22,25 @@ from webapp.engine.loop import process_loop
 LOOP_GRACE = 1.0
 
 
-def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> Future[Any]:
-    """Begin an author's function and return its future; the caller does not wait.
+@dataclass(frozen=True)
+class Begun:
+    """A call that is under way.
 
-    Cancelling the future cancels a coroutine. A plain function cannot be ended from outside.
+    Parameters
+    ----------
+    ended:
+        Has the result or the error once the function has really ended, its cleaning up included.
+    cancel:
+        Asks a coroutine to end. A plain function cannot be ended from outside, but what it waits
+        for in `run_sync` can.
+    """
+
+    ended: Future[Any]
+    cancel: Callable[[], object]
+
+
+def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> Begun:
+    """Begin an author's function; the caller does not wait.
 
     Parameters
     ----------
@@ -36,15 +50,38 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
         Everything that is offered; the function gets as many as it takes.
     running:
         What the function can reach through `webapp` while it runs.
+
+    Raises
+    ------
+    RuntimeError
+        When this machine has no thread left for it.
     """
-    context = _context(running)
+    awaited = _Awaited()
+    context = _context(running, awaited)
     accepted = callback.accepted(arguments)
+    ended: Future[Any] = Future()
+    ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
-        return process_loop.submit(_contained(callback.function(*accepted)), context)
-    future: Future[Any] = Future()
-    future.set_running_or_notify_cancel()
-    _start_thread(callback, context, _follow, future, callback, accepted, context)
-    return future
+        return Begun(ended, _on_loop(ended, callback.function(*accepted), context).cancel)
+    _start_thread(callback, context, _follow, ended, callback, accepted, context)
+    return Begun(ended, awaited.cancel)
+
+
+def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) -> Future[Any]:
+    return process_loop.submit(_settling(ended, awaitable), context)
+
+
+async def _settling(ended: Future[Any], awaitable: Awaitable[Any]) -> None:
+    # The loop's own future is done as soon as it is cancelled, before the coroutine has cleaned up.
+    try:
+        result = await _contained(awaitable)
+    except asyncio.CancelledError as error:
+        ended.set_exception(CancelledError())
+        raise error
+    except Exception as error:  # noqa: BLE001 - handed to whoever looks at the future
+        ended.set_exception(error)
+    else:
+        ended.set_result(result)
 
 
 def call(
@@ -68,7 +105,7 @@ def call(
     CallbackError
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
-    context = _context(running)
+    context = _context(running, _Awaited())
     try:
         return _call(callback, callback.accepted(arguments), context, seconds)
     except CallbackTimeoutError:
@@ -78,14 +115,27 @@ def call(
         raise callback.failed(error, described(error)) from error
 
 
-def _context(running: Running) -> Context:
+def _context(running: Running, awaited: _Awaited) -> Context:
     context = Context()
-    context.run(enter, replace(running, submit=_submit))
+    context.run(enter, replace(running, submit=awaited.submit))
     return context
 
 
-def _submit(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-    return process_loop.submit(_contained(coroutine), copy_context())
+class _Awaited:
+    """The coroutines that a plain function waits for."""
+
+    def __init__(self) -> None:
+        self._futures: set[Future[Any]] = set()
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        future = process_loop.submit(_contained(coroutine), copy_context())
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def cancel(self) -> None:
+        for future in tuple(self._futures):
+            future.cancel()
 
 
 def _call(
@@ -157,19 +207,9 @@ def _follow(
         return
     result, is_awaitable = called.result()
     if is_awaitable:
-        process_loop.submit(_contained(result), context.copy()).add_done_callback(
-            partial(_hand_over, future)
-        )
+        _on_loop(future, result, context.copy())
     else:
         future.set_result(result)
-
-
-def _hand_over(future: Future[Any], done: Future[Any]) -> None:
-    error = CancelledError() if done.cancelled() else done.exception()
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(done.result())
 
 
 def _settle(future: Future[Any], callback: Callback, arguments: tuple[object, ...]) -> None:

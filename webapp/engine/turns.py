@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isasyncgen
@@ -20,8 +20,9 @@ from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError
 from webapp.authoring.transcript import Said, Transcript
+from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import stored_copy
-from webapp.engine.call import begin, described
+from webapp.engine.call import Begun, begin, described
 from webapp.engine.loop import process_loop
 
 RUNNING = "running"
@@ -29,6 +30,9 @@ COMPLETE = "complete"
 STOPPED = "stopped"
 FAILED = "failed"
 INTERRUPTED = "interrupted"
+# So long a stopped callback may clean up, and then `@on_stop` may run.
+STOP_SECONDS = 1.0
+ON_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Turn:
         self.values: dict[str, Any] | None = None
         self.over = False
         self.stored = False
+        # Under which profile it is shown to those who follow it.
+        self.profile: ChatProfile | None = None
         # Set by whoever stores it: the message it answers, and the number of its first one.
         self.question_id: uuid.UUID | None = None
         self.numbered_from = 1
@@ -124,7 +130,10 @@ class Turn:
         self._began_at = datetime.now(UTC)
         self._transcripts = [self.chat.transcript]
         self._ended_at = self._began_at
-        self._future: Future[Any] | None = None
+        self._call: Begun | None = None
+        self._stopped = 0.0
+        self._after_stop_began = False
+        self._settled = False
 
     def begin(self) -> None:
         """Run the callback; an app that has none says nothing."""
@@ -132,8 +141,12 @@ class Turn:
         if callback is None:
             self._end(COMPLETE)
             return
-        self._future = begin(callback, self._work.arguments, Running(chat=self.chat))
-        self._future.add_done_callback(lambda done: self._callback_ended(callback, done))
+        try:
+            self._call = begin(callback, self._work.arguments, Running(chat=self.chat))
+        except RuntimeError as error:  # no thread is left
+            self._end(FAILED, callback.failed(error, described(error)))
+            return
+        self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
 
     def stop(self) -> None:
         """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
@@ -146,12 +159,14 @@ class Turn:
     def check_limits(self) -> None:
         """End the turn if its time is up (R64)."""
         now = time.monotonic()
+        if self.status == STOPPED and not self.over:
+            self._give_up_stopping(now)
         limits, decorator = self._work.limits, f"@{self._work.decorator}"
         if now - self._began > limits.total:
             self._end(FAILED, CallbackTimeoutError(decorator, limits.total))
         elif now - self._spoke_at() > limits.idle:
             self._end(FAILED, IdleError(decorator, limits.idle))
-        if self.over and self._future is not None and not self._future.done():
+        if self.over and self._call is not None and not self._call.ended.done():
             process_loop.suspect()
 
     def mark_stored(self) -> None:
@@ -216,7 +231,10 @@ class Turn:
         content = "" if is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED) else None
         status = "streaming" if self.status == RUNNING else self.status
         message_id = self.placeholder or uuid.UUID(int=0)
-        return TurnMessage(message_id, "assistant", None, content, status, self._began_at, 0, 0)
+        version = 0 if content == "" else 1
+        return TurnMessage(
+            message_id, "assistant", None, content, status, self._began_at, 0, version
+        )
 
     def _shown(self, message: Said, position: int | None) -> TurnMessage:
         status = COMPLETE
@@ -244,12 +262,14 @@ class Turn:
         return max(transcript.spoke_at for transcript in self._transcripts)
 
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled():
+        error = done.exception()
+        if self.status == STOPPED:
+            self._after_stop()
+        elif isinstance(error, CancelledError):
             self._end(INTERRUPTED)
         elif isinstance(error, Exception):
             self._end(FAILED, _explained(callback, error))
-        elif error is None and _is_generator(done.result()):
+        elif _is_generator(done.result()):
             self._end(FAILED, callback.wrong_answer(GENERATOR))
         else:
             self._end(COMPLETE)
@@ -260,31 +280,51 @@ class Turn:
                 return
             self.status, self.failure = status, failure
             self._ended_at = datetime.now(UTC)
+            self._stopped = time.monotonic()
         self.chat.transcript.close(stopped=status == STOPPED)
-        if self._future is not None and not self._future.done():
-            self._future.cancel()
-        on_stop = self._app.get("on_stop") if status == STOPPED else None
+        under_way = self._call is not None and not self._call.ended.done()
+        if self._call is not None and under_way:
+            self._call.cancel()
+        if not (under_way and status == STOPPED):
+            self._settle(self._app.get(self._work.decorator))
+
+    def _after_stop(self) -> None:
+        """Go on when the callback has ended, or does not end although it was stopped."""
+        with self.changed:
+            if self._after_stop_began:
+                return
+            self._after_stop_began = True
+        on_stop = self._app.get("on_stop")
         if on_stop is None:
             self._settle(self._app.get(self._work.decorator))
         else:
             self._call_on_stop(on_stop)
+
+    def _give_up_stopping(self, now: float) -> None:
+        if now - self._stopped > STOP_SECONDS:
+            self._after_stop()
+        if now - self._stopped > STOP_SECONDS + ON_STOP_SECONDS:
+            self._settle(None)
 
     def _call_on_stop(self, on_stop: Callback) -> None:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
         running = Running(chat=replace(self.chat, transcript=transcript))
-        begin(on_stop, (), running).add_done_callback(
-            lambda done: self._on_stop_ended(on_stop, done)
-        )
+        call = begin(on_stop, (), running)
+        call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
-        error = None if done.cancelled() else done.exception()
+        error = done.exception()
         if isinstance(error, Exception):
             self.failure = _explained(on_stop, error)
         self._settle(on_stop)
 
     def _settle(self, callback: Callback | None) -> None:
+        with self.changed:
+            if self._settled:
+                return
+            self._settled = True
         for transcript in self._transcripts:
             transcript.close()
         try:

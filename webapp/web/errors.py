@@ -151,18 +151,24 @@ def show_http_error(error: HTTPException) -> Response:
     """Show an HTTP error; a redirect or a ready answer passes."""
     if error.response is not None or error.code is None:
         return make_response(error.get_response())
-    response = explain(error.code, _explanation(error))
+    response = explain(error.code, explanation(error))
     for name, value in error.get_headers():
         if name in PASSED_ON:
             response.headers[name] = value
     return response
 
 
-def _explanation(error: HTTPException) -> Explanation:
+def explanation(error: HTTPException) -> Explanation:
     """Return the words for a status; whoever knows more puts it into the description."""
     usual = EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
     if error.description and error.description != type(error).description:
-        return replace(usual, message=error.description, name=getattr(error, "subject", ""))
+        return replace(
+            usual,
+            message=error.description,
+            name=getattr(error, "subject", ""),
+            title=getattr(error, "title", usual.title),
+            advice=getattr(error, "advice", usual.advice),
+        )
     return usual
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 
 MIMETYPE = "text/event-stream"
 # A comment: nothing for the page, but a write that fails when the reader has gone (R65).
@@ -15,6 +16,7 @@ HEADERS = {
     "Cache-Control": "no-store, no-transform",
     # nginx keeps back what it is sent otherwise.
     "X-Accel-Buffering": "no",
+    "Vary": "Cookie, HX-Request",
 }
 # Each of them ends a line, so each line of the data gets a name of its own (R38).
 _LINE_ENDS = re.compile("\r\n|\r|\n")
@@ -39,16 +41,16 @@ class Slots:
         self._lock = threading.Lock()
         self._taken = 0
 
-    def take(self, most: int) -> bool:
-        """Take a place if fewer than ``most`` are taken; say whether that went well."""
+    def take(self, most: int) -> Slot | None:
+        """Take a place if fewer than ``most`` are taken; ``None`` when there is none."""
         with self._lock:
             if self._taken >= most:
-                return False
+                return None
             self._taken += 1
-            return True
+        return Slot(self)
 
     def give_back(self) -> None:
-        """Give a place back."""
+        """Count one less."""
         with self._lock:
             self._taken -= 1
 
@@ -56,3 +58,11 @@ class Slots:
     def taken(self) -> int:
         """Return how many are taken."""
         return self._taken
+
+
+class Slot:
+    """A place among the streams, given back once: by hand, or when nobody has it any more."""
+
+    def __init__(self, slots: Slots) -> None:
+        # Also for an answer that is thrown away before it begins.
+        self.give_back = weakref.finalize(self, slots.give_back)

@@ -1,0 +1,82 @@
+"""Does as it is told by what is said to it.
+
+`TALKER_CALLS` names a file that gets a line for each call, so that tests can count them across
+processes; with `TALKER_LOGIN` set, everybody logs in with their name twice.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import webapp as cl
+
+
+async def echo(*words: str) -> None:
+    await cl.Message(" ".join(words)).send()
+
+
+async def stream(name: str, tokens: str, pause: str) -> None:
+    answer = cl.Message()
+    for number in range(int(tokens)):
+        await answer.stream_token(f"{name}-{number} ")
+        await asyncio.sleep(float(pause))
+    await answer.stream_token(f"{name}-end")
+    await answer.send()
+
+
+async def pour(name: str, lines: str, width: str, pause: str) -> None:
+    answer = cl.Message()
+    for number in range(int(lines)):
+        await answer.stream_token(f"{name}-{number} {'x' * int(width)} ")
+        await asyncio.sleep(float(pause))
+    await answer.stream_token(f"{name}-end")
+    await answer.send()
+
+
+async def sleep(name: str, seconds: str) -> None:
+    await asyncio.sleep(float(seconds))
+    await cl.Message(f"{name} has slept").send()
+
+
+def block(name: str, seconds: str) -> None:
+    time.sleep(float(seconds))
+    cl.Message(f"{name} was blocked").send()
+
+
+def fail(*words: str) -> None:
+    cl.Message("So far so good.").send()
+    raise RuntimeError("a secret of the author")
+
+
+def several(*words: str) -> None:
+    for word in words:
+        cl.Message(word).send()
+
+
+TALK: dict[str, Callable[..., Awaitable[None] | None]] = {
+    f.__name__: f for f in (echo, stream, pour, sleep, block, fail, several)
+}
+
+
+@cl.on_message
+def answer(message: cl.Message) -> Awaitable[None] | None:
+    note(message.content)
+    what, *rest = message.content.split()
+    return TALK[what](*rest)
+
+
+def note(call: str) -> None:
+    if "TALKER_CALLS" in os.environ:
+        # One small write to a file that is open for appending: no two calls get into each other.
+        with Path(os.environ["TALKER_CALLS"]).open("a", encoding="utf-8") as calls:
+            calls.write(f"{call}\n")
+
+
+def let_in(username: str, password: str) -> cl.User | None:
+    return cl.User(identifier=username) if password == username * 2 else None
+
+
+if os.environ.get("TALKER_LOGIN"):
+    cl.password_auth_callback(let_in)

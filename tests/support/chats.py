@@ -1,0 +1,71 @@
+"""Talking with an app: saying something, waiting for the answer, reading it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from flask import Flask
+
+from tests.support.html import Element, parse
+from tests.support.people import Visitor
+
+ANSWER_SECONDS = 20.0
+
+
+class Chat:
+    """One chat of somebody with a browser of their own, without JavaScript."""
+
+    def __init__(self, app: Flask, profile: str | None = None) -> None:
+        self.visitor = Visitor(app)
+        self.address = self.visitor.start_chat(profile)
+
+    @classmethod
+    def of(cls, visitor: Visitor, profile: str | None = None) -> Chat:
+        """Return a new chat of somebody who is there already."""
+        chat = cls.__new__(cls)
+        chat.visitor, chat.address = visitor, visitor.start_chat(profile)
+        return chat
+
+    def say(self, content: str, key: str | None = None) -> Chat:
+        """Write something and wait until the answer has ended."""
+        self.begin(content, key)
+        return self.until_answered()
+
+    def begin(self, content: str, key: str | None = None) -> None:
+        """Write something, as the page does without JavaScript."""
+        form = {"content": content, "key": key or str(uuid.uuid4())}
+        posted = self.visitor.post(f"{self.address}/messages", form)
+        assert posted.status_code == 303, posted.text
+
+    def stop(self) -> None:
+        """Press Stop."""
+        answer = self.visitor.post(f"{self.address}/stop")
+        assert answer.status_code == 303, answer.text
+
+    def until_answered(self) -> Chat:
+        """Wait until nothing is being written any more."""
+        self.until(lambda: not self.is_answering())
+        return self
+
+    def until(self, came: Callable[[], bool]) -> None:
+        """Look at the page again and again until something has come."""
+        ends = time.monotonic() + ANSWER_SECONDS
+        while not came():
+            assert time.monotonic() < ends, self.page().text
+            time.sleep(0.05)
+
+    def is_answering(self) -> bool:
+        """Say whether an answer is being written."""
+        page = self.page()
+        return bool(page.all(data_status="streaming") or page.all(data_testid="stop"))
+
+    def page(self) -> Element:
+        """Open the page of the chat."""
+        return parse(self.visitor.get(self.address).text)
+
+    def messages(self, kind: str = "assistant") -> list[str]:
+        """Return what was said by one side, as it is read."""
+        shown = self.page().all(data_testid="message", data_kind=kind)
+        return [message.with_class("prose")[0].text.strip() for message in shown]

@@ -1,0 +1,205 @@
+"""Stopping an answer, trying one again, and the end of a process."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.html import Element
+from tests.support.rows import column, run_sql
+
+TALKS = """
+    import asyncio
+    import webapp as cl
+
+    SEEN = []
+
+    @cl.on_message
+    async def answer(message):
+        reply = cl.Message()
+        try:
+            await reply.stream_token("some words")
+            if message.content == "long":
+                await asyncio.sleep(30)
+            if message.content == "bad":
+                raise ValueError
+        except asyncio.CancelledError:
+            SEEN.append("cancelled")
+            cl.user_session.set("cleaned", True)
+            raise
+        await reply.send()
+"""
+WITH_ON_STOP = (
+    TALKS
+    + """
+    @cl.on_stop
+    async def stopped():
+        SEEN.append(cl.user_session.get("cleaned"))
+        await cl.Message("You stopped me.").send()
+"""
+)
+BLOCKS = """
+    import threading
+    import webapp as cl
+
+    SEEN, go_on = [], threading.Event()
+
+    @cl.on_message
+    def answer(message):
+        reply = cl.Message().stream_token("some words")
+        go_on.wait(20)
+        try:
+            reply.stream_token("never")
+        except Exception as error:
+            SEEN.append(str(error))
+            raise
+"""
+
+
+def names(app: Flask) -> dict[str, Any]:
+    """Return the names of the app file."""
+    callback = app.extensions["chat_app"].callbacks["on_message"].function
+    found: dict[str, Any] = callback.__globals__
+    return found
+
+
+def stopped_chat(app: Flask) -> Chat:
+    """Return a chat whose answer was stopped after its first words."""
+    chat = Chat(app)
+    chat.begin("long")
+    chat.until(lambda: "some words" in chat.page().text)
+    chat.stop()
+    return chat.until_answered()
+
+
+def last_answer(chat: Chat) -> Element:
+    """Return the last message of the app."""
+    return chat.page().all(data_testid="message", data_kind="assistant")[-1]
+
+
+def test_stop_keeps_what_was_written(make_app: AppMaker) -> None:
+    chat = stopped_chat(make_app(TALKS))
+    answer = last_answer(chat)
+    assert (answer["data-status"], "some words" in answer.text) == ("stopped", True)
+    assert "Stopped" in answer.text
+    assert column(chat.visitor.app, "turns.status") == ["stopped"]
+
+
+def test_a_stopped_coroutine_cleans_up_before_on_stop_runs(make_app: AppMaker) -> None:
+    chat = stopped_chat(make_app(WITH_ON_STOP))
+    assert names(chat.visitor.app)["SEEN"] == ["cancelled", True]
+    assert chat.messages() == ["some words", "You stopped me."]
+    assert column(chat.visitor.app, "chats.values") == [{"cleaned": True}]
+
+
+def test_a_plain_function_is_stopped_when_it_speaks_again(make_app: AppMaker) -> None:
+    app = make_app(BLOCKS)
+    chat = stopped_chat(app)
+    names(app)["go_on"].set()
+    chat.until(lambda: bool(names(app)["SEEN"]))
+    assert "after the user had pressed Stop" in names(app)["SEEN"][0]
+    assert chat.messages() == ["some words"]
+
+
+def test_a_chat_goes_on_after_stop(make_app: AppMaker) -> None:
+    chat = stopped_chat(make_app(TALKS))
+    assert chat.say("short").messages() == ["some words", "some words"]
+
+
+def test_stop_with_nothing_to_stop_changes_nothing(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("short")
+    chat.stop()
+    assert column(chat.visitor.app, "turns.status") == ["complete"]
+
+
+def test_stop_of_a_turn_of_another_chat_does_nothing(make_app: AppMaker) -> None:
+    app = make_app(TALKS)
+    mine, theirs = Chat(app), Chat(app)
+    theirs.begin("long")
+    theirs.until(lambda: "some words" in theirs.page().text)
+    [turn_id] = column(app, "turns.id")
+    assert mine.visitor.post(f"{mine.address}/stop", {"turn": str(turn_id)}).status_code == 303
+    assert theirs.is_answering()
+    theirs.stop()
+
+
+def test_htmx_is_told_by_the_turn_itself(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("short")
+    assert chat.visitor.post(f"{chat.address}/stop", htmx=True).status_code == 204
+
+
+def test_a_stopped_answer_can_be_tried_again(make_app: AppMaker) -> None:
+    chat = stopped_chat(make_app(TALKS))
+    answer = retry(chat)
+    assert answer == 303
+    chat.until(lambda: column(chat.visitor.app, "turns.retried") == [False, True])
+    chat.stop()
+    assert chat.messages("user") == ["long"]
+
+
+def test_only_the_last_answer_can_be_tried_again(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("bad")
+    form = retry_form(chat)
+    chat.say("short")
+    assert chat.page().all(data_testid="retry") == []
+    assert chat.visitor.post(f"{chat.address}/retry", form).status_code == 409
+
+
+def test_trying_again_twice_with_one_form_runs_once(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("bad")
+    form = retry_form(chat)
+    for _ in range(2):
+        assert chat.visitor.post(f"{chat.address}/retry", form).status_code in (303, 409)
+        chat.until_answered()
+    assert len(column(chat.visitor.app, "turns.id")) == 2
+
+
+def test_an_answer_that_came_to_its_end_offers_no_retry(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("short")
+    assert chat.page().all(data_testid="retry") == []
+
+
+def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -> None:  # R63
+    app = make_app(TALKS)
+    chat = Chat(app)
+    chat.begin("long")
+    chat.until(lambda: "some words" in column(app, "messages.content"))
+    keeper = app.extensions["conversation"].keeper
+    keeper._turns.clear()  # as if the process had died
+    run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000'")
+    assert last_answer(chat)["data-status"] == "interrupted"
+    assert not chat.is_answering()
+    assert retry_form(chat)
+    assert chat.say("short").messages() == ["some words", "some words"]
+    assert column(app, "turns.status") == ["complete", "interrupted"]
+
+
+def test_the_end_of_a_process_waits_then_marks(make_app: AppMaker) -> None:  # R67
+    app = make_app(TALKS)
+    chat = Chat(app)
+    chat.begin("long")
+    chat.until(lambda: "some words" in chat.page().text)
+    app.extensions["conversation"].keeper.shut_down(0.2)
+    assert last_answer(chat)["data-status"] == "interrupted"
+    assert column(app, "turns.status") == ["interrupted"]
+
+
+def retry_form(chat: Chat) -> dict[str, str]:
+    """Return what the page's Try again sends."""
+    form = chat.page().one(id="retry")
+    return {name: form.one(name=name)["value"] for name in ("turn", "key")}
+
+
+def retry(chat: Chat) -> int:
+    """Press Try again, and return the status."""
+    return chat.visitor.post(f"{chat.address}/retry", retry_form(chat)).status_code
+
+
+def test_a_turn_that_is_not_there_is_not_found(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TALKS)).say("short")
+    path = f"{chat.address}/turns/{uuid.uuid4()}"
+    assert chat.visitor.get(path).status_code == 404

@@ -1,0 +1,360 @@
+"""One turn: what a callback may do in it, how it ends, and what is left of it (R59, R63, R64)."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.log import LogReader
+from tests.support.rows import column, pooled_connections_in_use
+
+
+def app_with(make_app: AppMaker, body: str, **settings: str) -> Flask:
+    """Return an app whose `on_message` has this body; it is `async def` if it awaits."""
+    kind = "async def" if "await " in body else "def"
+    head = "import asyncio, threading, time\nimport webapp as cl\n@cl.on_message\n"
+    code = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
+    return make_app(f"{head}{kind} answer(message):\n{code}\n", **settings)
+
+
+def names(app: Flask) -> dict[str, Any]:
+    """Return the names of the app file."""
+    callback = app.extensions["chat_app"].callbacks["on_message"].function
+    found: dict[str, Any] = callback.__globals__
+    return found
+
+
+@pytest.mark.parametrize("sends", ["cl.Message('Hi').send()", "await cl.Message('Hi').send()"])
+def test_an_answer_is_sent_at_once(make_app: AppMaker, sends: str) -> None:
+    assert Chat(app_with(make_app, sends)).say("a").messages() == ["Hi"]
+
+
+def test_a_callback_without_a_parameter_is_called_too(make_app: AppMaker) -> None:
+    app = make_app("import webapp as cl\n@cl.on_message\ndef a():\n    cl.Message('Hi').send()\n")
+    assert Chat(app).say("a").messages() == ["Hi"]
+
+
+def test_several_messages_keep_their_order(make_app: AppMaker) -> None:
+    app = app_with(make_app, "for n in range(5): cl.Message(f'number {n}').send()")
+    assert Chat(app).say("a").messages() == [f"number {n}" for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    "end", ["", "m.send()", "m.update()", "await m.send()", "await m.update()"]
+)
+def test_tokens_become_one_message(make_app: AppMaker, end: str) -> None:
+    body = f"""
+        m = cl.Message()
+        for token in ["Hel", "lo ", "*th", "ere*"]:
+            m.stream_token(token)
+        {end}
+    """
+    chat = Chat(app_with(make_app, body)).say("a")
+    assert chat.messages() == ["Hello there"]
+    assert column(chat.visitor.app, "messages.status") == ["complete", "complete"]
+
+
+def test_streaming_goes_on_after_what_was_given(make_app: AppMaker) -> None:
+    app = app_with(make_app, "m = cl.Message('Dear '); m.stream_token('Bob'); m.send()")
+    assert Chat(app).say("a").messages() == ["Dear Bob"]
+
+
+def test_a_sequence_takes_the_place_of_the_text(make_app: AppMaker) -> None:
+    body = "m = cl.Message('a'); m.stream_token('b'); m.stream_token('whole', is_sequence=True)"
+    assert Chat(app_with(make_app, body)).say("a").messages() == ["whole"]
+
+
+def test_a_message_is_changed_and_taken_back(make_app: AppMaker) -> None:
+    body = """
+        kept, gone = cl.Message("draft").send(), cl.Message("gone").send()
+        kept.content = "final"
+        kept.author = "Editor"
+        kept.update()
+        gone.remove()
+    """
+    chat = Chat(app_with(make_app, body)).say("a")
+    [shown] = chat.page().all(data_testid="message", data_kind="assistant")
+    assert chat.messages() == ["final"]
+    assert shown["data-author"] == "Editor"
+
+
+def test_a_message_of_an_earlier_turn_is_changed(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "first":
+            globals()["kept"] = cl.Message("before").send()
+        else:
+            kept.content = "after"
+            kept.update()
+            cl.Message("done").send()
+    """
+    chat = Chat(app_with(make_app, body)).say("first").say("second")
+    assert chat.messages() == ["after", "done"]
+
+
+def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader) -> None:
+    body = "globals().setdefault('kept', cl.Message('mine').send()).update()"
+    app = app_with(make_app, body)
+    Chat(app).say("a")
+    Chat(app).say("b")
+    assert "a message of another chat" in log.one("turn.failed")["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("misuse", "says"),
+    [
+        ("message.send()", "the message that the user wrote"),
+        ("message.update()", "the message that the user wrote"),
+        ("cl.Message('a').update()", "that was not sent"),
+        ("cl.Message('a').remove()", "that was not sent"),
+        ("cl.Message().stream_token(b'a')", "takes text, not bytes"),
+        ("cl.chat_history(0)", "from 1 up"),
+        ("cl.chat_history(True)", "from 1 up"),
+        (
+            "m = cl.Message()\nfor _ in range(3): m.stream_token('x' * 400_000)",
+            "may have 1,000,000",
+        ),
+        ("cl.Message('x' * 10_000_000).send()", "may have 1,000,000"),
+        ("cl.Message().stream_token('x' * 10_000_000)", "may have 1,000,000"),
+        ("while True: cl.Message('x').send()", "may send 1000 messages"),
+        ("while True: cl.Message('x' * 900_000).send()", "4,000,000 characters in all"),
+    ],
+)
+def test_misuse_teaches_the_author_and_not_the_user(
+    make_app: AppMaker, log: LogReader, misuse: str, says: str
+) -> None:
+    chat = Chat(app_with(make_app, misuse)).say("a")
+    [error] = chat.page().all(data_testid="message", data_kind="error")
+    event = log.one("turn.failed")
+    assert says in event["traceback"]
+    assert says not in error.text
+    assert event["request"] in error.text
+
+
+@pytest.mark.parametrize(
+    ("returned", "fails"),
+    [
+        ("(x for x in 'ab')", True),
+        ("(lambda: (yield))()", True),
+        ("b'bytes'", False),
+        ("'text'", False),
+        ("{'a': 1}", False),
+        ("object()", False),
+    ],
+)
+def test_what_a_callback_returns(
+    make_app: AppMaker, log: LogReader, returned: str, fails: bool
+) -> None:
+    chat = Chat(app_with(make_app, f"return {returned}")).say("a")
+    assert column(chat.visitor.app, "turns.status") == ["failed" if fails else "complete"]
+    assert ("generator, which nobody runs" in log.text) == fails
+    assert chat.messages() == []
+
+
+def test_an_error_is_told_with_a_reference_and_the_next_message_works(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    body = """
+        cl.Message("so far").send()
+        if message.content == "bad":
+            raise ValueError("the secret price")
+    """
+    chat = Chat(app_with(make_app, body)).say("bad")
+    [error] = chat.page().all(data_testid="message", data_kind="error")
+    assert log.one("turn.failed")["request"] in error.text
+    assert "price" not in chat.page().text
+    assert chat.say("good").messages() == ["so far", "so far"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise SystemExit(1)",
+        "raise KeyboardInterrupt",
+        "await asyncio.sleep(0); raise SystemExit(1)",
+        "await asyncio.sleep(0); raise BaseException('odd')",
+        "await asyncio.sleep(0); raise TimeoutError",
+        "await asyncio.sleep(0); raise StopIteration",
+    ],
+)
+def test_no_exception_ends_more_than_its_turn(make_app: AppMaker, body: str) -> None:
+    chat = Chat(
+        app_with(
+            make_app, f"if message.content == 'bad':\n    {body}\nawait cl.Message('Hi').send()"
+        )
+    )
+    assert chat.say("bad").say("good").messages() == ["Hi"]
+    assert column(chat.visitor.app, "turns.status") == ["complete", "failed"]
+
+
+def test_what_was_streamed_before_a_failure_stays(make_app: AppMaker) -> None:
+    chat = Chat(app_with(make_app, "cl.Message().stream_token('half'); raise ValueError")).say("a")
+    [answer] = chat.page().all(data_testid="message", data_kind="assistant")
+    assert (answer["data-status"], "half" in answer.text) == ("failed", True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "time.sleep(30)",
+        "await asyncio.sleep(30)",
+        "while not message.content == 'x': time.sleep(0.01)",
+    ],
+)
+def test_silence_ends_a_turn(make_app: AppMaker, log: LogReader, body: str) -> None:
+    chat = Chat(app_with(make_app, body, turn_idle_seconds="0.3")).say("a")
+    [error] = chat.page().all(data_testid="message", data_kind="error")
+    assert "Nothing came for 0.3 seconds" in error.text
+    assert "said nothing for 0.3 seconds" in log.one("turn.failed")["traceback"]
+
+
+@pytest.mark.parametrize("pause", ["time.sleep(0.01)", "await asyncio.sleep(0.01)"])
+def test_talking_for_ever_ends_a_turn(make_app: AppMaker, pause: str) -> None:
+    body = f"m = cl.Message()\nwhile True:\n    m.stream_token('word ')\n    {pause}"
+    chat = Chat(app_with(make_app, body, turn_seconds="0.5")).say("a")
+    [error] = chat.page().all(data_testid="message", data_kind="error")
+    [answer] = chat.messages()
+    assert "The answer took longer than 0.5 seconds" in error.text
+    assert answer.startswith("word word")
+
+
+def test_a_coroutine_that_never_awaits_is_ended_and_others_go_on(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "block":
+            time.sleep(1.5)
+        await cl.Message("Hi").send()
+    """
+    app = app_with(make_app, body, turn_idle_seconds="0.3")
+    stuck, other = Chat(app), Chat(app)
+    stuck.say("block")
+    assert stuck.page().all(data_testid="message", data_kind="error")
+    assert other.say("go on").messages() == ["Hi"] or other.say("again").messages() == ["Hi"]
+
+
+def test_nothing_is_held_while_a_callback_runs(make_app: AppMaker) -> None:  # R59
+    app = app_with(make_app, "globals()['go_on'] = threading.Event(); go_on.wait(20)")
+    chat = Chat(app)
+    chat.begin("a")
+    chat.until(lambda: "go_on" in names(app))
+    assert pooled_connections_in_use(app) == 0
+    names(app)["go_on"].set()
+    chat.until_answered()
+
+
+def test_text_is_stored_while_it_grows(make_app: AppMaker) -> None:  # R63
+    body = """
+        globals()["go_on"] = threading.Event()
+        m = cl.Message()
+        m.stream_token("the first words")
+        go_on.wait(20)
+    """
+    app = app_with(make_app, body)
+    chat = Chat(app)
+    chat.begin("a")
+    chat.until(lambda: "the first words" in column(app, "messages.content"))
+    assert column(app, "messages.status") == ["complete", "streaming"]
+    names(app)["go_on"].set()
+    chat.until_answered()
+    assert column(app, "messages.status") == ["complete", "complete"]
+
+
+def test_an_app_that_says_nothing_leaves_nothing(make_app: AppMaker) -> None:
+    chat = Chat(app_with(make_app, "pass")).say("a")
+    assert chat.messages() == []
+    assert column(chat.visitor.app, "messages.kind") == ["user"]
+
+
+def test_a_message_with_an_id_of_its_own_comes_in_the_place_of_the_waiting_one(
+    make_app: AppMaker,
+) -> None:
+    body = "m = cl.Message('Hi'); m.id; m.send(); cl.Message(m.id).send()"
+    chat = Chat(app_with(make_app, body)).say("a")
+    first, second = chat.page().all(data_testid="message", data_kind="assistant")
+    assert second.with_class("prose")[0].text.strip() == first["data-message-id"]
+
+
+def test_values_last_from_turn_to_turn(make_app: AppMaker) -> None:
+    body = """
+        seen = cl.user_session.get("seen", [])
+        seen.append(message.content)
+        cl.user_session.set("seen", seen)
+        cl.Message(", ".join(seen)).send()
+        if message.content == "bad":
+            raise ValueError
+    """
+    chat = Chat(app_with(make_app, body)).say("one").say("bad").say("two")
+    assert chat.messages() == ["one", "one, bad", "one, bad, two"]
+
+
+def test_a_value_that_was_changed_in_place_is_stored(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "set":
+            cl.user_session.set("seen", [])
+        cl.user_session.get("seen").append(message.content)
+        cl.Message(cl.user_session.get("seen")).send()
+    """
+    chat = Chat(app_with(make_app, body)).say("set").say("two")
+    assert '"two"' in chat.messages()[1]
+
+
+def test_the_conversation_as_models_take_it(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+        HISTORY = []
+        @cl.on_chat_start
+        def start():
+            cl.Message("Welcome").send()
+        @cl.on_message
+        async def answer(message):
+            HISTORY.append(cl.chat_history())
+            HISTORY.append(cl.chat_history(2))
+            await cl.Message(f"answer to {message.content}").send()
+            if message.content == "bad":
+                raise ValueError
+    """)
+    Chat(app).say("one").say("bad").say("two")
+    *_, whole, short = names(app)["HISTORY"]
+    assert [f"{m['role']}: {m['content']}" for m in whole] == [
+        "assistant: Welcome",
+        "user: one",
+        "assistant: answer to one",
+        "user: bad",
+        "assistant: answer to bad",
+        "user: two",
+    ]
+    assert short == whole[-2:]
+
+
+def test_the_profile_and_the_user_are_known(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile("p", "")]
+        @cl.on_message
+        def answer(message):
+            s = cl.user_session
+            cl.Message([s.get("id"), s.get("user"), s.get("chat_profile"), message.author]).send()
+    """)
+    chat = Chat(app, "p").say("a")
+    assert chat.address.rpartition("/")[2] in chat.messages()[0]
+    assert chat.messages()[0].replace("\n", "").endswith('null,  "p",  "User"]')
+
+
+def test_a_client_made_at_the_top_of_the_file_lives_from_turn_to_turn(make_app: AppMaker) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+        lock, loops = asyncio.Lock(), set()
+        @cl.on_message
+        async def answer():
+            async with lock:
+                loops.add(id(asyncio.get_running_loop()))
+                await asyncio.sleep(0)
+            await cl.Message(str(len(loops))).send()
+    """)
+    assert Chat(app).say("a").say("b").messages() == ["1", "1"]

@@ -1,0 +1,196 @@
+"""Two servers behind a proxy without affinity: turns are neither lost nor doubled (R57, R63)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.support.conversation import (
+    Bubble,
+    Calls,
+    Talker,
+    question,
+    spoken,
+    tokens_in,
+    wait_until,
+)
+from tests.support.proxy import AlternatingProxy, alternating_between
+from tests.support.servers import Server, gunicorn, production
+from webapp.config import Settings
+
+pytestmark = pytest.mark.slow
+
+VISITORS = 8
+TURNS = 25
+STOP_SECONDS = 2.0
+# So long it may take on a busy machine, if one of a few tries is as fast as it should be.
+LATE_SECONDS = 6.0
+TRIES = 3
+OPEN = (
+    "SELECT count(*) FROM messages WHERE status = 'streaming'",
+    "SELECT count(*) FROM turns WHERE status = 'running'",
+    "SELECT count(*) FROM chats WHERE turn_id IS NOT NULL",
+)
+
+
+@dataclass
+class Pair:
+    """Two servers on one database, a proxy in front of them, and what the app was told."""
+
+    one: Server
+    other: Server
+    proxy: AlternatingProxy
+    calls: Calls
+    database_url: str
+
+
+@contextmanager
+def pair(folder: Path, database_url: str) -> Iterator[Pair]:
+    """Start two servers, each with a master of its own."""
+    calls = Calls(folder)
+    settings = {**production(database_url, "talker.py"), **calls.settings}
+    shape = ("--workers", "1", "--threads", "16")
+    with (
+        gunicorn(folder, settings, *shape) as one,
+        gunicorn(folder, settings, *shape) as other,
+        alternating_between(one.port, other.port) as proxy,
+    ):
+        yield Pair(one, other, proxy, calls, database_url)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Pair]:
+    """Return two servers on one SQLite file."""
+    folder = tmp_path_factory.mktemp("pair")
+    file = folder / "chat.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    with pair(folder, f"sqlite:///{file}") as started:
+        yield started
+
+
+def test_two_hundred_turns_are_neither_lost_nor_doubled(servers: Pair) -> None:
+    _talk_and_check(servers, TURNS)
+
+
+@pytest.mark.postgresql
+def test_turns_are_neither_lost_nor_doubled_on_postgresql(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    with pair(tmp_path, postgresql_url) as servers:
+        _talk_and_check(servers, turns=6)
+
+
+def test_turn_of_another_process_is_shown_in_steps(servers: Pair) -> None:
+    talker = Talker(servers.one.port).start()
+    with talker.say("stream steps 60 0.06") as own:
+        own.until("steps-0")
+        talker.move_to(servers.other.port)
+        with talker.follow() as stream:
+            assert stream.is_stream
+            seen = [(tokens_in(event.html, "steps"), event.html) for event in stream.events()]
+    lengths = [tokens for tokens, _ in seen if tokens]
+    assert len(set(lengths)) >= 3
+    assert lengths == sorted(lengths)
+    assert "steps-end" in seen[-1][1]
+    assert 'data-status="complete"' in seen[-1][1]
+    assert servers.calls.of("stream steps 60 0.06") == 1
+
+
+def test_stop_through_the_other_process_keeps_what_was_written(servers: Pair) -> None:
+    talkers = [Talker(servers.one.port).start() for _ in range(TRIES)]
+    took = [_stopped_elsewhere(talker, servers) for talker in talkers]
+    assert min(took) < STOP_SECONDS, took
+    assert max(took) < LATE_SECONDS, took
+    for talker in talkers:
+        [_, answer] = talker.bubbles()
+        assert answer.status == "stopped"
+        assert answer.text.startswith("cut-0 cut-1 ")
+        assert "cut-end" not in answer.text
+
+
+def _stopped_elsewhere(talker: Talker, servers: Pair) -> float:
+    """Stop an answer through the process that does not write it; return the seconds it took."""
+    with talker.say("stream cut 600 0.05") as stream:
+        stream.until("cut-9 ")
+        talker.move_to(servers.other.port)
+        asked = time.monotonic()
+        assert talker.stop().status == 204
+        wait_until(lambda: not talker.running(), pause=0.05)
+        return time.monotonic() - asked
+
+
+def _talk_and_check(servers: Pair, turns: int) -> None:
+    talkers = [Talker(servers.proxy.port).start() for _ in range(VISITORS)]
+    with ThreadPoolExecutor(VISITORS) as pool:
+        list(pool.map(lambda n: _talk(talkers[n], f"v{n}", turns), range(VISITORS)))
+    for number, talker in enumerate(talkers):
+        assert talker.wait_for_end() == _conversation(f"v{number}", turns)
+    asked = Counter(_order(f"v{n}", turn) for n in range(VISITORS) for turn in range(turns))
+    assert Counter(call for call in servers.calls.all() if call in asked) == asked
+    assert _left_open(servers.database_url) == 0
+    assert min(servers.proxy.passed_on.values()) > VISITORS * turns / 2
+
+
+def _talk(talker: Talker, name: str, turns: int) -> None:
+    """Say one thing after the other, and watch the answers in all the ways there are."""
+    for turn in range(turns):
+        order = _order(name, turn)
+        match turn % 5:
+            case 1:
+                _leave_and_come_back(talker, order)
+            case 2:  # without JavaScript
+                assert talker.said(order, htmx=False).status == 303
+                talker.wait_for_end()
+            case 3:
+                _say_twice_at_once(talker, order)
+            case _:
+                assert talker.said(order).status == 200
+
+
+def _leave_and_come_back(talker: Talker, order: str) -> None:
+    with talker.say(order) as stream:
+        assert stream.status == 200
+    turn = talker.running()
+    if turn:
+        with talker.follow(turn) as stream:
+            stream.text()
+    talker.wait_for_end()
+
+
+def _say_twice_at_once(talker: Talker, order: str) -> None:
+    key = question("")["key"]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda who: who.said(order, key), [talker, talker.twin()]))
+    assert [answer.status for answer in answers] == [200, 200]
+
+
+def _order(name: str, turn: int) -> str:
+    return f"echo {name}.{turn}" if turn % 5 in (0, 3) else f"stream {name}.{turn} 12 0.02"
+
+
+def _conversation(name: str, turns: int) -> list[Bubble]:
+    """Return what the page of a chat must show in the end."""
+    found = []
+    for turn in range(turns):
+        order = _order(name, turn)
+        whole = spoken(f"{name}.{turn}", 12) if order.startswith("stream") else f"{name}.{turn}"
+        found += [Bubble("user", "complete", order), Bubble("assistant", "complete", whole)]
+    return found
+
+
+def _left_open(database_url: str) -> int:
+    """Return how many rows say that something is still going on."""
+    engine = create_engine(Settings(database_url=database_url).url)
+    try:
+        with engine.connect() as rows:
+            return sum(int(rows.scalar(text(statement)) or 0) for statement in OPEN)
+    finally:
+        engine.dispose()
