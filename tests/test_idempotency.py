@@ -29,7 +29,7 @@ from tests.support.conversation import (
 )
 from tests.support.html import parse
 from tests.support.people import Visitor
-from webapp.chats import turn_rows
+from webapp.chats import turn_begin
 
 MOST_AT_ONCE = 4
 TEXTS = ("echo one", "echo two", "several three four")
@@ -167,8 +167,8 @@ def test_form_whose_twin_was_answered_meanwhile_is_taken_once(
 ) -> None:
     with AppMaker.in_folder(tmp_path, postgresql_url) as make:
         writer, key = Writer(make("talker.py")), str(uuid.uuid4())
-        late = Late(turn_rows._take)
-        monkeypatch.setattr(turn_rows, "_take", late)
+        late = Late(turn_begin._take)
+        monkeypatch.setattr(turn_begin, "_take", late)
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(writer.send, ["echo one"], key, htmx=True)
             assert late.is_there.wait(PATIENCE)

@@ -16,7 +16,8 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.transcript import Addressed
 from webapp.chats.store import Beginning, store_started_chat
 from webapp.database import utc_now
-from webapp.engine.turns import Limits, Turn, Work
+from webapp.engine.turns import Turn
+from webapp.engine.work import Limits, Work
 
 
 def main(count: int) -> int:

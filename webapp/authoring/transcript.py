@@ -192,9 +192,10 @@ class Transcript:
             raise type(self._closed)(str(self._closed).format(used))
 
     def _draft(self, message: Addressed, author: str | None) -> tuple[uuid.UUID, _Draft]:
-        message_id = message.id
-        if message_id is None:
-            message_id, self._first_id = self._first_id or uuid.uuid4(), None
+        message_id = message.id or self._first_id or uuid.uuid4()
+        if not message.sent:
+            # Only the first new message may stand where the answer is awaited.
+            self._first_id = None
         if message_id not in self._drafts and len(self._drafts) >= MESSAGES_PER_CALL:
             raise MisuseError(
                 f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."

@@ -36,7 +36,7 @@ from webapp.chats.watching import (
     Watched,
     stream,
 )
-from webapp.engine.turns import RUNNING
+from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import EXPLANATIONS, explanation
 from webapp.web.host import (
@@ -158,28 +158,35 @@ class _Told:
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
-        self._page = LiveTurn(_app(), turn.id, self.faces)
+        self._turn_id = turn.id
         self._controls = controls_of(chat.id, replace(turn, status=RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
         seen = self._source.seen()
-        answers = self._page.whole(seen.messages)
-        if not seen.running:
-            return make_response(draw(self._controls.ended(seen.status), answers))
-        slots = conversation().slots
-        most = most_streams(current_app.extensions["settings"], self._host)
-        slot = slots.take(most) if self._way == "sse" else None
+        slot = self._slot() if seen.running else None
         if slot is not None:
-            first = draw(replace(self._controls, watch="stream"), answers)
-            return self._stream(slot, first, seen)
-        return make_response(draw(replace(self._controls, watch="poll"), answers))
+            page = self._live()
+            first = draw(replace(self._controls, watch="stream"), page.whole(seen.messages))
+            return self._stream(slot, page, first, seen)
+        polled = conversation().polled
+        answers = polled.of(self._turn_id, self._live).whole(seen.messages)
+        if seen.running:
+            return make_response(draw(replace(self._controls, watch="poll"), answers))
+        polled.drop(self._turn_id)
+        return make_response(draw(self._controls.ended(seen.status), answers))
 
-    def _stream(self, slot: Slot, first: str, seen: Seen) -> Response:
+    def _slot(self) -> Slot | None:
+        most = most_streams(current_app.extensions["settings"], self._host)
+        return conversation().slots.take(most) if self._way == "sse" else None
+
+    def _live(self) -> LiveTurn:
+        return LiveTurn(_app(), self._turn_id, self.faces)
+
+    def _stream(self, slot: Slot, page: LiveTurn, first: str, seen: Seen) -> Response:
         session = browser_session()
-        watched = Watched(
-            _app(), self._source, self._page, session.row.id if session.row else None, self._host
-        )
+        reader = session.row.id if session.row else None
+        watched = Watched(_app(), self._source, page, reader, self._host)
         events = stream(watched, first, seen, self._last_words())
         response = Response(events, mimetype=MIMETYPE, headers=HEADERS)
         connection = give_up_silent_readers(request.environ)

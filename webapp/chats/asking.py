@@ -18,9 +18,11 @@ from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import history_before, stored_question
-from webapp.chats.turn_rows import Asking, ask_to_stop, store_begun_turn
+from webapp.chats.turn_begin import ask_to_stop, store_begun_turn
+from webapp.chats.turn_rows import Asking
 from webapp.database import release_connection, utc_now
-from webapp.engine.turns import IdleError, Turn, Work
+from webapp.engine.turns import Turn
+from webapp.engine.work import IdleError, Work
 from webapp.profiles.offer import offered_profile
 from webapp.web.errors import request_id
 from webapp.web.events import log_failure

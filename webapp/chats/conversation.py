@@ -8,10 +8,11 @@ from functools import partial
 
 from flask import Flask, current_app
 
-from webapp.chats.turn_rows import TurnRows
+from webapp.chats.live import LiveTurns
+from webapp.chats.turn_steps import TurnRows
 from webapp.config import Settings
 from webapp.engine.keeper import Keeper
-from webapp.engine.turns import Limits
+from webapp.engine.work import Limits
 from webapp.web.sse import Slots
 
 EXTENSION = "conversation"
@@ -25,6 +26,7 @@ class Conversation:
     limits: Limits
     start_limits: Limits
     slots: Slots = field(default_factory=Slots)
+    polled: LiveTurns = field(default_factory=LiveTurns)
 
 
 def set_up_conversation(app: Flask, settings: Settings) -> None:

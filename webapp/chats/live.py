@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -63,11 +65,13 @@ class _OnPage:
 
     def take(self, message: Shown) -> Growth | None:
         """Become ``message``; return how it has grown, if it was growing."""
-        text = message.content or ""
+        text, grows = message.content or "", message.status == "streaming"
+        if grows and self.status != "streaming":  # it had ended, and goes on all the same
+            self.markdown = LiveMarkdown()
+            self.finished.clear()
         self.status, self.content, self.author = message.status, text, message.author
         if self.markdown is None:
             return None
-        grows = message.status == "streaming"
         growth = self.markdown.grow(text) if grows else self.markdown.finish(text)
         if growth.restart:
             self.finished.clear()
@@ -77,12 +81,13 @@ class _OnPage:
 
 
 class LiveTurn:
-    """The messages of a turn on one page."""
+    """The messages of a turn on one page, or as they stand for all pages that ask now and then."""
 
     def __init__(self, app: Flask, turn_id: uuid.UUID, faces: Faces) -> None:
         self._templates = app.jinja_env
         self._turn_id = turn_id
         self._faces = faces
+        self._lock = threading.Lock()
         self._on_page: dict[uuid.UUID, _OnPage] = {}
         # Messages of earlier turns, and those that were taken off the page.
         self._elsewhere: set[uuid.UUID] = set()
@@ -90,8 +95,8 @@ class LiveTurn:
 
     def whole(self, messages: Iterable[Shown]) -> list[dict[str, object]]:
         """Return what `_message.html` takes for each message, for a page that has none of them."""
-        self._on_page.clear()
-        return [self._new(message) for message in messages]
+        with self._lock:
+            return [self._as_it_stands(message) for message in messages]
 
     def changes(self, seen: Changes) -> str:
         """Return the HTML that brings the page from what it has to ``seen``; "" for nothing."""
@@ -128,6 +133,14 @@ class LiveTurn:
             return self._render("_grown", id=message.id, growth=growth)
         return self._render("_changed", **self._values(message, on_page))
 
+    def _as_it_stands(self, message: Shown) -> dict[str, object]:
+        on_page = self._on_page.get(message.id)
+        if on_page is None:
+            return self._new(message)
+        if not on_page.is_still(message):
+            on_page.take(message)
+        return self._values(message, on_page)
+
     def _new(self, message: Shown) -> dict[str, object]:
         on_page = _OnPage(message.status, message.content, message.author)
         self._on_page[message.id] = on_page
@@ -137,8 +150,31 @@ class LiveTurn:
         return self._values(message, on_page)
 
     def _values(self, message: Shown, on_page: _OnPage) -> dict[str, object]:
-        parts = on_page.finished if on_page.markdown else None
+        parts = list(on_page.finished) if on_page.markdown else None
         return {"message": message, "faces": self._faces, "parts": parts, "tail": on_page.tail}
 
     def _render(self, name: str, **values: object) -> str:
         return self._templates.get_template(f"chats/{name}.html").render(**values)
+
+
+class LiveTurns:
+    """The turns that pages ask for every second: what was rendered of them is kept in between."""
+
+    def __init__(self, most: int = 200) -> None:
+        self._lock = threading.Lock()
+        self._most = most
+        self._turns: OrderedDict[uuid.UUID, LiveTurn] = OrderedDict()
+
+    def of(self, turn_id: uuid.UUID, make: Callable[[], LiveTurn]) -> LiveTurn:
+        """Return the turn, made if it is not there; those that nobody asks for go."""
+        with self._lock:
+            found = self._turns.setdefault(turn_id, make())
+            self._turns.move_to_end(turn_id)
+            if len(self._turns) > self._most:
+                self._turns.popitem(last=False)
+            return found
+
+    def drop(self, turn_id: uuid.UUID) -> None:
+        """Forget a turn that has ended."""
+        with self._lock:
+            self._turns.pop(turn_id, None)

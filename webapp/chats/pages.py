@@ -17,7 +17,7 @@ from webapp.chats.faces import faces_of
 from webapp.chats.models import Chat
 from webapp.chats.store import StoredMessage, StoredTurn, last_turn, messages_of
 from webapp.database import release_connection
-from webapp.engine.turns import COMPLETE, RUNNING
+from webapp.engine.work import COMPLETE, RUNNING
 from webapp.profiles.offer import Offer, offered_profiles
 from webapp.profiles.starters import Suggested, starters_of
 

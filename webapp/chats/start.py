@@ -18,7 +18,8 @@ from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat
 from webapp.chats.store import Beginning, StoredMessage, StoredTurn, store_started_chat
 from webapp.database import release_connection, utc_now
-from webapp.engine.turns import COMPLETE, RUNNING, Turn, Work
+from webapp.engine.turns import Turn
+from webapp.engine.work import COMPLETE, RUNNING, Work
 from webapp.profiles.offer import (
     choose,
     chosen_name,

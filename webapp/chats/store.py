@@ -16,7 +16,8 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
 from webapp.chats.turn_rows import Asking, is_alive, message_of, row_of, turn_row
 from webapp.database import db, reading_rows, utc_now, writing_rows
-from webapp.engine.turns import COMPLETE, INTERRUPTED, RUNNING, Turn, TurnMessage
+from webapp.engine.turns import Turn
+from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING, TurnMessage
 from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.

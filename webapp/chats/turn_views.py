@@ -20,7 +20,7 @@ from webapp.chats.answers import (
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
 from webapp.chats.store import get_chat, get_turn, question_to_retry
-from webapp.chats.turn_rows import AlreadyAskedError
+from webapp.chats.turn_begin import AlreadyAskedError
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
 

@@ -17,7 +17,8 @@ from flask import Flask
 from webapp.accounts.sessions import session_is_alive
 from webapp.chats.live import LiveTurn, Shown
 from webapp.chats.store import turn_as_stored
-from webapp.engine.turns import RUNNING, Turn
+from webapp.engine.turns import Turn
+from webapp.engine.work import RUNNING
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.host import Host
 from webapp.web.sse import HEARTBEAT, event

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from inspect import isasyncgen
 from typing import Any
@@ -24,71 +24,20 @@ from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import Begun, begin, described
 from webapp.engine.loop import process_loop
+from webapp.engine.work import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    STOPPED,
+    IdleError,
+    TurnMessage,
+    Work,
+)
 
-RUNNING = "running"
-COMPLETE = "complete"
-STOPPED = "stopped"
-FAILED = "failed"
-INTERRUPTED = "interrupted"
 # So long a stopped callback may clean up, and then `@on_stop` may run.
 STOP_SECONDS = 1.0
 ON_STOP_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a turn may take in all, and without saying anything, in seconds (R64)."""
-
-    total: float
-    idle: float
-
-
-class IdleError(CallbackTimeoutError):
-    """A callback said nothing for too long."""
-
-    def __init__(self, callback: str, seconds: float) -> None:
-        super().__init__(callback, seconds)
-        self.args = (f"{callback}: said nothing for {seconds:g} seconds",)
-
-
-@dataclass(frozen=True)
-class TurnMessage:
-    """A message of a turn as it is to be shown and stored now; without content it is gone."""
-
-    id: uuid.UUID
-    kind: str
-    author: str | None
-    content: str | None
-    status: str
-    created_at: datetime
-    # Its place among the messages of the turn; none for one of an earlier turn.
-    position: int | None
-    version: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a turn runs, within which limits, and what becomes of a failure.
-
-    Parameters
-    ----------
-    decorator:
-        Whose function runs.
-    arguments:
-        What it is offered.
-    limits:
-        How long it may take.
-    explain:
-        Makes the words that the user gets for a failure.
-    log:
-        Is told of a failure, once.
-    """
-
-    decorator: str
-    arguments: tuple[object, ...]
-    limits: Limits
-    explain: Callable[[CallbackError], str]
-    log: Callable[[CallbackError], None]
 
 
 class Turn:

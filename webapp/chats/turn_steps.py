@@ -1,0 +1,157 @@
+"""Storing turns while they run: in steps, and at their end (R63)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.chats.models import Message, Turn
+from webapp.chats.turn_rows import ALIVE, ENDED, LET_GO, OURS, interrupt, message_of, row_of
+from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.engine import turns as engine
+from webapp.engine.keeper import Step, StoreUnavailableError
+from webapp.engine.work import RUNNING, TurnMessage
+from webapp.web.errors import UNAVAILABLE
+from webapp.web.events import log_failure
+
+_SEEN = OURS.values(seen_at=bindparam("now"))
+_GONE = delete(Message).where(
+    Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
+)
+_CHANGED = (
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.chat_id == bindparam("chat"),
+        Message.kind == "assistant",
+    )
+    .values(author=bindparam("by"), content=bindparam("text"), status=bindparam("how"))
+)
+
+
+class TurnRows:
+    """Stores the turns of this process, for the keeper in the engine."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._beat_at = 0.0
+
+    def save(self, steps: list[Step]) -> set[uuid.UUID]:
+        """Store the steps in one transaction; if one of them cannot be, each by itself."""
+        with self._app.app_context():
+            try:
+                return _save_all(steps)
+            except UNAVAILABLE as error:
+                raise StoreUnavailableError(str(error).splitlines()[0]) from error
+            except SQLAlchemyError as error:
+                if len(steps) > 1:
+                    return {lost for step in steps for lost in self.save([step])}
+                log_failure("turn.not_stored", error, turn=steps[0].turn.id)
+                return {steps[0].turn.id}
+
+    def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of these turns a user has asked to stop."""
+        asked = select(Turn.id).where(Turn.id.in_(turns), Turn.stop_asked)
+        with self._app.app_context(), _mapped_errors(), reading_rows() as rows:
+            return set(rows.scalars(asked))
+
+    def beat(self, turns: list[uuid.UUID]) -> None:
+        """Note that these turns are alive, and end those whose processes are not."""
+        now = utc_now()
+        with self._app.app_context(), _mapped_errors(), writing_rows() as rows:
+            rows.execute(
+                update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING).values(seen_at=now)
+            )
+            if self._was_there():
+                _interrupt_lost(rows, now)
+
+    def _was_there(self) -> bool:
+        # While the database is away nobody can say that they are alive, and when it is back all of
+        # them seem to be gone. Whoever could not say so either does not judge.
+        before, self._beat_at = self._beat_at, time.monotonic()
+        return self._beat_at - before < ALIVE.total_seconds()
+
+
+def _interrupt_lost(rows: Connection, now: datetime) -> None:
+    lost = select(Turn.chat_id, Turn.id).where(Turn.status == RUNNING, Turn.seen_at < now - ALIVE)
+    for chat_id, turn_id in rows.execute(lost).all():
+        interrupt(rows, chat_id, turn_id)
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except UNAVAILABLE as error:
+        raise StoreUnavailableError(str(error).splitlines()[0]) from error
+
+
+def _save_all(steps: list[Step]) -> set[uuid.UUID]:
+    with writing_rows() as rows:
+        return {step.turn.id for step in steps if not _save(rows, step)}
+
+
+def _save(rows: Connection, step: Step) -> bool:
+    turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
+    now = utc_now()
+    ours = (
+        rows.execute(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
+        if step.ended
+        else rows.execute(_SEEN, {"turn": turn.id, "now": now})
+    )
+    if not ours.rowcount:
+        return False
+    store_messages(rows, chat_id, turn, step.messages)
+    if step.ended:
+        values = {} if turn.values is None else {"values": turn.values}
+        ending = LET_GO.values(turn_id=None, active_at=now, **values)
+        rows.execute(ending, {"chat": chat_id, "turn": turn.id})
+    return True
+
+
+def store_messages(
+    rows: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
+) -> None:
+    """Store messages of a turn as they stand: new, changed, or gone."""
+    gone = [m for m in messages if m.content is None]
+    earlier = [m for m in messages if m.content is not None and m.position is None]
+    own = [m for m in messages if m.content is not None and m.position is not None]
+    if gone:
+        rows.execute(_GONE, [{"message": m.id, "chat": chat_id} for m in gone])
+    if earlier:
+        rows.execute(
+            _CHANGED,
+            [
+                {
+                    "message": m.id,
+                    "chat": chat_id,
+                    "by": m.author,
+                    "text": m.content,
+                    "how": m.status,
+                }
+                for m in earlier
+            ],
+        )
+    if own:
+        rows.execute(
+            _upsert(rows.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
+        )
+
+
+@lru_cache(maxsize=2)
+def _upsert(dialect: str) -> Any:
+    # A step that was stored although its transaction seemed to fail is stored again.
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
+    changed = {name: statement.excluded[name] for name in ("author", "content", "status")}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
