@@ -97,16 +97,16 @@ def test_one_probe_at_a_time(visitor: Visitor) -> None:
 def test_a_probe_takes_no_place_that_a_reader_has(make_app: AppMaker) -> None:
     visitor = Visitor(make_app("simple.py", max_streams="1"))
     slots = visitor.app.extensions[EXTENSION].slots
-    assert slots.take(1)
+    reader = slots.take(1)
     assert visitor.get(PATH, **THREADS).status_code == 503
-    slots.give_back()
+    reader.give_back()
     assert visitor.get(PATH, **THREADS).status_code == 200
 
 
 def test_a_reader_takes_no_place_that_a_probe_has(make_app: AppMaker) -> None:
     visitor = Visitor(make_app("simple.py", max_streams="1"))
     with visitor.client.get(PATH, **THREADS):
-        assert not visitor.app.extensions[EXTENSION].slots.take(1)
+        assert visitor.app.extensions[EXTENSION].slots.take(1) is None
 
 
 def test_asking_for_the_head_takes_no_place(visitor: Visitor) -> None:

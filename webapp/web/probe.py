@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 
 from webapp.web.host import Host, host_of, most_streams, way_to_watch
-from webapp.web.sse import HEADERS, MIMETYPE, Slots, event
+from webapp.web.sse import HEADERS, MIMETYPE, Slot, Slots, event
 
 EXTENSION = "probe"
 TICKS = 5
@@ -33,19 +33,11 @@ class Probes:
     streams: Slots
     running: Slots = field(default_factory=Slots)
 
-    def begin(self, most_streams: int) -> bool:
-        """Begin a probe unless one runs, or all streams are taken; say whether that went well."""
-        if not self.running.take(1):
-            return False
-        if self.streams.take(most_streams):
-            return True
-        self.running.give_back()
-        return False
-
-    def end(self) -> None:
-        """End a probe."""
-        self.streams.give_back()
-        self.running.give_back()
+    def begin(self, most_streams: int) -> tuple[Slot, ...]:
+        """Begin a probe, and return the places it takes; none if one runs or there is no stream."""
+        running = self.running.take(1)
+        stream = self.streams.take(most_streams) if running else None
+        return (running, stream) if running and stream else ()
 
 
 def set_up_probe(app: Flask, streams: Slots) -> None:
@@ -63,10 +55,12 @@ def stream() -> Response:
     if way != "sse" or not most or request.method == "HEAD":
         return Response(first, mimetype=MIMETYPE, headers=HEADERS)
     probes: Probes = current_app.extensions[EXTENSION]
-    if not probes.begin(most):
+    places = probes.begin(most)
+    if not places:
         return _busy()
     response = Response(_events(first, host), mimetype=MIMETYPE, headers=HEADERS)
-    response.call_on_close(probes.end)
+    for place in places:
+        response.call_on_close(place.give_back)
     return response
 
 
