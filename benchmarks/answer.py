@@ -1,7 +1,8 @@
 """What the measured apps say: an answer as models write them, and who says it how fast.
 
 A message is a command. `echo WORDS` is answered at once, `stamp WAIT` after so many seconds with the
-time in its first token, and `stream TOKENS PAUSE` with so many tokens, so many seconds apart.
+time in its first token, and `stream TOKENS PAUSE` with so many tokens, so many seconds apart. `quiet
+TOKENS PAUSE` takes its time in the same way, and says no more than the last token.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ async def speak(command: str, say: Callable[[str], object]) -> None:
     for token, pause in _said(command):
         if pause:
             await asyncio.sleep(pause)
-        say(token())
+        if token is not None:
+            say(token())
 
 
 def speak_in_thread(command: str, say: Callable[[str], object]) -> None:
@@ -86,10 +88,11 @@ def speak_in_thread(command: str, say: Callable[[str], object]) -> None:
     for token, pause in _said(command):
         if pause:
             time.sleep(pause)
-        say(token())
+        if token is not None:
+            say(token())
 
 
-def _said(command: str) -> Iterator[tuple[Callable[[], str], float]]:
+def _said(command: str) -> Iterator[tuple[Callable[[], str] | None, float]]:
     """Yield tokens, and how long to wait before each."""
     kind, *given = command.split()
     if kind == "stamp":
@@ -98,6 +101,9 @@ def _said(command: str) -> Iterator[tuple[Callable[[], str], float]]:
     elif kind == "stream":
         pause = float(given[1])
         yield from (((lambda t=token: t), pause) for token in tokens(int(given[0])))
+    elif kind == "quiet":
+        yield from ((None, float(given[1])) for _ in range(int(given[0])))
+        yield (lambda: LAST_WORDS), 0.0
     elif kind == "threads":
         yield thread_names, 0.0
     else:

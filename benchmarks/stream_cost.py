@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import json
 import os
 import re
 import statistics
@@ -13,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import profiling
+import stopwatches
 from answer import TOKENS, tokens
 from processes import cpu_seconds, thread_seconds
 from serving import Served, bare_app, our_app
@@ -21,6 +23,7 @@ from visitors import BareVisitor, Visitor
 GOAL_SECONDS = 0.15
 IDLE_SECONDS = 5.0
 PAUSES = (0.01, 0.0)
+QUIET = "quiet"
 PROFILE_LINES = 30
 _NAME = re.compile(r'"(\d+)": "([^"]+)"')
 
@@ -44,11 +47,16 @@ def measure(options: argparse.Namespace) -> list[str]:
             for _ in range(options.rounds):
                 for pause in PAUSES:
                     for who, (visitor, served) in visitors.items():
-                        cost = _cost(visitor, served, pause, idle[who])
+                        cost = _cost(visitor, served, f"stream {TOKENS} {pause}", idle[who])
                         costs.setdefault((pause, who), []).append(cost)
+                # What the author's own waiting costs, with nothing said: no server can be cheaper.
+                cost = _cost(*visitors["bare"], f"quiet {TOKENS} {PAUSES[0]}", idle["bare"])
+                costs.setdefault((PAUSES[0], QUIET), []).append(cost)
+    missed = _show(costs, idle)
     if options.profile:
+        _show_stopwatches()
         _profile()
-    return _show(costs, idle)
+    return missed
 
 
 def _idle(served: Served) -> float:
@@ -61,7 +69,7 @@ def _idle(served: Served) -> float:
 
 
 def _cost(
-    visitor: Visitor | BareVisitor, served: Served, pause: float, idle: float
+    visitor: Visitor | BareVisitor, served: Served, content: str, idle: float
 ) -> tuple[float, dict[str, float]]:
     (worker,) = served.workers()
     visitor.say("threads")
@@ -71,7 +79,7 @@ def _cost(
     visitor.leave()
     time.sleep(0.5)
     before, threads, began = cpu_seconds(worker), thread_seconds(worker), time.monotonic()
-    told = visitor.say(f"stream {TOKENS} {pause}")
+    told = visitor.say(content)
     time.sleep(0.5)
     used = cpu_seconds(worker) - before - idle * (time.monotonic() - began)
     if told.errors or not told.ended:
@@ -109,6 +117,28 @@ def _show(costs: Costs, idle: dict[str, float]) -> list[str]:
         for (pause, who), each in costs.items()
         if who == "ours" and statistics.median(used for used, _ in each) > GOAL_SECONDS
     ]
+
+
+def _show_stopwatches() -> None:
+    os.environ[stopwatches.SWITCH] = "yes"
+    with tempfile.TemporaryDirectory() as name, our_app(Path(name), "stream.py") as ours:
+        visitor = Visitor(ours.port)
+        visitor.say(f"stream {TOKENS} 0")
+        print(f"\n{'Processor time, ms':34}" + "".join(f"{p:>9} s/token" for p in PAUSES))
+        found = [_stopwatches(visitor, pause) for pause in PAUSES]
+    del os.environ[stopwatches.SWITCH]
+    for watched in stopwatches.WATCHED:
+        cells = "".join(f"{1_000 * each[watched][0]:9.1f}{each[watched][1]:6} x" for each in found)
+        print(f"{watched:34}{cells}")
+
+
+def _stopwatches(visitor: Visitor, pause: float) -> dict[str, tuple[float, int]]:
+    visitor.say("stopwatches")
+    visitor.say(f"stream {TOKENS} {pause}")
+    visitor.say("stopwatches")
+    body = html.unescape(visitor.look().body.decode())
+    last = body.rpartition('{"request: all of it"')[2].partition("}")[0]
+    return dict(json.loads('{"request: all of it"' + last + "}"))
 
 
 def _profile() -> None:

@@ -1,11 +1,13 @@
 """The site whose conversation is measured: it answers as `answer.py` says, by asyncio."""
 
 import profiling
+import stopwatches
 from answer import speak
 
 import webapp as cl
 
 profiling.begin_if_asked()
+stopwatches.begin_if_asked()
 
 
 @cl.set_chat_profiles
@@ -23,5 +25,7 @@ async def answer(message: cl.Message) -> None:
     elif message.content.startswith("profile"):
         profiling.store()
         await cl.Message("stored").send()
+    elif message.content.startswith("stopwatches"):
+        await cl.Message(f"`{stopwatches.told_and_reset()}`").send()
     else:
         await speak(message.content, cl.Message().stream_token)
