@@ -20,7 +20,9 @@ class Footprint:
     database_files: int = 0
 
     def __str__(self) -> str:
-        return f"{self.memory / 1_024:7.1f} MiB{self.files:6} files{self.threads:5} threads"
+        database = f"{self.database_files:4} of the database"
+        memory = f"{self.memory / 1_024:7.1f} MiB"
+        return f"{memory}{self.files:6} files,{database}{self.threads:6} threads"
 
 
 def footprint(pid: int) -> Footprint:
@@ -31,7 +33,7 @@ def footprint(pid: int) -> Footprint:
         _number(status, "VmRSS"),
         len(files),
         _number(status, "Threads"),
-        sum(file.endswith(".sqlite3") for file in files),
+        sum(".sqlite3" in file for file in files),
     )
 
 

@@ -150,7 +150,7 @@ def _failures(told: list[Told], meanwhile: Meanwhile) -> list[str]:
 
 
 def _peak(meanwhile: Meanwhile) -> str:
-    return f"{meanwhile.most_memory / 1_024:7.1f} MiB{meanwhile.most_threads:17} threads"
+    return f"{meanwhile.most_memory / 1_024:7.1f} MiB{meanwhile.most_threads:36} threads"
 
 
 def _idle_chats(served: Served) -> list[str]:
