@@ -1,8 +1,9 @@
 """What the measured apps say: an answer as models write them, and who says it how fast.
 
-A message is a command. `echo WORDS` is answered at once, `stamp WAIT` after so many seconds with the
-time in its first token, and `stream TOKENS PAUSE` with so many tokens, so many seconds apart. `quiet
-TOKENS PAUSE` takes its time in the same way, and says no more than the last token.
+A message is a command. `echo WORDS` is answered at once; `stamp WAIT` after so many seconds, with
+the time in its first token; `stream TOKENS PAUSE` with so many tokens, so many seconds apart. `quiet
+TOKENS PAUSE` takes its time in the same way, and says no more than the last token. `threads` tells
+their names.
 """
 
 from __future__ import annotations
@@ -111,5 +112,5 @@ def _said(command: str) -> Iterator[tuple[Callable[[], str] | None, float]]:
 
 
 def thread_names() -> str:
-    """Return the threads of this process as JSON: their names by the numbers the system gave them."""
+    """Return the names of the threads of this process as JSON, by the numbers of the system."""
     return "`" + json.dumps({t.native_id: t.name for t in threading.enumerate()}) + "`"

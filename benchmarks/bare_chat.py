@@ -1,11 +1,11 @@
-"""The conversation that we compare ours with: a bare Flask view that streams, and stores the same rows.
+"""What our conversation is compared with: a bare Flask view that streams, and stores the same rows.
 
 `POST /say/stream` stores a question, the place of its answer and the key of the form through
-Flask-SQLAlchemy as its documentation shows, with the pragmas that our app uses; streams the tokens of
-`answer.py` as events, each as it comes; and stores the whole text at the end. `/say/orm` does the same
-for what is answered at once, in the same two transactions, without a stream. `/say/core` stores all of
-it in one transaction without the ORM. There is no session, no template, no Markdown, no profile, no
-callback, no check of anything, no Stop, and a reader that goes away ends the answer.
+Flask-SQLAlchemy as its documentation shows, with the pragmas that our app uses; streams the tokens
+of `answer.py` as events, each as it comes; and stores the whole text at the end. `/say/orm` does
+the same for what is answered at once, in the same two transactions, without a stream. `/say/core`
+stores all of it in one transaction without the ORM. There is no session, no template, no Markdown,
+no profile, no callback, no check of anything, no Stop, and a reader that goes away ends the answer.
 """
 
 from __future__ import annotations

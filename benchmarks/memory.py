@@ -1,7 +1,7 @@
 """Measure whether memory, files and threads grow over 10,000 chat starts and turns in one process.
 
-Every other turn is a stream whose reader hangs up in the middle: half of them with a FIN, half with a
-RST. The turn goes on, and the next one in that chat begins when it has ended.
+Every other turn is a stream whose reader hangs up in the middle: half of them with a FIN, half with
+a RST. The turn goes on, and the next one in that chat begins when it has ended.
 
 Example
 -------

@@ -1,7 +1,7 @@
 """Profiles of the threads of a server, by the processor time that each has used.
 
-With `BENCH_PROFILE` in the environment every thread that starts later is profiled, and `store` puts
-what there is by then into that folder. It costs about as much as what is measured: shares, not times.
+With `BENCH_PROFILE` in the environment every thread that starts later is profiled, and `store`
+puts what there is by then into that folder. It costs more than what is measured, so look at shares.
 """
 
 from __future__ import annotations

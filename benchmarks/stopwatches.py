@@ -1,4 +1,4 @@
-"""Stopwatches on functions of the product: the processor time of each, without what it calls of the others.
+"""Stopwatches on functions of the product: the processor time of each, apart from the others.
 
 With `BENCH_STOPWATCHES` in the environment of a server they run, and its app file tells them.
 """

@@ -11,6 +11,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import profiling
@@ -18,76 +20,88 @@ import stopwatches
 from answer import TOKENS, tokens
 from processes import cpu_seconds, thread_seconds
 from serving import Served, bare_app, our_app
-from visitors import BareVisitor, Visitor
+from visitors import BareVisitor, Visitor, at_once
 
 GOAL_SECONDS = 0.15
 IDLE_SECONDS = 5.0
 PAUSES = (0.01, 0.0)
-QUIET = "quiet"
 PROFILE_LINES = 30
 _NAME = re.compile(r'"(\d+)": "([^"]+)"')
-
-# The processor time of each answer, and of its threads.
-Costs = dict[tuple[float, str], list[tuple[float, dict[str, float]]]]
 
 
 def measure(options: argparse.Namespace) -> list[str]:
     """Measure, print a table, and return what is missed."""
-    costs: Costs = {}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
-        with our_app(folder, "stream.py") as ours, bare_app(folder, "bare_chat") as bare:
-            visitors: dict[str, tuple[Visitor | BareVisitor, Served]] = {
-                "ours": (Visitor(ours.port), ours),
-                "bare": (BareVisitor(bare.port), bare),
-            }
-            for visitor, _ in visitors.values():
-                visitor.say(f"stream {TOKENS} 0")
-            idle = {who: _idle(served) for who, (_, served) in visitors.items()}
+        ours = servers.enter_context(our_app(folder, "stream.py"))
+        bare, quiet = (servers.enter_context(bare_app(folder, "bare_chat")) for _ in range(2))
+        sides = [
+            _Side("ours", "stream", Visitor(ours.port), ours),
+            _Side("bare", "stream", BareVisitor(bare.port), bare),
+            # What the author's own waiting costs, with nothing said: no server can be cheaper.
+            _Side("quiet", "quiet", BareVisitor(quiet.port), quiet),
+        ]
+        for side in sides:
+            side.visitor.say(f"stream {TOKENS} 0")
+            side.visitor.leave()
+        time.sleep(1)
+        at_once(_Side.rest, [(side,) for side in sides])
+        for pause in PAUSES:
             for _ in range(options.rounds):
-                for pause in PAUSES:
-                    for who, (visitor, served) in visitors.items():
-                        cost = _cost(visitor, served, f"stream {TOKENS} {pause}", idle[who])
-                        costs.setdefault((pause, who), []).append(cost)
-                # What the author's own waiting costs, with nothing said: no server can be cheaper.
-                cost = _cost(*visitors["bare"], f"quiet {TOKENS} {PAUSES[0]}", idle["bare"])
-                costs.setdefault((PAUSES[0], QUIET), []).append(cost)
-    missed = _show(costs, idle)
+                # All at once, so that they meet the same noise; slow as they are, there is room.
+                at_once(_Side.answer, [(side, pause) for side in sides])
+    missed = _show(sides)
     if options.profile:
         _show_stopwatches()
         _profile()
     return missed
 
 
-def _idle(served: Served) -> float:
-    """Return the processor time of a server in which nothing happens, per second."""
-    (worker,) = served.workers()
-    time.sleep(3)  # connections that were kept are closed by then
-    before = cpu_seconds(worker)
-    time.sleep(IDLE_SECONDS)
-    return (cpu_seconds(worker) - before) / IDLE_SECONDS
+@dataclass
+class _Side:
+    """One of those that are compared, and what its answers cost: in all, and by thread."""
 
+    who: str
+    kind: str
+    visitor: Visitor | BareVisitor
+    served: Served
+    idle: float = 0.0
+    costs: dict[float, list[tuple[float, dict[str, float]]]] = field(default_factory=dict)
 
-def _cost(
-    visitor: Visitor | BareVisitor, served: Served, content: str, idle: float
-) -> tuple[float, dict[str, float]]:
-    (worker,) = served.workers()
-    visitor.say("threads")
-    body = html.unescape(visitor.look().body.decode())
-    names = {int(number): name for number, name in _NAME.findall(body)}
-    # A connection that is kept would be given up in the meantime.
-    visitor.leave()
-    time.sleep(0.5)
-    before, threads, began = cpu_seconds(worker), thread_seconds(worker), time.monotonic()
-    told = visitor.say(content)
-    time.sleep(0.5)
-    used = cpu_seconds(worker) - before - idle * (time.monotonic() - began)
-    if told.errors or not told.ended:
-        raise SystemExit(f"the answer did not end well: {told}")
-    by_thread: dict[str, float] = defaultdict(float)
-    for number, seconds in thread_seconds(worker).items():
-        by_thread[_kind(names.get(number, "new"))] += seconds - threads.get(number, 0.0)
-    return used, by_thread
+    def rest(self) -> None:
+        """Take the processor time of a second in which nothing happens."""
+        (worker,) = self.served.workers()
+        before = cpu_seconds(worker)
+        time.sleep(IDLE_SECONDS)
+        self.idle = (cpu_seconds(worker) - before) / IDLE_SECONDS
+
+    def answer(self, pause: float) -> None:
+        """Take the processor time of one answer."""
+        (worker,) = self.served.workers()
+        names = self._threads()
+        before, threads, began = cpu_seconds(worker), thread_seconds(worker), time.monotonic()
+        told = self.visitor.say(f"{self.kind} {TOKENS} {pause}")
+        self.visitor.leave()
+        time.sleep(0.5)
+        used = cpu_seconds(worker) - before - self.idle * (time.monotonic() - began)
+        if told.errors or not told.ended:
+            raise SystemExit(f"the answer did not end well: {told}")
+        by_thread: dict[str, float] = defaultdict(float)
+        for number, seconds in thread_seconds(worker).items():
+            by_thread[_kind(names.get(number, "new"))] += seconds - threads.get(number, 0.0)
+        self.costs.setdefault(pause, []).append((used, by_thread))
+
+    def used(self, pause: float) -> float:
+        """Return the processor time of the middle answer."""
+        return statistics.median(used for used, _ in self.costs[pause])
+
+    def _threads(self) -> dict[int, str]:
+        self.visitor.say("threads")
+        body = html.unescape(self.visitor.look().body.decode())
+        # A connection that is kept would be given up in the meantime.
+        self.visitor.leave()
+        time.sleep(0.5)
+        return {int(number): name for number, name in _NAME.findall(body)}
 
 
 def _kind(name: str) -> str:
@@ -98,24 +112,30 @@ def _kind(name: str) -> str:
     return "server" if name == "MainThread" else "request"
 
 
-def _show(costs: Costs, idle: dict[str, float]) -> list[str]:
+def _show(sides: list[_Side]) -> list[str]:
     size = len("".join(tokens(TOKENS)))
     print(f"\nProcessor time of an answer of {TOKENS:,} tokens, {size:,} characters, in seconds")
     kinds = ["request", "author's loop", "keeper", "server"]
     print(f"{'pause':>8}  {'who':6}{'all':>8}{'least':>8}{''.join(f'{k:>15}' for k in kinds)}")
-    for (pause, who), each in costs.items():
-        parts = "".join(
-            f"{statistics.median(threads.get(kind, 0.0) for _, threads in each):15.3f}"
-            for kind in kinds
-        )
-        used = [all_of_it for all_of_it, _ in each]
-        print(f"{pause:8.3f}  {who:6}{statistics.median(used):8.3f}{min(used):8.3f}{parts}")
-    resting = ", ".join(f"{who} {1_000 * each:.1f} ms" for who, each in idle.items())
-    print(f"A second in which nothing happens costs {resting}; that is taken off.")
+    for pause in PAUSES:
+        for side in sides:
+            costs = side.costs[pause]
+            least = min(used for used, _ in costs)
+            parts = [statistics.median(each.get(kind, 0.0) for _, each in costs) for kind in kinds]
+            cells = "".join(f"{part:15.3f}" for part in parts)
+            print(f"{pause:8.3f}  {side.who:6}{side.used(pause):8.3f}{least:8.3f}{cells}")
+    idle = ", ".join(f"{side.who} {1_000 * side.idle:.1f} ms" for side in sides)
+    print(f"A second in which nothing happens costs {idle}; that is taken off.")
+    ours, bare, quiet = sides
+    own = ours.used(PAUSES[0]) - quiet.used(PAUSES[0])
+    print(
+        f"Without the author's own waiting, {PAUSES[0]} s a token: ours {own:.3f} s, bare "
+        f"{bare.used(PAUSES[0]) - quiet.used(PAUSES[0]):.3f} s"
+    )
     return [
-        f"an answer costs {statistics.median(used for used, _ in each):.3f} s at {pause:g} s a token"
-        for (pause, who), each in costs.items()
-        if who == "ours" and statistics.median(used for used, _ in each) > GOAL_SECONDS
+        f"an answer costs {ours.used(pause):.3f} s at {pause:g} s a token"
+        for pause in PAUSES
+        if ours.used(pause) > GOAL_SECONDS
     ]
 
 

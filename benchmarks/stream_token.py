@@ -56,9 +56,7 @@ def _first_token(visitor: Visitor | BareVisitor, wait: float) -> float:
 
 
 @contextmanager
-def _others(
-    make: type[Visitor | BareVisitor], port: int, count: int, turns: int
-) -> Iterator[None]:
+def _others(make: type[Visitor | BareVisitor], port: int, count: int, turns: int) -> Iterator[None]:
     # Each of them gets fifty tokens a second until we are through.
     seconds = turns * sum(wait + 0.17 for wait in WAITS) + 3
     contents = [f"stream {int(seconds * 50)} 0.02"] * count
