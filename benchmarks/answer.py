@@ -1,9 +1,9 @@
 """What the measured apps say: an answer as models write them, and who says it how fast.
 
 A message is a command. `echo WORDS` is answered at once; `stamp WAIT` after so many seconds, with
-the time in its first token; `stream TOKENS PAUSE` with so many tokens, so many seconds apart. `quiet
-TOKENS PAUSE` takes its time in the same way, and says no more than the last token. `threads` tells
-their names.
+the time in its first token; `stream TOKENS PAUSE` with so many tokens, so many seconds apart.
+`quiet TOKENS PAUSE` takes its time in the same way, and says no more than the last token. `threads`
+tells their names.
 """
 
 from __future__ import annotations

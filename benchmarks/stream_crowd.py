@@ -164,10 +164,10 @@ def _peak(meanwhile: Meanwhile) -> str:
 
 def _idle_chats(served: Served) -> list[str]:
     (worker,) = served.workers()
-    # Whatever is made once is made by these.
-    kept = _open_chats(served, 100)
+    # Whatever is made once is made by these, more than there are threads.
+    kept = _open_chats(served, 2 * IDLE_CHATS, 40)
     before = _rested(worker)
-    kept += _open_chats(served, IDLE_CHATS)
+    kept += _open_chats(served, IDLE_CHATS, 10)
     after = _rested(worker)
     per_chat = (after.memory - before.memory) / IDLE_CHATS
     print(f"\n{IDLE_CHATS} more open chats at rest, each after a turn: {per_chat:.1f} kB each")
@@ -175,22 +175,23 @@ def _idle_chats(served: Served) -> list[str]:
     missed = (
         [f"an open chat at rest costs {per_chat:.1f} kB"] if per_chat > IDLE_KB_PER_CHAT else []
     )
+    del kept
     if after.threads > before.threads or after.files > before.files:
         missed.append("open chats at rest hold threads or files")
     return missed
 
 
-def _open_chats(served: Served, count: int) -> list[Visitor]:
+def _open_chats(served: Served, count: int, clients: int) -> list[Visitor]:
     visitors: list[Visitor] = []
 
     def chat() -> None:
-        for _ in range(count // 10):
+        for _ in range(count // clients):
             visitor = Visitor(served.port)
             visitor.say("stream 50 0")
             visitor.leave()
             visitors.append(visitor)
 
-    at_once(chat, [()] * 10)
+    at_once(chat, [()] * clients)
     return visitors
 
 
