@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 START_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def _gunicorn(app: str, folder: Path, settings: dict[str, str]) -> Iterator[Serv
         yield Served(port, process)
     finally:
         process.terminate()
-        process.wait(20)
+        # Turns that are under way are waited for.
+        process.wait(STOP_SECONDS)
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:
