@@ -38,7 +38,8 @@ class Slots:
     """The streams that this process has open, counted."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a place that is forgotten may be given back in the middle of another's taking.
+        self._lock = threading.RLock()
         self._taken = 0
 
     def take(self, most: int) -> Slot | None:
