@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Error, Page, Route, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.guard import UNREACHABLE, Guard
@@ -13,6 +16,7 @@ from tests.browser.steps import (
     choose,
     composer,
     ended,
+    idle,
     messages,
     notices,
     open_chat,
@@ -118,6 +122,20 @@ def test_a_stream_that_ends_out_of_reach_is_followed_when_it_is_back(
     expect(answer(desktop).locator(".prose")).to_have_text("One two")
 
 
+def test_the_notice_goes_when_the_server_is_back(
+    desktop: Page, chatty: Chatty, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.expect(*UNREACHABLE)
+    monkeypatch.setattr(watching, "STREAM_SECONDS", 0.1)
+    begin(desktop, chatty)
+    desktop.context.set_offline(True)
+    expect(notices(desktop)).to_contain_text(["The server could not be reached."])
+    desktop.context.set_offline(False)
+    chatty.dictate("two")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    expect(notices(desktop)).to_have_count(0)
+
+
 def test_polling_goes_on_after_a_reload(desktop: Page, chatty_with: ChattyMaker) -> None:
     chatty = chatty_with(streaming="poll")
     begin(desktop, chatty)
@@ -205,6 +223,59 @@ def test_nothing_of_the_old_chat_lands_in_the_new_one(desktop: Page, chatty: Cha
     chatty.end()
     expect(desktop.get_by_test_id("stop")).to_have_count(0)
     expect(messages(desktop).filter(has_text="One")).to_have_count(0)
+
+
+@contextmanager
+def held_back(page: Page, addresses: str) -> Iterator[None]:
+    """Keep the answer of the next request to ``addresses`` from the page until the block ends."""
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(addresses, lambda route: held.append((route, route.fetch())), times=1)
+    yield
+    for route, response in held:
+        with suppress(Error):  # the page may have given it up
+            route.fulfill(response=response)
+    idle(page)
+
+
+@pytest.mark.parametrize("form", ["composer", "starters"])
+def test_an_answer_on_its_way_does_not_follow_into_the_new_chat(
+    desktop: Page, chatty: Chatty, form: str
+) -> None:
+    open_chat(desktop, chatty.site)
+    with held_back(desktop, "**/messages"):
+        if form == "composer":
+            ask(desktop, "Hello")
+        else:
+            desktop.get_by_test_id("starter").first.click()
+        expect(desktop.locator(f"#{form}.htmx-request")).to_have_count(1)
+        choose(desktop, "terse")
+    expect(messages(desktop)).to_have_count(0)
+
+
+def test_news_of_an_answer_on_its_way_does_not_follow_into_the_new_chat(
+    desktop: Page, chatty_with: ChattyMaker
+) -> None:
+    chatty = chatty_with(streaming="poll")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    with held_back(desktop, "**/turns/**"):
+        expect(desktop.locator("#turn.htmx-request")).to_have_count(1)
+        choose(desktop, "terse")
+    expect(messages(desktop)).to_have_count(0)
+    expect(desktop.get_by_test_id("send")).to_be_visible()
+
+
+def test_the_new_chat_can_be_written_in_before_an_answer_comes_whole(
+    desktop: Page, chatty_with: ChattyMaker
+) -> None:
+    chatty = chatty_with(streaming="inline")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.locator("#composer.htmx-request")).to_have_count(1)
+    choose(desktop, "terse")
+    ask(desktop, "Good morning")
+    expect(ended(desktop)).to_contain_text("You said: Good morning")
 
 
 def test_back_to_the_old_chat_follows_it_again(desktop: Page, chatty: Chatty) -> None:

@@ -96,6 +96,25 @@ def test_a_double_click_on_send_sends_once(desktop: Page, chatty: Chatty) -> Non
     expect(messages(desktop)).to_have_count(2)
 
 
+def test_the_second_half_of_a_double_click_does_not_stop_the_answer(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).fill("dictate")
+    place = desktop.get_by_test_id("send").bounding_box()
+    assert place is not None
+    sent: list[str] = []
+    desktop.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
+    desktop.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    desktop.mouse.down(click_count=2)
+    desktop.mouse.up(click_count=2)
+    chatty.dictate("Still here.")
+    chatty.end()
+    expect(ended(desktop)).to_contain_text("Still here.")
+    assert sent == ["messages"]
+
+
 def test_what_is_typed_while_a_message_is_on_its_way_stays(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     held: list[Route] = []
@@ -122,3 +141,12 @@ def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
     idle(desktop)
     composer(desktop).press("Enter")
     expect(ended(desktop)).to_contain_text("You said: Too early")
+
+
+def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    ask(desktop, "Too early")
+    why = "An answer is being written. Your message stays here until you send it after that."
+    expect(desktop.locator("#spoken")).to_have_text(why)

@@ -69,3 +69,15 @@ def test_there_is_one_button_for_each_block(desktop: Page, chatty: Chatty) -> No
     choose(desktop, "terse")
     desktop.go_back()
     expect(desktop.get_by_role("button", name="Copy")).to_have_count(3)
+
+
+def test_a_button_in_use_survives_growing_text(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    chatty.dictate("```\ncode\n```\n\nMore")
+    desktop.get_by_role("button", name="Copy").focus()
+    chatty.dictate(" and more.")
+    expect(answer(desktop)).to_contain_text("More and more.")
+    chatty.end()
+    ended(desktop)
+    expect(desktop.get_by_role("button", name="Copy")).to_be_focused()

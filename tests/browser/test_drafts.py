@@ -180,6 +180,18 @@ def test_text_stays_while_the_server_cannot_be_reached(
     expect(ended(desktop)).to_contain_text("You said: Hello")
 
 
+def test_a_notice_goes_when_the_next_message_was_taken(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect("status of 422")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "\u200b")
+    expect(notices(desktop)).to_have_count(1)
+    ask(desktop, "Hello")
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    expect(notices(desktop)).to_have_count(0)
+
+
 def test_an_answer_that_got_lost_is_not_asked_for_twice(
     desktop: Page, chatty: Chatty, guard: Guard
 ) -> None:  # R57

@@ -183,6 +183,17 @@ def test_code_that_was_streamed_scrolls_by_itself_and_by_keyboard(
     expect(code).to_have_attribute("tabindex", "0")
 
 
+def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["talking"].visit(phone, shared_app("chatty.py"))
+    code = answer(phone).locator("pre").first
+    button = code.get_by_role("button", name="Copy")
+    before = box(button)
+    code.evaluate("e => { e.scrollLeft = 200; }")
+    assert box(button) == before
+
+
 def test_waiting_and_opening_move_for_everybody_else(
     desktop: Page, shared_app: Callable[[str], Site]
 ) -> None:

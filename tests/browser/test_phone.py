@@ -83,6 +83,17 @@ def test_targets_are_big_enough_for_thumbs(phone: Page, roles: Site) -> None:
         assert box["height"] >= 44, target
 
 
+def test_what_a_conversation_adds_is_big_enough_for_thumbs(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["streaming"].visit(phone, shared_app("chatty.py"))
+    assert too_small(phone, 24) == []
+    for button in (*phone.locator(".copy").all(), phone.get_by_test_id("stop")):
+        box = button.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24
+
+
 def test_a_tap_on_stop_does_not_raise_the_keyboard(
     phone: Page, shared_app: Callable[[str], Site]
 ) -> None:

@@ -70,6 +70,12 @@ def test_another_profile_can_be_chosen_instead(desktop: Page, chatty: Chatty, gu
     expect(composer(desktop)).to_have_value("Are you still there?")
 
 
+def test_the_focus_is_not_lost(desktop: Page, chatty: Chatty, guard: Guard) -> None:
+    withdraw(desktop, chatty, guard)
+    expect(notices(desktop)).to_have_count(1)
+    assert desktop.evaluate("document.activeElement !== document.body")
+
+
 def test_it_is_logged(desktop: Page, chatty: Chatty, guard: Guard, log: LogReader) -> None:
     withdraw(desktop, chatty, guard)
     expect(notices(desktop)).to_have_count(1)

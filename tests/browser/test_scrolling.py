@@ -85,3 +85,12 @@ def test_a_chat_is_opened_at_its_end(grown: Page, chatty: Chatty) -> None:
     ended(grown)
     grown.reload()
     expect(answer(grown).get_by_text("The end.")).to_be_in_viewport()
+
+
+def test_the_focus_is_not_lost_with_the_button(grown: Page, chatty: Chatty) -> None:
+    grown.evaluate("scrollTo(0, 0)")
+    wait_until(grown, "scrollY === 0")
+    chatty.dictate("More.")
+    newest(grown).press("Enter")
+    expect(newest(grown)).to_be_hidden()
+    assert grown.evaluate("document.activeElement !== document.body")

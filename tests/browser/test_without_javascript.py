@@ -154,3 +154,20 @@ def test_text_that_is_refused_stays(
     expect(composer(without_javascript)).to_have_value(text)
     say(without_javascript, "Short")
     expect(ended(without_javascript)).to_contain_text("You said: Short")
+
+
+def test_text_stays_when_an_answer_is_being_written(
+    without_javascript: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect("status of 409")
+    begin_to_talk(without_javascript, chatty)
+    other = without_javascript.context.new_page()
+    other.goto(without_javascript.url)
+    say(other, "dictate")
+    say(without_javascript, "Me too")
+    expect(notices(without_javascript)).to_contain_text(["An answer is still being written here"])
+    expect(composer(without_javascript)).to_have_value("Me too")
+    without_javascript.wait_for_timeout(2500)  # longer than such a page waits to load itself again
+    chatty.end()
+    expect(composer(without_javascript)).to_have_value("Me too")
+    expect(composer(without_javascript)).to_be_visible()
