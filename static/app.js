@@ -1,10 +1,11 @@
-// The little that HTML and htmx cannot say. All of it listens on the document: what is swapped in needs no wiring.
+// What HTML and htmx cannot say; ARCHITECTURE.md says why.
 "use strict";
 (() => {
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
+  const mouse = matchMedia("(hover: hover)").matches;  // or focus raises a keyboard
+  const home = () => mouse && byId("composer-input") || byId("main");
 
-  // The profile panel. Focus moves without choosing.
   const options = (panel) => [...panel.querySelectorAll("[role=radio]")];
   const offered = (panel) => options(panel).filter((option) => !option.hidden);
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -39,8 +40,7 @@
     const chosen = target.querySelector("[aria-checked=true]") || options(target)[0];
     rove(target, chosen);
     chosen.scrollIntoView({ block: "center" });
-    // On touch the search field would raise the keyboard.
-    const search = matchMedia("(hover: hover)").matches && target.querySelector("[type=search]");
+    const search = mouse && target.querySelector("[type=search]");
     (search || chosen).focus({ preventScroll: true });
   });
 
@@ -74,15 +74,14 @@
     to.focus();
   });
 
-  // After htmx: a submit that it did not take leaves the page.
+  // After htmx: what it did not take leaves the page.
   document.addEventListener("submit", ({ target, defaultPrevented }) => {
     if (target.action.endsWith("/logout")) stored(() => sessionStorage.clear());
     if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #starters")) return;
     target.closest("[popover]")?.hidePopover();
-    byId(matchMedia("(hover: hover)").matches && byId("composer-input") ? "composer-input" : "main").focus();
+    home().focus();
   });
 
-  // The composer. Its text is kept for this tab until it is sent, or its owner logs out.
   const stored = (use) => { try { return use(); } catch { return null; } };
   const draft = () => `draft:${byId("composer")?.dataset.draft}`;
   const write = (text) => {
@@ -92,28 +91,31 @@
     stored(() => sessionStorage.setItem(draft(), text));
   };
   const running = () => document.querySelector("#turn[data-turn-id]");
-  let sent = null, key = byId("composer-key")?.value;
+  let sent = null, key = byId("composer-key")?.value, next = null;
 
   on("keydown", (event) => {
     const { target, shiftKey, isComposing, keyCode } = event;
-    // 229: Enter of an input method.
+    // 229: of an input method
     if (target.id !== "composer-input" || event.key !== "Enter" || shiftKey || isComposing || keyCode === 229) return;
     event.preventDefault();
     if (target.value.trim() && !target.form.querySelector(".send").disabled) target.form.requestSubmit();
   });
   on("submit", (event) => {
-    if (!["composer", "starters"].includes(event.target.id) || !running()) return;
+    if (!["composer", "starters"].includes(event.target.id) || !running() && !stream) return;
     event.preventDefault();
     event.stopPropagation();
-    say(byId("composer-hint").textContent);
+    if (running()) say(byId("composer-hint").lastElementChild.textContent);
+    else next = event.target;  // its stream is ending
   });
   on("htmx:before:request", ({ target }) => { if (target.id === "composer") sent = byId("composer-input").value; });
   const taken = () => {
     const now = byId("composer-key")?.value, field = byId("composer-input");
     if (!field) return;
-    if (now !== key && field.value === sent) write("");
-    if (now !== key) sent = null;
-    key = now;
+    if (now !== key) {
+      if (sent && field.value.startsWith(sent)) write(field.value.slice(sent.length));
+      sent = null;
+      key = now;
+    }
     if (!field.value) write(stored(() => sessionStorage.getItem(draft())) || "");
   };
 
@@ -123,27 +125,36 @@
   const hear = (aloud) => {
     const whole = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")];
     const fresh = whole.filter(({ id }) => !heard.has(id) && heard.add(id));
-    if (aloud && fresh.length) say(fresh.map((message) => `${message.dataset.author}: ${message.lastElementChild.textContent.trim()}`).join(" ").slice(0, 2000));
+    const spoken = (message) => [message.dataset.author, message.querySelector(".badge")?.textContent, message.lastElementChild.textContent.trim()].join(" ");
+    if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
   };
 
-  // A page that loses its stream asks how the answer goes on.
   let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
-  const drop = () => { if (stream) htmx.trigger(stream, "htmx:abort"); };
+  const drop = (...requests) => { for (const element of requests) if (element) htmx.trigger(element, "htmx:abort"); };
   const watchAgain = () => {
     clearTimeout(again);
     again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
   };
   on("htmx:sse:before:connection", ({ target }) => { stream = target; });
-  on("htmx:sse:close", () => { stream = null; watchAgain(); });
-  // After a while away a connection may be dead.
-  for (const type of ["visibilitychange", "online"]) addEventListener(type, () => { if (!document.hidden && running()) { drop(); watchAgain(); } }, true);
+  on("htmx:sse:close", () => {
+    stream = null;
+    watchAgain();
+    setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
+  });
+  // The connection may be dead.
+  const back = () => {
+    if (document.hidden || !running()) return;
+    drop(stream);
+    watchAgain();
+  };
+  on("visibilitychange", back);
+  addEventListener("online", back);
 
-  // New text is followed unless one has scrolled up.
   const page = document.documentElement;
   const atEnd = () => page.scrollHeight - innerHeight - scrollY < 80;
   let follows = true, length = 0;
   const toEnd = () => scrollTo(0, page.scrollHeight);
-  const newest = (show) => { const button = document.querySelector("[data-newest]"); if (button) button.hidden = !show; };
+  const newest = (show) => { for (const button of document.querySelectorAll("[data-newest]")) button.hidden = !show; };
   on("scroll", () => { follows = atEnd(); if (follows) newest(false); });
   const followText = () => {
     const grown = byId("messages")?.textContent.length;
@@ -153,31 +164,40 @@
     length = grown;
   };
 
-  // Notices.
   const unreachable = () => {
     const place = byId("notices");
-    if (!place) return;
+    if (!place || place.querySelector("[data-unreachable]")) return;
     place.replaceChildren(byId("unreachable").content.cloneNode(true));
     place.firstElementChild.dataset.testid = "notice";
   };
   on("htmx:error", () => { unreachable(); watchAgain(); });
-  // A proxy's error page must not land in the chat.
+  let focused = false, copying = -1;
+  const copies = () => [...document.querySelectorAll(".copy")];
+  // Neither a chat that was left nor a proxy's error page may land in this one.
   on("htmx:before:swap", (event) => {
-    const { response, hx } = event.detail.ctx;
+    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
+    focused = document.activeElement !== document.body;
+    copying = copies().indexOf(document.activeElement);
+    if (about && about !== byId("chat")?.dataset.chatId) return event.preventDefault();
+    if (response?.status === 404) running()?.remove();
     if (!(response?.status >= 400) || hx?.retarget) return;
     event.preventDefault();
     unreachable();
   });
 
   on("click", (event) => {
-    const { target } = event, starter = target.closest?.(".starter"), code = target.closest?.("[data-copy]")?.parentElement;
+    const { target } = event, starter = target.closest?.(".starter"), code = target.closest?.(".copy")?.parentElement;
     if (starter && (event.shiftKey || starter.form.dataset.starters === "fill")) {
       event.preventDefault();
       write(starter.value);
       byId("composer-input").focus();
     }
     if (code) copy(code.querySelector("code"), target);
-    if (target.closest?.("[data-newest]")) toEnd();
+    if (target.closest?.("[data-newest]")) {
+      toEnd();
+      home().focus();
+    }
+    if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();  // a double click on Send
     const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
     if (dismiss) {
       dismiss.closest(".notice").remove();
@@ -190,12 +210,9 @@
     }
   });
 
-  // A picture that does not come gives way to the initial beneath it.
   on("error", ({ target }) => { if (target.matches?.(".icon img")) target.remove(); });
-  // One that failed before fails again; one that came is in memory.
   for (const picture of document.querySelectorAll(".icon img")) if (picture.complete) picture.src = picture.src;
 
-  // Without `field-sizing`: by rows, as the CSP allows no styles.
   const grow = (field) => {
     if (CSS.supports("field-sizing", "content")) return;
     field.rows = 1;
@@ -210,16 +227,11 @@
       document.execCommand("copy");
     }
     button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    setTimeout(() => button.textContent = "Copy", 2000);
   };
   const addCopy = () => {
-    for (const code of document.querySelectorAll(".message pre:not(:has([data-copy]), .tail pre)")) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "copy";
-      button.dataset.copy = "";
-      button.textContent = "Copy";
-      code.prepend(button);
+    for (const code of document.querySelectorAll(".message pre:not(:has(.copy), .tail pre)")) {
+      code.prepend(Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" }));
     }
   };
 
@@ -227,18 +239,18 @@
     for (const time of document.querySelectorAll("time")) {
       time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     }
-    // What scrolls sideways must be reachable by keyboard.
-    for (const wide of document.querySelectorAll(".prose :is(pre, table)")) {
+    for (const wide of document.querySelectorAll(".prose :is(pre > code, table)")) {
       if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     }
     if (byId("composer-input")) grow(byId("composer-input"));
   };
-  // After the next picture: it must not keep a message from being shown.
+  // After a message is drawn.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
-    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop();
+    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer"));
     hear(true);
     addCopy();
+    if (focused && document.activeElement === document.body) (copies()[copying] || home()).focus();
     followText();
     taken();
     settleSoon();
@@ -252,6 +264,6 @@
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 
-  // From memory, perhaps after signing out: ask the server.
+  // From memory, perhaps signed out.
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 })();
