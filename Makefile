@@ -54,6 +54,7 @@ build: $(VENV)/.test ## Make the wheel and the source archive in dist/
 bench: $(VENV)/.test ## Measure how fast it is
 	@$(BIN)/python benchmarks/chat_start.py $(ARGS)
 	@$(BIN)/python benchmarks/page.py $(ARGS)
+	@$(BIN)/python benchmarks/stream.py $(ARGS)
 
 # The oldest Python we support needs the most packages, so its lock serves all of them.
 lock: $(TOOLS)/.installed ## Pin the requirements (ARGS=--upgrade for newer ones)

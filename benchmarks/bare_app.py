@@ -94,8 +94,8 @@ def _add_orm_inserts(app: Flask, file: str) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 64}
     db = SQLAlchemy(app, disable_autonaming=True)
     with app.app_context():
-        event.listen(db.engine, "connect", _set_up)
-        event.listen(db.engine, "begin", _begin)
+        event.listen(db.engine, "connect", set_up)
+        event.listen(db.engine, "begin", begin)
         tables = MetaData()
         tables.reflect(_engine(file))
     chats, messages = (
@@ -124,7 +124,8 @@ def _add_orm_inserts(app: Flask, file: str) -> None:
         return rows["content"]
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Begin a transaction as our app does."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -179,11 +180,12 @@ def _rows(profile: str, session_id: str) -> dict[str, str]:
 
 def _connect(file: str) -> sqlite3.Connection:
     connection = sqlite3.connect(file, check_same_thread=False)
-    _set_up(connection)
+    set_up(connection)
     return connection
 
 
-def _set_up(connection: sqlite3.Connection, _entry: object = None) -> None:
+def set_up(connection: sqlite3.Connection, _entry: object = None) -> None:
+    """Let a connection follow the rules of our app."""
     connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -191,5 +193,5 @@ def _set_up(connection: sqlite3.Connection, _entry: object = None) -> None:
 
 def _engine(file: str) -> Engine:
     engine = create_engine("sqlite://", creator=lambda: _connect(file), pool_size=64)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     return engine

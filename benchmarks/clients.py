@@ -71,7 +71,7 @@ def form_request(
 
 def chat_start(port: int, profile: str) -> bytes:
     """Return the chat start of a fresh visitor who has opened the page and started one chat."""
-    cookie, token = _open_page(port)
+    cookie, token = open_page(port)
     form = {"csrf_token": token, "profile": profile}
     first = form_request(port, "/chats", form, {"HX-Request": "true", "Cookie": cookie})
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -83,7 +83,8 @@ def chat_start(port: int, profile: str) -> bytes:
     return form_request(port, "/chats", form, {"HX-Request": "true", "Cookie": given[1].decode()})
 
 
-def _open_page(port: int) -> tuple[str, str]:
+def open_page(port: int) -> tuple[str, str]:
+    """Return the cookie and the token of a visitor who has opened the first page."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/", headers=HEADERS)
     answer = connection.getresponse()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 START_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ def our_app(folder: Path, site: str = "chat.py", **settings: str) -> Iterator[Se
 
 
 @contextmanager
-def bare_app(folder: Path) -> Iterator[Served]:
-    """Yield the bare app, with its database in ``folder``."""
-    given = {"BARE_DATABASE": str(folder / "bare.sqlite3")}
-    with _gunicorn("bare_app:create_app()", folder, given) as served:
+def bare_app(folder: Path, module: str = "bare_app") -> Iterator[Served]:
+    """Yield the bare app of a module, with its database in ``folder``."""
+    given = {"BARE_DATABASE": str(folder / f"{module}.sqlite3")}
+    with _gunicorn(f"{module}:create_app()", folder, given) as served:
         yield served
 
 
@@ -63,7 +64,7 @@ def _gunicorn(app: str, folder: Path, settings: dict[str, str]) -> Iterator[Serv
     # Asked to end, a program must still stop its servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     port = _free_port()
-    log = folder / f"{app.partition(':')[0]}.log"
+    log = folder / f"{app.partition(':')[0]}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
@@ -80,7 +81,8 @@ def _gunicorn(app: str, folder: Path, settings: dict[str, str]) -> Iterator[Serv
         yield Served(port, process)
     finally:
         process.terminate()
-        process.wait(20)
+        # Turns that are under way are waited for.
+        process.wait(STOP_SECONDS)
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:

@@ -79,3 +79,15 @@ def test_a_place_that_was_forgotten_is_given_back() -> None:
     del slot
     gc.collect()
     assert slots.taken == 0
+
+
+def test_a_place_is_kept_by_whoever_can_give_it_back() -> None:  # R66
+    slots = Slots()
+    slot = slots.take(1)
+    assert slot is not None
+    give_back = slot.give_back
+    del slot
+    gc.collect()
+    assert slots.taken == 1
+    give_back()
+    assert slots.taken == 0

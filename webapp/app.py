@@ -22,6 +22,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loader import load_chat_app
 from webapp.chats import ending, store, turn_views
 from webapp.chats import views as chats_views
+from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
@@ -38,6 +39,7 @@ from webapp.web import (
     health,
     late_schema,
     markdown,
+    probe,
     requests,
 )
 
@@ -112,6 +114,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.extensions["count_chats"] = store.count_chats
     app.extensions["session_ended"] = [ending.end_chats_of_session]
     set_up_conversation(app, settings)
+    probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)
@@ -162,7 +165,7 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (chats_views, turn_views, profiles_views, accounts_views, health):
+    for module in (chats_views, turn_views, profiles_views, accounts_views, health, probe):
         app.register_blueprint(module.blueprint)
 
     @app.get("/static/<path:name>")

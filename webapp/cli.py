@@ -20,6 +20,7 @@ from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import db
 from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
+from webapp.doctor.command import doctor
 from webapp.serving import Place, serve, serve_and_reload
 from webapp.web import events
 
@@ -137,6 +138,7 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
 
 chat_profiles.add_command(run)
 chat_profiles.add_command(secret)
+chat_profiles.add_command(doctor)
 chat_profiles.add_command(database_group)
 chat_profiles.add_command(commands.users)
 chat_profiles.add_command(commands.sessions)

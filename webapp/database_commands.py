@@ -90,7 +90,7 @@ def check() -> None:
     problems = list(_problems(settings))
     for problem in problems:
         note(f"Problem: {problem}")
-    for warning in _open_files(settings):
+    for warning in open_files(settings):
         note(f"Warning: {warning}")
     if problems:
         raise SystemExit(EXIT_PROBLEM)
@@ -154,14 +154,15 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"there is no database at {file}; run `chat-profiles db upgrade`"
         return
     try:
-        yield from _wrong_schema(settings)
+        yield from wrong_schema(settings)
         if is_sqlite(settings.url):
             yield from _broken_contents(settings)
     except DatabaseError as error:
         yield database_problem(error)
 
 
-def _wrong_schema(settings: Settings) -> Iterator[str]:
+def wrong_schema(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the tables of a database that exists."""
     with maintenance_engine(settings).connect() as connection:
         state = schema_state(connection)
         if is_unmarked(connection):
@@ -182,7 +183,8 @@ def _broken_contents(settings: Settings) -> Iterator[str]:
             yield f"{counted(len(loose), 'row')} with nothing to belong to any more (in {tables})"
 
 
-def _open_files(settings: Settings) -> Iterator[str]:
+def open_files(settings: Settings) -> Iterator[str]:
+    """Yield which files of the database can be read by others, and what to do."""
     file = sqlite_file(settings.url)
     if file is None:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.guard import Guard
 from tests.browser.site import Site, live
 from tests.support.apps import AppMaker
@@ -145,3 +147,15 @@ def many(shared_app: Callable[[str], Site]) -> Site:
 def five(shared_app: Callable[[str], Site]) -> Site:
     """Return a site with five very different profiles and no login."""
     return shared_app("five.py")
+
+
+@pytest.fixture
+def chatty_with(make_app: AppMaker, serve: Callable[[Flask], Site]) -> ChattyMaker:
+    """Return `chatty_with(**settings)`, which serves an app whose answers the test dictates."""
+    return partial(Chatty, make_app, serve)
+
+
+@pytest.fixture
+def chatty(chatty_with: ChattyMaker) -> Chatty:
+    """Return a site of its own whose answers the test dictates."""
+    return chatty_with()

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
-from tests.browser.steps import choose, log_in, notices, open_chat, open_selector, started
+from tests.browser.steps import (
+    answer,
+    ask,
+    choose,
+    composer,
+    ended,
+    log_in,
+    messages,
+    notices,
+    open_chat,
+    open_selector,
+    started,
+)
+from tests.support.rows import run_sql
 
 Visit = Callable[[Page, Site], None]
 
@@ -76,6 +90,53 @@ def _starting(page: Page, site: Site) -> None:
     expect(page.get_by_text("Starting chat…")).to_be_visible()
 
 
+def _talking(page: Page, site: Site) -> None:
+    """Ask at length, with a long word and a wide line in it, and have all of the answer."""
+    open_chat(page, site)
+    ask(page, "Say something.")
+    ended(page)
+    question = f"How do I greet somebody?\n\n    def greet():  # {'x' * 90}\n\nBriefly, please."
+    composer(page).fill(f"markdown {question}")
+    composer(page).press("Enter")
+    expect(messages(page)).to_have_count(4)
+    ended(page)
+
+
+def _streaming(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    ask(page, "endless")
+    expect(answer(page)).to_contain_text("word word")
+
+
+def _stopped(page: Page, site: Site) -> None:
+    _streaming(page, site)
+    page.get_by_test_id("stop").click()
+    ended(page, "stopped")
+
+
+def _failed_turn(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    ask(page, "fail")
+    ended(page, "failed")
+
+
+def _read_only(page: Page, site: Site) -> None:
+    """Write once more in a chat whose profile was withdrawn: it is no longer in the offer."""
+    chat = open_chat(page, site)
+    ask(page, "Good morning")
+    ended(page)
+    run_sql(site.app, "UPDATE chats SET profile = 'Old one' WHERE id = :id", id=UUID(chat).hex)
+    ask(page, "Are you still there?")
+    expect(notices(page)).to_be_visible()
+
+
+def _new_messages(page: Page, site: Site) -> None:
+    """Scroll up while an answer grows."""
+    _streaming(page, site)
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.get_by_role("button", name="New messages")).to_be_visible()
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -94,6 +155,12 @@ STATES = {
     "profiles": State("five.py", _profiles),
     "not-found": State("simple.py", _not_found),
     "notice": State("simple.py", _notice),
+    "talking": State("chatty.py", _talking),
+    "streaming": State("chatty.py", _streaming),
+    "stopped": State("chatty.py", _stopped),
+    "failed-turn": State("chatty.py", _failed_turn),
+    "read-only": State("chatty.py", _read_only),
+    "new-messages": State("chatty.py", _new_messages),
 }
 # What the console says about states that are errors.
 REFUSALS = ("status of 401", "status of 403", "status of 404")

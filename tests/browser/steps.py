@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.site import Site
@@ -68,3 +70,40 @@ def focus_is(page: Page, name: str) -> None:
     """Wait until the focus is on a profile, or on the element with that id or test id."""
     ways = (f'[data-profile="{name}"]', f'[id="{name}"]', f'[data-testid="{name}"]')
     expect(page.locator(", ".join(f"{way}:focus" for way in ways))).to_have_count(1)
+
+
+def composer(page: Page) -> Locator:
+    """Return the field for a message."""
+    return page.get_by_test_id("composer-input")
+
+
+def ask(page: Page, text: str) -> None:
+    """Write a message and send it with Enter."""
+    composer(page).fill(text)
+    composer(page).press("Enter")
+
+
+def answer(page: Page) -> Locator:
+    """Return the last message that is not the user's."""
+    return page.locator("[data-testid=message]:not([data-kind=user])").last
+
+
+def ended(page: Page, status: str = "complete") -> Locator:
+    """Wait until the last answer has ended so, and nothing runs; return it."""
+    expect(answer(page)).to_have_attribute("data-status", status)
+    idle(page)
+    return answer(page)
+
+
+def idle(page: Page) -> None:
+    """Wait until no answer is being written and the next message can be sent."""
+    expect(page.get_by_test_id("stop")).to_have_count(0)
+    expect(page.locator("form.htmx-request")).to_have_count(0)
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until an expression is true; Playwright's own way needs what the page's policy bars."""
+    give_up = time.monotonic() + 5
+    while not page.evaluate(expression):
+        assert time.monotonic() < give_up, f"never true: {expression}"
+        page.wait_for_timeout(20)

@@ -32,7 +32,8 @@ FOUND = r"""() => {
         || (e.href && !/^(https?|mailto):$/.test(e.protocol))
         || [...e.attributes].some((a) => /^(on|hx-|data-|style$|id$|name$|srcdoc$)/.test(a.name));
     return [...document.querySelectorAll(".prose *, .icon *, bdi *, .starter *")]
-        .filter((e) => bad(e) && !e.matches(".glyph, .glyph *")).map((e) => e.outerHTML);
+        .filter((e) => bad(e) && !e.matches(".glyph, .glyph *, pre > .copy:first-child"))
+        .map((e) => e.outerHTML);
 }"""
 
 

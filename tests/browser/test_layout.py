@@ -13,7 +13,16 @@ from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.states import REFUSALS, STATES
-from tests.browser.steps import choose, messages, open_chat, open_selector, option
+from tests.browser.steps import (
+    answer,
+    choose,
+    composer,
+    ended,
+    messages,
+    open_chat,
+    open_selector,
+    option,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -142,6 +151,47 @@ def test_nothing_moves_for_those_who_want_no_motion(
     assert page.evaluate(MOVING) == []
     open_selector(page)
     assert page.evaluate(MOVING) == []
+
+
+def test_a_growing_answer_moves_for_those_who_do_not_mind(
+    new_page: NewPage, shared_app: Callable[[str], Site]
+) -> None:
+    for motion, moving in (("reduce", []), ("no-preference", ["pulse"])):
+        page = new_page(reduced_motion=motion)
+        STATES["streaming"].visit(page, shared_app("chatty.py"))
+        assert page.evaluate(MOVING) == moving
+
+
+def test_what_the_user_writes_from_right_to_left(
+    desktop: Page, shared_app: Callable[[str], Site]
+) -> None:
+    open_chat(desktop, shared_app("chatty.py"))
+    composer(desktop).fill("كيف حالك؟")
+    assert composer(desktop).evaluate("e => getComputedStyle(e).direction") == "rtl"
+    composer(desktop).press("Enter")
+    ended(desktop)
+    prose = messages(desktop).first.locator(".prose")
+    assert prose.evaluate("e => getComputedStyle(e).direction") == "rtl"
+
+
+def test_code_that_was_streamed_scrolls_by_itself_and_by_keyboard(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["talking"].visit(phone, shared_app("chatty.py"))
+    code = answer(phone).locator("pre").first
+    assert code.evaluate("e => e.scrollWidth > e.clientWidth")
+    expect(code).to_have_attribute("tabindex", "0")
+
+
+def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["talking"].visit(phone, shared_app("chatty.py"))
+    code = answer(phone).locator("pre").first
+    button = code.get_by_role("button", name="Copy")
+    before = box(button)
+    code.evaluate("e => { e.scrollLeft = 200; }")
+    assert box(button) == before
 
 
 def test_waiting_and_opening_move_for_everybody_else(

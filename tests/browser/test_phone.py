@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage
 from tests.browser.site import Site
-from tests.browser.steps import log_in, messages, open_chat, option, panel, started
+from tests.browser.states import STATES
+from tests.browser.steps import ended, log_in, messages, open_chat, option, panel, started
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +81,26 @@ def test_targets_are_big_enough_for_thumbs(phone: Page, roles: Site) -> None:
         box = target.bounding_box()
         assert box is not None
         assert box["height"] >= 44, target
+
+
+def test_what_a_conversation_adds_is_big_enough_for_thumbs(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["streaming"].visit(phone, shared_app("chatty.py"))
+    assert too_small(phone, 24) == []
+    for button in (*phone.locator(".copy").all(), phone.get_by_test_id("stop")):
+        box = button.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24
+
+
+def test_a_tap_on_stop_does_not_raise_the_keyboard(
+    phone: Page, shared_app: Callable[[str], Site]
+) -> None:
+    STATES["streaming"].visit(phone, shared_app("chatty.py"))
+    phone.get_by_test_id("stop").tap()
+    ended(phone, "stopped")
+    expect(phone.get_by_test_id("composer-input")).not_to_be_focused()
 
 
 def test_login_fields_are_big_enough_and_do_not_zoom_in(phone: Page, roles: Site) -> None:

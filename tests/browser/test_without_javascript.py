@@ -5,9 +5,21 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.chatty import Chatty
 from tests.browser.conftest import PHONE, NewPage
+from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.steps import log_in, messages, open_selector, option, started
+from tests.browser.steps import (
+    answer,
+    composer,
+    ended,
+    log_in,
+    messages,
+    notices,
+    open_selector,
+    option,
+    started,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -77,3 +89,85 @@ def test_a_phone_without_javascript(new_page: NewPage, simple: Site) -> None:
     open_selector(page)
     option(page, "GPT-4").tap()
     started(page, "GPT-4")
+
+
+def begin_to_talk(page: Page, chatty: Chatty) -> None:
+    """Start a chat without a script."""
+    page.goto(chatty.site.url)
+    page.get_by_role("button", name="Start chat").click()
+    started(page, "chatty")
+
+
+def say(page: Page, text: str) -> None:
+    """Write a message and press the button."""
+    composer(page).fill(text)
+    page.get_by_test_id("send").click()
+
+
+def test_say_something_and_see_the_answer(without_javascript: Page, chatty: Chatty) -> None:
+    begin_to_talk(without_javascript, chatty)
+    say(without_javascript, "Good morning\nto you")
+    expect(messages(without_javascript)).to_contain_text(["Good morning", "You said: Good morning"])
+    expect(composer(without_javascript)).to_have_value("")
+    assert chatty.heard == ["Good morning\nto you"]
+
+
+def test_a_slow_answer_comes_by_itself(without_javascript: Page, chatty: Chatty) -> None:
+    begin_to_talk(without_javascript, chatty)
+    say(without_javascript, "dictate")
+    expect(answer(without_javascript)).to_have_attribute("data-status", "streaming")
+    note = without_javascript.locator("noscript p")  # whose text Playwright does not look at
+    expect(note).to_be_visible()
+    chatty.dictate("Here it is.")
+    expect(answer(without_javascript)).to_contain_text("Here it is.")
+    chatty.end()
+    expect(ended(without_javascript)).to_contain_text("Here it is.")
+    expect(without_javascript.locator("meta[http-equiv=refresh]")).to_have_count(0)
+
+
+def test_stop_an_answer_and_try_again(without_javascript: Page, chatty: Chatty) -> None:
+    begin_to_talk(without_javascript, chatty)
+    say(without_javascript, "dictate")
+    without_javascript.get_by_test_id("stop").click()
+    expect(ended(without_javascript, "stopped")).to_contain_text("Stopped")
+    chatty.dictate("Here it is.")
+    chatty.end()
+    without_javascript.get_by_test_id("retry").click()
+    expect(ended(without_javascript)).to_contain_text("Here it is.")
+
+
+def test_a_starter_says_what_it_suggests(without_javascript: Page, chatty: Chatty) -> None:
+    begin_to_talk(without_javascript, chatty)
+    without_javascript.get_by_test_id("starter").first.click()
+    expect(ended(without_javascript)).to_contain_text("You said: Hello there!")
+    expect(without_javascript.get_by_test_id("starter")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("text", "status"), [("x" * 32_769, 413), ("  \n  ", 422)])
+def test_text_that_is_refused_stays(
+    without_javascript: Page, chatty: Chatty, guard: Guard, text: str, status: int
+) -> None:
+    guard.expect(f"status of {status}")
+    begin_to_talk(without_javascript, chatty)
+    say(without_javascript, text)
+    expect(notices(without_javascript)).to_have_count(1)
+    expect(composer(without_javascript)).to_have_value(text)
+    say(without_javascript, "Short")
+    expect(ended(without_javascript)).to_contain_text("You said: Short")
+
+
+def test_text_stays_when_an_answer_is_being_written(
+    without_javascript: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect("status of 409")
+    begin_to_talk(without_javascript, chatty)
+    other = without_javascript.context.new_page()
+    other.goto(without_javascript.url)
+    say(other, "dictate")
+    say(without_javascript, "Me too")
+    expect(notices(without_javascript)).to_contain_text(["An answer is still being written here"])
+    expect(composer(without_javascript)).to_have_value("Me too")
+    without_javascript.wait_for_timeout(2500)  # longer than such a page waits to load itself again
+    chatty.end()
+    expect(composer(without_javascript)).to_have_value("Me too")
+    expect(composer(without_javascript)).to_be_visible()

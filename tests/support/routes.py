@@ -17,6 +17,7 @@ PUBLIC = {
     ("accounts.logout", "POST"): "/logout",
     ("health.healthz", "GET"): "/healthz",
     ("health.readyz", "GET"): "/readyz",
+    ("probe.stream", "GET"): "/healthz/stream",
     ("public", "GET"): "/public/icon.svg",
     ("static", "GET"): "/static/icon.svg",
 }

@@ -196,11 +196,14 @@ class Transcript:
         if not message.sent:
             # Only the first new message may stand where the answer is awaited.
             self._first_id = None
-        if message_id not in self._drafts and len(self._drafts) >= MESSAGES_PER_CALL:
-            raise MisuseError(
-                f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
-            )
-        return message_id, self._drafts.setdefault(message_id, _Draft(author, message.sent))
+        draft = self._drafts.get(message_id)
+        if draft is None:
+            if len(self._drafts) >= MESSAGES_PER_CALL:
+                raise MisuseError(
+                    f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
+                )
+            draft = self._drafts[message_id] = _Draft(author, message.sent)
+        return message_id, draft
 
     def _count(self, added: int) -> None:
         if self._length + added > CHARACTERS_PER_CALL:

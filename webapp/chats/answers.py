@@ -25,9 +25,8 @@ from webapp.chats.asking import Asked
 from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
-from webapp.chats.models import Chat
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
-from webapp.chats.store import StoredTurn
+from webapp.chats.store import StoredChat, StoredTurn
 from webapp.chats.watching import (
     RunningElsewhere,
     RunningHere,
@@ -51,18 +50,20 @@ from webapp.web.sse import HEADERS, MIMETYPE, Slot
 
 # For so long an answer may take to be one answer with its question, without a stream.
 QUICK_SECONDS = 0.1
+# Not so long where many are watching: whoever waits holds a thread.
+HURRIED_SECONDS = 0.02
 # A page without script is not told more by itself, so it is worth waiting for.
 PAGE_SECONDS = 1.0
 
 
-def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
+def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
     """Answer a message that was taken, with as much of what comes of it as there is soon."""
     turn = asked.turn
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
     if way == "inline":
         turn.wait_until_stored(conversation().limits.total)
     elif wants_fragment():
-        turn.wait_for_answer(QUICK_SECONDS)
+        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
     else:
         turn.wait_until_stored(PAGE_SECONDS)
     if not wants_fragment():
@@ -82,7 +83,7 @@ def answer_to(chat: Chat, profile: ChatProfile | None, asked: Asked) -> BaseResp
     )
 
 
-def followed(chat: Chat, stored: StoredTurn) -> BaseResponse:
+def followed(chat: StoredChat, stored: StoredTurn) -> BaseResponse:
     """Answer a page that asks how a turn goes on."""
     browser_session().in_background = True
     turn = conversation().keeper.find(stored.id)
@@ -102,14 +103,14 @@ def followed(chat: Chat, stored: StoredTurn) -> BaseResponse:
     )
 
 
-def asked_before(chat: Chat) -> BaseResponse:
+def asked_before(chat: StoredChat) -> BaseResponse:
     """Answer a form that was sent before: with the chat as it stands by now (R57)."""
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     return swap_whole(chat_html(chat, "chats/_chat.html"), "#chat")
 
 
-def not_taken(chat: Chat, draft: str, error: HTTPException) -> BaseResponse:
+def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseResponse:
     """Answer a message that cannot be taken now; its text is kept.
 
     htmx leaves the composer as it is, so a notice will do. Where the profile was withdrawn, the
@@ -148,7 +149,7 @@ class _Told:
 
     def __init__(
         self,
-        chat: Chat,
+        chat: StoredChat,
         profile: ChatProfile | None,
         turn: StoredTurn,
         source: Source,
@@ -198,6 +199,11 @@ class _Told:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
         return lambda status: template.render(controls=controls.ended(status))
+
+
+def _is_calm(way: str) -> bool:
+    most = most_streams(current_app.extensions["settings"], host_of(request.environ))
+    return way != "sse" or conversation().slots.taken < most
 
 
 def _notice(error: HTTPException) -> Notice:

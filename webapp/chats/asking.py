@@ -16,8 +16,8 @@ from webapp.authoring.message import received
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
-from webapp.chats.models import Chat, Message
-from webapp.chats.store import history_before, stored_question
+from webapp.chats.models import Message
+from webapp.chats.store import StoredChat, history_before, stored_question
 from webapp.chats.turn_begin import ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
 from webapp.database import release_connection, utc_now
@@ -50,7 +50,7 @@ class Asked:
     question: Message | None
 
 
-def profile_of(chat: Chat) -> ChatProfile | None:
+def profile_of(chat: StoredChat) -> ChatProfile | None:
     """Return the profile of a chat, if this user is offered it now (R21).
 
     Raises
@@ -61,7 +61,7 @@ def profile_of(chat: Chat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
-def ask(chat: Chat, profile: ChatProfile | None, asked: Question) -> Asked:
+def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked:
     """Store what a user wrote and begin the turn that answers it.
 
     Raises
@@ -92,7 +92,7 @@ def ask(chat: Chat, profile: ChatProfile | None, asked: Question) -> Asked:
 
 
 def ask_again(
-    chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
+    chat: StoredChat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
 ) -> Asked:
     """Begin a turn that answers an old question once more.
 
@@ -107,7 +107,7 @@ def ask_again(
     return Asked(turn, None)
 
 
-def stop_turn(chat: Chat, turn_id: uuid.UUID | None) -> None:
+def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
     """Stop a turn of a chat, the one that runs if none is named; one that has ended stays so."""
     turn_id = turn_id or chat.turn_id
     if turn_id is None:
@@ -131,10 +131,12 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
         )
     else:
         reason = "Something went wrong while this answer was written."
-    return f"{reason} (reference {reference})"
+    return f"{reason} Try again; if it goes on, tell the people who run this site: {reference}"
 
 
-def _turn(chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, content: str) -> Turn:
+def _turn(
+    chat: StoredChat, profile: ChatProfile | None, question_id: uuid.UUID, content: str
+) -> Turn:
     who = viewer()
     message = received(str(chat.id), question_id, content, who.name if who else YOU)
     context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
@@ -151,7 +153,7 @@ def _turn(chat: Chat, profile: ChatProfile | None, question_id: uuid.UUID, conte
     return turn
 
 
-def _begin(chat: Chat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
+def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
     most = current_app.extensions["settings"].turns_per_user
     release_connection()
     store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question)

@@ -24,7 +24,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.authoring.user_session import stored_copy
 from webapp.chats.models import Chat, Message
-from webapp.chats.store import history_before
+from webapp.chats.store import StoredChat, history_before
 from webapp.chats.turn_rows import row_of
 from webapp.database import utc_now, writing_rows
 from webapp.engine.call import call
@@ -47,7 +47,7 @@ class _Ended:
     values: dict[str, Any]
 
 
-def end_other_chats(chat: Chat, replaced: Iterable[Row[Any]]) -> None:
+def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     """End the chats that this browser leaves for ``chat``, and those that were left long ago.
 
     Parameters

@@ -14,8 +14,7 @@ from flask_wtf.csrf import generate_csrf
 from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
 from webapp.chats.faces import faces_of
-from webapp.chats.models import Chat
-from webapp.chats.store import StoredMessage, StoredTurn, last_turn, messages_of
+from webapp.chats.store import StoredChat, StoredMessage, StoredTurn, said_in
 from webapp.database import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
 from webapp.profiles.offer import Offer, offered_profiles
@@ -91,7 +90,7 @@ class Said:
 
 
 def chat_html(
-    chat: Chat,
+    chat: StoredChat,
     template: str,
     notices: Sequence[Notice] = (),
     draft: str = "",
@@ -102,7 +101,7 @@ def chat_html(
     current = offered_profiles().find(chat.profile)
     withdrawn = chat.profile is not None and current is None
     shown = name_only(chat.profile) if withdrawn else current
-    said = said or Said(messages_of(chat), last_turn(chat))
+    said = said or Said(*said_in(chat))
     messages, turn = said.messages, said.turn
     written = any(message.kind == "user" for message in messages)
     suggested = Suggested() if written or withdrawn else starters_of(current)
@@ -144,7 +143,7 @@ def name_only(name: str | None) -> ChatProfile | None:
     return ChatProfile(name=name, markdown_description="") if name else None
 
 
-def _page(chat: Chat | None, current: ChatProfile | None) -> dict[str, Any]:
+def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
     return {
         "chat": chat,
         "offer": offered_profiles(),

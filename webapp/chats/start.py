@@ -15,8 +15,7 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
-from webapp.chats.models import Chat
-from webapp.chats.store import Beginning, StoredMessage, StoredTurn, store_started_chat
+from webapp.chats.store import Beginning, StoredChat, StoredMessage, StoredTurn, store_started_chat
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import COMPLETE, RUNNING, Work
@@ -38,7 +37,7 @@ WAIT_SECONDS = 1.0
 class StartedChat:
     """A chat that was just stored, with what the page shows of it."""
 
-    chat: Chat
+    chat: StoredChat
     messages: list[StoredMessage]
     replaced: list[Row[Any]]
     profile: ChatProfile | None

@@ -34,6 +34,9 @@ _REPLACED = (
 _NEW_CHAT = insert(Chat)
 _NEW_TURN = insert(TurnRow)
 _NEW_MESSAGE = insert(Message)
+_CHAT = select(Chat.id, Chat.owner, Chat.profile, Chat.session_id, Chat.turn_id).where(
+    Chat.id == bindparam("wanted"), Chat.owner == bindparam("of_owner")
+)
 _SHOWN = select(
     Message.id,
     Message.kind,
@@ -43,6 +46,7 @@ _SHOWN = select(
     Message.created_at,
     Message.turn_id,
 ).where(Message.chat_id == bindparam("of_chat"))
+_ALL_SHOWN = _SHOWN.order_by(Message.sequence)
 # What a turn said follows its question, which is left out.
 _SAID = (
     _SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
@@ -87,7 +91,18 @@ class Beginning:
     at: datetime
 
 
-def get_chat(chat_id: uuid.UUID, owner: str | None) -> Chat:
+@dataclass(frozen=True)
+class StoredChat:
+    """What a request needs to know of a chat."""
+
+    id: uuid.UUID
+    owner: str
+    profile: str | None
+    session_id: uuid.UUID | None
+    turn_id: uuid.UUID | None
+
+
+def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
     """Return a chat of ``owner``.
 
     Raises
@@ -96,11 +111,12 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> Chat:
         When it is somebody else's, or there is none: the two look the same (R20). It is logged
         with who asked (R53).
     """
-    chat = db.session.scalar(select(Chat).where(Chat.id == chat_id, Chat.owner == owner))
+    with reading_rows() as rows:
+        chat = rows.execute(_CHAT, {"wanted": chat_id, "of_owner": owner}).first()
     if chat is None:
         log_event("chat.not_found", owner=owner, chat=chat_id)
         raise NotFound
-    return chat
+    return StoredChat(*chat)
 
 
 class NotToRetry(Conflict):
@@ -132,20 +148,21 @@ class StoredTurn:
     question_id: uuid.UUID | None
 
 
-def messages_of(chat: Chat) -> list[StoredMessage]:
-    """Return the messages of a chat in the order in which they were said."""
-    found = db.session.execute(_SHOWN.order_by(Message.sequence), {"of_chat": chat.id}).all()
+def said_in(chat: StoredChat) -> tuple[list[StoredMessage], StoredTurn | None]:
+    """Return the messages of a chat in the order in which they were said, and its last turn."""
+    # The turn first: should it end in between, the messages are at least as far as it says.
     turn = last_turn(chat)
     running = turn is not None and turn.status == RUNNING
-    return [_shown(row, running=running) for row in found]
+    with reading_rows() as rows:
+        found = rows.execute(_ALL_SHOWN, {"of_chat": chat.id}).all()
+    return [_shown(row, running=running) for row in found], turn
 
 
-def last_turn(chat: Chat) -> StoredTurn | None:
+def last_turn(chat: StoredChat) -> StoredTurn | None:
     """Return the newest turn of a chat: one that runs, or one that may be tried again."""
-    found = db.session.execute(_LAST_TURN, {"of_chat": chat.id}).first()
-    if found is None:
-        return None
-    return StoredTurn(found.id, _status(found), found.question_id)
+    with reading_rows() as rows:
+        found = rows.execute(_LAST_TURN, {"of_chat": chat.id}).first()
+    return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
 def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[StoredMessage]]:
@@ -158,7 +175,7 @@ def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[St
     return status, [_shown(row, running=status == RUNNING) for row in found]
 
 
-def get_turn(chat: Chat, turn_id: uuid.UUID) -> StoredTurn:
+def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
     """Return a turn of a chat.
 
     Raises
@@ -166,13 +183,14 @@ def get_turn(chat: Chat, turn_id: uuid.UUID) -> StoredTurn:
     NotFound
         When it is not, or there is none.
     """
-    found = db.session.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
+    with reading_rows() as rows:
+        found = rows.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
     if found is None:
         raise NotFound
     return StoredTurn(found.id, _status(found), found.question_id)
 
 
-def question_to_retry(chat: Chat, turn_id: uuid.UUID) -> uuid.UUID:
+def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     """Return the message that a turn answered, if the turn may be tried again.
 
     Raises
@@ -188,12 +206,13 @@ def question_to_retry(chat: Chat, turn_id: uuid.UUID) -> uuid.UUID:
     return last.question_id
 
 
-def stored_question(chat: Chat, question_id: uuid.UUID) -> str:
+def stored_question(chat: StoredChat, question_id: uuid.UUID) -> str:
     """Return what a user wrote in a message of a chat."""
     written = select(Message.content).where(
         Message.chat_id == chat.id, Message.id == question_id, Message.kind == "user"
     )
-    return str(db.session.execute(written).scalar_one())
+    with reading_rows() as rows:
+        return str(rows.execute(written).scalar_one())
 
 
 def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
@@ -222,7 +241,7 @@ def _shown(row: Any, *, running: bool) -> StoredMessage:
 class StoredStart:
     """What a chat start left in the database."""
 
-    chat: Chat
+    chat: StoredChat
     messages: list[StoredMessage]
     replaced: list[Row[Any]]
     said: list[TurnMessage]
@@ -254,7 +273,8 @@ def store_started_chat(turn: Turn, beginning: Beginning) -> StoredStart:
         messages = [message_of(chat.id, turn, m) for m in said]
         if messages:
             rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
-    return StoredStart(chat, [_stored(m) for m in messages], list(replaced), said)
+    kept = StoredChat(chat.id, chat.owner, chat.profile, chat.session_id, chat.turn_id)
+    return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
 
 
 def _new_chat(turn: Turn, beginning: Beginning, *, over: bool) -> Chat:

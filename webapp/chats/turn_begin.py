@@ -57,6 +57,8 @@ _COUNTS = select(
     )
     .scalar_subquery(),
 )
+_NEW_TURN = insert(Turn)
+_NEW_MESSAGES = insert(Message)
 _RETRIED = (
     update(Turn)
     .where(
@@ -195,8 +197,8 @@ def _store(
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(insert(Turn), turn_row(asking, turn))
-    rows.execute(insert(Message), [row_of(m) for m in (question, answer) if m is not None])
+    rows.execute(_NEW_TURN, turn_row(asking, turn))
+    rows.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
 

@@ -20,7 +20,10 @@ from webapp.engine.work import INTERRUPTED, RUNNING, TurnMessage
 ALIVE = timedelta(seconds=20)
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
-ENDED = OURS.values(seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how"))
+ENDED = OURS.values(
+    seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
+).returning(Turn.stop_asked)
+_FREED = LET_GO.values(turn_id=None)
 _BROKEN_OFF = (
     update(Message)
     .where(
@@ -42,7 +45,7 @@ def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     which = {"chat": chat_id, "turn": turn_id}
     rows.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": INTERRUPTED})
     rows.execute(_BROKEN_OFF, which)
-    rows.execute(LET_GO.values(turn_id=None), which)
+    rows.execute(_FREED, which)
 
 
 def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:

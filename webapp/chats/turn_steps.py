@@ -20,12 +20,16 @@ from webapp.chats.models import Message, Turn
 from webapp.chats.turn_rows import ALIVE, ENDED, LET_GO, OURS, interrupt, message_of, row_of
 from webapp.database import reading_rows, utc_now, writing_rows
 from webapp.engine import turns as engine
-from webapp.engine.keeper import Step, StoreUnavailableError
+from webapp.engine.keeper import Saved, Step, StoreUnavailableError
 from webapp.engine.work import RUNNING, TurnMessage
 from webapp.web.errors import UNAVAILABLE
 from webapp.web.events import log_failure
 
-_SEEN = OURS.values(seen_at=bindparam("now"))
+_SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
+_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"))
+_FREED_WITH_VALUES = LET_GO.values(
+    turn_id=None, active_at=bindparam("now"), values=bindparam("kept")
+)
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
 )
@@ -47,7 +51,7 @@ class TurnRows:
         self._app = app
         self._beat_at = 0.0
 
-    def save(self, steps: list[Step]) -> set[uuid.UUID]:
+    def save(self, steps: list[Step]) -> Saved:
         """Store the steps in one transaction; if one of them cannot be, each by itself."""
         with self._app.app_context():
             try:
@@ -56,9 +60,13 @@ class TurnRows:
                 raise StoreUnavailableError(str(error).splitlines()[0]) from error
             except SQLAlchemyError as error:
                 if len(steps) > 1:
-                    return {lost for step in steps for lost in self.save([step])}
+                    each = [self.save([step]) for step in steps]
+                    return Saved(
+                        set().union(*(one.lost for one in each)),
+                        set().union(*(one.to_stop for one in each)),
+                    )
                 log_failure("turn.not_stored", error, turn=steps[0].turn.id)
-                return {steps[0].turn.id}
+                return Saved(lost={steps[0].turn.id})
 
     def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
@@ -97,27 +105,37 @@ def _mapped_errors() -> Iterator[None]:
         raise StoreUnavailableError(str(error).splitlines()[0]) from error
 
 
-def _save_all(steps: list[Step]) -> set[uuid.UUID]:
+def _save_all(steps: list[Step]) -> Saved:
+    saved = Saved()
     with writing_rows() as rows:
-        return {step.turn.id for step in steps if not _save(rows, step)}
+        for step in steps:
+            asked = _save(rows, step)
+            if asked is None:
+                saved.lost.add(step.turn.id)
+            elif asked and not step.ended:
+                saved.to_stop.add(step.turn.id)
+    return saved
 
 
-def _save(rows: Connection, step: Step) -> bool:
+def _save(rows: Connection, step: Step) -> bool | None:
+    """Store a step and say whether a user asked to stop; ``None`` when the turn is not ours."""
     turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
     now = utc_now()
-    ours = (
-        rows.execute(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
+    asked: bool | None = (
+        rows.scalar(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
         if step.ended
-        else rows.execute(_SEEN, {"turn": turn.id, "now": now})
+        else rows.scalar(_SEEN, {"turn": turn.id, "now": now})
     )
-    if not ours.rowcount:
-        return False
+    if asked is None:
+        return None
     store_messages(rows, chat_id, turn, step.messages)
     if step.ended:
-        values = {} if turn.values is None else {"values": turn.values}
-        ending = LET_GO.values(turn_id=None, active_at=now, **values)
-        rows.execute(ending, {"chat": chat_id, "turn": turn.id})
-    return True
+        which = {"chat": chat_id, "turn": turn.id, "now": now}
+        if turn.values is None:
+            rows.execute(_FREED, which)
+        else:
+            rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+    return asked
 
 
 def store_messages(

@@ -24,7 +24,7 @@ from webapp.web.host import Host
 from webapp.web.sse import HEARTBEAT, event
 
 # Between two pictures of growing text: eyes need no more, and each costs (benchmarks/stream.py).
-PACE_SECONDS = 0.08
+PACE_SECONDS = 0.12
 # How often a turn of another process is looked up.
 LOOK_SECONDS = 0.5
 # A reader that has gone is noticed when something is written to it (R65); and then it is asked

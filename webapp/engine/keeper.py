@@ -19,7 +19,7 @@ TICK_SECONDS = 0.25
 STEP_SECONDS = 1.0
 STEP_CHARACTERS = 2_000
 # How often it looks for users who pressed Stop elsewhere, and says that it is alive.
-STOP_SECONDS = 0.5
+STOP_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 
 logger = logging.getLogger("webapp")
@@ -38,11 +38,19 @@ class Step:
     ended: bool
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What became of steps: the turns that are not ours any more, and those that are to stop."""
+
+    lost: set[uuid.UUID] = field(default_factory=set)
+    to_stop: set[uuid.UUID] = field(default_factory=set)
+
+
 class TurnStore(Protocol):
     """Where turns are stored, seen from here: the engine knows no database."""
 
-    def save(self, steps: list[Step]) -> set[uuid.UUID]:
-        """Store the steps; return the turns that are not ours any more, or cannot be stored.
+    def save(self, steps: list[Step]) -> Saved:
+        """Store the steps, and note that their turns are alive.
 
         Raises
         ------
@@ -63,6 +71,7 @@ class _Kept:
     saved: dict[uuid.UUID, tuple[int, str]] = field(default_factory=dict)
     characters: int = 0
     saved_at: float = field(default_factory=time.monotonic)
+    seen_at: float = field(default_factory=time.monotonic)
 
     def is_due(self, now: float) -> bool:
         unsaved = self.turn.unsaved - self.characters
@@ -97,7 +106,7 @@ class Keeper:
         self._turns: dict[uuid.UUID, _Kept] = {}
         self._thread: threading.Thread | None = None
         self._woken = False
-        self._looked_at = self._beat_at = 0.0
+        self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
@@ -167,32 +176,36 @@ class Keeper:
         for one in kept:
             one.turn.check_limits()
         self._save([one for one in kept if one.is_due(now)], now)
-        running = [one.turn for one in kept if one.turn.status == RUNNING]
-        if running and now - self._looked_at >= STOP_SECONDS:
+        # A turn that was just stored has said so by that, and was told whether to stop.
+        quiet = [one for one in kept if one.turn.status == RUNNING and one.saved_at != now]
+        if quiet and now - self._looked_at >= STOP_SECONDS:
             self._looked_at = now
-            self._stop_those_asked_to(running)
-        if running and now - self._beat_at >= BEAT_SECONDS:
-            self._beat_at = now
-            self._store.beat([turn.id for turn in running])
+            self._stop(quiet, self._store.asked_to_stop([one.turn.id for one in quiet]))
+        silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]
+        if silent:
+            self._store.beat([one.turn.id for one in silent])
+            for one in silent:
+                one.seen_at = now
 
-    def _stop_those_asked_to(self, running: list[Turn]) -> None:
-        asked = self._store.asked_to_stop([turn.id for turn in running])
-        for turn in running:
-            if turn.id in asked:
-                turn.stop()
+    @staticmethod
+    def _stop(kept: list[_Kept], asked: set[uuid.UUID]) -> None:
+        for one in kept:
+            if one.turn.id in asked:
+                one.turn.stop()
 
     def _save(self, due: list[_Kept], now: float) -> None:
         if not due:
             return
         characters = [one.turn.unsaved for one in due]
         steps = [one.step() for one in due]
-        lost = self._store.save(steps)
+        stored = self._store.save(steps)
+        self._stop(due, stored.to_stop)
         for one, step, count in zip(due, steps, characters, strict=True):
             one.saved.update({m.id: (m.version, m.status) for m in step.messages})
-            one.characters, one.saved_at = count, now
-            if step.turn.id in lost:
+            one.characters, one.saved_at, one.seen_at = count, now, now
+            if step.turn.id in stored.lost:
                 step.turn.interrupt()
-            if step.turn.id in lost or step.ended:
+            if step.turn.id in stored.lost or step.ended:
                 self._release(step.turn)
 
     def _release(self, turn: Turn) -> None:

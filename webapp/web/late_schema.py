@@ -14,6 +14,8 @@ from webapp.web.errors import RETRY_SECONDS, log_unavailable
 from webapp.web.events import log_event
 
 EXTENSION = "late_schema"
+# They answer whether or not there is a database.
+NEED_NO_DATABASE = ("health.healthz", "probe.stream")
 
 
 class LateSchema:
@@ -54,7 +56,7 @@ class LateSchema:
 def wait_for_schema() -> None:
     """Let a request pass if the schema is current, as it is unless the database was down."""
     late: LateSchema | None = current_app.extensions.get(EXTENSION)
-    if late is None or request.endpoint == "health.healthz":
+    if late is None or request.endpoint in NEED_NO_DATABASE:
         return
     # `/readyz` says in its own words what is wrong.
     with suppress(ServiceUnavailable) if request.endpoint == "health.readyz" else nullcontext():

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from webapp.web.highlighting import Allowance
 from webapp.web.markdown import (
     NOTHING,
     Outline,
@@ -154,6 +155,7 @@ class _Rendered:
         self._done = 0
         self._length = 0
         self._outline = Outline()
+        self._allowance = Allowance()
         self._inlines: dict[str, str] = {}
         self._fence: OpenFence | None = None
         self._block = OpenBlock(0, self._outline)
@@ -173,7 +175,7 @@ class _Rendered:
         return parse(source, self._inlines, tables=self.tables)
 
     def _finish(self, tokens: list[Token]) -> Markup:
-        html = render(tokens)
+        html = render(tokens, self._allowance)
         self._length += len(html)
         return safe_html(html, self._outline)
 

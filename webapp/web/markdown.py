@@ -16,6 +16,7 @@ import markdown
 import nh3
 from markupsafe import Markup
 
+from webapp.web.highlighting import Allowance
 from webapp.web.markdown_messages import Extent, normal_lines, parse, render
 
 # Above these sizes the text is shown as it is, escaped: no input may keep a worker busy (R37).
@@ -25,14 +26,18 @@ DESCRIPTION_CELLS = 1_000
 OUTPUT_LIMIT = 1_000_000
 OUTPUT_RATIO = 20
 
-INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "strong", "sub", "sup"}
+INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "span", "strong", "sub", "sup"}
 BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
 TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS
-ATTRIBUTES = {"a": {"href", "title"}, "code": {"class"}, "ol": {"start"}}
+ATTRIBUTES = {"a": {"href", "title"}, "code": {"class"}, "ol": {"start"}, "span": {"class"}}
 
 _LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
-_LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
+# What code is written in, and the kinds of its tokens.
+_CLASSES = {
+    "code": re.compile(r"language-[\w+#.-]{1,40}"),
+    "span": re.compile(r"language-[a-z0-9]+"),
+}
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _EXTENSIONS = ("fenced_code", "sane_lists")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
@@ -83,7 +88,7 @@ def message_html(text: str) -> Markup:
     if extent.is_too_much:
         return as_typed(text)
     try:
-        html = render(parse(text, {}, tables=extent.has_tables))
+        html = render(parse(text, {}, tables=extent.has_tables), Allowance())
     except RecursionError:  # hundreds of nested lists or quotes
         return as_typed(text)
     return as_typed(text) if is_too_long(len(html), text) else safe_html(html)
@@ -156,12 +161,12 @@ def _cleaner(*, links: bool) -> nh3.Cleaner:
     )
 
 
-def _attribute(_tag: str, name: str, value: str) -> str | None:
+def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "href":
         # Browsers leave out line ends and tabs, and what follows may then name another site.
         return None if _ODD_IN_LINKS.search(value) or not _LINK.match(value) else value
     if name == "class":
-        return value if _LANGUAGE.fullmatch(value) else None
+        return value if _CLASSES[tag].fullmatch(value) else None
     if name == "start":
         return value if value.isascii() and value.isdigit() and len(value) < 10 else None
     return value

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml, unescapeAll
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from webapp.web.highlighting import Allowance, highlighted
 
 # Above these sizes a message is shown as it is, escaped: no input may keep a worker busy (R37).
 MESSAGE_LIMIT = 100_000
@@ -95,10 +100,18 @@ def parse(text: str, inlines: dict[str, str], *, tables: bool) -> list[Token]:
     return tokens
 
 
-def render(tokens: Sequence[Token]) -> str:
-    """Return the HTML of blocks, not yet cleaned."""
+def render(tokens: Sequence[Token], allowance: Allowance | None = None) -> str:
+    """Return the HTML of blocks, not yet cleaned.
+
+    Parameters
+    ----------
+    tokens
+        What `parse` returned, or any number of whole blocks of it.
+    allowance
+        What may be spent on highlighting code; without it code is plain.
+    """
     parser = _blocks(tables=True)
-    return str(parser.renderer.render(tokens, parser.options, {}))
+    return str(parser.renderer.render(tokens, parser.options, {"allowance": allowance}))
 
 
 def _parser() -> MarkdownIt:
@@ -122,6 +135,7 @@ def _blocks(*, tables: bool) -> MarkdownIt:
     parser.block.ruler.before("code", "depth", _refuse_depth)
     parser.core.ruler.enableOnly(["normalize", "block"])
     parser.core.ruler.push("inline_html", _render_inlines)
+    parser.add_render_rule("fence", _fence)
     return parser
 
 
@@ -140,3 +154,17 @@ def _render_inlines(state: StateCore) -> None:
                 html = _inline().renderInline(token.content)
             used[token.content] = html
             token.children = [Token("html_inline", "", 0, content=html)]
+
+
+def _fence(
+    _renderer: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    _options: OptionsDict,
+    env: EnvType,
+) -> str:
+    token = tokens[index]
+    language = (unescapeAll(token.info).split() or [""])[0]
+    html = highlighted(token.content, language, env["allowance"]) if env["allowance"] else None
+    attribute = f' class="language-{escapeHtml(language)}"' if language else ""
+    return f"<pre><code{attribute}>{html or escapeHtml(token.content)}</code></pre>\n"

@@ -38,7 +38,8 @@ class Slots:
     """The streams that this process has open, counted."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a place that is forgotten may be given back in the middle of another's taking.
+        self._lock = threading.RLock()
         self._taken = 0
 
     def take(self, most: int) -> Slot | None:
@@ -65,8 +66,8 @@ class Slot:
 
     def __init__(self, slots: Slots) -> None:
         # Also for an answer that is thrown away before it begins.
-        self._give_back = weakref.finalize(self, slots.give_back)
+        self._end = weakref.finalize(self, slots.give_back)
 
     def give_back(self) -> None:
-        """Give the place back, if that was not done before."""
-        self._give_back()
+        """Give the place back; whoever holds this method holds the place."""
+        self._end()

@@ -1,0 +1,290 @@
+"""Leaving while an answer is written, and coming back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from playwright.sync_api import APIResponse, Error, Page, Route, expect
+
+from tests.browser.chatty import Chatty, ChattyMaker
+from tests.browser.guard import UNREACHABLE, Guard
+from tests.browser.steps import (
+    answer,
+    ask,
+    choose,
+    composer,
+    ended,
+    idle,
+    messages,
+    notices,
+    open_chat,
+    started,
+)
+from webapp.chats import watching
+
+pytestmark = pytest.mark.browser
+
+
+def begin(page: Page, chatty: Chatty) -> str:
+    """Open a chat, have an answer begun, and return the chat's id."""
+    chat = open_chat(page, chatty.site)
+    ask(page, "dictate")
+    chatty.dictate("One ")
+    expect(answer(page).locator(".prose")).to_have_text("One")
+    return chat
+
+
+def test_a_reload_goes_on_with_the_answer(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    desktop.reload()
+    expect(answer(desktop).locator(".prose")).to_have_text("One")
+    chatty.dictate("two ")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    chatty.dictate("three")
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two three")
+    expect(messages(desktop)).to_have_count(2)
+    assert chatty.heard == ["dictate"]
+
+
+def test_a_reload_before_the_first_word(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    desktop.reload()
+    chatty.dictate("First word.")
+    expect(answer(desktop).locator(".prose")).to_have_text("First word.")
+    chatty.end()
+    ended(desktop)
+
+
+def test_two_tabs_show_the_same(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    chatty.dictate("two")
+    for page in (desktop, other):
+        expect(answer(page).locator(".prose")).to_have_text("One two")
+    chatty.end()
+    for page in (desktop, other):
+        expect(ended(page).locator(".prose")).to_have_text("One two")
+        expect(messages(page)).to_have_count(2)
+
+
+def test_an_answer_ends_although_everybody_has_left(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    address = desktop.url
+    desktop.goto("about:blank")
+    chatty.dictate("two")
+    chatty.end()
+    desktop.goto(address)
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+
+
+def test_offline_and_back(desktop: Page, chatty: Chatty, guard: Guard) -> None:
+    guard.expect(*UNREACHABLE)
+    begin(desktop, chatty)
+    desktop.context.set_offline(True)
+    chatty.dictate("two ")
+    desktop.context.set_offline(False)
+    chatty.dictate("three")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two three")
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two three")
+
+
+def test_a_stream_that_ends_early_is_followed_again_without_doubling(
+    desktop: Page, chatty: Chatty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "STREAM_SECONDS", 0.1)
+    begin(desktop, chatty)
+    for so_far in ("One two", "One two three", "One two three four"):
+        with desktop.expect_response("**/turns/**"):  # asked again after each end
+            chatty.dictate(so_far.rpartition(" ")[2] + " ")
+            expect(answer(desktop).locator(".prose")).to_have_text(so_far)
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two three four")
+    expect(messages(desktop)).to_have_count(2)
+
+
+def test_a_stream_that_ends_out_of_reach_is_followed_when_it_is_back(
+    desktop: Page, chatty: Chatty, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.expect(*UNREACHABLE)
+    monkeypatch.setattr(watching, "STREAM_SECONDS", 0.1)
+    begin(desktop, chatty)
+    desktop.context.set_offline(True)
+    expect(notices(desktop)).to_contain_text(["The server could not be reached."])
+    chatty.dictate("two")
+    desktop.context.set_offline(False)
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+
+
+def test_the_notice_goes_when_the_server_is_back(
+    desktop: Page, chatty: Chatty, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.expect(*UNREACHABLE)
+    monkeypatch.setattr(watching, "STREAM_SECONDS", 0.1)
+    begin(desktop, chatty)
+    desktop.context.set_offline(True)
+    expect(notices(desktop)).to_contain_text(["The server could not be reached."])
+    desktop.context.set_offline(False)
+    chatty.dictate("two")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    expect(notices(desktop)).to_have_count(0)
+
+
+def test_polling_goes_on_after_a_reload(desktop: Page, chatty_with: ChattyMaker) -> None:
+    chatty = chatty_with(streaming="poll")
+    begin(desktop, chatty)
+    chatty.dictate("two ")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    desktop.reload()
+    chatty.dictate("three")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two three")
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two three")
+
+
+def test_polling_survives_being_offline(
+    desktop: Page, chatty_with: ChattyMaker, guard: Guard
+) -> None:
+    guard.expect(*UNREACHABLE)
+    chatty = chatty_with(streaming="poll")
+    begin(desktop, chatty)
+    desktop.context.set_offline(True)
+    expect(notices(desktop)).to_contain_text(["The server could not be reached."])
+    chatty.dictate("two")
+    chatty.end()
+    desktop.context.set_offline(False)
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+
+
+def test_a_switch_while_polling(desktop: Page, chatty_with: ChattyMaker) -> None:
+    chatty = chatty_with(streaming="poll")
+    begin(desktop, chatty)
+    choose(desktop, "terse")
+    ask(desktop, "Hello")
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    chatty.end()
+    expect(messages(desktop).locator(".prose")).to_have_text(["Hello", "You said: Hello"])
+
+
+def test_a_page_that_was_out_of_sight_goes_on_without_doubling(
+    desktop: Page, chatty: Chatty
+) -> None:
+    begin(desktop, chatty)
+    with desktop.expect_response("**/turns/**"):  # a connection may be dead by now
+        desktop.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    chatty.dictate("two")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+    expect(messages(desktop)).to_have_count(2)
+
+
+def test_back_and_forward(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    desktop.goto(f"{chatty.site}/profiles")
+    desktop.go_back()
+    chatty.dictate("two")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    desktop.go_forward()
+    desktop.go_back()
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+
+
+def test_switching_leaves_the_answer_in_the_old_chat(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    old = desktop.url
+    choose(desktop, "terse")
+    chatty.dictate("two")
+    ask(desktop, "Hello")  # at once, while the old chat's answer is being written
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    chatty.end()
+    expect(messages(desktop).locator(".prose")).to_have_text(["Hello", "You said: Hello"])
+    desktop.goto(old)
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+
+
+def test_nothing_of_the_old_chat_lands_in_the_new_one(desktop: Page, chatty: Chatty) -> None:
+    begin(desktop, chatty)
+    choose(desktop, "terse")
+    for word in ("two ", "three ", "four "):
+        chatty.dictate(word)
+    ask(desktop, "dictate")  # now two answers listen to what is dictated
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    expect(messages(desktop)).to_have_count(2)
+    expect(messages(desktop).filter(has_text="One")).to_have_count(0)
+    chatty.end()
+    chatty.end()
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
+    expect(messages(desktop).filter(has_text="One")).to_have_count(0)
+
+
+@contextmanager
+def held_back(page: Page, addresses: str) -> Iterator[None]:
+    """Keep the answer of the next request to ``addresses`` from the page until the block ends."""
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(addresses, lambda route: held.append((route, route.fetch())), times=1)
+    yield
+    for route, response in held:
+        with suppress(Error):  # the page may have given it up
+            route.fulfill(response=response)
+    idle(page)
+
+
+@pytest.mark.parametrize("form", ["composer", "starters"])
+def test_an_answer_on_its_way_does_not_follow_into_the_new_chat(
+    desktop: Page, chatty: Chatty, form: str
+) -> None:
+    open_chat(desktop, chatty.site)
+    with held_back(desktop, "**/messages"):
+        if form == "composer":
+            ask(desktop, "Hello")
+        else:
+            desktop.get_by_test_id("starter").first.click()
+        expect(desktop.locator(f"#{form}.htmx-request")).to_have_count(1)
+        choose(desktop, "terse")
+    expect(messages(desktop)).to_have_count(0)
+
+
+def test_news_of_an_answer_on_its_way_does_not_follow_into_the_new_chat(
+    desktop: Page, chatty_with: ChattyMaker
+) -> None:
+    chatty = chatty_with(streaming="poll")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    with held_back(desktop, "**/turns/**"):
+        expect(desktop.locator("#turn.htmx-request")).to_have_count(1)
+        choose(desktop, "terse")
+    expect(messages(desktop)).to_have_count(0)
+    expect(desktop.get_by_test_id("send")).to_be_visible()
+
+
+def test_the_new_chat_can_be_written_in_before_an_answer_comes_whole(
+    desktop: Page, chatty_with: ChattyMaker
+) -> None:
+    chatty = chatty_with(streaming="inline")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.locator("#composer.htmx-request")).to_have_count(1)
+    choose(desktop, "terse")
+    ask(desktop, "Good morning")
+    expect(ended(desktop)).to_contain_text("You said: Good morning")
+
+
+def test_back_to_the_old_chat_follows_it_again(desktop: Page, chatty: Chatty) -> None:
+    chat = begin(desktop, chatty)
+    choose(desktop, "terse")
+    desktop.go_back()
+    assert started(desktop, "chatty") == chat
+    chatty.dictate("two")
+    expect(answer(desktop).locator(".prose")).to_have_text("One two")
+    chatty.end()
+    ended(desktop)
+    expect(composer(desktop)).to_be_editable()

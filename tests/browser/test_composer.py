@@ -1,0 +1,152 @@
+"""The field for a message: how it grows, and what sends."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.chatty import Chatty
+from tests.browser.steps import (
+    ask,
+    composer,
+    ended,
+    idle,
+    messages,
+    open_chat,
+    wait_until,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def height(page: Page) -> float:
+    """Return how high the field is."""
+    box = composer(page).bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+def test_it_grows_with_its_text_up_to_a_limit(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    heights = []
+    for lines in (1, 3, 60, 600):
+        composer(desktop).fill("line\n" * lines)
+        heights.append(height(desktop))
+    assert heights[0] < heights[1] < heights[2] == heights[3] <= 320
+    composer(desktop).fill("")
+    assert height(desktop) < heights[0]
+
+
+def test_enter_sends_and_empties_the_field(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).click()
+    desktop.keyboard.type("Hello")
+    desktop.keyboard.press("Enter")
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    expect(composer(desktop)).to_have_value("")
+    expect(composer(desktop)).to_be_focused()
+
+
+def test_shift_enter_breaks_the_line(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).click()
+    for line in ("one", "two"):
+        desktop.keyboard.type(line)
+        desktop.keyboard.press("Shift+Enter")
+    expect(composer(desktop)).to_have_value("one\ntwo\n")
+    desktop.keyboard.type("three")
+    desktop.keyboard.press("Enter")
+    ended(desktop)
+    assert chatty.heard == ["one\ntwo\nthree"]
+
+
+@pytest.mark.parametrize("marks", ["isComposing: true", "keyCode: 229"])
+def test_enter_of_an_input_method_does_not_send(desktop: Page, chatty: Chatty, marks: str) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).click()
+    session = desktop.context.new_cdp_session(desktop)
+    session.send(
+        "Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3}
+    )
+    enter = f"new KeyboardEvent('keydown', {{key: 'Enter', {marks}, bubbles: true}})"
+    composer(desktop).evaluate(f"e => e.dispatchEvent({enter})")
+    session.send("Input.insertText", {"text": "日本"})
+    expect(composer(desktop)).to_have_value("日本")
+    desktop.keyboard.press("Enter")
+    ended(desktop)
+    assert chatty.heard == ["日本"]
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\n\n"])
+def test_blank_text_is_not_sent(desktop: Page, chatty: Chatty, blank: str) -> None:
+    open_chat(desktop, chatty.site)
+    sent: list[str] = []
+    desktop.on("request", lambda request: sent.append(request.url))
+    ask(desktop, blank)
+    expect(composer(desktop)).to_have_value(blank)
+    assert sent == []
+
+
+def test_a_double_click_on_send_sends_once(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).fill("Hello")
+    desktop.get_by_test_id("send").dblclick()
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    assert chatty.heard == ["Hello"]
+    expect(messages(desktop)).to_have_count(2)
+
+
+def test_the_second_half_of_a_double_click_does_not_stop_the_answer(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).fill("dictate")
+    place = desktop.get_by_test_id("send").bounding_box()
+    assert place is not None
+    sent: list[str] = []
+    desktop.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
+    desktop.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    desktop.mouse.down(click_count=2)
+    desktop.mouse.up(click_count=2)
+    chatty.dictate("Still here.")
+    chatty.end()
+    expect(ended(desktop)).to_contain_text("Still here.")
+    assert sent == ["messages"]
+
+
+def test_what_is_typed_while_a_message_is_on_its_way_stays(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    held: list[Route] = []
+    desktop.route("**/messages", lambda route: held.insert(0, route))
+    ask(desktop, "Hello")
+    wait_until(desktop, "document.querySelector('#composer').matches('.htmx-request')")
+    desktop.keyboard.type(", and more")
+    held[0].continue_()
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    assert ", and more" in composer(desktop).input_value()
+
+
+def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    ask(desktop, "Too early")
+    why = desktop.locator("#composer-hint").get_by_text("An answer is being written.")
+    expect(why).to_be_visible()
+    expect(composer(desktop)).to_have_value("Too early")
+    chatty.end()
+    idle(desktop)
+    composer(desktop).press("Enter")
+    expect(ended(desktop)).to_contain_text("You said: Too early")
+
+
+def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    ask(desktop, "Too early")
+    why = "An answer is being written. Your message stays here until you send it after that."
+    expect(desktop.locator("#spoken")).to_have_text(why)

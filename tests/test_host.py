@@ -1,0 +1,158 @@
+"""What is known of the server around the app, and how answers reach the page there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.apps import APPS
+from tests.support.servers import (
+    Server,
+    chat_profiles_run,
+    gunicorn,
+    production,
+    running,
+    waitress,
+)
+from tests.support.wire import RemoteVisitor
+from webapp.config import Settings
+from webapp.web.host import ASSUMED_THREADS, Host, host_of, most_streams, way_to_watch
+
+THREADED = {"wsgi.multithread": True, "SERVER_SOFTWARE": "madeup/1.0"}
+FLASK_RUN = [sys.executable, "-m", "flask", "--app", "webapp:create_app()", "run", "--port"]
+
+
+def told(server: Server) -> tuple[str, int, str]:
+    """Return what the probe says first: way, streams, server."""
+    answer = RemoteVisitor(server.port).get("/healthz/stream")
+    first = json.loads(answer.text.split("\n\n")[0].removeprefix("data: "))
+    return first["way"], first["streams"], first["server"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--workers", "1", "--threads", "32"), ("sse", 24, "gunicorn")),
+        (("--threads", "4"), ("sse", 2, "gunicorn")),
+        (("--threads", "4", "--preload"), ("sse", 2, "gunicorn")),
+        (("--threads", "3"), ("sse", 1, "gunicorn")),
+        (("--threads", "2"), ("poll", 0, "gunicorn")),
+        (("--worker-class", "gthread"), ("poll", 0, "gunicorn")),
+        (("--workers", "2"), ("poll", 0, "gunicorn")),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_gunicorn_tells_its_threads(
+    tmp_path: Path, sqlite_url: str, options: tuple[str, ...], expected: tuple[str, int, str]
+) -> None:
+    with gunicorn(tmp_path, production(sqlite_url), *options) as server:
+        assert told(server) == expected
+
+
+@pytest.mark.slow
+def test_waitress_tells_its_threads(tmp_path: Path, sqlite_url: str) -> None:
+    with waitress(tmp_path, production(sqlite_url), "--threads", "16") as server:
+        assert told(server) == ("sse", 12, "waitress")
+
+
+@pytest.mark.slow
+def test_run_streams_with_the_threads_it_was_given(tmp_path: Path) -> None:
+    with chat_profiles_run(tmp_path, APPS / "simple.py", "--threads", "12") as server:
+        assert told(server) == ("sse", 9, "waitress")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("--with-threads", ("sse", 750, "werkzeug")), ("--without-threads", ("poll", 0, "werkzeug"))],
+)
+def test_flask_run_has_threads_without_end_or_one(
+    tmp_path: Path, sqlite_url: str, option: str, expected: tuple[str, int, str]
+) -> None:
+    with running([*FLASK_RUN, "{port}", option], tmp_path, production(sqlite_url)) as server:
+        server.wait_for("/healthz")
+        assert told(server) == expected
+
+
+@pytest.mark.slow
+def test_settings_win_over_what_the_server_tells(tmp_path: Path, sqlite_url: str) -> None:
+    settings = production(sqlite_url) | {"WEBAPP_STREAMING": "poll", "WEBAPP_MAX_STREAMS": "5"}
+    with gunicorn(tmp_path, settings) as server:
+        assert told(server) == ("poll", 5, "gunicorn")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"threads": b"32"}, Host("uWSGI", 32)),
+        ({"threads": b"2", "enable-threads": True}, Host("uWSGI", 2)),
+        ({"enable-threads": True}, Host("uWSGI", 1)),
+        ({"threads": b"1"}, Host("uWSGI", 1, background=False)),
+        ({}, Host("uWSGI", 1, background=False)),
+    ],
+)
+def test_uwsgi_tells_its_options(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: Host
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
+    assert host_of(THREADED) == expected
+
+
+def test_mod_wsgi_tells_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace(threads_per_process=15))
+    assert host_of(THREADED) == Host("mod_wsgi", 15)
+
+
+def test_an_old_mod_wsgi_is_taken_to_have_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace())
+    assert host_of(THREADED) == Host("mod_wsgi", ASSUMED_THREADS)
+
+
+def test_a_server_that_says_nothing_is_taken_to_have_a_few_threads() -> None:
+    assert host_of(THREADED) == Host("madeup", ASSUMED_THREADS)
+
+
+@pytest.mark.parametrize("environ", [{}, {"wsgi.multithread": False}])
+def test_a_server_without_threads_has_one(environ: dict[str, Any]) -> None:
+    assert host_of(environ) == Host("unknown", 1)
+
+
+@pytest.mark.parametrize(
+    ("threads", "streams"), [(1, 0), (2, 0), (3, 1), (4, 2), (8, 6), (16, 12), (32, 24), (64, 48)]
+)
+def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:  # R66
+    assert most_streams(Settings(), Host("any", threads)) == streams
+
+
+@pytest.mark.parametrize("most", [0, 3, 500])
+def test_the_most_streams_can_be_set(most: int) -> None:
+    assert most_streams(Settings(max_streams=most), Host("any", 8)) == most
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "way"),
+    [
+        (Settings(), Host("any", 8), "sse"),
+        (Settings(), Host("any", 2), "poll"),
+        (Settings(max_streams=0), Host("any", 8), "poll"),
+        (Settings(max_streams=1), Host("any", 1), "sse"),
+        (Settings(), Host("any", 1, background=False), "inline"),
+        (Settings(streaming="sse"), Host("any", 1, background=False), "sse"),
+        (Settings(streaming="poll"), Host("any", 8), "poll"),
+        (Settings(streaming="inline"), Host("any", 8), "inline"),
+    ],
+)
+def test_how_answers_reach_the_page(settings: Settings, host: Host, way: str) -> None:
+    assert way_to_watch(settings, host) == way
+
+
+def test_a_server_that_is_ending_is_seen() -> None:
+    assert Host("gunicorn", 8, worker=SimpleNamespace(alive=False)).leaving
+    assert not Host("gunicorn", 8, worker=SimpleNamespace(alive=True)).leaving
+    assert not Host("waitress", 8).leaving

@@ -1,0 +1,57 @@
+"""What to change in the servers between browser and app, as far as their answers name them."""
+
+from __future__ import annotations
+
+from webapp.doctor.asking import Answer
+
+OR_POLL = "If you cannot change it, set WEBAPP_STREAMING=poll."
+# Words in the headers of an answer that give away who has passed it on, and what to do there.
+BUFFERING = {
+    "nginx": "In nginx, set `proxy_buffering off;` for this site, and let X-Accel-Buffering count.",
+    "apache": "In Apache, add `flushpackets=on` to the ProxyPass line.",
+    "caddy": "In Caddy, set `flush_interval -1` in reverse_proxy.",
+    "envoy": "In Envoy, take the buffer filter away from this route.",
+    "cloudflare": "At Cloudflare, switch off what rewrites or buffers answers for this site.",
+    "cloudfront": "At CloudFront, forward this site without caching and compression.",
+    "varnish": "In Varnish, set `beresp.do_stream = true` and pass /chats/ and /healthz/stream.",
+}
+ANY_BUFFERING = (
+    "Let it pass text/event-stream on at once: nginx `proxy_buffering off;`, Apache "
+    "`flushpackets=on`, a CDN without buffering."
+)
+COMPRESSING = {
+    "nginx": "In nginx, leave text/event-stream out of gzip_types (and brotli_types).",
+    "apache": "In Apache, compress by AddOutputFilterByType without text/event-stream.",
+    "caddy": "In Caddy, limit `encode` to other types than text/event-stream.",
+    "cloudflare": "At Cloudflare, add a compression rule that leaves text/event-stream alone.",
+}
+ANY_COMPRESSING = "Leave text/event-stream out of what is compressed, and honour no-transform."
+SHAPES = {
+    "gunicorn": "Start gunicorn with `--workers 1 --threads 32` (or `--workers 4 --threads 16`).",
+    "waitress": "Start waitress with `--threads 32`.",
+    "uWSGI": "Start uWSGI with `--enable-threads --threads 32`.",
+    "mod_wsgi": "Use mod_wsgi's daemon mode with `threads=32`.",
+    "werkzeug": "Start `flask run` without --without-threads; for visitors use gunicorn.",
+}
+ANY_SHAPE = "Give the server threads, as gunicorn `--workers 1 --threads 32` does."
+
+
+def against_buffering(answer: Answer) -> str:
+    """Return how to let a stream through what has passed this answer on."""
+    return f"{_named(BUFFERING, answer) or ANY_BUFFERING} {OR_POLL}"
+
+
+def against_compressing(answer: Answer) -> str:
+    """Return how to keep what has passed this answer on from compressing a stream."""
+    return _named(COMPRESSING, answer) or ANY_COMPRESSING
+
+
+def for_more_threads(server: str) -> str:
+    """Return how to start a server so that answers can be streamed."""
+    return SHAPES.get(server, ANY_SHAPE)
+
+
+def _named(advice: dict[str, str], answer: Answer) -> str:
+    told = " ".join(answer.header(name) for name in ("Server", "Via", "X-Served-By", "X-Cache"))
+    told += " cloudflare" if "CF-Ray" in answer.headers else ""
+    return next((text for word, text in advice.items() if word in told.lower()), "")
