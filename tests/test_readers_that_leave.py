@@ -179,6 +179,7 @@ def test_one_turn_too_many_is_refused_and_its_text_kept(site: Site) -> None:  # 
     assert (notice.status, notice.headers["HX-Retarget"]) == (429, "#notices")
     assert refused.bubbles() == []
     talking[0].stop()
+    talking[0].wait_for_end()
     assert refused.said("echo my words").status == 200
     talking[1].stop()
 

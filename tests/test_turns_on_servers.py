@@ -93,7 +93,8 @@ def test_answer_that_takes_a_while_is_watched_to_its_end(site: Site) -> None:
     lengths = [tokens_in(piece, "word") for piece in pieces if tokens_in(piece, "word")]
     assert len(set(lengths)) >= 2
     assert lengths == sorted(lengths)
-    assert "word-end" in pieces[-1]
+    # The end of the text may come a moment before the end of the turn.
+    assert "word-end" in "".join(pieces[-2:])
     whole = Bubble("assistant", "complete", spoken("word", 24))
     assert talker.bubbles() == [Bubble("user", "complete", "stream word 24 0.05"), whole]
 

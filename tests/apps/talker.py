@@ -7,8 +7,10 @@ processes; with `TALKER_LOGIN` set, everybody logs in with their name twice.
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from pathlib import Path
+from typing import Any
 
 import webapp as cl
 
@@ -62,16 +64,17 @@ def several(*words: str) -> None:
         cl.Message(word).send()
 
 
-TALK: dict[str, Callable[..., Awaitable[None] | None]] = {
+TALK: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (echo, stream, pour, sleep, look_up, block, fail, several)
 }
 
 
 @cl.on_message
-def answer(message: cl.Message) -> Awaitable[None] | None:
+async def answer(message: cl.Message) -> None:
     note(message.content)
     what, *rest = message.content.split()
-    return TALK[what](*rest)
+    talk = TALK[what]
+    await (talk if iscoroutinefunction(talk) else cl.make_async(talk))(*rest)
 
 
 def note(call: str) -> None:
