@@ -125,7 +125,7 @@
   const hear = (aloud) => {
     const whole = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")];
     const fresh = whole.filter(({ id }) => !heard.has(id) && heard.add(id));
-    const spoken = (message) => [message.dataset.author, message.querySelector(".badge")?.textContent, message.lastElementChild.textContent.trim()].join(" ");
+    const spoken = (message) => `${[message.dataset.author, ...[...message.querySelectorAll(".badge")].map((badge) => badge.textContent)].join(", ")}: ${message.lastElementChild.textContent.trim()}`;
     if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
   };
 

@@ -105,6 +105,34 @@ def test_a_plain_function_is_stopped_when_it_speaks_again(make_app: AppMaker) ->
     assert chat.messages() == ["some words"]
 
 
+def test_stop_reaches_a_coroutine_that_a_plain_function_returns(make_app: AppMaker) -> None:
+    wrapped = TALKS.replace("async def answer", "async def inner").replace("@cl.on_message", "")
+    app = make_app(
+        wrapped
+        + """
+    @cl.on_message
+    def answer(message):
+        return inner(message)
+"""
+    )
+    stopped_chat(app)
+    assert names(app)["SEEN"] == ["cancelled"]
+
+
+def test_stop_reaches_what_a_plain_function_waits_for(make_app: AppMaker) -> None:
+    wrapped = TALKS.replace("async def answer", "async def inner").replace("@cl.on_message", "")
+    app = make_app(
+        wrapped
+        + """
+    @cl.on_message
+    def answer(message):
+        cl.run_sync(inner(message))
+"""
+    )
+    stopped_chat(app)
+    assert names(app)["SEEN"] == ["cancelled"]
+
+
 def test_a_chat_goes_on_after_stop(make_app: AppMaker) -> None:
     chat = stopped_chat(make_app(TALKS))
     assert chat.say("short").messages() == ["some words", "some words"]

@@ -193,7 +193,6 @@ def test_server_that_ends_waits_for_turns_then_marks_them(
     assert tokens_in(answers["interrupted"], "long") > seen
 
 
-@pytest.mark.xfail(reason="Python ends the loop's executor before turns are waited for")
 def test_server_that_ends_lets_turns_do_their_work(tmp_path: Path, sqlite_template: Path) -> None:
     with started(tmp_path, sqlite_template) as site:
         assert site.talker().said("look_up it 3", htmx=False).status == 303

@@ -134,7 +134,7 @@ def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
     ask(desktop, "dictate")
     expect(desktop.get_by_test_id("stop")).to_be_visible()
     ask(desktop, "Too early")
-    why = desktop.locator("#composer-hint").get_by_text("An answer is being written.")
+    why = desktop.locator("#composer-hint").get_by_text("Send when the answer is there")
     expect(why).to_be_visible()
     expect(composer(desktop)).to_have_value("Too early")
     chatty.end()
@@ -148,5 +148,5 @@ def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> 
     ask(desktop, "dictate")
     expect(desktop.get_by_test_id("stop")).to_be_visible()
     ask(desktop, "Too early")
-    why = "An answer is being written. Your message stays here until you send it after that."
+    why = "Send when the answer is there, or stop it first."
     expect(desktop.locator("#spoken")).to_have_text(why)

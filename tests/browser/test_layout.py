@@ -116,7 +116,7 @@ def test_code_scrolls_by_itself_and_by_keyboard(
     phone: Page, shared_app: Callable[[str], Site]
 ) -> None:
     open_chat(phone, shared_app("wordy.py"))
-    code = messages(phone).locator("pre")
+    code = messages(phone).locator("pre > code")
     assert code.evaluate("e => e.scrollWidth > e.clientWidth")
     expect(code).to_have_attribute("tabindex", "0")
 
@@ -178,7 +178,7 @@ def test_code_that_was_streamed_scrolls_by_itself_and_by_keyboard(
     phone: Page, shared_app: Callable[[str], Site]
 ) -> None:
     STATES["talking"].visit(phone, shared_app("chatty.py"))
-    code = answer(phone).locator("pre").first
+    code = answer(phone).locator("pre > code").first
     assert code.evaluate("e => e.scrollWidth > e.clientWidth")
     expect(code).to_have_attribute("tabindex", "0")
 
@@ -190,7 +190,7 @@ def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(
     code = answer(phone).locator("pre").first
     button = code.get_by_role("button", name="Copy")
     before = box(button)
-    code.evaluate("e => { e.scrollLeft = 200; }")
+    code.locator("code").evaluate("e => { e.scrollLeft = 200; }")
     assert box(button) == before
 
 

@@ -85,7 +85,7 @@ def test_a_stopped_answer_is_heard_as_far_as_it_came(desktop: Page, chatty: Chat
     expect(answer(desktop)).to_contain_text("So far.")
     desktop.get_by_test_id("stop").click()
     ended(desktop, "stopped")
-    assert heard(desktop, "So far.") == ["Chatty: So far."]
+    assert heard(desktop, "So far.") == ["Chatty, Stopped: So far."]
 
 
 def test_what_is_on_buttons_is_not_read_out(desktop: Page, chatty: Chatty) -> None:

@@ -131,7 +131,8 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
         )
     else:
         reason = "Something went wrong while this answer was written."
-    return f"{reason} Try again; if it goes on, tell the people who run this site: {reference}"
+    advice = "Try again; if it goes on, tell the people who run this site the reference"
+    return f"{reason} {advice} {reference}."
 
 
 def _turn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,5 +47,8 @@ def conversation() -> Conversation:
 
 
 def _end_well(seconds: float, keeper: Keeper) -> None:
-    # In the process that serves: one that only loads the app and forks never gets here.
-    atexit.register(keeper.shut_down, seconds)
+    # In the process that serves: one that only loads the app and forks never gets here. Where it
+    # is there, before Python stops its executors (CPython's own way for those, since 3.9): turns
+    # may still need `asyncio.to_thread`, and a client of theirs the name of a host.
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(keeper.shut_down, seconds)

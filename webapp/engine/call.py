@@ -63,7 +63,7 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
         return Begun(ended, _on_loop(ended, callback.function(*accepted), context).cancel)
-    _start_thread(callback, context, _follow, ended, callback, accepted, context)
+    _start_thread(callback, context, _follow, ended, callback, accepted, awaited)
     return Begun(ended, awaited.cancel)
 
 
@@ -122,16 +122,19 @@ def _context(running: Running, awaited: _Awaited) -> Context:
 
 
 class _Awaited:
-    """The coroutines that a plain function waits for."""
+    """The coroutines that a plain function waits for, or has returned."""
 
     def __init__(self) -> None:
         self._futures: set[Future[Any]] = set()
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = process_loop.submit(_contained(coroutine), copy_context())
+        self.add(future)
+        return future
+
+    def add(self, future: Future[Any]) -> None:
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
-        return future
 
     def cancel(self) -> None:
         for future in tuple(self._futures):
@@ -196,7 +199,7 @@ def _start_thread(callback: Callback, context: Context, *work: Any) -> None:
 
 
 def _follow(
-    future: Future[Any], callback: Callback, arguments: tuple[object, ...], context: Context
+    future: Future[Any], callback: Callback, arguments: tuple[object, ...], awaited: _Awaited
 ) -> None:
     """Run a plain function, and what it returns if that has to be awaited."""
     called: Future[Any] = Future()
@@ -207,7 +210,8 @@ def _follow(
         return
     result, is_awaitable = called.result()
     if is_awaitable:
-        _on_loop(future, result, context.copy())
+        # Such as what a decorator around a coroutine function returns.
+        awaited.add(_on_loop(future, result, copy_context()))
     else:
         future.set_result(result)
 

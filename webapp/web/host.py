@@ -45,7 +45,9 @@ class Host:
     @property
     def leaving(self) -> bool:
         """Say whether the server has been asked to end, as far as it tells."""
-        return self.worker is not None and not getattr(self.worker, "alive", True)
+        # A worker of gunicorn, or the dispatcher of waitress, which stops its threads first.
+        asked = not getattr(self.worker, "alive", True)
+        return asked or bool(getattr(self.worker, "stop_count", 0))
 
 
 def host_of(environ: Mapping[str, Any]) -> Host:
@@ -110,7 +112,7 @@ def _asked(frame: FrameType | None) -> Host | None:
         if module == "waitress.task":
             dispatcher: Any = frame.f_locals.get("self")
             if hasattr(dispatcher, "threads"):
-                return Host("waitress", len(dispatcher.threads))
+                return Host("waitress", len(dispatcher.threads), worker=dispatcher)
         if module == "werkzeug.serving":
             return Host("werkzeug", ENDLESS)
         frame = frame.f_back
