@@ -107,7 +107,11 @@
     if (running()) say(byId("composer-hint").lastElementChild.textContent);
     else next = event.target;  // its stream is ending
   });
-  on("htmx:before:request", ({ target }) => { if (target.id === "composer") sent = byId("composer-input").value; });
+  const asked = new WeakMap();
+  on("htmx:before:request", ({ target, detail }) => {
+    asked.set(target, detail.ctx.request);
+    if (target.id === "composer") sent = byId("composer-input").value;
+  });
   const taken = () => {
     const now = byId("composer-key")?.value, field = byId("composer-input");
     if (!field) return;
@@ -125,12 +129,15 @@
   const hear = (aloud) => {
     const whole = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")];
     const fresh = whole.filter(({ id }) => !heard.has(id) && heard.add(id));
-    const spoken = (message) => `${[message.dataset.author, ...[...message.querySelectorAll(".badge")].map((badge) => badge.textContent)].join(", ")}: ${message.lastElementChild.textContent.trim()}`;
+    const spoken = (message) => {
+      const badge = message.querySelector(".badge"), head = message.dataset.author + (badge ? `, ${badge.textContent}` : "");
+      return `${head}: ${message.lastElementChild.textContent.trim()}`;
+    };
     if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
   };
 
   let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
-  const drop = (...requests) => { for (const element of requests) if (element) htmx.trigger(element, "htmx:abort"); };
+  const drop = (...sources) => { for (const source of sources) asked.get(source)?.abort?.(); };
   const watchAgain = () => {
     clearTimeout(again);
     again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
@@ -141,12 +148,7 @@
     watchAgain();
     setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
   });
-  // The connection may be dead.
-  const back = () => {
-    if (document.hidden || !running()) return;
-    drop(stream);
-    watchAgain();
-  };
+  const back = () => { if (!document.hidden && running()) drop(stream), watchAgain(); };
   on("visibilitychange", back);
   addEventListener("online", back);
 
@@ -264,6 +266,6 @@
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 
-  // From memory, perhaps signed out.
+  // Perhaps signed out.
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 })();

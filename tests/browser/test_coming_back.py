@@ -177,7 +177,7 @@ def test_a_page_that_was_out_of_sight_goes_on_without_doubling(
 ) -> None:
     begin(desktop, chatty)
     with desktop.expect_response("**/turns/**"):  # a connection may be dead by now
-        desktop.evaluate("dispatchEvent(new Event('visibilitychange'))")
+        desktop.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
     chatty.dictate("two")
     expect(answer(desktop).locator(".prose")).to_have_text("One two")
     chatty.end()
