@@ -17,6 +17,7 @@ from webapp.web.markdown import (
     message_html,
     summary_html,
 )
+from webapp.web.markdown_inline import BARE_LINKS
 
 RENDERERS: list[Callable[[str], str]] = [message_html, description_html, summary_html]
 REL = "noopener noreferrer nofollow ugc"
@@ -56,6 +57,14 @@ WORST: dict[str, str] = {
     "whole links": "[a](b) ",
     "whole emphasis": "**a** ",
     "lines": "word\n",
+    "bare links": "https://a.example/b ",
+    "beginnings of bare links": "https://",
+    "bare links without end": "https://a.example/(",
+    "bare links in quotes": 'https://a.example/"',
+    "addresses": "mailto:a@",
+    "formulas": "\\(a",
+    "whole formulas": "$$a$$",
+    "code": "```python\nx = 1\n```\n",
 }
 
 
@@ -112,6 +121,10 @@ def grow(text: str) -> None:
         "> " * 39 + "a\n" + "b\n" * 20_000,
         ">- " * 12 + "a\n" + "b\n" * 20_000,
         "|".join("a" * 600) + "\n" + "|".join("-" * 600) + "\n" + "|\n" * 800,
+        ("https://a.example/(" + "a" * 380) * BARE_LINKS,
+        ("http://a." + "_" * 390) * BARE_LINKS,
+        "https://" * BARE_LINKS + "a." * 20_000,
+        "```python\n" + " \n" * 9_000 + "\n```\n```java\n" + "a b\n" * 4_900 + "```",
     ],
     ids=[
         "one reference used often",
@@ -125,6 +138,10 @@ def grow(text: str) -> None:
         "quoted lines",
         "quoted lists",
         "wide description",
+        "open brackets in bare links",
+        "stars in bare links",
+        "dots after bare links",
+        "slow code",
     ],
 )
 def test_known_bombs_stay_small_and_quick(text: str) -> None:  # R37
@@ -264,6 +281,113 @@ def test_messages_are_read_the_way_models_write() -> None:
     assert len(page.all("br")) == 1
     assert page.one("s").text == "c"
     assert [cell.text for cell in page.all("td")] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "href"),
+    [
+        ("see https://a.example/x.", "https://a.example/x"),
+        ("(https://a.example/x)", "https://a.example/x"),
+        ("https://a.example/a_(b)!", "https://a.example/a_(b)"),
+        ("**http://a.example**", "http://a.example"),
+        ("<b>https://a.example/x</b>", "https://a.example/x"),
+        ("https://a.example/a_b_c", "https://a.example/a_b_c"),
+        ("https://a.example/x?y=1&z=2#t, and", "https://a.example/x?y=1&z=2#t"),
+        ("请看https://a.example/x。谢谢", "https://a.example/x"),
+        ("“https://a.example/x”…", "https://a.example/x"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("http://localhost:8000/", "http://localhost:8000/"),
+        ("mailto:a@b.example.", "mailto:a@b.example"),
+    ],
+)
+def test_addresses_that_are_written_out_are_links(text: str, href: str) -> None:  # R33
+    page = parse(message_html(text))
+    assert (page.one("a")["href"], page.one("a")["rel"]) == (href, REL)
+    assert page.text.strip() == text.replace("**", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.example www.a.example a@b.example",
+        "//a.example ftp://a.example javascript://a.example",
+        "https:// https:///x https:\\x https:x",
+        "`https://a.example`",
+        "    https://a.example",
+        "```\nhttps://a.example\n```",
+        "xhttps://a.example",
+    ],
+)
+def test_other_text_is_no_link(text: str) -> None:  # R33
+    assert parse(message_html(text)).all("a") == []
+
+
+def test_a_paragraph_of_brackets_has_no_links() -> None:  # R37
+    text = "[" * 501 + "a](/b)"
+    assert parse(message_html(text)).one("p").text == text
+    assert parse(message_html(text[1:])).one("a").text == "a"
+
+
+def test_a_link_has_no_link_inside() -> None:
+    page = parse(message_html("[https://a.example](https://b.example)"))
+    assert [link["href"] for link in page.all("a")] == ["https://b.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("Steps:\n- a\n- b", "p ul li li"),
+        ("Steps:\n1. a\n2. b", "p ol li li"),
+        ("- a\n  - b\n    - c", "ul li ul li ul li"),
+        ("1. a\n    - b\n    - c", "ol li ul li li"),
+        ("* a\n    * b", "ul li ul li"),
+        ("1. a\n\n   b\n2. c", "ol li p p li p"),
+        ("- a\n  ```py\n  b\n  ```\n- c", "ul li pre code li"),
+        ("1. a:\n\n   ```\n   b\n   ```\n\n2. c", "ol li p pre code li p"),
+        ("```   \na\n```   ", "pre code"),
+        ('```text title="a b"\nc\n```', "pre code"),
+        ("````\n```\na\n```\n````", "pre code"),
+        ("a\n```\nb\n```\nc", "p pre code p"),
+        ("```\nnever closed", "pre code"),
+        ("中文**粗体**中文", "p strong"),
+        (
+            "| a | b |\n|:--|--:|\n| `c` | **d** |",
+            "table thead tr th th tbody tr td code td strong",
+        ),
+        ("a | b\n--|--\nc | d", "table thead tr th th tbody tr td td"),
+        ("> a\n> - b", "blockquote p ul li"),
+        ("a\n\n---\n\nb", "p hr p"),
+        ("a  \nb\nc\\\nd", "p br br br"),
+        ("snake_case_name and 2 * 3 * 4", "p"),
+    ],
+)
+def test_what_models_write_is_read_as_they_mean_it(text: str, tags: str) -> None:
+    page = parse(message_html(text))
+    assert " ".join(element.tag for element in page.walk()) == tags
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a<br>b",
+        "<details><summary>a</summary></details>",
+        r"$$\sum_{i=1}^n x_i^2 * y * z \\ \{a\}$$",
+        r"\(a_1 < b_2\), \[x^2 \_ *y* z\] and `c`",
+        r"\[a \in [0, 1]\]",
+        "it costs $5 to $10",
+    ],
+)
+def test_html_and_formulas_are_shown_as_typed(text: str) -> None:
+    page = parse(message_html(f"{text}\n\n| a |\n|---|\n| {text} |"))
+    assert page.one("p").text == page.one("td").text == text.replace("`", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\( *a*", r"\[*a*", "$$ *a*", r"\\(*a*\\)", "`\\(`*a*", "\\(" + "x" * 2_000 + "*a*\\)"],
+)
+def test_what_is_no_formula_is_markdown(text: str) -> None:
+    assert parse(message_html(text)).one("em").text == "a"
 
 
 def test_descriptions_know_tables_and_code() -> None:
