@@ -62,6 +62,7 @@ WORST: dict[str, str] = {
     "bare links without end": "https://a.example/(",
     "bare links in quotes": 'https://a.example/"',
     "addresses": "mailto:a@",
+    "tasks": "- [ ] a\n",
     "formulas": "\\(a",
     "whole formulas": "$$a$$",
     "code": "```python\nx = 1\n```\n",
@@ -281,6 +282,32 @@ def test_messages_are_read_the_way_models_write() -> None:
     assert len(page.all("br")) == 1
     assert page.one("s").text == "c"
     assert [cell.text for cell in page.all("td")] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("- [ ] a", ["☐ a"]),
+        ("- [x] a\n- [X] b", ["☑ a", "☑ b"]),
+        ("1. [ ] a\n2. b", ["☐ a", "b"]),
+        ("- a\n  - [ ] b", ["a\n\n☐ b\n\n", "☐ b"]),
+        ("- [x] **a** [ ] b", ["☑ a [ ] b"]),
+        ("- [ ]", ["[ ]"]),
+        ("- [y] a", ["[y] a"]),
+        ("- [x](/y) a", ["x a"]),
+        ("- a [x] b", ["a [x] b"]),
+        ("- `[x] a`", ["[x] a"]),
+    ],
+)
+def test_tasks_have_a_box_before_them(text: str, shown: list[str]) -> None:
+    page = parse(message_html(text))
+    assert [item.text for item in page.all("li")] == shown
+    assert page.all("input") == []
+
+
+@pytest.mark.parametrize("text", ["[ ] a", "> [x] a", "# [x] a", "- a\n\n  [x] b", "|[x] a|\n|-|"])
+def test_there_are_no_tasks_outside_of_items(text: str) -> None:
+    assert not re.search("[☐☑]", message_html(text))
 
 
 @pytest.mark.parametrize(

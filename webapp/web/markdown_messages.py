@@ -34,6 +34,8 @@ QUOTED_LINES = 20_000
 # What a line may begin with that opens quotes and lists.
 _OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
 
+_TASK = re.compile(r"^\[([ xX])\](?=[ \t]+\S)")
+
 
 @dataclass
 class Extent:
@@ -135,10 +137,12 @@ def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> b
 
 def _render_inlines(state: StateCore) -> None:
     before, used = state.env["inlines"], state.env["used"]
-    for token in state.tokens:
+    for index, token in enumerate(state.tokens):
         if token.type != "inline":
             continue
         text = token.content
+        if state.tokens[index - 2].type == "list_item_open":
+            text = _TASK.sub(lambda match: "☐" if match[1] == " " else "☑", text)
         html = used.get(text, before.get(text))
         if html is None:
             html = inline_html(text)
