@@ -15,6 +15,7 @@ from webapp.web.markdown import (
     OUTPUT_LIMIT,
     description_html,
     message_html,
+    plain_text,
     summary_html,
 )
 from webapp.web.markdown_inline import BARE_LINKS
@@ -437,3 +438,31 @@ def test_html_is_text(render: Callable[[str], str], text: str) -> None:
 @pytest.mark.parametrize("render", RENDERERS)
 def test_empty_text_is_an_empty_answer(render: Callable[[str], str]) -> None:
     assert render("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ""),
+        ("**Yes** &amp; [no](/x) <b>\nat `all`", "Yes & no <b> at all"),
+        ("# A\n\nb\n- c\n  1. [x] d", "A\nb\nc\n☑ d"),
+        ("```py\na\nb\n```\n\n    c", "Code block, 2 lines\nCode block, 1 line"),
+        ("|a|b|\n|-|-|\n|c|d|", "a\nb\nc\nd"),
+        ("> " * 50 + "a", "> " * 49 + "> a"),
+    ],
+)
+def test_a_message_can_be_read_out(text: str, said: str) -> None:
+    assert plain_text(text) == said
+
+
+def test_of_a_long_message_the_beginning_is_read_out() -> None:
+    said = plain_text("some *words* " * 1_000)
+    assert said.startswith("some words some words")
+    assert said.endswith(" …")
+    assert 1_900 < len(said) < 2_010
+    assert plain_text("[" * 60_000).startswith("[[[")
+
+
+@pytest.mark.parametrize("pattern", WORST)
+def test_the_worst_input_is_read_out_in_time(pattern: str) -> None:  # R37
+    assert seconds(plain_text, WORST[pattern] * (40_000 // len(WORST[pattern]))) < 1

@@ -136,7 +136,10 @@ def highlighted(code: str, language: str, allowance: Allowance) -> str | None:
         return None
     began = time.thread_time()
     # PHP as it is written in answers has no tags around it.
-    html = _html(lexer(startinline="<?" not in code), code, began + allowance.seconds)
+    try:
+        html = _html(lexer(startinline="<?" not in code), code, began + allowance.seconds)
+    except RecursionError:  # rules that apply themselves to a part of what they match
+        html = None
     allowance.characters -= len(code)
     allowance.seconds -= time.thread_time() - began
     return html
