@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.html import parse
 from webapp.web.live_markdown import LiveMarkdown
@@ -18,7 +20,7 @@ from webapp.web.markdown import (
     plain_text,
     summary_html,
 )
-from webapp.web.markdown_inline import BARE_LINKS
+from webapp.web.markdown_inline import BARE_LINKS, inline_html
 
 RENDERERS: list[Callable[[str], str]] = [message_html, description_html, summary_html]
 REL = "noopener noreferrer nofollow ugc"
@@ -416,6 +418,12 @@ def test_html_and_formulas_are_shown_as_typed(text: str) -> None:
 )
 def test_what_is_no_formula_is_markdown(text: str) -> None:
     assert parse(message_html(text)).one("em").text == "a"
+
+
+@given(st.text("ab '\"#%^()-+={}|;>?,./@1\t 中\u2028", max_size=30))
+def test_text_without_marks_is_only_text(text: str) -> None:
+    by_the_parser = parse(inline_html(f"{text}\\*")).text
+    assert parse(inline_html(text)).text == by_the_parser.removesuffix("*") == text
 
 
 def test_descriptions_know_tables_and_code() -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from linkify_it.main import LinkifyIt
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.rules_inline import StateInline
 
 # The parser leaves out what is nested deeper; blocks are as typed long before.
@@ -22,6 +23,8 @@ OPTIONS = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTIN
 # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
 OFF = ["html_block", "html_inline", "image", "reference"]
 
+# Text without any of them is only text. (A colon may be part of an address.)
+_MARKS = re.compile(r"[\n!$&*:<\[\\\]_`~]")
 _FORMULAS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _WIDE_PUNCTUATION = re.compile(
     "[\u2018-\u201f\u2026\u3001-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65]"
@@ -30,6 +33,8 @@ _WIDE_PUNCTUATION = re.compile(
 
 def inline_html(text: str) -> str:
     """Return the HTML of inline text, not yet cleaned. It depends on nothing but ``text``."""
+    if not _MARKS.search(text):
+        return escapeHtml(text)
     addresses = text.count("://") + text.count("mailto:")
     parser = _parser(
         brackets=text.count("[") <= BRACKETS,
