@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from tests.support.apps import AppMaker
 from tests.support.corpus import sample_id, samples, text_of
@@ -16,6 +17,8 @@ from tests.support.html import Element, parse, shape_of
 from tests.support.payload import Stage
 from tests.support.people import Visitor
 from webapp.authoring.text import clean_text
+from webapp.web.live_markdown import LiveMarkdown
+from webapp.web.markdown import message_html
 
 CORPUS = [s for s in samples("xss") if not s["ctx"].startswith("sse")]
 ICONS = [s for s in CORPUS if s["ctx"] == "profile_icon" or s["cat"] == "url"]
@@ -24,10 +27,26 @@ RAW_HTML = [s for s in CORPUS if s["cat"] in ("raw", "htmx", "sink")]
 PLAIN = ["name", "display_name", "label", "message", "author", "identifier", "user_name", "role"]
 MARKDOWN = ["description", "content"]
 TAGS = set(
-    "a blockquote br code del em h3 h4 h5 h6 hr kbd li ol p pre s strong sub sup "  # noqa: SIM905
+    "a blockquote br code del em h2 h3 h4 h5 h6 hr kbd li ol p pre s span strong sub sup "  # noqa: SIM905
     "table tbody td th thead tr ul".split()
 )
-ATTRIBUTES = {"a": {"href", "title", "rel"}, "code": {"class"}, "ol": {"start"}, "p": {"class"}}
+ATTRIBUTES = {
+    "a": {"href", "title", "rel"},
+    "code": {"class"},
+    "ol": {"start"},
+    "p": {"class"},
+    "span": {"class"},
+}
+# Where a text can stand in the Markdown around it.
+AROUND = [
+    "{}",
+    "**{}**",
+    "- {}\n- [ ] {}\n\n> {}",
+    "# {}\n\n[{}]({})",
+    "| a |\n|---|\n| {} |\n| b |",
+    "```{}\n{}\n```\n\nend",
+    "```html\n{}\n```\n\nhttps://a.example/{}",
+]
 REL = "noopener noreferrer nofollow ugc"
 
 
@@ -73,10 +92,8 @@ def test_markdown_makes_only_allowed_elements(shown: Shown) -> None:
     for page in shown.pages:
         containers = page.with_class("prose")
         assert containers
-        for element in (e for container in containers for e in container.walk()):
-            assert element.tag in TAGS
-            assert element.attributes.keys() <= ATTRIBUTES.get(element.tag, set())
-            check_values(element)
+        for container in containers:
+            check_elements(container)
 
 
 def test_no_text_changes_an_element_outside(shown: Shown, harmless: list[Any]) -> None:
@@ -174,12 +191,38 @@ def test_request_text_is_never_echoed_as_html(make_app: AppMaker) -> None:
         assert not [e for e in parse(answer.text).walk() if "onerror" in e.attributes]
 
 
+@pytest.mark.parametrize("sample", samples("xss"), ids=sample_id)
+@pytest.mark.parametrize("step", [1, 5])
+def test_no_step_of_a_growing_text_is_more_than_allowed(sample: dict[str, Any], step: int) -> None:
+    split_mark = "|" if sample["ctx"] == "sse_split" else ""
+    payload = clean_text(text_of(sample).replace(split_mark, ""))
+    for around in AROUND:
+        text = around.replace("{}", payload)
+        page = Markup()
+        live = LiveMarkdown()
+        for end in range(step, len(text), step):
+            growth = live.grow(text[:end])
+            page = growth.finished if growth.restart else page + growth.finished
+            check_elements(parse(page + growth.tail))
+        assert page + live.finish(text).finished == message_html(text)
+
+
+def check_elements(container: Element) -> None:
+    for element in container.walk():
+        assert element.tag in TAGS
+        assert element.attributes.keys() <= ATTRIBUTES.get(element.tag, set())
+        check_values(element)
+
+
 def check_values(element: Element) -> None:
     if element.tag == "a" and "href" in element.attributes:
         assert re.match(r"(?i)https?://[^/\\]|mailto:|/(?![/\\])", element["href"])
         assert element["rel"] == REL  # R33
     if "class" in element.attributes:
-        assert re.fullmatch(r"language-[\w+#.-]+|as-typed", element["class"])
+        kind = {"p": "as-typed", "span": "language-[a-z0-9]+"}.get(
+            element.tag, r"language-[\w+#.-]+"
+        )
+        assert re.fullmatch(kind, element["class"])
 
 
 def outside(page: Element) -> list[tuple[str, tuple[str, ...]]]:

@@ -24,6 +24,7 @@ MESSAGE_LIMIT = 60_000
 SECONDS = 0.25
 # One-letter tokens would make more HTML than R37 allows.
 RATIO = 12
+SHORT = 1_000
 
 # The languages, with other names for them, as models and people write them, and with languages that
 # are much like them. Their lexers were measured with hostile input: none goes on for long without a
@@ -134,9 +135,13 @@ def highlighted(code: str, language: str, allowance: Allowance) -> str | None:
     lexer = _lexer(name)
     if lexer is None:
         return None
+    # PHP as it is written in answers has no tags around it. The first one of a lexer compiles it.
+    rules = lexer(startinline="<?" not in code)
     began = time.thread_time()
-    # PHP as it is written in answers has no tags around it.
-    html = _html(lexer(startinline="<?" not in code), code, began + allowance.seconds)
+    try:
+        html = _html(rules, code, began + allowance.seconds)
+    except RecursionError:  # rules that apply themselves to a part of what they match
+        html = None
     allowance.characters -= len(code)
     allowance.seconds -= time.thread_time() - began
     return html
@@ -163,7 +168,7 @@ def _html(lexer: Lexer, code: str, deadline: float) -> str | None:
         _span(name, "".join(text for _, text in group))
         for name, group in groupby(pieces, key=itemgetter(0))
     )
-    return html if len(html) <= RATIO * len(code) else None
+    return html if len(html) <= max(SHORT, RATIO * len(code)) else None
 
 
 def _span(name: str, text: str) -> str:

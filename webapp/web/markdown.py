@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from html import unescape
 
 import markdown
 import nh3
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from webapp.web.highlighting import Allowance
@@ -25,6 +27,7 @@ DESCRIPTION_BRACKETS = 200
 DESCRIPTION_CELLS = 1_000
 OUTPUT_LIMIT = 1_000_000
 OUTPUT_RATIO = 20
+PLAIN_LIMIT = 2_000
 
 INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "span", "strong", "sub", "sup"}
 BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
@@ -38,6 +41,7 @@ _CLASSES = {
     "code": re.compile(r"language-[\w+#.-]{1,40}"),
     "span": re.compile(r"language-[a-z0-9]+"),
 }
+_TAG = re.compile("<[^>]*>")
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _EXTENSIONS = ("fenced_code", "sane_lists")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
@@ -83,15 +87,28 @@ def summary_html(text: str) -> Markup:
 def message_html(text: str) -> Markup:
     """Return the HTML of a message."""
     text = normal_lines(text)
-    extent = Extent()
-    extent.add(text)
-    if extent.is_too_much:
+    tokens = _parsed(text)
+    if tokens is None:
         return as_typed(text)
-    try:
-        html = render(parse(text, {}, tables=extent.has_tables), Allowance())
-    except RecursionError:  # hundreds of nested lists or quotes
-        return as_typed(text)
+    html = render(tokens, Allowance())
     return as_typed(text) if is_too_long(len(html), text) else safe_html(html)
+
+
+def plain_text(text: str) -> str:
+    """Return what a message says, as it may be read out: without marks, and shortened.
+
+    Blocks are lines. Of code only its length is told, and of a long message only the beginning. It
+    costs about half of what `message_html` does.
+
+    Example
+    -------
+    >>> plain_text("**Yes**, so:\\n\\n- `a`\\n- b\\n\\n```\\nx\\ny\\n```")
+    'Yes, so:\\na\\nb\\nCode block, 2 lines'
+    """
+    tokens = _parsed(normal_lines(text))
+    lines = [text] if tokens is None else [_spoken(token) for token in tokens]
+    said = "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
+    return said if len(said) <= PLAIN_LIMIT else f"{said[:PLAIN_LIMIT].rstrip()} …"
 
 
 def safe_html(html: str, outline: Outline | None = None, *, links: bool = True) -> Markup:
@@ -123,6 +140,26 @@ def typed_pieces(text: str) -> list[str]:
 def is_too_long(length: int, text: str) -> bool:
     """Say whether HTML of that length is more than ``text`` may become (R37)."""
     return length > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * len(text)))
+
+
+def _parsed(text: str) -> list[Token] | None:
+    """Return the blocks of a message, or ``None`` when it is to be shown as typed."""
+    extent = Extent()
+    extent.add(text)
+    if extent.is_too_much:
+        return None
+    try:
+        return parse(text, {}, tables=extent.has_tables)
+    except RecursionError:  # dozens of nested lists or quotes
+        return None
+
+
+def _spoken(token: Token) -> str:
+    if token.type in ("fence", "code_block"):
+        lines = token.content.count("\n")
+        return f"Code block, {lines} line{'s' if lines != 1 else ''}"
+    html = token.children[0].content if token.children else ""
+    return unescape(_TAG.sub("", html.replace("<br>", " ")))
 
 
 def _described(text: str, *, links: bool) -> Markup:

@@ -20,6 +20,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from webapp.web.highlighting import Allowance, highlighted
+from webapp.web.markdown_inline import OFF, OPTIONS, inline_html
 
 # Above these sizes a message is shown as it is, escaped: no input may keep a worker busy (R37).
 MESSAGE_LIMIT = 100_000
@@ -32,6 +33,8 @@ QUOTED_LINES = 20_000
 
 # What a line may begin with that opens quotes and lists.
 _OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
+
+_TASK = re.compile(r"^\[([ xX])\](?=[ \t]+\S)")
 
 
 @dataclass
@@ -114,22 +117,9 @@ def render(tokens: Sequence[Token], allowance: Allowance | None = None) -> str:
     return str(parser.renderer.render(tokens, parser.options, {"allowance": allowance}))
 
 
-def _parser() -> MarkdownIt:
-    # Its own limit leaves out what is nested deeper; ours stands before it, and shows all as typed.
-    options = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT + 20}
-    # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
-    off = ["html_block", "html_inline", "image", "reference"]
-    return MarkdownIt("commonmark", options).enable("strikethrough").disable(off)
-
-
-@lru_cache(maxsize=1)
-def _inline() -> MarkdownIt:
-    return _parser()
-
-
 @lru_cache(maxsize=2)
 def _blocks(*, tables: bool) -> MarkdownIt:
-    parser = _parser()
+    parser = MarkdownIt("commonmark", OPTIONS).disable(OFF)
     if tables:
         parser.enable("table")
     parser.block.ruler.before("code", "depth", _refuse_depth)
@@ -147,13 +137,17 @@ def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> b
 
 def _render_inlines(state: StateCore) -> None:
     before, used = state.env["inlines"], state.env["used"]
-    for token in state.tokens:
-        if token.type == "inline":
-            html = used.get(token.content, before.get(token.content))
-            if html is None:
-                html = _inline().renderInline(token.content)
-            used[token.content] = html
-            token.children = [Token("html_inline", "", 0, content=html)]
+    for index, token in enumerate(state.tokens):
+        if token.type != "inline":
+            continue
+        text = token.content
+        if state.tokens[index - 2].type == "list_item_open":
+            text = _TASK.sub(lambda match: "☐" if match[1] == " " else "☑", text)
+        html = used.get(text, before.get(text))
+        if html is None:
+            html = inline_html(text)
+        used[text] = html
+        token.children = [Token("html_inline", "", 0, content=html)]
 
 
 def _fence(
