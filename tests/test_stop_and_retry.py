@@ -11,6 +11,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element
 from tests.support.rows import column, run_sql
+from webapp.chats import ending
 
 TALKS = """
     import asyncio
@@ -204,6 +205,19 @@ def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -
     assert retry_form(chat)
     assert chat.say("short").messages() == ["some words", "some words"]
     assert column(app, "turns.status") == ["complete", "interrupted"]
+
+
+def test_a_lost_turn_is_ended_by_the_next_chat_that_starts(make_app: AppMaker) -> None:
+    app = make_app(TALKS)
+    chat = Chat(app)
+    chat.begin("long")
+    chat.until(lambda: "some words" in column(app, "messages.content"))
+    app.extensions["conversation"].keeper._turns.clear()
+    run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000'")
+    app.extensions.pop(ending.LOOKED_AT)
+    Chat(app)
+    assert column(app, "turns.status") == ["interrupted"]
+    assert column(app, "chats.turn_id") == [None, None]
 
 
 def test_the_end_of_a_process_waits_then_marks(make_app: AppMaker) -> None:  # R67

@@ -50,6 +50,8 @@ from webapp.web.sse import HEADERS, MIMETYPE, Slot
 
 # For so long an answer may take to be one answer with its question, without a stream.
 QUICK_SECONDS = 0.1
+# With so many turns under way, pages ask half as often how theirs are.
+MANY_TURNS = 50
 # Not so long where many are watching: whoever waits holds a thread.
 HURRIED_SECONDS = 0.02
 # A page without script is not told more by itself, so it is worth waiting for.
@@ -173,7 +175,8 @@ class _Told:
         polled = conversation().polled
         answers = polled.of(self._turn_id, self._live).whole(seen.messages)
         if seen.running:
-            return make_response(draw(replace(self._controls, watch="poll"), answers))
+            polling = replace(self._controls, watch="poll", every=_pause())
+            return make_response(draw(polling, answers))
         polled.drop(self._turn_id)
         return make_response(draw(self._controls.ended(seen.status), answers))
 
@@ -204,6 +207,10 @@ class _Told:
 def _is_calm(way: str) -> bool:
     most = most_streams(current_app.extensions["settings"], host_of(request.environ))
     return way != "sse" or conversation().slots.taken < most
+
+
+def _pause() -> str:
+    return "1s" if conversation().keeper.count < MANY_TURNS else "2s"
 
 
 def _notice(error: HTTPException) -> Notice:

@@ -1,7 +1,7 @@
 """The end of chats: another one was started, their user logged out, or nothing was said for long.
 
-Only where the app has an ``@on_chat_end`` is any of this looked at. Each end is claimed by one
-process, so the callback runs once for it; it runs in the background and holds up nobody.
+Only where the app has an ``@on_chat_end`` is this looked at. Each end is claimed by one process, so
+the callback runs once for it; it runs in the background and holds up nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from webapp.authoring.types import User
 from webapp.authoring.user_session import stored_copy
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import StoredChat, history_before
-from webapp.chats.turn_rows import row_of
+from webapp.chats.turn_rows import ALIVE, row_of
+from webapp.chats.turn_steps import interrupt_lost
 from webapp.database import utc_now, writing_rows
 from webapp.engine.call import call
 from webapp.web.errors import UNAVAILABLE, log_unavailable
@@ -34,6 +35,8 @@ from webapp.web.events import log_failure
 # How often a process looks for chats in which nothing was said for long, and for how many at once.
 LOOK_SECONDS = 60.0
 MOST_AT_ONCE = 50
+# Longer than others need to say that they are alive once a database is back.
+LOST_FOR = 3 * ALIVE
 NO_SEQUENCE_YET = 2**31 - 1
 LOOKED_AT = "idle_chats_looked_for"
 _RETURNED = (Chat.id, Chat.owner, Chat.profile, Chat.values)
@@ -55,12 +58,15 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     replaced:
         Rows with id, profile and values of chats that are deleted already.
     """
-    callback = _callback()
+    callback, is_time = _callback(), _is_time()
+    if is_time:
+        _end_lost_turns()
     if callback is None:
         return
     left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
     _run(callback, _with_user([*replaced, *left], signed_in_user()))
-    end_idle_chats()
+    if is_time:
+        end_idle_chats(callback)
 
 
 def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
@@ -70,12 +76,8 @@ def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
         _run(callback, _with_user(_claimed(Chat.session_id == session_id), user))
 
 
-def end_idle_chats() -> None:
-    """End chats in which nothing was said for long, now and then."""
-    callback, now = _callback(), time.monotonic()
-    if callback is None or now - current_app.extensions.get(LOOKED_AT, -1e9) < LOOK_SECONDS:
-        return
-    current_app.extensions[LOOKED_AT] = now
+def end_idle_chats(callback: Callback) -> None:
+    """End chats in which nothing was said for long."""
     minutes = current_app.extensions["settings"].chat_idle_minutes
     idle = (
         select(Chat.id)
@@ -84,6 +86,20 @@ def end_idle_chats() -> None:
     )
     rows = _claimed(Chat.id.in_(idle))
     _run(callback, [_ended(row, _known_user(row.owner)) for row in rows])
+
+
+def _end_lost_turns() -> None:
+    # Where no turn runs nobody else would notice, and their chats would never be over.
+    with writing_rows() as rows:
+        interrupt_lost(rows, utc_now() - LOST_FOR)
+
+
+def _is_time() -> bool:
+    now = time.monotonic()
+    if now - current_app.extensions.get(LOOKED_AT, -1e9) < LOOK_SECONDS:
+        return False
+    current_app.extensions[LOOKED_AT] = now
+    return True
 
 
 def _callback() -> Callback | None:

@@ -57,8 +57,9 @@ class Controls:
     stop: str
     retry: str
     follow: str
-    # `page`: it begins by itself; `poll`: it asks every second; `stream`: another request tells.
+    # `page`: it begins by itself; `poll`: it asks now and again; `stream`: another request tells.
     watch: str = "page"
+    every: str = "1s"
     key: uuid.UUID | None = None
 
     def ended(self, status: str) -> Controls:

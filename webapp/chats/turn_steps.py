@@ -30,6 +30,9 @@ _FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"))
 _FREED_WITH_VALUES = LET_GO.values(
     turn_id=None, active_at=bindparam("now"), values=bindparam("kept")
 )
+_LOST = select(Turn.chat_id, Turn.id).where(
+    Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before")
+)
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
 )
@@ -82,7 +85,7 @@ class TurnRows:
                 update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING).values(seen_at=now)
             )
             if self._was_there():
-                _interrupt_lost(rows, now)
+                interrupt_lost(rows, now - ALIVE)
 
     def _was_there(self) -> bool:
         # While the database is away nobody can say that they are alive, and when it is back all of
@@ -91,9 +94,10 @@ class TurnRows:
         return self._beat_at - before < ALIVE.total_seconds()
 
 
-def _interrupt_lost(rows: Connection, now: datetime) -> None:
-    lost = select(Turn.chat_id, Turn.id).where(Turn.status == RUNNING, Turn.seen_at < now - ALIVE)
-    for chat_id, turn_id in rows.execute(lost).all():
+def interrupt_lost(rows: Connection, seen_before: datetime) -> None:
+    """End the turns whose processes have not said since then that they are alive."""
+    lost = rows.execute(_LOST, {"seen_before": seen_before}).all()
+    for chat_id, turn_id in lost:
         interrupt(rows, chat_id, turn_id)
 
 

@@ -135,6 +135,11 @@ class Keeper:
         kept = self._turns.get(turn_id)
         return kept.turn if kept else None
 
+    @property
+    def count(self) -> int:
+        """Return how many turns run in this process."""
+        return len(self._turns)
+
     def shut_down(self, seconds: float) -> None:
         """Let the turns end by themselves for a while, then interrupt and store them (R67)."""
         give_up = time.monotonic() + seconds
