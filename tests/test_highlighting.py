@@ -200,9 +200,6 @@ def test_no_lexer_is_loaded_without_code() -> None:
     assert shown.split(maxsplit=1) == ["set()", "{'pygments.lexers.rust'}\n"]
 
 
-# -- the stylesheet
-
-
 def token(name: str) -> list[str]:
     """Return a colour of the stylesheet in the light and in the dark theme."""
     found = re.search(rf"--{name}: light-dark\((#\w+), (#\w+)\)", CSS)
