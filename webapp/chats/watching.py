@@ -25,6 +25,8 @@ from webapp.web.sse import HEARTBEAT, event
 
 # Between two pictures of growing text: eyes need no more, and each costs (benchmarks/stream.py).
 PACE_SECONDS = 0.12
+SLOWEST_SECONDS = 0.5
+CHARACTERS_PER_SECOND = 60_000
 # How often a turn of another process is looked up.
 LOOK_SECONDS = 0.5
 # A reader that has gone is noticed when something is written to it (R65); and then it is asked
@@ -147,7 +149,7 @@ def stream(watched: Watched, first: str, seen: Seen, last: Callable[[str], str])
             html = watched.page.changes(seen) + ("" if seen.running else last(seen.status))
             if html or watch.is_quiet():
                 yield event(html) if html else HEARTBEAT
-                watch.rest(seen)
+                watch.rest(seen, len(html))
     except UNAVAILABLE as error:
         # The turn goes on, and the page asks again.
         log_unavailable(error)
@@ -170,8 +172,9 @@ class _Watch:
         self.asked_at = time.monotonic()
         return self.watched.session_ended()
 
-    def rest(self, seen: Seen) -> None:
-        # What comes meanwhile goes into one picture.
+    def rest(self, seen: Seen, sent: int) -> None:
+        # What comes meanwhile goes into one picture; a long open block, which is sent again each
+        # time, is drawn less often.
         self.told_at = time.monotonic()
         if seen.running:
-            time.sleep(PACE_SECONDS)
+            time.sleep(max(PACE_SECONDS, min(sent / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)))
