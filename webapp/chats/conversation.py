@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import weakref
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,4 +52,10 @@ def _end_well(seconds: float, keeper: Keeper) -> None:
     # is there, before Python stops its executors (CPython's own way for those, since 3.9): turns
     # may still need `asyncio.to_thread`, and a client of theirs the name of a host.
     register = getattr(threading, "_register_atexit", atexit.register)
-    register(keeper.shut_down, seconds)
+    register(_shut_down, weakref.ref(keeper), seconds)
+
+
+def _shut_down(reference: weakref.ref[Keeper], seconds: float) -> None:
+    keeper = reference()
+    if keeper is not None:
+        keeper.shut_down(seconds)

@@ -21,6 +21,8 @@ STEP_CHARACTERS = 2_000
 # How often it looks for users who pressed Stop elsewhere, and says that it is alive.
 STOP_SECONDS = 1.0
 BEAT_SECONDS = 5.0
+# With nothing to look after for so long, the thread ends; the next turn starts another one.
+IDLE_SECONDS = 10.0
 
 logger = logging.getLogger("webapp")
 
@@ -96,7 +98,7 @@ class Keeper:
     store:
         Where turns are stored.
     on_start:
-        Called with the keeper when its thread starts in a process.
+        Called with the keeper when it gets its first turn in a process.
     """
 
     def __init__(self, store: TurnStore, on_start: Callable[[Keeper], None]) -> None:
@@ -105,6 +107,7 @@ class Keeper:
         self._changed = threading.Condition()
         self._turns: dict[uuid.UUID, _Kept] = {}
         self._thread: threading.Thread | None = None
+        self._started = False
         self._woken = False
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
@@ -127,6 +130,8 @@ class Keeper:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="webapp-keeper", daemon=True)
                 self._thread.start()
+            if not self._started:
+                self._started = True
                 self._on_start(self)
         self._wake()
 
@@ -156,6 +161,7 @@ class Keeper:
         self._changed = threading.Condition()
         self._turns = {}
         self._thread = None
+        self._started = False
 
     def _wake(self) -> None:
         with self._changed:
@@ -163,11 +169,7 @@ class Keeper:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._woken, TICK_SECONDS if self._turns else None)
-                self._woken = False
-                kept = list(self._turns.values())
+        while kept := self._next():
             try:
                 self._look_after(kept)
             except StoreUnavailableError as error:
@@ -175,6 +177,18 @@ class Keeper:
                 logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
                 time.sleep(STEP_SECONDS)
                 self._wake()
+
+    def _next(self) -> list[_Kept]:
+        """Wait for something to do, and return the turns; none when there were none for long."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._woken and bool(self._turns),
+                TICK_SECONDS if self._turns else IDLE_SECONDS,
+            )
+            self._woken = False
+            if not self._turns:
+                self._thread = None  # while nobody can begin another one
+            return list(self._turns.values())
 
     def _look_after(self, kept: list[_Kept]) -> None:
         now = time.monotonic()
