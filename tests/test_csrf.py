@@ -11,11 +11,15 @@ from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from tests.support.routes import ALL_FORMS
+from tests.support.routes import ALL_FORMS, USER
 from tests.support.rows import every_row
 
+KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 FIELDS = {
     "/chats": {"profile": "team"},
+    USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
+    USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},
+    USER["turns.stop", "POST"]: {},
     "/login": {"username": "bob", "password": "bobbob"},
     "/logout": {},
 }
