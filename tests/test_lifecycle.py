@@ -10,6 +10,7 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import question
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -222,6 +223,14 @@ def test_authors_are_shown_under_other_names(make_app: AppMaker, kind: str) -> N
     assert authors(chat) == ["Albert", "Chat Profiles", "Albert"]
     assert set(column(app, "messages.author")) == {None, "LLMMathChain"}
     assert chat.page().all(data_kind="user")[0]["data-author"] == "You"
+
+
+def test_an_author_has_the_other_name_as_soon_as_an_answer_comes(make_app: AppMaker) -> None:
+    body = "return {'LLMMathChain': 'Albert'}.get(orig_author, orig_author)"
+    chat = Chat(make_app(RENAMES.format(kind="", body=body)))
+    come = chat.visitor.post(f"{chat.address}/messages", question("a"), htmx=True).text
+    assert come.count('data-author="Albert"') == 2
+    assert "LLMMathChain" not in come
 
 
 def test_an_author_is_asked_for_once_a_page(make_app: AppMaker) -> None:
