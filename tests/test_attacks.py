@@ -14,6 +14,7 @@ from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.rows import column
 from webapp.authoring.context import ChatContext
+from webapp.chats.watching import RunningHere
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work
 
@@ -175,8 +176,6 @@ def test_starts_under_way_count_among_the_turns_of_a_user(make_app: AppMaker) ->
 def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
     make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from webapp.chats.watching import RunningHere
-
     looks: list[float] = []
     seen = RunningHere.seen
     monkeypatch.setattr(
