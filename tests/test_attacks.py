@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.html import parse
 from tests.support.log import LogReader
-from tests.support.rows import column
+from tests.support.rows import column, run_sql
 from webapp.authoring.context import ChatContext
 from webapp.chats.watching import RunningHere
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work
 
+KEY = "00000000-0000-4000-8000-000000000001"
 STOP_FAILS = """
     import asyncio
     import webapp as cl
@@ -191,3 +194,71 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
     assert answer.mimetype == "text/event-stream", answer.mimetype
     answer.get_data()
     assert len(looks) < 40, len(looks)
+
+
+def test_the_keeper_outlives_a_machine_without_threads(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(BLOCKS + "\n    @cl.on_stop\n    def stopped():\n        pass\n")
+    chat = Chat(app)
+    chat.begin("x")
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("webapp.engine.turns.begin", no_thread)
+    chat.stop()
+    time.sleep(2)
+    names(app)["go_on"].set()
+    assert any(t.name == "webapp-keeper" for t in threading.enumerate())
+    assert column(app, "turns.status") == ["stopped"]
+
+
+def test_a_silent_turn_ends_when_its_chat_is_gone(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS)
+    chat = Chat(app)
+    chat.begin("long")
+    [turn] = [kept.turn for kept in app.extensions["conversation"].keeper._turns.values()]
+    run_sql(app, "DELETE FROM chats")
+    wait_for(lambda: turn.over, 8)
+
+
+def test_an_answer_that_could_not_be_stored_is_not_shown_as_complete(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("talker.py")
+    chat = Chat(app)
+
+    def refuse(*_: object) -> None:
+        raise IntegrityError("INSERT", {}, ValueError("no"))
+
+    monkeypatch.setattr("webapp.chats.turn_steps.store_messages", refuse)
+    answer = chat.visitor.post(
+        f"{chat.address}/messages", {"content": "echo hello", "key": KEY}, htmx=True
+    )
+    shown = [m["data-status"] for m in parse(answer.text).all(data_kind="assistant")]
+    assert shown == ["interrupted"]
+    assert column(app, "turns.status") == ["interrupted"]
+
+
+def test_a_retry_that_is_sent_twice_is_answered_twice_the_same(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS.replace("raise ValueError", "ValueError"))
+    chat = Chat(app)
+    chat.begin("long")
+    chat.stop()
+    chat.until_answered()
+    [turn] = column(app, "turns.id")
+    form = {"turn": str(turn), "key": KEY}
+    answers = [chat.visitor.post(f"{chat.address}/retry", form).status_code for _ in range(2)]
+    chat.stop()
+    assert answers == [303, 303]
+
+
+def test_a_turn_of_this_process_is_running_whatever_the_clock_says(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS)
+    chat = Chat(app)
+    chat.begin("long")
+    run_sql(app, "UPDATE turns SET seen_at = '2000-01-01 00:00:00.000000'")
+    assert chat.is_answering()
+    again = chat.visitor.post(f"{chat.address}/messages", {"content": "x", "key": KEY}, htmx=True)
+    assert again.status_code == 409
