@@ -1,0 +1,264 @@
+"""What a hostile or unlucky user can do to turns: stops at bad moments, and work left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.html import parse
+from tests.support.log import LogReader
+from tests.support.rows import column, run_sql
+from webapp.authoring.context import ChatContext
+from webapp.chats.watching import RunningHere
+from webapp.engine.turns import Turn
+from webapp.engine.work import Limits, Work
+
+KEY = "00000000-0000-4000-8000-000000000001"
+STOP_FAILS = """
+    import asyncio
+    import webapp as cl
+
+    @cl.on_message
+    async def answer(message):
+        await asyncio.sleep(30)
+
+    @cl.on_stop
+    def stopped():
+        raise ValueError("no")
+"""
+SAYS_GOODBYE = """
+    import asyncio
+    import webapp as cl
+
+    ENDING, END, SAY = [], [], []
+
+    @cl.on_message
+    async def answer(message):
+        if message.content != "again":
+            cl.Message("first").send()
+            return
+        cl.user_session.set("said", "again")
+        cl.Message("one").send()
+        while not SAY:
+            await asyncio.sleep(0.01)
+        cl.Message("two").send()
+
+    @cl.on_chat_end
+    async def ended():
+        ENDING.append(1)
+        while not END:
+            await asyncio.sleep(0.01)
+        cl.Message("Goodbye").send()
+"""
+BLOCKS = """
+    import threading
+    import webapp as cl
+
+    go_on = threading.Event()
+
+    @cl.on_message
+    def answer(message):
+        go_on.wait(20)
+"""
+SLOW_START = """
+    import asyncio
+    import webapp as cl
+
+    RUNNING = []
+
+    @cl.on_chat_start
+    async def start():
+        RUNNING.append(1)
+        try:
+            await asyncio.sleep(20)
+        finally:
+            RUNNING.pop()
+"""
+EMPTY_TOKENS = """
+    import asyncio
+    import webapp as cl
+
+    @cl.on_message
+    async def answer(message):
+        reply = cl.Message("word")
+        reply.send()
+        for _ in range(600):
+            reply.stream_token("")
+            await asyncio.sleep(0.002)
+"""
+
+
+def names(app: Flask, decorator: str = "on_message") -> dict[str, Any]:
+    """Return the names of the app file."""
+    found: dict[str, Any] = app.extensions["chat_app"].callbacks[decorator].function.__globals__
+    return found
+
+
+def wait_for(is_so: Any, seconds: float = 10.0) -> None:
+    """Wait until something is so."""
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_turn_that_was_stopped_before_it_began_runs_nothing(make_app: AppMaker) -> None:
+    app = make_app(
+        "import webapp as cl\nRAN = []\n@cl.on_message\nasync def a(m):\n    RAN.append(1)\n"
+    )
+    work = Work("on_message", (None,), Limits(60, 60), lambda _: "", lambda _: None)
+    turn = Turn(app.extensions["chat_app"], ChatContext("c", None, None), work)
+    turn.stop()
+    turn.begin()
+    time.sleep(0.3)
+    assert names(app)["RAN"] == []
+
+
+def test_on_stop_that_fails_before_a_word_was_said_is_stored(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    chat = Chat(make_app(STOP_FAILS))
+    chat.begin("long")
+    chat.stop()
+    time.sleep(1)
+    assert column(chat.visitor.app, "turns.status") == ["stopped"]
+
+
+@pytest.mark.parametrize("goodbye_first", [True, False])
+def test_a_chat_that_goes_on_while_its_end_is_told_loses_nothing(
+    make_app: AppMaker, goodbye_first: bool
+) -> None:
+    app = make_app(SAYS_GOODBYE)
+    chat = Chat(app)
+    chat.say("hello")
+    Chat.of(chat.visitor)  # in another tab: the first chat has ended
+    wait_for(lambda: names(app)["ENDING"])
+    chat.begin("again")
+    chat.until(lambda: "one" in chat.messages())
+    first, then = ("END", "SAY") if goodbye_first else ("SAY", "END")
+    names(app)[first].append(1)
+    time.sleep(1.5)
+    names(app)[then].append(1)
+    time.sleep(1.5)
+    assert {"one", "two"} <= set(chat.messages())
+    assert column(app, "turns.status") == ["complete", "complete"]
+    assert {"said": "again"} in column(app, "chats.values")
+
+
+def test_one_user_cannot_leave_threads_behind_without_bound(make_app: AppMaker) -> None:
+    app = make_app(BLOCKS, turns_per_user=3)
+    chat = Chat(app)
+    for number in range(8):
+        chat.visitor.post(
+            f"{chat.address}/messages",
+            {"content": "x", "key": f"00000000-0000-4000-8000-{number:012}"},
+            htmx=True,
+        )
+        chat.visitor.post(f"{chat.address}/stop", htmx=True)
+        time.sleep(1.6)
+    left = [t for t in threading.enumerate() if t.name == "webapp-on_message"]
+    names(app)["go_on"].set()
+    assert len(left) <= 3
+
+
+def test_starts_under_way_count_among_the_turns_of_a_user(make_app: AppMaker) -> None:
+    app = make_app(SLOW_START, turns_per_user=3)
+    chat = Chat(app)
+    for _ in range(8):
+        chat.visitor.post("/chats")
+    assert len(names(app, "on_chat_start")["RUNNING"]) <= 4
+
+
+def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    seen = RunningHere.seen
+    monkeypatch.setattr(
+        RunningHere, "seen", lambda self: (looks.append(time.monotonic()), seen(self))[1]
+    )
+    app = make_app(EMPTY_TOKENS, streaming="sse", max_streams=4)
+    chat = Chat(app)
+    answer = chat.visitor.post(
+        f"{chat.address}/messages",
+        {"content": "x", "key": "00000000-0000-4000-8000-000000000001"},
+        htmx=True,
+    )
+    assert answer.mimetype == "text/event-stream", answer.mimetype
+    answer.get_data()
+    assert len(looks) < 40, len(looks)
+
+
+def test_the_keeper_outlives_a_machine_without_threads(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(BLOCKS + "\n    @cl.on_stop\n    def stopped():\n        pass\n")
+    chat = Chat(app)
+    chat.begin("x")
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("webapp.engine.turns.begin", no_thread)
+    chat.stop()
+    time.sleep(2)
+    names(app)["go_on"].set()
+    assert any(t.name == "webapp-keeper" for t in threading.enumerate())
+    assert column(app, "turns.status") == ["stopped"]
+
+
+def test_a_silent_turn_ends_when_its_chat_is_gone(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS)
+    chat = Chat(app)
+    chat.begin("long")
+    [turn] = [kept.turn for kept in app.extensions["conversation"].keeper._turns.values()]
+    run_sql(app, "DELETE FROM chats")
+    wait_for(lambda: turn.over, 8)
+
+
+def test_an_answer_that_could_not_be_stored_is_not_shown_as_complete(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("talker.py")
+    chat = Chat(app)
+
+    def refuse(*_: object) -> None:
+        raise IntegrityError("INSERT", {}, ValueError("no"))
+
+    monkeypatch.setattr("webapp.chats.turn_steps.store_messages", refuse)
+    answer = chat.visitor.post(
+        f"{chat.address}/messages", {"content": "echo hello", "key": KEY}, htmx=True
+    )
+    shown = [m["data-status"] for m in parse(answer.text).all(data_kind="assistant")]
+    assert shown == ["interrupted"]
+    assert column(app, "turns.status") == ["interrupted"]
+
+
+def test_a_retry_that_is_sent_twice_is_answered_twice_the_same(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS.replace("raise ValueError", "ValueError"))
+    chat = Chat(app)
+    chat.begin("long")
+    chat.stop()
+    chat.until_answered()
+    [turn] = column(app, "turns.id")
+    form = {"turn": str(turn), "key": KEY}
+    answers = [chat.visitor.post(f"{chat.address}/retry", form).status_code for _ in range(2)]
+    chat.stop()
+    assert answers == [303, 303]
+
+
+def test_a_turn_of_this_process_is_running_whatever_the_clock_says(make_app: AppMaker) -> None:
+    app = make_app(STOP_FAILS)
+    chat = Chat(app)
+    chat.begin("long")
+    run_sql(app, "UPDATE turns SET seen_at = '2000-01-01 00:00:00.000000'")
+    assert chat.is_answering()
+    again = chat.visitor.post(f"{chat.address}/messages", {"content": "x", "key": KEY}, htmx=True)
+    assert again.status_code == 409
