@@ -63,7 +63,7 @@ async def answer() -> None:
         if not problem:
             raise
     if reply.content and problem:
-        problem = "The answer broke off here. Try again."
+        problem = "The answer broke off here. Send your message again."
     if reply.content:
         await reply.send()
     if problem:
@@ -110,7 +110,9 @@ def in_words(error: openai.APIError) -> str:
         case openai.InternalServerError():
             text = f"The model server failed (status {error.status_code}). Try again later."
         case openai.APITimeoutError():
-            text = "The model server took too long. Try again, or ask for less at once."
+            text = (
+                "The model server took too long. Send your message again, or ask for less at once."
+            )
         case openai.APIConnectionError():
             text = f"The model server cannot be reached. {WHO_RUNS_THIS} OPENAI_BASE_URL."
     return text

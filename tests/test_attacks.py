@@ -181,9 +181,12 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
 ) -> None:
     looks: list[float] = []
     seen = RunningHere.seen
-    monkeypatch.setattr(
-        RunningHere, "seen", lambda self: (looks.append(time.monotonic()), seen(self))[1]
-    )
+
+    def counted(source: RunningHere) -> Any:
+        looks.append(time.monotonic())
+        return seen(source)
+
+    monkeypatch.setattr(RunningHere, "seen", counted)
     app = make_app(EMPTY_TOKENS, streaming="sse", max_streams=4)
     chat = Chat(app)
     answer = chat.visitor.post(

@@ -119,7 +119,7 @@ def test_a_problem_is_told_in_words_and_tried_once(
 
 
 def chat_end(model: str) -> str:
-    return ". Try again, or ask for less at once." if model == "slow" else "."
+    return ". Send your message again, or ask for less at once." if model == "slow" else "."
 
 
 def test_a_server_that_is_not_there_is_told(chat_with: Any) -> None:
@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_told(chat_with: Any) -> None:
 @pytest.mark.parametrize("model", ["cut", "end-early", "pause"])
 def test_an_answer_that_breaks_off_is_kept_and_told(chat_with: Any, model: str) -> None:
     chat = chat_with(model, seconds=0.3 if model == "pause" else 20).say("Hello")
-    assert chat.messages() == ["Once", "Note: The answer broke off here. Try again."]
+    assert chat.messages() == ["Once", "Note: The answer broke off here. Send your message again."]
 
 
 @pytest.mark.parametrize("model", ["400", "fail-late"])

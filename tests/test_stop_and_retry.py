@@ -116,8 +116,8 @@ def test_stop_reaches_a_coroutine_that_a_plain_function_returns(make_app: AppMak
         return inner(message)
 """
     )
-    stopped_chat(app)
-    assert names(app)["SEEN"] == ["cancelled"]
+    chat = stopped_chat(app)
+    chat.until(lambda: names(app)["SEEN"] == ["cancelled"])
 
 
 def test_stop_reaches_what_a_plain_function_waits_for(make_app: AppMaker) -> None:
@@ -130,8 +130,8 @@ def test_stop_reaches_what_a_plain_function_waits_for(make_app: AppMaker) -> Non
         cl.run_sync(inner(message))
 """
     )
-    stopped_chat(app)
-    assert names(app)["SEEN"] == ["cancelled"]
+    chat = stopped_chat(app)
+    chat.until(lambda: names(app)["SEEN"] == ["cancelled"])
 
 
 def test_a_chat_goes_on_after_stop(make_app: AppMaker) -> None:

@@ -18,7 +18,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
 from webapp.chats.models import Message
 from webapp.chats.store import StoredChat, history_before, stored_question
-from webapp.chats.turn_begin import ask_to_stop, store_begun_turn
+from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
@@ -156,6 +156,10 @@ def _turn(
 
 def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
     most = current_app.extensions["settings"].turns_per_user
+    turn.owner = chat.owner
+    if conversation().keeper.lingering(chat.owner) >= most:
+        # Stopped, and still at work: what cannot be ended from outside must not pile up.
+        raise TooManyTurnsError
     release_connection()
     store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question)
     conversation().keeper.keep(turn, turn.messages())

@@ -174,8 +174,11 @@ def _run_one(callback: Callback, ended: _Ended) -> None:
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
     said = [m for m in context.transcript.said() if m.content is not None and not m.earlier]
     with writing_rows() as rows:
-        kept = update(Chat).where(Chat.id == chat_id).values(values=values)
-        if not rows.execute(kept).rowcount or not said:  # it was replaced, or nothing was said
+        # Not if it goes on already: what happens in it now is newer.
+        over = update(Chat).where(
+            Chat.id == chat_id, Chat.ended_at.is_not(None), Chat.turn_id.is_(None)
+        )
+        if not rows.execute(over.values(values=values)).rowcount or not said:
             return
         last = rows.scalar(
             select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)

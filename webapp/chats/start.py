@@ -67,6 +67,8 @@ def start_chat(asked_for: str | None) -> StartedChat:
     release_connection()
     turn = _begun(context, profile)
     stored = store_started_chat(turn, beginning)
+    for row in stored.replaced:
+        conversation().keeper.interrupt_chat(row.id)
     if stored.chat.turn_id is not None:
         conversation().keeper.keep(turn, stored.said)
     running = stored.chat.turn_id is not None

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
+from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
 from webapp.chats.turn_rows import Asking, is_alive, message_of, row_of, turn_row
@@ -206,6 +207,13 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     return last.question_id
 
 
+def was_sent(chat: StoredChat, key: uuid.UUID) -> bool:
+    """Say whether a form began a turn in this chat already."""
+    sent = select(TurnRow.id).where(TurnRow.chat_id == chat.id, TurnRow.key == key)
+    with reading_rows() as rows:
+        return rows.execute(sent).first() is not None
+
+
 def stored_question(chat: StoredChat, question_id: uuid.UUID) -> str:
     """Return what a user wrote in a message of a chat."""
     written = select(Message.content).where(
@@ -226,8 +234,9 @@ def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[
 
 
 def _status(turn: Any) -> str:
-    lost = turn.status == RUNNING and not is_alive(turn.seen_at)
-    return INTERRUPTED if lost else str(turn.status)
+    # One of this process runs, whatever the clock says.
+    alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
+    return INTERRUPTED if turn.status == RUNNING and not alive else str(turn.status)
 
 
 def _shown(row: Any, *, running: bool) -> StoredMessage:

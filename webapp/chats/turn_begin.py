@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
 from webapp.authoring.context import Values
+from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.turn_rows import (
     ALIVE,
@@ -173,7 +174,8 @@ def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any
     holder = rows.execute(_HOLDER, who).first()
     if holder is None:
         raise NotFound
-    if not is_alive(holder.seen_at):
+    here = conversation().keeper.find(holder.turn_id) is not None
+    if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
         values = _taken(rows, take)
     if values is None:

@@ -69,6 +69,8 @@ class TurnRows:
                         set().union(*(one.to_stop for one in each)),
                     )
                 log_failure("turn.not_stored", error, turn=steps[0].turn.id)
+                with _mapped_errors(), writing_rows() as rows:
+                    interrupt(rows, uuid.UUID(steps[0].turn.chat.chat_id), steps[0].turn.id)
                 return Saved(lost={steps[0].turn.id})
 
     def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
@@ -77,15 +79,15 @@ class TurnRows:
         with self._app.app_context(), _mapped_errors(), reading_rows() as rows:
             return set(rows.scalars(asked))
 
-    def beat(self, turns: list[uuid.UUID]) -> None:
+    def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and end those whose processes are not."""
         now = utc_now()
         with self._app.app_context(), _mapped_errors(), writing_rows() as rows:
-            rows.execute(
-                update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING).values(seen_at=now)
-            )
+            alive = update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING)
+            ours = set(rows.scalars(alive.values(seen_at=now).returning(Turn.id)))
             if self._was_there():
                 interrupt_lost(rows, now - ALIVE)
+            return ours
 
     def _was_there(self) -> bool:
         # While the database is away nobody can say that they are alive, and when it is back all of
@@ -105,7 +107,7 @@ def interrupt_lost(rows: Connection, seen_before: datetime) -> None:
 def _mapped_errors() -> Iterator[None]:
     try:
         yield
-    except UNAVAILABLE as error:
+    except SQLAlchemyError as error:
         raise StoreUnavailableError(str(error).splitlines()[0]) from error
 
 

@@ -19,7 +19,7 @@ from webapp.chats.answers import (
 )
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
-from webapp.chats.store import get_chat, get_turn, question_to_retry
+from webapp.chats.store import get_chat, get_turn, question_to_retry, was_sent
 from webapp.chats.turn_begin import AlreadyAskedError
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
@@ -55,6 +55,8 @@ def retry(chat_id: uuid.UUID) -> Response:
     chat = get_chat(chat_id, owner())
     form = RetryForm()
     form.refuse_strange_fields()
+    if was_sent(chat, form.form_key()):
+        return asked_before(chat)
     profile = profile_of(chat)
     try:
         question_id = question_to_retry(chat, form.turn_id())

@@ -150,6 +150,8 @@ def stream(watched: Watched, first: str, seen: Seen, last: Callable[[str], str])
             if html or watch.is_quiet():
                 yield event(html) if html else HEARTBEAT
                 watch.rest(seen, len(html))
+            elif seen.running:  # something changed that does not show
+                time.sleep(PACE_SECONDS)
     except UNAVAILABLE as error:
         # The turn goes on, and the page asks again.
         log_unavailable(error)

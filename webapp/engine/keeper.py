@@ -63,8 +63,8 @@ class TurnStore(Protocol):
     def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
 
-    def beat(self, turns: list[uuid.UUID]) -> None:
-        """Note that these turns are alive."""
+    def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Note that these turns are alive; return those that are still ours."""
 
 
 @dataclass
@@ -108,6 +108,7 @@ class Keeper:
         self._turns: dict[uuid.UUID, _Kept] = {}
         self._thread: threading.Thread | None = None
         self._started = False
+        self._lingering: list[Turn] = []
         self._woken = False
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
@@ -144,6 +145,17 @@ class Keeper:
     def count(self) -> int:
         """Return how many turns run in this process."""
         return len(self._turns)
+
+    def lingering(self, owner: str) -> int:
+        """Return how many callbacks of a user still run although their turns are over."""
+        with self._changed:
+            return sum(turn.owner == owner and turn.lingers for turn in self._lingering)
+
+    def interrupt_chat(self, chat_id: uuid.UUID) -> None:
+        """End what runs in a chat that is gone."""
+        for kept in list(self._turns.values()):
+            if kept.turn.chat.chat_id == str(chat_id):
+                kept.turn.interrupt()
 
     def shut_down(self, seconds: float) -> None:
         """Let the turns end by themselves for a while, then interrupt and store them (R67)."""
@@ -202,9 +214,11 @@ class Keeper:
             self._stop(quiet, self._store.asked_to_stop([one.turn.id for one in quiet]))
         silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]
         if silent:
-            self._store.beat([one.turn.id for one in silent])
+            ours = self._store.beat([one.turn.id for one in silent])
             for one in silent:
                 one.seen_at = now
+                if one.turn.id not in ours:
+                    one.turn.interrupt()
 
     @staticmethod
     def _stop(kept: list[_Kept], asked: set[uuid.UUID]) -> None:
@@ -222,13 +236,17 @@ class Keeper:
         for one, step, count in zip(due, steps, characters, strict=True):
             one.saved.update({m.id: (m.version, m.status) for m in step.messages})
             one.characters, one.saved_at, one.seen_at = count, now, now
-            if step.turn.id in stored.lost:
+            lost = step.turn.id in stored.lost
+            if lost:
                 step.turn.interrupt()
-            if step.turn.id in stored.lost or step.ended:
-                self._release(step.turn)
+            if lost or step.ended:
+                self._release(step.turn, lost=lost)
 
-    def _release(self, turn: Turn) -> None:
+    def _release(self, turn: Turn, *, lost: bool) -> None:
         with self._changed:
             self._turns.pop(turn.id, None)
+            self._lingering = [left for left in self._lingering if left.lingers]
+            if turn.lingers:
+                self._lingering.append(turn)
             self._changed.notify_all()
-        turn.mark_stored()
+        turn.mark_stored(lost=lost)

@@ -67,8 +67,11 @@ class Turn:
         self.values: dict[str, Any] | None = None
         self.over = False
         self.stored = False
+        self.lost = False
         # Under which profile it is shown to those who follow it.
         self.profile: ChatProfile | None = None
+        # Whose it is.
+        self.owner = ""
         # Set by whoever stores it: the message it answers, and the number of its first one.
         self.question_id: uuid.UUID | None = None
         self.numbered_from = 1
@@ -86,6 +89,8 @@ class Turn:
 
     def begin(self) -> None:
         """Run the callback; an app that has none says nothing."""
+        if self.status != RUNNING:  # it was stopped before it began
+            return
         callback = self._app.get(self._work.decorator)
         if callback is None:
             self._end(COMPLETE)
@@ -118,10 +123,12 @@ class Turn:
         if self.over and self._call is not None and not self._call.ended.done():
             process_loop.suspect()
 
-    def mark_stored(self) -> None:
-        """Note that the end of the turn is in the database: now it may be shown."""
+    def mark_stored(self, *, lost: bool = False) -> None:
+        """Note that the end of the turn is in the database, or that it will never be."""
         with self.changed:
-            self.stored = True
+            self.stored, self.lost = True, lost
+            if lost:
+                self.status = INTERRUPTED
             self.changed.notify_all()
 
     @property
@@ -171,8 +178,9 @@ class Turn:
             if self.placeholder is not None and all(m.id != self.placeholder for m in own):
                 messages.insert(0, self._waiting(is_alone=not own))
             if self.over and self.failure is not None:
-                messages.append(self._failure_message(self.failure, len(own)))
-            return messages
+                places = [m.position for m in messages if m.position is not None]
+                messages.append(self._failure_message(self.failure, max(places, default=-1) + 1))
+            return [replace(m, status=INTERRUPTED) for m in messages] if self.lost else messages
 
     def _waiting(self, *, is_alone: bool) -> TurnMessage:
         # It goes when something else was said, or nothing at all; where a turn was ended before
@@ -218,10 +226,23 @@ class Turn:
             self._end(INTERRUPTED)
         elif isinstance(error, Exception):
             self._end(FAILED, _explained(callback, error))
-        elif _is_generator(done.result()):
-            self._end(FAILED, callback.wrong_answer(GENERATOR))
+        elif problem := self._problem_with(done.result()):
+            self._end(FAILED, callback.wrong_answer(problem))
         else:
             self._end(COMPLETE)
+
+    def _problem_with(self, result: object) -> str | None:
+        if isinstance(result, Generator) or isasyncgen(result):
+            return GENERATOR
+        if result is None or self.chat.transcript.version:
+            return None
+        # Likely somebody who expects it to be shown.
+        return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
+
+    @property
+    def lingers(self) -> bool:
+        """Say whether the callback still runs although the turn is over."""
+        return self.over and self._call is not None and not self._call.ended.done()
 
     def _end(self, status: str, failure: CallbackError | None = None) -> None:
         with self.changed:
@@ -260,7 +281,12 @@ class Turn:
         with self.changed:
             self._transcripts.append(transcript)
         running = Running(chat=replace(self.chat, transcript=transcript))
-        call = begin(on_stop, (), running)
+        try:
+            call = begin(on_stop, (), running)
+        except RuntimeError as error:  # no thread is left
+            self.failure = on_stop.failed(error, described(error))
+            self._settle(on_stop)
+            return
         call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
@@ -289,6 +315,7 @@ class Turn:
         self.on_over()
 
 
+NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
 GENERATOR = (
     "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
 )
@@ -299,10 +326,6 @@ def _explained(callback: Callback, error: Exception) -> CallbackError:
     failure = failure or callback.failed(error, described(error))
     failure.__cause__ = error
     return failure
-
-
-def _is_generator(result: object) -> bool:
-    return isinstance(result, Generator) or isasyncgen(result)
 
 
 def _values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
