@@ -19,7 +19,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.authoring.context import ChatContext
-from webapp.chats.watching import RunningHere
+from webapp.chats.watching import RunningHere, Seen
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work
 
@@ -184,9 +184,12 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
 ) -> None:
     looks: list[float] = []
     seen = RunningHere.seen
-    monkeypatch.setattr(
-        RunningHere, "seen", lambda self: (looks.append(time.monotonic()), seen(self))[1]
-    )
+
+    def noted(source: RunningHere) -> Seen:
+        looks.append(time.monotonic())
+        return seen(source)
+
+    monkeypatch.setattr(RunningHere, "seen", noted)
     app = make_app(EMPTY_TOKENS, streaming="sse", max_streams=4)
     chat = Chat(app)
     answer = chat.visitor.post(
