@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.authoring.context import ChatContext
-from webapp.chats.watching import RunningHere
+from webapp.chats.watching import RunningHere, Seen
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work
 
@@ -182,11 +185,11 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
     looks: list[float] = []
     seen = RunningHere.seen
 
-    def counted(source: RunningHere) -> Any:
+    def noted(source: RunningHere) -> Seen:
         looks.append(time.monotonic())
         return seen(source)
 
-    monkeypatch.setattr(RunningHere, "seen", counted)
+    monkeypatch.setattr(RunningHere, "seen", noted)
     app = make_app(EMPTY_TOKENS, streaming="sse", max_streams=4)
     chat = Chat(app)
     answer = chat.visitor.post(
@@ -265,3 +268,35 @@ def test_a_turn_of_this_process_is_running_whatever_the_clock_says(make_app: App
     assert chat.is_answering()
     again = chat.visitor.post(f"{chat.address}/messages", {"content": "x", "key": KEY}, htmx=True)
     assert again.status_code == 409
+
+
+@pytest.mark.parametrize("tries", [3])
+def test_parallel_messages_in_many_chats_stay_within_the_limit(
+    either_url: str, tmp_path: Path, tries: int
+) -> None:
+    with AppMaker.in_folder(tmp_path, either_url) as make:
+        app = make(STOP_FAILS, turns_per_user=2, streaming="poll")
+        for _ in range(tries):
+            chats = [Chat(app)]
+            for _ in range(9):
+                # Or the next start would replace it.
+                run_sql(app, "UPDATE chats SET written = :yes", yes=True)
+                chats.append(Chat.of(chats[0].visitor))
+            begun = say_at_once(chats)
+            for turn in list(app.extensions["conversation"].keeper._turns.values()):
+                turn.turn.interrupt()
+            assert begun <= 2
+
+
+def say_at_once(chats: list[Chat]) -> int:
+    """Say something in all chats at the same moment; return how many messages were taken."""
+    ready = threading.Barrier(len(chats))
+
+    def say(chat: Chat) -> int:
+        visitor = chat.visitor.twin()
+        ready.wait()
+        form = {"content": "x", "key": str(uuid.uuid4())}
+        return visitor.post(f"{chat.address}/messages", form, htmx=True).status_code
+
+    with ThreadPoolExecutor(len(chats)) as pool:
+        return list(pool.map(say, chats)).count(200)

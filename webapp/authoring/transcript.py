@@ -216,7 +216,7 @@ class Transcript:
     def _note(self, draft: _Draft, length: int) -> None:
         self.version += 1
         draft.version = self.version
-        self.unsaved += length
+        self.unsaved += max(length, 1)  # to take a message back is worth storing as well
         self.spoke_at = time.monotonic()
         self.changed.notify_all()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import String, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
@@ -58,6 +58,7 @@ _COUNTS = select(
     )
     .scalar_subquery(),
 )
+_ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
 _RETRIED = (
@@ -146,6 +147,9 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
+        if rows.dialect.name == "postgresql":
+            # Of messages in several chats at once each would count the others too late.
+            rows.execute(_ONE_BY_ONE, {"of_owner": asking.owner})
         last, running = rows.execute(
             _COUNTS,
             {
