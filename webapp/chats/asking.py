@@ -16,8 +16,9 @@ from webapp.authoring.message import received
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
+from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
-from webapp.chats.store import StoredChat, history_before, stored_question
+from webapp.chats.store import StoredChat
 from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
 from webapp.database import release_connection, utc_now
@@ -29,7 +30,7 @@ from webapp.web.events import log_failure
 
 YOU = "User"
 # So long the answer to Stop waits for the end to be stored, if the turn runs here.
-STOP_SECONDS = 1.0
+WAIT_FOR_STOP_SECONDS = 1.0
 
 
 class NoAnswers(Conflict):
@@ -101,7 +102,7 @@ def ask_again(
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
         As for `ask`.
     """
-    turn = _turn(chat, profile, question_id, stored_question(chat, question_id))
+    turn = _turn(chat, profile, question_id, stored_question(chat.id, question_id))
     turn.question_id = question_id
     _begin(chat, turn, key, None)
     return Asked(turn, None)
@@ -118,7 +119,7 @@ def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
         ask_to_stop(chat.id, turn_id)
     elif turn.chat.chat_id == str(chat.id):
         turn.stop()
-        turn.wait_until_stored(STOP_SECONDS)
+        turn.wait_until_stored(WAIT_FOR_STOP_SECONDS)
 
 
 def explained(failure: CallbackError, reference: str, what: str) -> str:

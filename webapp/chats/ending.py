@@ -23,8 +23,9 @@ from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.authoring.user_session import stored_copy
+from webapp.chats.history import history_before
 from webapp.chats.models import Chat, Message
-from webapp.chats.store import StoredChat, history_before
+from webapp.chats.store import StoredChat
 from webapp.chats.turn_rows import ALIVE, row_of
 from webapp.chats.turn_steps import interrupt_lost
 from webapp.database import utc_now, writing_rows

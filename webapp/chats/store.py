@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flask import Flask
-from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Row, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
@@ -67,19 +66,6 @@ _LAST_TURN = (
     .where(Message.chat_id == bindparam("of_chat"))
     .order_by(Message.sequence.desc())
     .limit(1)
-)
-_HISTORY = (
-    select(Message.kind, Message.content)
-    .outerjoin(TurnRow, TurnRow.id == Message.turn_id)
-    .where(
-        Message.chat_id == bindparam("of_chat"),
-        Message.sequence < bindparam("before"),
-        Message.kind.in_(["user", "assistant"]),
-        Message.content != "",
-        or_(Message.kind == "user", TurnRow.id.is_(None), ~TurnRow.retried),
-    )
-    .order_by(Message.sequence.desc())
-    .limit(1_000)
 )
 
 
@@ -212,25 +198,6 @@ def was_sent(chat: StoredChat, key: uuid.UUID) -> bool:
     sent = select(TurnRow.id).where(TurnRow.chat_id == chat.id, TurnRow.key == key)
     with reading_rows() as rows:
         return rows.execute(sent).first() is not None
-
-
-def stored_question(chat: StoredChat, question_id: uuid.UUID) -> str:
-    """Return what a user wrote in a message of a chat."""
-    written = select(Message.content).where(
-        Message.chat_id == chat.id, Message.id == question_id, Message.kind == "user"
-    )
-    with reading_rows() as rows:
-        return str(rows.execute(written).scalar_one())
-
-
-def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
-    """Return role and text of what was said before a message, oldest first; at most 1,000.
-
-    Called by the author's code, in whatever thread that runs.
-    """
-    with app.app_context(), reading_rows() as rows:
-        found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
-    return [(row.kind, row.content) for row in reversed(found)]
 
 
 def _status(turn: Any) -> str:

@@ -19,7 +19,7 @@ TICK_SECONDS = 0.25
 STEP_SECONDS = 1.0
 STEP_CHARACTERS = 2_000
 # How often it looks for users who pressed Stop elsewhere, and says that it is alive.
-STOP_SECONDS = 1.0
+LOOK_FOR_STOP_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 # With nothing to look after for so long, the thread ends; the next turn starts another one.
 IDLE_SECONDS = 10.0
@@ -209,7 +209,7 @@ class Keeper:
         self._save([one for one in kept if one.is_due(now)], now)
         # A turn that was just stored has said so by that, and was told whether to stop.
         quiet = [one for one in kept if one.turn.status == RUNNING and one.saved_at != now]
-        if quiet and now - self._looked_at >= STOP_SECONDS:
+        if quiet and now - self._looked_at >= LOOK_FOR_STOP_SECONDS:
             self._looked_at = now
             self._stop(quiet, self._store.asked_to_stop([one.turn.id for one in quiet]))
         silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]

@@ -36,7 +36,7 @@ from webapp.engine.work import (
 )
 
 # So long a stopped callback may clean up, and then `@on_stop` may run.
-STOP_SECONDS = 1.0
+CLEAN_UP_SECONDS = 1.0
 ON_STOP_SECONDS = 10.0
 
 
@@ -271,9 +271,9 @@ class Turn:
             self._call_on_stop(on_stop)
 
     def _give_up_stopping(self, now: float) -> None:
-        if now - self._stopped > STOP_SECONDS:
+        if now - self._stopped > CLEAN_UP_SECONDS:
             self._after_stop()
-        if now - self._stopped > STOP_SECONDS + ON_STOP_SECONDS:
+        if now - self._stopped > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
             self._settle(None)
 
     def _call_on_stop(self, on_stop: Callback) -> None:

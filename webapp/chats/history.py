@@ -1,0 +1,44 @@
+"""What was said in a chat, for the author's code to answer to."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Flask
+from sqlalchemy import bindparam, or_, select
+
+from webapp.chats.models import Message, Turn
+from webapp.database import reading_rows
+
+_HISTORY = (
+    select(Message.kind, Message.content)
+    .outerjoin(Turn, Turn.id == Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("of_chat"),
+        Message.sequence < bindparam("before"),
+        Message.kind.in_(["user", "assistant"]),
+        Message.content != "",
+        or_(Message.kind == "user", Turn.id.is_(None), ~Turn.retried),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1_000)
+)
+
+
+def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
+    """Return role and text of what was said before a message, oldest first; at most 1,000.
+
+    Called by the author's code, in whatever thread that runs.
+    """
+    with app.app_context(), reading_rows() as rows:
+        found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
+    return [(row.kind, row.content) for row in reversed(found)]
+
+
+def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
+    """Return what a user wrote in a message of a chat."""
+    written = select(Message.content).where(
+        Message.chat_id == chat_id, Message.id == question_id, Message.kind == "user"
+    )
+    with reading_rows() as rows:
+        return str(rows.execute(written).scalar_one())
