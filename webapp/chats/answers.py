@@ -27,7 +27,6 @@ from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
 from webapp.chats.store import StoredChat, StoredTurn
-from webapp.chats.turn_begin import ChatBusyError
 from webapp.chats.watching import (
     RunningElsewhere,
     RunningHere,
@@ -51,7 +50,6 @@ from webapp.web.sse import HEADERS, MIMETYPE, Slot
 
 # For so long an answer may take to be one answer with its question, without a stream.
 QUICK_SECONDS = 0.1
-BUSY_HTML = "chats/_started.html"  # the chat, and what stands around it
 # With so many turns under way, pages ask half as often how theirs are.
 MANY_TURNS = 50
 # Not so long where many are watching: whoever waits holds a thread.
@@ -71,9 +69,7 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
     else:
         turn.wait_until_stored(PAGE_SECONDS)
     if not wants_fragment():
-        # At the answer, which may be far down a long chat.
-        anchor = f"turn-{turn.id}"
-        return redirect(url_for("chats.show", chat_id=chat.id, _anchor=anchor), 303)
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
     told = _Told(chat, profile, begun, RunningHere(turn), way)
     return told.answer(
@@ -123,17 +119,11 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
     chat becomes one to read.
     """
     withdrawn = isinstance(error, Forbidden)
-    if wants_fragment() and isinstance(error, ChatBusyError):
-        # Begun in another tab, perhaps: now this one shows it, and can stop it.
-        return _with_status(error, chat_html(chat, BUSY_HTML, [_notice(error)], oob=True))
     if wants_fragment() and not withdrawn:
         raise error
     notices = [] if withdrawn else [_notice(error)]
     template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
-    return _with_status(error, chat_html(chat, template, notices, draft))
-
-
-def _with_status(error: HTTPException, html: str) -> BaseResponse:
+    html = chat_html(chat, template, notices, draft)
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():

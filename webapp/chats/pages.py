@@ -75,7 +75,7 @@ def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
         chat_id,
         turn_id,
         generate_csrf(),
-        url_for("chats.show", chat_id=chat_id, _anchor=f"turn-{turn_id}"),
+        url_for("chats.show", chat_id=chat_id),
         url_for("turns.stop", chat_id=chat_id),
         # The start of a chat answers nothing that could be answered again.
         url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
