@@ -130,8 +130,7 @@ def test_on_stop_that_fails_before_a_word_was_said_is_stored(
     chat = Chat(make_app(STOP_FAILS))
     chat.begin("long")
     chat.stop()
-    time.sleep(1)
-    assert column(chat.visitor.app, "turns.status") == ["stopped"]
+    wait_for(lambda: column(chat.visitor.app, "turns.status") == ["stopped"])
 
 
 @pytest.mark.parametrize("goodbye_first", [True, False])
@@ -149,9 +148,9 @@ def test_a_chat_that_goes_on_while_its_end_is_told_loses_nothing(
     names(app)[first].append(1)
     time.sleep(1.5)
     names(app)[then].append(1)
-    time.sleep(1.5)
+    wait_for(lambda: column(app, "turns.status") == ["complete", "complete"])
+    time.sleep(0.5)  # in which the end of the chat may still do harm
     assert {"one", "two"} <= set(chat.messages())
-    assert column(app, "turns.status") == ["complete", "complete"]
     assert {"said": "again"} in column(app, "chats.values")
 
 
@@ -200,7 +199,7 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
     )
     assert answer.mimetype == "text/event-stream", answer.mimetype
     answer.get_data()
-    assert len(looks) < 40, len(looks)
+    assert len(looks) < 300, len(looks)  # 602 without a pause, some 10 on an idle machine
 
 
 def test_the_keeper_outlives_a_machine_without_threads(
@@ -215,7 +214,7 @@ def test_the_keeper_outlives_a_machine_without_threads(
 
     monkeypatch.setattr("webapp.engine.turns.begin", no_thread)
     chat.stop()
-    time.sleep(2)
+    wait_for(lambda: column(app, "turns.status") == ["stopped"])
     names(app)["go_on"].set()
     assert any(t.name == "webapp-keeper" for t in threading.enumerate())
     assert column(app, "turns.status") == ["stopped"]
