@@ -71,5 +71,3 @@ def live(app: Flask) -> Iterator[Site]:
         server.shutdown()
         thread.join()
         server.server_close()
-        # What still runs is interrupted and stored, as when a server ends.
-        app.extensions["conversation"].keeper.shut_down(0)

@@ -107,3 +107,31 @@ def wait_until(page: Page, expression: str) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < give_up, f"never true: {expression}"
         page.wait_for_timeout(20)
+
+
+def scroll_to(page: Page, top: int | str) -> None:
+    """Scroll the page, and wait until it has heard of that: its event comes with the next frame."""
+    page.evaluate(
+        f"""() => new Promise((heard) => {{
+            const before = scrollY;
+            scrollTo(0, {top});
+            if (scrollY === before) heard();
+            else addEventListener("scroll", heard, {{ once: true }});
+        }})"""
+    )
+
+
+def wheel(page: Page, by: int) -> int:
+    """Turn the mouse wheel over the page, and return where its scrolling came to rest."""
+    page.evaluate(
+        """() => {
+            window.rested = null;
+            addEventListener("scroll", () => { window.rested = null; });
+            addEventListener("scrollend", () => { window.rested = scrollY; });
+        }"""
+    )
+    before = page.evaluate("scrollY")
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, by)
+    wait_until(page, f"![null, {before}].includes(window.rested)")
+    return int(page.evaluate("window.rested"))

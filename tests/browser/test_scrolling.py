@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chatty import Chatty
-from tests.browser.steps import answer, ask, ended, open_chat, wait_until
+from tests.browser.steps import answer, ask, ended, open_chat, scroll_to, wait_until, wheel
 
 pytestmark = pytest.mark.browser
 
@@ -26,11 +26,12 @@ def grown(desktop: Page, chatty: Chatty) -> Page:
     ask(desktop, "dictate")
     chatty.dictate(LONG)
     expect(answer(desktop).locator("p")).to_have_count(40)
+    # The text is there a moment before the page follows it.
+    wait_until(desktop, AT_END)
     return desktop
 
 
 def test_new_text_is_followed(grown: Page, chatty: Chatty) -> None:
-    wait_until(grown, AT_END)
     chatty.dictate(LONG, "The end.")
     expect(answer(grown).get_by_text("The end.")).to_be_in_viewport()
     wait_until(grown, AT_END)
@@ -38,20 +39,14 @@ def test_new_text_is_followed(grown: Page, chatty: Chatty) -> None:
 
 
 def test_who_has_scrolled_up_stays_there_and_is_told(grown: Page, chatty: Chatty) -> None:
-    wait_until(grown, AT_END)
-    grown.mouse.move(640, 400)
-    grown.mouse.wheel(0, -900)
-    wait_until(grown, f"!({AT_END})")
-    before = grown.evaluate("scrollY")
+    before = wheel(grown, -900)
     chatty.dictate("More.")
     expect(newest(grown)).to_be_visible()
-    assert grown.evaluate("scrollY") == before
+    assert int(grown.evaluate("scrollY")) == before
 
 
 def test_the_button_leads_to_the_end_and_goes(grown: Page, chatty: Chatty) -> None:
-    wait_until(grown, AT_END)
-    grown.evaluate("scrollTo(0, 0)")
-    wait_until(grown, "scrollY === 0")
+    scroll_to(grown, 0)
     chatty.dictate("More.")
     newest(grown).click()
     wait_until(grown, AT_END)
@@ -61,19 +56,17 @@ def test_the_button_leads_to_the_end_and_goes(grown: Page, chatty: Chatty) -> No
 
 
 def test_scrolling_to_the_end_takes_the_button_away(grown: Page, chatty: Chatty) -> None:
-    grown.evaluate("scrollTo(0, 0)")
-    wait_until(grown, "scrollY === 0")
+    scroll_to(grown, 0)
     chatty.dictate("More.")
     expect(newest(grown)).to_be_visible()
-    grown.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    scroll_to(grown, "document.documentElement.scrollHeight")
     expect(newest(grown)).to_be_hidden()
 
 
 def test_ones_own_message_is_always_shown(grown: Page, chatty: Chatty) -> None:
     chatty.end()
     ended(grown)
-    grown.evaluate("scrollTo(0, 0)")
-    wait_until(grown, "scrollY === 0")
+    scroll_to(grown, 0)
     ask(grown, "Good morning")
     expect(answer(grown)).to_contain_text("You said: Good morning")
     wait_until(grown, AT_END)
@@ -88,8 +81,7 @@ def test_a_chat_is_opened_at_its_end(grown: Page, chatty: Chatty) -> None:
 
 
 def test_the_focus_is_not_lost_with_the_button(grown: Page, chatty: Chatty) -> None:
-    grown.evaluate("scrollTo(0, 0)")
-    wait_until(grown, "scrollY === 0")
+    scroll_to(grown, 0)
     chatty.dictate("More.")
     newest(grown).press("Enter")
     expect(newest(grown)).to_be_hidden()

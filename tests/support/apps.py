@@ -39,7 +39,7 @@ COMPILED = CompiledTemplates()
 
 
 class AppMaker:
-    """Makes apps on one database, and closes their connections at the end."""
+    """Makes apps on one database; at the end their turns are over and their connections closed."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self._folder = folder
@@ -92,8 +92,9 @@ class AppMaker:
         return {**base, **given}
 
     def close(self) -> None:
-        """Give back every connection."""
+        """End what still runs, as when a server ends, and give back every connection."""
         for app in self._made:
+            app.extensions["conversation"].keeper.shut_down(0)
             with app.app_context():
                 db.session.remove()
                 db.engine.dispose()
