@@ -73,6 +73,64 @@ def test_two_tabs_show_the_same(desktop: Page, chatty: Chatty) -> None:
         expect(messages(page)).to_have_count(2)
 
 
+def look_at(page: Page) -> None:
+    """Turn to a page, as by clicking on its window; under a driver every window has the focus."""
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+
+def test_an_idle_tab_shows_what_was_said_in_another(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "Good morning")
+    ended(desktop)
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    expect(messages(other)).to_have_count(2)
+    composer(other).fill("Not yet sent")
+    ask(desktop, "dictate")
+    chatty.dictate("One ")
+    expect(answer(desktop).locator(".prose")).to_have_text("One")
+    expect(messages(other)).to_have_count(2)
+    look_at(other)
+    expect(answer(other).locator(".prose")).to_have_text("One")
+    expect(composer(other)).to_have_value("Not yet sent")
+    expect(composer(other)).to_be_focused()
+    chatty.dictate("two")
+    chatty.end()
+    for page in (desktop, other):
+        expect(ended(page).locator(".prose")).to_have_text("One two")
+        expect(messages(page)).to_have_count(4)
+
+
+def test_an_idle_tab_with_nothing_new_stays_untouched(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    with desktop.expect_response("**/news*") as first:
+        look_at(desktop)
+    assert first.value.status == 204
+    ask(desktop, "Good morning")
+    ended(desktop)
+    with desktop.expect_response("**/news*") as second:
+        look_at(desktop)
+    assert second.value.status == 204
+
+
+def test_what_is_sent_on_coming_back_goes_before_the_news(desktop: Page, chatty: Chatty) -> None:
+    chat = open_chat(desktop, chatty.site)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route(f"**/chats/{chat}/news*", hold)
+    look_at(desktop)
+    ask(desktop, "Good morning")
+    ended(desktop)
+    assert len(held) == 1
+    with suppress(Error):  # it was given up
+        held[0].continue_()
+    expect(answer(desktop)).to_contain_text("You said: Good morning")
+    expect(messages(desktop)).to_have_count(2)
+
+
 def test_an_answer_ends_although_everybody_has_left(desktop: Page, chatty: Chatty) -> None:
     begin(desktop, chatty)
     address = desktop.url

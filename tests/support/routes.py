@@ -28,6 +28,7 @@ USER = {
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
     ("profiles.selector", "GET"): "/profiles",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
+    ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
     ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",

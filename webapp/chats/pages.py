@@ -57,6 +57,7 @@ class Controls:
     stop: str
     retry: str
     follow: str
+    news: str
     # `page`: it begins by itself; `poll`: it asks now and again; `stream`: another request tells.
     watch: str = "page"
     every: str = "1s"
@@ -80,6 +81,7 @@ def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
         # The start of a chat answers nothing that could be answered again.
         url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
         url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
+        url_for("turns.news", chat_id=chat_id, after=turn_id or ""),
         key=uuid.uuid4(),
     )
 

@@ -18,7 +18,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.store import Beginning, StoredChat, StoredMessage, StoredTurn, store_started_chat
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
-from webapp.engine.work import COMPLETE, RUNNING, Work
+from webapp.engine.work import RUNNING, Work
 from webapp.profiles.offer import (
     choose,
     chosen_name,
@@ -42,7 +42,7 @@ class StartedChat:
     replaced: list[Row[Any]]
     profile: ChatProfile | None
     vanished: str | None
-    turn: StoredTurn
+    turn: StoredTurn | None
 
 
 def start_chat(asked_for: str | None) -> StartedChat:
@@ -69,10 +69,10 @@ def start_chat(asked_for: str | None) -> StartedChat:
     stored = store_started_chat(turn, beginning)
     for row in stored.replaced:
         conversation().keeper.interrupt_chat(row.id)
+    last = None  # a start that is over is no turn of the chat
     if stored.chat.turn_id is not None:
         conversation().keeper.keep(turn, stored.said)
-    running = stored.chat.turn_id is not None
-    last = StoredTurn(turn.id, RUNNING if running else COMPLETE, None)
+        last = StoredTurn(turn.id, RUNNING, None)
     return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
 
 

@@ -19,7 +19,8 @@ from webapp.chats.answers import (
 )
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
-from webapp.chats.store import get_chat, get_turn, question_to_retry, was_sent
+from webapp.chats.pages import chat_html
+from webapp.chats.store import get_chat, get_turn, last_turn, question_to_retry, was_sent
 from webapp.chats.turn_begin import AlreadyAskedError
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
@@ -88,6 +89,19 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     return followed(chat, turn)
+
+
+@blueprint.get("/chats/<uuid:chat_id>/news")
+@login_needed
+def news(chat_id: uuid.UUID) -> Response:
+    """Tell a page that was idle how its chat stands, if it has gone on after the turn named."""
+    chat = get_chat(chat_id, owner())
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    last = last_turn(chat)
+    if request.args.get("after") == (str(last.id) if last else ""):
+        return make_response("", 204)
+    return make_response(chat_html(chat, "chats/_chat.html"))
 
 
 def keep_text(error: Exception) -> Response:

@@ -1,0 +1,71 @@
+"""What a page that was idle is told of its chat when somebody looks at it again."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.html import Element, parse
+from tests.support.people import HTMX
+from tests.support.rows import run_sql
+
+
+@pytest.fixture
+def talker(make_app: AppMaker) -> Flask:
+    """Return an app that answers what it is told."""
+    return make_app("talker.py")
+
+
+def asks(chat: Chat) -> Element:
+    """Return what the page of a chat asks for news with."""
+    return chat.page().one(id="turn")
+
+
+def test_nothing_new_is_no_content(talker: Flask) -> None:
+    chat = Chat(talker)
+    for _ in range(2):
+        answer = chat.visitor.get(asks(chat)["hx-get"], headers=HTMX)
+        assert (answer.status_code, answer.data) == (204, b"")
+        chat.say("Good morning")
+
+
+def test_a_chat_that_went_on_comes_whole(talker: Flask) -> None:
+    chat = Chat(talker).say("Good morning")
+    before = asks(chat)
+    chat.say("Good evening")
+    answer = chat.visitor.get(before["hx-get"], headers=HTMX)
+    assert answer.status_code == 200
+    there = parse(answer.text).one(id=before["hx-target"].removeprefix("#"))
+    assert "Good evening" in there.text
+    assert parse(answer.text).one(id="turn")["hx-get"] == asks(chat)["hx-get"]
+
+
+@pytest.mark.parametrize(
+    "after", ["", "?after=", "?after=nonsense", "?after=%00", "?after=a&after=b"]
+)
+def test_a_name_that_is_no_turn_gets_the_chat(talker: Flask, after: str) -> None:
+    chat = Chat(talker).say("Good morning")
+    answer = chat.visitor.get(f"{chat.address}/news{after}", headers=HTMX)
+    assert answer.status_code == 200
+    assert "Good morning" in answer.text
+
+
+def test_somebody_elses_chat_is_not_found(talker: Flask) -> None:
+    theirs, own = Chat(talker).say("A secret"), Chat(talker)
+    answer = own.visitor.get(f"{theirs.address}/news", headers=HTMX)
+    assert answer.status_code == 404
+    assert "A secret" not in answer.text
+
+
+def test_without_htmx_it_leads_to_the_chat(talker: Flask) -> None:
+    chat = Chat(talker)
+    answer = chat.visitor.get(f"{chat.address}/news")
+    assert (answer.status_code, answer.location) == (303, chat.address)
+
+
+def test_a_chat_to_read_asks_for_nothing(talker: Flask) -> None:
+    chat = Chat(talker).say("Good morning")
+    run_sql(talker, "UPDATE chats SET profile = 'Gone'")
+    assert asks(chat).get("hx-get") is None
