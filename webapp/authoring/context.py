@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
@@ -12,6 +13,11 @@ from typing import Any
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import User
+
+OWN_THREADS = (
+    "A thread that you start yourself knows its chat when it runs "
+    "`contextvars.copy_context().run(function)`, or comes from `asyncio.to_thread` or `make_async`."
+)
 
 
 class Values:
@@ -43,8 +49,8 @@ class Values:
             return self._values
 
 
-# Role and text of what was said before this call, oldest first.
-Earlier = Callable[[], list[tuple[str, str]]]
+# Id, role and text of what was said before this call, oldest first.
+Earlier = Callable[[], list[tuple[uuid.UUID, str, str]]]
 
 
 @dataclass
@@ -88,7 +94,8 @@ def running_chat(used: str) -> ChatContext:
         raise MisuseError(
             f"{used} was used outside a chat. It works inside @on_chat_start, @on_message and "
             "the other callbacks that run for one chat: not at the top level of the app file, nor "
-            "in @set_chat_profiles or @password_auth_callback."
+            "in those that do not, such as @set_chat_profiles. "
+            f"{OWN_THREADS}"
         )
     return running.chat
 
@@ -111,7 +118,7 @@ def running_submit(used: str) -> Submit:
         raise MisuseError(
             f"{used} was used outside a callback. It works in a `def` callback and in what that "
             "calls. At the top level of the app file write `asyncio.run(...)`, and keep no client "
-            "that was made in it: its loop ends at once. A thread that you start yourself knows "
-            "its callback when it runs `contextvars.copy_context().run(function)`."
+            "that was made in it: its loop ends at once. "
+            f"{OWN_THREADS}"
         )
     return running.submit

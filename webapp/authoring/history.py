@@ -7,10 +7,11 @@ from webapp.authoring.errors import MisuseError
 
 
 def chat_history(limit: int | None = None) -> list[dict[str, str]]:
-    """Return what was said so far, oldest first, ending with the message that is being answered.
+    """Return what was said so far, oldest first.
 
-    Errors that were shown, answers that were tried again, and empty messages are left out; an
-    answer that was stopped is there as far as it got.
+    It ends with the message that is being answered, and what has been said to that by now. Errors
+    that were shown, answers that were tried again, and empty messages are left out; an answer that
+    was stopped is there as far as it got.
 
     Parameters
     ----------
@@ -40,10 +41,9 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
     chat = running_chat("chat_history()")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise MisuseError("chat_history takes a number of messages from 1 up, or None for all.")
-    said = [{"role": role, "content": content} for role, content in chat.earlier()]
-    said += [
-        {"role": "assistant", "content": message.content}
-        for message in chat.transcript.said()
-        if message.content
-    ]
+    here = {message.id: message.content for message in chat.transcript.said()}
+    own = [("assistant", m.content) for m in chat.transcript.said() if not m.earlier]
+    # What this call has changed or taken back is stored with it, and not before.
+    before = [(role, here.get(id_, content)) for id_, role, content in chat.earlier()]
+    said = [{"role": role, "content": content} for role, content in [*before, *own] if content]
     return said if limit is None else said[-limit:]

@@ -11,10 +11,11 @@ from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.missing import MESSAGE_NOT_YET, missing_name
-from webapp.authoring.text import clean_text
+from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.transcript import Addressed
 
 AUTHOR_LIMIT = 200
+_SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_from_user"))
 NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
 
 
@@ -92,13 +93,13 @@ class Message:
         self._require_sent("Message.update()")
         return self._send("Message.update()")
 
-    def stream_token(self, token: str, is_sequence: bool = False) -> Message:
+    def stream_token(self, token: str | None, is_sequence: bool = False) -> Message:
         """Let the message grow by ``token``, and appear with the first one; return it.
 
         Parameters
         ----------
         token:
-            Text, of any length.
+            Text, of any length; ``None``, which models' clients send at the end, says nothing.
         is_sequence:
             ``True``: ``token`` is the whole text so far, and takes the place of what was there.
 
@@ -109,23 +110,24 @@ class Message:
             pressed Stop it is a ``StoppedError``.
         """
         chat = self._chat("Message.stream_token()")
+        if token is None:
+            return self
         if not isinstance(token, str):
             raise MisuseError(f"stream_token takes text, not {type(token).__name__}.")
         if is_sequence:
             self._parts = []
-        beginning = "" if self._chat_id and not is_sequence else "".join(self._parts)
         author = _author(self.author)
         if is_sequence and self._id:
             chat.transcript.send("Message.stream_token()", self._addressed(), "", author)
         self._id = chat.transcript.stream(
-            "Message.stream_token()", self._addressed(), beginning + token, author
+            "Message.stream_token()", self._addressed(), token, author, self._parts
         )
         self._parts.append(token)
         self._chat_id = chat.chat_id
         return self
 
     def remove(self) -> Message:
-        """Take the message back; return it.
+        """Take the message back; return it. It can be sent again, as a new one.
 
         Raises
         ------
@@ -135,6 +137,7 @@ class Message:
         self._require_sent("Message.remove()")
         chat = self._chat("Message.remove()")
         chat.transcript.remove("Message.remove()", self._addressed())
+        self._id = self._chat_id = None
         return self
 
     def __await__(self) -> Generator[None, None, Message]:
@@ -147,6 +150,12 @@ class Message:
         def __getattr__(self, name: str) -> NoReturn:
             """Say what there is instead of a method that is not there (yet)."""
             raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Say so when something is set that would be shown nowhere."""
+            if name not in _SET:
+                raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
+            super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"
@@ -193,7 +202,11 @@ def _as_text(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, dict | list):
-        return f"```json\n{json.dumps(content, indent=2, ensure_ascii=False, default=str)}\n```"
+        try:
+            text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError):  # of no JSON, or it holds itself
+            return str(content)
+        return f"```json\n{text}\n```"
     return str(content)
 
 
@@ -204,4 +217,5 @@ def _author(author: str | None) -> str | None:
         raise MisuseError("Message author must be text or None.")
     if len(author) > AUTHOR_LIMIT:
         raise MisuseError(f"Message author is longer than {AUTHOR_LIMIT} characters.")
-    return clean_text(author) or None
+    author = clean_text(author)
+    return author if is_visible(author) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -123,8 +124,15 @@ class Transcript:
             self._note(draft, len(content))
         return message_id
 
-    def stream(self, used: str, message: Addressed, token: str, author: str | None) -> uuid.UUID:
+    def stream(
+        self, used: str, message: Addressed, token: str, author: str | None, before: Sequence[str]
+    ) -> uuid.UUID:
         """Let a message grow by ``token``, beginning it if need be; return its id.
+
+        Parameters
+        ----------
+        before:
+            Its text so far, in parts: of one that this call has not said anything of yet.
 
         Raises
         ------
@@ -133,6 +141,8 @@ class Transcript:
         """
         with self.changed:
             self._refuse_if_closed(used)
+            if message.id not in self._drafts:
+                token = "".join([*before, token])
             message_id, draft = self._draft(message, author)
             # Before it is taken: what is too long must not be kept either.
             if self._length + len(token) > CONTENT_LIMIT:

@@ -8,6 +8,7 @@ from typing import Any
 
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.text import clean_text
 
 VALUE_LIMIT = 1_000_000
 RESERVED = ("id", "user", "chat_profile")
@@ -64,6 +65,11 @@ class UserSession:
         if key in RESERVED:
             raise MisuseError(
                 f"user_session key {key!r} is reserved: it is set for you. Choose another name."
+            )
+        if key != clean_text(key):
+            raise MisuseError(
+                f"user_session key {key!r} has a character that is not kept: a control character, "
+                "or half of another one. Choose another name."
             )
         stored_copy(key, value)
         chat.values.set(key, value)

@@ -173,12 +173,13 @@ class _Told:
             first = draw(replace(self._controls, watch="stream"), page.whole(seen.messages))
             return self._stream(slot, page, first, seen)
         polled = conversation().polled
-        answers = polled.of(self._turn_id, self._live).whole(seen.messages)
+        live = polled.of(self._turn_id, self._live)
+        answers, outside = live.whole(seen.messages), live.outside(seen)
         if seen.running:
             polling = replace(self._controls, watch="poll", every=_pause())
-            return make_response(draw(polling, answers))
+            return make_response(draw(polling, answers) + outside)
         polled.drop(self._turn_id)
-        return make_response(draw(self._controls.ended(seen.status), answers))
+        return make_response(draw(self._controls.ended(seen.status), answers) + outside)
 
     def _slot(self) -> Slot | None:
         most = most_streams(current_app.extensions["settings"], self._host)

@@ -167,7 +167,7 @@ def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | Non
     turn.begin()
 
 
-def _earlier(app: Flask, turn: Turn) -> list[tuple[str, str]]:
+def _earlier(app: Flask, turn: Turn) -> list[tuple[uuid.UUID, str, str]]:
     return history_before(app, uuid.UUID(turn.chat.chat_id), turn.numbered_from)
 
 

@@ -27,9 +27,10 @@ from webapp.chats.history import history_before
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import StoredChat
 from webapp.chats.turn_rows import ALIVE, row_of
-from webapp.chats.turn_steps import interrupt_lost
+from webapp.chats.turn_steps import change_earlier, interrupt_lost
 from webapp.database import utc_now, writing_rows
 from webapp.engine.call import call
+from webapp.engine.work import COMPLETE
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.events import log_failure
 
@@ -173,13 +174,19 @@ def _run_one(callback: Callback, ended: _Ended) -> None:
 
 
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
-    said = [m for m in context.transcript.said() if m.content is not None and not m.earlier]
+    said = context.transcript.said()
+    new = [m for m in said if m.content is not None and not m.earlier]
     with writing_rows() as rows:
         # Not if it goes on already: what happens in it now is newer.
         over = update(Chat).where(
             Chat.id == chat_id, Chat.ended_at.is_not(None), Chat.turn_id.is_(None)
         )
-        if not rows.execute(over.values(values=values)).rowcount or not said:
+        if not rows.execute(over.values(values=values)).rowcount:
+            return
+        for changed in said:
+            if changed.earlier:
+                change_earlier(rows, chat_id, changed, COMPLETE)
+        if not new:
             return
         last = rows.scalar(
             select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)
@@ -192,9 +199,9 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
                 kind="assistant",
                 author=m.author,
                 content=m.content,
-                status="complete",
+                status=COMPLETE,
                 created_at=m.at,
             )
-            for place, m in enumerate(said, start=1)
+            for place, m in enumerate(new, start=1)
         ]
         rows.execute(insert(Message), [row_of(message) for message in messages])

@@ -11,7 +11,7 @@ from webapp.chats.models import Message, Turn
 from webapp.database import reading_rows
 
 _HISTORY = (
-    select(Message.kind, Message.content)
+    select(Message.id, Message.kind, Message.content)
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
         Message.chat_id == bindparam("of_chat"),
@@ -25,14 +25,16 @@ _HISTORY = (
 )
 
 
-def history_before(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[str, str]]:
+def history_before(
+    app: Flask, chat_id: uuid.UUID, sequence: int
+) -> list[tuple[uuid.UUID, str, str]]:
     """Return role and text of what was said before a message, oldest first; at most 1,000.
 
     Called by the author's code, in whatever thread that runs.
     """
     with app.app_context(), reading_rows() as rows:
         found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
-    return [(row.kind, row.content) for row in reversed(found)]
+    return [(row.id, row.kind, row.content) for row in reversed(found)]
 
 
 def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:

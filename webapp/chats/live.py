@@ -107,6 +107,14 @@ class LiveTurn:
         parts += [self._change_elsewhere(message) for message in seen.elsewhere]
         return "".join(parts)
 
+    def outside(self, seen: Changes) -> str:
+        """Return the HTML for what changed outside the turn, for a page that has none of that."""
+        parts = [self._render("_removed", id=message_id) for message_id in seen.gone]
+        for message in seen.elsewhere:
+            on_page = _OnPage(message.status, message.content, message.author)
+            parts.append(self._render("_changed", **self._values(message, on_page)))
+        return "".join(parts)
+
     def _removed(self, message_id: uuid.UUID) -> str:
         if self._on_page.pop(message_id, None) is None and message_id in self._gone:
             return ""

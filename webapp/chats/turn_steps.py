@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.authoring.transcript import Said
 from webapp.chats.models import Message, Turn
 from webapp.chats.turn_rows import ALIVE, ENDED, LET_GO, OURS, interrupt, message_of, row_of
 from webapp.database import reading_rows, utc_now, writing_rows
@@ -148,29 +149,26 @@ def store_messages(
     rows: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
 ) -> None:
     """Store messages of a turn as they stand: new, changed, or gone."""
-    gone = [m for m in messages if m.content is None]
-    earlier = [m for m in messages if m.content is not None and m.position is None]
     own = [m for m in messages if m.content is not None and m.position is not None]
-    if gone:
-        rows.execute(_GONE, [{"message": m.id, "chat": chat_id} for m in gone])
-    if earlier:
-        rows.execute(
-            _CHANGED,
-            [
-                {
-                    "message": m.id,
-                    "chat": chat_id,
-                    "by": m.author,
-                    "text": m.content,
-                    "how": m.status,
-                }
-                for m in earlier
-            ],
-        )
+    for message in messages:
+        if message.content is None or message.position is None:
+            change_earlier(rows, chat_id, message, message.status)
     if own:
         rows.execute(
             _upsert(rows.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
         )
+
+
+def change_earlier(
+    rows: Connection, chat_id: uuid.UUID, message: TurnMessage | Said, status: str
+) -> None:
+    """Change a message that the app has sent in a chat before, or delete what it took back."""
+    which = {"message": message.id, "chat": chat_id}
+    if message.content is None:
+        rows.execute(_GONE, which)
+    else:
+        new = {"by": message.author, "text": message.content, "how": status}
+        rows.execute(_CHANGED, which | new)
 
 
 @lru_cache(maxsize=2)

@@ -7,9 +7,10 @@ import inspect
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from webapp.authoring.app_file import Callback
@@ -62,7 +63,8 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
-        return Begun(ended, _on_loop(ended, callback.function(*accepted), context).cancel)
+        future = _on_loop(ended, callback.function(*accepted), context)
+        return Begun(ended, partial(process_loop.cancel, future))
     _start_thread(callback, context, _follow, ended, callback, accepted, awaited)
     return Begun(ended, awaited.cancel)
 
@@ -76,8 +78,8 @@ async def _settling(ended: Future[Any], awaitable: Awaitable[Any]) -> None:
     try:
         result = await _contained(awaitable)
     except asyncio.CancelledError as error:
-        ended.set_exception(CancelledError())
-        raise error
+        ended.set_exception(_as_exception(error))
+        raise
     except Exception as error:  # noqa: BLE001 - handed to whoever looks at the future
         ended.set_exception(error)
     else:
@@ -125,20 +127,20 @@ class _Awaited:
     """The coroutines that a plain function waits for, or has returned."""
 
     def __init__(self) -> None:
-        self._futures: set[Future[Any]] = set()
+        self._cancels: dict[Future[Any], Callable[[], object]] = {}
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = process_loop.submit(_contained(coroutine), copy_context())
-        self.add(future)
+        self.add(future, future.cancel)
         return future
 
-    def add(self, future: Future[Any]) -> None:
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
+    def add(self, future: Future[Any], cancel: Callable[[], object]) -> None:
+        self._cancels[future] = cancel
+        future.add_done_callback(lambda done: self._cancels.pop(done, None))
 
     def cancel(self) -> None:
-        for future in tuple(self._futures):
-            future.cancel()
+        for cancel in tuple(self._cancels.values()):
+            cancel()
 
 
 def _call(
@@ -211,7 +213,8 @@ def _follow(
     result, is_awaitable = called.result()
     if is_awaitable:
         # Such as what a decorator around a coroutine function returns.
-        awaited.add(_on_loop(future, result, copy_context()))
+        running = _on_loop(future, result, copy_context())
+        awaited.add(running, partial(process_loop.cancel, running))
     else:
         future.set_result(result)
 

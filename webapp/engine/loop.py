@@ -45,6 +45,15 @@ class ProcessLoop:
         """
         return context.run(asyncio.run_coroutine_threadsafe, coroutine, self._running_loop())
 
+    def cancel(self, future: Future[Any]) -> None:
+        """Cancel what was submitted, once it has begun.
+
+        A coroutine that is cancelled before its first step never runs, and so says nothing of its
+        end to whoever waits for that. On a loop that was busy, the first step comes in between.
+        """
+        loop = self._running_loop()
+        loop.call_soon_threadsafe(loop.call_soon, future.cancel)
+
     def suspect(self) -> None:
         """Ask the loop for a sign of life: it has not ended a call whose time was up."""
         with self._lock:

@@ -6,19 +6,21 @@ once: when the callback ends, when its time is up, when the user stops it, or wh
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from inspect import isasyncgen
+from itertools import chain
 from typing import Any
 
 from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running
-from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError, StoppedError
 from webapp.authoring.transcript import Said, Transcript
 from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import stored_copy
@@ -83,6 +85,7 @@ class Turn:
         self._transcripts = [self.chat.transcript]
         self._ended_at = self._began_at
         self._call: Begun | None = None
+        self._on_stop_call: Begun | None = None
         self._stopped = 0.0
         self._after_stop_began = False
         self._settled = False
@@ -171,7 +174,7 @@ class Turn:
     def messages(self) -> list[TurnMessage]:
         """Return what the turn has said as it is to be shown and stored now."""
         with self.changed:
-            said = [message for transcript in self._transcripts for message in transcript.said()]
+            said = _latest(transcript.said() for transcript in self._transcripts)
             own = [message for message in said if not message.earlier]
             messages = [self._shown(message, place) for place, message in enumerate(own)]
             messages += [self._shown(message, None) for message in said if message.earlier]
@@ -221,9 +224,9 @@ class Turn:
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
         error = done.exception()
         if self.status == STOPPED:
+            if isinstance(error, Exception) and not _is_end_of_stopped(error):
+                self._work.log(_explained(callback, error))
             self._after_stop()
-        elif isinstance(error, CancelledError):
-            self._end(INTERRUPTED)
         elif isinstance(error, Exception):
             self._end(FAILED, _explained(callback, error))
         elif problem := self._problem_with(done.result()):
@@ -234,7 +237,8 @@ class Turn:
     def _problem_with(self, result: object) -> str | None:
         if isinstance(result, Generator) or isasyncgen(result):
             return GENERATOR
-        if result is None or self.chat.transcript.version:
+        # A start may well say nothing, and make values that it returns.
+        if result is None or self.chat.transcript.version or self._work.decorator != "on_message":
             return None
         # Likely somebody who expects it to be shown.
         return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
@@ -274,23 +278,37 @@ class Turn:
         if now - self._stopped > CLEAN_UP_SECONDS:
             self._after_stop()
         if now - self._stopped > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
+            if self._on_stop_call is not None:
+                self.failure = CallbackTimeoutError("@on_stop", ON_STOP_SECONDS)
+                self._on_stop_call.cancel()
             self._settle(None)
 
     def _call_on_stop(self, on_stop: Callback) -> None:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
-        running = Running(chat=replace(self.chat, transcript=transcript))
+        running = Running(
+            chat=replace(self.chat, transcript=transcript, earlier=self._earlier_for_on_stop)
+        )
         try:
-            call = begin(on_stop, (), running)
+            self._on_stop_call = begin(on_stop, (), running)
         except RuntimeError as error:  # no thread is left
             self.failure = on_stop.failed(error, described(error))
             self._settle(on_stop)
             return
-        call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
+        self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
+
+    def _earlier_for_on_stop(self) -> list[tuple[uuid.UUID, str, str]]:
+        said = self.chat.transcript.said()
+        changed = {m.id: m.content or "" for m in said}
+        before = [(i, role, changed.get(i, content)) for i, role, content in self.chat.earlier()]
+        own = [(m.id, "assistant", m.content or "") for m in said if not m.earlier]
+        return [*before, *own]
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
+        if self._settled:  # it had its time
+            return
         if isinstance(error, Exception):
             self.failure = _explained(on_stop, error)
         self._settle(on_stop)
@@ -315,6 +333,15 @@ class Turn:
         self.on_over()
 
 
+def _latest(calls: Iterable[list[Said]]) -> list[Said]:
+    """Return the messages of one call after another, each as the last of them left it."""
+    found: dict[uuid.UUID, Said] = {}
+    for message in chain.from_iterable(calls):
+        first = found.get(message.id, message)
+        found[message.id] = replace(message, earlier=first.earlier, at=first.at)
+    return list(found.values())
+
+
 NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
 GENERATOR = (
     "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
@@ -326,6 +353,12 @@ def _explained(callback: Callback, error: Exception) -> CallbackError:
     failure = failure or callback.failed(error, described(error))
     failure.__cause__ = error
     return failure
+
+
+def _is_end_of_stopped(error: Exception) -> bool:
+    # What a callback is expected to end with: it was cancelled, or was told as it spoke again.
+    cancelled = isinstance(error.__cause__, asyncio.CancelledError)
+    return cancelled or isinstance(error, CancelledError | StoppedError)
 
 
 def _values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
