@@ -1,6 +1,6 @@
-// What HTML and htmx cannot say; ARCHITECTURE.md says why.
+// What HTML and htmx cannot say.
 "use strict";
-(() => {
+{
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
   const mouse = matchMedia("(hover: hover)").matches;  // or focus raises a keyboard
@@ -16,9 +16,8 @@
   const filter = (panel, search) => {
     const wanted = fold(search.value).split(/\s+/);
     for (const option of options(panel)) option.hidden = !wanted.every((word) => words(option).includes(word));
-    const found = offered(panel);
+    const found = offered(panel), all = options(panel).length;
     rove(panel, found.includes(document.activeElement) ? document.activeElement : found[0]);
-    const all = options(panel).length;
     panel.querySelector("[role=status]").textContent = !found.length ? "No profile matches. Try another word."
       : found.length < all ? `${found.length} of ${all} profiles` : `${all} profiles`;
   };
@@ -40,8 +39,7 @@
     const chosen = target.querySelector("[aria-checked=true]") || options(target)[0];
     rove(target, chosen);
     chosen.scrollIntoView({ block: "center" });
-    const search = mouse && target.querySelector("[type=search]");
-    (search || chosen).focus({ preventScroll: true });
+    (mouse && target.querySelector("[type=search]") || chosen).focus({ preventScroll: true });
   });
 
   on("input", ({ target }) => {
@@ -50,16 +48,14 @@
   });
 
   const startingWith = (key, list, at) => {
-    typed = Date.now() - typedAt < 700 ? typed + fold(key) : fold(key);
+    typed = (Date.now() - typedAt < 700 ? typed : "") + fold(key);
     typedAt = Date.now();
     const from = at + (typed.length === 1);
     return [...list.slice(from), ...list].find((option) => words(option).startsWith(typed));
   };
 
   on("keydown", (event) => {
-    const { target, key } = event;
-    const panel = target.closest?.("#profile-panel");
-    const searching = target.type === "search";
+    const { target, key } = event, panel = target.closest?.("#profile-panel"), searching = target.type === "search";
     if (!panel || event.ctrlKey || event.metaKey || event.altKey || !(searching || target.role === "radio")) return;
     const list = offered(panel), at = list.indexOf(target);
     const to = key === "ArrowDown" ? list[at + 1] || list[0]
@@ -74,7 +70,7 @@
     to.focus();
   });
 
-  // After htmx: what it did not take leaves the page.
+  // Of what htmx did not take.
   document.addEventListener("submit", ({ target, defaultPrevented }) => {
     if (target.action.endsWith("/logout")) stored(() => sessionStorage.clear());
     if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #starters")) return;
@@ -88,7 +84,7 @@
     const field = byId("composer-input");
     if (field.value !== text) field.value = text;
     grow(field);
-    stored(() => sessionStorage.setItem(draft(), text));
+    stored(() => sessionStorage[draft()] = text);
   };
   const running = () => document.querySelector("#turn[data-turn-id]");
   let sent = null, key = byId("composer-key")?.value, next = null;
@@ -101,11 +97,11 @@
     if (target.value.trim() && !target.form.querySelector(".send").disabled) target.form.requestSubmit();
   });
   on("submit", (event) => {
-    if (!["composer", "starters"].includes(event.target.id) || !running() && !stream) return;
+    if (!["composer", "starters"].includes(event.target.id) || !(running() || stream || byId("chat").matches(".htmx-request"))) return;
     event.preventDefault();
     event.stopPropagation();
     if (running()) say(byId("composer-hint").lastElementChild.textContent);
-    else next = event.target;  // its stream is ending
+    else next = event.target;  // a stream ends, or a chat starts
   });
   const asked = new WeakMap();
   on("htmx:before:request", ({ target, detail }) => {
@@ -120,18 +116,17 @@
       sent = null;
       key = now;
     }
-    if (!field.value) write(stored(() => sessionStorage.getItem(draft())) || "");
+    if (!field.value) write(stored(() => sessionStorage[draft()]) || "");
   };
 
-  // Screen readers hear a message once, when it is whole.
+  // For screen readers: once, when whole.
   const heard = new Set();
   const say = (text) => { if (byId("spoken")) byId("spoken").textContent = text; };
   const hear = (aloud) => {
-    const whole = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")];
-    const fresh = whole.filter(({ id }) => !heard.has(id) && heard.add(id));
+    const fresh = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")].filter(({ id }) => !heard.has(id) && heard.add(id));
     const spoken = (message) => {
-      const badge = message.querySelector(".badge"), head = message.dataset.author + (badge ? `, ${badge.textContent}` : "");
-      return `${head}: ${message.lastElementChild.textContent.trim()}`;
+      const badge = message.querySelector(".badge");
+      return `${message.dataset.author}${badge ? `, ${badge.textContent}` : ""}: ${message.lastElementChild.textContent.trim()}`;
     };
     if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
   };
@@ -142,27 +137,31 @@
     clearTimeout(again);
     again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
   };
+  const sendNext = () => setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
   on("htmx:sse:before:connection", ({ target }) => { stream = target; });
   on("htmx:sse:close", () => {
     stream = null;
     watchAgain();
-    setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
+    sendNext();
   });
   const back = () => { if (!document.hidden && running()) drop(stream), watchAgain(); };
   on("visibilitychange", back);
   addEventListener("online", back);
 
-  const page = document.documentElement;
-  const atEnd = () => page.scrollHeight - innerHeight - scrollY < 80;
-  let follows = true, length = 0;
-  const toEnd = () => scrollTo(0, page.scrollHeight);
+  let follows = true, length = 0, top = 0;
+  const toEnd = () => scrollTo(0, 1e9);
   const newest = (show) => { for (const button of document.querySelectorAll("[data-newest]")) button.hidden = !show; };
-  on("scroll", () => { follows = atEnd(); if (follows) newest(false); });
+  on("scroll", () => {
+    follows = document.documentElement.scrollHeight - innerHeight - scrollY < (scrollY < top ? 1 : 80);
+    top = scrollY;
+    if (follows) newest(false);
+  });
   const followText = () => {
-    const grown = byId("messages")?.textContent.length;
-    if (!document.querySelector("[data-kind=user]")) return;
+    const grown = byId("messages")?.textContent.length, question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
+    if (!question) return;
     if (follows || sent !== null) toEnd();
     else if (grown > length) newest(true);
+    if (sent !== null) question.scrollIntoView({ block: "nearest" });
     length = grown;
   };
 
@@ -172,17 +171,19 @@
     place.replaceChildren(byId("unreachable").content.cloneNode(true));
     place.firstElementChild.dataset.testid = "notice";
   };
-  on("htmx:error", () => { unreachable(); watchAgain(); });
+  on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
   let focused = false, copying = -1;
   const copies = () => [...document.querySelectorAll(".copy")];
-  // Neither a chat that was left nor a proxy's error page may land in this one.
+  // No chat that was left, no proxy's page.
   on("htmx:before:swap", (event) => {
     const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
     focused = document.activeElement !== document.body;
     copying = copies().indexOf(document.activeElement);
     if (about && about !== byId("chat")?.dataset.chatId) return event.preventDefault();
     if (response?.status === 404) running()?.remove();
-    if (!(response?.status >= 400) || hx?.retarget) return;
+    if (!(response?.status >= 400)) return;
+    sent = next = null;
+    if (hx?.retarget) return;
     event.preventDefault();
     unreachable();
   });
@@ -191,8 +192,9 @@
     const { target } = event, starter = target.closest?.(".starter"), code = target.closest?.(".copy")?.parentElement;
     if (starter && (event.shiftKey || starter.form.dataset.starters === "fill")) {
       event.preventDefault();
-      write(starter.value);
       byId("composer-input").focus();
+      byId("composer-input").select();
+      document.execCommand("insertText", false, starter.value); // undoable
     }
     if (code) copy(code.querySelector("code"), target);
     if (target.closest?.("[data-newest]")) {
@@ -202,7 +204,7 @@
     if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();  // a double click on Send
     const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
     if (dismiss) {
-      dismiss.closest(".notice").remove();
+      target.closest(".notice").remove();
       byId("main").focus();
     }
     if (reveal) {
@@ -218,7 +220,7 @@
   const grow = (field) => {
     if (CSS.supports("field-sizing", "content")) return;
     field.rows = 1;
-    while (field.scrollHeight > field.clientHeight && field.rows < 8) field.rows += 1;
+    while (field.scrollHeight > field.clientHeight && field.rows < 8) field.rows++;
   };
 
   const copy = async (code, button) => {
@@ -229,6 +231,7 @@
       document.execCommand("copy");
     }
     button.textContent = "Copied";
+    say("Copied");
     setTimeout(() => button.textContent = "Copy", 2000);
   };
   const addCopy = () => {
@@ -238,9 +241,7 @@
   };
 
   const settle = () => {
-    for (const time of document.querySelectorAll("time")) {
-      time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    }
+    for (const time of document.querySelectorAll("time")) time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
     for (const wide of document.querySelectorAll(".prose :is(pre > code, table)")) {
       if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     }
@@ -249,7 +250,7 @@
   // After a message is drawn.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
-    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer"));
+    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
     hear(true);
     addCopy();
     if (focused && document.activeElement === document.body) (copies()[copying] || home()).focus();
@@ -266,6 +267,6 @@
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 
-  // Perhaps signed out.
+  // Signed out?
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
-})();
+}

@@ -112,6 +112,10 @@ async def fail(text: str) -> None:
     raise ValueError(f"not for the page: {text}")
 
 
+async def at_once(paragraphs: str) -> None:
+    cl.Message("A paragraph of some words.\n\n" * int(paragraphs)).send()
+
+
 async def several(_text: str) -> None:
     cl.Message("The first one.").send()
     cl.Message("The second one.", author="Helper").send()
@@ -140,6 +144,7 @@ COMMANDS: dict[str, Callable[[str], Awaitable[None]]] = {
     "markdown": markdown,
     "endless": endless,
     "fail": fail,
+    "at-once": at_once,
     "several": several,
     "update": update,
     "remove": remove,

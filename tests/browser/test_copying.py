@@ -35,6 +35,7 @@ def test_a_click_copies_exactly_the_code(desktop: Page, chatty: Chatty) -> None:
     show_code(desktop, chatty)
     desktop.get_by_role("button", name="Copy").click()
     expect(desktop.get_by_role("button", name="Copied")).to_be_visible()
+    expect(desktop.locator("#spoken")).to_have_text("Copied")
     assert desktop.evaluate("navigator.clipboard.readText()") == CODE + "\n"
 
 

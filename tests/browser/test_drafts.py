@@ -22,6 +22,8 @@ from tests.browser.steps import (
     messages,
     notices,
     open_chat,
+    open_selector,
+    option,
     started,
 )
 from tests.support.apps import AppMaker
@@ -124,6 +126,90 @@ def test_text_stays_when_an_answer_is_written_in_another_tab(
     idle(other)
     composer(desktop).press("Enter")
     expect(ended(desktop)).to_contain_text("You said: Me too")
+
+
+@pytest.mark.parametrize("way_on", ["another profile", "new chat"])
+def test_what_was_refused_stays_whatever_comes_next(
+    desktop: Page, chatty: Chatty, guard: Guard, way_on: str
+) -> None:
+    guard.expect("status of 413")
+    open_chat(desktop, chatty.site)
+    ask(desktop, "Hello")
+    ended(desktop)
+    ask(desktop, "x" * 32_769)
+    expect(notices(desktop)).to_have_attribute("data-code", "413")
+    if way_on == "new chat":
+        desktop.get_by_test_id("new-chat").click()
+        expect(messages(desktop)).to_have_count(0)
+    else:
+        choose(desktop, "terse")
+    expect(composer(desktop)).to_have_value("x" * 32_769)
+
+
+def test_what_did_not_get_out_stays_when_an_answer_is_tried_again(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect(*UNREACHABLE)
+    open_chat(desktop, chatty.site)
+    ask(desktop, "fail")
+    ended(desktop, "failed")
+    desktop.context.set_offline(True)
+    ask(desktop, "Out of reach")
+    expect(notices(desktop)).to_be_visible()
+    desktop.context.set_offline(False)
+    desktop.get_by_test_id("retry").click()
+    expect(desktop.locator("[data-kind=error]")).to_have_count(2)
+    expect(composer(desktop)).to_have_value("Out of reach")
+
+
+@pytest.mark.parametrize("way", ["another profile", "new chat"])
+def test_what_is_sent_while_a_chat_is_on_its_way_is_said_in_that_one(
+    desktop: Page, chatty: Chatty, way: str
+) -> None:
+    first = open_chat(desktop, chatty.site)
+    ask(desktop, "Hello")
+    ended(desktop)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/chats", hold)
+    if way == "new chat":
+        desktop.get_by_test_id("new-chat").click()
+    else:
+        open_selector(desktop)
+        option(desktop, "terse").click()
+    ask(desktop, "For the new one")
+    expect(composer(desktop)).to_have_value("For the new one")
+    assert chatty.heard == ["Hello"]
+    held[0].continue_()
+    expect(ended(desktop)).to_contain_text("You said: For the new one")
+    expect(composer(desktop)).to_have_value("")
+    expect(messages(desktop)).to_have_count(2)
+    assert first not in desktop.url
+    assert chatty.heard == ["Hello", "For the new one"]
+
+
+def test_what_is_sent_stays_when_the_chat_on_its_way_does_not_come(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect(*UNREACHABLE)
+    open_chat(desktop, chatty.site)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/chats", hold)
+    desktop.get_by_test_id("new-chat").click()
+    ask(desktop, "Not lost")
+    held[0].abort()
+    expect(notices(desktop)).to_be_visible()
+    expect(composer(desktop)).to_have_value("Not lost")
+    composer(desktop).press("Enter")
+    expect(ended(desktop)).to_contain_text("You said: Not lost")
+    assert chatty.heard == ["Not lost"]
 
 
 @pytest.mark.parametrize(("text", "status"), [("x" * 32_769, 413), ("\u200b", 422)])

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.chatty import Chatty
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.states import REFUSALS, STATES
 from tests.browser.steps import (
     answer,
+    ask,
     choose,
     composer,
     ended,
@@ -181,6 +183,19 @@ def test_code_that_was_streamed_scrolls_by_itself_and_by_keyboard(
     code = answer(phone).locator("pre > code").first
     assert code.evaluate("e => e.scrollWidth > e.clientWidth")
     expect(code).to_have_attribute("tabindex", "0")
+
+
+@pytest.mark.parametrize("text", ["1. One\n\n   Two\n\n2. Three", "> One\n>\n> Two"])
+def test_paragraphs_in_lists_and_quotes_are_apart(desktop: Page, chatty: Chatty, text: str) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    chatty.dictate(text)
+    chatty.end()
+    one, two = (ended(desktop).get_by_text(word, exact=True) for word in ("One", "Two"))
+    gap = two.evaluate("e => e.getBoundingClientRect().top") - one.evaluate(
+        "e => e.getBoundingClientRect().bottom"
+    )
+    assert gap >= 4
 
 
 def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(

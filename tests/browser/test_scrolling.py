@@ -6,7 +6,17 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chatty import Chatty
-from tests.browser.steps import answer, ask, ended, open_chat, scroll_to, wait_until, wheel
+from tests.browser.conftest import NewPage
+from tests.browser.steps import (
+    answer,
+    ask,
+    ended,
+    messages,
+    open_chat,
+    scroll_to,
+    wait_until,
+    wheel,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +34,10 @@ def grown(desktop: Page, chatty: Chatty) -> Page:
     """Return a page with an answer that has grown beyond it and goes on."""
     open_chat(desktop, chatty.site)
     ask(desktop, "dictate")
+    chatty.dictate("The beginning.\n\n")
+    expect(answer(desktop).locator("p")).to_have_count(1)
     chatty.dictate(LONG)
-    expect(answer(desktop).locator("p")).to_have_count(40)
+    expect(answer(desktop).locator("p")).to_have_count(41)
     # The text is there a moment before the page follows it.
     wait_until(desktop, AT_END)
     return desktop
@@ -43,6 +55,47 @@ def test_who_has_scrolled_up_stays_there_and_is_told(grown: Page, chatty: Chatty
     chatty.dictate("More.")
     expect(newest(grown)).to_be_visible()
     assert int(grown.evaluate("scrollY")) == before
+
+
+@pytest.mark.parametrize("step", [-5, -60])
+def test_who_scrolls_up_slowly_is_not_pulled_back(grown: Page, chatty: Chatty, step: int) -> None:
+    place = int(grown.evaluate("scrollY"))
+    for word in ("one ", "two ", "three "):
+        before, place = place, wheel(grown, step)
+        assert place < before
+        chatty.dictate(word)
+        expect(answer(grown)).to_contain_text(word.strip())
+    assert int(grown.evaluate("scrollY")) == place
+    expect(newest(grown)).to_be_visible()
+
+
+def test_a_long_answer_that_comes_at_once_is_read_from_its_beginning(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    for paragraphs in (40, 41):
+        ask(desktop, f"at-once {paragraphs}")
+        expect(ended(desktop).locator("p")).to_have_count(paragraphs)
+        expect(messages(desktop).get_by_text(f"at-once {paragraphs}")).to_be_in_viewport()
+        expect(answer(desktop).locator("p").first).to_be_in_viewport()
+    ask(desktop, "at-once 2")
+    ended(desktop)
+    wait_until(desktop, AT_END)
+
+
+def test_the_button_is_in_sight_on_a_low_screen(new_page: NewPage, chatty: Chatty) -> None:
+    low = new_page(viewport={"width": 844, "height": 390})
+    open_chat(low, chatty.site)
+    ask(low, "dictate")
+    chatty.dictate("The beginning.\n\n")
+    expect(answer(low).locator("p")).to_have_count(1)
+    chatty.dictate(LONG)
+    expect(answer(low).locator("p")).to_have_count(41)
+    scroll_to(low, 0)
+    chatty.dictate("More.")
+    expect(newest(low)).to_be_in_viewport(ratio=1)
+    newest(low).click()
+    wait_until(low, AT_END)
 
 
 def test_the_button_leads_to_the_end_and_goes(grown: Page, chatty: Chatty) -> None:

@@ -67,6 +67,15 @@ def test_a_click_with_shift_fills_the_composer(desktop: Page, chatty: Chatty) ->
     assert chatty.heard == []
 
 
+def test_what_was_typed_before_can_be_brought_back(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    composer(desktop).press_sequentially("My own")
+    starter(desktop, "Say hello").click(modifiers=["Shift"])
+    expect(composer(desktop)).to_have_value("Hello there!")
+    composer(desktop).press("Control+z")
+    expect(composer(desktop)).to_have_value("My own")
+
+
 def test_enter_with_shift_fills_the_composer(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     starter(desktop, "Say hello").press("Shift+Enter")

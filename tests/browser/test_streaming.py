@@ -124,6 +124,17 @@ def test_a_message_changes_in_place(desktop: Page, chatty: Chatty) -> None:
     expect(messages(desktop)).to_have_count(2)
 
 
+def test_a_sign_of_work_stands_below_what_was_said(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "update")
+    expect(answer(desktop)).to_have_attribute("data-status", "complete")
+    below = "getComputedStyle(document.getElementById('messages'), '::after').content"
+    assert desktop.evaluate(below) == '""'
+    chatty.dictate("A second one.", "")
+    ended(desktop)
+    assert desktop.evaluate(below) == "none"
+
+
 def test_a_message_is_taken_back(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     ask(desktop, "remove")
