@@ -182,6 +182,42 @@ def test_what_was_sent_before_a_failure_is_kept(
     assert "price" not in failure.text  # R49
 
 
+def test_a_start_that_says_nothing_may_return_something(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_chat_start
+        def start():
+            cl.user_session.set("set_up", True)
+            return "ready"
+        """
+    )
+    page = parse(Visitor(app).post("/chats", htmx=True).text)
+    assert page.all(data_testid="message") == []
+    assert column(app, "chats.values") == [{"set_up": True}]
+
+
+@pytest.mark.parametrize("error", ["asyncio.CancelledError", "concurrent.futures.CancelledError"])
+@pytest.mark.parametrize("kind", ["", "async "])
+def test_a_start_that_the_author_cancelled_has_failed(
+    make_app: AppMaker, log: LogReader, kind: str, error: str
+) -> None:
+    app = make_app(
+        f"""
+        import asyncio, concurrent.futures
+        import webapp as cl
+
+        @cl.on_chat_start
+        {kind}def start():
+            raise {error}
+        """
+    )
+    page = parse(Visitor(app).post("/chats", htmx=True).text)
+    assert len(page.all(data_testid="message", data_kind="error")) == 1
+    assert "CancelledError" in log.one("chat_start.failed")["traceback"]
+
+
 def test_values_of_a_failed_start_are_not_kept(make_app: AppMaker) -> None:
     visitor = Visitor(make_app(failing("")))
     visitor.start_chat()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element
+from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.chats import ending
+from webapp.engine import turns
 
 TALKS = """
     import asyncio
@@ -95,6 +98,122 @@ def test_a_stopped_coroutine_cleans_up_before_on_stop_runs(make_app: AppMaker) -
     assert names(chat.visitor.app)["SEEN"] == ["cancelled", True]
     assert chat.messages() == ["some words", "You stopped me."]
     assert column(chat.visitor.app, "chats.values") == [{"cleaned": True}]
+
+
+ON_STOP = """
+    import asyncio
+    import webapp as cl
+
+    ANSWERS, HISTORY = {{}}, []
+
+    @cl.on_message
+    async def answer(message):
+        if message.content == "history":
+            HISTORY.append(cl.chat_history())
+            return
+        mine = ANSWERS[cl.user_session.get("id")] = cl.Message()
+        await mine.stream_token("some words")
+        await asyncio.sleep(30)
+
+    @cl.on_stop
+    async def stopped():
+        mine = ANSWERS[cl.user_session.get("id")]
+        {does}
+        HISTORY.append(cl.chat_history())
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "left"),
+    [
+        ("mine.content = 'Stopped.'; await mine.update()", ["Stopped."]),
+        ("await mine.stream_token(' [stopped]')", ["some words [stopped]"]),
+        ("await mine.remove()", []),
+        ("await asyncio.sleep(1.2); await mine.remove()", []),
+        ("await mine.remove(); await cl.Message('Stopped.').send()", ["Stopped."]),
+    ],
+)
+def test_on_stop_can_change_what_was_stopped(
+    make_app: AppMaker, does: str, left: list[str]
+) -> None:
+    app = make_app(ON_STOP.format(does=does))
+    chat = stopped_chat(app)
+    assert chat.messages() == left
+    chat.say("history")
+    expected = [{"role": "user", "content": "long"}]
+    expected += [{"role": "assistant", "content": text} for text in left]
+    assert names(app)["HISTORY"][0] == expected
+    assert names(app)["HISTORY"][1] == [*expected, {"role": "user", "content": "history"}]
+
+
+def test_on_stop_knows_how_far_the_answer_had_come(make_app: AppMaker) -> None:
+    app = make_app(ON_STOP.format(does="pass"))
+    stopped_chat(app)
+    assert names(app)["HISTORY"] == [
+        [{"role": "user", "content": "long"}, {"role": "assistant", "content": "some words"}]
+    ]
+
+
+def test_on_stop_that_takes_too_long_is_ended_and_told(
+    make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "ON_STOP_SECONDS", 0.5)
+    does = "names = globals(); names['ENDED'] = False"
+    does += "\n        try: await asyncio.sleep(30)\n        finally: names['ENDED'] = True"
+    app = make_app(ON_STOP.format(does=does))
+    chat = stopped_chat(app)
+    chat.until(lambda: bool(names(app).get("ENDED")))
+    assert "@on_stop: took longer than 0.5 seconds" in log.one("turn.failed")["traceback"]
+    assert column(app, "turns.status") == ["stopped"]
+    assert chat.messages() == ["some words"]
+
+
+def test_an_error_while_a_stopped_callback_cleans_up_is_logged(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    chat = stopped_chat(
+        make_app(TALKS.replace("            raise\n", "            raise OSError(7)\n"))
+    )
+    chat.until(lambda: bool(log.lines))
+    assert "OSError: 7" in log.one("turn.failed")["traceback"]
+    assert column(chat.visitor.app, "turns.status") == ["stopped"]
+
+
+def test_a_stop_that_goes_as_it_should_is_not_logged(make_app: AppMaker, log: LogReader) -> None:
+    stopped_chat(make_app(WITH_ON_STOP))
+    app = make_app(BLOCKS)
+    chat = stopped_chat(app)
+    names(app)["go_on"].set()
+    chat.until(lambda: bool(names(app)["SEEN"]))
+    assert "turn.failed" not in log.text
+
+
+def test_a_turn_that_is_stopped_before_its_first_step_does_not_linger(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import threading, time
+        import webapp as cl
+
+        SEEN, GO_ON = [], threading.Event()
+
+        @cl.on_message
+        async def answer(message):
+            SEEN.append(message.content)
+            if message.content == "block":
+                GO_ON.wait(20)  # nothing else runs on the loop meanwhile
+        """
+    )
+    blocking, waiting = Chat(app), Chat(app)
+    blocking.begin("block")
+    blocking.until(lambda: names(app)["SEEN"] == ["block"])
+    waiting.begin("long")
+    waiting.stop()
+    names(app)["GO_ON"].set()
+    waiting.until_answered()
+    blocking.until_answered()
+    keeper = app.extensions["conversation"].keeper
+    [*owners] = column(app, "chats.owner")
+    waiting.until(lambda: not any(keeper.lingering(owner) for owner in owners))
 
 
 def test_a_plain_function_is_stopped_when_it_speaks_again(make_app: AppMaker) -> None:

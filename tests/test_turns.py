@@ -112,6 +112,19 @@ def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader
         ("cl.Message('a').update()", "that was not sent"),
         ("cl.Message('a').remove()", "that was not sent"),
         ("cl.Message().stream_token(b'a')", "takes text, not bytes"),
+        ("cl.Message().elements = []", "Message.elements does not exist in this version"),
+        ("cl.Message('a').contnet = 'b'", "did you mean content?"),
+        ("cl.user_session.set('a\\x00', 1)", "a character that is not kept"),
+        ("raise asyncio.CancelledError", "the callback raised CancelledError"),
+        ("await asyncio.sleep(0); raise asyncio.CancelledError", "raised CancelledError"),
+        (
+            "t = asyncio.create_task(asyncio.sleep(9)); t.cancel(); await t",
+            "raised CancelledError",
+        ),
+        (
+            "from concurrent.futures import CancelledError\nraise CancelledError",
+            "CancelledError",
+        ),
         ("cl.chat_history(0)", "from 1 up"),
         ("cl.chat_history(True)", "from 1 up"),
         (
@@ -133,6 +146,81 @@ def test_misuse_teaches_the_author_and_not_the_user(
     assert says in event["traceback"]
     assert says not in error.text
     assert event["request"] in error.text
+
+
+def test_what_was_said_before_the_author_cancelled_stays(make_app: AppMaker) -> None:
+    body = "await cl.Message('part one').send(); raise asyncio.CancelledError"
+    chat = Chat(app_with(make_app, body)).say("a")
+    assert chat.messages() == ["part one"]
+    assert len(chat.page().all(data_testid="message", data_kind="error")) == 1
+    assert column(chat.visitor.app, "turns.status") == ["failed"]
+
+
+def test_none_as_a_token_says_nothing(make_app: AppMaker) -> None:
+    body = "m = cl.Message(); m.stream_token('Hello'); m.stream_token(None); m.send()"
+    assert Chat(app_with(make_app, body)).say("a").messages() == ["Hello"]
+
+
+@pytest.mark.parametrize("author", ["'  '", "chr(0x200b)", "''", "None"])
+def test_an_author_that_cannot_be_seen_is_none(make_app: AppMaker, author: str) -> None:
+    app = app_with(make_app, f"cl.Message('Hi', author={author}).send()")
+    Chat(app).say("a")
+    assert column(app, "messages.author") == [None, None]
+
+
+@pytest.mark.parametrize("content", ["{(1, 2): 3}", "[{(1,): None}][0]"])
+def test_a_dict_that_is_no_json_is_shown_as_python_shows_it(
+    make_app: AppMaker, content: str
+) -> None:
+    [shown] = Chat(app_with(make_app, f"cl.Message({content}).send()")).say("a").messages()
+    assert shown.startswith("{(1,")
+
+
+def test_a_dict_that_holds_itself_is_shown(make_app: AppMaker) -> None:
+    app = app_with(make_app, "d = {'a': 1}; d['self'] = d; cl.Message(d).send()")
+    [shown] = Chat(app).say("a").messages()
+    assert "'self': {...}" in shown
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "threading.Thread(target=work).start()",
+        "asyncio.get_running_loop().run_in_executor(None, work)",
+    ],
+)
+def test_a_thread_of_ones_own_is_told_how_to_speak(make_app: AppMaker, start: str) -> None:
+    app = app_with(
+        make_app,
+        f"""
+        said, done = [], threading.Event()
+        def work():
+            try:
+                cl.Message("a").send()
+            except Exception as error:
+                said.append(str(error))
+            done.set()
+        {start}
+        await asyncio.to_thread(done.wait, 10)
+        cl.Message(said[0]).send()
+        """,
+    )
+    [told] = Chat(app).say("a").messages()
+    assert "contextvars.copy_context().run(function)" in told
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "await asyncio.to_thread(work)",
+        "await cl.make_async(work)()",
+        "t = threading.Thread(target=contextvars.copy_context().run, args=[work]); t.start(); "
+        "await asyncio.to_thread(t.join)",
+    ],
+)
+def test_a_thread_that_knows_its_chat_speaks(make_app: AppMaker, start: str) -> None:
+    body = f"import contextvars\ndef work(): cl.Message('from a thread').send()\n{start}"
+    assert Chat(app_with(make_app, body)).say("a").messages() == ["from a thread"]
 
 
 @pytest.mark.parametrize(
