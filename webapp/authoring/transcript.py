@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.text import clean_text
@@ -229,6 +230,15 @@ class Transcript:
         self.unsaved += max(length, 1)  # to take a message back is worth storing as well
         self.spoke_at = time.monotonic()
         self.changed.notify_all()
+
+
+def latest_said(calls: Iterable[list[Said]]) -> list[Said]:
+    """Return the messages of one call after another, each as the last of them left it."""
+    found: dict[uuid.UUID, Said] = {}
+    for message in chain.from_iterable(calls):
+        first = found.get(message.id, message)
+        found[message.id] = replace(message, earlier=first.earlier, at=first.at)
+    return list(found.values())
 
 
 def _refuse_length(length: int) -> None:

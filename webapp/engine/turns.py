@@ -6,26 +6,23 @@ once: when the callback ends, when its time is up, when the user stops it, or wh
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
-from inspect import isasyncgen
-from itertools import chain
 from typing import Any
 
 from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running
-from webapp.authoring.errors import CallbackError, CallbackTimeoutError, MisuseError, StoppedError
-from webapp.authoring.transcript import Said, Transcript
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.authoring.transcript import Said, Transcript, latest_said
 from webapp.authoring.types import ChatProfile
-from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import Begun, begin, described
 from webapp.engine.loop import process_loop
+from webapp.engine.outcome import ends_stopped, explained, problem_with, values_to_store
 from webapp.engine.work import (
     COMPLETE,
     FAILED,
@@ -174,7 +171,7 @@ class Turn:
     def messages(self) -> list[TurnMessage]:
         """Return what the turn has said as it is to be shown and stored now."""
         with self.changed:
-            said = _latest(transcript.said() for transcript in self._transcripts)
+            said = latest_said(transcript.said() for transcript in self._transcripts)
             own = [message for message in said if not message.earlier]
             messages = [self._shown(message, place) for place, message in enumerate(own)]
             messages += [self._shown(message, None) for message in said if message.earlier]
@@ -224,24 +221,19 @@ class Turn:
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
         error = done.exception()
         if self.status == STOPPED:
-            if isinstance(error, Exception) and not _is_end_of_stopped(error):
-                self._work.log(_explained(callback, error))
+            if isinstance(error, Exception) and not ends_stopped(error):
+                self._work.log(explained(callback, error))
             self._after_stop()
         elif isinstance(error, Exception):
-            self._end(FAILED, _explained(callback, error))
-        elif problem := self._problem_with(done.result()):
+            self._end(FAILED, explained(callback, error))
+        elif problem := problem_with(
+            done.result(),
+            said_something=self.chat.transcript.version > 0,
+            decorator=self._work.decorator,
+        ):
             self._end(FAILED, callback.wrong_answer(problem))
         else:
             self._end(COMPLETE)
-
-    def _problem_with(self, result: object) -> str | None:
-        if isinstance(result, Generator) or isasyncgen(result):
-            return GENERATOR
-        # A start may well say nothing, and make values that it returns.
-        if result is None or self.chat.transcript.version or self._work.decorator != "on_message":
-            return None
-        # Likely somebody who expects it to be shown.
-        return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
 
     @property
     def lingers(self) -> bool:
@@ -310,7 +302,7 @@ class Turn:
         if self._settled:  # it had its time
             return
         if isinstance(error, Exception):
-            self.failure = _explained(on_stop, error)
+            self.failure = explained(on_stop, error)
         self._settle(on_stop)
 
     def _settle(self, callback: Callback | None) -> None:
@@ -321,7 +313,7 @@ class Turn:
         for transcript in self._transcripts:
             transcript.close()
         try:
-            self.values = _values_to_store(callback, self.chat)
+            self.values = values_to_store(callback, self.chat)
         except CallbackError as error:
             self.failure = self.failure or error
             self.status = FAILED if self.status == COMPLETE else self.status
@@ -331,45 +323,6 @@ class Turn:
             self.over = True
             self.changed.notify_all()
         self.on_over()
-
-
-def _latest(calls: Iterable[list[Said]]) -> list[Said]:
-    """Return the messages of one call after another, each as the last of them left it."""
-    found: dict[uuid.UUID, Said] = {}
-    for message in chain.from_iterable(calls):
-        first = found.get(message.id, message)
-        found[message.id] = replace(message, earlier=first.earlier, at=first.at)
-    return list(found.values())
-
-
-NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
-GENERATOR = (
-    "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
-)
-
-
-def _explained(callback: Callback, error: Exception) -> CallbackError:
-    failure = error if isinstance(error, CallbackError) else None
-    failure = failure or callback.failed(error, described(error))
-    failure.__cause__ = error
-    return failure
-
-
-def _is_end_of_stopped(error: Exception) -> bool:
-    # What a callback is expected to end with: it was cancelled, or was told as it spoke again.
-    cancelled = isinstance(error.__cause__, asyncio.CancelledError)
-    return cancelled or isinstance(error, CancelledError | StoppedError)
-
-
-def _values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
-    # A list that was set is the author's own object and may have been changed since.
-    values = chat.values.close()
-    if callback is None:
-        return values
-    try:
-        return {key: stored_copy(key, value) for key, value in values.items()}
-    except MisuseError as error:
-        raise callback.failed(error, described(error)) from error
 
 
 def _nobody() -> None:

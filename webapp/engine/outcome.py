@@ -1,0 +1,58 @@
+"""What became of a callback that was run: its error, its answer, and the values it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from concurrent.futures import CancelledError
+from inspect import isasyncgen
+from typing import Any
+
+from webapp.authoring.app_file import Callback
+from webapp.authoring.context import ChatContext
+from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
+from webapp.authoring.user_session import stored_copy
+from webapp.engine.call import described
+
+NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
+GENERATOR = (
+    "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
+)
+
+
+def problem_with(result: object, *, said_something: bool, decorator: str) -> str | None:
+    """Say what is wrong with what a callback has returned; ``None`` when nothing is."""
+    if isinstance(result, Generator) or isasyncgen(result):
+        return GENERATOR
+    # A start may well say nothing, and make values that it returns.
+    if result is None or said_something or decorator != "on_message":
+        return None
+    # Likely somebody who expects it to be shown.
+    return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
+
+
+def explained(callback: Callback, error: Exception) -> CallbackError:
+    """Return the error of a callback in words for its author; the cause is chained."""
+    if isinstance(error, CallbackError):
+        return error
+    failure = callback.failed(error, described(error))
+    failure.__cause__ = error
+    return failure
+
+
+def ends_stopped(error: Exception) -> bool:
+    """Say whether a stopped callback may end so: cancelled, or told when it spoke again."""
+    cancelled = isinstance(error.__cause__, asyncio.CancelledError)
+    return cancelled or isinstance(error, CancelledError | StoppedError)
+
+
+def values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
+    """Return the chat's values as they are to be stored; without a callback, as they are."""
+    # A list that was set is the author's own object and may have been changed since.
+    values = chat.values.close()
+    if callback is None:
+        return values
+    try:
+        return {key: stored_copy(key, value) for key, value in values.items()}
+    except MisuseError as error:
+        raise callback.failed(error, described(error)) from error
