@@ -164,7 +164,7 @@ def test_a_chat_that_goes_on_can_end_again(make_app: AppMaker) -> None:
     first.say("again")
     alice.start_chat()
     assert {last for *_, last, _ in wait_for(app, 3)} == {"Hello", "again"}
-    assert second.messages() == ["Goodbye"]
+    second.until(lambda: second.messages() == ["Goodbye"])
 
 
 def test_an_end_that_fails_is_logged(make_app: AppMaker, log: LogReader) -> None:
