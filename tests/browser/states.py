@@ -130,6 +130,14 @@ def _read_only(page: Page, site: Site) -> None:
     expect(notices(page)).to_be_visible()
 
 
+def _working(page: Page, site: Site) -> None:
+    """Have a first message, while the app is at work on the next one."""
+    open_chat(page, site)
+    ask(page, "update")
+    expect(answer(page)).to_have_attribute("data-status", "complete")
+    expect(page.get_by_test_id("stop")).to_be_visible()
+
+
 def _new_messages(page: Page, site: Site) -> None:
     """Scroll up while an answer grows."""
     _streaming(page, site)
@@ -160,6 +168,7 @@ STATES = {
     "stopped": State("chatty.py", _stopped),
     "failed-turn": State("chatty.py", _failed_turn),
     "read-only": State("chatty.py", _read_only),
+    "working": State("chatty.py", _working),
     "new-messages": State("chatty.py", _new_messages),
 }
 # What the console says about states that are errors.
