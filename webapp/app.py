@@ -160,7 +160,8 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
         ) from error
     except (SQLAlchemyError, OSError) as error:
         # A database that is down is no reason not to start: pages say 503 until it is back (R61).
-        errors.log_unavailable(error)
+        with app.app_context():
+            errors.log_unavailable(error)
         app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
 
 

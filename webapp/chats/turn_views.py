@@ -88,7 +88,7 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return followed(chat, turn)
+    return followed(chat, turn, shown_as_lost="lost" in request.args)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/news")
