@@ -20,8 +20,15 @@ from webapp.chats.answers import (
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
-from webapp.chats.store import get_chat, get_turn, last_turn, question_to_retry, was_sent
-from webapp.chats.turn_begin import AlreadyAskedError
+from webapp.chats.store import (
+    StoredChat,
+    get_chat,
+    get_turn,
+    last_turn,
+    question_to_retry,
+    was_sent,
+)
+from webapp.chats.turn_begin import AlreadyAskedError, sent_with
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
 
@@ -45,8 +52,19 @@ def say(chat_id: uuid.UUID) -> Response:
     except NotFound:
         raise
     except HTTPException as error:
+        if _was_said(chat, form):
+            return asked_before(chat)
         return not_taken(chat, form.draft, error)
     return answer_to(chat, profile, asked)
+
+
+def _was_said(chat: StoredChat, form: MessageForm) -> bool:
+    # What would be refused now may have been taken the first time (R57).
+    try:
+        question = form.question()
+    except HTTPException:
+        return False
+    return sent_with(chat.id, question.key) == question.content
 
 
 @blueprint.post("/chats/<uuid:chat_id>/retry")
