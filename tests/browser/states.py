@@ -130,6 +130,16 @@ def _read_only(page: Page, site: Site) -> None:
     expect(notices(page)).to_be_visible()
 
 
+def _signed_out(page: Page, site: Site) -> None:
+    """Send a message without script when the session has ended."""
+    log_in(page, site, "alice")
+    started(page)
+    composer(page).fill("Good morning,\n\nplease sum up what we said about the garden yesterday.")
+    page.context.clear_cookies()
+    page.evaluate("document.getElementById('composer').submit()")
+    expect(page.get_by_label("Your message")).to_be_visible()
+
+
 def _new_messages(page: Page, site: Site) -> None:
     """Scroll up while an answer grows."""
     _streaming(page, site)
@@ -159,6 +169,7 @@ STATES = {
     "streaming": State("chatty.py", _streaming),
     "stopped": State("chatty.py", _stopped),
     "failed-turn": State("chatty.py", _failed_turn),
+    "signed-out": State("roles.py", _signed_out),
     "read-only": State("chatty.py", _read_only),
     "new-messages": State("chatty.py", _new_messages),
 }

@@ -38,7 +38,7 @@ from webapp.chats.watching import (
 )
 from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
-from webapp.web.errors import EXPLANATIONS, explanation
+from webapp.web.errors import explanation
 from webapp.web.host import (
     give_up_silent_readers,
     host_of,
@@ -133,20 +133,6 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
     for name, value in error.get_headers():
         if name in ("Retry-After", "HX-Trigger"):
             response.headers[name] = value
-    return response
-
-
-def unreachable_but_kept(error: BaseResponse) -> BaseResponse:
-    """Answer with a page that holds the text of a message for another try (R60)."""
-    page = render_template(
-        "chats/unsent.html",
-        what=EXPLANATIONS[503],
-        token=request.form.get("csrf_token", ""),
-        content=request.form.get("content", ""),
-        key=request.form.get("key", ""),
-    )
-    response = make_response(page, 503)
-    response.headers["Retry-After"] = error.headers["Retry-After"]
     return response
 
 

@@ -10,13 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.answers import (
-    answer_to,
-    asked_before,
-    followed,
-    not_taken,
-    unreachable_but_kept,
-)
+from webapp.chats.answers import answer_to, asked_before, followed, not_taken
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
@@ -29,6 +23,7 @@ from webapp.chats.store import (
     was_sent,
 )
 from webapp.chats.turn_begin import AlreadyAskedError, sent_with
+from webapp.chats.unsent import holds_text, unreachable_but_kept
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
 
@@ -125,9 +120,7 @@ def news(chat_id: uuid.UUID) -> Response:
 def keep_text(error: Exception) -> Response:
     """Keep what was written when the database cannot be reached (R60)."""
     answer = show_unavailable(error)
-    if request.endpoint != "turns.say" or wants_fragment():
-        return answer
-    return unreachable_but_kept(answer)
+    return unreachable_but_kept(answer) if holds_text() else answer
 
 
 for unavailable in UNAVAILABLE:
