@@ -182,4 +182,5 @@ def test_the_start_of_a_chat_that_is_lost_is_asked_for_too(elsewhere: Elsewhere)
     run_sql(elsewhere.here, "UPDATE turns SET question_id = NULL")
     place = elsewhere.page().one(id="turn")
     assert place.all(data_testid="retry") == []
+    assert place["hx-get"].endswith("?lost")
     assert elsewhere.asks(place).status_code == 204
