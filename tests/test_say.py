@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
@@ -136,7 +138,7 @@ def test_nobody_else_can_write_in_a_chat(roles_app: Flask) -> None:
     stranger = Visitor(roles_app).logged_in("bob")
     for path in ("messages", "stop", "retry"):
         assert stranger.post(f"{chat}/{path}", form()).status_code == 404
-    assert Visitor(roles_app).post(f"{chat}/messages", form()).status_code in (302, 303)
+    assert Visitor(roles_app).post(f"{chat}/messages", form()).status_code == 401
     assert count(roles_app, "turns") == 0
 
 
@@ -245,6 +247,48 @@ def test_htmx_gets_the_chat_to_read_in_place_of_the_one_to_write(make_app: AppMa
     assert "is no longer available" in answer.text
 
 
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_form_that_comes_again_while_its_stopped_callback_works_was_sent(  # R57
+    make_app: AppMaker, *, htmx: bool
+) -> None:
+    app = make_app(HELD, turns_per_user="1")
+    chat, sent = Chat(app), form("Hello")
+    chat.begin("Hello", sent["key"])
+    chat.stop()
+    chat.until_answered()
+    other = chat.visitor.post(f"{chat.address}/messages", form("Goodbye", sent["key"]), htmx=htmx)
+    again = chat.visitor.post(f"{chat.address}/messages", sent, htmx=htmx)
+    go_on(app)
+    assert (other.status_code, "was not sent" in other.text) == (429, True)
+    _is_the_chat_as_it_stands(again, chat, htmx=htmx)
+    assert chat.messages("user") == ["Hello"]
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_form_that_comes_again_after_its_profile_was_withdrawn_was_sent(  # R57
+    make_app: AppMaker, *, htmx: bool
+) -> None:
+    app = make_app(WITHDRAWING)
+    chat, sent = Chat(app, "gone"), form("Hello")
+    chat.say("Hello", sent["key"])
+    del names(app)["OFFER"][1]
+    again = chat.visitor.post(f"{chat.address}/messages", sent, htmx=htmx)
+    _is_the_chat_as_it_stands(again, chat, htmx=htmx)
+    other = chat.visitor.post(f"{chat.address}/messages", form("Goodbye", sent["key"]), htmx=htmx)
+    assert other.status_code == 403
+    assert parse(other.text).one(id="unsent").text.strip() == "Goodbye"
+
+
+def _is_the_chat_as_it_stands(answer: TestResponse, chat: Chat, *, htmx: bool) -> None:
+    if not htmx:
+        assert (answer.status_code, answer.location) == (303, chat.address)
+        return
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (200, "#chat")
+    said = parse(answer.text).all(data_testid="message", data_kind="user")
+    assert [message.with_class("prose")[0].text for message in said] == ["Hello"]
+    assert "was not sent" not in answer.text
+
+
 def test_a_message_is_kept_while_the_database_cannot_be_reached(echo: Flask) -> None:  # R60
     chat, sent = Chat(echo), form("do not lose me")
     run_sql(echo, "ALTER TABLE turns RENAME TO turns_away")
@@ -258,6 +302,19 @@ def test_a_message_is_kept_while_the_database_cannot_be_reached(echo: Flask) -> 
     assert chat.messages("user") == ["do not lose me"]
 
 
+WITHDRAWING = """
+    import webapp as cl
+
+    OFFER = [cl.ChatProfile("here", "Stays."), cl.ChatProfile("gone", "Goes.")]
+
+    @cl.set_chat_profiles
+    def profiles():
+        return OFFER
+
+    @cl.on_message
+    def answer(message):
+        cl.Message(f"You wrote: {message.content}").send()
+"""
 HELD = """
     import threading
     import webapp as cl
@@ -273,5 +330,11 @@ HELD = """
 
 def go_on(app: Flask) -> None:
     """Let the held answers go on."""
+    names(app)["go_on"].set()
+
+
+def names(app: Flask) -> dict[str, Any]:
+    """Return the names of the app file."""
     callback = app.extensions["chat_app"].callbacks["on_message"].function
-    callback.__globals__["go_on"].set()
+    found: dict[str, Any] = callback.__globals__
+    return found

@@ -20,7 +20,7 @@ from webapp.accounts.sessions import DatabaseSessions
 from webapp.authoring.app_file import ChatApp, is_loading
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loader import load_chat_app
-from webapp.chats import ending, store, turn_views
+from webapp.chats import ending, store, turn_views, unsent
 from webapp.chats import views as chats_views
 from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
@@ -112,6 +112,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     _dress_templates(app, settings, chat_app)
     app.extensions["forget_user"] = [store.forget_user]
     app.extensions["count_chats"] = store.count_chats
+    app.extensions["signed_out"] = unsent.signed_out_but_kept
+    app.extensions["form_too_old"] = unsent.too_old_but_kept
     app.extensions["session_ended"] = [ending.end_chats_of_session]
     set_up_conversation(app, settings)
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
@@ -160,7 +162,8 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
         ) from error
     except (SQLAlchemyError, OSError) as error:
         # A database that is down is no reason not to start: pages say 503 until it is back (R61).
-        errors.log_unavailable(error)
+        with app.app_context():
+            errors.log_unavailable(error)
         app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.orm.session import sessionmaker
@@ -37,6 +37,7 @@ POOL_WAIT_SECONDS = 5
 # For how long a health check tries to write, and the free disk space below which it need not.
 TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
+_FAILED_AT = "webapp_database_failed_at"
 
 
 class Base(DeclarativeBase):
@@ -118,6 +119,18 @@ def init_app(app: Flask, settings: Settings) -> None:
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
         else:
             follow_postgresql_rules(db.engine)
+        _note_dead_connections(app, db.engine)
+
+
+def note_failure(app: Flask) -> None:
+    """Note that this process has just found the database out of reach, or taking no changes."""
+    app.extensions[_FAILED_AT] = time.monotonic()
+
+
+def failed_lately(seconds: float) -> bool:
+    """Say whether this process has found the database failing within the last ``seconds``."""
+    failed_at: float = current_app.extensions.get(_FAILED_AT, float("-inf"))
+    return time.monotonic() - failed_at < seconds
 
 
 def maintenance_engine(settings: Settings) -> Engine:
@@ -221,6 +234,15 @@ def _refuse_full_disk() -> None:
     file = sqlite_file(current_app.extensions["settings"].url)
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
+
+
+def _note_dead_connections(app: Flask, engine: Engine) -> None:
+    # Who asked nothing during an outage learns of it when a connection of the pool is tried, and
+    # replaced without a word.
+    @event.listens_for(engine, "handle_error")
+    def note(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            note_failure(app)
 
 
 def _to_json(value: object) -> str:

@@ -138,6 +138,16 @@ def _working(page: Page, site: Site) -> None:
     expect(page.get_by_test_id("stop")).to_be_visible()
 
 
+def _signed_out(page: Page, site: Site) -> None:
+    """Send a message without script when the session has ended."""
+    log_in(page, site, "alice")
+    started(page)
+    composer(page).fill("Good morning,\n\nplease sum up what we said about the garden yesterday.")
+    page.context.clear_cookies()
+    page.evaluate("document.getElementById('composer').submit()")
+    expect(page.get_by_label("Your message")).to_be_visible()
+
+
 def _new_messages(page: Page, site: Site) -> None:
     """Scroll up while an answer grows."""
     _streaming(page, site)
@@ -167,6 +177,7 @@ STATES = {
     "streaming": State("chatty.py", _streaming),
     "stopped": State("chatty.py", _stopped),
     "failed-turn": State("chatty.py", _failed_turn),
+    "signed-out": State("roles.py", _signed_out),
     "read-only": State("chatty.py", _read_only),
     "working": State("chatty.py", _working),
     "new-messages": State("chatty.py", _new_messages),

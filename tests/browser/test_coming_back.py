@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import APIResponse, Error, Page, Route, expect
@@ -22,9 +23,13 @@ from tests.browser.steps import (
     open_chat,
     started,
 )
-from webapp.chats import watching
+from tests.support.rows import run_sql
+from webapp.chats import turn_rows, watching
 
 pytestmark = pytest.mark.browser
+
+# Such a page asks every 5 s.
+PATIENCE = 30_000
 
 
 def begin(page: Page, chatty: Chatty) -> str:
@@ -346,3 +351,47 @@ def test_back_to_the_old_chat_follows_it_again(desktop: Page, chatty: Chatty) ->
     chatty.end()
     ended(desktop)
     expect(composer(desktop)).to_be_editable()
+
+
+def test_an_answer_that_seemed_to_have_broken_off_is_followed_again(
+    desktop: Page, chatty: Chatty, chatty_with: ChattyMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = begin(desktop, chatty)
+    turn = desktop.locator("#turn").get_attribute("data-turn-id")
+    other = chatty_with()  # on the same database, as another process would be
+    with monkeypatch.context() as clock:
+        clock.setattr(turn_rows, "ALIVE", timedelta(0))
+        desktop.goto(f"{other.site}/chats/{chat}")
+        ended(desktop, "interrupted")
+        desktop.get_by_test_id("retry").focus()
+        with desktop.expect_response(f"**/turns/{turn}?lost", timeout=PATIENCE) as asked:
+            pass
+        assert asked.value.status == 204
+        expect(desktop.get_by_test_id("retry")).to_be_focused()
+    expect(desktop.get_by_test_id("stop")).to_be_visible(timeout=PATIENCE)
+    expect(desktop.get_by_test_id("retry")).to_have_count(0)
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    chatty.dictate("two")
+    chatty.end()
+    expect(ended(desktop).locator(".prose")).to_have_text("One two")
+    expect(messages(desktop)).to_have_count(2)
+    expect(desktop.locator("#spoken")).to_be_empty()  # it was there when the page came
+    assert [chatty.heard, other.heard] == [["dictate"], []]
+
+
+def test_a_page_that_asks_for_a_lost_answer_of_a_chat_that_is_gone_gives_up(
+    desktop: Page,
+    chatty: Chatty,
+    chatty_with: ChattyMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    guard: Guard,
+) -> None:
+    guard.expect("status of 404")
+    chat = begin(desktop, chatty)
+    other = chatty_with()
+    monkeypatch.setattr(turn_rows, "ALIVE", timedelta(0))
+    desktop.goto(f"{other.site}/chats/{chat}")
+    ended(desktop, "interrupted")
+    run_sql(other.site.app, "DELETE FROM chats")
+    expect(desktop.locator("#turn")).to_have_count(0, timeout=PATIENCE)
+    expect(notices(desktop)).to_have_count(0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.browser.chatty import Chatty
@@ -20,6 +23,7 @@ from tests.browser.steps import (
     option,
     started,
 )
+from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
 
@@ -154,6 +158,32 @@ def test_text_that_is_refused_stays(
     expect(composer(without_javascript)).to_have_value(text)
     say(without_javascript, "Short")
     expect(ended(without_javascript)).to_contain_text("You said: Short")
+
+
+def test_text_is_kept_over_an_expired_login(
+    without_javascript: Page,
+    make_app: AppMaker,
+    serve: Callable[[Flask], Site],
+    guard: Guard,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard.expect("status of 401")
+    monkeypatch.setenv("TALKER_LOGIN", "yes")
+    page = without_javascript
+    log_in(page, serve(make_app("talker.py")), "alice")
+    page.get_by_role("button", name="Start chat").click()
+    started(page)
+    chat = page.url
+    page.context.clear_cookies()
+    say(page, "echo Do not\nlose me")
+    expect(page.get_by_label("Your message")).to_have_value("echo Do not\nlose me")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password", exact=True).fill("alicealice")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(chat)
+    say(page, "echo Do not\nlose me")
+    expect(ended(page)).to_contain_text("Do not lose me")
 
 
 def test_text_stays_when_an_answer_is_being_written(

@@ -25,6 +25,7 @@ from webapp.web.events import log_failure
 from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.redirects import local_path
+from webapp.web.requests import ForeignFormError
 
 USER_KEY = "user"
 
@@ -155,9 +156,12 @@ def _refuse_form(error: CSRFError) -> Response:
         return show_needs_https()
     login_on = current_app.extensions["chat_app"].login_on
     logging_in = request.endpoint == "accounts.log_in_with_password"
+    # What another site has sent is not shown: it is nobody's text.
+    ours = not isinstance(error, ForeignFormError)
     if login_on and not logging_in and user is None:
-        return _send_to_login()
-    return explain(400, FORM_TOO_OLD)
+        return _send_to_login() if ours else _to_login_page()
+    kept = current_app.extensions["form_too_old"]() if ours else None
+    return kept or explain(400, FORM_TOO_OLD)
 
 
 def _lacks_its_cookie() -> bool:
@@ -166,6 +170,10 @@ def _lacks_its_cookie() -> bool:
 
 
 def _send_to_login() -> Response:
+    return current_app.extensions["signed_out"]() or _to_login_page()
+
+
+def _to_login_page() -> Response:
     # Only a page can be returned to: a POST would be repeated, a fragment has no address.
     start = url_for("chats.new")
     page = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else start

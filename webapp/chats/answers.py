@@ -27,6 +27,7 @@ from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
 from webapp.chats.store import StoredChat, StoredTurn
+from webapp.chats.turn_rows import LOST
 from webapp.chats.watching import (
     RunningElsewhere,
     RunningHere,
@@ -37,7 +38,7 @@ from webapp.chats.watching import (
 )
 from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
-from webapp.web.errors import EXPLANATIONS, explanation
+from webapp.web.errors import explanation
 from webapp.web.host import (
     give_up_silent_readers,
     host_of,
@@ -85,15 +86,18 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
     )
 
 
-def followed(chat: StoredChat, stored: StoredTurn) -> BaseResponse:
-    """Answer a page that asks how a turn goes on."""
+def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
+    """Answer a page that asks how a turn goes on; with nothing while that is not known."""
     browser_session().in_background = True
+    if shown_as_lost and stored.status == LOST:
+        return make_response("", 204)
     turn = conversation().keeper.find(stored.id)
     source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
     # Pages that ask every second need not ask the author's code each time.
     profile = turn.profile if turn else offered_profiles().find(chat.profile)
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
-    told = _Told(chat, profile, stored, source, way)
+    # A stream leaves the place under the messages as it is, and Stop must come back there first.
+    told = _Told(chat, profile, stored, source, "poll" if shown_as_lost else way)
     return told.answer(
         lambda controls, answers: render_template(
             "chats/_followed.html",
@@ -129,20 +133,6 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
     for name, value in error.get_headers():
         if name in ("Retry-After", "HX-Trigger"):
             response.headers[name] = value
-    return response
-
-
-def unreachable_but_kept(error: BaseResponse) -> BaseResponse:
-    """Answer with a page that holds the text of a message for another try (R60)."""
-    page = render_template(
-        "chats/unsent.html",
-        what=EXPLANATIONS[503],
-        token=request.form.get("csrf_token", ""),
-        content=request.form.get("content", ""),
-        key=request.form.get("key", ""),
-    )
-    response = make_response(page, 503)
-    response.headers["Retry-After"] = error.headers["Retry-After"]
     return response
 
 

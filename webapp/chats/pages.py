@@ -15,6 +15,7 @@ from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
 from webapp.chats.faces import faces_of
 from webapp.chats.store import StoredChat, StoredMessage, StoredTurn, said_in
+from webapp.chats.turn_rows import LOST
 from webapp.database import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
 from webapp.profiles.offer import Offer, offered_profiles
@@ -112,7 +113,7 @@ def chat_html(
     suggested = Suggested() if written or withdrawn else starters_of(current)
     values: dict[str, Any] = {
         "messages": messages,
-        "groups": _groups(messages, turn.id if turn and turn.status == RUNNING else None),
+        "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
         "controls": controls_of(chat.id, turn),
         "withdrawn": withdrawn,
         "written": written,
@@ -165,11 +166,11 @@ def _problems(suggested: Suggested) -> list[Notice]:
     return [Notice(suggested.problem, is_error=True)] if suggested.problem else []
 
 
-def _groups(messages: list[StoredMessage], running: uuid.UUID | None) -> list[Group]:
+def _groups(messages: list[StoredMessage], awaited: uuid.UUID | None) -> list[Group]:
     groups = [
         Group(turn_id, tuple(said))
         for turn_id, said in groupby(messages, lambda m: None if m.kind == "user" else m.turn_id)
     ]
-    if running is not None and all(group.turn_id != running for group in groups):
-        groups.append(Group(running, ()))
+    if awaited is not None and all(group.turn_id != awaited for group in groups):
+        groups.append(Group(awaited, ()))
     return groups

@@ -14,7 +14,7 @@ from werkzeug.exceptions import Conflict, NotFound
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
-from webapp.chats.turn_rows import Asking, is_alive, message_of, row_of, turn_row
+from webapp.chats.turn_rows import LOST, Asking, is_alive, message_of, row_of, turn_row
 from webapp.database import db, reading_rows, utc_now, writing_rows
 from webapp.engine.turns import Turn
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING, TurnMessage
@@ -203,7 +203,7 @@ def was_sent(chat: StoredChat, key: uuid.UUID) -> bool:
 def _status(turn: Any) -> str:
     # One of this process runs, whatever the clock says.
     alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
-    return INTERRUPTED if turn.status == RUNNING and not alive else str(turn.status)
+    return LOST if turn.status == RUNNING and not alive else str(turn.status)
 
 
 def _shown(row: Any, *, running: bool) -> StoredMessage:

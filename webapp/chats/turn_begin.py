@@ -22,7 +22,7 @@ from webapp.chats.turn_rows import (
     row_of,
     turn_row,
 )
-from webapp.database import utc_now, writing_rows
+from webapp.database import reading_rows, utc_now, writing_rows
 from webapp.engine import turns as engine
 from webapp.engine.work import RUNNING
 from webapp.web.errors import RETRY_SECONDS
@@ -121,6 +121,13 @@ class AlreadyAskedError(Exception):
     def with_another_text(self) -> Conflict:
         """Return the error for a form that comes again with another text, which would be lost."""
         return SentBefore("This form was sent before with another text, so this was not sent.")
+
+
+def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
+    """Return the message that a form was sent with before; ``None`` when it was not."""
+    with reading_rows() as rows:
+        earlier = rows.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
+    return None if earlier is None else str(earlier.content)
 
 
 def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> None:

@@ -11,13 +11,19 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message, Turn
-from webapp.database import utc_now
+from webapp.database import failed_lately, utc_now
 from webapp.engine import turns as engine
+from webapp.engine.keeper import BEAT_SECONDS
 from webapp.engine.work import INTERRUPTED, RUNNING, TurnMessage
 
 # A turn whose process has not said for so long that it is alive was interrupted (R63). In both
 # directions, since clocks are set back as well (R69).
 ALIVE = timedelta(seconds=20)
+# So long after an outage every process has said again that it is alive.
+HEARD_AGAIN_SECONDS = 2 * BEAT_SECONDS
+# What the last turn of a chat looks like then, while its row says that it runs: it may yet turn
+# out to. Never stored.
+LOST = "lost"
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
 ENDED = OURS.values(
@@ -37,7 +43,17 @@ _BROKEN_OFF = (
 
 def is_alive(seen_at: datetime | None) -> bool:
     """Say whether the process of a running turn is there, going by when it last said so."""
-    return seen_at is not None and abs(utc_now() - seen_at) < ALIVE
+    if seen_at is None:
+        return False
+    return abs(utc_now() - seen_at) < ALIVE or not may_judge()
+
+
+def may_judge() -> bool:
+    """Say whether silence means anything: while the database is away nobody can be heard.
+
+    Who finds it failing waits until the others have had the time to speak.
+    """
+    return not failed_lately(HEARD_AGAIN_SECONDS)
 
 
 def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -18,8 +18,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.transcript import Said
 from webapp.chats.models import Message, Turn
-from webapp.chats.turn_rows import ALIVE, ENDED, LET_GO, OURS, interrupt, message_of, row_of
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.chats.turn_rows import (
+    ALIVE,
+    ENDED,
+    LET_GO,
+    OURS,
+    interrupt,
+    may_judge,
+    message_of,
+    row_of,
+)
+from webapp.database import note_failure, reading_rows, utc_now, writing_rows
 from webapp.engine import turns as engine
 from webapp.engine.keeper import Saved, Step, StoreUnavailableError
 from webapp.engine.work import RUNNING, TurnMessage
@@ -61,7 +70,7 @@ class TurnRows:
             try:
                 return _save_all(steps)
             except UNAVAILABLE as error:
-                raise StoreUnavailableError(str(error).splitlines()[0]) from error
+                raise _unavailable(error) from error
             except SQLAlchemyError as error:
                 if len(steps) > 1:
                     each = [self.save([step]) for step in steps]
@@ -99,6 +108,8 @@ class TurnRows:
 
 def interrupt_lost(rows: Connection, seen_before: datetime) -> None:
     """End the turns whose processes have not said since then that they are alive."""
+    if not may_judge():
+        return
     lost = rows.execute(_LOST, {"seen_before": seen_before}).all()
     for chat_id, turn_id in lost:
         interrupt(rows, chat_id, turn_id)
@@ -109,7 +120,12 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreUnavailableError(str(error).splitlines()[0]) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
+    note_failure(current_app)
+    return StoreUnavailableError(str(error).splitlines()[0])
 
 
 def _save_all(steps: list[Step]) -> Saved:

@@ -10,18 +10,20 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.answers import (
-    answer_to,
-    asked_before,
-    followed,
-    not_taken,
-    unreachable_but_kept,
-)
+from webapp.chats.answers import answer_to, asked_before, followed, not_taken
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.forms import MessageForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
-from webapp.chats.store import get_chat, get_turn, last_turn, question_to_retry, was_sent
-from webapp.chats.turn_begin import AlreadyAskedError
+from webapp.chats.store import (
+    StoredChat,
+    get_chat,
+    get_turn,
+    last_turn,
+    question_to_retry,
+    was_sent,
+)
+from webapp.chats.turn_begin import AlreadyAskedError, sent_with
+from webapp.chats.unsent import holds_text, unreachable_but_kept
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
 
@@ -45,8 +47,19 @@ def say(chat_id: uuid.UUID) -> Response:
     except NotFound:
         raise
     except HTTPException as error:
+        if _was_said(chat, form):
+            return asked_before(chat)
         return not_taken(chat, form.draft, error)
     return answer_to(chat, profile, asked)
+
+
+def _was_said(chat: StoredChat, form: MessageForm) -> bool:
+    # What would be refused now may have been taken the first time (R57).
+    try:
+        question = form.question()
+    except HTTPException:
+        return False
+    return sent_with(chat.id, question.key) == question.content
 
 
 @blueprint.post("/chats/<uuid:chat_id>/retry")
@@ -88,7 +101,7 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return followed(chat, turn)
+    return followed(chat, turn, shown_as_lost="lost" in request.args)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/news")
@@ -107,9 +120,7 @@ def news(chat_id: uuid.UUID) -> Response:
 def keep_text(error: Exception) -> Response:
     """Keep what was written when the database cannot be reached (R60)."""
     answer = show_unavailable(error)
-    if request.endpoint != "turns.say" or wants_fragment():
-        return answer
-    return unreachable_but_kept(answer)
+    return unreachable_but_kept(answer) if holds_text() else answer
 
 
 for unavailable in UNAVAILABLE:

@@ -154,7 +154,8 @@ def stream(watched: Watched, first: str, seen: Seen, last: Callable[[str], str])
                 time.sleep(PACE_SECONDS)
     except UNAVAILABLE as error:
         # The turn goes on, and the page asks again.
-        log_unavailable(error)
+        with watched.app.app_context():
+            log_unavailable(error)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import (
     DatabaseError,
@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
+from webapp.database import note_failure
 from webapp.web.events import log_event, log_failure
 from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
 
@@ -215,7 +216,8 @@ def show_database_error(error: DatabaseError) -> Response:
 
 
 def log_unavailable(error: Exception) -> None:
-    """Log that the database cannot be used, without what was to be stored."""
+    """Log that the database cannot be used, without what was to be stored, and note it."""
+    note_failure(current_app)
     log_event("database.unavailable", level=logging.ERROR, error=_first_line(error))
 
 

@@ -21,6 +21,12 @@ MAX_FIELDS = 50
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
+class ForeignFormError(CSRFError):
+    """A form that the browser says another site has sent."""
+
+    description = "The form came from another site."
+
+
 class FormParser(FormDataParser):
     """Reads forms as UTF-8: bytes that are none become U+FFFD (R28), not their escaped spelling."""
 
@@ -82,10 +88,10 @@ def refuse_other_sites() -> None:
     if request.method not in UNSAFE_METHODS:
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise CSRFError("The form came from another site.")
+        raise ForeignFormError
     origin = request.headers.get("Origin")
     if origin is not None and not _is_this_site(origin):
-        raise CSRFError("The form came from another site.")
+        raise ForeignFormError
 
 
 def _is_this_site(origin: str) -> bool:
