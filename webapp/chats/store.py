@@ -21,16 +21,22 @@ from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING, TurnMessage
 from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.
-_REPLACED = (
-    delete(Chat)
-    .where(
-        Chat.owner == bindparam("of_owner"),
-        ~Chat.written,
-        Chat.session_id == bindparam("of_session"),
-        Chat.created_at < bindparam("before"),
-    )
-    .returning(Chat.id, Chat.profile, Chat.values)
+_TO_REPLACE = (
+    Chat.owner == bindparam("of_owner"),
+    ~Chat.written,
+    Chat.session_id == bindparam("of_session"),
+    Chat.created_at < bindparam("before"),
 )
+_REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
+# Who stores a step locks the turn, then its chat; deleting a chat locks it before its turns.
+_THEIR_TURNS = (
+    select(TurnRow.id)
+    .join(Chat, Chat.id == TurnRow.chat_id)
+    .where(TurnRow.status == RUNNING)
+    .order_by(TurnRow.id)
+    .with_for_update(of=TurnRow)
+)
+_TURNS_TO_REPLACE = _THEIR_TURNS.where(*_TO_REPLACE)
 _NEW_CHAT = insert(Chat)
 _NEW_TURN = insert(TurnRow)
 _NEW_MESSAGE = insert(Message)
@@ -233,15 +239,15 @@ def store_started_chat(turn: Turn, beginning: Beginning) -> StoredStart:
     over = turn.over
     chat = _new_chat(turn, beginning, over=over)
     said = [m for m in turn.messages() if m.content is not None]
+    which = {
+        "of_owner": beginning.owner,
+        "of_session": beginning.session_id,
+        "before": beginning.at,
+    }
     with writing_rows() as rows:
-        replaced = rows.execute(
-            _REPLACED,
-            {
-                "of_owner": beginning.owner,
-                "of_session": beginning.session_id,
-                "before": beginning.at,
-            },
-        ).all()
+        if rows.dialect.name == "postgresql":
+            rows.execute(_TURNS_TO_REPLACE, which)
+        replaced = rows.execute(_REPLACED, which).all()
         rows.execute(_NEW_CHAT, row_of(chat))
         if not over:
             asking = Asking(chat.id, beginning.owner, turn.id, 1)
@@ -289,4 +295,7 @@ def count_chats(identifier: str) -> int:
 
 def forget_user(session: Session, identifier: str) -> None:
     """Delete the chats of a user who is removed, in the caller's transaction."""
-    session.execute(delete(Chat).where(Chat.owner == f"user:{identifier}"))
+    theirs = Chat.owner == f"user:{identifier}"
+    if session.connection().dialect.name == "postgresql":
+        session.execute(_THEIR_TURNS.where(theirs))
+    session.execute(delete(Chat).where(theirs))
