@@ -16,6 +16,7 @@ from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
 from webapp.chats.store import Beginning, StoredChat, StoredMessage, StoredTurn, store_started_chat
+from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING, Work
@@ -98,8 +99,9 @@ def _begun(context: ChatContext, profile: ChatProfile | None) -> Turn:
     )
     turn = Turn(current_app.extensions["chat_app"], context, work)
     turn.profile = profile
-    turn.begin()
-    turn.wait_until_over(min(WAIT_SECONDS, limits.total))
+    with time_to_wait(WAIT_SECONDS) as seconds:
+        turn.begin()
+        turn.wait_until_over(min(seconds, limits.total))
     turn.check_limits()
     return turn
 
