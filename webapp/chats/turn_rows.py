@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message, Turn
@@ -18,6 +18,13 @@ from webapp.engine.work import INTERRUPTED, RUNNING, TurnMessage
 # A turn whose process has not said for so long that it is alive was interrupted (R63). In both
 # directions, since clocks are set back as well (R69).
 ALIVE = timedelta(seconds=20)
+# How many a user has, in all processes.
+RUNNING_TURNS = select(func.count()).where(
+    Turn.owner == bindparam("of_owner"),
+    Turn.status == RUNNING,
+    Turn.seen_at > bindparam("seen_after"),
+)
+_ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
 ENDED = OURS.values(
@@ -38,6 +45,16 @@ _BROKEN_OFF = (
 def is_alive(seen_at: datetime | None) -> bool:
     """Say whether the process of a running turn is there, going by when it last said so."""
     return seen_at is not None and abs(utc_now() - seen_at) < ALIVE
+
+
+def one_by_one(rows: Connection, owner: str) -> None:
+    """Let one transaction after another count what a user has under way, and add to it.
+
+    Of several at once each would count the others too late. Chats and turns that are there already
+    are to be locked before, or two could wait for each other.
+    """
+    if rows.dialect.name == "postgresql":
+        rows.execute(_ONE_BY_ONE, {"of_owner": owner})
 
 
 def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
