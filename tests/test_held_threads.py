@@ -21,7 +21,7 @@ from tests.support.rows import column
 from tests.support.servers import gunicorn, production
 from webapp.web.host import Host, most_held
 
-THREADS = 8
+THREADS = 4
 AT_ONCE = 40
 TAKES_A_MOMENT = """
     import asyncio
