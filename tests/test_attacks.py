@@ -11,19 +11,22 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import parse
 from tests.support.log import LogReader
-from tests.support.rows import column, run_sql
+from tests.support.people import Visitor
+from tests.support.rows import column, count, run_sql
 from webapp.authoring.context import ChatContext
 from webapp.chats.watching import RunningHere, Seen
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work
 
 KEY = "00000000-0000-4000-8000-000000000001"
+# What a server with threads tells.
+THREADS: dict[str, Any] = {"environ_overrides": {"wsgi.multithread": True}}
 STOP_FAILS = """
     import asyncio
     import webapp as cl
@@ -69,6 +72,49 @@ BLOCKS = """
     @cl.on_message
     def answer(message):
         go_on.wait(20)
+"""
+LOGIN = """
+    @cl.password_auth_callback
+    def let_in(username, password):
+        return cl.User(identifier=username) if password == username * 2 else None
+"""
+BLOCKING_START = """
+    import threading
+    import webapp as cl
+
+    go_on = threading.Event()
+
+    @cl.on_chat_start
+    def start():
+        go_on.wait(60)
+"""
+QUICK_START = """
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def profiles():
+        return [cl.ChatProfile(name, "") for name in ("a", "b")]
+
+    @cl.on_chat_start
+    def start():
+        cl.Message("Welcome").send()
+"""
+SLOW_OR_QUICK_START = """
+    import asyncio
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def profiles():
+        return [cl.ChatProfile(name, "") for name in ("quick", "slow")]
+
+    @cl.on_chat_start
+    async def start():
+        if cl.user_session.get("chat_profile") == "slow":
+            await asyncio.sleep(60)
+
+    @cl.on_message
+    async def answer(message):
+        await asyncio.sleep(60)
 """
 SLOW_START = """
     import asyncio
@@ -177,6 +223,107 @@ def test_starts_under_way_count_among_the_turns_of_a_user(make_app: AppMaker) ->
     for _ in range(8):
         chat.visitor.post("/chats")
     assert len(names(app, "on_chat_start")["RUNNING"]) <= 4
+
+
+@pytest.mark.parametrize("login", ["", LOGIN])
+def test_one_user_cannot_leave_threads_behind_by_starting_chats(
+    make_app: AppMaker, login: str
+) -> None:
+    app = make_app(BLOCKING_START + login, turns_per_user=3)
+    others = set(threading.enumerate())  # what earlier tests have left behind
+    visitor = Visitor(app).logged_in("bob") if login else Visitor(app)
+    answers = [visitor.post("/chats") for _ in range(6)]
+    left = [t for t in set(threading.enumerate()) - others if t.name == "webapp-on_chat_start"]
+    # One is under way, and those that it and the others have replaced cannot be ended.
+    assert [answer.status_code for answer in answers] == [303] * 4 + [429] * 2
+    assert len(left) == 4
+    other = Visitor(app).logged_in("charlie") if login else Visitor(app)
+    assert other.post("/chats").status_code == 303
+    names(app, "on_chat_start")["go_on"].set()
+    wait_for(lambda: visitor.post("/chats").status_code == 303)
+
+
+def test_a_start_too_many_is_told_what_to_do(make_app: AppMaker) -> None:
+    app = make_app(BLOCKING_START, turns_per_user=1)
+    visitor = Visitor(app)
+    for _ in range(2):
+        visitor.start_chat()
+    page, notice = visitor.post("/chats"), visitor.post("/chats", htmx=True)
+    names(app, "on_chat_start")["go_on"].set()
+    for answer in (page, notice):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+        assert "this one was not started" in answer.text
+        assert "Start it when one of them has come to its end, or stop one." in answer.text
+    assert notice.headers["HX-Retarget"] == "#notices"
+
+
+def test_a_start_whose_time_was_up_counts_while_its_callback_runs(make_app: AppMaker) -> None:
+    app = make_app(BLOCKING_START, turns_per_user=2, chat_start_seconds="0.2")
+    visitor = Visitor(app)
+    assert [visitor.post("/chats").status_code for _ in range(3)] == [303, 303, 429]
+    assert count(app, "turns") == 0
+    names(app, "on_chat_start")["go_on"].set()
+    wait_for(lambda: visitor.post("/chats").status_code == 303)
+
+
+def test_a_start_that_could_not_be_stored_is_ended(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(SLOW_START, turns_per_user=1)
+    visitor = Visitor(app)
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("INSERT", {}, OSError("the disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.chats.start.store_started_chat", refuse)
+        assert visitor.post("/chats").status_code == 503
+    wait_for(lambda: not names(app, "on_chat_start")["RUNNING"])
+    assert visitor.post("/chats").status_code == 303
+
+
+@pytest.mark.parametrize("login", ["", LOGIN])
+def test_whoever_clicks_through_profiles_that_start_at_once_is_never_refused(
+    make_app: AppMaker, login: str
+) -> None:
+    app = make_app(QUICK_START + login, turns_per_user=1)
+    visitor = Visitor(app).logged_in("bob") if login else Visitor(app)
+    clicks = [visitor.post("/chats", {"profile": "ab"[n % 2]}).status_code for n in range(20)]
+    with ThreadPoolExecutor(5) as pool:
+        tabs = [visitor.twin() for _ in range(5)]
+        opened = pool.map(lambda tab: tab.post("/chats", **THREADS).status_code, tabs)
+    assert {*clicks, *opened} == {303}
+
+
+def test_a_start_that_takes_long_is_refused_where_a_quick_one_is_not(make_app: AppMaker) -> None:
+    app = make_app(SLOW_OR_QUICK_START, turns_per_user=1)
+    chat = Chat(app, "quick")
+    chat.begin("long")
+    before = chat.visitor.start_chat("quick")
+    assert chat.visitor.post("/chats", {"profile": "slow"}).status_code == 429
+    assert chat.visitor.get(before).status_code == 200
+    assert chat.is_answering()
+
+
+def test_a_slow_start_gives_way_to_the_next_one(make_app: AppMaker) -> None:
+    app = make_app(SLOW_START, turns_per_user=1)
+    visitor = Visitor(app)
+    for _ in range(3):
+        visitor.start_chat()
+    assert column(app, "turns.status") == ["running"]
+
+
+def test_parallel_starts_stay_within_the_limit(either_url: str, tmp_path: Path) -> None:
+    with AppMaker.in_folder(tmp_path, either_url) as make:
+        app = make(SLOW_START, turns_per_user=2)
+        visitor = Visitor(app)
+        first = visitor.start_chat()
+        tabs = [visitor.twin() for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            opened = list(pool.map(lambda tab: tab.post("/chats", **THREADS).status_code, tabs))
+        assert visitor.get(first).status_code == 404
+        assert set(opened) <= {303, 429}
+        assert len(column(app, "turns.status")) <= 2
 
 
 def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(

@@ -21,7 +21,15 @@ from tests.support.servers import (
 )
 from tests.support.wire import RemoteVisitor
 from webapp.config import Settings
-from webapp.web.host import ASSUMED_THREADS, Host, host_of, most_streams, way_to_watch
+from webapp.web.host import (
+    ASSUMED_THREADS,
+    Host,
+    host_of,
+    most_held,
+    most_streams,
+    most_streams_of_one,
+    way_to_watch,
+)
 
 THREADED = {"wsgi.multithread": True, "SERVER_SOFTWARE": "madeup/1.0"}
 FLASK_RUN = [sys.executable, "-m", "flask", "--app", "webapp:create_app()", "run", "--port"]
@@ -128,6 +136,18 @@ def test_a_server_without_threads_has_one(environ: dict[str, Any]) -> None:
 )
 def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:  # R66
     assert most_streams(Settings(), Host("any", threads)) == streams
+
+
+@pytest.mark.parametrize(
+    ("threads", "held"), [(1, 1), (2, 1), (3, 2), (4, 3), (8, 7), (16, 14), (32, 28), (64, 56)]
+)
+def test_streams_and_whoever_waits_leave_threads_to_others(threads: int, held: int) -> None:  # R66
+    assert most_held(Host("any", threads)) == held
+
+
+@pytest.mark.parametrize(("turns", "streams"), [(1, 2), (2, 2), (5, 5)])
+def test_one_user_has_a_stream_for_each_turn_and_two_at_least(turns: int, streams: int) -> None:
+    assert most_streams_of_one(Settings(turns_per_user=turns)) == streams
 
 
 @pytest.mark.parametrize("most", [0, 3, 500])

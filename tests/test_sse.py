@@ -63,6 +63,16 @@ def test_there_are_only_so_many_places() -> None:
     assert [slot is not None for slot in taken] == [True, True, False]
 
 
+def test_one_owner_has_only_so_many_of_them() -> None:
+    slots = Slots()
+    taken = [slots.take(9, "alice", 2) for _ in range(3)]
+    assert [slot is not None for slot in taken] == [True, True, False]
+    assert slots.take(9, "bob", 2) is not None
+    assert taken[0] is not None
+    taken[0].give_back()
+    assert slots.take(9, "alice", 2) is not None
+
+
 def test_a_place_is_given_back_once() -> None:
     slots = Slots()
     first, second = slots.take(2), slots.take(2)

@@ -26,7 +26,7 @@ def main(count: int) -> int:
     with create_app().app_context():
         for number in range(count):
             session_id = uuid.uuid4()
-            beginning = Beginning(f"session:{session_id}", session_id, utc_now())
+            beginning = Beginning(f"session:{session_id}", session_id, utc_now(), 5)
             try:
                 store_started_chat(_said(f"number {number}"), beginning)
             except DBAPIError:

@@ -28,6 +28,7 @@ from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
 from webapp.chats.store import StoredChat, StoredTurn
 from webapp.chats.turn_rows import LOST
+from webapp.chats.waiting import HURRIED_SECONDS, time_to_wait
 from webapp.chats.watching import (
     RunningElsewhere,
     RunningHere,
@@ -43,6 +44,7 @@ from webapp.web.host import (
     give_up_silent_readers,
     host_of,
     most_streams,
+    most_streams_of_one,
     wait_again,
     way_to_watch,
 )
@@ -53,8 +55,6 @@ from webapp.web.sse import HEADERS, MIMETYPE, Slot
 QUICK_SECONDS = 0.1
 # With so many turns under way, pages ask half as often how theirs are.
 MANY_TURNS = 50
-# Not so long where many are watching: whoever waits holds a thread.
-HURRIED_SECONDS = 0.02
 # A page without script is not told more by itself, so it is worth waiting for.
 PAGE_SECONDS = 1.0
 
@@ -68,7 +68,8 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
     elif wants_fragment():
         turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
     else:
-        turn.wait_until_stored(PAGE_SECONDS)
+        with time_to_wait(PAGE_SECONDS) as seconds:
+            turn.wait_until_stored(seconds)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
@@ -152,6 +153,7 @@ class _Told:
         self._way = way
         self._host = host_of(request.environ)
         self._turn_id = turn.id
+        self._owner = chat.owner
         self._controls = controls_of(chat.id, replace(turn, status=RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
@@ -172,8 +174,11 @@ class _Told:
         return make_response(draw(self._controls.ended(seen.status), answers) + outside)
 
     def _slot(self) -> Slot | None:
-        most = most_streams(current_app.extensions["settings"], self._host)
-        return conversation().slots.take(most) if self._way == "sse" else None
+        if self._way != "sse":
+            return None
+        settings = current_app.extensions["settings"]
+        most, of_one = most_streams(settings, self._host), most_streams_of_one(settings)
+        return conversation().slots.take(most, self._owner, of_one)
 
     def _live(self) -> LiveTurn:
         return LiveTurn(_app(), self._turn_id, self.faces)

@@ -21,6 +21,7 @@ from webapp.chats.models import Message
 from webapp.chats.store import StoredChat
 from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
+from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import IdleError, Work
@@ -119,7 +120,8 @@ def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
         ask_to_stop(chat.id, turn_id)
     elif turn.chat.chat_id == str(chat.id):
         turn.stop()
-        turn.wait_until_stored(WAIT_FOR_STOP_SECONDS)
+        with time_to_wait(WAIT_FOR_STOP_SECONDS) as seconds:
+            turn.wait_until_stored(seconds)
 
 
 def explained(failure: CallbackError, reference: str, what: str) -> str:

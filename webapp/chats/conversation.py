@@ -1,4 +1,4 @@
-"""What one process needs for its conversations: the turns it runs, and the streams it has open."""
+"""What one process needs for its conversations: the turns it runs, and who holds its threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTENSION = "conversation"
 
 @dataclass
 class Conversation:
-    """The turns and streams of this process, and how long a turn may take."""
+    """The turns of this process, how long one may take, and the threads held for them."""
 
     keeper: Keeper
     limits: Limits

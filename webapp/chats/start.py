@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +17,15 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
-from webapp.chats.store import Beginning, StoredChat, StoredMessage, StoredTurn, store_started_chat
+from webapp.chats.store import (
+    Beginning,
+    StoredChat,
+    StoredMessage,
+    StoredTurn,
+    TooManyStartsError,
+    store_started_chat,
+)
+from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING, Work
@@ -59,20 +69,25 @@ def start_chat(asked_for: str | None) -> StartedChat:
         When the name is not offered to this user; the author's code never sees it.
     CallbackError
         When the profiles cannot be listed.
+    TooManyStartsError
+        When this user has as much under way as one may have.
     """
     began_at = utc_now()
     profile, vanished = _profile(asked_for)
-    beginning = Beginning(owner_of_new_chats(), browser_session().require_row(), began_at)
+    most = current_app.extensions["settings"].turns_per_user
+    beginning = Beginning(owner_of_new_chats(), browser_session().require_row(), began_at, most)
     context = ChatContext(str(uuid.uuid4()), signed_in_user(), profile.name if profile else None)
     release_connection()
-    turn = _begun(context, profile)
-    stored = store_started_chat(turn, beginning)
+    turn = _turn(context, profile, beginning.owner)
+    last = None  # a start that is over is no turn of the chat
+    with _ended_if_it_fails(turn):
+        _begin(turn, most)
+        stored = store_started_chat(turn, beginning)
+        if stored.chat.turn_id is not None:
+            conversation().keeper.keep(turn, stored.said)
+            last = StoredTurn(turn.id, RUNNING, None)
     for row in stored.replaced:
         conversation().keeper.interrupt_chat(row.id)
-    last = None  # a start that is over is no turn of the chat
-    if stored.chat.turn_id is not None:
-        conversation().keeper.keep(turn, stored.said)
-        last = StoredTurn(turn.id, RUNNING, None)
     return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
 
 
@@ -87,7 +102,26 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
     return offered_profiles().default(chosen_name()), vanished
 
 
-def _begun(context: ChatContext, profile: ChatProfile | None) -> Turn:
+@contextmanager
+def _ended_if_it_fails(turn: Turn) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        turn.interrupt()  # nobody else would: it is not kept
+        raise
+
+
+def _begin(turn: Turn, most: int) -> None:
+    """Run the start until it is over or can be watched, or for as long as one may wait."""
+    with time_to_wait(WAIT_SECONDS) as seconds:
+        if not conversation().keeper.admit(turn, most, seconds):
+            raise TooManyStartsError
+        turn.begin()
+        turn.wait_until_over(min(seconds, conversation().start_limits.total))
+    turn.check_limits()
+
+
+def _turn(context: ChatContext, profile: ChatProfile | None, owner: str) -> Turn:
     limits = conversation().start_limits
     work = Work(
         "on_chat_start",
@@ -98,9 +132,7 @@ def _begun(context: ChatContext, profile: ChatProfile | None) -> Turn:
     )
     turn = Turn(current_app.extensions["chat_app"], context, work)
     turn.profile = profile
-    turn.begin()
-    turn.wait_until_over(min(WAIT_SECONDS, limits.total))
-    turn.check_limits()
+    turn.owner = owner
     return turn
 
 

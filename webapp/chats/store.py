@@ -8,29 +8,47 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
-from webapp.chats.turn_rows import LOST, Asking, is_alive, message_of, row_of, turn_row
+from webapp.chats.turn_rows import (
+    ALIVE,
+    LOST,
+    RUNNING_TURNS,
+    Asking,
+    is_alive,
+    message_of,
+    one_by_one,
+    row_of,
+    turn_row,
+)
 from webapp.database import db, reading_rows, utc_now, writing_rows
 from webapp.engine.turns import Turn
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING, TurnMessage
+from webapp.web.errors import RETRY_SECONDS
 from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.
-_REPLACED = (
-    delete(Chat)
-    .where(
-        Chat.owner == bindparam("of_owner"),
-        ~Chat.written,
-        Chat.session_id == bindparam("of_session"),
-        Chat.created_at < bindparam("before"),
-    )
-    .returning(Chat.id, Chat.profile, Chat.values)
+_TO_REPLACE = (
+    Chat.owner == bindparam("of_owner"),
+    ~Chat.written,
+    Chat.session_id == bindparam("of_session"),
+    Chat.created_at < bindparam("before"),
 )
+_REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
+# Who stores a step locks the turn, then its chat; deleting a chat locks it before its turns.
+_THEIR_TURNS = (
+    select(TurnRow.id)
+    .join(Chat, Chat.id == TurnRow.chat_id)
+    .where(TurnRow.status == RUNNING)
+    .order_by(TurnRow.id)
+    .with_for_update(of=TurnRow)
+)
+_TURNS_TO_REPLACE = _THEIR_TURNS.where(*_TO_REPLACE)
 _NEW_CHAT = insert(Chat)
 _NEW_TURN = insert(TurnRow)
 _NEW_MESSAGE = insert(Message)
@@ -71,11 +89,12 @@ _LAST_TURN = (
 
 @dataclass(frozen=True)
 class Beginning:
-    """Whose chat starts, in which browser's session, and since when."""
+    """Whose chat starts, in which browser's session, since when, and of how many turns at most."""
 
     owner: str
     session_id: uuid.UUID
     at: datetime
+    most_turns: int
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,19 @@ class NotToRetry(Conflict):
 
     title = "Not possible"
     advice = "Reload the page to see the chat as it is, or start a new one."
+
+
+class TooManyStartsError(TooManyRequests):
+    """This user has as many starts and answers under way as one may have (R66)."""
+
+    title = "Too much at once"
+    advice = "Start it when one of them has come to its end, or stop one."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Several chats of yours are starting or answering already; this one was not started.",
+            retry_after=RETRY_SECONDS,
+        )
 
 
 @dataclass(frozen=True)
@@ -229,28 +261,42 @@ def store_started_chat(turn: Turn, beginning: Beginning) -> StoredStart:
     A start that is still under way is stored as a turn of this process. The unwritten chat that
     this browser had before is replaced: starting twice leaves one. One that was stored after this
     start began stays: the user chose again meanwhile and is in it.
+
+    Raises
+    ------
+    TooManyStartsError
+        When the start is under way and its owner has as many turns as one may have besides.
     """
     over = turn.over
     chat = _new_chat(turn, beginning, over=over)
     said = [m for m in turn.messages() if m.content is not None]
+    which = {
+        "of_owner": beginning.owner,
+        "of_session": beginning.session_id,
+        "before": beginning.at,
+    }
     with writing_rows() as rows:
-        replaced = rows.execute(
-            _REPLACED,
-            {
-                "of_owner": beginning.owner,
-                "of_session": beginning.session_id,
-                "before": beginning.at,
-            },
-        ).all()
+        if rows.dialect.name == "postgresql":
+            rows.execute(_TURNS_TO_REPLACE, which)
+        replaced = rows.execute(_REPLACED, which).all()
         rows.execute(_NEW_CHAT, row_of(chat))
         if not over:
-            asking = Asking(chat.id, beginning.owner, turn.id, 1)
+            _refuse_too_many(rows, beginning)
+            asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
             rows.execute(_NEW_TURN, turn_row(asking, turn))
         messages = [message_of(chat.id, turn, m) for m in said]
         if messages:
             rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
     kept = StoredChat(chat.id, chat.owner, chat.profile, chat.session_id, chat.turn_id)
     return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
+
+
+def _refuse_too_many(rows: Connection, beginning: Beginning) -> None:
+    # Those of the chats that were replaced are gone by now.
+    one_by_one(rows, beginning.owner)
+    who = {"of_owner": beginning.owner, "seen_after": utc_now() - ALIVE}
+    if rows.execute(RUNNING_TURNS, who).scalar_one() >= beginning.most_turns:
+        raise TooManyStartsError
 
 
 def _new_chat(turn: Turn, beginning: Beginning, *, over: bool) -> Chat:
@@ -289,4 +335,7 @@ def count_chats(identifier: str) -> int:
 
 def forget_user(session: Session, identifier: str) -> None:
     """Delete the chats of a user who is removed, in the caller's transaction."""
-    session.execute(delete(Chat).where(Chat.owner == f"user:{identifier}"))
+    theirs = Chat.owner == f"user:{identifier}"
+    if session.connection().dialect.name == "postgresql":
+        session.execute(_THEIR_TURNS.where(theirs))
+    session.execute(delete(Chat).where(theirs))

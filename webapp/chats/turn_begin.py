@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import String, and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
@@ -15,10 +15,12 @@ from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
+    RUNNING_TURNS,
     Asking,
     interrupt,
     is_alive,
     message_of,
+    one_by_one,
     row_of,
     turn_row,
 )
@@ -50,15 +52,8 @@ _COUNTS = select(
     select(func.coalesce(func.max(Message.sequence), 0))
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
-    select(func.count())
-    .where(
-        Turn.owner == bindparam("of_owner"),
-        Turn.status == RUNNING,
-        Turn.seen_at > bindparam("seen_after"),
-    )
-    .scalar_subquery(),
+    RUNNING_TURNS.scalar_subquery(),
 )
-_ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
 _RETRIED = (
@@ -154,9 +149,7 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
-        if rows.dialect.name == "postgresql":
-            # Of messages in several chats at once each would count the others too late.
-            rows.execute(_ONE_BY_ONE, {"of_owner": asking.owner})
+        one_by_one(rows, asking.owner)
         last, running = rows.execute(
             _COUNTS,
             {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message, Turn
@@ -24,6 +24,13 @@ HEARD_AGAIN_SECONDS = 2 * BEAT_SECONDS
 # What the last turn of a chat looks like then, while its row says that it runs: it may yet turn
 # out to. Never stored.
 LOST = "lost"
+# How many a user has, in all processes.
+RUNNING_TURNS = select(func.count()).where(
+    Turn.owner == bindparam("of_owner"),
+    Turn.status == RUNNING,
+    Turn.seen_at > bindparam("seen_after"),
+)
+_ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
 ENDED = OURS.values(
@@ -54,6 +61,16 @@ def may_judge() -> bool:
     Who finds it failing waits until the others have had the time to speak.
     """
     return not failed_lately(HEARD_AGAIN_SECONDS)
+
+
+def one_by_one(rows: Connection, owner: str) -> None:
+    """Let one transaction after another count what a user has under way, and add to it.
+
+    Of several at once each would count the others too late. Chats and turns that are there already
+    are to be locked before, or two could wait for each other.
+    """
+    if rows.dialect.name == "postgresql":
+        rows.execute(_ONE_BY_ONE, {"of_owner": owner})
 
 
 def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

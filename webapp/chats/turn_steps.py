@@ -40,8 +40,10 @@ _FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"))
 _FREED_WITH_VALUES = LET_GO.values(
     turn_id=None, active_at=bindparam("now"), values=bindparam("kept")
 )
-_LOST = select(Turn.chat_id, Turn.id).where(
-    Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before")
+_LOST = (
+    select(Turn.chat_id, Turn.id)
+    .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
+    .order_by(Turn.id)
 )
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
@@ -93,8 +95,10 @@ class TurnRows:
         """Note that these turns are alive, and end those whose processes are not."""
         now = utc_now()
         with self._app.app_context(), _mapped_errors(), writing_rows() as rows:
-            alive = update(Turn).where(Turn.id.in_(turns), Turn.status == RUNNING)
-            ours = set(rows.scalars(alive.values(seen_at=now).returning(Turn.id)))
+            alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == RUNNING)
+            locked = alive.order_by(Turn.id).with_for_update()
+            beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
+            ours = set(rows.scalars(beaten.returning(Turn.id)))
             if self._was_there():
                 interrupt_lost(rows, now - ALIVE)
             return ours
@@ -131,7 +135,8 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
 def _save_all(steps: list[Step]) -> Saved:
     saved = Saved()
     with writing_rows() as rows:
-        for step in steps:
+        # In the order in which everybody locks turns on PostgreSQL.
+        for step in sorted(steps, key=lambda step: step.turn.id):
             asked = _save(rows, step)
             if asked is None:
                 saved.lost.add(step.turn.id)

@@ -108,11 +108,33 @@ class Keeper:
         self._turns: dict[uuid.UUID, _Kept] = {}
         self._thread: threading.Thread | None = None
         self._started = False
-        self._lingering: list[Turn] = []
+        # Those that were at work before they were kept, and those that still are afterwards.
+        self._unkept: dict[uuid.UUID, Turn] = {}
         self._woken = False
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
+
+    def admit(self, turn: Turn, most: int, seconds: float) -> bool:
+        """Count a turn among the work of its owner before it begins, if there is room for it.
+
+        Whoever begins a turn that is not kept at once asks for this first, so that what cannot be
+        ended from outside does not pile up.
+
+        Parameters
+        ----------
+        most:
+            How many turns that are not kept yet, and callbacks that still run although their turns
+            are over, one owner may have.
+        seconds:
+            How long to wait for one of them to end.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._unkept_of(turn.owner) < most, seconds):
+                return False
+            self._unkept[turn.id] = turn
+        turn.on_over = self._prune
+        return True
 
     def keep(self, turn: Turn, already_saved: Iterable[TurnMessage] = ()) -> None:
         """Look after a turn from now on.
@@ -149,7 +171,7 @@ class Keeper:
     def lingering(self, owner: str) -> int:
         """Return how many callbacks of a user still run although their turns are over."""
         with self._changed:
-            return sum(turn.owner == owner and turn.lingers for turn in self._lingering)
+            return sum(turn.owner == owner and turn.lingers for turn in self._unkept.values())
 
     def interrupt_chat(self, chat_id: uuid.UUID) -> None:
         """End what runs in a chat that is gone."""
@@ -172,8 +194,19 @@ class Keeper:
         # In a forked child nothing of this runs; the parent may have held the lock.
         self._changed = threading.Condition()
         self._turns = {}
+        self._unkept = {}
         self._thread = None
         self._started = False
+
+    def _unkept_of(self, owner: str) -> int:
+        # One that is kept and goes on is counted by its row, with those of other processes.
+        theirs = [turn for turn in self._unkept.values() if turn.owner == owner]
+        return sum(turn.lingers or not (turn.over or turn.id in self._turns) for turn in theirs)
+
+    def _prune(self) -> None:
+        with self._changed:
+            self._unkept = {i: turn for i, turn in self._unkept.items() if turn.at_work}
+            self._changed.notify_all()
 
     def _wake(self) -> None:
         with self._changed:
@@ -245,8 +278,7 @@ class Keeper:
     def _release(self, turn: Turn, *, lost: bool) -> None:
         with self._changed:
             self._turns.pop(turn.id, None)
-            self._lingering = [left for left in self._lingering if left.lingers]
             if turn.lingers:
-                self._lingering.append(turn)
-            self._changed.notify_all()
+                self._unkept[turn.id] = turn
+        self._prune()
         turn.mark_stored(lost=lost)

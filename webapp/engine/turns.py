@@ -240,6 +240,11 @@ class Turn:
         """Say whether the callback still runs although the turn is over."""
         return self.over and self._call is not None and not self._call.ended.done()
 
+    @property
+    def at_work(self) -> bool:
+        """Say whether the turn is not over, or its callback still runs although it is."""
+        return not self.over or self.lingers
+
     def _end(self, status: str, failure: CallbackError | None = None) -> None:
         with self.changed:
             if self.status != RUNNING:

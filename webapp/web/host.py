@@ -78,6 +78,20 @@ def most_streams(settings: Settings, host: Host) -> int:
     return max(0, host.threads - max(2, host.threads // 4))
 
 
+def most_streams_of_one(settings: Settings) -> int:
+    """Return how many of the streams one user may have open; two, to follow one in another tab."""
+    return max(2, settings.turns_per_user)
+
+
+def most_held(host: Host) -> int:
+    """Return how many threads may be held at once by streams and by requests that wait.
+
+    The others, an eighth and at least one, stay free for pages that are there at once (R66). Where
+    there is one thread only, a request that waits holds it as any other does.
+    """
+    return max(1, host.threads - max(1, host.threads // 8))
+
+
 def give_up_silent_readers(environ: Mapping[str, Any]) -> socket.socket | None:
     """Let writing to a reader that takes nothing fail after a while, instead of never.
 

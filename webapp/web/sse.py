@@ -1,4 +1,4 @@
-"""Server-sent events: HTML as an event that nothing in it can break, and how many may be open.
+"""Server-sent events: HTML as an event that nothing in it can break, and places for them.
 
 The format is the one of https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -35,38 +35,51 @@ def event(html: str) -> bytes:
 
 
 class Slots:
-    """The streams that this process has open, counted."""
+    """The threads of this process that are held for long, by streams and by who waits, counted."""
 
     def __init__(self) -> None:
         # Reentrant: a place that is forgotten may be given back in the middle of another's taking.
         self._lock = threading.RLock()
-        self._taken = 0
+        # Whose they are. Appending and removing are one step each, a sum would not be.
+        self._taken: list[str] = []
 
-    def take(self, most: int) -> Slot | None:
-        """Take a place if fewer than ``most`` are taken; ``None`` when there is none."""
+    def take(self, most: int, owner: str = "", most_of_one: int | None = None) -> Slot | None:
+        """Take a place if there is one.
+
+        Parameters
+        ----------
+        most:
+            How many may be taken in all.
+        owner:
+            Who takes it.
+        most_of_one:
+            How many ``owner`` may have of them.
+        """
         with self._lock:
-            if self._taken >= most:
+            if len(self._taken) >= most:
                 return None
-            self._taken += 1
-        return Slot(self)
+            if most_of_one is not None and self._taken.count(owner) >= most_of_one:
+                return None
+            self._taken.append(owner)
+        return Slot(self, owner)
 
-    def give_back(self) -> None:
+    def give_back(self, owner: str = "") -> None:
         """Count one less."""
         with self._lock:
-            self._taken -= 1
+            self._taken.remove(owner)
 
     @property
     def taken(self) -> int:
         """Return how many are taken."""
-        return self._taken
+        return len(self._taken)
 
 
 class Slot:
-    """A place among the streams, given back once: by hand, or when nobody has it any more."""
+    """A place, given back once: by hand, or when nobody has it any more."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, owner: str) -> None:
         # Also for an answer that is thrown away before it begins.
-        self._end = weakref.finalize(self, slots.give_back)
+        self._end = weakref.finalize(self, slots.give_back, owner)
 
     def give_back(self) -> None:
         """Give the place back; whoever holds this method holds the place."""
