@@ -14,7 +14,7 @@ from webapp import create_app
 from webapp.authoring.app_file import ChatApp
 from webapp.authoring.context import ChatContext
 from webapp.authoring.transcript import Addressed
-from webapp.chats.store import Beginning, store_started_chat
+from webapp.chats.start_rows import Beginning, store_started_chat
 from webapp.database import utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import Limits, Work

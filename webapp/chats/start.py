@@ -17,14 +17,8 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
-from webapp.chats.store import (
-    Beginning,
-    StoredChat,
-    StoredMessage,
-    StoredTurn,
-    TooManyStartsError,
-    store_started_chat,
-)
+from webapp.chats.start_rows import Beginning, TooManyStartsError, store_started_chat
+from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn

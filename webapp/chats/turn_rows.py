@@ -30,6 +30,14 @@ RUNNING_TURNS = select(func.count()).where(
     Turn.status == RUNNING,
     Turn.seen_at > bindparam("seen_after"),
 )
+# Who stores a step locks the turn, then its chat; deleting a chat locks it before its turns.
+RUNNING_IN_CHATS = (
+    select(Turn.id)
+    .join(Chat, Chat.id == Turn.chat_id)
+    .where(Turn.status == RUNNING)
+    .order_by(Turn.id)
+    .with_for_update(of=Turn)
+)
 _ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)

@@ -1,0 +1,147 @@
+"""Storing a chat that starts: whole, in one transaction (R56)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import TooManyRequests
+
+from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.turn_rows import (
+    ALIVE,
+    RUNNING_IN_CHATS,
+    RUNNING_TURNS,
+    Asking,
+    message_of,
+    one_by_one,
+    row_of,
+    turn_row,
+)
+from webapp.database import utc_now, writing_rows
+from webapp.engine import turns as engine
+from webapp.engine.work import TurnMessage
+from webapp.web.errors import RETRY_SECONDS
+
+# Built once: building a statement takes longer than running it.
+_TO_REPLACE = (
+    Chat.owner == bindparam("of_owner"),
+    ~Chat.written,
+    Chat.session_id == bindparam("of_session"),
+    Chat.created_at < bindparam("before"),
+)
+_REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
+_TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
+_NEW_CHAT = insert(Chat)
+_NEW_TURN = insert(Turn)
+_NEW_MESSAGE = insert(Message)
+
+
+class TooManyStartsError(TooManyRequests):
+    """This user has as many starts and answers under way as one may have (R66)."""
+
+    title = "Too much at once"
+    advice = "Start it when one of them has come to its end, or stop one."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Several chats of yours are starting or answering already; this one was not started.",
+            retry_after=RETRY_SECONDS,
+        )
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Whose chat starts, in which browser's session, since when, and of how many turns at most."""
+
+    owner: str
+    session_id: uuid.UUID
+    at: datetime
+    most_turns: int
+
+
+@dataclass(frozen=True)
+class StoredStart:
+    """What a chat start left in the database."""
+
+    chat: StoredChat
+    messages: list[StoredMessage]
+    replaced: list[Row[Any]]
+    said: list[TurnMessage]
+
+
+def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
+    """Store a chat with all that its start has said, in one transaction (R56).
+
+    A start that is still under way is stored as a turn of this process. The unwritten chat that
+    this browser had before is replaced: starting twice leaves one. One that was stored after this
+    start began stays: the user chose again meanwhile and is in it.
+
+    Raises
+    ------
+    TooManyStartsError
+        When the start is under way and its owner has as many turns as one may have besides.
+    """
+    over = turn.over
+    chat = _new_chat(turn, beginning, over=over)
+    said = [m for m in turn.messages() if m.content is not None]
+    which = {
+        "of_owner": beginning.owner,
+        "of_session": beginning.session_id,
+        "before": beginning.at,
+    }
+    with writing_rows() as rows:
+        if rows.dialect.name == "postgresql":
+            rows.execute(_TURNS_TO_REPLACE, which)
+        replaced = rows.execute(_REPLACED, which).all()
+        rows.execute(_NEW_CHAT, row_of(chat))
+        if not over:
+            _refuse_too_many(rows, beginning)
+            asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
+            rows.execute(_NEW_TURN, turn_row(asking, turn))
+        messages = [message_of(chat.id, turn, m) for m in said]
+        if messages:
+            rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
+    kept = StoredChat(chat.id, chat.owner, chat.profile, chat.session_id, chat.turn_id)
+    return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
+
+
+def _refuse_too_many(rows: Connection, beginning: Beginning) -> None:
+    # Those of the chats that were replaced are gone by now.
+    one_by_one(rows, beginning.owner)
+    who = {"of_owner": beginning.owner, "seen_after": utc_now() - ALIVE}
+    if rows.execute(RUNNING_TURNS, who).scalar_one() >= beginning.most_turns:
+        raise TooManyStartsError
+
+
+def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
+    # What a start that failed has set may be half of what it should be.
+    keeps = over and turn.failure is None
+    return Chat(
+        id=uuid.UUID(turn.chat.chat_id),
+        owner=beginning.owner,
+        session_id=beginning.session_id,
+        profile=turn.chat.chat_profile,
+        written=False,
+        values=turn.values if keeps and turn.values else {},
+        created_at=utc_now(),
+        active_at=utc_now(),
+        turn_id=None if over else turn.id,
+    )
+
+
+def _stored(message: Message) -> StoredMessage:
+    return StoredMessage(
+        message.id,
+        message.kind,
+        message.author,
+        message.content,
+        message.status,
+        message.created_at,
+        message.turn_id,
+    )
