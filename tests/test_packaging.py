@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -192,13 +193,6 @@ def serving(installed: Installed) -> Iterator[int]:
         finally:
             server.terminate()
             server.wait(timeout=30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_up(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

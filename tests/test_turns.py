@@ -114,7 +114,6 @@ def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader
         ("cl.Message().stream_token(b'a')", "takes text, not bytes"),
         ("cl.Message().elements = []", "Message.elements does not exist in this version"),
         ("cl.Message('a').contnet = 'b'", "did you mean content?"),
-        ("cl.user_session.set('a\\x00', 1)", "a character that is not kept"),
         ("raise asyncio.CancelledError", "the callback raised CancelledError"),
         ("await asyncio.sleep(0); raise asyncio.CancelledError", "raised CancelledError"),
         (
@@ -146,6 +145,15 @@ def test_misuse_teaches_the_author_and_not_the_user(
     assert says in event["traceback"]
     assert says not in error.text
     assert event["request"] in error.text
+
+
+def test_a_key_is_the_same_in_this_call_and_in_the_next(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "set":
+            cl.user_session.set("a\\x00b\\ud800", 1)
+        cl.Message(str(cl.user_session.get("a\\x00b\\ud800"))).send()
+    """
+    assert Chat(app_with(make_app, body)).say("set").say("get").messages() == ["1", "1"]
 
 
 def test_what_was_said_before_the_author_cancelled_stays(make_app: AppMaker) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.ports import free_port
 from webapp.config import Settings
 from webapp.schema import upgrade
 
@@ -55,7 +55,7 @@ class PostgreSQLServer:
     def _started_in(cls, folder: Path) -> Iterator[PostgreSQLServer]:
         if os.geteuid() == 0:
             shutil.chown(folder, USER)
-        server = cls(folder, _free_port())
+        server = cls(folder, free_port())
         server._run("initdb", "--auth=trust", f"--username={USER}", "--no-sync", "-D", "data")
         server.start()
         try:
@@ -121,9 +121,3 @@ class PostgreSQLServer:
 def _version(path: Path) -> int:
     name = path.parent.parent.name
     return int(name) if name.isdigit() else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.support.apps import APPS, SECRET
+from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).parent.parent.parent
 START_SECONDS = 30.0
@@ -118,6 +118,7 @@ def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -
         yield server
     finally:
         server.stop()
+        print(server.log[-20_000:])  # shown when the test fails
 
 
 def start(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Server:
@@ -172,10 +173,3 @@ def children_of(pid: int) -> list[int]:
     """Return the process ids of the children of a process (Linux)."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

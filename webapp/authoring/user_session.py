@@ -41,7 +41,7 @@ class UserSession:
         chat = running_chat("user_session.get()")
         if key in RESERVED:
             return _reserved(chat, key)
-        return chat.values.get(key, default)
+        return chat.values.get(clean_text(str(key)), default)
 
     def set(self, key: str, value: Any) -> None:
         """Keep ``value`` under ``key`` for the rest of this chat.
@@ -66,13 +66,9 @@ class UserSession:
             raise MisuseError(
                 f"user_session key {key!r} is reserved: it is set for you. Choose another name."
             )
-        if key != clean_text(key):
-            raise MisuseError(
-                f"user_session key {key!r} has a character that is not kept: a control character, "
-                "or half of another one. Choose another name."
-            )
         stored_copy(key, value)
-        chat.values.set(key, value)
+        # As it will be stored, or it would be found in this call and not in the next.
+        chat.values.set(clean_text(key), value)
 
 
 def stored_copy(key: str, value: object) -> Any:
