@@ -8,8 +8,8 @@ import socket
 from itertools import count
 
 # Below the ports that systems give to whoever asks for any: one of those may be taken between its
-# choice and the start of its server, and the test would talk to somebody else's. Test processes side
-# by side have ranges of their own, and runs side by side likely begin at different places.
+# choice and the start of its server, and the test would talk to another. Test processes side by
+# side have ranges of their own, and runs side by side likely begin at different places.
 FIRST, EACH = 10_000, 5_000
 _OWN = FIRST + EACH * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4)
 _NUMBERS = count(random.randrange(EACH))

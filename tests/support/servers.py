@@ -118,7 +118,7 @@ def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -
         yield server
     finally:
         server.stop()
-        print(server.log[-20_000:])  # shown when the test fails
+        sys.stdout.write(server.log[-20_000:])  # shown when the test fails
 
 
 def start(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Server:
