@@ -303,7 +303,7 @@ def _has_ended(heard: Heard) -> bool:
     # The controls of a running turn name it; the last words of a stream aim at those.
     if heard.is_stream:
         return b"#turn[data-turn-id=" in heard.body or b"event: end" in heard.body
-    return b'data-turn-id="' not in heard.body
+    return b' data-turn-id="' not in heard.body
 
 
 def _has_begun(raw: bytes) -> bool:
