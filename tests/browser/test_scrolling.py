@@ -29,18 +29,23 @@ def newest(page: Page) -> Locator:
     return page.get_by_role("button", name="New messages")
 
 
+def grow(page: Page, chatty: Chatty) -> Page:
+    """Have an answer that has grown beyond the page and goes on; return the page."""
+    open_chat(page, chatty.site)
+    ask(page, "dictate")
+    chatty.dictate("The beginning.\n\n")
+    expect(answer(page).locator("p")).to_have_count(1)
+    chatty.dictate(LONG)
+    expect(answer(page).locator("p")).to_have_count(41)
+    # The text is there a moment before the page follows it.
+    wait_until(page, AT_END)
+    return page
+
+
 @pytest.fixture
 def grown(desktop: Page, chatty: Chatty) -> Page:
     """Return a page with an answer that has grown beyond it and goes on."""
-    open_chat(desktop, chatty.site)
-    ask(desktop, "dictate")
-    chatty.dictate("The beginning.\n\n")
-    expect(answer(desktop).locator("p")).to_have_count(1)
-    chatty.dictate(LONG)
-    expect(answer(desktop).locator("p")).to_have_count(41)
-    # The text is there a moment before the page follows it.
-    wait_until(desktop, AT_END)
-    return desktop
+    return grow(desktop, chatty)
 
 
 def test_new_text_is_followed(grown: Page, chatty: Chatty) -> None:
@@ -84,13 +89,7 @@ def test_a_long_answer_that_comes_at_once_is_read_from_its_beginning(
 
 
 def test_the_button_is_in_sight_on_a_low_screen(new_page: NewPage, chatty: Chatty) -> None:
-    low = new_page(viewport={"width": 844, "height": 390})
-    open_chat(low, chatty.site)
-    ask(low, "dictate")
-    chatty.dictate("The beginning.\n\n")
-    expect(answer(low).locator("p")).to_have_count(1)
-    chatty.dictate(LONG)
-    expect(answer(low).locator("p")).to_have_count(41)
+    low = grow(new_page(viewport={"width": 844, "height": 390}), chatty)
     scroll_to(low, 0)
     chatty.dictate("More.")
     expect(newest(low)).to_be_in_viewport(ratio=1)

@@ -64,6 +64,15 @@ class ChatContext:
     transcript: Transcript = field(default_factory=Transcript)
     earlier: Earlier = list
 
+    def so_far(self) -> list[tuple[uuid.UUID, str, str]]:
+        """Return what was said before this call and in it: the conversation at this moment."""
+        said = self.transcript.said()
+        # What this call has changed or taken back is stored with it, and not before.
+        here = {message.id: message.content or "" for message in said}
+        before = [(i, role, here.get(i, content)) for i, role, content in self.earlier()]
+        own = [(m.id, "assistant", m.content or "") for m in said if not m.earlier]
+        return [*before, *own]
+
 
 CheckPassword = Callable[[str, str], User | None]
 Submit = Callable[[Coroutine[Any, Any, Any]], Future[Any]]

@@ -41,9 +41,5 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
     chat = running_chat("chat_history()")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise MisuseError("chat_history takes a number of messages from 1 up, or None for all.")
-    here = {message.id: message.content for message in chat.transcript.said()}
-    own = [("assistant", m.content) for m in chat.transcript.said() if not m.earlier]
-    # What this call has changed or taken back is stored with it, and not before.
-    before = [(role, here.get(id_, content)) for id_, role, content in chat.earlier()]
-    said = [{"role": role, "content": content} for role, content in [*before, *own] if content]
+    said = [{"role": role, "content": content} for _, role, content in chat.so_far() if content]
     return said if limit is None else said[-limit:]

@@ -170,13 +170,6 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     return last.question_id
 
 
-def was_sent(chat: StoredChat, key: uuid.UUID) -> bool:
-    """Say whether a form began a turn in this chat already."""
-    sent = select(TurnRow.id).where(TurnRow.chat_id == chat.id, TurnRow.key == key)
-    with reading_rows() as rows:
-        return rows.execute(sent).first() is not None
-
-
 def _status(turn: Any) -> str:
     # One of this process runs, whatever the clock says.
     alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)

@@ -20,7 +20,6 @@ from webapp.chats.store import (
     get_turn,
     last_turn,
     question_to_retry,
-    was_sent,
 )
 from webapp.chats.turn_begin import AlreadyAskedError, sent_with
 from webapp.chats.unsent import holds_text, unreachable_but_kept
@@ -69,7 +68,7 @@ def retry(chat_id: uuid.UUID) -> Response:
     chat = get_chat(chat_id, owner())
     form = RetryForm()
     form.refuse_strange_fields()
-    if was_sent(chat, form.form_key()):
+    if sent_with(chat.id, form.form_key()) is not None:
         return asked_before(chat)
     profile = profile_of(chat)
     try:

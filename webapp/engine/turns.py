@@ -284,9 +284,7 @@ class Turn:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
-        running = Running(
-            chat=replace(self.chat, transcript=transcript, earlier=self._earlier_for_on_stop)
-        )
+        running = Running(chat=replace(self.chat, transcript=transcript, earlier=self.chat.so_far))
         try:
             self._on_stop_call = begin(on_stop, (), running)
         except RuntimeError as error:  # no thread is left
@@ -294,13 +292,6 @@ class Turn:
             self._settle(on_stop)
             return
         self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
-
-    def _earlier_for_on_stop(self) -> list[tuple[uuid.UUID, str, str]]:
-        said = self.chat.transcript.said()
-        changed = {m.id: m.content or "" for m in said}
-        before = [(i, role, changed.get(i, content)) for i, role, content in self.chat.earlier()]
-        own = [(m.id, "assistant", m.content or "") for m in said if not m.earlier]
-        return [*before, *own]
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
