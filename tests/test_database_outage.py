@@ -172,7 +172,7 @@ def test_an_old_schema_that_comes_later_is_not_served(
         assert "newer version" in server.log
         assert (server.status("/healthz"), server.status("/readyz")) == (200, 503)
         with psycopg.connect(postgresql_url) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '0002'")
+            connection.execute("UPDATE alembic_version SET version_num = '0003'")
         assert visitor.start_chat().status == 200
 
 

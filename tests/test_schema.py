@@ -20,6 +20,12 @@ from webapp.database import db, maintenance_engine
 from webapp.schema import SchemaState, _alembic_config, settle_schema, state_of, upgrade
 
 
+def is_ours(name: str | None) -> bool:
+    # The full-text indexes are made by hand: SQLite's is a virtual table with tables of its own,
+    # PostgreSQL's has no counterpart in a model that serves both.
+    return not (name or "").startswith(("search_words", "ix_search_entries_words"))
+
+
 def stamp(url: str, revision: str) -> None:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
@@ -29,7 +35,8 @@ def stamp(url: str, revision: str) -> None:
 def test_the_migrations_make_what_the_models_say(either_url: str) -> None:
     engine = maintenance_engine(Settings(database_url=either_url))
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        ours = {"compare_type": True, "include_name": lambda name, _, __: is_ours(name)}
+        context = MigrationContext.configure(connection, opts=ours)
         assert compare_metadata(context, db.metadata) == []
 
 

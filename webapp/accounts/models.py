@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.authoring.types import IDENTIFIER_LIMIT
@@ -70,3 +70,22 @@ class LoginAttempt(Model):
     # Made from a browser that is not known to belong to this user.
     stranger: Mapped[bool] = mapped_column(default=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class AuditEntry(Model):
+    """Something that an admin may have to account for: a login, a refusal, a change of a user."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_event_at", "event", "at"),
+        Index("ix_audit_entries_identifier_at", "identifier", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
+    # As in the log, such as `login.ok`.
+    event: Mapped[str] = mapped_column(String(40))
+    # Whom it is about.
+    identifier: Mapped[str | None] = mapped_column(String(IDENTIFIER_LIMIT))
+    ip: Mapped[str | None] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

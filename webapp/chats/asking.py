@@ -87,6 +87,7 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         content=asked.content,
         status="complete",
         created_at=utc_now(),
+        profile=chat.profile,
     )
     turn = _turn(chat, profile, question.id, asked.content)
     _begin(chat, turn, asked.key, question)

@@ -201,6 +201,7 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
                 content=m.content,
                 status=COMPLETE,
                 created_at=m.at,
+                profile=context.chat_profile,
             )
             for place, m in enumerate(new, start=1)
         ]

@@ -16,6 +16,7 @@ _HISTORY = (
     .where(
         Message.chat_id == bindparam("of_chat"),
         Message.sequence < bindparam("before"),
+        Message.replaced_by.is_(None),
         Message.kind.in_(["user", "assistant"]),
         Message.content != "",
         or_(Message.kind == "user", Turn.id.is_(None), ~Turn.retried),

@@ -1,4 +1,5 @@
-"""Rows about chats: the chats, their messages, and the turns in which they were said."""
+"""Rows about chats: the chats, their messages, the turns in which they were said, and what is kept
+about them: words to find them by, feedback, and links to share them."""
 
 from __future__ import annotations
 
@@ -6,13 +7,29 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
+from webapp.chats.words import Words
 from webapp.database import Model, UTCDateTime, utc_now
 
 OWNER_LIMIT = IDENTIFIER_LIMIT + len("session:")
+TITLE_LIMIT = 200
+_DELETED = text("deleted_at IS NOT NULL")
+_EXPIRES = text("expires_at IS NOT NULL")
 
 
 class Chat(Model):
@@ -20,7 +37,20 @@ class Chat(Model):
 
     __tablename__ = "chats"
     __table_args__ = (
-        Index("ix_chats_owner_written", "owner", "written"),
+        # Each page of the history is one look into these, however many chats there are.
+        Index("ix_chats_history", "owner", "written", "pinned", "active_at", "id"),
+        Index(
+            "ix_chats_history_profile",
+            "owner",
+            "profile",
+            "written",
+            "pinned",
+            "active_at",
+            "id",
+        ),
+        # Few chats have these, so the others do not pay for them.
+        Index("ix_chats_deleted", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+        Index("ix_chats_expires", "expires_at", sqlite_where=_EXPIRES, postgresql_where=_EXPIRES),
         Index("ix_chats_session_ended", "session_id", "ended_at"),
         Index("ix_chats_ended_active", "ended_at", "active_at"),
     )
@@ -40,6 +70,18 @@ class Chat(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # The turn that runs in it: whoever sets this from nothing has the chat to itself.
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
+    # Made from the first message of the user, or given by them; none before that.
+    title: Mapped[str | None] = mapped_column(String(TITLE_LIMIT))
+    # Each profile it was under as it looked then: {name: {"label": text, "icon": text or None}}.
+    snapshots: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Since when it is out of sight; its rows go when it cannot be brought back any more.
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When `keep_days` of its profile are over.
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    imported_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The chat whose conversation was carried over into this one.
+    continues: Mapped[uuid.UUID | None] = mapped_column()
 
     messages: Mapped[list[Message]] = relationship(
         back_populates="chat",
@@ -60,6 +102,7 @@ class Message(Model):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     chat_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
     sequence: Mapped[int] = mapped_column()
+    # `user`, `assistant`, `error`; or `divider`, where another profile begins: its label.
     kind: Mapped[str] = mapped_column(String(16))
     author: Mapped[str | None] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)
@@ -67,6 +110,10 @@ class Message(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     # The turn that it was said in; none for what a chat start said at once.
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
+    # The profile it was said under.
+    profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
+    # The turn that took its place when the user edited or asked again: it is exported, not shown.
+    replaced_by: Mapped[uuid.UUID | None] = mapped_column()
 
     chat: Mapped[Chat] = relationship(back_populates="messages", lazy="raise")
 
@@ -95,7 +142,64 @@ class Turn(Model):
     stop_asked: Mapped[bool] = mapped_column(default=False)
     # Whether it was run again, so that its answer is not part of the conversation any more.
     retried: Mapped[bool] = mapped_column(default=False)
+    # The chat's values when it began, for whoever runs it again; kept for the last turn of a chat.
+    values_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # When the process that runs it last said that it is alive.
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class SearchEntry(Model):
+    """The words of a message or of a title, for the full-text search of the database.
+
+    Newer ones have higher numbers. SQLite's index over them is the table `search_words`, which
+    triggers keep.
+    """
+
+    __tablename__ = "search_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    chat_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("chats.id", ondelete="CASCADE"), index=True
+    )
+    # None for a title.
+    message_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), unique=True
+    )
+    words: Mapped[str] = mapped_column(Words)
+
+
+class Feedback(Model):
+    """What a user thinks of an answer in a chat of theirs."""
+
+    __tablename__ = "feedback"
+
+    message_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    chat_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("chats.id", ondelete="CASCADE"), index=True
+    )
+    owner: Mapped[str] = mapped_column(String(OWNER_LIMIT))
+    profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
+    # 1 for thumbs up, -1 for thumbs down.
+    value: Mapped[int] = mapped_column(SmallInteger)
+    comment: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class Share(Model):
+    """A link under which others may read a chat, up to one of its messages."""
+
+    __tablename__ = "shares"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    chat_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("chats.id", ondelete="CASCADE"), unique=True
+    )
+    # As it is, since its owner can copy it again; who reads this table can read the chats as well.
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    last_sequence: Mapped[int] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

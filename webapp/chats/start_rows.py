@@ -13,6 +13,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.snapshots import snapshot_of
 from webapp.chats.turn_rows import (
     ALIVE,
     RUNNING_IN_CHATS,
@@ -107,7 +108,14 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
         messages = [message_of(chat.id, turn, m) for m in said]
         if messages:
             rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
-    kept = StoredChat(chat.id, chat.owner, chat.profile, chat.session_id, chat.turn_id)
+    kept = StoredChat(
+        chat.id,
+        chat.owner,
+        chat.profile,
+        chat.session_id,
+        chat.turn_id,
+        snapshots=chat.snapshots,
+    )
     return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
 
 
@@ -132,6 +140,8 @@ def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
         created_at=utc_now(),
         active_at=utc_now(),
         turn_id=None if over else turn.id,
+        snapshots=snapshot_of(turn.profile),
+        pinned=False,
     )
 
 
@@ -144,4 +154,6 @@ def _stored(message: Message) -> StoredMessage:
         message.status,
         message.created_at,
         message.turn_id,
+        message.sequence,
+        message.profile,
     )

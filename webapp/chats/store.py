@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,20 @@ from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.
-_CHAT = select(Chat.id, Chat.owner, Chat.profile, Chat.session_id, Chat.turn_id).where(
-    Chat.id == bindparam("wanted"), Chat.owner == bindparam("of_owner")
+_CHAT = select(
+    Chat.id,
+    Chat.owner,
+    Chat.profile,
+    Chat.session_id,
+    Chat.turn_id,
+    Chat.title,
+    Chat.written,
+    Chat.ended_at,
+    Chat.snapshots,
+).where(
+    Chat.id == bindparam("wanted"),
+    Chat.owner == bindparam("of_owner"),
+    Chat.deleted_at.is_(None),
 )
 _SHOWN = select(
     Message.id,
@@ -31,7 +43,9 @@ _SHOWN = select(
     Message.status,
     Message.created_at,
     Message.turn_id,
-).where(Message.chat_id == bindparam("of_chat"))
+    Message.sequence,
+    Message.profile,
+).where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
 _ALL_SHOWN = _SHOWN.order_by(Message.sequence)
 # What a turn said follows its question, which is left out.
 _SAID = (
@@ -49,7 +63,7 @@ _TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id)
 _LAST_TURN = (
     select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id)
     .join(Message, Message.turn_id == TurnRow.id)
-    .where(Message.chat_id == bindparam("of_chat"))
+    .where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
     .order_by(Message.sequence.desc())
     .limit(1)
 )
@@ -64,6 +78,10 @@ class StoredChat:
     profile: str | None
     session_id: uuid.UUID | None
     turn_id: uuid.UUID | None
+    title: str | None = None
+    written: bool = False
+    ended_at: datetime | None = None
+    snapshots: dict[str, Any] = field(default_factory=dict)
 
 
 def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
@@ -101,6 +119,8 @@ class StoredMessage:
     status: str
     created_at: datetime
     turn_id: uuid.UUID | None
+    sequence: int
+    profile: str | None
 
 
 @dataclass(frozen=True)

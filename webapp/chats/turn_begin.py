@@ -38,7 +38,7 @@ _BY_KEY = (
 _TAKE = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
-    .where(Chat.turn_id.is_(None))
+    .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
     .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values)
@@ -47,6 +47,7 @@ _HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
     .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == RUNNING))
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
+    .where(Chat.deleted_at.is_(None))
 )
 _COUNTS = select(
     select(func.coalesce(func.max(Message.sequence), 0))

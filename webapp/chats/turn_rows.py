@@ -119,6 +119,7 @@ def message_of(chat_id: uuid.UUID, turn: engine.Turn, said: TurnMessage) -> Mess
         status=said.status,
         created_at=said.created_at,
         turn_id=turn.id,
+        profile=turn.chat.chat_profile,
     )
 
 
