@@ -339,7 +339,8 @@ def test_nothing_is_held_while_a_callback_runs(make_app: AppMaker) -> None:  # R
     chat = Chat(app)
     chat.begin("a")
     chat.until(lambda: "go_on" in names(app))
-    assert pooled_connections_in_use(app) == 0
+    # Not at the first look: the keeper has one for as long as a step takes.
+    chat.until(lambda: pooled_connections_in_use(app) == 0)
     names(app)["go_on"].set()
     chat.until_answered()
 

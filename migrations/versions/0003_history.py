@@ -97,7 +97,7 @@ def _change_chats() -> None:
         ["owner", "profile", "written", "pinned", "active_at", "id"],
     )
     for name, column_name in (("deleted", "deleted_at"), ("expires", "expires_at")):
-        there = sa.text(f"{column_name} IS NOT NULL")
+        there = sa.column(column_name).is_not(None)
         op.create_index(
             f"ix_chats_{name}",
             "chats",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from webapp.authoring.app_file import Callback, app_being_loaded
 from webapp.authoring.message import Message
-from webapp.authoring.signatures import Offer, accepted_count, refuses_brackets
+from webapp.authoring.registering import register
+from webapp.authoring.signatures import Offer, refuses_brackets
 from webapp.authoring.types import ChatProfile, Starter, User
 
 Offered = Sequence[ChatProfile] | None
@@ -63,7 +63,7 @@ def set_chat_profiles(callback: ProfilesCallback) -> ProfilesCallback:
 
     The documentation page this follows is "Chat Profiles" of the Chainlit guide.
     """
-    return _register("set_chat_profiles", callback, Offer(("current_user", "language")))
+    return register("set_chat_profiles", callback, Offer(("current_user", "language")))
 
 
 @refuses_brackets
@@ -94,7 +94,7 @@ def set_starters(callback: StartersCallback) -> StartersCallback:
         def starters():
             return [cl.Starter(label="Plan a trip", message="Help me plan a weekend in Rome.")]
     """
-    return _register("set_starters", callback, Offer(("current_user", "language")))
+    return register("set_starters", callback, Offer(("current_user", "language")))
 
 
 @refuses_brackets
@@ -124,7 +124,7 @@ def on_chat_start(callback: StartCallback) -> StartCallback:
         async def start():
             await cl.Message(content="Hello!").send()
     """
-    return _register("on_chat_start", callback, Offer(()))
+    return register("on_chat_start", callback, Offer(()))
 
 
 @refuses_brackets
@@ -156,7 +156,7 @@ def on_message(callback: MessageCallback) -> MessageCallback:
         async def answer(message: cl.Message):
             await cl.Message(content=f"You wrote: {message.content}").send()
     """
-    return _register("on_message", callback, Offer(("message",)))
+    return register("on_message", callback, Offer(("message",)))
 
 
 @refuses_brackets
@@ -186,7 +186,7 @@ def on_stop(callback: StartCallback) -> StartCallback:
         def stopped():
             cl.user_session.set("interrupted", True)
     """
-    return _register("on_stop", callback, Offer(()))
+    return register("on_stop", callback, Offer(()))
 
 
 @refuses_brackets
@@ -218,7 +218,7 @@ def on_chat_end(callback: StartCallback) -> StartCallback:
         def ended():
             print("ended:", cl.user_session.get("id"))
     """
-    return _register("on_chat_end", callback, Offer(()))
+    return register("on_chat_end", callback, Offer(()))
 
 
 @refuses_brackets
@@ -248,7 +248,7 @@ def on_logout(callback: LogoutCallback) -> LogoutCallback:
         def goodbye(user: cl.User):
             print("goodbye,", user.identifier)
     """
-    return _register("on_logout", callback, Offer(("user",)))
+    return register("on_logout", callback, Offer(("user",)))
 
 
 @refuses_brackets
@@ -281,7 +281,7 @@ def author_rename(callback: RenameCallback) -> RenameCallback:
 
     The documentation page this follows is "author_rename and Message author" of the Chainlit guide.
     """
-    return _register("author_rename", callback, Offer(("orig_author",), whole=True))
+    return register("author_rename", callback, Offer(("orig_author",), whole=True))
 
 
 @refuses_brackets
@@ -310,16 +310,4 @@ def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
 
         cl.password_auth_callback(cl.seeded_user)
     """
-    return _register(
-        "password_auth_callback", callback, Offer(("username", "password"), whole=True)
-    )
-
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _register(decorator: str, function: Function, offer: Offer) -> Function:
-    app = app_being_loaded(decorator)
-    takes = accepted_count(decorator, function, offer)
-    app.register(Callback(decorator, function, takes, app.folder))
-    return function
+    return register("password_auth_callback", callback, Offer(("username", "password"), whole=True))

@@ -1,4 +1,4 @@
-"""How a profile looked when something was said under it: kept by the chat, whatever becomes of it."""
+"""How a profile looked when something was said under it: kept by the chat, come what may."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
 from webapp.chats.models import Chat, Message, Turn
-from webapp.chats.store import StoredChat, StoredMessage
 from webapp.chats.snapshots import snapshot_of
+from webapp.chats.store import StoredChat, StoredMessage
 from webapp.chats.turn_rows import (
     ALIVE,
     RUNNING_IN_CHATS,
