@@ -1,0 +1,13 @@
+"""stand-in"""
+
+from typing import Any
+
+
+class Found:
+    hits: list[Any] = []
+    next = None
+    nothing_to_look_for = False
+
+
+def search(*a: Any) -> Found:
+    return Found()

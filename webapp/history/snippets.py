@@ -1,0 +1,4 @@
+"""stand-in"""
+
+
+class Part: ...
