@@ -17,7 +17,7 @@ FULL_TEXT = (
     """
     CREATE VIRTUAL TABLE search_words USING fts5(
         words, content='search_entries', content_rowid='id', tokenize='ascii',
-        prefix='2 3 4 7', detail=none, columnsize=0
+        prefix='2 3 4 5 6 7 8', detail=none, columnsize=0
     )
     """,
     """
@@ -134,6 +134,15 @@ def _make_search() -> None:
             unique=True,
         ),
         sa.Column("words", words, nullable=False),
+    )
+    is_title = sa.column("message_id").is_(None)
+    op.create_index(
+        "ix_search_entries_title",
+        "search_entries",
+        ["chat_id"],
+        unique=True,
+        sqlite_where=is_title,
+        postgresql_where=is_title,
     )
     if op.get_bind().dialect.name == "sqlite":
         for statement in FULL_TEXT:
