@@ -132,9 +132,7 @@ def test_the_newest_chat_comes_first(alice: Visitor) -> None:
     first = written_chat(alice, "One")
     written_chat(alice, "Two")
     assert titles(alice) == ["Two", "One"]
-    chat = Chat.of(alice)
-    chat.address = first
-    chat.say("Again")
+    Chat.at(alice, first).say("Again")
     assert titles(alice) == ["One", "Two"]
 
 
@@ -363,7 +361,8 @@ def test_what_cannot_be_brought_back_is_really_deleted(alice: Visitor) -> None:
     alice.post(f"{gone}/delete")
     run_sql(alice.app, "UPDATE chats SET deleted_at = '2026-01-01' WHERE deleted_at IS NOT NULL")
     with alice.app.app_context():
-        assert forget_all() == 1
+        forget_all()
+    Chat.at(alice, kept).until(lambda: count(alice.app, "chats") == 1)
     assert [str(i) for i in column(alice.app, "chats.id")] == [kept.rpartition("/")[2]]
     for table in ("messages.chat_id", "turns.chat_id", "search_entries.chat_id"):
         assert {str(i) for i in column(alice.app, table)} == {kept.rpartition("/")[2]}, table
@@ -374,9 +373,7 @@ def test_all_chats_are_deleted_for_good(alice: Visitor, bob: Visitor) -> None:
     theirs = written_chat(bob)
     assert alice.post("/chats/clear").status_code == 303
     assert items(alice) == []
-    chat = Chat.of(bob)
-    chat.address = theirs
-    chat.until(lambda: count(alice.app, "chats") == 2)  # bob's, and the one he just started
+    Chat.at(bob, theirs).until(lambda: count(alice.app, "chats") == 1)
     assert titles(bob) == ["Hello"]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import ask, composer, ended, idle, notices, open_chat, wait_until
 from tests.support.apps import AppMaker
@@ -107,16 +108,16 @@ def test_a_chat_is_renamed_in_its_place(desktop: Page, site: Site) -> None:
     expect(desktop.get_by_test_id("title-input")).to_have_count(0)
 
 
-def test_a_title_that_is_refused_stays_in_its_field(desktop: Page, site: Site) -> None:
+def test_a_title_that_is_refused_stays_in_its_field(
+    desktop: Page, site: Site, guard: Guard
+) -> None:
+    guard.expect("status of 422")
     say(desktop, site, "One")
     desktop.get_by_test_id("history-menu").click()
     desktop.get_by_test_id("title-input").fill("\u200b")
     desktop.get_by_test_id("title-input").press("Enter")
     expect(desktop.get_by_role("alert")).to_contain_text("Write a title")
     expect(desktop.get_by_test_id("title-input")).to_have_value("\u200b")
-
-
-test_a_title_that_is_refused_stays_in_its_field.refusal = "422"  # type: ignore[attr-defined]
 
 
 def test_a_chat_is_pinned_to_the_top(desktop: Page, site: Site) -> None:
@@ -207,7 +208,9 @@ def test_the_sidebar_leaves_no_room_for_sideways_scrolling(desktop: Page, site: 
     for width in (800, 1280):
         desktop.set_viewport_size({"width": width, "height": 700})
         wide = "document.documentElement.scrollWidth > innerWidth"
-        narrow_list = "(e => e.scrollWidth > e.clientWidth)(document.getElementById('history-list'))"
+        narrow_list = (
+            "(e => e.scrollWidth > e.clientWidth)(document.getElementById('history-list'))"
+        )
         assert not desktop.evaluate(wide)
         assert not desktop.evaluate(narrow_list)
 
@@ -232,7 +235,10 @@ def test_everything_works_without_script(without_javascript: Page, site: Site) -
     expect(page.get_by_test_id("message").first).to_contain_text("Plan a weekend in Rome")
 
 
-def test_a_deleted_chat_in_another_tab_says_that_it_is_gone(desktop: Page, site: Site) -> None:
+def test_a_deleted_chat_in_another_tab_says_that_it_is_gone(
+    desktop: Page, site: Site, guard: Guard
+) -> None:
+    guard.expect("status of 404")
     say(desktop, site, "One")
     run_sql(site.app, "UPDATE chats SET deleted_at = created_at")
     ask(desktop, "Still there?")

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import current_app, render_template, request
 from werkzeug.exceptions import NotFound
@@ -98,7 +99,7 @@ class Deleted:
 
 def deleted_chat() -> Deleted | None:
     """Return the deleted chat that this page offers to bring back, if its address names one."""
-    chat_id = _id(request.args.get("deleted", ""))
+    chat_id = _id(_asked_of_page("deleted"))
     whose = None if chat_id is None else owner()
     if chat_id is None or whose is None:
         return None
@@ -162,3 +163,11 @@ def _current_chat() -> str | None:
     page = came_from() if wants_fragment() else request.path
     _, _, last = (page or "").partition("?")[0].rpartition("/chats/")
     return last or None
+
+
+def _asked_of_page(name: str) -> str:
+    """Return a parameter of the page's address, also where only a part of it is drawn anew."""
+    if not wants_fragment():
+        return request.args.get(name, "")
+    _, _, query = (came_from() or "").partition("?")
+    return dict(parse_qsl(query)).get(name, "")

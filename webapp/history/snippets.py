@@ -1,4 +1,0 @@
-"""stand-in"""
-
-
-class Part: ...
