@@ -75,9 +75,7 @@ def index_first_question(
     )
 
 
-def index_turn(
-    rows: Connection, chat: Row[Any] | None, chat_id: uuid.UUID, turn_id: uuid.UUID
-) -> None:
+def index_turn(rows: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Make what the app has said in a turn findable, when the turn is over.
 
     Parameters

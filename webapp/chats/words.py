@@ -37,6 +37,10 @@ _INDIC = "\u0900-\u0963\u0966-\u0dff"
 _PART = re.compile(
     rf"(?P<dense>[{_DENSE}]+)|(?P<word>(?:[^\W_{_DENSE}{_INDIC}]+|[{_INDIC}]+)+)|(?P<symbol>\S)"
 )
+# Where a word can begin: not after what may stand in one.
+_BEGIN = rf"(?<![^\W_{_DENSE}])(?<![{_INDIC}])"
+# The first letters of what is indexed: a word, a symbol by its number, an owner, a chat.
+_WORD, _SYMBOL, _OWNER, _CHAT = "wxoc"
 # What stands in these belongs to a word, whatever Unicode calls it.
 _ALL_SIGNS = re.compile(f"[{_DENSE}{_INDIC}]")
 # Colours of skin, and which picture of a character is meant.
@@ -51,6 +55,12 @@ class Term:
 
     word: str
     is_prefix: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return what it is written as in a folded text."""
+        kind, rest = self.word[0], self.word[1:]
+        return rest if kind == _WORD else chr(int(rest, 16))
 
 
 def entry_words(owner: str, chat_id: uuid.UUID, text: str) -> str:
@@ -72,14 +82,24 @@ def query_terms(text: str) -> list[Term]:
     return list(found)[:WORDS_PER_QUERY]
 
 
+def places_of(terms: list[Term]) -> re.Pattern[str]:
+    """Return what finds each place of a folded text at which a term matches, in its first group.
+
+    Places may overlap, as the pairs of characters do.
+    """
+    longest_first = sorted(terms, key=lambda term: -len(term.text))
+    ways = ((_BEGIN if term.is_prefix else "") + re.escape(term.text) for term in longest_first)
+    return re.compile(f"(?=({'|'.join(ways)}))")
+
+
 def owner_word(owner: str) -> str:
     """Return the word that everything of an owner has."""
-    return "o" + hashlib.sha256(owner.encode()).hexdigest()[:16]
+    return _OWNER + hashlib.sha256(owner.encode()).hexdigest()[:16]
 
 
 def chat_word(chat_id: uuid.UUID) -> str:
     """Return the word that everything of a chat has."""
-    return "c" + chat_id.hex
+    return _CHAT + chat_id.hex
 
 
 def folded(text: str) -> str:
@@ -134,8 +154,8 @@ def _pairs(run: str) -> Iterator[str]:
 
 
 def _as_word(letters: str) -> str:
-    return f"w{letters[:WORD_LIMIT]}"
+    return _WORD + letters[:WORD_LIMIT]
 
 
 def _as_symbol(character: str) -> str:
-    return f"x{ord(character):x}"
+    return f"{_SYMBOL}{ord(character):x}"
