@@ -12,6 +12,7 @@ from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.retention import expires_at
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -39,7 +40,13 @@ _TAKE = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
-    .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
+    .values(
+        turn_id=bindparam("turn"),
+        written=True,
+        active_at=bindparam("now"),
+        ended_at=None,
+        expires_at=bindparam("expires"),
+    )
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values)
 )
@@ -146,7 +153,7 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(_take(rows, asking, turn.id))
+        turn.chat.values = Values(_take(rows, asking, turn))
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
@@ -170,9 +177,10 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any]:
+def _take(rows: Connection, asking: Asking, turn: engine.Turn) -> dict[str, Any]:
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn_id, "now": utc_now()}
+    now = utc_now()
+    take = {**who, "turn": turn.id, "now": now, "expires": expires_at(turn.profile, now)}
     values = _taken(rows, take)
     if values is not None:
         return values

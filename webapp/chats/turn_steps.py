@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.transcript import Said
 from webapp.chats.models import Message, Turn
+from webapp.chats.retention import expires_at
 from webapp.chats.turn_rows import (
     ALIVE,
     ENDED,
@@ -36,10 +37,8 @@ from webapp.web.errors import UNAVAILABLE
 from webapp.web.events import log_failure
 
 _SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
-_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"))
-_FREED_WITH_VALUES = LET_GO.values(
-    turn_id=None, active_at=bindparam("now"), values=bindparam("kept")
-)
+_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires"))
+_FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
 _LOST = (
     select(Turn.chat_id, Turn.id)
     .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
@@ -158,7 +157,12 @@ def _save(rows: Connection, step: Step) -> bool | None:
         return None
     store_messages(rows, chat_id, turn, step.messages)
     if step.ended:
-        which = {"chat": chat_id, "turn": turn.id, "now": now}
+        which = {
+            "chat": chat_id,
+            "turn": turn.id,
+            "now": now,
+            "expires": expires_at(turn.profile, now),
+        }
         if turn.values is None:
             rows.execute(_FREED, which)
         else:
