@@ -100,5 +100,7 @@ def _week(time: Any) -> ColumnElement[str]:
     if db.engine.dialect.name == "postgresql":
         monday = func.date_trunc(literal_column("'week'"), time)
         return func.to_char(monday, literal_column("'YYYY-MM-DD'"))
+    # Only the day of it: SQLite rounds the last half of a millisecond up, to the next day.
+    day = func.substr(time, literal_column("1"), literal_column("10"))
     # https://www.sqlite.org/lang_datefunc.html: on to Sunday, unless it is one, and back.
-    return func.date(time, literal_column("'weekday 0'"), literal_column("'-6 days'"))
+    return func.date(day, literal_column("'weekday 0'"), literal_column("'-6 days'"))
