@@ -104,16 +104,7 @@ def test_somebody_without_an_account_is_known_after_a_login(roles_app: Flask) ->
     visitor.logged_in("bob").post("/logout")
     visitor.forget_token()
     tried(visitor, "bob")
-    failed = [
-        name
-        for event, name in zip(
-            column(roles_app, "audit_entries.event"),
-            column(roles_app, "audit_entries.identifier"),
-            strict=True,
-        )
-        if event
-    ]
-    assert sorted(map(str, failed)) == ["None", "bob", "bob", "bob"]
+    assert column(roles_app, "audit_entries.identifier") == [None, "bob", "bob", "bob"]
 
 
 def test_a_throttled_login_is_on_record(cli: CommandLine, app: Flask) -> None:
@@ -329,12 +320,12 @@ def test_the_list_can_be_narrowed(trail: CommandLine) -> None:
 
 def test_the_table_shows_what_the_json_holds(trail: CommandLine) -> None:
     store_entries(
-        trail, 1, "profile.refused", ip="192.0.2.7", details={"profile": "\x1b[2J", "count": 2}
+        trail, 1, "profile.refused", ip="192.0.2.7", details={"profile": "\u202eabc", "count": 2}
     )
     head, first, *_ = trail.ok("audit").splitlines()
     assert head.split() == ["AT", "EVENT", "USER", "IP", "DETAILS"]
     assert "192.0.2.7" in first
-    assert first.endswith("count=2") or 'profile="\\u001b[2J"' in first
+    assert first.endswith(r'profile="\u202eabc" count=2')
     assert first.isprintable()
 
 

@@ -17,6 +17,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat as SaidChat
 from tests.support.rows import count, every_row
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
+from webapp.chats import deletion
 from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
 from webapp.chats.words import entry_words
 from webapp.database import Model, utc_now, writing
@@ -211,7 +212,7 @@ def test_what_went_before_a_failure_is_gone(
 ) -> None:
     store(cli, *(chat(expires_at=utc_now() - HOUR) for _ in range(4)))
     monkeypatch.setattr(purging, "BATCH", 2)
-    forget, calls = purging.forget_chats, []
+    forget, calls = deletion.forget_chats, []
 
     def breaks(*arguments: Any) -> int:
         calls.append(arguments)
