@@ -161,12 +161,17 @@ MISTAKES = {
         2,
         ["ChatProfile default must be True or False"],
     ),
+    "keep_days_not_whole": (
+        "cl.ChatProfile('a', '', keep_days=True)",
+        2,
+        ["ChatProfile 'a'", "keep_days must be a whole number of days from 1 to 36,500, or None"],
+    ),
     "unknown_argument": (
         "cl.ChatProfile('a', '', config_overrides={})",
         2,
         [
             "ChatProfile does not take config_overrides: leave it out",
-            "takes name, markdown_description, icon, display_name, default and starters",
+            "takes name, markdown_description, icon, display_name, default, starters and keep_days",
         ],
     ),
     "misspelt_argument": (

@@ -15,6 +15,7 @@ from tests.support.apps import AppMaker
 from tests.support.conversation import PATIENCE, wait_until
 from tests.support.log import LogReader
 from tests.support.people import Visitor
+from tests.support.rows import run_sql
 from webapp.chats import turn_steps
 
 pytestmark = pytest.mark.postgresql
@@ -52,7 +53,12 @@ def remove_alice(_visitor: Visitor, cli: CommandLine) -> None:
     cli.ok("users", "remove", "alice", "--yes")
 
 
-@pytest.mark.parametrize("delete", [start_another_chat, remove_alice])
+def purge(visitor: Visitor, cli: CommandLine) -> None:
+    run_sql(visitor.app, "UPDATE chats SET expires_at = '2020-01-01 00:00:00'")
+    assert "expired chats" in cli.ok("purge")
+
+
+@pytest.mark.parametrize("delete", [start_another_chat, remove_alice, purge])
 def test_a_chat_is_deleted_while_a_step_of_its_turn_is_stored(
     make: AppMaker, monkeypatch: pytest.MonkeyPatch, log: LogReader, delete: Delete
 ) -> None:

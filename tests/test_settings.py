@@ -42,6 +42,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),
     "WEBAPP_PASSWORD_MIN_LENGTH": ("12", 12, "7"),
+    "WEBAPP_AUDIT_DAYS": ("30", 30, "0"),
     "WEBAPP_SQLITE_SYNCHRONOUS": ("NORMAL", "NORMAL", "OFF"),
     "WEBAPP_LOG_LEVEL": ("Debug", "DEBUG", "LOUD"),
 }

@@ -32,6 +32,7 @@ from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
+from webapp.upkeep import commands as upkeep_commands
 from webapp.web import (
     assets,
     errors,
@@ -122,6 +123,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_conversation(app, settings)
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
+    upkeep_commands.add_to(app)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)
     return app

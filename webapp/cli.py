@@ -22,6 +22,7 @@ from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
 from webapp.doctor.command import doctor
 from webapp.serving import Place, serve, serve_and_reload
+from webapp.upkeep import commands as upkeep
 from webapp.web import events
 
 NAME = "chat-profiles"
@@ -142,6 +143,8 @@ chat_profiles.add_command(doctor)
 chat_profiles.add_command(database_group)
 chat_profiles.add_command(commands.users)
 chat_profiles.add_command(commands.sessions)
+for upkeep_command in upkeep.COMMANDS:
+    chat_profiles.add_command(upkeep_command)
 
 if __name__ == "__main__":
     main()

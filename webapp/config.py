@@ -73,6 +73,7 @@ class Settings:
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
+    audit_days: int = 90
     sqlite_synchronous: str = "FULL"
     log_level: str = "INFO"
     production: bool = True
@@ -116,6 +117,7 @@ class Settings:
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),
+            audit_days=read.whole("WEBAPP_AUDIT_DAYS", cls.audit_days, 1, 36_500),
             sqlite_synchronous=read.one_of("WEBAPP_SQLITE_SYNCHRONOUS", SYNCHRONOUS_MODES),
             log_level=read.one_of("WEBAPP_LOG_LEVEL", LOG_LEVELS, any_case=True),
             flask=flask,

@@ -53,8 +53,8 @@ class WholeNumber(click.IntRange):
             raise click.BadParameter(line, ctx, param) from error
 
 
-class CommandGroup(AppGroup):
-    """A group whose commands never end with a traceback, on any road they are called."""
+class PlainCommand(click.Command):
+    """A command that never ends with a traceback, on any road it is called."""
 
     # What a command's own code raises about its input, besides what is known here.
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
@@ -66,12 +66,12 @@ class CommandGroup(AppGroup):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Read this group's own options."""
+        """Read the command's own options."""
         with self._one_line_errors():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Read the options of the command that was named, and run it."""
+        """Run the command; a group reads the options of the one that was named first."""
         with self._one_line_errors():
             return super().invoke(ctx)
 
@@ -100,6 +100,10 @@ class CommandGroup(AppGroup):
             raise BadInputError(file_problem(error) + _file_advice(error)) from error
         except self.refusals as error:
             raise BadInputError(str(error)) from error
+
+
+class CommandGroup(PlainCommand, AppGroup):
+    """A group whose commands never end with a traceback."""
 
 
 def database_problem(error: SQLAlchemyError) -> str:

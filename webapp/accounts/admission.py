@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
+from webapp.accounts.audit import LOGIN_OK, record, record_refused_login
 from webapp.accounts.login import log_in
 from webapp.accounts.password_check import ask_the_app
 from webapp.accounts.session_rows import NotAllowedAnyMoreError
@@ -18,7 +17,6 @@ from webapp.accounts.throttle import (
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.database import release_connection
-from webapp.web.events import log_event
 
 
 class LoginRefusedError(Exception):
@@ -53,7 +51,7 @@ def admit(username: str, password: str, ip: str | None) -> User:
     if isinstance(attempt, Blocked):
         raise _throttled(username, attempt.seconds)
     user = _judged(username, password, attempt)
-    log_event("login.ok", user=user.identifier)
+    record(LOGIN_OK, user.identifier)
     return user
 
 
@@ -76,10 +74,10 @@ def _judged(username: str, password: str, attempt: Attempt) -> User:
 
 
 def _refused(username: str) -> LoginRefusedError:
-    log_event("login.failed", level=logging.WARNING, user=username)
+    record_refused_login("login.failed", username)
     return LoginRefusedError(username)
 
 
 def _throttled(username: str, seconds: int) -> LoginThrottledError:
-    log_event("login.throttled", level=logging.WARNING, user=username)
+    record_refused_login("login.throttled", username)
     return LoginThrottledError(seconds)

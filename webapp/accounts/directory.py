@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp.accounts.audit import Audited, writing_audited
 from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
 from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import refuse_bad_password
@@ -23,8 +24,7 @@ from webapp.accounts.session_rows import end_sessions_of
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import checked, skeleton
 from webapp.console import operator
-from webapp.database import db, release_connection, writing
-from webapp.web.events import log_event
+from webapp.database import db, release_connection
 
 
 class AccountError(ValueError):
@@ -110,14 +110,14 @@ def add(
         password_hash=stored,
     )
     try:
-        with writing() as session:
-            _refuse_taken(session, name)
-            session.add(account)
-            _last_step(session, before_commit)
+        with writing_audited() as audited:
+            _refuse_taken(audited.session, name)
+            audited.session.add(account)
+            audited.record("user.added", name, by=operator())
+            _last_step(audited.session, before_commit)
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
         raise _taken(name) from error
-    log_event("user.added", user=name, by=operator())
     return account
 
 
@@ -136,12 +136,12 @@ def set_password(
     """
     account = get(username)
     stored = _new_hash(password, account.username, account.display_name)
-    with _changing(username) as (session, found):
+    with _changing(username) as (audited, found):
         found.password_hash = stored
-        forget_failures(session, found.username)
-        ended = end_sessions(session, found)
-        _last_step(session, before_commit)
-    log_event("user.password_set", user=found.username, sessions=ended, by=operator())
+        forget_failures(audited.session, found.username)
+        ended = end_sessions(audited.session, found)
+        audited.record("user.password_set", found.username, sessions=ended, by=operator())
+        _last_step(audited.session, before_commit)
     return Change(found, ended)
 
 
@@ -167,7 +167,7 @@ def change_details(
         Keys to take out of the metadata.
     """
     refuse_two_roles(details, role)
-    with _changing(username) as (session, account):
+    with _changing(username) as (audited, account):
         wanted = dict(account.details if details is None else details)
         wanted.update({} if role is None else {"role": role})
         _remove_keys(wanted, remove)
@@ -175,35 +175,35 @@ def change_details(
         if display_name is not None:
             account.display_name = checked_display_name(display_name)
         new_rights = wanted != account.details
-        if not (new_rights or session.is_modified(account)):
+        if not (new_rights or audited.session.is_modified(account)):
             return Change(account, changed=False)
         ended = 0
         if new_rights:
             account.details = wanted
-            ended = end_sessions(session, account)
-    log_event("user.updated", user=account.username, sessions=ended, by=operator())
+            ended = end_sessions(audited.session, account)
+        audited.record("user.updated", account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def disable(username: str) -> Change:
     """Keep somebody out from the next request on; nothing of theirs is lost."""
-    with _changing(username) as (session, account):
+    with _changing(username) as (audited, account):
         if account.disabled:
             return Change(account, changed=False)
         account.disabled = True
-        ended = end_sessions(session, account)
-    log_event("user.disabled", user=account.username, sessions=ended, by=operator())
+        ended = end_sessions(audited.session, account)
+        audited.record("user.disabled", account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def enable(username: str) -> Change:
     """Let somebody in again, and forget their failed logins."""
-    with _changing(username) as (session, account):
+    with _changing(username) as (audited, account):
         if not account.disabled:
             return Change(account, changed=False)
         account.disabled = False
-        forget_failures(session, account.username)
-    log_event("user.enabled", user=account.username, by=operator())
+        forget_failures(audited.session, account.username)
+        audited.record("user.enabled", account.username, by=operator())
     return Change(account)
 
 
@@ -212,13 +212,13 @@ def remove(username: str) -> Change:
 
     The chats go too because they belong to a name: whoever gets it next must not find them.
     """
-    with _changing(username) as (session, account):
+    with _changing(username) as (audited, account):
         for forget in current_app.extensions["forget_user"]:
-            forget(session, account.username)
-        ended = end_sessions(session, account)
-        forget_failures(session, account.username)
-        session.delete(account)
-    log_event("user.removed", user=account.username, sessions=ended, by=operator())
+            forget(audited.session, account.username)
+        ended = end_sessions(audited.session, account)
+        forget_failures(audited.session, account.username)
+        audited.session.delete(account)
+        audited.record("user.removed", account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
@@ -238,10 +238,10 @@ def taken_by(session: Session, where: ColumnElement[bool]) -> dict[str, str]:
 
 
 @contextmanager
-def _changing(username: str) -> Iterator[tuple[Session, Account]]:
+def _changing(username: str) -> Iterator[tuple[Audited, Account]]:
     """Yield an account inside a write transaction, as it is now and locked for others."""
-    with writing() as session:
-        account = session.scalar(
+    with writing_audited() as audited:
+        account = audited.session.scalar(
             select(Account)
             .where(Account.username == name_to_find(username))
             .with_for_update()
@@ -249,7 +249,7 @@ def _changing(username: str) -> Iterator[tuple[Session, Account]]:
         )
         if account is None:
             raise _no_account(username)
-        yield session, account
+        yield audited, account
 
 
 def _new_hash(password: str, username: str, display_name: str | None) -> str:

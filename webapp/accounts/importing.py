@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.accounts.account_files import AccountFileError
+from webapp.accounts.audit import Audited, writing_audited
 from webapp.accounts.directory import end_sessions
 from webapp.accounts.import_rows import Progress, Wanted, batches
 from webapp.accounts.models import Account, LoginSession
@@ -24,8 +25,7 @@ from webapp.accounts.seeded import password_hasher
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import skeleton
 from webapp.console import operator
-from webapp.database import db, release_connection, writing
-from webapp.web.events import log_event
+from webapp.database import db, release_connection
 
 
 @dataclass
@@ -78,19 +78,29 @@ def store(wanted: list[Wanted], *, dry_run: bool) -> Counts:
     """
     counts = Counts()
     try:
-        with writing() as session:
-            existing = {a.username: a for a in _accounts(session, wanted)}
-            logged_in = set(session.scalars(select(LoginSession.identifier).distinct()))
-            for each in wanted:
-                _store_one(session, each, existing.get(each.username), logged_in, counts)
-            session.flush()
+        with writing_audited() as audited:
+            _store_all(audited, wanted, counts)
             if dry_run:
-                session.rollback()
+                audited.take_back()
     except IntegrityError as error:
         raise AccountFileError(["somebody added one of these users just now; try again"]) from error
-    if not dry_run:
-        log_event("users.imported", added=counts.added, changed=counts.changed, by=operator())
     return counts
+
+
+def _store_all(audited: Audited, wanted: list[Wanted], counts: Counts) -> None:
+    session = audited.session
+    existing = {a.username: a for a in _accounts(session, wanted)}
+    logged_in = set(session.scalars(select(LoginSession.identifier).distinct()))
+    by = operator()
+    for each in wanted:
+        before = counts.unchanged
+        _store_one(session, each, existing.get(each.username), logged_in, counts)
+        if counts.unchanged == before:
+            added = each.username not in existing
+            audited.record_part("user.imported", each.username, added=added, by=by)
+    if counts.added or counts.changed:
+        audited.record("users.imported", None, added=counts.added, changed=counts.changed, by=by)
+    session.flush()
 
 
 def _accounts(session: Session, wanted: list[Wanted]) -> Iterator[Account]:

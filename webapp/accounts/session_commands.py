@@ -11,14 +11,14 @@ import click
 from flask import current_app
 from sqlalchemy import ColumnElement, delete, select, true
 
+from webapp.accounts.audit import writing_audited
 from webapp.accounts.models import LoginSession
 from webapp.accounts.user_commands import AccountsGroup
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.config import Settings
 from webapp.console import BadInputError, counted, iso, note, operator, print_table, say
-from webapp.database import db, utc_now, writing
-from webapp.web.events import log_event
+from webapp.database import db, utc_now
 
 SEE_LIST = "see `chat-profiles sessions list`"
 
@@ -84,14 +84,22 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
         which = LoginSession.id == _id(session_id)
     else:
         which = true() if user is None else _of_user(user)
-    with writing() as session:
-        ended = len(
-            session.execute(delete(LoginSession).where(which).returning(LoginSession.id)).all()
-        )
-    if session_id is not None and not ended:
-        raise BadInputError(f"there is no session {session_id!r}; {SEE_LIST}")
-    log_event("sessions.revoked", user=user, session=session_id, sessions=ended, by=operator())
+    ended = _end(which, user, session_id)
     say(f"Ended {counted(ended, 'login session')}.")
+
+
+def _end(which: ColumnElement[bool], user: str | None, session_id: str | None) -> int:
+    gone = delete(LoginSession).where(which).returning(LoginSession.identifier)
+    with writing_audited() as audited:
+        users = audited.session.scalars(gone).all()
+        if session_id is not None and not users:
+            raise BadInputError(f"there is no session {session_id!r}; {SEE_LIST}")
+        # As they are called here, which may not be as the name was typed.
+        whose = users[0] if len(set(users)) == 1 else user
+        audited.record(
+            "sessions.revoked", whose, session=session_id, sessions=len(users), by=operator()
+        )
+    return len(users)
 
 
 def _alive(which: ColumnElement[bool]) -> list[LoginSession]:

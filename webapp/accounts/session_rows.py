@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import request
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -103,14 +103,15 @@ class SessionRows:
         return StoredSession(row["id"], identifier, row["seen_at"], values), token
 
     def _expired(self, replaced: uuid.UUID | None) -> Any:
-        now = utc_now()
-        rules = [
-            LoginSession.seen_at <= now - self._idle,
-            LoginSession.created_at <= now - self._absolute,
-        ]
+        over = expired(utc_now(), self._idle, self._absolute)
         # `id IS NULL` for want of one would keep the indexes of the others from being used.
-        rules += [] if replaced is None else [LoginSession.id == replaced]
-        return delete(LoginSession).where(or_(*rules))
+        which = over if replaced is None else or_(over, LoginSession.id == replaced)
+        return delete(LoginSession).where(which)
+
+
+def expired(now: datetime, idle: timedelta, absolute: timedelta) -> ColumnElement[bool]:
+    """Return which sessions are over by now (R12)."""
+    return or_(LoginSession.seen_at <= now - idle, LoginSession.created_at <= now - absolute)
 
 
 def remove(row_id: uuid.UUID) -> None:

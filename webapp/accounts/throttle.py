@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Delete, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import LoginAttempt
@@ -84,7 +84,7 @@ def attempt_succeeded(attempt: Attempt) -> None:
             .where(LoginAttempt.id == attempt.id)
             .values(succeeded=True, decided=True)
         )
-        session.execute(_forgettable(utc_now()))
+        session.execute(delete(LoginAttempt).where(forgettable(utc_now())))
 
 
 def attempt_failed(attempt: Attempt) -> None:
@@ -99,6 +99,14 @@ def attempt_undecided(attempt: Attempt) -> None:
     """Take back a try that nobody judged, because the author's code failed."""
     with short_session() as session:
         session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
+
+
+def forgettable(now: datetime) -> ColumnElement[bool]:
+    """Return which tries no rule looks at any more."""
+    # Both halves name both columns of an index: every login asks this, among the logins of months.
+    return (LoginAttempt.succeeded & (LoginAttempt.at < now - KNOWN_FOR)) | (
+        ~LoginAttempt.succeeded & (LoginAttempt.at < now - 6 * WINDOW)
+    )
 
 
 def forget_failures(session: Session, username: str) -> int:
@@ -146,14 +154,6 @@ def _begin(name: str, ip: str) -> Attempt | Blocked:
         session.add(attempt)
         session.flush()
         return Attempt(attempt.id, late)
-
-
-def _forgettable(now: datetime) -> Delete:
-    # Both halves name both columns of an index: every login runs this, among the logins of months.
-    return delete(LoginAttempt).where(
-        (LoginAttempt.succeeded & (LoginAttempt.at < now - KNOWN_FOR))
-        | (~LoginAttempt.succeeded & (LoginAttempt.at < now - 6 * WINDOW))
-    )
 
 
 def _forget(session: Session, whose: ColumnElement[bool]) -> int:

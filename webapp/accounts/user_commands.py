@@ -32,10 +32,12 @@ class AccountsGroup(CommandGroup):
     ) -> Callable[[Callable[..., Any]], click.Command]:
         """Register a command that finds a database with the current schema."""
         register = super().command(*args, **kwargs)
-        return lambda function: register(_with_tables(function))
+        return lambda function: register(with_tables(function))
 
 
-def _with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command find a database with the current schema; an empty one gets it first."""
+
     @functools.wraps(function)
     def ready(*args: Any, **kwargs: Any) -> Any:
         settle_schema(current_app.extensions["settings"], upgrade_old=False)

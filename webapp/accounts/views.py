@@ -15,6 +15,7 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.admission import LoginRefusedError, LoginThrottledError, admit
+from webapp.accounts.audit import record
 from webapp.accounts.forms import LoginForm, LogoutForm
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.authoring.context import Running
@@ -22,7 +23,7 @@ from webapp.authoring.errors import AuthoringError, CallbackError
 from webapp.authoring.types import User
 from webapp.engine.call import call
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
-from webapp.web.events import log_event, log_failure
+from webapp.web.events import log_failure
 from webapp.web.htmx import go_to
 from webapp.web.redirects import local_path
 
@@ -80,7 +81,7 @@ def logout() -> BaseResponse:
     row = browser_session().row
     browser_session().log_out()
     if user:
-        log_event("logout", user=user.identifier)
+        record("logout", user.identifier)
         _call_on_logout(user)
     if row is not None:
         for ended in current_app.extensions["session_ended"]:

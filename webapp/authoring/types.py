@@ -14,6 +14,7 @@ NAME_LIMIT = 200
 # Every page that offers the profile holds the text, about six times as long in HTML.
 DESCRIPTION_LIMIT = 100_000
 IDENTIFIER_LIMIT = 255
+KEEP_DAYS_LIMIT = 36_500
 
 
 @refuses_unknown_arguments
@@ -69,11 +70,15 @@ class ChatProfile:
         Chosen for users who have not chosen yet. The first of several wins.
     starters:
         Suggested first messages; ``None`` means the app's own, ``[]`` none at all.
+    keep_days:
+        How many days its chats are kept after something was last said in them, from 1 to 36,500;
+        ``None`` means for good. ``chat-profiles purge`` removes them then.
 
     Raises
     ------
     MisuseError
-        When an argument has the wrong type or is unknown, or a text is empty or too long.
+        When an argument has the wrong type or is unknown, a text is empty or too long, or a number
+        is out of range.
 
     Example
     -------
@@ -89,6 +94,7 @@ class ChatProfile:
     display_name: str | None = None
     default: bool = False
     starters: Sequence[Starter] | None = None
+    keep_days: int | None = None
 
     def __post_init__(self) -> None:
         _clean_texts(self)
@@ -104,6 +110,7 @@ class ChatProfile:
         if not isinstance(self.default, bool):
             raise _wrong_type("ChatProfile", "default", "True or False")
         _require_starters(self.starters)
+        _require_keep_days(self.name, self.keep_days)
 
 
 @refuses_unknown_arguments
@@ -180,6 +187,16 @@ def _require_starters(starters: object) -> None:
         return
     if not isinstance(starters, list | tuple) or not all(isinstance(s, Starter) for s in starters):
         raise _wrong_type("ChatProfile", "starters", "a list of Starter, or None")
+
+
+def _require_keep_days(profile: str, days: object) -> None:
+    # True is a number to Python.
+    is_whole = isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= KEEP_DAYS_LIMIT
+    if days is not None and not is_whole:
+        raise MisuseError(
+            f"ChatProfile {profile[:40]!r}: keep_days must be a whole number of days from 1 to "
+            f"{KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
+        )
 
 
 def _wrong_type(owner: str, name: str, wanted: str) -> MisuseError:

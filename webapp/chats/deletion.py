@@ -1,36 +1,41 @@
-"""The rows of chats that were deleted: kept for a while, then gone for good."""
+"""Chats that go for good, with all that hangs on them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat
 from webapp.chats.turn_rows import RUNNING_IN_CHATS
 
-# For so long a user can take a deletion back.
+# For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
-# Deleting has the database to itself: a few chats at a time, so that others get their turn.
-CHATS_AT_ONCE = 20
-_TO_FORGET = (
-    select(Chat.id)
-    .where(Chat.deleted_at < bindparam("before"))
-    .order_by(Chat.deleted_at)
-    .limit(CHATS_AT_ONCE)
-)
+# At once: what goes is locked, and many messages may hang on a chat.
+BATCH = 100
 
 
-def forget_deleted(rows: Connection, before: datetime) -> int:
-    """Delete a few chats that users have deleted before then, in the caller's transaction.
+def forget_deleted(rows: Connection, before: datetime, most: int = BATCH) -> int:
+    """Delete chats for good that their users deleted before then, and return how many went."""
+    return forget_chats(rows, deleted_before(before), most)
 
-    What belongs to them goes with them: messages, turns, feedback, links, and what the search
-    knows. Return how many there were; call it again until there are none.
+
+def deleted_before(time: datetime) -> ColumnElement[bool]:
+    """Return which chats their users deleted before then."""
+    return Chat.deleted_at.is_not(None) & (Chat.deleted_at < time)
+
+
+def forget_chats(rows: Connection, which: ColumnElement[bool], most: int = BATCH) -> int:
+    """Delete some of the chats meant, in the caller's transaction, and return how many went.
+
+    A chat that somebody else is changing at this moment stays.
     """
-    found = list(rows.scalars(_TO_FORGET, {"before": before}))
-    if found:
-        if rows.dialect.name == "postgresql":
-            rows.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
-        rows.execute(delete(Chat).where(Chat.id.in_(found)))
-    return len(found)
+    found = list(rows.scalars(select(Chat.id).where(which).order_by(Chat.id).limit(most)))
+    if rows.dialect.name == "postgresql":
+        # Turns before their chats, as everybody locks them; then no chat that would have to be
+        # waited for, and none that is not meant any more.
+        rows.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
+        free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
+        found = list(rows.scalars(free.with_for_update(of=Chat, skip_locked=True)))
+    return rows.execute(delete(Chat).where(Chat.id.in_(found))).rowcount

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import snapshot_of
 from webapp.chats.store import StoredChat, StoredMessage
 from webapp.chats.turn_rows import (
@@ -130,6 +131,7 @@ def _refuse_too_many(rows: Connection, beginning: Beginning) -> None:
 def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
     # What a start that failed has set may be half of what it should be.
     keeps = over and turn.failure is None
+    now = utc_now()
     return Chat(
         id=uuid.UUID(turn.chat.chat_id),
         owner=beginning.owner,
@@ -137,8 +139,9 @@ def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
         profile=turn.chat.chat_profile,
         written=False,
         values=turn.values if keeps and turn.values else {},
-        created_at=utc_now(),
-        active_at=utc_now(),
+        created_at=now,
+        active_at=now,
+        expires_at=expires_at(turn.profile, now),
         turn_id=None if over else turn.id,
         snapshots=snapshot_of(turn.profile),
         pinned=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,13 +12,13 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
+from webapp.accounts.audit import record_refusal
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
 from webapp.chats.turn_rows import LOST, RUNNING_IN_CHATS, is_alive
 from webapp.database import db, reading_rows
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
-from webapp.web.events import log_event
 
 # Built once: building a statement takes longer than running it.
 _CHAT = select(
@@ -96,7 +97,9 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
     with reading_rows() as rows:
         chat = rows.execute(_CHAT, {"wanted": chat_id, "of_owner": owner}).first()
     if chat is None:
-        log_event("chat.not_found", owner=owner, chat=chat_id)
+        record_refusal(
+            "chat.not_found", _user(owner), level=logging.INFO, owner=owner, chat=chat_id
+        )
         raise NotFound
     return StoredChat(*chat)
 
@@ -188,6 +191,11 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     if last.question_id is None:
         raise NotToRetry("The start of a chat cannot be tried again.")
     return last.question_id
+
+
+def _user(owner: str | None) -> str | None:
+    kind, _, identifier = (owner or "").partition(":")
+    return identifier if kind == "user" else None
 
 
 def _status(turn: Any) -> str:

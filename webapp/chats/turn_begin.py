@@ -12,6 +12,7 @@ from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_first_question, index_messages
 from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
@@ -47,6 +48,7 @@ _TAKE = (
         active_at=bindparam("now"),
         ended_at=None,
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
+        expires_at=bindparam("expires"),
     )
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values.label("values_now"), Chat.title)
@@ -156,7 +158,7 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
     """
     with writing_rows() as rows:
         title = title_from(question.content) if question is not None else None
-        chat = _take(rows, asking, turn.id, title)
+        chat = _take(rows, asking, turn, title)
         turn.chat.values = Values(chat.values_now)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
@@ -185,10 +187,17 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID, title: str | None) -> Row[Any]:
+def _take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Row[Any]:
     """Take the chat for a turn; return its values and its title."""
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn_id, "now": utc_now(), "made_title": title}
+    now = utc_now()
+    take = {
+        **who,
+        "turn": turn.id,
+        "now": now,
+        "expires": expires_at(turn.profile, now),
+        "made_title": title,
+    }
     chat = rows.execute(_TAKE, take).first()
     if chat is not None:
         return chat

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.transcript import Said
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_changed, index_turn
 from webapp.chats.turn_rows import (
     ALIVE,
@@ -37,7 +38,9 @@ from webapp.web.errors import UNAVAILABLE
 from webapp.web.events import log_failure
 
 _SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
-_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now")).returning(Chat.owner, Chat.written)
+_FREED = LET_GO.values(
+    turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires")
+).returning(Chat.owner, Chat.written)
 _FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
 _LOST = (
     select(Turn.chat_id, Turn.id)
@@ -157,7 +160,12 @@ def _save(rows: Connection, step: Step) -> bool | None:
         return None
     store_messages(rows, chat_id, turn, step.messages)
     if step.ended:
-        which = {"chat": chat_id, "turn": turn.id, "now": now}
+        which = {
+            "chat": chat_id,
+            "turn": turn.id,
+            "now": now,
+            "expires": expires_at(turn.profile, now),
+        }
         if turn.values is None:
             freed = rows.execute(_FREED, which)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from flask import current_app, g, request, session
 from werkzeug.exceptions import Forbidden
 
+from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import Running
@@ -19,7 +19,6 @@ from webapp.authoring.types import ChatProfile
 from webapp.database import release_connection
 from webapp.engine.call import call
 from webapp.profiles.missing_icons import log_missing_icons
-from webapp.web.events import log_event
 from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"
@@ -71,12 +70,7 @@ def offered_profile(name: str) -> ChatProfile:
     profile = offered_profiles().find(name)
     if profile is None:
         user = signed_in_user()
-        log_event(
-            "profile.refused",
-            level=logging.WARNING,
-            user=user.identifier if user else None,
-            profile=name,
-        )
+        record_refusal("profile.refused", user.identifier if user else None, profile=name)
         raise ProfileNotOffered(name)
     return profile
 

@@ -1,0 +1,102 @@
+"""`chat-profiles audit`: what has happened."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from webapp.accounts.models import AuditEntry
+from webapp.accounts.usernames import canonical
+from webapp.authoring.text import clean_text
+from webapp.console import WholeNumber, iso, note, print_table
+from webapp.database import db
+from webapp.upkeep.manners import (
+    Day,
+    as_csv_option,
+    as_json_option,
+    command,
+    first_moment,
+    needs_tables,
+    print_csv,
+    refuse_two_forms,
+)
+
+HEAD = ("AT", "EVENT", "USER", "IP", "DETAILS")
+MOST = 1_000_000
+
+
+@command("List logins, refusals and changes of users.")
+@click.option("--event", metavar="NAME", help="Only of this kind, such as login.failed.")
+@click.option("--user", metavar="USERNAME", help="Only about this user.")
+@click.option("--since", type=Day(), metavar="DATE", help="The first day to list (UTC).")
+@click.option(
+    "--limit",
+    type=WholeNumber(1, MOST),
+    default=100,
+    show_default=True,
+    help="How many at most.",
+)
+@as_csv_option
+@as_json_option
+@needs_tables
+def audit(
+    event: str | None,
+    user: str | None,
+    since: date | None,
+    limit: int,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """List logins, refusals and changes of users, the newest first.
+
+    \b
+    Example:
+      chat-profiles audit --user alice
+      chat-profiles audit --event login.failed --since 2026-03-01 --limit 1000 --csv
+    """
+    refuse_two_forms(as_csv=as_csv, as_json=as_json)
+    found = _entries(event, user, since, limit)
+    if as_json:
+        click.echo(json.dumps([_as_json(each) for each in found], indent=2))
+    elif as_csv:
+        print_csv([name.lower() for name in HEAD], [_cells(each) for each in found])
+    elif found:
+        print_table(HEAD, [_cells(each) for each in found])
+    else:
+        note("There is no such entry.")
+
+
+def _entries(
+    event: str | None, user: str | None, since: date | None, limit: int
+) -> list[AuditEntry]:
+    wanted = select(AuditEntry).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit)
+    if event is not None:
+        wanted = wanted.where(AuditEntry.event == clean_text(event))
+    if user is not None:
+        # As accounts are called, or as an app's own callback calls somebody.
+        name = clean_text(user)
+        wanted = wanted.where(AuditEntry.identifier.in_({name, canonical(name)}))
+    if since is not None:
+        wanted = wanted.where(AuditEntry.at >= first_moment(since))
+    return list(db.session.scalars(wanted))
+
+
+def _cells(entry: AuditEntry) -> tuple[str, str, str, str, str]:
+    details = " ".join(
+        f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in entry.details.items()
+    )
+    return iso(entry.at), entry.event, entry.identifier or "", entry.ip or "", details
+
+
+def _as_json(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "at": iso(entry.at),
+        "event": entry.event,
+        "user": entry.identifier,
+        "ip": entry.ip,
+        "details": entry.details,
+    }
