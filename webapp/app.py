@@ -26,7 +26,7 @@ from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
-from webapp.profiles import icons
+from webapp.profiles import icons, remembered
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
@@ -110,7 +110,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     headers.send_headers(app)
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
-    app.extensions["forget_user"] = [store.forget_user]
+    app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
     app.extensions["count_chats"] = store.count_chats
     app.extensions["signed_out"] = unsent.signed_out_but_kept
     app.extensions["form_too_old"] = unsent.too_old_but_kept
