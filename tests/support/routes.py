@@ -15,6 +15,7 @@ PUBLIC = {
     ("accounts.login", "GET"): "/login",
     ("accounts.log_in_with_password", "POST"): "/login",
     ("accounts.logout", "POST"): "/logout",
+    ("chats.link", "GET"): "/p/icon.svg",
     ("health.healthz", "GET"): "/healthz",
     ("health.readyz", "GET"): "/readyz",
     ("probe.stream", "GET"): "/healthz/stream",
