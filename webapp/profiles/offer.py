@@ -107,6 +107,12 @@ def chosen_name() -> str | None:
     return remembered_name() or name
 
 
+def top_bar() -> dict[str, Any]:
+    """Return what the top bar of a page without a chat shows."""
+    offer = offered_profiles()
+    return {"offer": offer, "current": offer.default(chosen_name())}
+
+
 def choose(profile: ChatProfile) -> None:
     """Keep the choice for the next chats of this session, and for the next sessions."""
     if session.get(CHOICE_KEY) != profile.name:
