@@ -30,7 +30,10 @@ class OwnSession:
 
 
 def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
-    """Return the sessions of a user: this one first, then the newest, at most `MOST_SHOWN`."""
+    """Return the sessions of a user: this one first, then the newest.
+
+    There are at most `MOST_SHOWN`, and one more if there are more.
+    """
     settings: Settings = current_app.extensions["settings"]
     now = utc_now()
     is_this = LoginSession.id == this
@@ -48,7 +51,7 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
             LoginSession.created_at > now - timedelta(hours=settings.session_hours),
         )
         .order_by(is_this.desc(), LoginSession.created_at.desc(), LoginSession.id)
-        .limit(MOST_SHOWN)
+        .limit(MOST_SHOWN + 1)
     )
     with reading_rows() as rows:
         return [
