@@ -25,6 +25,12 @@ FIELDS = {
     USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},
     USER["turns.stop", "POST"]: {},
+    USER["accounts.change_password", "POST"]: {
+        "current_password": "alicealice",
+        "new_password": "violet tractor parade",
+    },
+    USER["accounts.end_other_sessions", "POST"]: {},
+    USER["accounts.end_session", "POST"]: {},
     "/login": {"username": "bob", "password": "bobbob"},
     "/logout": {},
 }

@@ -205,6 +205,15 @@ def test_reading_ends_with_the_session_and_the_turn_does_not(site: Site) -> None
         talker.stop()
 
 
+def test_reading_ends_with_a_session_that_its_user_ended_elsewhere(site: Site) -> None:  # R15
+    here, there = site.talker("away"), site.talker("away")
+    with there.say(ENDLESS) as stream:
+        stream.until("endless-0 ")
+        assert here.post("/account/sessions/end-others").status == 303
+        assert "endless-end" not in stream.text()
+    there.log_in("away").stop()
+
+
 @pytest.mark.parametrize("others", [0, SLOTS])
 def test_watching_does_not_count_as_using_the_session(site: Site, others: int) -> None:  # R12
     name, readers = f"idle{others}", [site.talker() for _ in range(others)]

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.local import LocalProxy
 
 from webapp import database, database_commands
-from webapp.accounts import commands, login
+from webapp.accounts import account_views, commands, login
 from webapp.accounts import views as accounts_views
 from webapp.accounts.sessions import DatabaseSessions
 from webapp.authoring.app_file import ChatApp, is_loading
@@ -28,7 +28,7 @@ from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.history import forgetting, pages
 from webapp.history import views as history_views
-from webapp.profiles import icons
+from webapp.profiles import icons, offer, remembered
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
@@ -113,8 +113,9 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     headers.send_headers(app)
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
-    app.extensions["forget_user"] = [store.forget_user]
+    app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
     app.extensions["count_chats"] = store.count_chats
+    app.extensions["top_bar"] = offer.top_bar
     app.extensions["signed_out"] = unsent.signed_out_but_kept
     app.extensions["form_too_old"] = unsent.too_old_but_kept
     app.extensions["session_ended"] = [ending.end_chats_of_session]
@@ -174,16 +175,19 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (
+    modules = (
         chats_views,
         turn_views,
         history_views,
         profiles_views,
         accounts_views,
+        account_views,
         health,
         probe,
-    ):
-        app.register_blueprint(module.blueprint)
+    )
+    # Two of them share one.
+    for blueprint in dict.fromkeys(module.blueprint for module in modules):
+        app.register_blueprint(blueprint)
 
     @app.get("/static/<path:name>")
     def static(name: str) -> Response:

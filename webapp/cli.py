@@ -21,6 +21,7 @@ from webapp.database import db
 from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
 from webapp.doctor.command import doctor
+from webapp.profiles import remembered
 from webapp.serving import Place, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
 from webapp.web import events
@@ -39,7 +40,7 @@ def admin_app() -> Flask:
     settings = Settings.from_environment()
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
-    app.extensions["forget_user"] = [store.forget_user]
+    app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
     app.extensions["count_chats"] = store.count_chats
     events.set_up_logging(settings.log_level)
     database.init_app(app, settings)

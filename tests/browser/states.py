@@ -74,6 +74,18 @@ def _user_menu(page: Page, site: Site) -> None:
     page.locator("#user-button").click()
 
 
+def _account(page: Page, site: Site) -> None:
+    log_in(page, site, "alice")
+    started(page)
+    page.goto(f"{site}/account")
+    expect(page.get_by_test_id("session").first).to_be_visible()
+
+
+def _link_refused(page: Page, site: Site) -> None:
+    page.goto(f"{site}/?profile=gone&prompt=Good+morning,%0A%0Aplease+sum+up+what+we+said.")
+    expect(notices(page)).to_be_visible()
+
+
 def _profiles(page: Page, site: Site) -> None:
     page.goto(f"{site}/profiles")
 
@@ -243,6 +255,8 @@ STATES = {
     "selector-40": State("many.py", _selector),
     "no-match": State("many.py", _no_match),
     "user-menu": State("roles.py", _user_menu),
+    "account": State("roles.py", _account),
+    "link-refused": State("simple.py", _link_refused),
     "profiles": State("five.py", _profiles),
     "not-found": State("simple.py", _not_found),
     "notice": State("simple.py", _notice),

@@ -8,13 +8,20 @@ from flask import Flask
 
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
 NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
-ARGUMENTS = {"chat_id": NOBODYS_CHAT, "turn_id": NOBODYS_TURN, "name": "icon.svg"}
+NOBODYS_SESSION = "00000000-0000-4000-8000-000000000002"
+ARGUMENTS = {
+    "chat_id": NOBODYS_CHAT,
+    "turn_id": NOBODYS_TURN,
+    "session_id": NOBODYS_SESSION,
+    "name": "icon.svg",
+}
 
 # Anybody may ask; (endpoint, method) -> address.
 PUBLIC = {
     ("accounts.login", "GET"): "/login",
     ("accounts.log_in_with_password", "POST"): "/login",
     ("accounts.logout", "POST"): "/logout",
+    ("chats.link", "GET"): "/p/icon.svg",
     ("health.healthz", "GET"): "/healthz",
     ("health.readyz", "GET"): "/readyz",
     ("probe.stream", "GET"): "/healthz/stream",
@@ -23,6 +30,10 @@ PUBLIC = {
 }
 # Whoever is logged in, in apps where login is on.
 USER = {
+    ("accounts.account", "GET"): "/account",
+    ("accounts.change_password", "POST"): "/account/password",
+    ("accounts.end_other_sessions", "POST"): "/account/sessions/end-others",
+    ("accounts.end_session", "POST"): f"/account/sessions/{NOBODYS_SESSION}/end",
     ("chats.new", "GET"): "/",
     ("chats.start", "POST"): "/chats",
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",

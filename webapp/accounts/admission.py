@@ -36,6 +36,13 @@ class LoginThrottledError(Exception):
         super().__init__(f"wait {seconds} seconds")
         self.seconds = seconds
 
+    @property
+    def advice(self) -> str:
+        """Return what whoever tries is told."""
+        minutes = max(1, round(self.seconds / 60))
+        wait = "a minute" if minutes == 1 else f"{minutes} minutes"
+        return f"Too many tries with this name or from this network. Try again in {wait}."
+
 
 def admit(username: str, password: str, ip: str | None) -> User:
     """Log somebody in, and return who it is.

@@ -37,5 +37,20 @@ class LoginForm(StrictForm):
     next = HiddenField()
 
 
+class PasswordForm(StrictForm):
+    """The current password and the new one, both as they were typed (R5)."""
+
+    current_password = PasswordField(
+        "Current password", validators=[InputRequired("Enter your current password."), _in_bytes]
+    )
+    new_password = PasswordField(
+        "New password", validators=[InputRequired("Enter a new password."), _in_bytes]
+    )
+
+
+class EndSessionForm(StrictForm):
+    """Nothing but the token against forged forms: the address says which."""
+
+
 class LogoutForm(StrictForm):
     """Nothing but the token against forged forms."""

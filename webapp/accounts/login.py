@@ -24,7 +24,7 @@ from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_need
 from webapp.web.events import log_failure
 from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
-from webapp.web.redirects import local_path
+from webapp.web.redirects import local_path, plain_address
 from webapp.web.requests import ForeignFormError
 
 USER_KEY = "user"
@@ -176,7 +176,12 @@ def _send_to_login() -> Response:
 def _to_login_page() -> Response:
     # Only a page can be returned to: a POST would be repeated, a fragment has no address.
     start = url_for("chats.new")
-    page = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else start
-    target = local_path(came_from() if wants_fragment() else page, start)
+    target = local_path(came_from() if wants_fragment() else _this_page() or start, start)
     url = url_for("accounts.login", next=target if target != start else None)
     return go_to(url, 401 if wants_fragment() else 303)
+
+
+def _this_page() -> str | None:
+    if request.method != "GET":
+        return None
+    return plain_address(request.script_root + request.path, request.query_string)

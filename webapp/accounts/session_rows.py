@@ -126,12 +126,30 @@ def merge(row_id: uuid.UUID, changes: dict[str, Any]) -> None:
     ``None`` takes a key out. A row that was deleted in the meantime stays deleted.
     """
     with writing_rows() as writer:
-        current = writer.execute(
-            select(LoginSession.data).where(LoginSession.id == row_id).with_for_update()
-        ).scalar_one_or_none()
-        if current is not None:
-            merged = {k: v for k, v in {**current, **changes}.items() if v is not None}
+        merged = _merged(writer, row_id, changes)
+        if merged is not None:
             writer.execute(_seen_now(row_id).values(data=merged))
+
+
+def rotate(
+    row_id: uuid.UUID, changes: dict[str, Any], allowed: Condition
+) -> tuple[dict[str, Any], str]:
+    """Give a row a fresh id in the place of the old one, and return its values and that id (R9).
+
+    It stays the same row, so chats and streams of this browser go on.
+
+    Raises
+    ------
+    NotAllowedAnyMoreError
+        When ``allowed`` says no, asked in the same transaction, or the session has ended.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    with writing_rows() as writer:
+        merged = _merged(writer, row_id, changes) if allowed(writer) else None
+        if merged is None:
+            raise NotAllowedAnyMoreError
+        writer.execute(_seen_now(row_id).values(data=merged, token_hash=_hashed(token)))
+    return merged, token
 
 
 def touch(row_id: uuid.UUID) -> None:
@@ -159,6 +177,17 @@ def _new_row(token: str, values: dict[str, Any], identifier: str | None) -> dict
         "created_at": now,
         "seen_at": now,
     }
+
+
+def _merged(
+    writer: Connection, row_id: uuid.UUID, changes: dict[str, Any]
+) -> dict[str, Any] | None:
+    current = writer.execute(
+        select(LoginSession.data).where(LoginSession.id == row_id).with_for_update()
+    ).scalar_one_or_none()
+    if current is None:
+        return None
+    return {k: v for k, v in {**current, **changes}.items() if v is not None}
 
 
 def _seen_now(row_id: uuid.UUID) -> Any:

@@ -111,6 +111,19 @@ class BrowserSession(SessionMixin):
         self.row = None
         self._interface.insert(self, values, identifier, replaces=replaced, allowed=allowed)
 
+    def rotate(self, changes: dict[str, Any], allowed: Condition) -> None:
+        """Go on under a fresh id, with changed values; the old id is dead (R9).
+
+        Raises
+        ------
+        NotAllowedAnyMoreError
+            When ``allowed`` says no, asked in the transaction that stores the id, or the session
+            has ended: it is not revived (R13).
+        """
+        row_id = self.require_row()
+        values, token = session_rows.rotate(row_id, changes, allowed)
+        self.stored(self.row, values, token)
+
     def log_out(self) -> None:
         """End the session for good: its row is gone, and later requests cannot revive it (R13)."""
         _ = self.data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import (
-    Blueprint,
     Response,
     current_app,
     g,
@@ -15,19 +14,15 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.admission import LoginRefusedError, LoginThrottledError, admit
-from webapp.accounts.audit import record
 from webapp.accounts.forms import LoginForm, LogoutForm
-from webapp.accounts.login import browser_session, signed_in_user
-from webapp.authoring.context import Running
-from webapp.authoring.errors import AuthoringError, CallbackError
-from webapp.authoring.types import User
-from webapp.engine.call import call
+from webapp.accounts.leaving import log_out
+from webapp.accounts.login import signed_in_user
+from webapp.accounts.routes import blueprint
+from webapp.authoring.errors import AuthoringError
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.events import log_failure
 from webapp.web.htmx import go_to
 from webapp.web.redirects import local_path
-
-blueprint = Blueprint("accounts", __name__)
 
 REFUSED = "That username and password do not match. Check both and try again."
 INCOMPLETE = "Enter your username and your password."
@@ -62,7 +57,7 @@ def _refusal(form: LoginForm) -> Response | None:
     except LoginRefusedError:
         return _answer(form, REFUSED, 401)
     except LoginThrottledError as error:
-        return _answer(form, _wait(error.seconds), 429, retry_after=error.seconds)
+        return _answer(form, error.advice, 429, retry_after=error.seconds)
     except AuthoringError as error:
         log_failure("login.callback_failed", error)
         return _answer(form, BROKEN.format(g.request_id), 503, retry_after=30)
@@ -77,39 +72,13 @@ def logout() -> BaseResponse:
     """End the session."""
     form = LogoutForm()
     form.refuse_strange_fields()
-    user = signed_in_user()
-    row = browser_session().row
-    browser_session().log_out()
-    if user:
-        record("logout", user.identifier)
-        _call_on_logout(user)
-    if row is not None:
-        for ended in current_app.extensions["session_ended"]:
-            ended(row.id, user)
+    log_out()
     return go_to(url_for("accounts.login" if _login_on() else "chats.new"))
-
-
-def _call_on_logout(user: User) -> None:
-    callback = current_app.extensions["chat_app"].get("on_logout")
-    if callback is None:
-        return
-    seconds = current_app.extensions["settings"].callback_seconds
-    try:
-        call(callback, (user,), Running(), seconds)
-    except CallbackError as error:
-        # Out is out, whatever the app does about it.
-        log_failure("logout.callback_failed", error)
 
 
 def _problem(form: LoginForm) -> str:
     missing = not form.username.data or not form.password.data
     return INCOMPLETE if missing else "That username or password is too long. Check both."
-
-
-def _wait(seconds: int) -> str:
-    minutes = max(1, round(seconds / 60))
-    wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return f"Too many tries with this name or from this network. Try again in {wait}."
 
 
 def _answer(

@@ -15,6 +15,8 @@ from webapp.authoring.types import NAME_LIMIT
 from webapp.web.forms import StrictForm
 
 MESSAGE_BYTES = 32 * 1024
+# Of characters that a link may put into the composer: all of them fit into one message.
+PROMPT_LIMIT = 8_000
 EMPTY = "There is nothing to send yet."
 TOO_LONG = "This message has {:,} bytes, and one may have {:,}."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
@@ -42,12 +44,16 @@ class Question:
 
 
 class StartForm(StrictForm):
-    """Which profile to chat with; none means the one a new chat would take anyway."""
+    """Which profile to chat with (none means the one a new chat would take anyway), and a text."""
 
     profile = StringField(
         # An empty name stays one: it is not offered, while no name at all means the default.
         filters=[lambda text: None if text is None else clean_text(text)],
         validators=[Optional(strip_whitespace=False), Length(max=NAME_LIMIT)],
+    )
+    # What a link has put into the composer; it is not said, but stays there.
+    prompt = StringField(
+        filters=[lambda text: clean_text(text or "")], validators=[Length(max=PROMPT_LIMIT)]
     )
 
 

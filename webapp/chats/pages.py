@@ -125,7 +125,7 @@ def chat_html(
     return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
 
 
-def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice]) -> str:
+def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice], **more: Any) -> str:
     """Return the page of a chat that is about to start."""
     suggested = starters_of(current)
     return render_template(
@@ -135,6 +135,7 @@ def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice]) -> str
         groups=[],
         starters=suggested.starters,
         notices=[*notices, *_problems(suggested)],
+        **more,
     )
 
 

@@ -26,6 +26,7 @@ from webapp.engine.work import RUNNING, Work
 from webapp.profiles.offer import (
     choose,
     chosen_name,
+    forget_vanished_choice,
     offered_profile,
     offered_profiles,
     vanished_choice,
@@ -92,7 +93,7 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
         return profile, None
     vanished = vanished_choice()
     if vanished is not None:
-        choose(None)
+        forget_vanished_choice()
     return offered_profiles().default(chosen_name()), vanished
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.exceptions import BadRequest
@@ -11,11 +12,12 @@ from werkzeug.wrappers import Response
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
-from webapp.chats.forms import StartForm
+from webapp.chats.forms import PROMPT_LIMIT, StartForm
+from webapp.chats.links import Link, link_in, opening_of
 from webapp.chats.pages import Said, chat_html, new_chat_html, vanished_notice
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat
-from webapp.profiles.offer import chosen_name, offered_profiles, vanished_choice
+from webapp.profiles.offer import offered_profiles
 from webapp.web.htmx import at_address, came_from, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
@@ -23,12 +25,26 @@ blueprint = Blueprint("chats", __name__)
 
 @blueprint.get("/")
 @login_needed
-def new() -> str:
-    """Show the page of a chat that is about to start; writes nothing."""
-    offer = offered_profiles()
-    vanished = vanished_choice()
-    notices = [] if vanished is None else [vanished_notice(offer, vanished)]
-    return new_chat_html(offer.default(chosen_name()), notices)
+def new() -> tuple[str, int]:
+    """Show the page of a chat that is about to start, as a link asks for it; writes nothing."""
+    link = link_in(request.args)
+    opening = opening_of(link)
+    page = new_chat_html(
+        opening.profile,
+        opening.notices,
+        draft=link.prompt,
+        linked=bool(link.prompt),
+        asked_for=None if opening.refused else link.profile,
+        refused=opening.refused,
+    )
+    return page, 403 if opening.refused else 200
+
+
+@blueprint.get("/p/<path:name>")
+def link(name: str) -> Response:
+    """Lead from the short form of a link to the page that it stands for; knows no profile."""
+    prompt = request.args.get("prompt", "")[: PROMPT_LIMIT + 1]
+    return redirect(url_for("chats.new", profile=name, prompt=prompt or None), 303)
 
 
 @blueprint.post("/chats")
@@ -41,12 +57,16 @@ def start() -> Response:
         raise BadRequest
     started = start_chat(form.profile.data)
     end_other_chats(started.chat, started.replaced)
-    url = url_for("chats.show", chat_id=started.chat.id)
+    prompt = form.prompt.data or None
     if not wants_fragment():
         # Said by the page that comes next; without the name, which anybody could put there.
-        return redirect(f"{url}?vanished" if started.vanished else url, 303)
-    replaced = [row.id for row in started.replaced]
-    return at_address(_started(started), url, replace=_is_left_for_good(replaced))
+        vanished = "" if started.vanished else None
+        return redirect(_address(started, prompt=prompt, vanished=vanished), 303)
+    is_left = _is_left_for_good([row.id for row in started.replaced])
+    # In a chat that stays, the text of its link has been sent.
+    prompt = prompt if is_left else None
+    url = _address(started, prompt=prompt)
+    return at_address(_started(started, prompt or ""), url, replace=is_left)
 
 
 @blueprint.get("/chats/<uuid:chat_id>")
@@ -54,8 +74,20 @@ def start() -> Response:
 def show(chat_id: uuid.UUID) -> str:
     """Show a chat."""
     chat = get_chat(chat_id, owner())
-    notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
-    return chat_html(chat, "chats/_chat.html" if wants_fragment() else "chats/page.html", notices)
+    # Once the user has written, the text was sent, or was not wanted.
+    link = Link() if chat.written else link_in(request.args)
+    vanished = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
+    return chat_html(
+        chat,
+        "chats/_chat.html" if wants_fragment() else "chats/page.html",
+        [*vanished, *link.notices],
+        link.prompt,
+        linked=bool(link.prompt),
+    )
+
+
+def _address(started: StartedChat, **parameters: Any) -> str:
+    return url_for("chats.show", chat_id=started.chat.id, **parameters)
 
 
 def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:
@@ -66,13 +98,15 @@ def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:
     return page in [start_page, *gone]
 
 
-def _started(started: StartedChat) -> str:
+def _started(started: StartedChat, prompt: str) -> str:
     vanished = started.vanished
     return chat_html(
         started.chat,
         "chats/_started.html",
         [] if vanished is None else [vanished_notice(offered_profiles(), vanished)],
+        prompt,
         said=Said(started.messages, started.turn),
+        linked=bool(prompt),
         # The selector and the notices stand outside the chat, and are swapped in their own places.
         oob=True,
     )

@@ -19,6 +19,7 @@ from webapp.authoring.types import ChatProfile
 from webapp.database import release_connection
 from webapp.engine.call import call
 from webapp.profiles.missing_icons import log_missing_icons
+from webapp.profiles.remembered import forget_name, remember, remembered_name
 from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"
@@ -90,23 +91,40 @@ def offered_profiles() -> Offer:
 
 
 def chosen_name() -> str | None:
-    """Return the name chosen in this session, offered or not."""
-    name = session.get(CHOICE_KEY)
-    return name if isinstance(name, str) else None
+    """Return the name a new chat takes if it is offered: of this session, else of this account.
+
+    A choice of the session that is no longer offered gives way to the one that is remembered.
+    """
+    name = _chosen_here()
+    if name is not None and offered_profiles().find(name):
+        return name
+    return remembered_name() or name
 
 
-def choose(profile: ChatProfile | None) -> None:
-    """Keep the choice for the next chats of this session; ``None`` forgets it."""
-    if profile is None:
-        session.pop(CHOICE_KEY, None)
-    elif session.get(CHOICE_KEY) != profile.name:
+def top_bar() -> dict[str, Any]:
+    """Return what the top bar of a page without a chat shows."""
+    offer = offered_profiles()
+    return {"offer": offer, "current": offer.default(chosen_name())}
+
+
+def choose(profile: ChatProfile) -> None:
+    """Keep the choice for the next chats of this session, and for the next sessions."""
+    if session.get(CHOICE_KEY) != profile.name:
         session[CHOICE_KEY] = profile.name
+        remember(profile.name)
 
 
 def vanished_choice() -> str | None:
-    """Return the name chosen in this session if it is no longer offered."""
-    chosen = chosen_name()
+    """Return the name chosen in this session, or remembered, if it is no longer offered."""
+    chosen = _chosen_here() or remembered_name()
     return chosen if chosen is not None and offered_profiles().find(chosen) is None else None
+
+
+def forget_vanished_choice() -> None:
+    """Forget what was chosen and is no longer offered, here and for the next sessions."""
+    for name in (_chosen_here(), remembered_name()):
+        if name is not None and offered_profiles().find(name) is None:
+            _forget(name)
 
 
 def best_language() -> str:
@@ -116,6 +134,18 @@ def best_language() -> str:
         if quality > 0 and well_formed:
             return _normal(well_formed[1])
     return DEFAULT_LANGUAGE
+
+
+def _chosen_here() -> str | None:
+    name = session.get(CHOICE_KEY)
+    return name if isinstance(name, str) else None
+
+
+def _forget(name: str) -> None:
+    if session.get(CHOICE_KEY) == name:
+        del session[CHOICE_KEY]
+    if remembered_name() == name:
+        forget_name(name)
 
 
 def _ask() -> Offer:

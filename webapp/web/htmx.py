@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from webapp.web.redirects import plain_address
+
 # Tells the selector to fetch itself again: what is offered has changed since it was drawn.
 PROFILES_CHANGED = ("HX-Trigger", "profilesChanged")
 
@@ -22,7 +24,7 @@ def came_from() -> str | None:
         parts = urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:
         return None
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path or None
+    return plain_address(parts.path, parts.query.encode()) or None
 
 
 def notice_fragment(html: str, status: int) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 # One slash and then no other slash, and only characters that browsers neither drop nor read as
 # something else: no backslash, control, space or quote anywhere, escaped or not.
@@ -11,7 +12,9 @@ _LOCAL = re.compile(
     re.ASCII,
 )
 _HIDDEN = re.compile(r"%(?:[01][0-9a-f]|2f|5c|7f|25)", re.IGNORECASE)
-LIMIT = 2_000
+# What servers take as a request's line is hardly more.
+LIMIT = 8_000
+_AS_IT_IS = "~./%:@!$&*+,;=?-"
 
 
 def local_path(target: str | None, default: str = "/") -> str:
@@ -27,3 +30,14 @@ def local_path(target: str | None, default: str = "/") -> str:
     path, _, _ = target.partition("?")
     suspicious = not _LOCAL.fullmatch(target) or _HIDDEN.search(path) or "//" in path
     return default if suspicious else target
+
+
+def plain_address(path: str, query: bytes) -> str:
+    """Return a path with its query, in which whatever `local_path` may not let pass is escaped.
+
+    Example
+    -------
+    >>> plain_address("/", b"prompt=what's+new")
+    '/?prompt=what%27s+new'
+    """
+    return f"{path}?{quote(query, safe=_AS_IT_IS)}" if query else path

@@ -1,0 +1,121 @@
+"""The page of one's own account: where one is signed in, and one's password (R15, R16)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import current_app, make_response, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from webapp.accounts import leaving, own_password
+from webapp.accounts.admission import LoginThrottledError
+from webapp.accounts.forms import EndSessionForm, PasswordForm
+from webapp.accounts.guard import login_needed
+from webapp.accounts.login import browser_session, signed_in_user
+from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
+from webapp.accounts.own_sessions import MOST_SHOWN, own_sessions
+from webapp.accounts.passwords import PasswordError
+from webapp.accounts.routes import blueprint
+from webapp.accounts.session_rows import NotAllowedAnyMoreError
+from webapp.authoring.types import User
+from webapp.web.htmx import go_to
+
+CURRENT, NEW = "current", "new"
+WRONG = "That is not your current password. Check it and try again."
+DONE = {
+    "password": "Your password was changed; other devices were signed out.",
+    "session": "That device was signed out.",
+    "others": "All other devices were signed out.",
+}
+GONE = "That device is not signed in any more."
+
+
+@blueprint.get("/account")
+@login_needed
+def account() -> Response:
+    """Show one's own account."""
+    done = DONE.get(request.args.get("done", ""))
+    return _page(_me(), notice=done)
+
+
+@blueprint.post("/account/sessions/<uuid:session_id>/end")
+@login_needed
+def end_session(session_id: uuid.UUID) -> Response:
+    """End one of one's own sessions; the one of this request is a logout."""
+    me = _me()
+    EndSessionForm().refuse_strange_fields()
+    if session_id == browser_session().require_row():
+        leaving.log_out()
+        return go_to(url_for("accounts.login"))
+    if not leaving.end_session(me, session_id):
+        return _page(me, 404, notice=GONE)
+    return go_to(url_for("accounts.account", done="session"))
+
+
+@blueprint.post("/account/sessions/end-others")
+@login_needed
+def end_other_sessions() -> Response:
+    """End all of one's own sessions but this one."""
+    me = _me()
+    EndSessionForm().refuse_strange_fields()
+    leaving.end_other_sessions(me)
+    return go_to(url_for("accounts.account", done="others"))
+
+
+@blueprint.post("/account/password")
+@login_needed
+def change_password() -> Response:
+    """Change one's own password.
+
+    A wrong one is a 422 and no 401: whoever asks is signed in, and stays so.
+    """
+    me = _me()
+    form = PasswordForm()
+    form.refuse_strange_fields()
+    if not form.validate():
+        return _incomplete(me, form)
+    current, new = form.current_password.data or "", form.new_password.data or ""
+    try:
+        own_password.change_password(me, current, new, request.remote_addr)
+    except NoPasswordHereError as error:
+        raise NotFound from error
+    except WrongPasswordError:
+        return _page(me, 422, error=WRONG, field=CURRENT)
+    except PasswordError as error:
+        return _page(me, 422, error=f"That cannot be used: {error}. Try another one.", field=NEW)
+    except LoginThrottledError as error:
+        answer = _page(me, 429, error=error.advice)
+        answer.headers["Retry-After"] = str(error.seconds)
+        return answer
+    except NotAllowedAnyMoreError:
+        return go_to(url_for("accounts.account"))
+    return go_to(url_for("accounts.account", done="password"))
+
+
+def _me() -> User:
+    user = signed_in_user()
+    if user is None:
+        raise NotFound  # an app in which nobody logs in
+    return user
+
+
+def _incomplete(me: User, form: PasswordForm) -> Response:
+    field = CURRENT if form.current_password.errors else NEW
+    problem = str((form.current_password.errors or form.new_password.errors)[0])
+    return _page(me, 422, error=problem, field=field)
+
+
+def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any) -> Response:
+    page = render_template(
+        "accounts/account.html",
+        sessions=own_sessions(me.identifier, browser_session().require_row()),
+        most=MOST_SHOWN,
+        has_password=own_password.has_password_here(me),
+        least=current_app.extensions["settings"].password_min_length,
+        notices=[{"text": notice, "name": "", "is_error": status >= 400}] if notice else [],
+        **current_app.extensions["top_bar"](),
+        **form,
+    )
+    return make_response(page, status)
