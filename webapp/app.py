@@ -30,6 +30,8 @@ from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
+from webapp.sharing import views as sharing_views
+from webapp.transfer import views as transfer_views
 from webapp.web import (
     assets,
     errors,
@@ -168,7 +170,8 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (chats_views, turn_views, profiles_views, accounts_views, health, probe):
+    rooms = (chats_views, turn_views, transfer_views, sharing_views, profiles_views, accounts_views)
+    for module in (*rooms, health, probe):
         app.register_blueprint(module.blueprint)
 
     @app.get("/static/<path:name>")

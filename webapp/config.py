@@ -68,6 +68,7 @@ class Settings:
     shutdown_seconds: float = 20.0
     chat_idle_minutes: float = 60.0
     starters: str = "send"
+    sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
@@ -110,6 +111,7 @@ class Settings:
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
+            sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),

@@ -8,7 +8,13 @@ from flask import Flask
 
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
 NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
-ARGUMENTS = {"chat_id": NOBODYS_CHAT, "turn_id": NOBODYS_TURN, "name": "icon.svg"}
+NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
+ARGUMENTS = {
+    "chat_id": NOBODYS_CHAT,
+    "turn_id": NOBODYS_TURN,
+    "name": "icon.svg",
+    "token": NOBODYS_TOKEN,
+}
 
 # Anybody may ask; (endpoint, method) -> address.
 PUBLIC = {
@@ -27,6 +33,14 @@ USER = {
     ("chats.start", "POST"): "/chats",
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
     ("profiles.selector", "GET"): "/profiles",
+    ("sharing.manage", "GET"): f"/chats/{NOBODYS_CHAT}/share",
+    ("sharing.share", "POST"): f"/chats/{NOBODYS_CHAT}/share",
+    ("sharing.unshare", "POST"): f"/chats/{NOBODYS_CHAT}/unshare",
+    ("sharing.view", "GET"): f"/shared/{NOBODYS_TOKEN}",
+    ("transfer.export_all", "GET"): "/chats/export",
+    ("transfer.export_chat", "GET"): f"/chats/{NOBODYS_CHAT}/export",
+    ("transfer.import_chats", "POST"): "/chats/import",
+    ("transfer.import_page", "GET"): "/chats/import",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",

@@ -12,13 +12,15 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import StartForm
-from webapp.chats.pages import Said, chat_html, new_chat_html, vanished_notice
+from webapp.chats.pages import Notice, Said, chat_html, new_chat_html, vanished_notice
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat
 from webapp.profiles.offer import chosen_name, offered_profiles, vanished_choice
 from webapp.web.htmx import at_address, came_from, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
+
+IMPORTED = "This chat was imported. You can read it and go on with it."
 
 
 @blueprint.get("/")
@@ -55,6 +57,7 @@ def show(chat_id: uuid.UUID) -> str:
     """Show a chat."""
     chat = get_chat(chat_id, owner())
     notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
+    notices += [Notice(IMPORTED)] if "imported" in request.args else []
     return chat_html(chat, "chats/_chat.html" if wants_fragment() else "chats/page.html", notices)
 
 
