@@ -287,7 +287,7 @@ def test_htmx_gets_the_form_alone(alice: Visitor) -> None:
 
 
 def test_too_many_chats_are_refused(alice: Visitor) -> None:
-    chats = [{"messages": []}] * (MOST_CHATS + 1)
+    chats: list[dict[str, Any]] = [{"messages": []}] * (MOST_CHATS + 1)
     assert "chats: has 1,001 items and may have 1,000" in refused(alice, export_of(*chats))
 
 
