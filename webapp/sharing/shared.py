@@ -31,6 +31,7 @@ _FOUND = (
         Chat.imported_at,
         Share.token,
         Share.last_sequence,
+        Share.created_at,
     )
     .join(Share, Share.chat_id == Chat.id)
     .where(
@@ -75,6 +76,7 @@ class FoundChat:
     imported_at: datetime | None
     token: str
     last_sequence: int
+    shared_at: datetime
 
 
 @dataclass(frozen=True)
