@@ -187,7 +187,14 @@ def test_it_can_be_read_where_it_came_in(alice: Visitor) -> None:
 def test_several_chats_lead_to_all_of_them(alice: Visitor) -> None:
     answer = bring_in(alice, export_of(chat_of("a"), chat_of("b")))
     assert (answer.status_code, answer.location) == (303, "/chats?imported=2")
+    page = parse(alice.get(answer.location).text)
+    assert page.one(data_testid="notice").text.strip() == "The chats were imported."
     assert count(alice.app, "chats") == 2
+
+
+def test_without_a_title_it_has_one_made_from_its_first_question(alice: Visitor) -> None:
+    export = export_of(chat_of("\n  Where   to?\nNow.", title=None))
+    assert exported(alice, imported(alice, export))["chats"][0]["title"] == "Where to?"
 
 
 def test_htmx_is_sent_to_the_chat(alice: Visitor) -> None:
@@ -215,6 +222,19 @@ def test_no_value_of_the_session_comes_in(alice: Visitor) -> None:
     assert "secret" not in json.dumps(export)
     imported(alice, export)
     assert sorted(map(str, column(alice.app, "chats.values"))) == ["{'secret': 1}", "{}"]
+
+
+def test_it_can_be_found_by_its_words(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    alice = Visitor(make_app("roles.py")).logged_in("alice")
+    chat = chat_of("Colosseum", "Pantheon", title="Holidays")
+    chat["messages"].append(said("Forum", replaced=True))
+    imported(alice, export_of(chat))
+    found = {
+        word: len(parse(alice.get(f"/chats?q={word}").text).all(data_testid="history-item"))
+        for word in ("Holidays", "Colosseum", "Pantheon", "Forum", "Paris")
+    }
+    assert found == {"Holidays": 1, "Colosseum": 1, "Pantheon": 1, "Forum": 0, "Paris": 0}
 
 
 def test_a_profile_is_a_name_that_must_be_offered(bob: Visitor) -> None:
@@ -254,7 +274,7 @@ def test_text_is_cleaned_as_all_text_is(make_app: AppMaker, either_url: str) -> 
 def test_a_byte_order_mark_and_the_least_of_a_file_are_taken(alice: Visitor) -> None:
     export = json.dumps(export_of({"messages": [said("Hello")]}))
     [found] = exported(alice, imported(alice, f"\ufeff{export}"))["chats"]
-    assert (found["title"], found["profile"], found["pinned"]) == (None, None, False)
+    assert (found["title"], found["profile"], found["pinned"]) == ("Hello", None, False)
 
 
 @pytest.mark.parametrize(("where", "value", "told"), MISTAKES, ids=lambda it: str(it)[:40])

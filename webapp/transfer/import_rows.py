@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Feedback, Message
+from webapp.chats.search_index import SAID, index_messages, index_title
 from webapp.database import writing_rows
 from webapp.transfer.imported import ImportedChat
 
@@ -38,12 +40,25 @@ def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> 
         rows.execute(_NEW_CHATS, chat_rows)
         _store(rows, _NEW_MESSAGES, message_rows)
         _store(rows, _NEW_FEEDBACK, feedback_rows)
+        _index(rows, chat_rows, message_rows)
     return [row["id"] for row in chat_rows]
 
 
 def _store(rows: Connection, statement: Any, new: Rows) -> None:
     if new:
         rows.execute(statement, new)
+
+
+def _index(rows: Connection, chat_rows: Rows, message_rows: Rows) -> None:
+    # What was replaced cannot be found, as where it comes from.
+    shown = [row for row in message_rows if row["kind"] in SAID and row["replaced_by"] is None]
+    texts: dict[uuid.UUID, list[tuple[uuid.UUID, str]]] = defaultdict(list)
+    for row in shown:
+        texts[row["chat_id"]].append((row["id"], row["content"]))
+    for chat in chat_rows:
+        if chat["title"]:
+            index_title(rows, chat["owner"], chat["id"], chat["title"])
+        index_messages(rows, chat["owner"], chat["id"], texts[chat["id"]])
 
 
 def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
+from webapp.chats.titles import title_from
 from webapp.engine.work import COMPLETE, INTERRUPTED
 from webapp.transfer.as_json import FORMAT, VERSION
 from webapp.transfer.strict_json import Value, parsed, shown
@@ -16,7 +17,7 @@ from webapp.transfer.strict_json import Value, parsed, shown
 MOST_CHATS = 1_000
 MOST_MESSAGES = 20_000
 MOST_PROFILES = 1_000
-COMMENT_LIMIT = 10_000
+COMMENT_LIMIT = 4_000
 # An app may give its profiles labels of any length, and a link to an icon is dropped anyway.
 LABEL_LIMIT = ICON_LIMIT = 100_000
 KINDS = ("user", "assistant", "error", "divider")
@@ -96,16 +97,24 @@ def _chat(value: Value, now: datetime, left: int) -> ImportedChat:
     messages = it["messages"].items(MOST_MESSAGES)
     if len(messages) > left:
         raise it["messages"].wrong(f"more than {MOST_MESSAGES:,} messages in all")
-    title = it["title"].name(TITLE_LIMIT)
+    said = [_message(message, now) for message in messages]
     return ImportedChat(
-        " ".join(title.split()) if title else None,
+        _title(it["title"], said),
         it["profile"].name(NAME_LIMIT),
         _snapshots(it["profiles"]),
         it["created_at"].time(now),
         it["active_at"].time(now),
         it["pinned"].yes_or_no(),
-        [_message(message, now) for message in messages],
+        said,
     )
+
+
+def _title(value: Value, said: list[ImportedMessage]) -> str | None:
+    given = value.name(TITLE_LIMIT)
+    if given is not None:
+        return " ".join(given.split())
+    first = next((message.content for message in said if message.kind == "user"), "")
+    return title_from(first)
 
 
 def _snapshots(value: Value) -> dict[str, Any]:

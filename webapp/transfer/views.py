@@ -74,7 +74,7 @@ def import_chats() -> BaseResponse:
 def _imported(ids: list[uuid.UUID]) -> str:
     if len(ids) == 1:
         return url_for("chats.show", chat_id=ids[0], imported="")
-    return url_for("chats.start", imported=len(ids))
+    return url_for("history.listing", imported=len(ids))
 
 
 def _page(pasted: str = "", problem: str | None = None, status: int = 200) -> Response:
