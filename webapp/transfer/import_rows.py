@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Feedback, Message
-from webapp.chats.search_index import SAID, index_messages, index_title
+from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
 from webapp.database import writing_rows
 from webapp.transfer.imported import ImportedChat
 
@@ -32,15 +31,19 @@ def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> 
     chat_rows = [_chat_row(chat, owner, now) for chat in chats]
     message_rows: Rows = []
     feedback_rows: Rows = []
+    entries: Rows = []
     for chat, row in zip(chats, chat_rows, strict=True):
         said = _message_rows(chat, row["id"])
         message_rows += said
         feedback_rows += _feedback_rows(chat, said, owner)
+        entries += _entries(said, row["id"], owner)
+    # Nothing but storing happens in here: whoever else writes waits for the end of it.
     with writing_rows() as rows:
         rows.execute(_NEW_CHATS, chat_rows)
         _store(rows, _NEW_MESSAGES, message_rows)
         _store(rows, _NEW_FEEDBACK, feedback_rows)
-        _index(rows, chat_rows, message_rows)
+        _index_titles(rows, chat_rows)
+        store_entries(rows, entries)
     return [row["id"] for row in chat_rows]
 
 
@@ -49,16 +52,17 @@ def _store(rows: Connection, statement: Any, new: Rows) -> None:
         rows.execute(statement, new)
 
 
-def _index(rows: Connection, chat_rows: Rows, message_rows: Rows) -> None:
-    # What was replaced cannot be found, as where it comes from.
-    shown = [row for row in message_rows if row["kind"] in SAID and row["replaced_by"] is None]
-    texts: dict[uuid.UUID, list[tuple[uuid.UUID, str]]] = defaultdict(list)
-    for row in shown:
-        texts[row["chat_id"]].append((row["id"], row["content"]))
+def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
+    # What was replaced cannot be found, as in the chat that was exported.
+    found = [row for row in said if row["kind"] in SAID and row["replaced_by"] is None]
+    return message_entries(owner, chat_id, ((row["id"], row["content"]) for row in found))
+
+
+def _index_titles(rows: Connection, chat_rows: Rows) -> None:
+    # Before the messages, which say more to somebody who searches, and so are to be newer.
     for chat in chat_rows:
         if chat["title"]:
             index_title(rows, chat["owner"], chat["id"], chat["title"])
-        index_messages(rows, chat["owner"], chat["id"], texts[chat["id"]])
 
 
 def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
