@@ -120,8 +120,8 @@ def simple_app(make_app: AppMaker) -> Flask:
 @pytest.fixture
 def roles_app(make_app: AppMaker) -> Flask:
     """Return an app with login: Alice is an admin with three profiles, Bob a user with two,
-    Charlie a stranger with none. Each one's password is their name twice."""
-    return make_app("roles.py")
+    Charlie a stranger with none. Each one's password is their name twice. Chats can be shared."""
+    return make_app("roles.py", sharing="yes")
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_CHAT_IDLE_MINUTES": ("15", 15.0, "0"),
     "WEBAPP_TIMEZONE": ("Europe/Paris", "Europe/Paris", "Middle-earth/Shire"),
     "WEBAPP_STARTERS": ("fill", "fill", "ask"),
+    "WEBAPP_SHARING": ("yes", True, "everybody"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),
     "WEBAPP_PASSWORD_MIN_LENGTH": ("12", 12, "7"),

@@ -30,6 +30,7 @@ from webapp.authoring.history import chat_history
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.seeded import seeded_user
+from webapp.authoring.sharing import SharedChat, on_shared_chat_view
 from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
@@ -37,6 +38,7 @@ from webapp.authoring.user_session import user_session
 __all__ = [
     "ChatProfile",
     "Message",
+    "SharedChat",
     "Starter",
     "User",
     "author_rename",
@@ -48,6 +50,7 @@ __all__ = [
     "on_chat_start",
     "on_logout",
     "on_message",
+    "on_shared_chat_view",
     "on_stop",
     "password_auth_callback",
     "run_sync",

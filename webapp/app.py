@@ -32,6 +32,8 @@ from webapp.profiles import icons, offer, remembered
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.schema import settle_schema
+from webapp.sharing import views as sharing_views
+from webapp.transfer import views as transfer_views
 from webapp.upkeep import commands as upkeep_commands
 from webapp.web import (
     assets,
@@ -179,6 +181,8 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         chats_views,
         turn_views,
         history_views,
+        transfer_views,
+        sharing_views,
         profiles_views,
         accounts_views,
         account_views,

@@ -70,6 +70,7 @@ class Settings:
     chat_idle_minutes: float = 60.0
     timezone: str = "UTC"
     starters: str = "send"
+    sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
@@ -114,6 +115,7 @@ class Settings:
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
             timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
+            sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),

@@ -119,7 +119,7 @@ def shared_app(
                 file = folder / "chat.sqlite3"
                 file.write_bytes(sqlite_template.read_bytes())
                 maker = stack.enter_context(AppMaker.in_folder(folder, f"sqlite:///{file}"))
-                sites[name] = stack.enter_context(live(maker(name)))
+                sites[name] = stack.enter_context(live(maker(name, sharing="yes")))
             return sites[name]
 
         yield site

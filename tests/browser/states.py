@@ -24,10 +24,11 @@ from tests.browser.steps import (
     open_selector,
     started,
 )
+from tests.support.exports import store_chat
 from tests.support.rows import run_sql
 from tests.test_history import many_chats
 from webapp.chats.models import Chat
-from webapp.database import db
+from webapp.database import db, utc_now
 
 Visit = Callable[[Page, Site], None]
 
@@ -240,6 +241,42 @@ def _clear_all(page: Page, site: Site) -> None:
     page.get_by_test_id("clear-all").click()
 
 
+def _import(page: Page, site: Site) -> None:
+    """Paste something that is no export."""
+    log_in(page, site, "alice")
+    started(page)
+    page.goto(f"{site}/chats/import")
+    page.get_by_label("Exported chats").fill('{"format": "chat-profiles", "version": 2}')
+    page.get_by_test_id("import-button").click()
+    expect(page.get_by_test_id("import-problem")).to_be_visible()
+
+
+def _sharing(page: Page, site: Site) -> None:
+    """Share a chat in which something was said afterwards."""
+    log_in(page, site, "alice")
+    started(page)
+    said = ({"content": "Where to?"}, {"content": "To **Rome**.", "kind": "assistant"})
+    chat = store_chat(site.app, *said, title="A weekend in Rome")
+    page.goto(f"{site}{chat}/share")
+    page.get_by_test_id("share").click()
+    expect(page.get_by_test_id("share-link")).to_be_visible()
+    run_sql(site.app, "UPDATE shares SET last_sequence = 0")
+    page.reload()
+    expect(page.get_by_text("1 newer message is not included.")).to_be_visible()
+
+
+def _shared(page: Page, site: Site) -> None:
+    """Read what somebody has shared."""
+    log_in(page, site, "alice")
+    started(page)
+    said = [{"content": f"Question {n}"} for n in range(101)]
+    chat = store_chat(site.app, *said, title="A hundred questions", imported_at=utc_now())
+    page.goto(f"{site}{chat}/share")
+    page.get_by_test_id("share").click()
+    page.goto(page.get_by_test_id("share-link").input_value())
+    expect(page.get_by_test_id("shared-chat")).to_be_visible()
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -275,6 +312,9 @@ STATES = {
     "all-chats": State("chatty.py", _all_chats),
     "chat-options": State("chatty.py", _chat_options),
     "clear-all": State("chatty.py", _clear_all),
+    "import": State("roles.py", _import),
+    "sharing": State("roles.py", _sharing),
+    "shared": State("roles.py", _shared),
 }
 # What the console says about states that are errors.
-REFUSALS = ("status of 401", "status of 403", "status of 404")
+REFUSALS = ("status of 401", "status of 403", "status of 404", "status of 422")

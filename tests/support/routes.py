@@ -9,11 +9,13 @@ from flask import Flask
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
 NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
 NOBODYS_SESSION = "00000000-0000-4000-8000-000000000002"
+NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
 ARGUMENTS = {
     "chat_id": NOBODYS_CHAT,
     "turn_id": NOBODYS_TURN,
     "session_id": NOBODYS_SESSION,
     "name": "icon.svg",
+    "token": NOBODYS_TOKEN,
 }
 
 # Anybody may ask; (endpoint, method) -> address.
@@ -45,6 +47,14 @@ USER = {
     ("history.set_pin", "POST"): f"/chats/{NOBODYS_CHAT}/pin",
     ("history.set_title", "POST"): f"/chats/{NOBODYS_CHAT}/title",
     ("profiles.selector", "GET"): "/profiles",
+    ("sharing.manage", "GET"): f"/chats/{NOBODYS_CHAT}/share",
+    ("sharing.share", "POST"): f"/chats/{NOBODYS_CHAT}/share",
+    ("sharing.unshare", "POST"): f"/chats/{NOBODYS_CHAT}/unshare",
+    ("sharing.view", "GET"): f"/shared/{NOBODYS_TOKEN}",
+    ("transfer.export_all", "GET"): "/chats/export",
+    ("transfer.export_chat", "GET"): f"/chats/{NOBODYS_CHAT}/export",
+    ("transfer.import_chats", "POST"): "/chats/import",
+    ("transfer.import_page", "GET"): "/chats/import",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",

@@ -42,6 +42,17 @@ async def auth_async(username: str, password: str) -> cl.User:
     return cl.User(username)
 
 
+@cl.on_shared_chat_view
+def may_read(chat: cl.SharedChat, viewer: cl.User | None) -> bool:
+    return chat.owner is not None and viewer is not None
+
+
+@cl.on_shared_chat_view
+async def anybody() -> bool:
+    return True
+
+
+assert_type(may_read(cl.SharedChat("1", None, None, None), None), bool)
 assert_type(none(), list[cl.ChatProfile])
 assert_type(one(None), list[cl.ChatProfile] | None)
 assert_type(start(), None)

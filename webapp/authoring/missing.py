@@ -20,7 +20,7 @@ _GROUPS = {
     NO_RESUME: "on_chat_resume",
     "answers cannot be rated yet": "on_feedback",
     "a chat has no settings yet": "on_settings_update on_settings_edit",
-    "a chat cannot be shared yet": "on_shared_thread_view",
+    "use on_shared_chat_view instead; it is given a SharedChat": "on_shared_thread_view",
     "use chat_history() instead": "chat_context",
     "nothing is run when the site starts or ends; put it at the top of the app file": (
         "on_app_startup on_app_shutdown"

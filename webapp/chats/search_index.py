@@ -51,7 +51,19 @@ def index_messages(
     messages:
         Their ids and texts, the oldest first.
     """
-    entries = [_entry(owner, chat_id, message, text) for message, text in messages if text]
+    store_entries(rows, message_entries(owner, chat_id, messages))
+
+
+def message_entries(
+    owner: str, chat_id: uuid.UUID, messages: Iterable[tuple[uuid.UUID, str]]
+) -> list[dict[str, Any]]:
+    """Return the entries of messages: finding the words of thousands takes seconds, and whoever
+    stores so many does that before the transaction."""
+    return [_entry(owner, chat_id, message, text) for message, text in messages if text]
+
+
+def store_entries(rows: Connection, entries: list[dict[str, Any]]) -> None:
+    """Store entries of messages, after the messages."""
     if entries:
         rows.execute(_upsert(rows.dialect.name, is_title=False), entries)
 

@@ -14,13 +14,15 @@ from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import PROMPT_LIMIT, StartForm
 from webapp.chats.links import Link, link_in, opening_of
-from webapp.chats.pages import Said, chat_html, new_chat_html, vanished_notice
+from webapp.chats.pages import Notice, Said, chat_html, new_chat_html, vanished_notice
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat
 from webapp.profiles.offer import offered_profiles
 from webapp.web.htmx import at_address, came_from, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
+
+IMPORTED = "This chat was imported. You can read it and go on with it."
 
 
 @blueprint.get("/")
@@ -76,11 +78,12 @@ def show(chat_id: uuid.UUID) -> str:
     chat = get_chat(chat_id, owner())
     # Once the user has written, the text was sent, or was not wanted.
     link = Link() if chat.written else link_in(request.args)
-    vanished = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
+    notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
+    notices += [Notice(IMPORTED)] if "imported" in request.args else []
     return chat_html(
         chat,
         "chats/_chat.html" if wants_fragment() else "chats/page.html",
-        [*vanished, *link.notices],
+        [*notices, *link.notices],
         link.prompt,
         linked=bool(link.prompt),
     )

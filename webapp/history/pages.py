@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
 from webapp.authoring.types import ChatProfile
+from webapp.chats.pages import Notice
 from webapp.chats.snapshots import as_it_looked
 from webapp.chats.store import StoredChat
 from webapp.database import utc_now
@@ -23,6 +24,8 @@ from webapp.history.listing import Item, get_item, listed, profiles_in_history
 from webapp.history.search import Found, search
 from webapp.profiles.offer import Offer, chosen_name, offered_profiles
 from webapp.web.htmx import came_from, wants_fragment
+
+IMPORTED = "The chats were imported."
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def page_html(asked: Asked) -> str:
         history=listing_of(asked),
         history_beside=False,
         names=profiles_in_history(whose) if whose else [],
+        notices=[Notice(IMPORTED)] if "imported" in request.args else [],
         **_common(),
     )
 

@@ -33,8 +33,9 @@ class StrictForm(FlaskForm):
         StrangeField
             Naming the field.
         """
+        known = {field.name for field in self}
         for name, values in request.form.lists():
-            if name not in self and name != CSRF_FIELD:
+            if name not in known and name != CSRF_FIELD:
                 raise StrangeField("This form has no field “{}”.", name)
             if len(values) > 1:
                 raise StrangeField(f"The field “{{}}” was sent {len(values)} times.", name)

@@ -1,0 +1,162 @@
+"""Sharing a chat, and taking chats out and in, as people do it: with script and without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, NewPage
+from tests.browser.guard import Guard
+from tests.browser.site import Site
+from tests.browser.steps import log_in, messages, notices
+from tests.support.apps import AppMaker
+from tests.support.exports import chat_of, export_of, store_chat
+
+pytestmark = pytest.mark.browser
+
+LONG = "https://example.org/" + "a-long-path/" * 30
+
+
+@pytest.fixture
+def site(make_app: AppMaker, serve: Callable[[Flask], Site]) -> Site:
+    """Return a site where chats can be shared."""
+    return serve(make_app("roles.py", sharing="yes"))
+
+
+def enter(page: Page, site: Site, name: str) -> None:
+    """Log in, and wait for the page that comes after that."""
+    log_in(page, site, name)
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def talk(site: Site) -> str:
+    """Return the address of a chat of Alice's."""
+    said = ({"content": "Where to?"}, {"content": f"To **Rome**. {LONG}", "kind": "assistant"})
+    return f"{site}{store_chat(site.app, *said, title='A weekend in Rome')}"
+
+
+def is_sound(page: Page) -> None:
+    """Check what axe-core finds, that nothing is wider than the window, and that there is one
+    heading."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page).response["violations"]
+        assert not found, [(rule["id"], rule["nodes"][0]["target"]) for rule in found]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator("h1")).to_have_count(1)
+
+
+def share(page: Page, chat: str) -> str:
+    """Share a chat and return its link."""
+    page.goto(f"{chat}/share")
+    page.get_by_test_id("share").click()
+    expect(page.get_by_test_id("sharing")).to_have_attribute("data-shared", "yes")
+    return page.get_by_label("Link").input_value()
+
+
+def test_share_read_as_somebody_else_and_stop(new_page: NewPage, site: Site, guard: Guard) -> None:
+    alice, bob = new_page(), new_page()
+    enter(alice, site, "alice")
+    enter(bob, site, "bob")
+    link = share(alice, talk(site))
+    expect(notices(alice)).to_contain_text("This chat is shared")
+    bob.goto(link)
+    expect(bob.get_by_role("heading", name="A weekend in Rome")).to_be_visible()
+    expect(messages(bob)).to_contain_text(["Where to?", "To Rome."])
+    is_sound(bob)
+    alice.get_by_role("button", name="Stop sharing").click()
+    expect(alice.get_by_test_id("share-link")).to_have_count(0)
+    expect(notices(alice)).to_contain_text("not shared any more")
+    guard.expect("status of 404")
+    bob.reload()
+    expect(bob.get_by_role("heading", name="There is nothing here")).to_be_visible()
+
+
+def test_share_and_stop_without_script(new_page: NewPage, site: Site) -> None:
+    page, chat = new_page(java_script_enabled=False), talk(site)
+    enter(page, site, "alice")
+    link = share(page, chat)
+    expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
+    page.goto(link)
+    expect(messages(page)).to_have_count(2)
+    page.goto(f"{chat}/share")
+    page.get_by_test_id("unshare").click()
+    expect(page.get_by_test_id("sharing")).to_have_attribute("data-shared", "no")
+
+
+def test_log_in_on_the_way_to_a_link(new_page: NewPage, site: Site) -> None:
+    alice, bob = new_page(), new_page()
+    enter(alice, site, "alice")
+    link = share(alice, talk(site))
+    bob.goto(link)
+    bob.get_by_label("Username").fill("bob")
+    bob.get_by_label("Password", exact=True).fill("bobbob")
+    bob.get_by_role("button", name="Sign in").click()
+    bob.wait_for_url(link)
+    expect(messages(bob)).to_have_count(2)
+
+
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+def test_the_pages_are_sound(new_page: NewPage, site: Site, size: dict[str, object]) -> None:
+    page = new_page(**size)
+    enter(page, site, "alice")
+    chat = talk(site)
+    page.goto(f"{chat}/share")
+    is_sound(page)
+    link = share(page, chat)
+    is_sound(page)
+    page.goto(link)
+    is_sound(page)
+    page.goto(f"{site}/chats/import")
+    is_sound(page)
+
+
+def test_export_a_chat_and_bring_it_in(new_page: NewPage, site: Site) -> None:
+    page = new_page(accept_downloads=True)
+    enter(page, site, "alice")
+    chat = talk(site)
+    page.goto(f"{site}/chats/import")
+    with page.expect_download() as waiting:
+        page.evaluate(f"location.assign('{chat}/export?format=json')")
+    download = waiting.value
+    assert download.suggested_filename.startswith("A weekend in Rome ")
+    page.get_by_label("Exported chats").fill(Path(download.path()).read_text())
+    page.get_by_test_id("import-button").click()
+    expect(notices(page)).to_contain_text("This chat was imported")
+    expect(messages(page)).to_contain_text(["Where to?", "To Rome."])
+    assert page.url.partition("?")[0] != chat
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_mistake_is_shown_and_what_was_pasted_stays(
+    new_page: NewPage, site: Site, guard: Guard, *, script: bool
+) -> None:
+    guard.expect("status of 422")
+    page = new_page(java_script_enabled=script)
+    enter(page, site, "alice")
+    page.goto(f"{site}/chats/import")
+    pasted = json.dumps(export_of(chat_of("a", "b", pinned="yes")))
+    field = page.get_by_label("Exported chats")
+    field.fill(pasted)
+    page.get_by_test_id("import-button").click()
+    expect(page.get_by_role("alert")).to_have_text("chats[0].pinned: must be true or false")
+    expect(field).to_have_value(pasted)
+    if script:
+        is_sound(page)
+    field.fill(pasted.replace('"yes"', "true"))
+    page.get_by_test_id("import-button").click()
+    expect(messages(page)).to_have_count(2)
+
+
+def test_the_file_field_waits_for_script(new_page: NewPage, site: Site) -> None:
+    page = new_page(java_script_enabled=False)
+    enter(page, site, "alice")
+    page.goto(f"{site}/chats/import")
+    expect(page.get_by_text("fill it from a file")).to_be_hidden()
+    expect(page.locator("input[type=file]")).to_be_hidden()

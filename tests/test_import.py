@@ -1,0 +1,427 @@
+"""Import: all of it or nothing, whatever is pasted, and nothing of it on trust."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.apps import AppMaker
+from tests.support.exports import (
+    bring_in,
+    chat_of,
+    export_of,
+    exported,
+    imported,
+    said,
+    store_chat,
+)
+from tests.support.html import parse
+from tests.support.log import LogReader
+from tests.support.people import HTMX, Visitor
+from tests.support.rows import column, count, every_row
+from webapp.transfer.imported import MOST_CHATS, MOST_MESSAGES
+
+DAY = "2026-01-31T12:00:00Z"
+FULL: dict[str, Any] = export_of(
+    {
+        "id": str(uuid.UUID(int=1)),
+        "title": "Rome",
+        "profile": "team",
+        "profiles": {"team": {"label": "The team", "icon": "https://evil.example/a.png"}},
+        "created_at": DAY,
+        "active_at": "2026-01-31T14:00:00.250000+01:00",
+        "pinned": True,
+        "messages": [
+            said("Where?", id="1", created_at=DAY, status="complete", profile="team"),
+            said("Nowhere.", "assistant", author="Guide", replaced=True),
+            said("Rome.", "assistant", feedback={"value": -1, "comment": "Too far"}),
+            said("The other team", "divider"),
+            said("It broke.", "error", status="failed"),
+        ],
+    },
+    exported_at=DAY,
+)
+CHAT, MESSAGE = "chats[0]", "chats[0].messages[0]"
+# What is changed in a good export, and what the page says of it.
+MISTAKES: list[tuple[str, object, str]] = [
+    ("format", "other", 'format: must be "chat-profiles"'),
+    ("format", None, 'format: must be "chat-profiles"'),
+    ("version", 2, "version: must be 1"),
+    ("version", True, "version: must be 1"),
+    ("version", 1.0, "version: must be 1"),
+    ("version", "1", "version: must be 1"),
+    ("chats", [], "chats: is empty"),
+    ("chats", None, "chats: must be a list"),
+    ("chats", {}, "chats: must be a list"),
+    ("chats", [[]], "chats[0]: must be an object"),
+    ("owner", "user:bob", 'The whole: has "owner", which is not known'),
+    (f"{CHAT}.owner", "user:bob", f'{CHAT}: has "owner", which is not known'),
+    (f"{CHAT}.values", {"role": "ADMIN"}, f'{CHAT}: has "values", which is not known'),
+    (f"{CHAT}.title", 1, f"{CHAT}.title: must be text"),
+    (f"{CHAT}.title", "x" * 201, f"{CHAT}.title: has 201 characters and may have 200"),
+    (f"{CHAT}.profile", ["team"], f"{CHAT}.profile: must be text"),
+    (f"{CHAT}.profile", "x" * 201, f"{CHAT}.profile: has 201 characters"),
+    (f"{CHAT}.profiles", [], f"{CHAT}.profiles: must be an object"),
+    (f"{CHAT}.profiles", {"": {}}, f'{CHAT}.profiles[""]: "" is no name of its own'),
+    (f"{CHAT}.profiles", {"a\0": {}, "a": {}}, f'{CHAT}.profiles["a"]: "a" is no name of its own'),
+    (f"{CHAT}.profiles", {"a": 1}, f'{CHAT}.profiles["a"]: must be an object'),
+    (f"{CHAT}.pinned", 1, f"{CHAT}.pinned: must be true or false"),
+    (f"{CHAT}.created_at", "2026-01-31", f"{CHAT}.created_at: must be a time with its zone"),
+    (f"{CHAT}.created_at", "2026-01-31T12:00:00", f"{CHAT}.created_at: must be a time with its"),
+    (f"{CHAT}.created_at", "2026-02-31T12:00:00Z", f"{CHAT}.created_at: is no time that there is"),
+    (f"{CHAT}.created_at", "0001-01-01T00:00:00+14:00", f"{CHAT}.created_at: is no time that"),
+    (f"{CHAT}.created_at", "٢٠٢٦-01-31T12:00:00Z", f"{CHAT}.created_at: must be a time"),
+    (f"{CHAT}.created_at", 1e400, f"{CHAT}.created_at: must be a time"),
+    (f"{CHAT}.messages", None, f"{CHAT}.messages: must be a list"),
+    (f"{MESSAGE}.content", 1, f"{MESSAGE}.content: must be text"),
+    (f"{MESSAGE}.content", None, f"{MESSAGE}.content: must be text"),
+    (f"{MESSAGE}.content", float("nan"), f"{MESSAGE}.content: must be text"),
+    (f"{MESSAGE}.content", "x" * 1_000_001, f"{MESSAGE}.content: has 1,000,001 characters and"),
+    (f"{MESSAGE}.kind", "system", f'{MESSAGE}.kind: must be "user" or "assistant" or'),
+    (f"{MESSAGE}.kind", None, f'{MESSAGE}.kind: must be "user"'),
+    (f"{MESSAGE}.status", "running", f'{MESSAGE}.status: must be "complete" or'),
+    (f"{MESSAGE}.author", {}, f"{MESSAGE}.author: must be text"),
+    (f"{MESSAGE}.author", "x" * 201, f"{MESSAGE}.author: has 201 characters"),
+    (f"{MESSAGE}.profile", "x" * 201, f"{MESSAGE}.profile: has 201 characters"),
+    (f"{MESSAGE}.replaced", "yes", f"{MESSAGE}.replaced: must be true or false"),
+    (f"{MESSAGE}.sequence", 1, f'{MESSAGE}: has "sequence", which is not known'),
+    (f"{MESSAGE}.feedback", {"value": 1}, f"{MESSAGE}.feedback: only an answer can be rated"),
+    ("chats[0].messages[2].feedback", {}, "chats[0].messages[2].feedback.value: must be 1 or -1"),
+    ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
+    ("chats[0].messages[2].feedback", {"value": 1, "by": ""}, 'feedback: has "by", which is not'),
+]
+# Text that is no such JSON at all.
+NO_EXPORT: list[tuple[str, str]] = [
+    ("{", "This is not JSON: it breaks off at line 1, character 2."),
+    ("\n\n  nonsense", "it breaks off at line 3, character 3."),
+    ('{"format": "chat-profiles",}', "This is not JSON"),
+    ("[]", "The whole: must be an object"),
+    ("null", "The whole: must be an object"),
+    ("NaN", "The whole: must be an object"),
+    ("1" * 5_000, "a number in it that is far too long"),
+    ("[" * 100_000, "nested too deeply"),
+    ('{"a":' * 100_000, "nested too deeply"),
+    ('{"version": 1, "version": 1}', 'The whole: has "version" twice'),
+    (
+        '{"format": "chat-profiles", "version": 1, "chats": [{"title": "", "title": ""}]}',
+        "[0]: has",
+    ),
+    ('{"\\u202e<script>": 1}', 'has "\\u202e<script>", which is not known'),
+    ("  \n", "There is nothing to import yet."),
+]
+
+
+def changed(export: dict[str, Any], where: str, value: object) -> dict[str, Any]:
+    """Return a copy of an export in which one value is another."""
+    export = copy.deepcopy(export)
+    *way, last = where.replace("[", ".").replace("]", "").split(".")
+    place: Any = export
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = value
+    return export
+
+
+def problem(html: str) -> str:
+    return parse(html).one(data_testid="import-problem").text.strip()
+
+
+def refused(visitor: Visitor, export: object) -> str:
+    """Check that an import is refused and nothing is stored, and return what the page says."""
+    before = every_row(visitor.app)
+    answer = bring_in(visitor, export)
+    assert answer.status_code == 422, answer.text[:2_000]
+    assert every_row(visitor.app) == before
+    return problem(answer.text)
+
+
+def without_ids(export: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the chats of an export without what an import makes anew."""
+    chats = copy.deepcopy(export["chats"])
+    for chat in chats:
+        del chat["id"]
+        for message in chat["messages"]:
+            del message["id"]
+    return list(chats)
+
+
+def test_a_chat_comes_in_as_it_went_out(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    alice = Visitor(make_app("roles.py")).logged_in("alice")
+    first = exported(alice, imported(alice, FULL))
+    again = exported(alice, imported(alice, first))
+    assert without_ids(again) == without_ids(first)
+    [chat] = again["chats"]
+    assert (chat["title"], chat["pinned"], chat["active_at"]) == (
+        "Rome",
+        True,
+        "2026-01-31T13:00:00.250000Z",
+    )
+    assert [m["content"] for m in chat["messages"]] == [
+        m["content"] for m in FULL["chats"][0]["messages"]
+    ]
+    assert chat["messages"][1]["replaced"]
+    assert chat["messages"][2]["feedback"] == {"value": -1, "comment": "Too far"}
+
+
+def test_it_can_be_read_where_it_came_in(alice: Visitor) -> None:
+    answer = bring_in(alice, export_of(chat_of("Where?", "To Rome.")))
+    assert answer.status_code == 303
+    page = parse(alice.get(answer.location).text)
+    assert [m.with_class("prose")[0].text.strip() for m in page.all(data_testid="message")] == [
+        "Where?",
+        "To Rome.",
+    ]
+    assert "This chat was imported" in page.one(data_testid="notice").text
+
+
+def test_several_chats_lead_to_all_of_them(alice: Visitor) -> None:
+    answer = bring_in(alice, export_of(chat_of("a"), chat_of("b")))
+    assert (answer.status_code, answer.location) == (303, "/chats?imported=2")
+    page = parse(alice.get(answer.location).text)
+    assert page.one(data_testid="notice").text.strip() == "The chats were imported."
+    assert count(alice.app, "chats") == 2
+
+
+def test_without_a_title_it_has_one_made_from_its_first_question(alice: Visitor) -> None:
+    export = export_of(chat_of("\n  Where   to?\nNow.", title=None))
+    assert exported(alice, imported(alice, export))["chats"][0]["title"] == "Where to?"
+
+
+def test_htmx_is_sent_to_the_chat(alice: Visitor) -> None:
+    answer = bring_in(alice, export_of(chat_of("a")), htmx=True)
+    assert answer.status_code == 204
+    assert answer.headers["HX-Redirect"].startswith("/chats/")
+
+
+def test_importing_twice_makes_copies_with_ids_of_their_own(alice: Visitor) -> None:
+    assert imported(alice, FULL) != imported(alice, FULL)
+    assert count(alice.app, "messages") == 10
+    assert uuid.UUID(int=1) not in column(alice.app, "chats.id")
+
+
+def test_it_belongs_to_who_imports_it(alice: Visitor, bob: Visitor) -> None:
+    path = store_chat(alice.app, {"content": "Mine"})
+    copied = imported(bob, exported(alice, path))
+    assert (bob.get(copied).status_code, alice.get(copied).status_code) == (200, 404)
+    assert (alice.get(path).status_code, bob.get(path).status_code) == (200, 404)
+
+
+def test_no_value_of_the_session_comes_in(alice: Visitor) -> None:
+    path = store_chat(alice.app, {"content": "a"}, values={"secret": 1})
+    export = exported(alice, path)
+    assert "secret" not in json.dumps(export)
+    imported(alice, export)
+    assert sorted(map(str, column(alice.app, "chats.values"))) == ["{'secret': 1}", "{}"]
+
+
+def test_it_can_be_found_by_its_words(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    alice = Visitor(make_app("roles.py")).logged_in("alice")
+    chat = chat_of("Colosseum", "Pantheon", title="Holidays")
+    chat["messages"].append(said("Forum", replaced=True))
+    imported(alice, export_of(chat))
+    found = {
+        word: len(parse(alice.get(f"/chats?q={word}").text).all(data_testid="history-item"))
+        for word in ("Holidays", "Colosseum", "Pantheon", "Forum", "Paris")
+    }
+    assert found == {"Holidays": 1, "Colosseum": 1, "Pantheon": 1, "Forum": 0, "Paris": 0}
+
+
+def test_a_profile_is_a_name_that_must_be_offered(bob: Visitor) -> None:
+    path = imported(bob, export_of(chat_of("a", profile="admin-only")))
+    assert "no longer available" in bob.get(path).text
+    key = str(uuid.uuid4())
+    assert bob.post(f"{path}/messages", {"content": "b", "key": key}).status_code == 403
+
+
+def test_no_picture_from_elsewhere_comes_in(alice: Visitor) -> None:
+    path = imported(alice, changed(FULL, "chats[0].profile", "gone"))
+    answer = alice.get(path)
+    assert "evil.example" not in answer.text + str(answer.headers)
+    assert exported(alice, path)["chats"][0]["profiles"]["team"]["icon"] is None
+
+
+def test_nothing_is_from_the_future_and_nothing_is_still_being_written(alice: Visitor) -> None:
+    later = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    chat = chat_of(created_at=later, active_at="9999-12-31T23:59:59-00:00")
+    chat["messages"] = [said("wor", "assistant", status="streaming", created_at=later)]
+    [found] = exported(alice, imported(alice, export_of(chat)))["chats"]
+    [message] = found["messages"]
+    times = (found["created_at"], found["active_at"], message["created_at"])
+    assert max(times) <= datetime.now(UTC).isoformat()
+    assert message["status"] == "interrupted"
+
+
+def test_text_is_cleaned_as_all_text_is(make_app: AppMaker, either_url: str) -> None:  # R28
+    make_app.database_url = either_url
+    visitor = Visitor(make_app("roles.py")).logged_in("alice")
+    chat = chat_of("a\0b\r\nc\x1b\ud83d\u202e\U0001f600", title=" R\0o\nme ", profile="te\0am")
+    [found] = exported(visitor, imported(visitor, export_of(chat)))["chats"]
+    assert found["messages"][0]["content"] == "ab\nc\ufffd\u202e\U0001f600"
+    assert (found["title"], found["profile"]) == ("Ro me", "team")
+
+
+def test_a_byte_order_mark_and_the_least_of_a_file_are_taken(alice: Visitor) -> None:
+    export = json.dumps(export_of({"messages": [said("Hello")]}))
+    [found] = exported(alice, imported(alice, f"\ufeff{export}"))["chats"]
+    assert (found["title"], found["profile"], found["pinned"]) == ("Hello", None, False)
+
+
+@pytest.mark.parametrize(("where", "value", "told"), MISTAKES, ids=lambda it: str(it)[:40])
+def test_a_mistake_is_told_with_its_place(
+    alice: Visitor, where: str, value: object, told: str
+) -> None:
+    assert told in refused(alice, changed(FULL, where, value))
+
+
+@pytest.mark.parametrize(("pasted", "told"), NO_EXPORT, ids=lambda it: str(it)[:30])
+def test_what_is_no_export_is_refused(alice: Visitor, pasted: str, told: str) -> None:
+    assert told in refused(alice, pasted)
+
+
+def test_a_mistake_in_the_last_chat_stores_none_of_them(alice: Visitor) -> None:
+    chats = [chat_of("a"), chat_of("b"), chat_of("c", "d")]
+    chats[2]["messages"][1]["content"] = None
+    assert "chats[2].messages[1].content: must be text" in refused(alice, export_of(*chats))
+
+
+def test_what_was_pasted_stays(alice: Visitor) -> None:
+    page = parse(bring_in(alice, "\n<b>not</b> JSON").text)
+    assert page.one("textarea", name="data").text == "\n\n<b>not</b> JSON"
+
+
+def test_htmx_gets_the_form_alone(alice: Visitor) -> None:
+    answer = bring_in(alice, "{", htmx=True)
+    assert (answer.status_code, answer.text.lstrip()[:8]) == (422, "<section")
+    assert alice.get("/chats/import", headers=HTMX).text.lstrip()[:8] == "<section"
+
+
+def test_too_many_chats_are_refused(alice: Visitor) -> None:
+    chats: list[dict[str, Any]] = [{"messages": []}] * (MOST_CHATS + 1)
+    assert "chats: has 1,001 items and may have 1,000" in refused(alice, export_of(*chats))
+
+
+def test_messages_are_counted_over_all_chats(alice: Visitor) -> None:
+    half = {"messages": [said("")] * (MOST_MESSAGES // 2)}
+    told = refused(alice, export_of(half, half, {"messages": [said("")]}))
+    assert told == "chats[2].messages: more than 20,000 messages in all"
+
+
+def test_as_many_messages_as_may_be_are_taken(alice: Visitor) -> None:
+    half = {"messages": [said("")] * (MOST_MESSAGES // 2)}
+    assert bring_in(alice, export_of(half, half)).status_code == 303
+    assert count(alice.app, "messages") == MOST_MESSAGES
+
+
+def test_more_than_a_form_may_have_is_413(alice: Visitor) -> None:  # R27
+    before = every_row(alice.app)
+    assert bring_in(alice, "x" * 4 * 1024 * 1024).status_code == 413
+    assert every_row(alice.app) == before
+
+
+def test_more_than_other_forms_take_is_taken_here(alice: Visitor) -> None:
+    path = imported(alice, export_of(chat_of("a" * 500_000)))
+    assert len(exported(alice, path)["chats"][0]["messages"][0]["content"]) == 500_000
+    assert alice.post("/chats", {"profile": "x" * 500_000}).status_code == 413
+
+
+def test_a_form_without_its_field_is_not_understood(alice: Visitor) -> None:
+    assert alice.post("/chats/import", {}).status_code == 400
+    assert alice.post("/chats/import", {"data": "{}", "owner": "bob"}).status_code == 400
+
+
+def test_a_stranger_is_sent_to_login(anonymous: Visitor) -> None:
+    assert bring_in(anonymous, FULL).location.startswith("/login")
+    assert count(anonymous.app, "chats") == 0
+
+
+def test_a_visitor_without_login_imports_into_this_browser(simple_app: Flask) -> None:
+    visitor = Visitor(simple_app)
+    path = imported(visitor, export_of(chat_of("a", profile="GPT-4")))
+    assert visitor.get(path).status_code == 200
+    assert Visitor(simple_app).get(path).status_code == 404
+
+
+def test_an_imported_chat_is_not_replaced_by_the_next_start(simple_app: Flask) -> None:
+    visitor = Visitor(simple_app)
+    path = imported(visitor, export_of({"messages": [said("Hello", "assistant")]}))
+    visitor.start_chat("GPT-4")
+    assert visitor.get(path).status_code == 200
+
+
+def test_an_import_is_logged_without_its_text(alice: Visitor, log: LogReader) -> None:
+    bring_in(alice, export_of(chat_of("Where to?")))
+    line = log.one("chats.imported")
+    assert (line["owner"], line["chats"]) == ("user:alice", 1)
+    assert "Where to" not in json.dumps(line)
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from([DAY, "9999-12-31T23:59:59-23:59", "team", "user:bob", "\0", "\ud800"]),
+)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner)
+)
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to each value in an export."""
+    yield way
+    keys = value if isinstance(value, dict) else range(len(value)) if type(value) is list else ()
+    for key in keys:
+        yield from places(value[key], (*way, key))
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> str:
+    """Draw a good export with some values changed, taken out or added, or its text cut or bent."""
+    export: Any = {"whole": copy.deepcopy(FULL)}
+    for _ in range(draw(st.integers(0, 3))):
+        *way, last = draw(st.sampled_from([way for way in places(export) if way]))
+        place = export
+        for step in way:
+            place = place[step]
+        match draw(st.sampled_from(["change", "remove", "add"])):
+            case "change":
+                place[last] = draw(ANYTHING)
+            case "remove" if len(way):
+                del place[last]
+            case _ if isinstance(place[last], dict):
+                place[last][draw(st.text(max_size=5))] = draw(ANYTHING)
+    text = json.dumps(export["whole"])
+    start = draw(st.integers(0, len(text)))
+    cut = draw(st.sampled_from([0, 0, 0, 1, 5]))
+    return (
+        text[:start]
+        + draw(st.sampled_from(["", "", "", ",", "\0", "]", "}"]))
+        + text[start + cut :]
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(pasted=mutations())
+def test_whatever_is_pasted_comes_in_whole_or_not_at_all(alice: Visitor, pasted: str) -> None:
+    before, chats = every_row(alice.app), count(alice.app, "chats")
+    answer = bring_in(alice, pasted)
+    assert answer.status_code in (303, 422), answer.text
+    if answer.status_code == 422:
+        assert every_row(alice.app) == before
+        assert problem(answer.text)
+    else:
+        added = len(json.loads(pasted.replace("\0", ""))["chats"])
+        assert count(alice.app, "chats") == chats + added

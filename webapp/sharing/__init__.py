@@ -1,0 +1,1 @@
+"""Sharing a chat by a link that others may read it under."""

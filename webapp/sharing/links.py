@@ -1,0 +1,115 @@
+"""The link of a chat: making it, renewing it, and taking it back."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import Conflict, NotFound
+
+from webapp.chats.models import Chat, Message, Share
+from webapp.chats.store import StoredChat
+from webapp.database import reading_rows, utc_now, writing_rows
+
+TOKEN_BYTES = 32
+
+_SHOWN = (Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
+_LINK = select(Share.token, Share.created_at, Share.last_sequence).where(
+    Share.chat_id == bindparam("of_chat")
+)
+_NEWER = (
+    select(func.count()).select_from(Message).where(*_SHOWN, Message.sequence > bindparam("last"))
+)
+_NEWEST = select(func.max(Message.sequence)).where(*_SHOWN)
+# On PostgreSQL two who share a chat at once come one after the other; on SQLite writers queue.
+_STILL_THERE = (
+    select(Chat.id)
+    .where(
+        Chat.id == bindparam("of_chat"),
+        Chat.owner == bindparam("of_owner"),
+        Chat.deleted_at.is_(None),
+    )
+    .with_for_update()
+)
+_NEW = insert(Share)
+_RENEWED = (
+    update(Share)
+    .where(Share.chat_id == bindparam("of_chat"))
+    .values(last_sequence=bindparam("last"))
+)
+_REVOKED = delete(Share).where(Share.chat_id == bindparam("of_chat"))
+
+
+@dataclass(frozen=True)
+class Link:
+    """Under which token a chat can be read, since when, and how much is newer than what it shows"""
+
+    token: str
+    created_at: datetime
+    newer: int
+
+
+class NothingToShareError(Conflict):
+    """A chat in which nothing was said."""
+
+    title = "Not shared"
+    advice = "Write something in it first."
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing in this chat yet.")
+
+
+def link_of(chat: StoredChat) -> Link | None:
+    """Return the link of a chat, if it is shared."""
+    with reading_rows() as rows:
+        found = rows.execute(_LINK, {"of_chat": chat.id}).first()
+    if found is None:
+        return None
+    with reading_rows() as rows:
+        newer = rows.execute(_NEWER, {"of_chat": chat.id, "last": found.last_sequence})
+        return Link(found.token, found.created_at, newer.scalar_one())
+
+
+def share(chat: StoredChat) -> None:
+    """Share all that was said in a chat so far; a link that it has stays the same.
+
+    Raises
+    ------
+    NothingToShareError
+        When nothing was said in it.
+    NotFound
+        When the chat was deleted meanwhile.
+    """
+    of_chat = {"of_chat": chat.id}
+    with writing_rows() as rows:
+        _refuse_if_gone(rows, chat)
+        newest = rows.execute(_NEWEST, of_chat).scalar_one()
+        if newest is None:
+            raise NothingToShareError
+        if rows.execute(_RENEWED, {**of_chat, "last": newest}).rowcount == 0:
+            rows.execute(_NEW, _link_row(chat.id, newest))
+
+
+def unshare(chat: StoredChat) -> bool:
+    """Delete the link of a chat for good, and say whether there was one."""
+    with writing_rows() as rows:
+        return rows.execute(_REVOKED, {"of_chat": chat.id}).rowcount > 0
+
+
+def _refuse_if_gone(rows: Connection, chat: StoredChat) -> None:
+    if rows.execute(_STILL_THERE, {"of_chat": chat.id, "of_owner": chat.owner}).first() is None:
+        raise NotFound
+
+
+def _link_row(chat_id: uuid.UUID, newest: int) -> dict[str, object]:
+    return {
+        "id": uuid.uuid4(),
+        "chat_id": chat_id,
+        "token": secrets.token_urlsafe(TOKEN_BYTES),
+        "last_sequence": newest,
+        "created_at": utc_now(),
+    }

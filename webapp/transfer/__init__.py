@@ -1,0 +1,1 @@
+"""Taking chats out of a site, and bringing them in: docs/export.md has the format."""

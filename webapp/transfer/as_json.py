@@ -1,0 +1,64 @@
+"""An export as JSON, written piece by piece; docs/export.md describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from webapp.transfer.exported import ExportedChat, ExportedChats, ExportedMessage
+
+FORMAT = "chat-profiles"
+VERSION = 1
+
+
+def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
+    """Yield the chats as one JSON object, a line for each message."""
+    head = _dumped({"format": FORMAT, "version": VERSION, "exported_at": moment(now)})
+    yield head.removesuffix("}") + ', "chats": ['
+    for number, chat in enumerate(chats):
+        yield ",\n" if number else "\n"
+        yield _dumped(_chat(chat)).removesuffix("}") + ', "messages": ['
+        for count, message in enumerate(chats.messages(chat)):
+            yield (",\n" if count else "\n") + _dumped(_message(message))
+        yield "]}"
+    yield "]}\n"
+
+
+def moment(time: datetime) -> str:
+    """Return a time as ISO 8601 in UTC."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _chat(chat: ExportedChat) -> dict[str, Any]:
+    return {
+        "id": str(chat.id),
+        "title": chat.title,
+        "profile": chat.profile,
+        "profiles": chat.snapshots,
+        "created_at": moment(chat.created_at),
+        "active_at": moment(chat.active_at or chat.created_at),
+        "pinned": chat.pinned,
+    }
+
+
+def _message(message: ExportedMessage) -> dict[str, Any]:
+    exported: dict[str, Any] = {
+        "id": str(message.id),
+        "kind": message.kind,
+        "author": message.author,
+        "content": message.content,
+        "status": message.status,
+        "created_at": moment(message.created_at),
+        "profile": message.profile,
+    }
+    if message.rating is not None:
+        exported["feedback"] = {"value": message.rating, "comment": message.comment}
+    if message.replaced:
+        exported["replaced"] = True
+    return exported
+
+
+def _dumped(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,121 @@
+"""Storing imported chats: all of them, in one transaction, or none."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.engine import Connection
+
+from webapp.chats.models import Chat, Feedback, Message
+from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
+from webapp.database import writing_rows
+from webapp.transfer.imported import ImportedChat
+
+_NEW_CHATS = insert(Chat)
+_NEW_MESSAGES = insert(Message)
+_NEW_FEEDBACK = insert(Feedback)
+
+Rows = list[dict[str, Any]]
+
+
+def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> list[uuid.UUID]:
+    """Store chats as new ones of ``owner`` and return their ids, in the same order.
+
+    All ids are fresh and the owner is who imports, whatever the file says (R20). No value of
+    ``user_session`` comes along: an app believes what it finds there.
+    """
+    chat_rows = [_chat_row(chat, owner, now) for chat in chats]
+    message_rows: Rows = []
+    feedback_rows: Rows = []
+    entries: Rows = []
+    for chat, row in zip(chats, chat_rows, strict=True):
+        said = _message_rows(chat, row["id"])
+        message_rows += said
+        feedback_rows += _feedback_rows(chat, said, owner)
+        entries += _entries(said, row["id"], owner)
+    # Nothing but storing happens in here: whoever else writes waits for the end of it.
+    with writing_rows() as rows:
+        rows.execute(_NEW_CHATS, chat_rows)
+        _store(rows, _NEW_MESSAGES, message_rows)
+        _store(rows, _NEW_FEEDBACK, feedback_rows)
+        _index_titles(rows, chat_rows)
+        store_entries(rows, entries)
+    return [row["id"] for row in chat_rows]
+
+
+def _store(rows: Connection, statement: Any, new: Rows) -> None:
+    if new:
+        rows.execute(statement, new)
+
+
+def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
+    # What was replaced cannot be found, as in the chat that was exported.
+    found = [row for row in said if row["kind"] in SAID and row["replaced_by"] is None]
+    return message_entries(owner, chat_id, ((row["id"], row["content"]) for row in found))
+
+
+def _index_titles(rows: Connection, chat_rows: Rows) -> None:
+    # Before the messages, which say more to somebody who searches, and so are to be newer.
+    for chat in chat_rows:
+        if chat["title"]:
+            index_title(rows, chat["owner"], chat["id"], chat["title"])
+
+
+def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4(),
+        "owner": owner,
+        # Of no browser: what belongs to one is replaced by the next chat that starts in it.
+        "session_id": None,
+        "profile": chat.profile,
+        # Also where its user said nothing, since only written chats stand in the history.
+        "written": True,
+        "values": {},
+        "created_at": chat.created_at,
+        "active_at": chat.active_at,
+        # It did not end here, so nothing is called for its end until somebody goes on with it.
+        "ended_at": now,
+        "title": chat.title,
+        "snapshots": chat.snapshots,
+        "pinned": chat.pinned,
+        "imported_at": now,
+    }
+
+
+def _message_rows(chat: ImportedChat, chat_id: uuid.UUID) -> Rows:
+    # Stands for the turns that took the place of old branches: only whether there was one counts.
+    replaced_by = uuid.uuid4()
+    return [
+        {
+            "id": uuid.uuid4(),
+            "chat_id": chat_id,
+            "sequence": number,
+            "kind": message.kind,
+            "author": message.author,
+            "content": message.content,
+            "status": message.status,
+            "created_at": message.created_at,
+            "profile": message.profile,
+            "replaced_by": replaced_by if message.replaced else None,
+        }
+        for number, message in enumerate(chat.messages)
+    ]
+
+
+def _feedback_rows(chat: ImportedChat, said: Rows, owner: str) -> Rows:
+    return [
+        {
+            "message_id": row["id"],
+            "chat_id": row["chat_id"],
+            "owner": owner,
+            "profile": message.profile,
+            "value": message.rating.value,
+            "comment": message.rating.comment,
+        }
+        for message, row in zip(chat.messages, said, strict=True)
+        if message.rating
+    ]

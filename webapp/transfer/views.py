@@ -1,0 +1,91 @@
+"""Export and import."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, Response, make_response, render_template, url_for
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response as BaseResponse
+
+from webapp.accounts.guard import login_needed
+from webapp.accounts.login import owner, owner_of_new_chats
+from webapp.chats.store import get_chat
+from webapp.database import utc_now
+from webapp.profiles.offer import chosen_name, offered_profiles
+from webapp.transfer.downloads import asked_format, download
+from webapp.transfer.exported import ids_of_all
+from webapp.transfer.forms import ImportForm
+from webapp.transfer.import_rows import store_imported
+from webapp.transfer.imported import MOST_CHATS, MOST_MESSAGES, imported_chats
+from webapp.transfer.strict_json import NotAsExpectedError
+from webapp.web.events import log_event
+from webapp.web.htmx import go_to, wants_fragment
+
+blueprint = Blueprint("transfer", __name__)
+
+EMPTY = "There is nothing to import yet. Paste the text of an export in the format JSON."
+
+
+@blueprint.get("/chats/<uuid:chat_id>/export")
+@login_needed
+def export_chat(chat_id: uuid.UUID) -> Response:
+    """Send a chat as a file."""
+    chat = get_chat(chat_id, owner())
+    return download([chat.id], chat.title or "Chat", asked_format())
+
+
+@blueprint.get("/chats/export")
+@login_needed
+def export_all() -> Response:
+    """Send all chats of this user as a file."""
+    form = asked_format()
+    return download(ids_of_all(owner()), "All chats", form)
+
+
+@blueprint.get("/chats/import")
+@login_needed
+def import_page() -> Response:
+    """Show the form that brings chats in."""
+    return _page()
+
+
+@blueprint.post("/chats/import")
+@login_needed
+def import_chats() -> BaseResponse:
+    """Store the chats of an export as new chats of this user."""
+    form = ImportForm()
+    form.refuse_strange_fields()
+    pasted = form.pasted.data
+    if pasted is None:
+        raise BadRequest
+    if not pasted.strip():
+        return _page(problem=EMPTY, status=422)
+    now = utc_now()
+    try:
+        chats = imported_chats(pasted, now)
+    except NotAsExpectedError as error:
+        return _page(pasted, str(error), 422)
+    ids = store_imported(chats, owner_of_new_chats(), now)
+    log_event("chats.imported", owner=owner(), chats=len(ids))
+    return go_to(_imported(ids))
+
+
+def _imported(ids: list[uuid.UUID]) -> str:
+    if len(ids) == 1:
+        return url_for("chats.show", chat_id=ids[0], imported="")
+    return url_for("history.listing", imported=len(ids))
+
+
+def _page(pasted: str = "", problem: str | None = None, status: int = 200) -> Response:
+    offer = offered_profiles()
+    html = render_template(
+        "transfer/_import.html" if wants_fragment() else "transfer/import.html",
+        offer=offer,
+        current=offer.default(chosen_name()),
+        pasted=pasted,
+        problem=problem,
+        most_chats=MOST_CHATS,
+        most_messages=MOST_MESSAGES,
+    )
+    return make_response(html, status)
