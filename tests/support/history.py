@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -95,7 +94,7 @@ class History:
 
     def pages(
         self, query: str, *, owner: str = OWNER, profile: str | None = None
-    ) -> list[Sequence[str]]:
+    ) -> list[list[str]]:
         """Return the titles on each page of a search."""
         titles, before = [], None
         while True:
