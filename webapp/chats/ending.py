@@ -64,6 +64,8 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     callback, is_time = _callback(), _is_time()
     if is_time:
         _end_lost_turns()
+        for job in current_app.extensions["housekeeping"]:
+            job()
     if callback is None:
         return
     left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
