@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ from sqlalchemy.engine import Connection
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.history import History
 from tests.support.people import Visitor
+from tests.support.rows import column
 from webapp.database import db
 
 SEEDED = """
@@ -25,6 +29,13 @@ SEEDED = """
     @cl.on_chat_start
     def start():
         cl.Message("Hello").send()
+"""
+ECHO = """
+    import webapp as cl
+
+    @cl.on_message
+    def answer(message):
+        cl.Message("Answer to " + message.content).send()
 """
 PLANNED = ("SELECT", "UPDATE", "DELETE", "WITH")
 
@@ -52,9 +63,20 @@ def plans(app: Flask) -> Iterator[Plans]:
             found[sql] = [row[3] for row in rows]
 
 
+# Steps that a plan calls a scan, and that read no more than they are told: a look into the
+# full-text index by words (M), and what other steps of the same plan have found.
+BOUNDED = re.compile(
+    r"SCAN (search_words VIRTUAL TABLE INDEX \d+:M|found$|by_chat$|CONSTANT ROW$|\(subquery-\d+\)$)"
+)
+
+
 def scans(found: Plans) -> dict[str, list[str]]:
     """Return the statements that read a whole table or a whole index."""
-    return {sql: plan for sql, plan in found.items() if any(p.startswith("SCAN") for p in plan)}
+    return {sql: plan for sql, plan in found.items() if any(map(_is_scan, plan))}
+
+
+def _is_scan(step: str) -> bool:
+    return step.startswith("SCAN") and BOUNDED.match(step) is None
 
 
 @pytest.fixture
@@ -92,6 +114,24 @@ def test_nothing_is_scanned_for_a_visitor_without_login(simple_app: Flask) -> No
         start_as_a_stranger(Visitor(simple_app))
     assert any(sql.startswith("DELETE FROM login_sessions") for sql in found)
     assert scans(_of_tables(found)) == {}
+
+
+def test_nothing_is_scanned_for_what_is_said_and_searched(make_app: AppMaker) -> None:
+    app = make_app(ECHO)
+    chat = Chat(app)
+    [owner] = column(app, "chats.owner")
+    with plans(app) as found:
+        chat.say("a needle").say("another needle")
+        for profile, before in ((None, None), (None, 2**40), ("None such", None)):
+            History(app).search("needle", owner=owner, profile=profile, before=before)
+    assert any("search_words MATCH" in sql for sql in found)
+    assert scans(_of_tables(found)) == {}
+
+
+def test_a_look_into_all_of_the_full_text_index_would_be_noticed(simple_app: Flask) -> None:
+    with plans(simple_app) as found, simple_app.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT rowid FROM search_words")
+    assert len(scans(_of_tables(found))) == 1
 
 
 def test_a_scan_would_be_noticed(simple_app: Flask) -> None:

@@ -12,8 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from tests.support.apps import AppMaker
+from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from webapp.config import Settings, StartupError
 from webapp.database import db, maintenance_engine
@@ -137,6 +139,80 @@ def test_turns_come_to_chats_that_are_there_and_go_again(either_url: str) -> Non
     assert _found(settings, "SELECT content FROM messages") == ["Hello"]
     upgrade(settings)
     assert state_of(settings) is SchemaState.CURRENT
+
+
+def test_chats_that_are_there_get_titles_and_are_found(make_app: AppMaker, either_url: str) -> None:
+    settings = Settings(database_url=either_url)
+    _migrate(settings, "0002")
+    _fill_old_chats(settings)
+    upgrade(settings)
+    make_app.database_url = either_url
+    history = History(make_app("simple.py"))
+    assert _found(settings, "SELECT title FROM chats ORDER BY id") == ["Newer", "Older one", None]
+    assert history.found("said") == ["Newer", "Older one"]
+    assert history.found("older greeting") == ["Older one"]
+    assert history.found("error") == history.found("unwritten") == []
+    assert history.matching_rows("wgreeting") == 1
+
+
+def test_the_search_can_be_taken_back_and_made_again_with_what_is_there(either_url: str) -> None:
+    settings = Settings(database_url=either_url)
+    _migrate(settings, "0002")
+    _fill_old_chats(settings)
+    for _ in range(2):
+        upgrade(settings)
+        # Two titles, two questions, two answers, and a greeting.
+        assert _found(settings, "SELECT count(*) FROM search_entries") == [7]
+        _migrate(settings, "0002")
+    assert _found(settings, "SELECT count(*) FROM messages") == [8]
+
+
+def test_many_old_chats_are_made_findable_in_steps(
+    either_url: str,
+) -> None:
+    settings = Settings(database_url=either_url)
+    _migrate(settings, "0002")
+    with maintenance_engine(settings).begin() as connection:
+        for number in range(1_201):
+            said = [(1, "user", "found")]
+            _insert_old_chat(connection, number, f"2026-01-02 03:04:{number % 60:02}", said)
+    upgrade(settings)
+    assert _found(settings, "SELECT count(*) FROM search_entries") == [2_402]
+
+
+def _fill_old_chats(settings: Settings) -> None:
+    with maintenance_engine(settings).begin() as connection:
+        newer = [(1, "user", "\nNewer\nthing"), (2, "assistant", "said"), (3, "error", "error")]
+        older = [(1, "assistant", "Older greeting"), (2, "user", "Older  one")]
+        _insert_old_chat(connection, 1, "2026-01-02 03:04:06", newer)
+        _insert_old_chat(connection, 2, "2026-01-02 03:04:05", [*older, (3, "assistant", "said")])
+        unwritten = [(1, "assistant", "unwritten"), (2, "assistant", "")]
+        _insert_old_chat(connection, 3, "2026-01-02 03:04:07", unwritten)
+
+
+def _insert_old_chat(
+    connection: Connection, number: int, at: str, said: list[tuple[int, str, str]]
+) -> None:
+    chat_id = f"{number:032x}"
+    written = any(kind == "user" for _, kind, _ in said)
+    row = {"id": chat_id, "owner": OWNER, "written": written, "at": at}
+    connection.execute(
+        text(
+            'INSERT INTO chats (id, owner, written, "values", created_at, active_at) '
+            "VALUES (:id, :owner, :written, '{}', :at, :at)"
+        ),
+        row,
+    )
+    for sequence, kind, content in said:
+        message_id = f"{number:016x}{sequence:016x}"
+        message = {"id": message_id, "chat": chat_id, "n": sequence, "kind": kind, "at": at}
+        connection.execute(
+            text(
+                "INSERT INTO messages (id, chat_id, sequence, kind, content, status, created_at) "
+                "VALUES (:id, :chat, :n, :kind, :content, 'complete', :at)"
+            ),
+            {**message, "content": content},
+        )
 
 
 CHAT_ID = "0" * 31 + "1"

@@ -1,0 +1,71 @@
+"""The part of a text that a search shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.corpus import samples, text_of
+from webapp.chats.words import query_terms
+from webapp.history.snippets import LOOKED_AT, SIDE, Part, snippet
+
+HOSTILE = [text_of(sample) for sample in samples("xss")]
+
+
+def parts(text: str, query: str) -> tuple[Part, ...]:
+    return snippet(text, query_terms(query))
+
+
+def shown(text: str, query: str) -> str:
+    """Return a snippet with its marks in brackets."""
+    return "".join(f"[{p.text}]" if p.marked else p.text for p in parts(text, query))
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "expected"),
+    [
+        ("How do I sort?", "sort", "How do I [sort]?"),
+        ("sorted and unsorted", "sort", "[sort]ed and unsorted"),
+        ("a b a", "a", "[a] b [a]"),
+        ("Café, CAFE\u0301", "cafe", "[Café], [CAFE\u0301]"),
+        ("天地玄黄", "地玄黄", "天[地玄黄]"),
+        ("über ß", "ss", "über [ß]"),
+        ("C++ is", "c++", "[C++] is"),
+        ("see 👩🏽\u200d💻!", "👩", "see [👩🏽\u200d💻]!"),
+        ("snake_case", "case", "snake_[case]"),
+        ("x天y", "y", "x天[y]"),
+        ("nothing of it", "else", "nothing of it"),
+    ],
+)
+def test_matches_are_marked_as_they_were_written(text: str, query: str, expected: str) -> None:
+    assert shown(text, query) == expected
+
+
+def test_a_long_text_is_shown_around_the_first_match() -> None:
+    text = "before " * 50 + "needle " + "after " * 50 + "needle"
+    found = shown(text, "needle")
+    assert found.startswith("…before ")
+    assert "before [needle] after" in found
+    assert found.endswith("after…")
+    assert len(found) <= 2 * SIDE + len("[needle]") + 2
+
+
+def test_a_text_without_spaces_is_cut_all_the_same() -> None:
+    found = shown("天" * 500 + "地" + "天" * 500, "地")
+    assert len(found) == 2 * SIDE + len("[地]") + 2
+
+
+def test_where_nothing_is_found_the_beginning_is_shown() -> None:
+    assert parts("word " * 100, "else") == (Part("word " * 23 + "word…", marked=False),)
+
+
+def test_a_match_far_down_is_looked_for_no_further_than_costs_little() -> None:
+    far = "x " * (LOOKED_AT[-1] // 2)
+    assert "[needle]" in shown(far[:-20] + "needle", "needle")
+    assert "[needle]" not in shown(far + "needle", "needle")
+
+
+@pytest.mark.parametrize("query", ["script", "<", "a", '"', "onerror alert"])
+def test_a_snippet_is_a_part_of_the_text_whatever_that_holds(query: str) -> None:
+    for text in HOSTILE:
+        joined = "".join(part.text for part in parts(text, query))
+        assert joined.removeprefix("…").removesuffix("…") in text
