@@ -12,7 +12,8 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import StartForm
-from webapp.chats.pages import Said, chat_html, new_chat_html, vanished_notice
+from webapp.chats.pages import chat_html, earlier_html, new_chat_html, vanished_notice
+from webapp.chats.reading import Said, number_from
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat
 from webapp.profiles.offer import chosen_name, offered_profiles, vanished_choice
@@ -52,10 +53,20 @@ def start() -> Response:
 @blueprint.get("/chats/<uuid:chat_id>")
 @login_needed
 def show(chat_id: uuid.UUID) -> str:
-    """Show a chat."""
+    """Show a chat: its newest messages, or those before the one that ``before`` names."""
     chat = get_chat(chat_id, owner())
+    if "before" in request.args:
+        template = "chats/_earlier.html" if wants_fragment() else "chats/earlier.html"
+        return earlier_html(chat, template, _before())
     notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
     return chat_html(chat, "chats/_chat.html" if wants_fragment() else "chats/page.html", notices)
+
+
+def _before() -> int:
+    given = request.args.getlist("before")
+    if len(given) > 1:  # which one was meant? (R31)
+        raise BadRequest
+    return number_from(given[0])
 
 
 def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:
