@@ -29,6 +29,7 @@ USER = {
     ("profiles.selector", "GET"): "/profiles",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.resume", "POST"): f"/chats/{NOBODYS_CHAT}/resume",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
     ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",

@@ -15,6 +15,7 @@ from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
 from webapp.chats.faces import faces_of
 from webapp.chats.reading import Said, said_before, said_in
+from webapp.chats.resuming import resume_callback
 from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.turn_rows import LOST
 from webapp.database import release_connection
@@ -109,6 +110,7 @@ def chat_html(
         "controls": controls_of(chat.id, turn),
         "earlier": said.earlier,
         "withdrawn": withdrawn,
+        "resumes": not withdrawn and chat.ended_at is not None and resume_callback() is not None,
         "written": chat.written,
         "starters": suggested.starters,
         "notices": [*notices, *_problems(suggested)],

@@ -35,13 +35,38 @@ _BY_KEY = (
     .join(Message, Message.id == Turn.question_id)
     .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
 )
+_FREE = (
+    Chat.id == bindparam("chat"),
+    Chat.owner == bindparam("of_owner"),
+    Chat.turn_id.is_(None),
+    Chat.deleted_at.is_(None),
+)
 _TAKE = (
     update(Chat)
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
-    .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
+    .where(*_FREE)
     .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values)
+)
+# Locks as the update that follows does, so that what it says is still true then.
+_OVER = (
+    select(Chat.ended_at.is_not(None).label("was_over"))
+    .where(*_FREE)
+    .with_for_update(key_share=True)
+)
+_RESUME = (
+    update(Chat)
+    .where(*_FREE, Chat.ended_at.is_not(None))
+    .values(
+        turn_id=bindparam("turn"),
+        session_id=bindparam("of_session"),
+        active_at=bindparam("now"),
+        ended_at=None,
+    )
+    .returning(Chat.values)
+)
+_IN_SESSION = (
+    update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
 _HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
@@ -91,6 +116,10 @@ class TooManyTurnsError(TooManyRequests):
         )
 
 
+class NotOverError(Exception):
+    """A chat is not over, or not any more: there is nothing to resume."""
+
+
 class SentBefore(Conflict):
     """A form that was sent before comes again with another text."""
 
@@ -126,8 +155,10 @@ def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
     return None if earlier is None else str(earlier.content)
 
 
-def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> None:
+def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> bool:
     """Store a turn with its question and the place of its answer, all or none (R56).
+
+    Returns whether the chat was over until now, where the app wants to know; it is not any more.
 
     Parameters
     ----------
@@ -146,22 +177,35 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(_take(rows, asking, turn.id))
+        values, was_over = _take(rows, asking, turn.id)
+        turn.chat.values = Values(values)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
-        one_by_one(rows, asking.owner)
-        last, running = rows.execute(
-            _COUNTS,
-            {
-                "chat": asking.chat_id,
-                "of_owner": asking.owner,
-                "seen_after": utc_now() - ALIVE,
-            },
-        ).one()
-        if running >= asking.most_turns:
-            raise TooManyTurnsError
-        _store(rows, asking, turn, question, last + 1)
+        _store(rows, asking, turn, question)
+    return was_over
+
+
+def store_resumption(asking: Asking, turn: engine.Turn) -> None:
+    """Store a turn that resumes a chat which is over; of several at once, one does.
+
+    Raises
+    ------
+    NotOverError
+        When the chat is not over, or not any more.
+    TooManyTurnsError
+        When it is not the time.
+    NotFound
+        When the chat is gone.
+    """
+    who = {"chat": asking.chat_id, "of_owner": asking.owner}
+    take = {**who, "turn": turn.id, "of_session": asking.resumes_in, "now": utc_now()}
+    with writing_rows() as rows:
+        values: dict[str, Any] | None = rows.scalar(_RESUME, take)
+        if values is None:
+            raise NotFound if rows.execute(_HOLDER, who).first() is None else NotOverError
+        turn.chat.values = Values(values)
+        _store(rows, asking, turn, None)
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -170,34 +214,51 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any]:
+def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> tuple[dict[str, Any], bool]:
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn_id, "now": utc_now()}
-    values = _taken(rows, take)
-    if values is not None:
-        return values
+    taken = _taken(rows, asking, turn_id)
+    if taken is not None:
+        return taken
     holder = rows.execute(_HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
-        values = _taken(rows, take)
-    if values is None:
+        taken = _taken(rows, asking, turn_id)
+    if taken is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
         raise ChatBusyError
-    return values
+    return taken
 
 
-def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
-    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
-    return values
+def _taken(
+    rows: Connection, asking: Asking, turn_id: uuid.UUID
+) -> tuple[dict[str, Any], bool] | None:
+    """Return the values of the chat, and whether it was over; ``None`` when somebody has it."""
+    who = {"chat": asking.chat_id, "of_owner": asking.owner}
+    was_over = False
+    if asking.resumes_in is not None:
+        free = rows.execute(_OVER, who).first()
+        if free is None:
+            return None
+        was_over = free.was_over
+    values: dict[str, Any] | None = rows.scalar(_TAKE, {**who, "turn": turn_id, "now": utc_now()})
+    if values is None:
+        return None
+    if was_over:
+        rows.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
+    return values, was_over
 
 
-def _store(
-    rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None, sequence: int
-) -> None:
+def _store(rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None) -> None:
+    one_by_one(rows, asking.owner)
+    counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
+    last, running = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
+    if running >= asking.most_turns:
+        raise TooManyTurnsError
+    sequence: int = last + 1
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
         turn.question_id = question.id
