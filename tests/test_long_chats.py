@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert
+from sqlalchemy import event
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import every_row, run_sql
-from webapp.chats.models import Message
+from tests.support.rows import every_row, fill, run_sql
 from webapp.chats.reading import PAGE_MESSAGES
-from webapp.database import db, utc_now
+from webapp.database import db
 
 ECHO = """
     import asyncio
@@ -36,30 +34,10 @@ ECHO = """
 """
 
 
-def fill(app: Flask, address: str, count: int) -> None:
-    """Put messages into a chat, numbered from 1, as if they had been said in turn."""
-    chat_id = uuid.UUID(address.rpartition("/")[2])
-    rows = [
-        {
-            "id": uuid.uuid4(),
-            "chat_id": chat_id,
-            "sequence": number,
-            "kind": "user" if number % 2 else "assistant",
-            "content": f"Number {number}",
-            "status": "complete",
-            "created_at": utc_now(),
-        }
-        for number in range(1, count + 1)
-    ]
-    with app.app_context(), db.engine.begin() as connection:
-        connection.execute(insert(Message), rows)
-    run_sql(app, "UPDATE chats SET written = true")
-
-
 def long_chat(app: Flask, count: int) -> Chat:
     """Return a chat of so many messages."""
     chat = Chat(app)
-    fill(app, chat.address, count)
+    fill(app, chat.address.rpartition("/")[2], count)
     return chat
 
 
@@ -120,8 +98,8 @@ def test_a_chat_of_one_page_has_no_earlier_messages(app: Flask) -> None:
 
 def test_opening_a_chat_costs_the_same_however_long_it_is(app: Flask) -> None:
     short, long = Chat(app), Chat(app)
-    fill(app, short.address, 2)
-    fill(app, long.address, 2_000)
+    fill(app, short.address.rpartition("/")[2], 2)
+    fill(app, long.address.rpartition("/")[2], 2_000)
     counts = []
     for address in (short.address, long.address, f"{long.address}?before=1500"):
         visitor = short.visitor if address == short.address else long.visitor

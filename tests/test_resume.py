@@ -99,6 +99,10 @@ def make(either_url: str, tmp_path: Path) -> Iterator[AppMaker]:
     """Return a maker of apps on a database of each kind in turn."""
     with AppMaker.in_folder(tmp_path, either_url) as maker:
         yield maker
+        # What runs in the background still has connections.
+        for thread in threading.enumerate():
+            if thread.name == "webapp-chat-end":
+                thread.join(ANSWER_SECONDS)
 
 
 @pytest.fixture
