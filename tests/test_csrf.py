@@ -25,6 +25,7 @@ FIELDS = {
     USER["history.restore", "POST"]: {},
     USER["history.set_pin", "POST"]: {"pinned": "yes"},
     USER["history.set_title", "POST"]: {"title": "Mine"},
+    USER["turns.resume", "POST"]: {},
     USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},
     USER["turns.stop", "POST"]: {},

@@ -29,6 +29,7 @@ from webapp.authoring.callbacks import (
 from webapp.authoring.history import chat_history
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
+from webapp.authoring.resuming import ResumedChat, on_chat_resume
 from webapp.authoring.seeded import seeded_user
 from webapp.authoring.sharing import SharedChat, on_shared_chat_view
 from webapp.authoring.tools import make_async, run_sync
@@ -38,6 +39,7 @@ from webapp.authoring.user_session import user_session
 __all__ = [
     "ChatProfile",
     "Message",
+    "ResumedChat",
     "SharedChat",
     "Starter",
     "User",
@@ -47,6 +49,7 @@ __all__ = [
     "create_app",
     "make_async",
     "on_chat_end",
+    "on_chat_resume",
     "on_chat_start",
     "on_logout",
     "on_message",

@@ -57,6 +57,7 @@ USER = {
     ("transfer.import_page", "GET"): "/chats/import",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.resume", "POST"): f"/chats/{NOBODYS_CHAT}/resume",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
     ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",

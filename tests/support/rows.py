@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import JSON, func, select, text
+from sqlalchemy import JSON, func, insert, select, text, update
 
-from webapp.database import db
+from webapp.chats.models import Chat, Message
+from webapp.database import db, utc_now
 
 
 def every_row(app: Flask, *, audited: bool = False) -> dict[str, list[str]]:
@@ -50,3 +52,22 @@ def pooled_connections_in_use(app: Flask) -> int:
     """Return how many connections are out of the pool."""
     with app.app_context():
         return int(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+
+def fill(app: Flask, chat_id: str, count: int) -> None:
+    """Put messages into a chat, numbered from 1, as if its user and the app had said them."""
+    rows = [
+        {
+            "id": uuid.uuid4(),
+            "chat_id": uuid.UUID(chat_id),
+            "sequence": number,
+            "kind": "user" if number % 2 else "assistant",
+            "content": f"Number {number}",
+            "status": "complete",
+            "created_at": utc_now(),
+        }
+        for number in range(1, count + 1)
+    ]
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(insert(Message), rows)
+        connection.execute(update(Chat).where(Chat.id == uuid.UUID(chat_id)).values(written=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import uuid
 from collections.abc import Callable, Coroutine
@@ -41,6 +42,11 @@ class Values:
                     "time), so it would be lost. Await or join what you start before you return."
                 )
             self._values[key] = value
+
+    def copy(self) -> dict[str, Any]:
+        """Return the values as they are now, in a copy to the last list."""
+        with self._lock:
+            return copy.deepcopy(self._values)
 
     def close(self) -> dict[str, Any]:
         """Stop taking values and return those that were taken."""

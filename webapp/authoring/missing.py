@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_RESUME = "a chat goes on by itself, with its user_session; nothing is called for it yet"
 NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_STEPS = "steps and task lists are not shown yet; send a Message"
@@ -17,7 +16,6 @@ NO_OTHER_LOGIN = "people log in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 
 _GROUPS = {
-    NO_RESUME: "on_chat_resume",
     "answers cannot be rated yet": "on_feedback",
     "a chat has no settings yet": "on_settings_update on_settings_edit",
     "use on_shared_chat_view instead; it is given a SharedChat": "on_shared_thread_view",

@@ -26,7 +26,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
-from webapp.chats.store import StoredChat, StoredTurn
+from webapp.chats.store import StoredChat, StoredTurn, last_turn
 from webapp.chats.turn_rows import LOST
 from webapp.chats.waiting import HURRIED_SECONDS, time_to_wait
 from webapp.chats.watching import (
@@ -61,32 +61,12 @@ PAGE_SECONDS = 1.0
 
 def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
     """Answer a message that was taken, with as much of what comes of it as there is soon."""
-    turn = asked.turn
-    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
-    if way == "inline":
-        turn.wait_until_stored(conversation().limits.total)
-    elif wants_fragment():
-        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
-    else:
-        with time_to_wait(PAGE_SECONDS) as seconds:
-            turn.wait_until_stored(seconds)
-    if not wants_fragment():
-        return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    begun = StoredTurn(turn.id, RUNNING, turn.question_id)
-    told = _Told(chat, profile, begun, RunningHere(turn), way)
-    return told.answer(
-        lambda controls, answers: render_template(
-            "chats/_said.html",
-            question=asked.question,
-            turn_id=turn.id,
-            answers=answers,
-            controls=controls,
-            faces=told.faces,
-            key=uuid.uuid4(),
-            # From now on it is in the history.
-            is_first=not chat.written,
-        )
-    )
+    return _answer(chat, profile, asked, "chats/_said.html")
+
+
+def resumed(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
+    """Answer a page whose chat was resumed, as if it had asked something."""
+    return _answer(chat, profile, asked, "chats/_resumed.html")
 
 
 def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
@@ -139,6 +119,37 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
     return response
 
 
+def _answer(
+    chat: StoredChat, profile: ChatProfile | None, asked: Asked, template: str
+) -> BaseResponse:
+    turn = asked.turn
+    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    if way == "inline":
+        turn.wait_until_stored(conversation().limits.total)
+    elif wants_fragment():
+        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
+    else:
+        with time_to_wait(PAGE_SECONDS) as seconds:
+            turn.wait_until_stored(seconds)
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    begun = StoredTurn(turn.id, RUNNING, turn.question_id)
+    told = _Told(chat, profile, begun, RunningHere(turn), way)
+    return told.answer(
+        lambda controls, answers: render_template(
+            template,
+            question=asked.question,
+            turn_id=turn.id,
+            answers=answers,
+            controls=controls,
+            faces=told.faces,
+            key=uuid.uuid4(),
+            # From now on it is in the history.
+            is_first=asked.question is not None and not chat.written,
+        )
+    )
+
+
 class _Told:
     """A turn, and the page that is to be told of it."""
 
@@ -155,7 +166,7 @@ class _Told:
         self._way = way
         self._host = host_of(request.environ)
         self._turn_id = turn.id
-        self._owner = chat.owner
+        self._chat = chat
         self._controls = controls_of(chat.id, replace(turn, status=RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
@@ -173,14 +184,20 @@ class _Told:
             polling = replace(self._controls, watch="poll", every=_pause())
             return make_response(draw(polling, answers) + outside)
         polled.drop(self._turn_id)
-        return make_response(draw(self._controls.ended(seen.status), answers) + outside)
+        return make_response(draw(self._at_the_end(seen.status, answers), answers) + outside)
+
+    def _at_the_end(self, status: str, answers: list[dict[str, object]]) -> Controls:
+        if answers:
+            return self._controls.ended(status)
+        # A turn that has left nothing is not the last one of its chat.
+        return controls_of(self._chat.id, last_turn(self._chat))
 
     def _slot(self) -> Slot | None:
         if self._way != "sse":
             return None
         settings = current_app.extensions["settings"]
         most, of_one = most_streams(settings, self._host), most_streams_of_one(settings)
-        return conversation().slots.take(most, self._owner, of_one)
+        return conversation().slots.take(most, self._chat.owner, of_one)
 
     def _live(self) -> LiveTurn:
         return LiveTurn(_app(), self._turn_id, self.faces)

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from flask import Flask, current_app
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, TooManyRequests
 
-from webapp.accounts.login import signed_in_user, viewer
+from webapp.accounts.login import browser_session, signed_in_user, viewer
 from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.message import received
 from webapp.authoring.types import ChatProfile
 from webapp.chats.conversation import conversation
+from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
+from webapp.chats.resuming import resume_callback, resume_first, resuming_work
 from webapp.chats.store import StoredChat
-from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
+from webapp.chats.taking import NotOverError
+from webapp.chats.turn_begin import (
+    TooManyTurnsError,
+    ask_to_stop,
+    store_begun_turn,
+    store_resumption,
+)
 from webapp.chats.turn_rows import Asking
 from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import IdleError, Work
 from webapp.profiles.offer import offered_profile
-from webapp.web.errors import request_id
+from webapp.web.errors import RETRY_SECONDS, request_id
 from webapp.web.events import log_failure
 
 YOU = "User"
 # So long the answer to Stop waits for the end to be stored, if the turn runs here.
 WAIT_FOR_STOP_SECONDS = 1.0
+
+
+class NotResumed(TooManyRequests):
+    """This user has as many answers under way as one may have (R66)."""
+
+    title = "Not resumed yet"
+    advice = "Write in this chat, or load it again, when one of them is there."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Several answers are being written for you already, so this chat was not resumed.",
+            retry_after=RETRY_SECONDS,
+        )
 
 
 class NoAnswers(Conflict):
@@ -89,7 +110,7 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         created_at=utc_now(),
         profile=chat.profile,
     )
-    turn = _turn(chat, profile, question.id, asked.content)
+    turn = _turn(chat, profile, _answering(chat, question.id, asked.content))
     _begin(chat, turn, asked.key, question)
     return Asked(turn, question)
 
@@ -104,9 +125,34 @@ def ask_again(
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
         As for `ask`.
     """
-    turn = _turn(chat, profile, question_id, stored_question(chat.id, question_id))
+    content = stored_question(chat.id, question_id)
+    turn = _turn(chat, profile, _answering(chat, question_id, content))
     turn.question_id = question_id
     _begin(chat, turn, key, None)
+    return Asked(turn, None)
+
+
+def resume(chat: StoredChat, profile: ChatProfile | None) -> Asked:
+    """Resume a chat that is over, as a turn in which nothing is answered.
+
+    Raises
+    ------
+    NotOverError
+        When there is nothing to resume, or the app has no ``@on_chat_resume``.
+    NotResumed
+        When it is not the time.
+    NotFound
+        When the chat is gone.
+    """
+    if resume_callback() is None:
+        raise NotOverError
+    turn = _turn(chat, profile, resuming_work(chat))
+    try:
+        asking = _admitted(chat, uuid.uuid4())
+        store_resumption(asking, turn)
+    except TooManyTurnsError:
+        raise NotResumed from None
+    _run(chat, turn, asking, turn.numbered_from, resumes=True)
     return Asked(turn, None)
 
 
@@ -139,39 +185,62 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
     return f"{reason} {advice} {reference}."
 
 
-def _turn(
-    chat: StoredChat, profile: ChatProfile | None, question_id: uuid.UUID, content: str
-) -> Turn:
-    who = viewer()
-    message = received(str(chat.id), question_id, content, who.name if who else YOU)
+def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
     context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
-    work = Work(
+    turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
+    turn.profile = profile
+    turn.owner = chat.owner
+    return turn
+
+
+def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
+    who = viewer()
+    return Work(
         "on_message",
-        (message,),
+        (received(str(chat.id), question_id, content, who.name if who else YOU),),
         conversation().limits,
         partial(explained, reference=request_id(), what="the answer"),
         partial(_log, chat_id=chat.id, reference=request_id()),
     )
-    turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
-    turn.profile = profile
-    turn.chat.earlier = partial(_earlier, _app(), turn)
-    return turn
 
 
 def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
+    asking = _admitted(chat, key)
+    was_over = store_begun_turn(asking, turn, question)
+    first_new = turn.numbered_from - (question is not None)
+    _run(chat, turn, asking, first_new, resumes=was_over)
+
+
+def _admitted(chat: StoredChat, key: uuid.UUID) -> Asking:
     most = current_app.extensions["settings"].turns_per_user
-    turn.owner = chat.owner
     if conversation().keeper.lingering(chat.owner) >= most:
         # Stopped, and still at work: what cannot be ended from outside must not pile up.
         raise TooManyTurnsError
+    here = browser_session().require_row() if resume_callback() else None
     release_connection()
-    store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question)
+    return Asking(chat.id, chat.owner, key, most, here)
+
+
+def _run(chat: StoredChat, turn: Turn, asking: Asking, first_new: int, *, resumes: bool) -> None:
     conversation().keeper.keep(turn, turn.messages())
+    turn.chat.earlier = partial(_earlier, _app(), turn, first_new)
+    if resumes:
+        try:
+            resume_first(chat, turn, first_new)
+        except BaseException:
+            turn.interrupt()  # nobody would begin it any more
+            raise
     turn.begin()
+    if resumes:
+        # Its user has left them for this one, as for a chat that starts.
+        end_other_chats(replace(chat, session_id=asking.resumes_in), ())
 
 
-def _earlier(app: Flask, turn: Turn) -> list[tuple[uuid.UUID, str, str]]:
-    return history_before(app, uuid.UUID(turn.chat.chat_id), turn.numbered_from)
+def _earlier(app: Flask, turn: Turn, first_new: int) -> list[tuple[uuid.UUID, str, str]]:
+    # What resumes the chat comes before what the user has just written.
+    resumes = turn.work.decorator == "on_chat_resume"
+    before = first_new if resumes else turn.numbered_from
+    return history_before(app, uuid.UUID(turn.chat.chat_id), before)
 
 
 def _log(failure: CallbackError, *, chat_id: uuid.UUID, reference: str) -> None:

@@ -1,7 +1,8 @@
 """The end of chats: another one was started, their user logged out, or nothing was said for long.
 
-Only where the app has an ``@on_chat_end`` is this looked at. Each end is claimed by one process, so
-the callback runs once for it; it runs in the background and holds up nobody.
+Only where the app has an ``@on_chat_end`` or an ``@on_chat_resume`` is this looked at. Each end is
+claimed by one process, so the callback runs once for it; it runs in the background and holds up
+nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from flask import Flask, current_app
 from sqlalchemy import Row, func, insert, select, update
 
 from webapp.accounts.login import signed_in_user
-from webapp.authoring.app_file import Callback
+from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
@@ -61,27 +62,26 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     replaced:
         Rows with id, profile and values of chats that are deleted already.
     """
-    callback, is_time = _callback(), _is_time()
+    is_time = _is_time()
     if is_time:
         _end_lost_turns()
         for job in current_app.extensions["housekeeping"]:
             job()
-    if callback is None:
+    if not _looks_at_ends():
         return
     left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
-    _run(callback, _with_user([*replaced, *left], signed_in_user()))
+    _run(_with_user([*replaced, *left], signed_in_user()))
     if is_time:
-        end_idle_chats(callback)
+        end_idle_chats()
 
 
 def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
     """End the chats of a session that has ended."""
-    callback = _callback()
-    if callback is not None:
-        _run(callback, _with_user(_claimed(Chat.session_id == session_id), user))
+    if _looks_at_ends():
+        _run(_with_user(_claimed(Chat.session_id == session_id), user))
 
 
-def end_idle_chats(callback: Callback) -> None:
+def end_idle_chats() -> None:
     """End chats in which nothing was said for long."""
     minutes = current_app.extensions["settings"].chat_idle_minutes
     idle = (
@@ -90,7 +90,7 @@ def end_idle_chats(callback: Callback) -> None:
         .limit(MOST_AT_ONCE)
     )
     rows = _claimed(Chat.id.in_(idle))
-    _run(callback, [_ended(row, _known_user(row.owner)) for row in rows])
+    _run([_ended(row, _known_user(row.owner)) for row in rows])
 
 
 def _end_lost_turns() -> None:
@@ -107,9 +107,9 @@ def _is_time() -> bool:
     return True
 
 
-def _callback() -> Callback | None:
-    found: Callback | None = current_app.extensions["chat_app"].get("on_chat_end")
-    return found
+def _looks_at_ends() -> bool:
+    chat_app: ChatApp = current_app.extensions["chat_app"]
+    return any(chat_app.get(name) for name in ("on_chat_end", "on_chat_resume"))
 
 
 def _claimed(*conditions: Any) -> list[Row[Any]]:
@@ -138,8 +138,9 @@ def _known_user(owner: str) -> User | None:
     return User(identifier) if kind == "user" else None
 
 
-def _run(callback: Callback, ended: list[_Ended]) -> None:
-    if ended:
+def _run(ended: list[_Ended]) -> None:
+    callback: Callback | None = current_app.extensions["chat_app"].get("on_chat_end")
+    if callback is not None and ended:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         threading.Thread(
             target=_run_all, args=(app, callback, ended), name="webapp-chat-end", daemon=True

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import bindparam, or_, select
 
+from webapp.authoring.resuming import ResumedMessage
 from webapp.chats.models import Message, Turn
 from webapp.database import reading_rows
 
 _HISTORY = (
-    select(Message.id, Message.kind, Message.content)
+    select(
+        Message.id,
+        Message.kind,
+        Message.content,
+        Message.author,
+        Message.profile,
+        Message.created_at,
+    )
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
         Message.chat_id == bindparam("of_chat"),
@@ -33,9 +43,22 @@ def history_before(
 
     Called by the author's code, in whatever thread that runs.
     """
-    with app.app_context(), reading_rows() as rows:
+    with app.app_context():
+        return [(row.id, row.kind, row.content) for row in _said_before(chat_id, sequence)]
+
+
+def resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
+    """Return what was said before a message for an app that takes the chat up again."""
+    return [
+        ResumedMessage(str(row.id), row.kind, row.author, row.content, row.profile, row.created_at)
+        for row in _said_before(chat_id, sequence)
+    ]
+
+
+def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
+    with reading_rows() as rows:
         found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
-    return [(row.id, row.kind, row.content) for row in reversed(found)]
+    return found[::-1]
 
 
 def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:

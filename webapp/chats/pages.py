@@ -14,7 +14,9 @@ from flask_wtf.csrf import generate_csrf
 from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
 from webapp.chats.faces import faces_of
-from webapp.chats.store import StoredChat, StoredMessage, StoredTurn, said_in
+from webapp.chats.reading import Said, said_before, said_in
+from webapp.chats.resuming import resume_callback
+from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.turn_rows import LOST
 from webapp.database import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
@@ -87,14 +89,6 @@ def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
     )
 
 
-@dataclass(frozen=True)
-class Said:
-    """The messages of a chat, and its last turn."""
-
-    messages: list[StoredMessage]
-    turn: StoredTurn | None
-
-
 def chat_html(
     chat: StoredChat,
     template: str,
@@ -107,22 +101,34 @@ def chat_html(
     current = offered_profiles().find(chat.profile)
     withdrawn = chat.profile is not None and current is None
     shown = name_only(chat.profile) if withdrawn else current
-    said = said or Said(*said_in(chat))
+    said = said or said_in(chat)
     messages, turn = said.messages, said.turn
-    written = any(message.kind == "user" for message in messages)
-    suggested = Suggested() if written or withdrawn else starters_of(current)
+    suggested = Suggested() if chat.written or withdrawn else starters_of(current)
     values: dict[str, Any] = {
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
         "controls": controls_of(chat.id, turn),
+        "earlier": said.earlier,
         "withdrawn": withdrawn,
-        "written": written,
+        "resumes": not withdrawn and chat.ended_at is not None and resume_callback() is not None,
+        "written": chat.written,
         "starters": suggested.starters,
         "notices": [*notices, *_problems(suggested)],
     }
     # Authors are shown under names that the app's own code gives them (R59).
     release_connection()
     return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
+
+
+def earlier_html(chat: StoredChat, template: str, before: int) -> str:
+    """Return the messages before the one with that number, as HTML: a page or a fragment."""
+    said = said_before(chat, before)
+    shown = offered_profiles().find(chat.profile) or name_only(chat.profile)
+    page = _page(chat, shown)
+    release_connection()
+    return render_template(
+        template, **page, groups=_groups(said.messages, None), earlier=said.earlier, notices=[]
+    )
 
 
 def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice], **more: Any) -> str:

@@ -36,7 +36,7 @@ _CHAT = select(
     Chat.owner == bindparam("of_owner"),
     Chat.deleted_at.is_(None),
 )
-_SHOWN = select(
+SHOWN = select(
     Message.id,
     Message.kind,
     Message.author,
@@ -47,10 +47,9 @@ _SHOWN = select(
     Message.sequence,
     Message.profile,
 ).where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
-_ALL_SHOWN = _SHOWN.order_by(Message.sequence)
 # What a turn said follows its question, which is left out.
 _SAID = (
-    _SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
+    SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
     .where(
         TurnRow.id == bindparam("of_turn"),
         Message.sequence >= TurnRow.first_sequence,
@@ -135,16 +134,6 @@ class StoredTurn:
     question_id: uuid.UUID | None
 
 
-def said_in(chat: StoredChat) -> tuple[list[StoredMessage], StoredTurn | None]:
-    """Return the messages of a chat in the order in which they were said, and its last turn."""
-    # The turn first: should it end in between, the messages are at least as far as it says.
-    turn = last_turn(chat)
-    running = turn is not None and turn.status == RUNNING
-    with reading_rows() as rows:
-        found = rows.execute(_ALL_SHOWN, {"of_chat": chat.id}).all()
-    return [_shown(row, running=running) for row in found], turn
-
-
 def last_turn(chat: StoredChat) -> StoredTurn | None:
     """Return the newest turn of a chat: one that runs, or one that may be tried again."""
     with reading_rows() as rows:
@@ -159,7 +148,7 @@ def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[St
     with reading_rows() as rows:
         found = rows.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
     status = _status(turn) if turn is not None else INTERRUPTED
-    return status, [_shown(row, running=status == RUNNING) for row in found]
+    return status, [as_shown(row, running=status == RUNNING) for row in found]
 
 
 def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
@@ -204,7 +193,8 @@ def _status(turn: Any) -> str:
     return LOST if turn.status == RUNNING and not alive else str(turn.status)
 
 
-def _shown(row: Any, *, running: bool) -> StoredMessage:
+def as_shown(row: Any, *, running: bool) -> StoredMessage:
+    """Return a message of the database as it is shown, while the last turn runs or not."""
     message = StoredMessage(*row)
     if message.status == "streaming" and not running:
         return replace(message, status=INTERRUPTED)

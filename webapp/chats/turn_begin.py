@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from sqlalchemy import Row, String, and_, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
+from werkzeug.exceptions import TooManyRequests
 
 from webapp.authoring.context import Values
-from webapp.chats.conversation import conversation
-from webapp.chats.models import Chat, Message, Turn
-from webapp.chats.retention import expires_at
+from webapp.chats.form_keys import refuse_twice
+from webapp.chats.models import Message, Turn
 from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.taking import take, take_to_resume
 from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
@@ -27,38 +26,12 @@ from webapp.chats.turn_rows import (
     row_of,
     turn_row,
 )
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.database import utc_now, writing_rows
 from webapp.engine import turns as engine
 from webapp.engine.work import RUNNING
 from webapp.web.errors import RETRY_SECONDS
 
 # Built once: building a statement takes longer than running it.
-_BY_KEY = (
-    select(Turn.id, Message.content)
-    .join(Message, Message.id == Turn.question_id)
-    .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
-)
-_TAKE = (
-    update(Chat)
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
-    .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
-    .values(
-        turn_id=bindparam("turn"),
-        written=True,
-        active_at=bindparam("now"),
-        ended_at=None,
-        title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
-        expires_at=bindparam("expires"),
-    )
-    # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values.label("values_now"), Chat.title)
-)
-_HOLDER = (
-    select(Chat.turn_id, Turn.seen_at)
-    .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == RUNNING))
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
-    .where(Chat.deleted_at.is_(None))
-)
 _COUNTS = select(
     select(func.coalesce(func.max(Message.sequence), 0))
     .where(Message.chat_id == bindparam("chat"))
@@ -79,16 +52,6 @@ _RETRIED = (
 )
 
 
-class ChatBusyError(Conflict):
-    """An answer is being written in this chat already."""
-
-    title = "Not yet"
-    advice = "Send it when the answer is there, or stop the answer."
-
-    def __init__(self) -> None:
-        super().__init__("An answer is still being written here; your message was not sent.")
-
-
 class TooManyTurnsError(TooManyRequests):
     """This user has as many answers under way as one may have (R66)."""
 
@@ -102,43 +65,10 @@ class TooManyTurnsError(TooManyRequests):
         )
 
 
-class SentBefore(Conflict):
-    """A form that was sent before comes again with another text."""
-
-    title = "Not sent"
-    advice = "Send it again to say it."
-
-
-class AlreadyAskedError(Exception):
-    """The form was sent before (R57).
-
-    Parameters
-    ----------
-    turn_id:
-        The turn that it began then.
-    content:
-        The message that it was sent with then.
-    """
-
-    def __init__(self, turn_id: uuid.UUID, content: str) -> None:
-        super().__init__(turn_id)
-        self.turn_id = turn_id
-        self.content = content
-
-    def with_another_text(self) -> Conflict:
-        """Return the error for a form that comes again with another text, which would be lost."""
-        return SentBefore("This form was sent before with another text, so this was not sent.")
-
-
-def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
-    """Return the message that a form was sent with before; ``None`` when it was not."""
-    with reading_rows() as rows:
-        earlier = rows.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
-    return None if earlier is None else str(earlier.content)
-
-
-def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> None:
+def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> bool:
     """Store a turn with its question and the place of its answer, all or none (R56).
+
+    Returns whether the chat was over until now, where the app wants to know; it is not any more.
 
     Parameters
     ----------
@@ -156,68 +86,46 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
     NotFound
         When the chat is gone.
     """
+    made_title = title_from(question.content) if question is not None else None
     with writing_rows() as rows:
-        title = title_from(question.content) if question is not None else None
-        chat = _take(rows, asking, turn, title)
-        turn.chat.values = Values(chat.values_now)
+        taken = take(rows, asking, turn, made_title)
+        turn.chat.values = Values(taken.values)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
-        _refuse_twice(rows, asking)
-        one_by_one(rows, asking.owner)
-        last, running, asked_before = rows.execute(
-            _COUNTS,
-            {
-                "chat": asking.chat_id,
-                "of_owner": asking.owner,
-                "seen_after": utc_now() - ALIVE,
-            },
-        ).one()
-        if running >= asking.most_turns:
-            raise TooManyTurnsError
-        _store(rows, asking, turn, question, last + 1)
+        refuse_twice(rows, asking.chat_id, asking.key)
+        asked_before = _store(rows, asking, turn, question)
         if question is not None and asked_before:
             index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
         elif question is not None:
-            index_first_question(rows, asking.owner, question, chat.title)
+            index_first_question(rows, asking.owner, question, taken.title)
+    return taken.was_over
 
 
-def _refuse_twice(rows: Connection, asking: Asking) -> None:
-    earlier = rows.execute(_BY_KEY, {"chat": asking.chat_id, "key": asking.key}).first()
-    if earlier is not None:
-        raise AlreadyAskedError(*earlier)
+def store_resumption(asking: Asking, turn: engine.Turn) -> None:
+    """Store a turn that resumes a chat which is over; of several at once, one does.
+
+    Raises
+    ------
+    NotOverError
+        When the chat is not over, or not any more.
+    TooManyTurnsError
+        When it is not the time.
+    NotFound
+        When the chat is gone.
+    """
+    with writing_rows() as rows:
+        turn.chat.values = Values(take_to_resume(rows, asking, turn))
+        _store(rows, asking, turn, None)
 
 
-def _take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Row[Any]:
-    """Take the chat for a turn; return its values and its title."""
-    who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    now = utc_now()
-    take = {
-        **who,
-        "turn": turn.id,
-        "now": now,
-        "expires": expires_at(turn.profile, now),
-        "made_title": title,
-    }
-    chat = rows.execute(_TAKE, take).first()
-    if chat is not None:
-        return chat
-    holder = rows.execute(_HOLDER, who).first()
-    if holder is None:
-        raise NotFound
-    here = conversation().keeper.find(holder.turn_id) is not None
-    if not (here or is_alive(holder.seen_at)):
-        interrupt(rows, asking.chat_id, holder.turn_id)
-        chat = rows.execute(_TAKE, take).first()
-    if chat is None:
-        # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
-        _refuse_twice(rows, asking)
-        raise ChatBusyError
-    return chat
-
-
-def _store(
-    rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None, sequence: int
-) -> None:
+def _store(rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None) -> bool:
+    """Store the rows of a turn; return whether its user had said anything in the chat before."""
+    one_by_one(rows, asking.owner)
+    counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
+    last, running, asked_before = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
+    if running >= asking.most_turns:
+        raise TooManyTurnsError
+    sequence: int = last + 1
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
         turn.question_id = question.id
@@ -228,6 +136,7 @@ def _store(
     rows.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
+    return bool(asked_before)
 
 
 def ask_to_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

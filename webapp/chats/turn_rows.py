@@ -131,9 +131,17 @@ def row_of(item: Chat | Message) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Asking:
-    """Who asks in which chat, by which form, and how many turns one user may have under way."""
+    """Who asks in which chat, by which form, and how many turns one user may have under way.
+
+    Parameters
+    ----------
+    resumes_in:
+        Where the app has an ``@on_chat_resume``: the browser's session in which a chat that was
+        over goes on.
+    """
 
     chat_id: uuid.UUID
     owner: str
     key: uuid.UUID
     most_turns: int
+    resumes_in: uuid.UUID | None = None

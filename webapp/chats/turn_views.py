@@ -10,9 +10,11 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.answers import answer_to, asked_before, followed, not_taken
+from webapp.chats.answers import answer_to, asked_before, followed, not_taken, resumed
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
-from webapp.chats.forms import MessageForm, RetryForm, StopForm
+from webapp.chats.asking import resume as resume_chat
+from webapp.chats.form_keys import AlreadyAskedError, sent_with
+from webapp.chats.forms import MessageForm, ResumeForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
 from webapp.chats.store import (
     StoredChat,
@@ -21,7 +23,7 @@ from webapp.chats.store import (
     last_turn,
     question_to_retry,
 )
-from webapp.chats.turn_begin import AlreadyAskedError, sent_with
+from webapp.chats.taking import NotOverError
 from webapp.chats.unsent import holds_text, unreachable_but_kept
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment
@@ -77,6 +79,25 @@ def retry(chat_id: uuid.UUID) -> Response:
     except AlreadyAskedError:
         return asked_before(chat)
     return answer_to(chat, profile, asked)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/resume")
+@login_needed
+def resume(chat_id: uuid.UUID) -> Response:
+    """Resume a chat that is over; of one that is not, show how it stands."""
+    chat = get_chat(chat_id, owner())
+    form = ResumeForm()
+    form.refuse_strange_fields()
+    try:
+        profile = profile_of(chat)
+        asked = resume_chat(chat, profile)
+    except NotOverError:
+        return asked_before(get_chat(chat_id, owner()))
+    except NotFound:
+        raise
+    except HTTPException as error:
+        return not_taken(chat, "", error)
+    return resumed(chat, profile, asked)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/stop")

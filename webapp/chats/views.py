@@ -14,7 +14,8 @@ from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import PROMPT_LIMIT, StartForm
 from webapp.chats.links import Link, link_in, opening_of
-from webapp.chats.pages import Notice, Said, chat_html, new_chat_html, vanished_notice
+from webapp.chats.pages import Notice, chat_html, earlier_html, new_chat_html, vanished_notice
+from webapp.chats.reading import Said, number_from
 from webapp.chats.start import StartedChat, start_chat
 from webapp.chats.store import get_chat
 from webapp.profiles.offer import offered_profiles
@@ -74,8 +75,11 @@ def start() -> Response:
 @blueprint.get("/chats/<uuid:chat_id>")
 @login_needed
 def show(chat_id: uuid.UUID) -> str:
-    """Show a chat."""
+    """Show a chat: its newest messages, or those before the one that ``before`` names."""
     chat = get_chat(chat_id, owner())
+    if "before" in request.args:
+        template = "chats/_earlier.html" if wants_fragment() else "chats/earlier.html"
+        return earlier_html(chat, template, _before())
     # Once the user has written, the text was sent, or was not wanted.
     link = Link() if chat.written else link_in(request.args)
     notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
@@ -91,6 +95,13 @@ def show(chat_id: uuid.UUID) -> str:
 
 def _address(started: StartedChat, **parameters: Any) -> str:
     return url_for("chats.show", chat_id=started.chat.id, **parameters)
+
+
+def _before() -> int:
+    given = request.args.getlist("before")
+    if len(given) > 1:  # which one was meant? (R31)
+        raise BadRequest
+    return number_from(given[0])
 
 
 def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:

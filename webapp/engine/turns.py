@@ -75,8 +75,9 @@ class Turn:
         self.question_id: uuid.UUID | None = None
         self.numbered_from = 1
         self.on_over: Callable[[], None] = _nobody
+        # What runs now, or is about to.
+        self.work = work
         self._app = app
-        self._work = work
         self._began = time.monotonic()
         self._began_at = datetime.now(UTC)
         self._transcripts = [self.chat.transcript]
@@ -86,17 +87,19 @@ class Turn:
         self._stopped = 0.0
         self._after_stop_began = False
         self._settled = False
+        # How much had been said when the work began that runs now.
+        self._said_before = 0
 
     def begin(self) -> None:
         """Run the callback; an app that has none says nothing."""
         if self.status != RUNNING:  # it was stopped before it began
             return
-        callback = self._app.get(self._work.decorator)
+        callback = self._app.get(self.work.decorator)
         if callback is None:
             self._end(COMPLETE)
             return
         try:
-            self._call = begin(callback, self._work.arguments, Running(chat=self.chat))
+            self._call = begin(callback, self.work.arguments, Running(chat=self.chat))
         except RuntimeError as error:  # no thread is left
             self._end(FAILED, callback.failed(error, described(error)))
             return
@@ -115,7 +118,7 @@ class Turn:
         now = time.monotonic()
         if self.status == STOPPED and not self.over:
             self._give_up_stopping(now)
-        limits, decorator = self._work.limits, f"@{self._work.decorator}"
+        limits, decorator = self.work.limits, f"@{self.work.decorator}"
         if now - self._began > limits.total:
             self._end(FAILED, CallbackTimeoutError(decorator, limits.total))
         elif now - self._spoke_at() > limits.idle:
@@ -210,7 +213,7 @@ class Turn:
 
     def _failure_message(self, failure: CallbackError, position: int) -> TurnMessage:
         message_id = uuid.uuid5(self.id, "failure")
-        text = self._work.explain(failure)
+        text = self.work.explain(failure)
         return TurnMessage(
             message_id, "error", None, text, FAILED, self._ended_at, position, self.version
         )
@@ -222,16 +225,19 @@ class Turn:
         error = done.exception()
         if self.status == STOPPED:
             if isinstance(error, Exception) and not ends_stopped(error):
-                self._work.log(explained(callback, error))
+                self.work.log(explained(callback, error))
             self._after_stop()
         elif isinstance(error, Exception):
             self._end(FAILED, explained(callback, error))
         elif problem := problem_with(
             done.result(),
-            said_something=self.chat.transcript.version > 0,
-            decorator=self._work.decorator,
+            said_something=self.chat.transcript.version > self._said_before,
+            decorator=self.work.decorator,
         ):
             self._end(FAILED, callback.wrong_answer(problem))
+        elif self.work.then is not None and self.status == RUNNING:
+            self.work, self._said_before = self.work.then, self.chat.transcript.version
+            self.begin()
         else:
             self._end(COMPLETE)
 
@@ -257,7 +263,7 @@ class Turn:
         if self._call is not None and under_way:
             self._call.cancel()
         if not (under_way and status == STOPPED):
-            self._settle(self._app.get(self._work.decorator))
+            self._settle(self._app.get(self.work.decorator))
 
     def _after_stop(self) -> None:
         """Go on when the callback has ended, or does not end although it was stopped."""
@@ -267,7 +273,7 @@ class Turn:
             self._after_stop_began = True
         on_stop = self._app.get("on_stop")
         if on_stop is None:
-            self._settle(self._app.get(self._work.decorator))
+            self._settle(self._app.get(self.work.decorator))
         else:
             self._call_on_stop(on_stop)
 
@@ -314,7 +320,7 @@ class Turn:
             self.failure = self.failure or error
             self.status = FAILED if self.status == COMPLETE else self.status
         if self.failure is not None:
-            self._work.log(self.failure)
+            self.work.log(self.failure)
         with self.changed:
             self.over = True
             self.changed.notify_all()

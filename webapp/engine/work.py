@@ -63,6 +63,8 @@ class Work:
         Makes the words that the user gets for a failure.
     log:
         Is told of a failure, once.
+    then:
+        What runs after it in the same turn, unless it fails or is stopped.
     """
 
     decorator: str
@@ -70,3 +72,4 @@ class Work:
     limits: Limits
     explain: Callable[[CallbackError], str]
     log: Callable[[CallbackError], None]
+    then: Work | None = None
