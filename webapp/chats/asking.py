@@ -18,6 +18,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
+from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
 from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
@@ -25,7 +26,7 @@ from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import IdleError, Work
-from webapp.profiles.offer import offered_profile
+from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.web.errors import request_id
 from webapp.web.events import log_failure
 
@@ -50,6 +51,8 @@ class Asked:
 
     turn: Turn
     question: Message | None
+    # Whether it is the first that its user wrote in the chat.
+    begins_chat: bool = False
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -91,7 +94,7 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
     )
     turn = _turn(chat, profile, question.id, asked.content)
     _begin(chat, turn, asked.key, question)
-    return Asked(turn, question)
+    return Asked(turn, question, begins_chat=not chat.written)
 
 
 def ask_again(
@@ -144,7 +147,8 @@ def _turn(
 ) -> Turn:
     who = viewer()
     message = received(str(chat.id), question_id, content, who.name if who else YOU)
-    context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
+    offered = offered_profiles().by_name
+    context = ChatContext(str(chat.id), signed_in_user(), chat.profile, offered=offered)
     work = Work(
         "on_message",
         (message,),
@@ -165,7 +169,8 @@ def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | Non
         # Stopped, and still at work: what cannot be ended from outside must not pile up.
         raise TooManyTurnsError
     release_connection()
-    store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question)
+    looks = turn.profile if looks_new(turn.profile, chat.snapshots) else None
+    store_begun_turn(Asking(chat.id, chat.owner, key, most, looks), turn, question)
     conversation().keeper.keep(turn, turn.messages())
     turn.begin()
 

@@ -10,6 +10,8 @@ from sqlalchemy import bindparam, or_, select
 from webapp.chats.models import Message, Turn
 from webapp.database import reading_rows
 
+# Above every number that a message can have.
+NO_SEQUENCE_YET = 2**31 - 1
 _HISTORY = (
     select(Message.id, Message.kind, Message.content)
     .outerjoin(Turn, Turn.id == Message.turn_id)

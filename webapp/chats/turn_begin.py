@@ -12,6 +12,7 @@ from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.profile_rows import keep_look
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -43,7 +44,7 @@ _TAKE = (
     # As they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values)
 )
-_HOLDER = (
+HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
     .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == RUNNING))
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
@@ -162,6 +163,8 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         if running >= asking.most_turns:
             raise TooManyTurnsError
         _store(rows, asking, turn, question, last + 1)
+        if asking.looks is not None:
+            keep_look(rows, asking.chat_id, asking.looks)
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -176,7 +179,7 @@ def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any
     values = _taken(rows, take)
     if values is not None:
         return values
-    holder = rows.execute(_HOLDER, who).first()
+    holder = rows.execute(HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None

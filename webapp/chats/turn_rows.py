@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database import failed_lately, utc_now
 from webapp.engine import turns as engine
@@ -119,7 +120,7 @@ def message_of(chat_id: uuid.UUID, turn: engine.Turn, said: TurnMessage) -> Mess
         status=said.status,
         created_at=said.created_at,
         turn_id=turn.id,
-        profile=turn.chat.chat_profile,
+        profile=said.profile,
     )
 
 
@@ -130,9 +131,11 @@ def row_of(item: Chat | Message) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Asking:
-    """Who asks in which chat, by which form, and how many turns one user may have under way."""
+    """Who asks in which chat, by which form, and how many turns one user may have under way; and
+    the chat's profile, where it does not look as the chat remembers it."""
 
     chat_id: uuid.UUID
     owner: str
     key: uuid.UUID
     most_turns: int
+    looks: ChatProfile | None = None
