@@ -1,4 +1,4 @@
-"""A profile is renamed or withdrawn: what was said keeps its name and icon, and there is a way on."""
+"""A profile is renamed or withdrawn: what was said keeps its looks, and there is a way on."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_the_title_comes_along_and_is_told(site: OverTime) -> None:
 
 def test_the_new_chat_knows_the_old_one_and_starts_with_values_of_its_own(site: OverTime) -> None:
     old = withdrawn(site)
-    run_sql(site.app, "UPDATE chats SET \"values\" = '{\"a\": 1}'")
+    run_sql(site.app, 'UPDATE chats SET "values" = \'{"a": 1}\'')
     go_on(old)
     assert [str(i) for i in column(site.app, "chats.continues") if i] == [old.address[-36:]]
     assert sorted(column(site.app, "chats.values"), key=len) == [{}, {"a": 1}]
@@ -242,7 +242,10 @@ def test_a_long_chat_comes_along_whole(site_on_either: OverTime) -> None:
     new = go_on(old)
     lines = log_of(new.page())
     assert (lines[3], lines[1_202]) == ("Rhyme: number 0", "Rhyme: number 1199")
-    assert lines[-2:] == ["-- Continued from an earlier chat with Plain", "Plain: Hello from plain."]
+    assert lines[-2:] == [
+        "-- Continued from an earlier chat with Plain",
+        "Plain: Hello from plain.",
+    ]
 
 
 def fill(site: OverTime, messages: int) -> None:

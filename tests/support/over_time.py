@@ -13,6 +13,10 @@ from tests.support.html import Element
 from tests.support.people import Visitor
 from webapp import ChatProfile
 
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
+    '<rect width="9" height="9" fill="#735"/><circle cx="4.5" cy="4.5" r="2" fill="#fd7"/></svg>'
+)
 SOURCE = (APPS / "over_time.py").read_text(encoding="utf-8")
 
 
@@ -22,6 +26,8 @@ class OverTime:
     def __init__(self, make_app: AppMaker, *more: str, **settings: Any) -> None:
         """Load the app, with ``more`` lines at its end."""
         self.app: Flask = make_app("\n".join([SOURCE, *more, ""]), **settings)
+        (make_app.folder / "public").mkdir(exist_ok=True)
+        (make_app.folder / "public" / "rhyme.svg").write_text(PICTURE, encoding="utf-8")
         self._file: Any = sys.modules["app_file"]
 
     def person(self, name: str = "alice") -> Visitor:
