@@ -69,7 +69,6 @@ def test_a_withdrawn_profile_is_shown_as_it_was(site: OverTime) -> None:
     assert log_of(page)[0] == "Rhyme: Hello from rhyme."
     assert pictures(page) == ["/public/rhyme.svg"] * 2
     assert page.one(id="chat-name").text == "Rhyme"
-    assert page.one("title").text.startswith("Rhyme · ")
     assert "“Rhyme” of this chat is no longer available" in page.one(id="read-only").text
     assert page.one(data_testid="chat")["data-profile"] == "rhyme"
 
@@ -77,13 +76,15 @@ def test_a_withdrawn_profile_is_shown_as_it_was(site: OverTime) -> None:
 def test_a_withdrawn_profile_is_greeted_with_its_icon(site: OverTime) -> None:
     chat = Chat.of(site.person(), "rhyme")
     site.offer("plain")
-    greeting = chat.page().with_class("greeting")[0]
+    page = chat.page()
+    [greeting] = page.with_class("greeting")
     assert greeting.one("img")["src"] == "/public/rhyme.svg"
+    assert page.one("title").text == "Rhyme · Chat Profiles"
 
 
 def test_the_policy_lists_the_icon_of_a_withdrawn_profile_where_it_is_shown(site: OverTime) -> None:
     site.offer(ChatProfile("far", "", icon=f"{FAR}/far.png"), "plain")
-    chat, other = site.chat("far"), site.chat("plain")
+    chat, other = site.chat("far"), site.chat("plain", name="bob")
     site.offer("plain")
     assert policy_of(chat) == f"img-src 'self' {FAR}"
     assert policy_of(other) == "img-src 'self'"
@@ -129,7 +130,7 @@ def test_the_conversation_goes_on_with_another_profile(site_on_either: OverTime)
         "Rhyme: Hello from rhyme.",
         "alice: Good morning",
         "Rhyme: rhyme: Good morning",
-        "-- Continued from an earlier chat with Plain",
+        "-- Continued from “Good morning” with Plain",
         "Plain: Hello from plain.",
     ]
     assert log_of(new.say("Go on").page())[-2:] == ["alice: Go on", "Plain: plain: Go on"]
@@ -163,6 +164,20 @@ def test_the_title_comes_along_and_is_told(site: OverTime) -> None:
     assert column(site.app, "chats.title") == ["A <b>walk</b>"] * 2
 
 
+def test_a_chat_without_a_title_is_an_earlier_one(site: OverTime) -> None:
+    old = Chat.of(site.person(), "rhyme")
+    site.offer("plain")
+    assert log_of(go_on(old).page())[1] == "-- Continued from an earlier chat with Plain"
+
+
+def test_what_was_carried_over_is_found_by_searching(site_on_either: OverTime) -> None:
+    new = go_on(withdrawn(site_on_either, "Tell me of marmots"))
+    found = parse(new.visitor.get("/chats?q=marmots").text)
+    assert new.address in [link.get("href") for link in found.all("a")]
+    greeted = parse(new.visitor.get("/chats?q=plain").text)
+    assert new.address in [link.get("href") for link in greeted.all("a")]
+
+
 def test_the_new_chat_knows_the_old_one_and_starts_with_values_of_its_own(site: OverTime) -> None:
     old = withdrawn(site)
     run_sql(site.app, 'UPDATE chats SET "values" = \'{"a": 1}\'')
@@ -178,7 +193,7 @@ def test_errors_and_answers_that_were_tried_again_stay_behind(site: OverTime) ->
     assert log_of(go_on(chat).page())[:3] == [
         "Rhyme: Hello from rhyme.",
         "alice: one; fail",
-        "-- Continued from an earlier chat with Plain",
+        "-- Continued from “one; fail” with Plain",
     ]
 
 
@@ -220,8 +235,8 @@ def test_a_chat_that_came_from_another_can_be_carried_on_again(site: OverTime) -
     site.offer("law")
     lines = log_of(go_on(second, "law").page())
     assert [line for line in lines if line.startswith("--")] == [
-        "-- Continued from an earlier chat with Plain",
-        "-- Continued from an earlier chat with Law",
+        "-- Continued from “Good morning” with Plain",
+        "-- Continued from “Good morning” with Law",
     ]
 
 
@@ -243,7 +258,7 @@ def test_a_long_chat_comes_along_whole(site_on_either: OverTime) -> None:
     lines = log_of(new.page())
     assert (lines[3], lines[1_202]) == ("Rhyme: number 0", "Rhyme: number 1199")
     assert lines[-2:] == [
-        "-- Continued from an earlier chat with Plain",
+        "-- Continued from “Good morning” with Plain",
         "Plain: Hello from plain.",
     ]
 

@@ -76,7 +76,7 @@ def test_a_withdrawn_profile_end_to_end(
     desktop.get_by_role("button", name="Continue with Plain").click()
     new = started(desktop, "plain")
     assert new != old
-    expect(divider(desktop)).to_have_text("Continued from an earlier chat with Plain")
+    expect(divider(desktop)).to_have_text("Continued from “Good morning” with Plain")
     expect(messages(desktop).first).to_contain_text("Hello from rhyme.")
     expect(messages(desktop).first.locator(".author")).to_have_text("Rhyme")
     expect(composer(desktop)).to_have_value("Are you there?")
@@ -123,7 +123,7 @@ def test_a_choice_goes_on_in_the_chat(desktop: Page, site: Site) -> None:
     focus_is(desktop, "composer-input")
     expect(desktop.locator("#spoken")).to_have_text("Now with Rhyme")
     expect(desktop.locator("#profile-button")).to_contain_text("Rhyme")
-    expect(desktop).to_have_title("Rhyme · Chat Profiles")
+    expect(desktop).to_have_title("Good morning · Chat Profiles")
     ask(desktop, "And now?")
     expect(ended(desktop)).to_contain_text("rhyme: And now?")
 

@@ -86,6 +86,8 @@ def answer_to(chat: StoredChat, asked: Asked) -> BaseResponse:
             faces=told.faces,
             key=uuid.uuid4(),
             selector=told.selector_after(answers, first=_changes_choice(asked)),
+            # From now on it is in the history.
+            is_first=not chat.written,
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, or_, select
@@ -13,6 +13,7 @@ from webapp.authoring.transcript import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.busy import refuse_busy
 from webapp.chats.models import Message, Turn
+from webapp.chats.search_index import SAID, index_messages, index_title
 from webapp.chats.store import StoredChat
 from webapp.database import utc_now
 from webapp.engine.work import COMPLETE, INTERRUPTED
@@ -35,7 +36,7 @@ _CARRIED = (
         Message.chat_id == bindparam("of_chat"),
         Message.sequence > bindparam("after"),
         Message.replaced_by.is_(None),
-        Message.kind.in_(["user", "assistant", DIVIDER]),
+        Message.kind.in_([*SAID, DIVIDER]),
         or_(Message.kind != "assistant", Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence)
@@ -58,13 +59,24 @@ def carry_over(rows: Connection, old: StoredChat, chat_id: uuid.UUID, profile: C
         When an answer is being written there.
     """
     refuse_busy(rows, old)
+    if old.title:
+        index_title(rows, old.owner, chat_id, old.title)
     last = 0
     for found in _pages(rows, old.id):
         copies = [_copied(row, chat_id, last + place) for place, row in enumerate(found, start=1)]
         rows.execute(_NEW_MESSAGES, copies)
+        index_carried(rows, old.owner, chat_id, copies)
         last += len(copies)
     rows.execute(_NEW_MESSAGES, [_row(chat_id, last + 1, **_divider(old, profile))])
     return last + 1
+
+
+def index_carried(
+    rows: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[dict[str, Any]]
+) -> None:
+    """Make messages with which a chat begins findable, as those of every chat in the history."""
+    said = [(m["id"], m["content"]) for m in messages if m["kind"] in SAID]
+    index_messages(rows, owner, chat_id, said)
 
 
 def _pages(rows: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:

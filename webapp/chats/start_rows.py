@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, delete, insert
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
-from webapp.chats.carrying import carry_over
+from webapp.chats.carrying import carry_over, index_carried
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.snapshots import with_look_of
 from webapp.chats.store import StoredChat, StoredMessage
@@ -118,8 +118,11 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
             asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
             rows.execute(_NEW_TURN, turn_row(asking, turn))
         messages = [message_of(chat.id, turn, m) for m in said]
-        if messages:
-            rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
+        new = [row_of(m) for m in messages]
+        if new:
+            rows.execute(_NEW_MESSAGE, new)
+        if beginning.continues is not None and over:
+            index_carried(rows, beginning.owner, chat.id, new)
     kept = StoredChat(
         chat.id,
         chat.owner,

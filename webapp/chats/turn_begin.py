@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, String, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
@@ -13,6 +13,8 @@ from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.profile_rows import keep_look
+from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -40,9 +42,15 @@ _TAKE = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
-    .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
+    .values(
+        turn_id=bindparam("turn"),
+        written=True,
+        active_at=bindparam("now"),
+        ended_at=None,
+        title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
+    )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values)
+    .returning(Chat.values.label("values_now"), Chat.title)
 )
 HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
@@ -55,6 +63,7 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
+    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
@@ -147,12 +156,14 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(_take(rows, asking, turn.id))
+        title = title_from(question.content) if question is not None else None
+        chat = _take(rows, asking, turn.id, title)
+        turn.chat.values = Values(chat.values_now)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
         one_by_one(rows, asking.owner)
-        last, running = rows.execute(
+        last, running, asked_before = rows.execute(
             _COUNTS,
             {
                 "chat": asking.chat_id,
@@ -165,6 +176,10 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         _store(rows, asking, turn, question, last + 1)
         if asking.looks is not None:
             keep_look(rows, asking.chat_id, asking.looks)
+        if question is not None and asked_before:
+            index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
+        elif question is not None:
+            index_first_question(rows, asking.owner, question, chat.title)
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -173,29 +188,25 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any]:
+def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID, title: str | None) -> Row[Any]:
+    """Take the chat for a turn; return its values and its title."""
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn_id, "now": utc_now()}
-    values = _taken(rows, take)
-    if values is not None:
-        return values
+    take = {**who, "turn": turn_id, "now": utc_now(), "made_title": title}
+    chat = rows.execute(_TAKE, take).first()
+    if chat is not None:
+        return chat
     holder = rows.execute(HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
-        values = _taken(rows, take)
-    if values is None:
+        chat = rows.execute(_TAKE, take).first()
+    if chat is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
         raise ChatBusyError
-    return values
-
-
-def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
-    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
-    return values
+    return chat
 
 
 def _store(
