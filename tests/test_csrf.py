@@ -17,6 +17,8 @@ from tests.support.rows import every_row
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 FIELDS = {
     "/chats": {"profile": "team"},
+    USER["chats.continue_with", "POST"]: {"profile": "team"},
+    USER["chats.switch", "POST"]: {"profile": "team"},
     USER["sharing.share", "POST"]: {},
     USER["sharing.unshare", "POST"]: {},
     USER["transfer.import_chats", "POST"]: {"data": "{}"},

@@ -183,8 +183,8 @@ def test_form_whose_twin_was_answered_meanwhile_is_taken_once(
 ) -> None:
     with AppMaker.in_folder(tmp_path, postgresql_url) as make:
         writer, key = Writer(make("talker.py")), str(uuid.uuid4())
-        late = Late(turn_begin._take)
-        monkeypatch.setattr(turn_begin, "_take", late)
+        late = Late(turn_begin.take)
+        monkeypatch.setattr(turn_begin, "take", late)
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(writer.send, ["echo one"], key, htmx=True)
             assert late.is_there.wait(PATIENCE)

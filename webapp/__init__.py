@@ -32,6 +32,7 @@ from webapp.authoring.missing import NOT_YET, missing_name
 from webapp.authoring.resuming import ResumedChat, on_chat_resume
 from webapp.authoring.seeded import seeded_user
 from webapp.authoring.sharing import SharedChat, on_shared_chat_view
+from webapp.authoring.switching import set_profile_switching, switch_profile
 from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
@@ -59,7 +60,9 @@ __all__ = [
     "run_sync",
     "seeded_user",
     "set_chat_profiles",
+    "set_profile_switching",
     "set_starters",
+    "switch_profile",
     "user_session",
 ]
 

@@ -148,6 +148,22 @@ def _read_only(page: Page, site: Site) -> None:
     expect(notices(page)).to_be_visible()
 
 
+def _continued(page: Page, site: Site) -> None:
+    """Go on with another profile in a new chat."""
+    _read_only(page, site)
+    page.get_by_role("button", name="Continue with Chatty").click()
+    expect(page.get_by_test_id("divider")).to_be_visible()
+
+
+def _switched(page: Page, site: Site) -> None:
+    """Have an answer in which the app goes on under another profile."""
+    log_in(page, site, "alice")
+    started(page)
+    ask(page, "First this one; switch rhyme; and then that one")
+    ended(page)
+    expect(page.get_by_test_id("divider")).to_be_visible()
+
+
 def _working(page: Page, site: Site) -> None:
     """Have a first message, while the app is at work on the next one."""
     open_chat(page, site)
@@ -303,6 +319,8 @@ STATES = {
     "failed-turn": State("chatty.py", _failed_turn),
     "signed-out": State("roles.py", _signed_out),
     "read-only": State("chatty.py", _read_only),
+    "continued": State("chatty.py", _continued),
+    "switched": State("over_time.py", _switched),
     "working": State("chatty.py", _working),
     "new-messages": State("chatty.py", _new_messages),
     "history": State("chatty.py", _history),

@@ -42,7 +42,7 @@ class AppMaker:
     """Makes apps on one database; at the end their turns are over and their connections closed."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self.database_url = database_url
         self._made: list[Flask] = []
 
@@ -73,7 +73,7 @@ class AppMaker:
             return app_file
         if "\n" not in app_file:
             return APPS / app_file
-        path = self._folder / "app_file.py"
+        path = self.folder / "app_file.py"
         path.write_text(textwrap.dedent(app_file), encoding="utf-8")
         return path
 

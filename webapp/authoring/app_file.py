@@ -44,11 +44,18 @@ class ChatApp:
     name: str
     path: Path | None = None
     callbacks: dict[str, Callback] = field(default_factory=dict)
+    # What `set_profile_switching` was given.
+    profile_switching: str | None = None
 
     @property
     def login_on(self) -> bool:
         """Say whether people must log in: a callback that decides who they are turns it on."""
         return "password_auth_callback" in self.callbacks
+
+    @property
+    def switches_here(self) -> bool:
+        """Say whether choosing a profile goes on in the chat, rather than starting a new one."""
+        return self.profile_switching == "continue"
 
     @property
     def file_name(self) -> str:
@@ -95,13 +102,13 @@ def loading(app: ChatApp) -> Iterator[ChatApp]:
         _loading.reset(token)
 
 
-def app_being_loaded(decorator: str) -> ChatApp:
+def app_being_loaded(used: str) -> ChatApp:
     """Return the app that is being loaded, or teach how to get one loaded."""
     app = _loading.get()
     if app is None:
         leave_if_run_as_script()
         raise MisuseError(
-            f"@{decorator} was used outside an app file that is being loaded. Put it at the top "
+            f"{used} was used outside an app file that is being loaded. Put it at the top "
             "level of your app file and start that with `chat-profiles run FILE.py`, or give the "
             "file to `webapp.create_app`; do not run it with `python FILE.py`."
         )

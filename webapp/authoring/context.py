@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.transcript import Transcript
-from webapp.authoring.types import User
+from webapp.authoring.transcript import DIVIDER, Transcript
+from webapp.authoring.types import ChatProfile, User
 
 OWN_THREADS = (
     "A thread that you start yourself knows its chat when it runs "
@@ -69,6 +69,11 @@ class ChatContext:
     values: Values = field(default_factory=Values)
     transcript: Transcript = field(default_factory=Transcript)
     earlier: Earlier = list
+    # What its user is offered, by name; none where another profile cannot begin.
+    offered: Mapping[str, ChatProfile] | None = None
+
+    def __post_init__(self) -> None:
+        self.transcript.profile = self.chat_profile
 
     def so_far(self) -> list[tuple[uuid.UUID, str, str]]:
         """Return what was said before this call and in it: the conversation at this moment."""
@@ -76,7 +81,8 @@ class ChatContext:
         # What this call has changed or taken back is stored with it, and not before.
         here = {message.id: message.content or "" for message in said}
         before = [(i, role, here.get(i, content)) for i, role, content in self.earlier()]
-        own = [(m.id, "assistant", m.content or "") for m in said if not m.earlier]
+        new = [m for m in said if not (m.earlier or m.kind == DIVIDER)]
+        own = [(m.id, "assistant", m.content or "") for m in new]
         return [*before, *own]
 
 

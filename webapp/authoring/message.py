@@ -15,7 +15,7 @@ from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.transcript import Addressed
 
 AUTHOR_LIMIT = 200
-_SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_from_user"))
+_SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_profile", "_from_user"))
 NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
 
 
@@ -53,6 +53,7 @@ class Message:
         self._id: uuid.UUID | None = None
         # The chat that it was said in; one that the user wrote cannot be sent again.
         self._chat_id: str | None = None
+        self._profile: str | None = None
         self._from_user = False
 
     @property
@@ -123,7 +124,7 @@ class Message:
             "Message.stream_token()", self._addressed(), token, author, self._parts
         )
         self._parts.append(token)
-        self._chat_id = chat.chat_id
+        self._note_sent(chat)
         return self
 
     def remove(self) -> Message:
@@ -165,11 +166,15 @@ class Message:
         # Both may have been given anew since the message was made.
         author = _author(self.author)
         self._id = chat.transcript.send(used, self._addressed(), self.content, author)
-        self._chat_id = chat.chat_id
+        self._note_sent(chat)
         return self
 
+    def _note_sent(self, chat: ChatContext) -> None:
+        if self._chat_id is None:
+            self._chat_id, self._profile = chat.chat_id, chat.chat_profile
+
     def _addressed(self) -> Addressed:
-        return Addressed(self._id, sent=self._chat_id is not None)
+        return Addressed(self._id, sent=self._chat_id is not None, profile=self._profile)
 
     def _chat(self, used: str) -> ChatContext:
         chat = running_chat(used)

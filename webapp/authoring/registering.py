@@ -20,7 +20,7 @@ def register(decorator: str, function: Function, offer: Offer) -> Function:
         When the slot is taken, no app file is being loaded, or the function cannot take what it is
         offered.
     """
-    app = app_being_loaded(decorator)
+    app = app_being_loaded(f"@{decorator}")
     takes = accepted_count(decorator, function, offer)
     app.register(Callback(decorator, function, takes, app.folder))
     return function

@@ -16,6 +16,7 @@ from webapp.authoring.text import clean_text
 MESSAGES_PER_CALL = 1_000
 CHARACTERS_PER_CALL = 4_000_000
 CONTENT_LIMIT = 1_000_000
+DIVIDER = "divider"
 STOPPED = "{} came after the user had pressed Stop, so it was not sent. Return, or let this pass."
 ENDED = (
     "{} came after the callback had ended (or had used up its time), so it would be lost. Await or "
@@ -25,15 +26,20 @@ ENDED = (
 
 @dataclass(frozen=True)
 class Addressed:
-    """Which message is meant: its id if it has one, and whether it was sent before."""
+    """Which message is meant: its id if it has one, whether it was sent before, and under which
+    profile if it was."""
 
     id: uuid.UUID | None
     sent: bool
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
 class Said:
-    """A message at one moment: clean text, ready to be stored; ``None`` when it was removed."""
+    """A message at one moment: clean text, ready to be stored; ``None`` when it was removed.
+
+    Or, of the kind ``divider``, the place where another profile begins; its content is the label.
+    """
 
     id: uuid.UUID
     author: str | None
@@ -44,6 +50,9 @@ class Said:
     earlier: bool = False
     # The number of the change in this transcript that made it what it is.
     version: int = 0
+    kind: str = "assistant"
+    # The profile it was said under.
+    profile: str | None = None
 
 
 @dataclass
@@ -52,11 +61,15 @@ class _Draft:
 
     author: str | None
     earlier: bool = False
+    kind: str = "assistant"
+    profile: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     parts: list[str] = field(default_factory=list)
     streaming: bool = True
     removed: bool = False
     version: int = 0
+    # Of a divider: the profile that it left.
+    profile_before: str | None = None
     # A carriage return at the end of a token is the first half of a line end, or a whole one.
     held: str = ""
 
@@ -102,6 +115,8 @@ class Transcript:
         self.version = version
         self.spoke_at = time.monotonic()
         self.unsaved = 0
+        # Under which messages are said from now on.
+        self.profile: str | None = None
         self._first_id = first_id
         self._drafts: dict[uuid.UUID, _Draft] = {}
         self._length = 0
@@ -169,6 +184,33 @@ class Transcript:
             draft.parts, draft.held, draft.streaming, draft.removed = [], "", False, True
             self._note(draft, 0)
 
+    def switch(self, used: str, profile: str, label: str) -> None:
+        """Say that another profile begins here; without a message in between, the last one counts.
+
+        Raises
+        ------
+        MisuseError
+            When the call has ended.
+        """
+        with self.changed:
+            self._refuse_if_closed(used)
+            # The answer comes after the divider, so it cannot stand where it was awaited.
+            self._first_id = None
+            left, draft = self.profile, self._open_divider()
+            if draft is None:
+                _, draft = self._draft(Addressed(None, sent=False), None)
+                draft.kind, draft.streaming, draft.profile_before = DIVIDER, False, left
+            self.profile = draft.profile = profile
+            draft.parts = [clean_text(label)]
+            draft.removed = profile == draft.profile_before
+            self._note(draft, len(label))
+
+    def _open_divider(self) -> _Draft | None:
+        """Return the divider at the end, whether it is shown or not; ``None`` for a message."""
+        drafts = [draft for draft in self._drafts.values() if not draft.earlier]
+        said = [draft for draft in drafts if draft.kind == DIVIDER or not draft.removed]
+        return said[-1] if said and said[-1].kind == DIVIDER else None
+
     def close(self, *, stopped: bool = False) -> None:
         """Take no more messages; those that were growing stay as they are."""
         with self.changed:
@@ -194,6 +236,8 @@ class Transcript:
                     draft.streaming,
                     draft.earlier,
                     draft.version,
+                    draft.kind,
+                    draft.profile,
                 )
                 for message_id, draft in self._drafts.items()
             ]
@@ -213,7 +257,9 @@ class Transcript:
                 raise MisuseError(
                     f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
                 )
-            draft = self._drafts[message_id] = _Draft(author, message.sent)
+            draft = self._drafts[message_id] = _Draft(
+                author, message.sent, profile=message.profile if message.sent else self.profile
+            )
         return message_id, draft
 
     def _count(self, added: int) -> None:

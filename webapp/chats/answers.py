@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flask import (
@@ -20,12 +20,14 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
+from webapp.authoring.transcript import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.asking import Asked
 from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
+from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, StoredTurn, last_turn
 from webapp.chats.turn_rows import LOST
 from webapp.chats.waiting import HURRIED_SECONDS, time_to_wait
@@ -59,14 +61,14 @@ MANY_TURNS = 50
 PAGE_SECONDS = 1.0
 
 
-def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
+def answer_to(chat: StoredChat, asked: Asked) -> BaseResponse:
     """Answer a message that was taken, with as much of what comes of it as there is soon."""
-    return _answer(chat, profile, asked, "chats/_said.html")
+    return _answer(chat, asked, "chats/_said.html")
 
 
-def resumed(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
+def resumed(chat: StoredChat, asked: Asked) -> BaseResponse:
     """Answer a page whose chat was resumed, as if it had asked something."""
-    return _answer(chat, profile, asked, "chats/_resumed.html")
+    return _answer(chat, asked, "chats/_resumed.html")
 
 
 def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
@@ -77,15 +79,18 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
     turn = conversation().keeper.find(stored.id)
     source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
     # Pages that ask every second need not ask the author's code each time.
-    profile = turn.profile if turn else offered_profiles().find(chat.profile)
+    offered = turn.chat.offered if turn else None
+    if offered is None:
+        offered = offered_profiles().by_name
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
     # A stream leaves the place under the messages as it is, and Stop must come back there first.
-    told = _Told(chat, profile, stored, source, "poll" if shown_as_lost else way)
+    told = _Told(chat, offered, stored, source, "poll" if shown_as_lost else way)
     return told.answer(
         lambda controls, answers: render_template(
             "chats/_followed.html",
             turn_id=stored.id,
             answers=answers,
+            selector=told.selector_after(answers),
             # While the place under the messages is what asks, it stays as it is.
             controls=None if controls.watch == "stream" else controls,
         )
@@ -119,9 +124,7 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
     return response
 
 
-def _answer(
-    chat: StoredChat, profile: ChatProfile | None, asked: Asked, template: str
-) -> BaseResponse:
+def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
     turn = asked.turn
     way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
     if way == "inline":
@@ -134,7 +137,7 @@ def _answer(
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
-    told = _Told(chat, profile, begun, RunningHere(turn), way)
+    told = _Told(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
     return told.answer(
         lambda controls, answers: render_template(
             template,
@@ -144,8 +147,9 @@ def _answer(
             controls=controls,
             faces=told.faces,
             key=uuid.uuid4(),
+            selector=told.selector_after(answers, first=_changes_choice(asked)),
             # From now on it is in the history.
-            is_first=asked.question is not None and not chat.written,
+            is_first=asked.begins_chat,
         )
     )
 
@@ -156,18 +160,21 @@ class _Told:
     def __init__(
         self,
         chat: StoredChat,
-        profile: ChatProfile | None,
+        offered: Mapping[str, ChatProfile],
         turn: StoredTurn,
         source: Source,
         way: str,
     ) -> None:
-        self.faces = faces_of(profile)
+        # The turn may go on under any profile that is offered.
+        names = {*chat.snapshots, *offered, chat.profile}
+        self.faces = faces_of(as_they_look(names, offered, chat.snapshots))
+        self._selector = url_for("chats.selector", chat_id=chat.id)
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
         self._turn_id = turn.id
         self._chat = chat
-        self._controls = controls_of(chat.id, replace(turn, status=RUNNING))
+        self._controls = controls_of(chat, replace(turn, status=RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
@@ -190,7 +197,12 @@ class _Told:
         if answers:
             return self._controls.ended(status)
         # A turn that has left nothing is not the last one of its chat.
-        return controls_of(self._chat.id, last_turn(self._chat))
+        return controls_of(self._chat, last_turn(self._chat))
+
+    def selector_after(self, answers: list[dict[str, object]], *, first: bool = False) -> str:
+        """Return where the page gets its selector anew; "" where it stays as it is."""
+        switched = any(getattr(a["message"], "kind", "") == DIVIDER for a in answers)
+        return self._selector if switched or first else ""
 
     def _slot(self) -> Slot | None:
         if self._way != "sse":
@@ -200,7 +212,7 @@ class _Told:
         return conversation().slots.take(most, self._chat.owner, of_one)
 
     def _live(self) -> LiveTurn:
-        return LiveTurn(_app(), self._turn_id, self.faces)
+        return LiveTurn(_app(), self._turn_id, self.faces, self._selector)
 
     def _stream(self, slot: Slot, page: LiveTurn, first: str, seen: Seen) -> Response:
         session = browser_session()
@@ -217,6 +229,11 @@ class _Told:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
         return lambda status: template.render(controls=controls.ended(status))
+
+
+def _changes_choice(asked: Asked) -> bool:
+    # From the first message on, choosing a profile goes on in the chat.
+    return asked.begins_chat and current_app.extensions["chat_app"].switches_here
 
 
 def _is_calm(way: str) -> bool:

@@ -20,6 +20,7 @@ from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
 from webapp.chats.resuming import resume_callback, resume_first, resuming_work
+from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
 from webapp.chats.taking import NotOverError
 from webapp.chats.turn_begin import (
@@ -33,7 +34,7 @@ from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import IdleError, Work
-from webapp.profiles.offer import offered_profile
+from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.web.errors import RETRY_SECONDS, request_id
 from webapp.web.events import log_failure
 
@@ -71,6 +72,8 @@ class Asked:
 
     turn: Turn
     question: Message | None
+    # Whether it is the first that its user wrote in the chat.
+    begins_chat: bool = False
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -112,7 +115,7 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
     )
     turn = _turn(chat, profile, _answering(chat, question.id, asked.content))
     _begin(chat, turn, asked.key, question)
-    return Asked(turn, question)
+    return Asked(turn, question, begins_chat=not chat.written)
 
 
 def ask_again(
@@ -186,7 +189,8 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
 
 
 def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
-    context = ChatContext(str(chat.id), signed_in_user(), chat.profile)
+    offered = offered_profiles().by_name
+    context = ChatContext(str(chat.id), signed_in_user(), chat.profile, offered=offered)
     turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
     turn.profile = profile
     turn.owner = chat.owner
@@ -205,7 +209,8 @@ def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
 
 
 def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
-    asking = _admitted(chat, key)
+    looks = turn.profile if looks_new(turn.profile, chat.snapshots) else None
+    asking = replace(_admitted(chat, key), looks=looks)
     was_over = store_begun_turn(asking, turn, question)
     first_new = turn.numbered_from - (question is not None)
     _run(chat, turn, asking, first_new, resumes=was_over)

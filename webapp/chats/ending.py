@@ -24,7 +24,7 @@ from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.authoring.user_session import stored_copy
-from webapp.chats.history import history_before
+from webapp.chats.history import NO_SEQUENCE_YET, history_before
 from webapp.chats.models import Chat, Message
 from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
@@ -41,7 +41,6 @@ LOOK_SECONDS = 60.0
 MOST_AT_ONCE = 50
 # Longer than others need to say that they are alive once a database is back.
 LOST_FOR = 3 * ALIVE
-NO_SEQUENCE_YET = 2**31 - 1
 LOOKED_AT = "idle_chats_looked_for"
 _RETURNED = (Chat.id, Chat.owner, Chat.profile, Chat.values)
 

@@ -5,6 +5,7 @@ Fixed when a page is asked for, so that what streams into it later needs no requ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,11 +28,15 @@ class HasAuthor(Protocol):
 
     @property
     def kind(self) -> str:
-        """Return ``user``, ``assistant`` or ``error``."""
+        """Return ``user``, ``assistant``, ``error`` or ``divider``."""
 
     @property
     def author(self) -> str | None:
         """Return who said it, if that was said."""
+
+    @property
+    def profile(self) -> str | None:
+        """Return the name of the profile it was said under."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class Faces:
     """The faces of one chat, for one viewer."""
 
     viewer: Face
-    app: Face
+    # Of the app itself, where there is no profile; and of each profile, by its name.
+    site: Face
+    profiles: dict[str, Face]
     rename: Callback | None
     seconds: float
     _renamed: dict[str, str] = field(default_factory=dict)
@@ -61,11 +68,18 @@ class Faces:
         """Return whose message it is."""
         if message.kind == "user":
             return self.viewer
+        profile = self.of_profile(message.profile)
+        if message.kind == "divider":
+            return profile
         if message.kind == "error":
-            return Face(self.app.name)
+            return Face(profile.name)
         if message.author is None:
-            return Face(self._shown(self.app.name), self.app.picture)
+            return Face(self._shown(profile.name), profile.picture)
         return Face(self._shown(message.author))
+
+    def of_profile(self, name: str | None) -> Face:
+        """Return the face of a profile; of one that nobody knows any more, its name."""
+        return self.site if name is None else self.profiles.get(name) or Face(name)
 
     def _shown(self, author: str) -> str:
         if self.rename is None:
@@ -86,15 +100,22 @@ class Faces:
         return shown[:NAME_SHOWN]
 
 
-def faces_of(profile: ChatProfile | None) -> Faces:
-    """Return the faces of a chat under ``profile``, for whoever asks now."""
+def faces_of(profiles: Iterable[ChatProfile]) -> Faces:
+    """Return the faces of a chat, for whoever asks now.
+
+    Parameters
+    ----------
+    profiles:
+        Those under which something was said in it, or may be said while it is watched, as they are
+        to be shown. The page may load their icons.
+    """
     chat_app: ChatApp = current_app.extensions["chat_app"]
     settings = current_app.extensions["settings"]
     who = viewer()
-    site = settings.site_name or "Chat Profiles"
     return Faces(
         Face(who.name if who else "You"),
-        Face(label(profile), icon_src(profile)) if profile else Face(site),
+        Face(settings.site_name or "Chat Profiles"),
+        {profile.name: Face(label(profile), icon_src(profile)) for profile in profiles},
         chat_app.get("author_rename"),
         settings.callback_seconds,
     )

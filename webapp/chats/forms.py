@@ -57,6 +57,22 @@ class StartForm(StrictForm):
     )
 
 
+class ProfileForm(StartForm):
+    """With which profile a chat is to go on; here there is no default."""
+
+    def name(self) -> str:
+        """Return the name of the profile.
+
+        Raises
+        ------
+        BadRequest
+            When it is missing or too long for one.
+        """
+        if not self.validate() or self.profile.data is None:
+            raise BadRequest
+        return str(self.profile.data)
+
+
 class KeyedForm(StrictForm):
     """A form that has the same effect however often it is sent (R57)."""
 

@@ -13,6 +13,8 @@ from webapp.authoring.resuming import ResumedMessage
 from webapp.chats.models import Message, Turn
 from webapp.database import reading_rows
 
+# Above every number that a message can have.
+NO_SEQUENCE_YET = 2**31 - 1
 _HISTORY = (
     select(
         Message.id,

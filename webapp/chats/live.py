@@ -32,6 +32,8 @@ class Shown(Protocol):
     def status(self) -> str: ...
     @property
     def created_at(self) -> datetime: ...
+    @property
+    def profile(self) -> str | None: ...
 
 
 class Changes(Protocol):
@@ -49,19 +51,22 @@ class Changes(Protocol):
 class _OnPage:
     """A message that the page has: as what, and if it grows, what is rendered of it."""
 
+    kind: str
     status: str
     content: str | None
     author: str | None
+    profile: str | None
     markdown: LiveMarkdown | None = None
     finished: list[Markup] = field(default_factory=list)
     tail: Markup | None = None
 
+    @classmethod
+    def of(cls, message: Shown) -> _OnPage:
+        return cls(message.kind, message.status, message.content, message.author, message.profile)
+
     def is_still(self, message: Shown) -> bool:
-        return (message.status, message.content, message.author) == (
-            self.status,
-            self.content,
-            self.author,
-        )
+        new = (message.status, message.content, message.author, message.profile)
+        return new == (self.status, self.content, self.author, self.profile)
 
     def take(self, message: Shown) -> Growth | None:
         """Become ``message``; return how it has grown, if it was growing."""
@@ -69,7 +74,8 @@ class _OnPage:
         if grows and self.status != "streaming":  # it had ended, and goes on all the same
             self.markdown = LiveMarkdown()
             self.finished.clear()
-        self.status, self.content, self.author = message.status, text, message.author
+        self.status, self.content = message.status, text
+        self.author, self.profile = message.author, message.profile
         if self.markdown is None:
             return None
         growth = self.markdown.grow(text) if grows else self.markdown.finish(text)
@@ -83,10 +89,12 @@ class _OnPage:
 class LiveTurn:
     """The messages of a turn on one page, or as they stand for all pages that ask now and then."""
 
-    def __init__(self, app: Flask, turn_id: uuid.UUID, faces: Faces) -> None:
+    def __init__(self, app: Flask, turn_id: uuid.UUID, faces: Faces, selector: str) -> None:
         self._templates = app.jinja_env
         self._turn_id = turn_id
         self._faces = faces
+        # Where the page gets its selector anew when the turn goes on under another profile.
+        self._selector = selector
         self._lock = threading.Lock()
         self._on_page: dict[uuid.UUID, _OnPage] = {}
         # Messages of earlier turns, and those that were taken off the page.
@@ -111,35 +119,45 @@ class LiveTurn:
         """Return the HTML for what changed outside the turn, for a page that has none of that."""
         parts = [self._render("_removed", id=message_id) for message_id in seen.gone]
         for message in seen.elsewhere:
-            on_page = _OnPage(message.status, message.content, message.author)
+            on_page = _OnPage.of(message)
             parts.append(self._render("_changed", **self._values(message, on_page)))
         return "".join(parts)
 
     def _removed(self, message_id: uuid.UUID) -> str:
-        if self._on_page.pop(message_id, None) is None and message_id in self._gone:
+        on_page = self._on_page.pop(message_id, None)
+        if on_page is None and message_id in self._gone:
             return ""
         self._gone.add(message_id)
-        return self._render("_removed", id=message_id)
+        removed = self._render("_removed", id=message_id)
+        return removed + self._follows(on_page) if on_page else removed
 
     def _change_elsewhere(self, message: Shown) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is not None and on_page.is_still(message):
             return ""
         self._elsewhere.add(message.id)
-        self._on_page[message.id] = _OnPage(message.status, message.content, message.author)
+        self._on_page[message.id] = _OnPage.of(message)
         return self._render("_changed", **self._values(message, self._on_page[message.id]))
 
     def _change(self, message: Shown) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is None:
-            return self._render("_added", turn_id=self._turn_id, **self._new(message))
+            added = self._render("_added", turn_id=self._turn_id, **self._new(message))
+            return added + self._follows(message, self._faces.of(message).name)
         if on_page.is_still(message):
             return ""
         same_head = (message.status, message.author) == (on_page.status, on_page.author)
         growth = on_page.take(message)
         if same_head and growth is not None and not growth.restart:
             return self._render("_grown", id=message.id, growth=growth)
-        return self._render("_changed", **self._values(message, on_page))
+        changed = self._render("_changed", **self._values(message, on_page))
+        return changed + self._follows(message, self._faces.of(message).name)
+
+    def _follows(self, message: Shown | _OnPage, now: str = "") -> str:
+        """Let the selector follow where another profile begins, and let that be heard."""
+        if message.kind != "divider":
+            return ""
+        return self._render("_switched", selector=self._selector, now=now)
 
     def _as_it_stands(self, message: Shown) -> dict[str, object]:
         on_page = self._on_page.get(message.id)
@@ -150,7 +168,7 @@ class LiveTurn:
         return self._values(message, on_page)
 
     def _new(self, message: Shown) -> dict[str, object]:
-        on_page = _OnPage(message.status, message.content, message.author)
+        on_page = _OnPage.of(message)
         self._on_page[message.id] = on_page
         if message.status == "streaming":
             on_page.markdown = LiveMarkdown()

@@ -13,14 +13,15 @@ from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
-from webapp.chats.faces import faces_of
+from webapp.chats.faces import Faces, faces_of
 from webapp.chats.reading import Said, said_before, said_in
 from webapp.chats.resuming import resume_callback
+from webapp.chats.snapshots import as_it_looked, as_they_look
 from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.turn_rows import LOST
 from webapp.database import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
-from webapp.profiles.offer import Offer, offered_profiles
+from webapp.profiles.offer import Offer, chosen_name, offered_profiles
 from webapp.profiles.starters import Suggested, starters_of
 
 VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
@@ -71,8 +72,9 @@ class Controls:
         return replace(self, status=status, key=uuid.uuid4())
 
 
-def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
+def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
     """Return the controls of a turn for this viewer."""
+    chat_id = chat.id
     turn_id = turn.id if turn else None
     return Controls(
         turn.status if turn else COMPLETE,
@@ -84,7 +86,7 @@ def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
         # The start of a chat answers nothing that could be answered again.
         url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
         url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
-        url_for("turns.news", chat_id=chat_id, after=turn_id or ""),
+        url_for("turns.news", chat_id=chat_id, after=turn_id or "", under=chat.profile or ""),
         key=uuid.uuid4(),
     )
 
@@ -98,18 +100,20 @@ def chat_html(
     **more: Any,
 ) -> str:
     """Return a chat as HTML, drawn by a template of the page or of a fragment."""
-    current = offered_profiles().find(chat.profile)
+    offer = offered_profiles()
+    current = offer.find(chat.profile)
     withdrawn = chat.profile is not None and current is None
-    shown = name_only(chat.profile) if withdrawn else current
     said = said or said_in(chat)
     messages, turn = said.messages, said.turn
     suggested = Suggested() if chat.written or withdrawn else starters_of(current)
     values: dict[str, Any] = {
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
-        "controls": controls_of(chat.id, turn),
+        "controls": controls_of(chat, turn),
+        "faces": _faces(chat, messages),
         "earlier": said.earlier,
         "withdrawn": withdrawn,
+        "ways_on": ways_on(offer) if withdrawn else [],
         "resumes": not withdrawn and chat.ended_at is not None and resume_callback() is not None,
         "written": chat.written,
         "starters": suggested.starters,
@@ -117,17 +121,23 @@ def chat_html(
     }
     # Authors are shown under names that the app's own code gives them (R59).
     release_connection()
+    shown = as_it_looked(chat.profile, chat.snapshots) if withdrawn else current
     return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
 
 
 def earlier_html(chat: StoredChat, template: str, before: int) -> str:
     """Return the messages before the one with that number, as HTML: a page or a fragment."""
     said = said_before(chat, before)
-    shown = offered_profiles().find(chat.profile) or name_only(chat.profile)
+    shown = offered_profiles().find(chat.profile) or as_it_looked(chat.profile, chat.snapshots)
     page = _page(chat, shown)
     release_connection()
     return render_template(
-        template, **page, groups=_groups(said.messages, None), earlier=said.earlier, notices=[]
+        template,
+        **page,
+        faces=_faces(chat, said.messages),
+        groups=_groups(said.messages, None),
+        earlier=said.earlier,
+        notices=[],
     )
 
 
@@ -151,9 +161,15 @@ def vanished_notice(offer: Offer, name: str | None = None) -> Notice:
     return Notice((VANISHED if name else VANISHED_BEFORE) + way_on, name or "")
 
 
-def name_only(name: str | None) -> ChatProfile | None:
-    """Return what is left of a profile that is no longer offered: its name, kept by the chat."""
-    return ChatProfile(name=name, markdown_description="") if name else None
+def ways_on(offer: Offer) -> list[ChatProfile]:
+    """Return the profiles with which a withdrawn chat can go on, the default first."""
+    first = offer.default(chosen_name())
+    return [] if first is None else [first, *(p for p in offer.profiles if p is not first)]
+
+
+def _faces(chat: StoredChat, messages: list[StoredMessage]) -> Faces:
+    under = {message.profile for message in messages}
+    return faces_of(as_they_look(under, offered_profiles().by_name, chat.snapshots))
 
 
 def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
@@ -161,7 +177,6 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
         "chat": chat,
         "offer": offered_profiles(),
         "current": current,
-        "faces": faces_of(current),
         "key": uuid.uuid4(),
         "answers": current_app.extensions["chat_app"].get("on_message") is not None,
         "starter_click": current_app.extensions["settings"].starters,

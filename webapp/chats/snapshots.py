@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webapp.authoring.types import ChatProfile
@@ -15,6 +16,19 @@ def snapshot_of(profile: ChatProfile | None) -> dict[str, Any]:
     return {profile.name: {"label": label(profile), "icon": profile.icon}}
 
 
+def with_look_of(snapshots: dict[str, Any], *profiles: ChatProfile | None) -> dict[str, Any]:
+    """Return what a chat keeps when it has been under these as well."""
+    looks = dict(snapshots)
+    for profile in profiles:
+        looks |= snapshot_of(profile)
+    return looks
+
+
+def looks_new(profile: ChatProfile | None, snapshots: dict[str, Any]) -> bool:
+    """Say whether a profile looks otherwise than a chat remembers it."""
+    return with_look_of(snapshots, profile) != snapshots
+
+
 def as_it_looked(name: str | None, snapshots: dict[str, Any]) -> ChatProfile | None:
     """Return a profile as a chat remembers it: its name, label and icon, and nothing more."""
     if name is None:
@@ -26,3 +40,11 @@ def as_it_looked(name: str | None, snapshots: dict[str, Any]) -> ChatProfile | N
         icon=kept.get("icon"),
         display_name=kept.get("label"),
     )
+
+
+def as_they_look(
+    names: Iterable[str | None], offered: Mapping[str, ChatProfile], snapshots: dict[str, Any]
+) -> list[ChatProfile]:
+    """Return profiles as they are offered now, those that are not as a chat remembers them."""
+    found = [offered.get(name) or as_it_looked(name, snapshots) for name in names if name]
+    return [profile for profile in found if profile is not None]

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import Row
+from werkzeug.exceptions import Conflict
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
-from webapp.authoring.context import ChatContext
+from webapp.authoring.context import ChatContext, Earlier
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
+from webapp.chats.busy import refuse_busy
 from webapp.chats.conversation import conversation
+from webapp.chats.history import NO_SEQUENCE_YET, history_before
 from webapp.chats.start_rows import Beginning, TooManyStartsError, store_started_chat
 from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.waiting import time_to_wait
-from webapp.database import release_connection, utc_now
+from webapp.database import release_connection, utc_now, writing_rows
 from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING, Work
 from webapp.profiles.offer import (
@@ -50,13 +53,15 @@ class StartedChat:
     turn: StoredTurn | None
 
 
-def start_chat(asked_for: str | None) -> StartedChat:
+def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> StartedChat:
     """Start a chat for this user.
 
     Parameters
     ----------
     asked_for:
         The profile's name as the browser sent it, or ``None`` for the default chain.
+    continues:
+        The chat whose conversation comes along, if one does.
 
     Raises
     ------
@@ -66,12 +71,21 @@ def start_chat(asked_for: str | None) -> StartedChat:
         When the profiles cannot be listed.
     TooManyStartsError
         When this user has as much under way as one may have.
+    NotFound, StillAnsweringError
+        When the chat that is to be continued is gone, or an answer is written there.
     """
     began_at = utc_now()
     profile, vanished = _profile(asked_for)
     most = current_app.extensions["settings"].turns_per_user
-    beginning = Beginning(owner_of_new_chats(), browser_session().require_row(), began_at, most)
-    context = ChatContext(str(uuid.uuid4()), signed_in_user(), profile.name if profile else None)
+    session_id = browser_session().require_row()
+    beginning = Beginning(owner_of_new_chats(), session_id, began_at, most, continues)
+    context = ChatContext(
+        str(uuid.uuid4()),
+        signed_in_user(),
+        profile.name if profile else None,
+        earlier=_carried(continues) if continues else list,
+        offered=offered_profiles().by_name,
+    )
     release_connection()
     turn = _turn(context, profile, beginning.owner)
     last = None  # a start that is over is no turn of the chat
@@ -84,6 +98,41 @@ def start_chat(asked_for: str | None) -> StartedChat:
     for row in stored.replaced:
         conversation().keeper.interrupt_chat(row.id)
     return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
+
+
+class NotWithdrawn(Conflict):
+    """The profile of the chat is offered, so it can go on as it is."""
+
+    title = "Not needed"
+    advice = "Reload the page and write in the chat."
+
+    def __init__(self) -> None:
+        super().__init__("The profile of this chat is available again.")
+
+
+def continue_chat(chat: StoredChat, name: str) -> StartedChat:
+    """Start a chat that begins with what was said in one whose profile was withdrawn.
+
+    Raises
+    ------
+    ProfileNotOffered, CallbackError, TooManyStartsError, NotFound, StillAnsweringError
+        As for `start_chat`.
+    NotWithdrawn
+        When the chat can go on as it is.
+    """
+    offered_profile(name)
+    if chat.profile is None or offered_profiles().find(chat.profile) is not None:
+        raise NotWithdrawn
+    release_connection()
+    # Before the author's code runs, and once more when the new chat is stored.
+    with writing_rows() as rows:
+        refuse_busy(rows, chat)
+    return start_chat(name, chat)
+
+
+def _carried(chat: StoredChat) -> Earlier:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return lambda: history_before(app, chat.id, NO_SEQUENCE_YET)
 
 
 def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:

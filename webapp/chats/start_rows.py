@@ -11,9 +11,10 @@ from sqlalchemy import Row, bindparam, delete, insert
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
+from webapp.chats.carrying import carry_over, index_carried
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.retention import expires_at
-from webapp.chats.snapshots import snapshot_of
+from webapp.chats.snapshots import with_look_of
 from webapp.chats.store import StoredChat, StoredMessage
 from webapp.chats.turn_rows import (
     ALIVE,
@@ -36,6 +37,7 @@ _TO_REPLACE = (
     ~Chat.written,
     Chat.session_id == bindparam("of_session"),
     Chat.created_at < bindparam("before"),
+    Chat.id != bindparam("kept"),
 )
 _REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
 _TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
@@ -59,12 +61,14 @@ class TooManyStartsError(TooManyRequests):
 
 @dataclass(frozen=True)
 class Beginning:
-    """Whose chat starts, in which browser's session, since when, and of how many turns at most."""
+    """Whose chat starts, in which browser's session, since when, and of how many turns at most;
+    and the chat that it goes on with, if it does."""
 
     owner: str
     session_id: uuid.UUID
     at: datetime
     most_turns: int
+    continues: StoredChat | None = None
 
 
 @dataclass(frozen=True)
@@ -82,39 +86,52 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
 
     A start that is still under way is stored as a turn of this process. The unwritten chat that
     this browser had before is replaced: starting twice leaves one. One that was stored after this
-    start began stays: the user chose again meanwhile and is in it.
+    start began stays: the user chose again meanwhile and is in it. One that goes on with another
+    begins with what was said there.
 
     Raises
     ------
     TooManyStartsError
         When the start is under way and its owner has as many turns as one may have besides.
+    NotFound, StillAnsweringError
+        When the chat that it goes on with is gone, or an answer is written there.
     """
     over = turn.over
-    chat = _new_chat(turn, beginning, over=over)
     said = [m for m in turn.messages() if m.content is not None]
+    # After what was said: should the turn go on under another profile in between, a step says so.
+    chat = _new_chat(turn, beginning, over=over)
     which = {
         "of_owner": beginning.owner,
         "of_session": beginning.session_id,
         "before": beginning.at,
+        "kept": beginning.continues.id if beginning.continues else chat.id,
     }
     with writing_rows() as rows:
         if rows.dialect.name == "postgresql":
             rows.execute(_TURNS_TO_REPLACE, which)
         replaced = rows.execute(_REPLACED, which).all()
         rows.execute(_NEW_CHAT, row_of(chat))
+        if beginning.continues is not None and turn.profile is not None:
+            last = carry_over(rows, beginning.continues, chat.id, turn.profile)
+            turn.numbered_from = last + 1
         if not over:
             _refuse_too_many(rows, beginning)
             asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
             rows.execute(_NEW_TURN, turn_row(asking, turn))
         messages = [message_of(chat.id, turn, m) for m in said]
-        if messages:
-            rows.execute(_NEW_MESSAGE, [row_of(m) for m in messages])
+        new = [row_of(m) for m in messages]
+        if new:
+            rows.execute(_NEW_MESSAGE, new)
+        if beginning.continues is not None and over:
+            index_carried(rows, beginning.owner, chat.id, new)
     kept = StoredChat(
         chat.id,
         chat.owner,
         chat.profile,
         chat.session_id,
         chat.turn_id,
+        chat.title,
+        chat.written,
         snapshots=chat.snapshots,
     )
     return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
@@ -132,18 +149,23 @@ def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
     # What a start that failed has set may be half of what it should be.
     keeps = over and turn.failure is None
     now = utc_now()
+    continues, offered = beginning.continues, turn.chat.offered or {}
+    under = [turn.profile, *(offered.get(m.profile or "") for m in turn.messages())]
     return Chat(
         id=uuid.UUID(turn.chat.chat_id),
         owner=beginning.owner,
         session_id=beginning.session_id,
         profile=turn.chat.chat_profile,
-        written=False,
+        # What was carried over is not to be replaced by the next start.
+        written=continues is not None,
+        title=continues.title if continues else None,
+        continues=continues.id if continues else None,
         values=turn.values if keeps and turn.values else {},
         created_at=now,
         active_at=now,
         expires_at=expires_at(turn.profile, now),
         turn_id=None if over else turn.id,
-        snapshots=snapshot_of(turn.profile),
+        snapshots=with_look_of(continues.snapshots if continues else {}, *under),
         pinned=False,
     )
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import TooManyRequests
 from webapp.authoring.context import Values
 from webapp.chats.form_keys import refuse_twice
 from webapp.chats.models import Message, Turn
+from webapp.chats.profile_rows import keep_look
 from webapp.chats.search_index import index_first_question, index_messages
 from webapp.chats.taking import take, take_to_resume
 from webapp.chats.titles import title_from
@@ -94,6 +95,8 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         # comes to the chat.
         refuse_twice(rows, asking.chat_id, asking.key)
         asked_before = _store(rows, asking, turn, question)
+        if asking.looks is not None:
+            keep_look(rows, asking.chat_id, asking.looks)
         if question is not None and asked_before:
             index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
         elif question is not None:

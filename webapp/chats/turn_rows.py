@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.search_index import index_turn
 from webapp.database import failed_lately, utc_now
@@ -120,7 +121,7 @@ def message_of(chat_id: uuid.UUID, turn: engine.Turn, said: TurnMessage) -> Mess
         status=said.status,
         created_at=said.created_at,
         turn_id=turn.id,
-        profile=turn.chat.chat_profile,
+        profile=said.profile,
     )
 
 
@@ -138,6 +139,8 @@ class Asking:
     resumes_in:
         Where the app has an ``@on_chat_resume``: the browser's session in which a chat that was
         over goes on.
+    looks:
+        The chat's profile, where it does not look as the chat remembers it.
     """
 
     chat_id: uuid.UUID
@@ -145,3 +148,4 @@ class Asking:
     key: uuid.UUID
     most_turns: int
     resumes_in: uuid.UUID | None = None
+    looks: ChatProfile | None = None

@@ -16,8 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.authoring.transcript import Said
+from webapp.authoring.transcript import DIVIDER, Said
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.profile_rows import go_on_under
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_changed, index_turn
 from webapp.chats.turn_rows import (
@@ -159,6 +160,8 @@ def _save(rows: Connection, step: Step) -> bool | None:
     if asked is None:
         return None
     store_messages(rows, chat_id, turn, step.messages)
+    if any(message.kind == DIVIDER for message in step.messages):
+        _go_on(rows, chat_id, turn)
     if step.ended:
         which = {
             "chat": chat_id,
@@ -172,6 +175,13 @@ def _save(rows: Connection, step: Step) -> bool | None:
             freed = rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
         index_turn(rows, freed.first(), chat_id, turn.id)
     return asked
+
+
+def _go_on(rows: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
+    """Let the chat be under the profile with which the turn goes on."""
+    profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "")
+    if profile is not None:
+        go_on_under(rows, chat_id, profile)
 
 
 def store_messages(
@@ -206,5 +216,6 @@ def change_earlier(
 def _upsert(dialect: str) -> Any:
     # A step that was stored although its transaction seemed to fail is stored again.
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
-    changed = {name: statement.excluded[name] for name in ("author", "content", "status")}
+    changing = ("author", "content", "status", "profile")
+    changed = {name: statement.excluded[name] for name in changing}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed)

@@ -51,7 +51,7 @@ def say(chat_id: uuid.UUID) -> Response:
         if _was_said(chat, form):
             return asked_before(chat)
         return not_taken(chat, form.draft, error)
-    return answer_to(chat, profile, asked)
+    return answer_to(chat, asked)
 
 
 def _was_said(chat: StoredChat, form: MessageForm) -> bool:
@@ -78,7 +78,7 @@ def retry(chat_id: uuid.UUID) -> Response:
         asked = ask_again(chat, profile, question_id, form.form_key())
     except AlreadyAskedError:
         return asked_before(chat)
-    return answer_to(chat, profile, asked)
+    return answer_to(chat, asked)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/resume")
@@ -89,15 +89,14 @@ def resume(chat_id: uuid.UUID) -> Response:
     form = ResumeForm()
     form.refuse_strange_fields()
     try:
-        profile = profile_of(chat)
-        asked = resume_chat(chat, profile)
+        asked = resume_chat(chat, profile_of(chat))
     except NotOverError:
         return asked_before(get_chat(chat_id, owner()))
     except NotFound:
         raise
     except HTTPException as error:
         return not_taken(chat, "", error)
-    return resumed(chat, profile, asked)
+    return resumed(chat, asked)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/stop")
@@ -132,7 +131,8 @@ def news(chat_id: uuid.UUID) -> Response:
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     last = last_turn(chat)
-    if request.args.get("after") == (str(last.id) if last else ""):
+    known = (request.args.get("after"), request.args.get("under"))
+    if known == (str(last.id) if last else "", chat.profile or ""):
         return make_response("", 204)
     return make_response(chat_html(chat, "chats/_chat.html"))
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.ending import end_other_chats
-from webapp.chats.forms import PROMPT_LIMIT, StartForm
+from webapp.chats.forms import PROMPT_LIMIT, ProfileForm, StartForm
 from webapp.chats.links import Link, link_in, opening_of
 from webapp.chats.pages import Notice, chat_html, earlier_html, new_chat_html, vanished_notice
 from webapp.chats.reading import Said, number_from
-from webapp.chats.start import StartedChat, start_chat
+from webapp.chats.snapshots import as_it_looked
+from webapp.chats.start import StartedChat, continue_chat, start_chat
 from webapp.chats.store import get_chat
+from webapp.chats.switching import name_by_now, switch_chat
 from webapp.profiles.offer import offered_profiles
-from webapp.web.htmx import at_address, came_from, wants_fragment
+from webapp.web.htmx import at_address, came_from, swap_whole, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
 
@@ -102,6 +104,53 @@ def _before() -> int:
     if len(given) > 1:  # which one was meant? (R31)
         raise BadRequest
     return number_from(given[0])
+
+
+@blueprint.post("/chats/<uuid:chat_id>/continue")
+@login_needed
+def continue_with(chat_id: uuid.UUID) -> Response:
+    """Start a chat that goes on with what was said in one whose profile was withdrawn."""
+    chat = get_chat(chat_id, owner())
+    form = ProfileForm()
+    form.refuse_strange_fields()
+    started = continue_chat(chat, form.name())
+    end_other_chats(started.chat, started.replaced)
+    url = url_for("chats.show", chat_id=started.chat.id)
+    if not wants_fragment():
+        return redirect(url, 303)
+    html = chat_html(started.chat, "chats/_started.html", oob=True)
+    return at_address(html, url, replace=False)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/profile")
+@login_needed
+def switch(chat_id: uuid.UUID) -> Response:
+    """Let a chat go on under another profile."""
+    chat = get_chat(chat_id, owner())
+    form = ProfileForm()
+    form.refuse_strange_fields()
+    switched = switch_chat(chat, form.name())
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    now = offered_profiles().find(switched.profile) if switched is not chat else None
+    html = chat_html(switched, "chats/_started.html", oob=True, now_with=now)
+    return swap_whole(html, "#chat")
+
+
+@blueprint.get("/chats/<uuid:chat_id>/profile")
+@login_needed
+def selector(chat_id: uuid.UUID) -> str | Response:
+    """Show what can be picked in a chat: the selector, for pages whose own is out of date."""
+    chat = get_chat(chat_id, owner())
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    offer, name = offered_profiles(), name_by_now(chat)
+    return render_template(
+        "profiles/_selector.html",
+        offer=offer,
+        current=offer.find(name) or as_it_looked(name, chat.snapshots),
+        chat=chat,
+    )
 
 
 def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:

@@ -193,7 +193,15 @@ class Turn:
         message_id = self.placeholder or uuid.UUID(int=0)
         version = 0 if content == "" else 1
         return TurnMessage(
-            message_id, "assistant", None, content, status, self._began_at, 0, version
+            message_id,
+            "assistant",
+            None,
+            content,
+            status,
+            self._began_at,
+            0,
+            version,
+            self.chat.chat_profile,
         )
 
     def _shown(self, message: Said, position: int | None) -> TurnMessage:
@@ -202,20 +210,29 @@ class Turn:
             status = "streaming" if self.status == RUNNING else self.status
         return TurnMessage(
             message.id,
-            "assistant",
+            message.kind,
             message.author,
             message.content,
             status,
             message.at,
             position,
             message.version,
+            message.profile,
         )
 
     def _failure_message(self, failure: CallbackError, position: int) -> TurnMessage:
         message_id = uuid.uuid5(self.id, "failure")
         text = self.work.explain(failure)
         return TurnMessage(
-            message_id, "error", None, text, FAILED, self._ended_at, position, self.version
+            message_id,
+            "error",
+            None,
+            text,
+            FAILED,
+            self._ended_at,
+            position,
+            self.version,
+            self.chat.chat_profile,
         )
 
     def _spoke_at(self) -> float:
@@ -290,9 +307,9 @@ class Turn:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
-        running = Running(chat=replace(self.chat, transcript=transcript, earlier=self.chat.so_far))
+        chat = replace(self.chat, transcript=transcript, earlier=self.chat.so_far, offered=None)
         try:
-            self._on_stop_call = begin(on_stop, (), running)
+            self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
             self.failure = on_stop.failed(error, described(error))
             self._settle(on_stop)

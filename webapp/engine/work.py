@@ -45,6 +45,8 @@ class TurnMessage:
     # Its place among the messages of the turn; none for one of an earlier turn.
     position: int | None
     version: int
+    # The profile it was said under.
+    profile: str | None = None
 
 
 @dataclass(frozen=True)

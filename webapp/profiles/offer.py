@@ -41,6 +41,11 @@ class Offer:
         """Return the offered profile called ``name``; a name from a browser is only a key here."""
         return next((p for p in self.profiles if p.name == name), None)
 
+    @property
+    def by_name(self) -> dict[str, ChatProfile]:
+        """Return the profiles by their names."""
+        return {profile.name: profile for profile in self.profiles}
+
     def default(self, chosen: str | None) -> ChatProfile | None:
         """Return the profile of a new chat: the chosen one, or ``default=True``, or the first."""
         marked = next((p for p in self.profiles if p.default), None)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from flask import render_template, request, url_for
 
@@ -11,32 +10,11 @@ from webapp.chats.asking import YOU
 from webapp.chats.faces import Face, Faces, faces_of
 from webapp.chats.pages import Group, Notice
 from webapp.chats.snapshots import as_it_looked
-from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.store import StoredChat
 from webapp.database import release_connection
 from webapp.profiles.offer import chosen_name, offered_profiles
 from webapp.sharing.links import link_of
 from webapp.sharing.shared import FoundChat, messages_before
-
-
-@dataclass
-class FacesThen:
-    """The faces of a chat that may have had several profiles: as each looked at its time.
-
-    Who wrote in it is "User": the link shows what was said, not by whom.
-    """
-
-    snapshots: dict[str, Any]
-    _of_profile: dict[str | None, Faces] = field(default_factory=dict)
-
-    def of(self, message: StoredMessage) -> Face:
-        """Return whose message it is."""
-        return self._faces(message.profile).of(message)
-
-    def _faces(self, name: str | None) -> Faces:
-        if name not in self._of_profile:
-            then = faces_of(as_it_looked(name, self.snapshots))
-            self._of_profile[name] = replace(then, viewer=Face(YOU))
-        return self._of_profile[name]
 
 
 def manage_html(chat: StoredChat, template: str, notice: str | None = None) -> str:
@@ -65,10 +43,17 @@ def shared_html(chat: FoundChat, before: int | None) -> str:
         chat=chat,
         profile=profile,
         groups=[Group(None, tuple(part.messages))],
-        faces=FacesThen(chat.snapshots),
+        faces=_faces_then(chat),
         earlier=part.messages[0].sequence if part.more else None,
         is_newest=before is None,
     )
+
+
+def _faces_then(chat: FoundChat) -> Faces:
+    # Each profile as it looked at its time; and who wrote is "User": the link shows what was said,
+    # not by whom.
+    looked = [as_it_looked(name, chat.snapshots) for name in chat.snapshots]
+    return replace(faces_of(p for p in looked if p is not None), viewer=Face(YOU))
 
 
 def _whole_address(token: str) -> str:

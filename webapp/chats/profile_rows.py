@@ -1,0 +1,31 @@
+"""Storing under which profile a chat goes on, and how its profiles look."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from webapp.authoring.types import ChatProfile
+from webapp.chats.models import Chat
+from webapp.chats.snapshots import with_look_of
+
+# Locked on PostgreSQL, as what is added to them must not take away what somebody else adds.
+_LOOKS = select(Chat.snapshots).where(Chat.id == bindparam("chat")).with_for_update()
+_LOOKS_NEW = update(Chat).where(Chat.id == bindparam("chat")).values(snapshots=bindparam("looks"))
+_UNDER = update(Chat).where(Chat.id == bindparam("chat")).values(profile=bindparam("under"))
+
+
+def keep_look(rows: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None) -> None:
+    """Note how profiles of a chat look now."""
+    snapshots = rows.scalar(_LOOKS, {"chat": chat_id})
+    if snapshots is not None:
+        looks = with_look_of(snapshots, *profiles)
+        rows.execute(_LOOKS_NEW, {"chat": chat_id, "looks": looks})
+
+
+def go_on_under(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
+    """Note that a chat goes on under a profile, which looks as it does now."""
+    keep_look(rows, chat_id, profile)
+    rows.execute(_UNDER, {"chat": chat_id, "under": profile.name})
