@@ -17,6 +17,9 @@ from tests.support.rows import every_row
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 FIELDS = {
     "/chats": {"profile": "team"},
+    USER["feedback.rate", "POST"]: {"value": "up"},
+    USER["turns.edit", "POST"]: {"message": KEY, "content": "Hello", "key": KEY},
+    USER["turns.regenerate", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},
     USER["turns.stop", "POST"]: {},

@@ -49,7 +49,7 @@ def test_htmx_gets_the_message_its_answer_and_a_fresh_key(echo: Flask) -> None:
     page = parse(chat.visitor.post(f"{chat.address}/messages", sent, htmx=True).text)
     kinds = [m["data-kind"] for m in page.all(data_testid="message")]
     assert kinds == ["user", "assistant"]
-    assert page.one(name="key")["value"] != sent["key"]
+    assert page.one(id="composer-key")["value"] != sent["key"]
 
 
 def test_what_was_said_is_stored_with_its_turn(echo: Flask) -> None:

@@ -26,6 +26,8 @@ from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
+from webapp.feedback import commands as feedback_commands
+from webapp.feedback import views as feedback_views
 from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
@@ -118,6 +120,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_conversation(app, settings)
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
+    app.cli.add_command(feedback_commands.feedback)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)
     return app
@@ -168,7 +171,15 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (chats_views, turn_views, profiles_views, accounts_views, health, probe):
+    for module in (
+        chats_views,
+        turn_views,
+        feedback_views,
+        profiles_views,
+        accounts_views,
+        health,
+        probe,
+    ):
         app.register_blueprint(module.blueprint)
 
     @app.get("/static/<path:name>")

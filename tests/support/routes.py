@@ -8,7 +8,13 @@ from flask import Flask
 
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
 NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
-ARGUMENTS = {"chat_id": NOBODYS_CHAT, "turn_id": NOBODYS_TURN, "name": "icon.svg"}
+NOBODYS_MESSAGE = "00000000-0000-4000-8000-000000000002"
+ARGUMENTS = {
+    "chat_id": NOBODYS_CHAT,
+    "turn_id": NOBODYS_TURN,
+    "message_id": NOBODYS_MESSAGE,
+    "name": "icon.svg",
+}
 
 # Anybody may ask; (endpoint, method) -> address.
 PUBLIC = {
@@ -26,9 +32,12 @@ USER = {
     ("chats.new", "GET"): "/",
     ("chats.start", "POST"): "/chats",
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
+    ("feedback.rate", "POST"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/feedback",
     ("profiles.selector", "GET"): "/profiles",
+    ("turns.edit", "POST"): f"/chats/{NOBODYS_CHAT}/edit",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.regenerate", "POST"): f"/chats/{NOBODYS_CHAT}/regenerate",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
     ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",

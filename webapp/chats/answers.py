@@ -16,11 +16,12 @@ from flask import (
     request,
     url_for,
 )
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.exceptions import Conflict, Forbidden, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
 from webapp.authoring.types import ChatProfile
+from webapp.chats.actions import Actions, Kept, actions_of
 from webapp.chats.asking import Asked
 from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
@@ -37,6 +38,7 @@ from webapp.chats.watching import (
     Watched,
     stream,
 )
+from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import explanation
@@ -62,14 +64,7 @@ PAGE_SECONDS = 1.0
 def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> BaseResponse:
     """Answer a message that was taken, with as much of what comes of it as there is soon."""
     turn = asked.turn
-    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
-    if way == "inline":
-        turn.wait_until_stored(conversation().limits.total)
-    elif wants_fragment():
-        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
-    else:
-        with time_to_wait(PAGE_SECONDS) as seconds:
-            turn.wait_until_stored(seconds)
+    way = _wait_a_little(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
@@ -82,9 +77,16 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
             answers=answers,
             controls=controls,
             faces=told.faces,
+            actions=told.actions,
             key=uuid.uuid4(),
         )
     )
+
+
+def replaced_by(chat: StoredChat, asked: Asked) -> BaseResponse:
+    """Answer a turn that took the place of another: what was said before goes from the page."""
+    _wait_a_little(asked.turn)
+    return asked_before(chat)
 
 
 def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
@@ -104,6 +106,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
             "chats/_followed.html",
             turn_id=stored.id,
             answers=answers,
+            actions=told.actions,
             # While the place under the messages is what asks, it stays as it is.
             controls=None if controls.watch == "stream" else controls,
         )
@@ -117,18 +120,29 @@ def asked_before(chat: StoredChat) -> BaseResponse:
     return swap_whole(chat_html(chat, "chats/_chat.html"), "#chat")
 
 
-def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseResponse:
+def not_taken(
+    chat: StoredChat, draft: str, error: HTTPException, message_id: uuid.UUID | None = None
+) -> BaseResponse:
     """Answer a message that cannot be taken now; its text is kept.
 
-    htmx leaves the composer as it is, so a notice will do. Where the profile was withdrawn, the
+    htmx leaves the field as it is, so a notice will do. Where the profile was withdrawn, the
     chat becomes one to read.
+
+    Parameters
+    ----------
+    message_id:
+        The message that it was to replace: if that can still be, its field keeps the text, and
+        else the composer.
     """
     withdrawn = isinstance(error, Forbidden)
     if wants_fragment() and not withdrawn:
         raise error
     notices = [] if withdrawn else [_notice(error)]
     template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
-    html = chat_html(chat, template, notices, draft)
+    kept = None
+    if message_id is not None and not isinstance(error, (Forbidden, Conflict)):
+        kept, draft = Kept(message_id, draft), ""
+    html = chat_html(chat, template, notices, draft, kept=kept)
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():
@@ -149,6 +163,7 @@ class _Told:
         way: str,
     ) -> None:
         self.faces = faces_of(profile)
+        self.actions = _actions_in(chat.id, turn)
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
@@ -161,12 +176,12 @@ class _Told:
         seen = self._source.seen()
         slot = self._slot() if seen.running else None
         if slot is not None:
-            page = self._live()
+            page = LiveTurn(_app(), self._turn_id, self.faces, self.actions)
             first = draw(replace(self._controls, watch="stream"), page.whole(seen.messages))
             return self._stream(slot, page, first, seen)
         polled = conversation().polled
         live = polled.of(self._turn_id, self._live)
-        answers, outside = live.whole(seen.messages), live.outside(seen)
+        answers, outside = live.whole(seen.messages), live.outside(seen, self.actions)
         if seen.running:
             polling = replace(self._controls, watch="poll", every=_pause())
             return make_response(draw(polling, answers) + outside)
@@ -198,6 +213,24 @@ class _Told:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
         return lambda status: template.render(controls=controls.ended(status))
+
+
+def _wait_a_little(turn: Turn) -> str:
+    """Wait as long as an answer in one piece is worth it; return the way to watch the turn."""
+    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    if way == "inline":
+        turn.wait_until_stored(conversation().limits.total)
+    elif wants_fragment():
+        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
+    else:
+        with time_to_wait(PAGE_SECONDS) as seconds:
+            turn.wait_until_stored(seconds)
+    return way
+
+
+def _actions_in(chat_id: uuid.UUID, turn: StoredTurn) -> Actions | None:
+    # What the start of a chat says is no answer.
+    return actions_of(chat_id, turn.question_id) if turn.question_id else None
 
 
 def _is_calm(way: str) -> bool:

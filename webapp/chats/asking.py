@@ -18,6 +18,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
+from webapp.chats.replacing import Replaced
 from webapp.chats.store import StoredChat
 from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
@@ -63,8 +64,13 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
-def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked:
-    """Store what a user wrote and begin the turn that answers it.
+def ask(
+    chat: StoredChat,
+    profile: ChatProfile | None,
+    asked: Question,
+    replaced: Replaced | None = None,
+) -> Asked:
+    """Store what a user wrote, instead of something else if so told, and begin its turn.
 
     Raises
     ------
@@ -74,6 +80,8 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         When it is not the time.
     NoAnswers
         When the app has no ``@on_message``.
+    NotLast
+        When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.
     """
@@ -90,23 +98,27 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         profile=chat.profile,
     )
     turn = _turn(chat, profile, question.id, asked.content)
-    _begin(chat, turn, asked.key, question)
+    _begin(chat, turn, asked.key, question, replaced)
     return Asked(turn, question)
 
 
 def ask_again(
-    chat: StoredChat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
+    chat: StoredChat,
+    profile: ChatProfile | None,
+    question_id: uuid.UUID,
+    key: uuid.UUID,
+    replaced: Replaced | None = None,
 ) -> Asked:
-    """Begin a turn that answers an old question once more.
+    """Begin a turn that answers an old question once more, beside or in the place of its answer.
 
     Raises
     ------
-    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
+    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLast, NotFound
         As for `ask`.
     """
     turn = _turn(chat, profile, question_id, stored_question(chat.id, question_id))
     turn.question_id = question_id
-    _begin(chat, turn, key, None)
+    _begin(chat, turn, key, None, replaced)
     return Asked(turn, None)
 
 
@@ -158,14 +170,20 @@ def _turn(
     return turn
 
 
-def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
+def _begin(
+    chat: StoredChat,
+    turn: Turn,
+    key: uuid.UUID,
+    question: Message | None,
+    replaced: Replaced | None,
+) -> None:
     most = current_app.extensions["settings"].turns_per_user
     turn.owner = chat.owner
     if conversation().keeper.lingering(chat.owner) >= most:
         # Stopped, and still at work: what cannot be ended from outside must not pile up.
         raise TooManyTurnsError
     release_connection()
-    store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question)
+    store_begun_turn(Asking(chat.id, chat.owner, key, most), turn, question, replaced)
     conversation().keeper.keep(turn, turn.messages())
     turn.begin()
 

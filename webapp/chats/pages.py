@@ -13,6 +13,7 @@ from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
+from webapp.chats.actions import Actions, actions_of
 from webapp.chats.faces import faces_of
 from webapp.chats.store import StoredChat, StoredMessage, StoredTurn, said_in
 from webapp.chats.turn_rows import LOST
@@ -57,6 +58,7 @@ class Controls:
     chat: str
     stop: str
     retry: str
+    regenerate: str
     follow: str
     news: str
     # `page`: it begins by itself; `poll`: it asks now and again; `stream`: another request tells.
@@ -81,6 +83,7 @@ def controls_of(chat_id: uuid.UUID, turn: StoredTurn | None) -> Controls:
         url_for("turns.stop", chat_id=chat_id),
         # The start of a chat answers nothing that could be answered again.
         url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
+        url_for("turns.regenerate", chat_id=chat_id) if turn and turn.question_id else "",
         url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
         url_for("turns.news", chat_id=chat_id, after=turn_id or ""),
         key=uuid.uuid4(),
@@ -115,6 +118,7 @@ def chat_html(
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
         "controls": controls_of(chat.id, turn),
+        "actions": _actions(chat, messages, offered=not withdrawn),
         "withdrawn": withdrawn,
         "written": written,
         "starters": suggested.starters,
@@ -160,6 +164,12 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
         "starter_click": current_app.extensions["settings"].starters,
         "draft_owner": draft_owner(),
     }
+
+
+def _actions(chat: StoredChat, messages: list[StoredMessage], *, offered: bool) -> Actions | None:
+    # Before the user has written there is nothing to rate or to edit.
+    written = [message.id for message in messages if message.kind == "user"]
+    return actions_of(chat.id, written[-1], offered=offered) if written else None
 
 
 def _problems(suggested: Suggested) -> list[Notice]:

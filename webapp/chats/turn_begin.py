@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
 from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.replacing import Replaced, set_aside, values_before
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -57,6 +58,17 @@ _COUNTS = select(
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
+# The newest message names the last turn, the only one that still needs them.
+_FORGET_VALUES = (
+    update(Turn)
+    .where(
+        Turn.id
+        == select(Message.turn_id)
+        .where(Message.chat_id == bindparam("chat"), Message.sequence == bindparam("last"))
+        .scalar_subquery()
+    )
+    .values(values_before=null())
+)
 _RETRIED = (
     update(Turn)
     .where(
@@ -126,15 +138,22 @@ def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
     return None if earlier is None else str(earlier.content)
 
 
-def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> None:
+def store_begun_turn(
+    asking: Asking,
+    turn: engine.Turn,
+    question: Message | None,
+    replaced: Replaced | None = None,
+) -> None:
     """Store a turn with its question and the place of its answer, all or none (R56).
 
     Parameters
     ----------
     question:
         What the user wrote; ``None`` when an old question, the turn's own, is answered again.
+    replaced:
+        What the turn takes the place of, if it does.
 
-    The turn gets the chat's values as they are now.
+    The turn gets the chat's values as they are now, or as they were before what it replaces.
 
     Raises
     ------
@@ -142,11 +161,13 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the form was sent before.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
+    NotLast
+        When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(_take(rows, asking, turn.id))
+        values = _take(rows, asking, turn.id)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
@@ -161,7 +182,19 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         ).one()
         if running >= asking.most_turns:
             raise TooManyTurnsError
-        _store(rows, asking, turn, question, last + 1)
+        before = None
+        if replaced is not None:
+            values = before = _or(set_aside(rows, asking.chat_id, turn.id, replaced), values)
+        elif turn.question_id is not None:
+            before = values_before(rows, asking.chat_id, turn.question_id)
+        turn.chat.values = Values(values)
+        rows.execute(_FORGET_VALUES, {"chat": asking.chat_id, "last": last})
+        _store(rows, asking, turn, question, last + 1, _or(before, values))
+
+
+def _or(known: dict[str, Any] | None, otherwise: dict[str, Any]) -> dict[str, Any]:
+    # What is known may well be empty.
+    return otherwise if known is None else known
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -196,7 +229,12 @@ def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _store(
-    rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None, sequence: int
+    rows: Connection,
+    asking: Asking,
+    turn: engine.Turn,
+    question: Message | None,
+    sequence: int,
+    before: dict[str, Any],
 ) -> None:
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
@@ -204,7 +242,7 @@ def _store(
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(_NEW_TURN, turn_row(asking, turn))
+    rows.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
     rows.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
