@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -47,7 +46,7 @@ def _fragment(chat: StoredChat, message_id: uuid.UUID, value: str, *, commented:
     message = {"id": message_id}
     if commented:
         return render_template("chats/_thanks.html", message=message, thanks=True)
-    said: dict[str, Any] = {} if value == NONE else {"thanks": True, "asks": True}
+    said = {} if value == NONE else {"thanks": True}
     actions = actions_of(chat.id, None)
     return render_template("chats/_actions.html", message=message, actions=actions, **said)
 
