@@ -13,7 +13,7 @@ from flask import current_app, url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, select
 
-from webapp.chats.models import Feedback
+from webapp.chats.models import Feedback, Message
 from webapp.database import reading_rows
 
 COMMENT_LIMIT = 4_000
@@ -21,10 +21,18 @@ VALUES = {"up": 1, "down": -1}
 NAMES = {number: name for name, number in VALUES.items()}
 # Stands in an address for the message, until it is known which.
 _ANY = uuid.UUID(int=0)
-# All of a chat in one look, however many messages a page shows.
-_RATINGS = select(Feedback.message_id, Feedback.value, Feedback.comment).where(
-    Feedback.chat_id == bindparam("of_chat")
+# What was said before answers nothing, so there is nothing to rate in it.
+FIRST_QUESTION = (
+    select(Message.sequence)
+    .where(Message.chat_id == bindparam("chat"), Message.kind == "user")
+    .order_by(Message.sequence)
+    .limit(1)
 )
+_first = FIRST_QUESTION.subquery()
+# All of a chat in one look, however many messages a page shows.
+_RATINGS = select(
+    _first.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
+).outerjoin_from(_first, Feedback, Feedback.chat_id == bindparam("chat"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Actions:
     edit: str | None
     question_id: uuid.UUID | None
     ratings: Mapping[uuid.UUID, Rating]
+    first_question: int = 0
     comment_limit: int = COMMENT_LIMIT
     key: uuid.UUID = field(default_factory=uuid.uuid4)
 
@@ -83,11 +92,16 @@ def actions_of(
         url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),
         url_for("turns.edit", chat_id=chat_id) if goes_on else None,
         question_id,
-        _ratings(chat_id),
+        *_ratings(chat_id),
     )
 
 
-def _ratings(chat_id: uuid.UUID) -> dict[uuid.UUID, Rating]:
+def _ratings(chat_id: uuid.UUID) -> tuple[dict[uuid.UUID, Rating], int]:
     with reading_rows() as rows:
-        found = rows.execute(_RATINGS, {"of_chat": chat_id}).all()
-    return {row.message_id: Rating(NAMES[row.value], row.comment or "") for row in found}
+        found = rows.execute(_RATINGS, {"chat": chat_id}).all()
+    given = {
+        row.message_id: Rating(NAMES[row.value], row.comment or "")
+        for row in found
+        if row.message_id is not None
+    }
+    return given, found[0].sequence if found else 0

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.chats.actions import NAMES, VALUES
+from webapp.chats.actions import FIRST_QUESTION, NAMES, VALUES
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.store import StoredChat
 from webapp.database import utc_now, writing_rows
@@ -33,8 +33,8 @@ _ANSWER = (
         Message.chat_id == bindparam("chat"),
         Message.kind == "assistant",
         Message.status == COMPLETE,
-        # What the start of a chat says at once answers nothing.
         Message.turn_id.is_not(None),
+        Message.sequence > FIRST_QUESTION.scalar_subquery(),
         Message.replaced_by.is_(None),
     )
     .with_for_update(read=True, key_share=True)
