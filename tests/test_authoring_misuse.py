@@ -208,12 +208,12 @@ MISTAKES = {
         ["AttributeError: webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
     ),
     "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
-    "no_feedback_yet": (
-        "@cl.on_feedback\ndef rated(feedback): ...",
+    "no_settings_yet": (
+        "@cl.on_settings_update\ndef changed(settings): ...",
         2,
         [
-            "webapp.on_feedback does not exist in this version: answers cannot be rated yet; see "
-            "docs/authoring.md"
+            "webapp.on_settings_update does not exist in this version: a chat has no settings yet; "
+            "see docs/authoring.md"
         ],
     ),
     "no_elements_yet": ("cl.Image(name='a')", 2, ["webapp.Image does not exist", "a message is"]),

@@ -129,13 +129,13 @@ def test_an_open_page_is_told_with_the_answer(
     make_app: AppMaker, does: str, told: str, not_told: str, polls: str
 ) -> None:
     chat = app_that(make_app, f"{does}; await cl.Message('done').send()", streaming=polls)
-    kept = chat.page().one(data_testid="message", data_kind="assistant")["id"]
+    kept = chat.page().one(data_testid="message", data_kind="assistant")["data-message-id"]
     form = chat.page().one(id="composer")
     data = {"content": "go", "key": form.one(name="key")["value"]}
     answer = chat.visitor.post(f"{chat.address}/messages", data, htmx=True)
     assert answer.status_code == 200
     assert "done" in answer.text
-    partial = answer.text.partition(f'hx-target="#{kept}"')[2].partition("</hx-partial>")[0]
+    partial = answer.text.partition(f'hx-target="#said-{kept}"')[2].partition("</hx-partial>")[0]
     assert told in partial
     assert not_told not in partial
 
@@ -151,8 +151,8 @@ def test_a_page_that_asks_is_told_too(make_app: AppMaker) -> None:
     chat.begin("go")
     chat.until(lambda: "grows" in chat.page().text)
     answer = chat.visitor.get(chat.page().one(id="turn")["hx-get"], headers=HTMX)
-    kept = chat.page().all(data_testid="message", data_kind="assistant")[0]["id"]
-    told = answer.text.partition(f'hx-target="#{kept}"')[2].partition("</hx-partial>")[0]
+    kept = chat.page().all(data_testid="message", data_kind="assistant")[0]["data-message-id"]
+    told = answer.text.partition(f'hx-target="#said-{kept}"')[2].partition("</hx-partial>")[0]
     assert "after" in told
     chat.stop()
 

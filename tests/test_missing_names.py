@@ -12,7 +12,7 @@ from webapp.authoring.missing import NOT_YET
 
 @pytest.mark.parametrize("owner", [cl, cl.Message("a")], ids=["module", "message"])
 def test_what_python_asks_for_by_itself_is_plainly_not_there(owner: object) -> None:
-    assert not hasattr(owner, "on_feedback")
+    assert not hasattr(owner, "on_chat_resumed")
     assert not hasattr(owner, "__wrapped__")
     with pytest.raises(AttributeError, match="has no attribute '__deepcopy__'"):
         owner.__deepcopy__  # type: ignore[attr-defined]  # noqa: B018

@@ -49,7 +49,7 @@ def test_htmx_gets_the_message_its_answer_and_a_fresh_key(echo: Flask) -> None:
     page = parse(chat.visitor.post(f"{chat.address}/messages", sent, htmx=True).text)
     kinds = [m["data-kind"] for m in page.all(data_testid="message")]
     assert kinds == ["user", "assistant"]
-    assert page.one(name="key")["value"] != sent["key"]
+    assert page.one(id="composer-key")["value"] != sent["key"]
 
 
 def test_what_was_said_is_stored_with_its_turn(echo: Flask) -> None:
@@ -86,7 +86,7 @@ def test_a_message_of_32_kb_is_sent_and_one_byte_more_is_kept(echo: Flask) -> No
     answer = chat.visitor.post(f"{chat.address}/messages", form(most + "b"))
     assert answer.status_code == 413
     assert "32,769 bytes" in answer.text
-    assert parse(answer.text).one("textarea").text.strip() == most + "b"
+    assert parse(answer.text).one(id="composer-input").text.strip() == most + "b"
 
 
 def test_50_megabytes_are_refused_unread(echo: Flask) -> None:
@@ -120,7 +120,7 @@ def test_a_key_that_is_none_of_ours_is_refused(echo: Flask, key: str) -> None:
     chat = Chat(echo)
     answer = chat.visitor.post(f"{chat.address}/messages", {"content": "Hello", "key": key})
     assert answer.status_code == 400
-    assert parse(answer.text).one("textarea").text.strip() == "Hello"
+    assert parse(answer.text).one(id="composer-input").text.strip() == "Hello"
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_another_text_with_the_same_key_is_kept_and_not_said(echo: Flask) -> Non
     answer = chat.visitor.post(f"{chat.address}/messages", form("Goodbye", key))
     page = parse(answer.text)
     assert answer.status_code == 409
-    assert page.one("textarea").text.strip() == "Goodbye"
-    assert page.one(name="key")["value"] != key
+    assert page.one(id="composer-input").text.strip() == "Goodbye"
+    assert page.one(id="composer-key")["value"] != key
     assert chat.messages("user") == ["Hello"]
 
 
@@ -195,7 +195,7 @@ def test_a_second_message_waits_until_the_answer_is_there(make_app: AppMaker) ->
     answer = chat.visitor.post(f"{chat.address}/messages", form("second"))
     assert answer.status_code == 409
     assert "stop the answer" in answer.text
-    assert parse(answer.text).one("textarea").text.strip() == "second"
+    assert parse(answer.text).one(id="composer-input").text.strip() == "second"
     go_on(app)
     assert chat.until_answered().say("second").messages() == ["done: first", "done: second"]
 
@@ -212,7 +212,7 @@ def test_a_user_has_only_so_many_answers_under_way(make_app: AppMaker) -> None: 
     answer = visitor.post(f"{chats[2].address}/messages", form("one too many"))
     assert answer.status_code == 429
     assert answer.headers["Retry-After"]
-    assert parse(answer.text).one("textarea").text.strip() == "one too many"
+    assert parse(answer.text).one(id="composer-input").text.strip() == "one too many"
     go_on(app)
     for chat in chats[:2]:
         chat.until_answered()

@@ -26,6 +26,7 @@ from webapp.authoring.callbacks import (
     set_chat_profiles,
     set_starters,
 )
+from webapp.authoring.feedback import Feedback, on_feedback
 from webapp.authoring.history import chat_history
 from webapp.authoring.message import Message
 from webapp.authoring.missing import NOT_YET, missing_name
@@ -39,6 +40,7 @@ from webapp.authoring.user_session import user_session
 
 __all__ = [
     "ChatProfile",
+    "Feedback",
     "Message",
     "ResumedChat",
     "SharedChat",
@@ -52,6 +54,7 @@ __all__ = [
     "on_chat_end",
     "on_chat_resume",
     "on_chat_start",
+    "on_feedback",
     "on_logout",
     "on_message",
     "on_shared_chat_view",

@@ -26,6 +26,8 @@ from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
+from webapp.feedback import commands as feedback_commands
+from webapp.feedback import views as feedback_views
 from webapp.history import forgetting, pages
 from webapp.history import views as history_views
 from webapp.profiles import icons, offer, remembered
@@ -127,6 +129,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
     upkeep_commands.add_to(app)
+    app.cli.add_command(feedback_commands.feedback)
     app.cli.add_command(database_commands.database)
     front.stand_in_front(app, settings, watch_files=watch_files)
     return app
@@ -180,6 +183,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
     modules = (
         chats_views,
         turn_views,
+        feedback_views,
         history_views,
         transfer_views,
         sharing_views,

@@ -21,6 +21,7 @@ from webapp.database import db
 from webapp.database_commands import database as database_group
 from webapp.database_commands import secret
 from webapp.doctor.command import doctor
+from webapp.feedback.commands import feedback
 from webapp.profiles import remembered
 from webapp.serving import Place, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
@@ -144,6 +145,7 @@ chat_profiles.add_command(doctor)
 chat_profiles.add_command(database_group)
 chat_profiles.add_command(commands.users)
 chat_profiles.add_command(commands.sessions)
+chat_profiles.add_command(feedback)
 for upkeep_command in upkeep.COMMANDS:
     chat_profiles.add_command(upkeep_command)
 

@@ -9,11 +9,13 @@ from flask import Flask
 NOBODYS_CHAT = "00000000-0000-4000-8000-000000000000"
 NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
 NOBODYS_SESSION = "00000000-0000-4000-8000-000000000002"
+NOBODYS_MESSAGE = "00000000-0000-4000-8000-000000000003"
 NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
 ARGUMENTS = {
     "chat_id": NOBODYS_CHAT,
     "turn_id": NOBODYS_TURN,
     "session_id": NOBODYS_SESSION,
+    "message_id": NOBODYS_MESSAGE,
     "name": "icon.svg",
     "token": NOBODYS_TOKEN,
 }
@@ -42,6 +44,7 @@ USER = {
     ("chats.continue_with", "POST"): f"/chats/{NOBODYS_CHAT}/continue",
     ("chats.switch", "POST"): f"/chats/{NOBODYS_CHAT}/profile",
     ("chats.selector", "GET"): f"/chats/{NOBODYS_CHAT}/profile",
+    ("feedback.rate", "POST"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/feedback",
     ("history.clear", "POST"): "/chats/clear",
     ("history.delete", "POST"): f"/chats/{NOBODYS_CHAT}/delete",
     ("history.listing", "GET"): "/chats",
@@ -58,8 +61,10 @@ USER = {
     ("transfer.export_chat", "GET"): f"/chats/{NOBODYS_CHAT}/export",
     ("transfer.import_chats", "POST"): "/chats/import",
     ("transfer.import_page", "GET"): "/chats/import",
+    ("turns.edit", "POST"): f"/chats/{NOBODYS_CHAT}/edit",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.regenerate", "POST"): f"/chats/{NOBODYS_CHAT}/regenerate",
     ("turns.resume", "POST"): f"/chats/{NOBODYS_CHAT}/resume",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",

@@ -16,7 +16,6 @@ NO_OTHER_LOGIN = "people log in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 
 _GROUPS = {
-    "answers cannot be rated yet": "on_feedback",
     "a chat has no settings yet": "on_settings_update on_settings_edit",
     "use on_shared_chat_view instead; it is given a SharedChat": "on_shared_thread_view",
     "use chat_history() instead": "chat_context",
@@ -62,6 +61,15 @@ _MESSAGE_GROUPS = {
 }
 MESSAGE_NOT_YET = {
     name: instead for instead, names in _MESSAGE_GROUPS.items() for name in names.split()
+}
+
+_FEEDBACK_GROUPS = {
+    "use message_id": "forId for_id id",
+    "use chat_id": "threadId thread_id",
+    'use value, which is "up", "down" or "none"': "score rating strategy",
+}
+FEEDBACK_NOT_YET = {
+    name: instead for instead, names in _FEEDBACK_GROUPS.items() for name in names.split()
 }
 
 

@@ -16,12 +16,13 @@ from flask import (
     request,
     url_for,
 )
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.exceptions import Conflict, Forbidden, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
 from webapp.authoring.transcript import DIVIDER
 from webapp.authoring.types import ChatProfile
+from webapp.chats.actions import Actions, Kept, actions_of
 from webapp.chats.asking import Asked
 from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
@@ -39,6 +40,7 @@ from webapp.chats.watching import (
     Watched,
     stream,
 )
+from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
 from webapp.web.errors import explanation
@@ -71,6 +73,12 @@ def resumed(chat: StoredChat, asked: Asked) -> BaseResponse:
     return _answer(chat, asked, "chats/_resumed.html")
 
 
+def replaced_by(chat: StoredChat, asked: Asked) -> BaseResponse:
+    """Answer a turn that took the place of another: what was said before goes from the page."""
+    _wait_a_little(asked.turn)
+    return asked_before(chat)
+
+
 def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
     """Answer a page that asks how a turn goes on; with nothing while that is not known."""
     browser_session().in_background = True
@@ -91,6 +99,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
             turn_id=stored.id,
             answers=answers,
             selector=told.selector_after(answers),
+            actions=told.actions,
             # While the place under the messages is what asks, it stays as it is.
             controls=None if controls.watch == "stream" else controls,
         )
@@ -104,18 +113,29 @@ def asked_before(chat: StoredChat) -> BaseResponse:
     return swap_whole(chat_html(chat, "chats/_chat.html"), "#chat")
 
 
-def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseResponse:
+def not_taken(
+    chat: StoredChat, draft: str, error: HTTPException, message_id: uuid.UUID | None = None
+) -> BaseResponse:
     """Answer a message that cannot be taken now; its text is kept.
 
-    htmx leaves the composer as it is, so a notice will do. Where the profile was withdrawn, the
+    htmx leaves the field as it is, so a notice will do. Where the profile was withdrawn, the
     chat becomes one to read.
+
+    Parameters
+    ----------
+    message_id:
+        The message that it was to replace: if that can still be, its field keeps the text, and
+        else the composer.
     """
     withdrawn = isinstance(error, Forbidden)
     if wants_fragment() and not withdrawn:
         raise error
     notices = [] if withdrawn else [_notice(error)]
     template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
-    html = chat_html(chat, template, notices, draft)
+    kept = None
+    if message_id is not None and not isinstance(error, (Forbidden, Conflict)):
+        kept, draft = Kept(message_id, draft), ""
+    html = chat_html(chat, template, notices, draft, kept=kept)
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():
@@ -126,14 +146,7 @@ def not_taken(chat: StoredChat, draft: str, error: HTTPException) -> BaseRespons
 
 def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
     turn = asked.turn
-    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
-    if way == "inline":
-        turn.wait_until_stored(conversation().limits.total)
-    elif wants_fragment():
-        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
-    else:
-        with time_to_wait(PAGE_SECONDS) as seconds:
-            turn.wait_until_stored(seconds)
+    way = _wait_a_little(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
@@ -146,6 +159,7 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
             answers=answers,
             controls=controls,
             faces=told.faces,
+            actions=told.actions,
             key=uuid.uuid4(),
             selector=told.selector_after(answers, first=_changes_choice(asked)),
             # From now on it is in the history.
@@ -168,6 +182,7 @@ class _Told:
         # The turn may go on under any profile that is offered.
         names = {*chat.snapshots, *offered, chat.profile}
         self.faces = faces_of(as_they_look(names, offered, chat.snapshots))
+        self.actions = _actions_in(chat.id, turn)
         self._selector = url_for("chats.selector", chat_id=chat.id)
         self._source = source
         self._way = way
@@ -181,12 +196,12 @@ class _Told:
         seen = self._source.seen()
         slot = self._slot() if seen.running else None
         if slot is not None:
-            page = self._live()
+            page = LiveTurn(_app(), self._turn_id, self.faces, self._selector, self.actions)
             first = draw(replace(self._controls, watch="stream"), page.whole(seen.messages))
             return self._stream(slot, page, first, seen)
         polled = conversation().polled
         live = polled.of(self._turn_id, self._live)
-        answers, outside = live.whole(seen.messages), live.outside(seen)
+        answers, outside = live.whole(seen.messages), live.outside(seen, self.actions)
         if seen.running:
             polling = replace(self._controls, watch="poll", every=_pause())
             return make_response(draw(polling, answers) + outside)
@@ -234,6 +249,24 @@ class _Told:
 def _changes_choice(asked: Asked) -> bool:
     # From the first message on, choosing a profile goes on in the chat.
     return asked.begins_chat and current_app.extensions["chat_app"].switches_here
+
+
+def _wait_a_little(turn: Turn) -> str:
+    """Wait as long as an answer in one piece is worth it; return the way to watch the turn."""
+    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    if way == "inline":
+        turn.wait_until_stored(conversation().limits.total)
+    elif wants_fragment():
+        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
+    else:
+        with time_to_wait(PAGE_SECONDS) as seconds:
+            turn.wait_until_stored(seconds)
+    return way
+
+
+def _actions_in(chat_id: uuid.UUID, turn: StoredTurn) -> Actions | None:
+    # What the start of a chat says is no answer.
+    return actions_of(chat_id, turn.question_id) if turn.question_id else None
 
 
 def _is_calm(way: str) -> bool:

@@ -19,6 +19,7 @@ from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
+from webapp.chats.replacing import Replaced
 from webapp.chats.resuming import resume_callback, resume_first, resuming_work
 from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
@@ -87,8 +88,13 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
-def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked:
-    """Store what a user wrote and begin the turn that answers it.
+def ask(
+    chat: StoredChat,
+    profile: ChatProfile | None,
+    asked: Question,
+    replaced: Replaced | None = None,
+) -> Asked:
+    """Store what a user wrote, instead of something else if so told, and begin its turn.
 
     Raises
     ------
@@ -98,6 +104,8 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         When it is not the time.
     NoAnswers
         When the app has no ``@on_message``.
+    NotLast
+        When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.
     """
@@ -114,24 +122,28 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
         profile=chat.profile,
     )
     turn = _turn(chat, profile, _answering(chat, question.id, asked.content))
-    _begin(chat, turn, asked.key, question)
+    _begin(chat, turn, asked.key, question, replaced)
     return Asked(turn, question, begins_chat=not chat.written)
 
 
 def ask_again(
-    chat: StoredChat, profile: ChatProfile | None, question_id: uuid.UUID, key: uuid.UUID
+    chat: StoredChat,
+    profile: ChatProfile | None,
+    question_id: uuid.UUID,
+    key: uuid.UUID,
+    replaced: Replaced | None = None,
 ) -> Asked:
-    """Begin a turn that answers an old question once more.
+    """Begin a turn that answers an old question once more, beside or in the place of its answer.
 
     Raises
     ------
-    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotFound
+    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLast, NotFound
         As for `ask`.
     """
     content = stored_question(chat.id, question_id)
     turn = _turn(chat, profile, _answering(chat, question_id, content))
     turn.question_id = question_id
-    _begin(chat, turn, key, None)
+    _begin(chat, turn, key, None, replaced)
     return Asked(turn, None)
 
 
@@ -208,10 +220,16 @@ def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
     )
 
 
-def _begin(chat: StoredChat, turn: Turn, key: uuid.UUID, question: Message | None) -> None:
+def _begin(
+    chat: StoredChat,
+    turn: Turn,
+    key: uuid.UUID,
+    question: Message | None,
+    replaced: Replaced | None,
+) -> None:
     looks = turn.profile if looks_new(turn.profile, chat.snapshots) else None
     asking = replace(_admitted(chat, key), looks=looks)
-    was_over = store_begun_turn(asking, turn, question)
+    was_over = store_begun_turn(asking, turn, question, replaced)
     first_new = turn.numbered_from - (question is not None)
     _run(chat, turn, asking, first_new, resumes=was_over)
 

@@ -122,8 +122,24 @@ class MessageForm(KeyedForm):
         return Question(content, self.form_key())
 
 
+class EditForm(MessageForm):
+    """What a user says instead of what they said before."""
+
+    message = StringField()
+
+    def message_id(self) -> uuid.UUID:
+        """Return the id of the message that it replaces.
+
+        Raises
+        ------
+        BadRequest
+            When it is none.
+        """
+        return _uuid(self.message.data)
+
+
 class RetryForm(KeyedForm):
-    """Which turn is to be tried again."""
+    """Which turn is to be tried again, or answered once more."""
 
     turn = StringField()
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from flask import Flask
 from markupsafe import Markup
 
+from webapp.chats.actions import Actions
 from webapp.chats.faces import Faces
 from webapp.web.live_markdown import Growth, LiveMarkdown
 
@@ -89,8 +90,17 @@ class _OnPage:
 class LiveTurn:
     """The messages of a turn on one page, or as they stand for all pages that ask now and then."""
 
-    def __init__(self, app: Flask, turn_id: uuid.UUID, faces: Faces, selector: str) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        turn_id: uuid.UUID,
+        faces: Faces,
+        selector: str,
+        actions: Actions | None = None,
+    ) -> None:
         self._templates = app.jinja_env
+        # Of the one viewer of a stream; pages that share what is rendered bring their own.
+        self._actions = actions
         self._turn_id = turn_id
         self._faces = faces
         # Where the page gets its selector anew when the turn goes on under another profile.
@@ -115,12 +125,12 @@ class LiveTurn:
         parts += [self._change_elsewhere(message) for message in seen.elsewhere]
         return "".join(parts)
 
-    def outside(self, seen: Changes) -> str:
+    def outside(self, seen: Changes, actions: Actions | None) -> str:
         """Return the HTML for what changed outside the turn, for a page that has none of that."""
         parts = [self._render("_removed", id=message_id) for message_id in seen.gone]
         for message in seen.elsewhere:
-            on_page = _OnPage.of(message)
-            parts.append(self._render("_changed", **self._values(message, on_page)))
+            values = self._values(message, _OnPage.of(message)) | {"actions": actions}
+            parts.append(self._render("_changed", **values))
         return "".join(parts)
 
     def _removed(self, message_id: uuid.UUID) -> str:
@@ -180,7 +190,8 @@ class LiveTurn:
         return {"message": message, "faces": self._faces, "parts": parts, "tail": on_page.tail}
 
     def _render(self, name: str, **values: object) -> str:
-        return self._templates.get_template(f"chats/{name}.html").render(**values)
+        template = self._templates.get_template(f"chats/{name}.html")
+        return template.render({"actions": self._actions, **values})
 
 
 class LiveTurns:

@@ -13,6 +13,7 @@ from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.types import ChatProfile
+from webapp.chats.actions import Actions, actions_of
 from webapp.chats.faces import Faces, faces_of
 from webapp.chats.reading import Said, said_before, said_in
 from webapp.chats.resuming import resume_callback
@@ -60,6 +61,7 @@ class Controls:
     chat: str
     stop: str
     retry: str
+    regenerate: str
     follow: str
     news: str
     # `page`: it begins by itself; `poll`: it asks now and again; `stream`: another request tells.
@@ -85,6 +87,7 @@ def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
         url_for("turns.stop", chat_id=chat_id),
         # The start of a chat answers nothing that could be answered again.
         url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
+        url_for("turns.regenerate", chat_id=chat_id) if turn and turn.question_id else "",
         url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
         url_for("turns.news", chat_id=chat_id, after=turn_id or "", under=chat.profile or ""),
         key=uuid.uuid4(),
@@ -110,6 +113,7 @@ def chat_html(
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
         "controls": controls_of(chat, turn),
+        "actions": _actions(chat, messages, offered=not withdrawn),
         "faces": _faces(chat, messages),
         "earlier": said.earlier,
         "withdrawn": withdrawn,
@@ -135,6 +139,7 @@ def earlier_html(chat: StoredChat, template: str, before: int) -> str:
         template,
         **page,
         faces=_faces(chat, said.messages),
+        actions=actions_of(chat.id, None),
         groups=_groups(said.messages, None),
         earlier=said.earlier,
         notices=[],
@@ -182,6 +187,12 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
         "starter_click": current_app.extensions["settings"].starters,
         "draft_owner": draft_owner(),
     }
+
+
+def _actions(chat: StoredChat, messages: list[StoredMessage], *, offered: bool) -> Actions | None:
+    # Before the user has written there is nothing to rate or to edit.
+    written = [message.id for message in messages if message.kind == "user"]
+    return actions_of(chat.id, written[-1], offered=offered) if written else None
 
 
 def _problems(suggested: Suggested) -> list[Notice]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
@@ -12,8 +13,9 @@ from webapp.authoring.context import Values
 from webapp.chats.form_keys import refuse_twice
 from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
+from webapp.chats.replacing import Replaced, set_aside, values_before
 from webapp.chats.search_index import index_first_question, index_messages
-from webapp.chats.taking import take, take_to_resume
+from webapp.chats.taking import Taken, take, take_to_resume
 from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
@@ -42,6 +44,17 @@ _COUNTS = select(
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
+# The newest message names the last turn, the only one that still needs them.
+_FORGET_VALUES = (
+    update(Turn)
+    .where(
+        Turn.id
+        == select(Message.turn_id)
+        .where(Message.chat_id == bindparam("chat"), Message.sequence == bindparam("last"))
+        .scalar_subquery()
+    )
+    .values(values_before=null())
+)
 _RETRIED = (
     update(Turn)
     .where(
@@ -66,7 +79,12 @@ class TooManyTurnsError(TooManyRequests):
         )
 
 
-def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None) -> bool:
+def store_begun_turn(
+    asking: Asking,
+    turn: engine.Turn,
+    question: Message | None,
+    replaced: Replaced | None = None,
+) -> bool:
     """Store a turn with its question and the place of its answer, all or none (R56).
 
     Returns whether the chat was over until now, where the app wants to know; it is not any more.
@@ -75,8 +93,10 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
     ----------
     question:
         What the user wrote; ``None`` when an old question, the turn's own, is answered again.
+    replaced:
+        What the turn takes the place of, if it does.
 
-    The turn gets the chat's values as they are now.
+    The turn gets the chat's values as they are now, or as they were before what it replaces.
 
     Raises
     ------
@@ -84,17 +104,20 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the form was sent before.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
+    NotLast
+        When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.
     """
     made_title = title_from(question.content) if question is not None else None
     with writing_rows() as rows:
         taken = take(rows, asking, turn, made_title)
-        turn.chat.values = Values(taken.values)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         refuse_twice(rows, asking.chat_id, asking.key)
-        asked_before = _store(rows, asking, turn, question)
+        values, before = _values_of(rows, asking, turn, taken, replaced)
+        turn.chat.values = Values(values)
+        asked_before = _store(rows, asking, turn, question, before)
         if asking.looks is not None:
             keep_look(rows, asking.chat_id, asking.looks)
         if question is not None and asked_before:
@@ -102,6 +125,27 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         elif question is not None:
             index_first_question(rows, asking.owner, question, taken.title)
     return taken.was_over
+
+
+def _values_of(
+    rows: Connection,
+    asking: Asking,
+    turn: engine.Turn,
+    taken: Taken,
+    replaced: Replaced | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values a turn begins with, and those with which its question was first answered.
+
+    What a turn takes the place of is put aside.
+    """
+    if replaced is not None:
+        before = set_aside(rows, asking.chat_id, turn.id, replaced)
+        values = taken.values if before is None else before
+        return values, values
+    if turn.question_id is None:
+        return taken.values, taken.values
+    first = values_before(rows, asking.chat_id, turn.question_id)
+    return taken.values, taken.values if first is None else first
 
 
 def store_resumption(asking: Asking, turn: engine.Turn) -> None:
@@ -117,17 +161,25 @@ def store_resumption(asking: Asking, turn: engine.Turn) -> None:
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(take_to_resume(rows, asking, turn))
-        _store(rows, asking, turn, None)
+        values = take_to_resume(rows, asking, turn)
+        turn.chat.values = Values(values)
+        _store(rows, asking, turn, None, values)
 
 
-def _store(rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None) -> bool:
+def _store(
+    rows: Connection,
+    asking: Asking,
+    turn: engine.Turn,
+    question: Message | None,
+    before: dict[str, Any],
+) -> bool:
     """Store the rows of a turn; return whether its user had said anything in the chat before."""
     one_by_one(rows, asking.owner)
     counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
     last, running, asked_before = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
     if running >= asking.most_turns:
         raise TooManyTurnsError
+    rows.execute(_FORGET_VALUES, {"chat": asking.chat_id, "last": last})
     sequence: int = last + 1
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
@@ -135,7 +187,7 @@ def _store(rows: Connection, asking: Asking, turn: engine.Turn, question: Messag
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(_NEW_TURN, turn_row(asking, turn))
+    rows.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
     rows.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
         rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})

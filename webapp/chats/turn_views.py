@@ -10,12 +10,20 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.answers import answer_to, asked_before, followed, not_taken, resumed
+from webapp.chats.answers import (
+    answer_to,
+    asked_before,
+    followed,
+    not_taken,
+    replaced_by,
+    resumed,
+)
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.asking import resume as resume_chat
 from webapp.chats.form_keys import AlreadyAskedError, sent_with
-from webapp.chats.forms import MessageForm, ResumeForm, RetryForm, StopForm
+from webapp.chats.forms import EditForm, MessageForm, ResumeForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
+from webapp.chats.replacing import answer_to_replace, question_to_edit
 from webapp.chats.store import (
     StoredChat,
     get_chat,
@@ -97,6 +105,49 @@ def resume(chat_id: uuid.UUID) -> Response:
     except HTTPException as error:
         return not_taken(chat, "", error)
     return resumed(chat, asked)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/edit")
+@login_needed
+def edit(chat_id: uuid.UUID) -> Response:
+    """Take another text for the last message, and answer that instead."""
+    chat = get_chat(chat_id, owner())
+    form = EditForm()
+    form.refuse_strange_fields()
+    message_id = form.message_id()
+    try:
+        profile = profile_of(chat)
+        replaced = question_to_edit(chat, message_id)
+        asked = ask(chat, profile, form.question(), replaced)
+    except AlreadyAskedError as error:
+        if error.content == form.question().content:
+            return asked_before(chat)
+        return not_taken(chat, form.draft, error.with_another_text(), message_id)
+    except NotFound:
+        raise
+    except HTTPException as error:
+        if _was_said(chat, form):
+            return asked_before(chat)
+        return not_taken(chat, form.draft, error, message_id)
+    return replaced_by(chat, asked)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/regenerate")
+@login_needed
+def regenerate(chat_id: uuid.UUID) -> Response:
+    """Answer the last message once more, in the place of its answer."""
+    chat = get_chat(chat_id, owner())
+    form = RetryForm()
+    form.refuse_strange_fields()
+    if sent_with(chat.id, form.form_key()) is not None:
+        return asked_before(chat)
+    profile = profile_of(chat)
+    try:
+        replaced = answer_to_replace(chat, form.turn_id())
+        asked = ask_again(chat, profile, replaced.question_id, form.form_key(), replaced)
+    except AlreadyAskedError:
+        return asked_before(chat)
+    return replaced_by(chat, asked)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/stop")

@@ -11,7 +11,7 @@ from webapp.accounts.login import owner
 from webapp.web.errors import EXPLANATIONS, FORM_TOO_OLD
 from webapp.web.htmx import wants_fragment
 
-SAY = "turns.say"
+TAKE_TEXT = ("turns.say", "turns.edit")
 
 
 def unreachable_but_kept(error: Response) -> Response:
@@ -23,6 +23,7 @@ def unreachable_but_kept(error: Response) -> Response:
         "send it again.",
         token=request.form.get("csrf_token", ""),
         key=request.form.get("key", ""),
+        message=request.form.get("message", ""),
     )
     response.headers["Retry-After"] = error.headers["Retry-After"]
     return response
@@ -61,7 +62,7 @@ def too_old_but_kept() -> Response | None:
 
 def holds_text() -> bool:
     """Say whether this request is a message that no script keeps."""
-    sends = request.endpoint == SAY and not wants_fragment()
+    sends = request.endpoint in TAKE_TEXT and not wants_fragment()
     return sends and bool(request.form.get("content", "").strip())
 
 

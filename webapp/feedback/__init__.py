@@ -1,0 +1,1 @@
+"""What users think of answers: rated, told to the app, and exported."""

@@ -1,0 +1,64 @@
+"""Rating an answer."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, make_response, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webapp.accounts.guard import login_needed
+from webapp.accounts.login import owner
+from webapp.chats.actions import Kept, actions_of
+from webapp.chats.pages import Notice, chat_html
+from webapp.chats.store import StoredChat, get_chat
+from webapp.feedback.forms import CommentTooLong, FeedbackForm
+from webapp.feedback.storing import NONE, store_rating
+from webapp.feedback.telling import tell_app
+from webapp.web.errors import explanation
+from webapp.web.htmx import wants_fragment
+
+blueprint = Blueprint("feedback", __name__)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/messages/<uuid:message_id>/feedback")
+@login_needed
+def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
+    """Take what the user thinks of an answer."""
+    chat = get_chat(chat_id, owner())
+    form = FeedbackForm()
+    form.refuse_strange_fields()
+    value = form.rating()
+    try:
+        comment = form.reason()
+    except CommentTooLong as error:
+        return _not_taken(chat, message_id, form.comment.data or "", error)
+    change = store_rating(chat, message_id, value, comment)
+    if change is not None:
+        tell_app(chat, change)
+    if not wants_fragment():
+        place = f"message-{message_id}"
+        return redirect(url_for("chats.show", chat_id=chat.id, _anchor=place), 303)
+    return make_response(_fragment(chat, message_id, value, commented=comment is not None))
+
+
+def _fragment(chat: StoredChat, message_id: uuid.UUID, value: str, *, commented: bool) -> str:
+    message = {"id": message_id}
+    if commented:
+        return render_template("chats/_thanks.html", message=message, thanks=True)
+    said = {} if value == NONE else {"thanks": True}
+    actions = actions_of(chat.id, None)
+    return render_template("chats/_actions.html", message=message, actions=actions, **said)
+
+
+def _not_taken(
+    chat: StoredChat, message_id: uuid.UUID, comment: str, error: CommentTooLong
+) -> Response:
+    # A page with script has it in its field.
+    if wants_fragment():
+        raise error
+    what = explanation(error)
+    notice = Notice(f"{what.title}. {what.message} {what.advice}", is_error=True)
+    kept = Kept(message_id, comment)
+    html = chat_html(chat, "chats/page.html", [notice], kept=kept)
+    return make_response(html, error.code or 413)
