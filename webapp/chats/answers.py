@@ -79,6 +79,8 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
             faces=told.faces,
             actions=told.actions,
             key=uuid.uuid4(),
+            # From now on it is in the history.
+            is_first=not chat.written,
         )
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, null, select, update
+from sqlalchemy import Row, String, and_, bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
@@ -13,6 +13,8 @@ from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.replacing import Replaced, set_aside, values_before
+from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -40,9 +42,15 @@ _TAKE = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
-    .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
+    .values(
+        turn_id=bindparam("turn"),
+        written=True,
+        active_at=bindparam("now"),
+        ended_at=None,
+        title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
+    )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values)
+    .returning(Chat.values.label("values_now"), Chat.title)
 )
 _HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
@@ -55,6 +63,7 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
+    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
@@ -167,12 +176,13 @@ def store_begun_turn(
         When the chat is gone.
     """
     with writing_rows() as rows:
-        values = _take(rows, asking, turn.id)
+        title = title_from(question.content) if question is not None else None
+        chat = _take(rows, asking, turn.id, title)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
         one_by_one(rows, asking.owner)
-        last, running = rows.execute(
+        last, running, asked_before = rows.execute(
             _COUNTS,
             {
                 "chat": asking.chat_id,
@@ -182,19 +192,31 @@ def store_begun_turn(
         ).one()
         if running >= asking.most_turns:
             raise TooManyTurnsError
-        before = None
-        if replaced is not None:
-            values = before = _or(set_aside(rows, asking.chat_id, turn.id, replaced), values)
-        elif turn.question_id is not None:
-            before = values_before(rows, asking.chat_id, turn.question_id)
-        turn.chat.values = Values(values)
+        before = _begin_with(rows, asking, turn, chat.values_now, replaced)
         rows.execute(_FORGET_VALUES, {"chat": asking.chat_id, "last": last})
-        _store(rows, asking, turn, question, last + 1, _or(before, values))
+        _store(rows, asking, turn, question, last + 1, before)
+        if question is not None and asked_before:
+            index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
+        elif question is not None:
+            index_first_question(rows, asking.owner, question, chat.title)
 
 
-def _or(known: dict[str, Any] | None, otherwise: dict[str, Any]) -> dict[str, Any]:
-    # What is known may well be empty.
-    return otherwise if known is None else known
+def _begin_with(
+    rows: Connection,
+    asking: Asking,
+    turn: engine.Turn,
+    values: dict[str, Any],
+    replaced: Replaced | None,
+) -> dict[str, Any]:
+    """Give the turn the values to begin with; return those to begin with when it is replaced."""
+    before = None
+    if replaced is not None:
+        before = set_aside(rows, asking.chat_id, turn.id, replaced)
+        values = values if before is None else before
+    elif turn.question_id is not None:
+        before = values_before(rows, asking.chat_id, turn.question_id)
+    turn.chat.values = Values(values)
+    return values if before is None else before
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -203,29 +225,25 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> dict[str, Any]:
+def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID, title: str | None) -> Row[Any]:
+    """Take the chat for a turn; return its values and its title."""
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn_id, "now": utc_now()}
-    values = _taken(rows, take)
-    if values is not None:
-        return values
+    take = {**who, "turn": turn_id, "now": utc_now(), "made_title": title}
+    chat = rows.execute(_TAKE, take).first()
+    if chat is not None:
+        return chat
     holder = rows.execute(_HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
-        values = _taken(rows, take)
-    if values is None:
+        chat = rows.execute(_TAKE, take).first()
+    if chat is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
         raise ChatBusyError
-    return values
-
-
-def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
-    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
-    return values
+    return chat
 
 
 def _store(
