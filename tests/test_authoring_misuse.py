@@ -207,8 +207,8 @@ MISTAKES = {
         "@cl.on_settings_update\ndef changed(settings): ...",
         2,
         [
-            "webapp.on_settings_update does not exist in this version: a chat has no settings yet; see "
-            "docs/authoring.md"
+            "webapp.on_settings_update does not exist in this version: a chat has no settings "
+            "yet; see docs/authoring.md"
         ],
     ),
     "no_elements_yet": ("cl.Image(name='a')", 2, ["webapp.Image does not exist", "a message is"]),
