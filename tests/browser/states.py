@@ -189,6 +189,27 @@ def _new_messages(page: Page, site: Site) -> None:
     expect(page.get_by_role("button", name="New messages")).to_be_visible()
 
 
+def _rated(page: Page, site: Site) -> None:
+    """Rate both answers, and be about to say why the second one was bad."""
+    open_chat(page, site)
+    for text in ("How do I greet somebody?", "And in the evening?"):
+        ask(page, text)
+        ended(page)
+    expect(messages(page)).to_have_count(4)
+    page.get_by_test_id("rate").first.click()
+    page.get_by_test_id("rate").last.click()
+    expect(page.locator("[data-testid=rate][aria-pressed=true]")).to_have_count(2)
+    page.get_by_test_id("comment").last.click()
+
+
+def _editing(page: Page, site: Site) -> None:
+    """Open the field for another text of the last message."""
+    open_chat(page, site)
+    ask(page, "How do I greet somebody?")
+    ended(page)
+    page.get_by_test_id("edit").click()
+
+
 TITLES = (
     "Plan a weekend in Rome",
     "How do I greet somebody in Portuguese?",
@@ -323,6 +344,8 @@ STATES = {
     "switched": State("over_time.py", _switched),
     "working": State("chatty.py", _working),
     "new-messages": State("chatty.py", _new_messages),
+    "rated": State("chatty.py", _rated),
+    "editing": State("chatty.py", _editing),
     "history": State("chatty.py", _history),
     "history-menu": State("chatty.py", _history_menu),
     "history-search": State("chatty.py", _history_search),
