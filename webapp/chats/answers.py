@@ -83,6 +83,8 @@ def answer_to(chat: StoredChat, profile: ChatProfile | None, asked: Asked) -> Ba
             controls=controls,
             faces=told.faces,
             key=uuid.uuid4(),
+            # From now on it is in the history.
+            is_first=not chat.written,
         )
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, String, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
@@ -13,6 +13,8 @@ from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.retention import expires_at
+from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -46,9 +48,10 @@ _TAKE = (
         active_at=bindparam("now"),
         ended_at=None,
         expires_at=bindparam("expires"),
+        title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
     )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values)
+    .returning(Chat.values.label("values_now"), Chat.title)
 )
 _HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
@@ -61,6 +64,7 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
+    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
@@ -153,12 +157,14 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        turn.chat.values = Values(_take(rows, asking, turn))
+        title = title_from(question.content) if question is not None else None
+        chat = _take(rows, asking, turn, title)
+        turn.chat.values = Values(chat.values_now)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
         one_by_one(rows, asking.owner)
-        last, running = rows.execute(
+        last, running, asked_before = rows.execute(
             _COUNTS,
             {
                 "chat": asking.chat_id,
@@ -169,6 +175,10 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         if running >= asking.most_turns:
             raise TooManyTurnsError
         _store(rows, asking, turn, question, last + 1)
+        if question is not None and asked_before:
+            index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
+        elif question is not None:
+            index_first_question(rows, asking.owner, question, chat.title)
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -177,30 +187,32 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn: engine.Turn) -> dict[str, Any]:
+def _take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Row[Any]:
+    """Take the chat for a turn; return its values and its title."""
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
     now = utc_now()
-    take = {**who, "turn": turn.id, "now": now, "expires": expires_at(turn.profile, now)}
-    values = _taken(rows, take)
-    if values is not None:
-        return values
+    take = {
+        **who,
+        "turn": turn.id,
+        "now": now,
+        "expires": expires_at(turn.profile, now),
+        "made_title": title,
+    }
+    chat = rows.execute(_TAKE, take).first()
+    if chat is not None:
+        return chat
     holder = rows.execute(_HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
-        values = _taken(rows, take)
-    if values is None:
+        chat = rows.execute(_TAKE, take).first()
+    if chat is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
         raise ChatBusyError
-    return values
-
-
-def _taken(rows: Connection, take: dict[str, Any]) -> dict[str, Any] | None:
-    values: dict[str, Any] | None = rows.scalar(_TAKE, take)
-    return values
+    return chat
 
 
 def _store(
