@@ -199,7 +199,7 @@ def test_words_of_a_chat_that_went_are_not_found_any_more(
 
 
 def test_many_go_in_small_steps(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, number in (("BATCH", 2), ("SMALL_BATCH", 2), ("ROUND", 5)):
+    for name, number in (("CHATS_AT_ONCE", 2), ("SMALL_BATCH", 2), ("ROUND", 5)):
         monkeypatch.setattr(purging, name, number)
     store(cli, *(chat(expires_at=utc_now() - HOUR) for _ in range(13)), chat())
     store(cli, *(entry(at=utc_now() - 91 * DAY) for _ in range(5)))
@@ -211,7 +211,7 @@ def test_what_went_before_a_failure_is_gone(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(cli, *(chat(expires_at=utc_now() - HOUR) for _ in range(4)))
-    monkeypatch.setattr(purging, "BATCH", 2)
+    monkeypatch.setattr(purging, "CHATS_AT_ONCE", 2)
     forget, calls = deletion.forget_chats, []
 
     def breaks(*arguments: Any) -> int:

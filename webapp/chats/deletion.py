@@ -12,13 +12,8 @@ from webapp.chats.turn_rows import RUNNING_IN_CHATS
 
 # For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
-# At once: what goes is locked, and many messages may hang on a chat.
-BATCH = 100
-
-
-def forget_deleted(rows: Connection, before: datetime, most: int = BATCH) -> int:
-    """Delete chats for good that their users deleted before then, and return how many went."""
-    return forget_chats(rows, deleted_before(before), most)
+# Deleting has the database to itself: a few chats at a time, so that others get their turn.
+CHATS_AT_ONCE = 20
 
 
 def deleted_before(time: datetime) -> ColumnElement[bool]:
@@ -26,15 +21,27 @@ def deleted_before(time: datetime) -> ColumnElement[bool]:
     return Chat.deleted_at.is_not(None) & (Chat.deleted_at < time)
 
 
-def forget_chats(rows: Connection, which: ColumnElement[bool], most: int = BATCH) -> int:
-    """Delete some of the chats meant, in the caller's transaction, and return how many went.
+def forget_deleted(rows: Connection, before: datetime) -> int:
+    """Delete a few chats that users have deleted before then, in the caller's transaction.
 
-    A chat that somebody else is changing at this moment stays.
+    Return how many there were; call it again until there are none.
     """
-    found = list(rows.scalars(select(Chat.id).where(which).order_by(Chat.id).limit(most)))
+    return forget_chats(rows, deleted_before(before))
+
+
+def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
+    """Delete a few of the chats meant, in the caller's transaction, and return how many.
+
+    What belongs to them goes with them: messages, turns, feedback, links, and what the search
+    knows. A chat that somebody else is changing at this moment stays.
+    """
+    wanted = select(Chat.id).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
+    found = list(rows.scalars(wanted))
+    if not found:
+        return 0
     if rows.dialect.name == "postgresql":
         # Turns before their chats, as everybody locks them; then no chat that would have to be
-        # waited for, and none that is not meant any more.
+        # waited for, and none that is not meant any more: it may have been brought back.
         rows.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
         free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
         found = list(rows.scalars(free.with_for_update(of=Chat, skip_locked=True)))

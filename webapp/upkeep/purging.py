@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, exists, func, not_, 
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.accounts.session_rows import expired
 from webapp.accounts.throttle import forgettable
-from webapp.chats.deletion import BATCH, UNDO_SECONDS, deleted_before, forget_chats
+from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, forget_chats
 from webapp.chats.models import Chat, Turn
 from webapp.chats.turn_rows import ALIVE
 from webapp.config import Settings
@@ -116,8 +116,8 @@ def _chats_removed(kind: Kind) -> Iterator[int]:
     while gone:
         gone = 0
         found = _found(kind)
-        for start in range(0, len(found), BATCH):
-            ids = found[start : start + BATCH]
+        for start in range(0, len(found), CHATS_AT_ONCE):
+            ids = found[start : start + CHATS_AT_ONCE]
             with writing_rows() as rows:
                 gone += forget_chats(rows, Chat.id.in_(ids) & kind.which)
         yield gone
