@@ -27,14 +27,14 @@ blueprint = Blueprint("chats", __name__)
 @login_needed
 def new() -> tuple[str, int]:
     """Show the page of a chat that is about to start, as a link asks for it; writes nothing."""
-    link = link_in(request.args)
-    opening = opening_of(link)
+    wanted = link_in(request.args)
+    opening = opening_of(wanted)
     page = new_chat_html(
         opening.profile,
         opening.notices,
-        draft=link.prompt,
-        linked=bool(link.prompt),
-        asked_for=None if opening.refused else link.profile,
+        draft=wanted.prompt,
+        linked=bool(wanted.prompt),
+        asked_for=None if opening.refused else wanted.profile,
         refused=opening.refused,
     )
     return page, 403 if opening.refused else 200
@@ -75,14 +75,14 @@ def show(chat_id: uuid.UUID) -> str:
     """Show a chat."""
     chat = get_chat(chat_id, owner())
     # Once the user has written, the text was sent, or was not wanted.
-    link = Link() if chat.written else link_in(request.args)
+    wanted = Link() if chat.written else link_in(request.args)
     vanished = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
     return chat_html(
         chat,
         "chats/_chat.html" if wants_fragment() else "chats/page.html",
-        [*vanished, *link.notices],
-        link.prompt,
-        linked=bool(link.prompt),
+        [*vanished, *wanted.notices],
+        wanted.prompt,
+        linked=bool(wanted.prompt),
     )
 
 
