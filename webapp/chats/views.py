@@ -32,14 +32,14 @@ IMPORTED = "This chat was imported. You can read it and go on with it."
 @login_needed
 def new() -> tuple[str, int]:
     """Show the page of a chat that is about to start, as a link asks for it; writes nothing."""
-    link = link_in(request.args)
-    opening = opening_of(link)
+    wanted = link_in(request.args)
+    opening = opening_of(wanted)
     page = new_chat_html(
         opening.profile,
         opening.notices,
-        draft=link.prompt,
-        linked=bool(link.prompt),
-        asked_for=None if opening.refused else link.profile,
+        draft=wanted.prompt,
+        linked=bool(wanted.prompt),
+        asked_for=None if opening.refused else wanted.profile,
         refused=opening.refused,
     )
     return page, 403 if opening.refused else 200
@@ -83,15 +83,15 @@ def show(chat_id: uuid.UUID) -> str:
         template = "chats/_earlier.html" if wants_fragment() else "chats/earlier.html"
         return earlier_html(chat, template, _before())
     # Once the user has written, the text was sent, or was not wanted.
-    link = Link() if chat.written else link_in(request.args)
+    wanted = Link() if chat.written else link_in(request.args)
     notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
     notices += [Notice(IMPORTED)] if "imported" in request.args else []
     return chat_html(
         chat,
         "chats/_chat.html" if wants_fragment() else "chats/page.html",
-        [*notices, *link.notices],
-        link.prompt,
-        linked=bool(link.prompt),
+        [*notices, *wanted.notices],
+        wanted.prompt,
+        linked=bool(wanted.prompt),
     )
 
 

@@ -12,8 +12,6 @@ from webapp.database import utc_now, writing_rows
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 
 EXTENSION = "history_forgetting"
-# Deleting has the database to itself: a few at a time, so that others get their turn.
-CHATS_AT_ONCE = 20
 
 
 class Forgetting:
@@ -64,7 +62,7 @@ def forget_all() -> int:
     count = 0
     while True:
         with writing_rows() as rows:
-            gone = forget_deleted(rows, before, CHATS_AT_ONCE)
+            gone = forget_deleted(rows, before)
         if not gone:
             return count
         count += gone
