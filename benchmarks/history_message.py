@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -20,25 +19,29 @@ INDEXING = (
 QUESTIONS = {"10 words": " ".join(f"ask{n}" for n in range(10)), "4,000 words": "word " * 4_000}
 
 
-def message_costs(file: Path, messages: int) -> dict[str, tuple[float, float]]:
+def message_costs(
+    file: Path, messages: int, clock: Callable[[], float]
+) -> dict[str, tuple[float, float]]:
     """Return the middle time of a message of each length, without the index and with it.
 
     Answers have 40 words, and are awaited: both are stored when the time is over.
     """
     with app_with(file) as app:
         visitor = Visitor(app).logged_in()
-        return {name: _costs(visitor, text, messages) for name, text in QUESTIONS.items()}
+        return {name: _costs(visitor, text, messages, clock) for name, text in QUESTIONS.items()}
 
 
-def _costs(visitor: Visitor, text: str, messages: int) -> tuple[float, float]:
+def _costs(
+    visitor: Visitor, text: str, messages: int, clock: Callable[[], float]
+) -> tuple[float, float]:
     times: dict[bool, list[float]] = {False: [], True: []}
     chats = {is_indexed: visitor.begin_chat() for is_indexed in times}
     for number in range(messages):
         for is_indexed, chat in chats.items():
             with _as_it_is() if is_indexed else _without_index():
-                began = time.perf_counter()
+                began = clock()
                 visitor.say(chat, f"{text} {number}")
-                times[is_indexed].append(time.perf_counter() - began)
+                times[is_indexed].append(clock() - began)
     return statistics.median(times[False]), statistics.median(times[True])
 
 
