@@ -26,7 +26,7 @@ from webapp.history.snippets import Part, snippet
 PAGE = 30
 # How many entries are looked at, each time if those before did not fill the page: the work of a
 # page is bounded, whoever searches for what in however many messages.
-BATCHES = (200, 600, 1_200, 1_200, 1_200)
+BATCHES = (300, 1_500, 3_000, 3_000)
 # And how many of the chats they are in.
 CHATS_AT_ONCE = 3 * PAGE
 
@@ -118,6 +118,7 @@ class _Look:
         query = self._matching.query(self._within, self._looked_at)
         found = newest_by_chat(query, self._which, before, most)
         self.next = _goes_on(found, most)
+        found = self._exactly(found[:CHATS_AT_ONCE], before, most)
         floor = self.next or 0
         # Where what stands is older than what was looked at, it comes when that is.
         standing = [row for row in found if row.newest is not None and row.newest >= floor]
@@ -129,6 +130,15 @@ class _Look:
         self.chats += new[:room]
         if len(new) > room:
             self.next = self.chats[-1].newest
+
+    def _exactly(self, found: list[Row[Any]], before: int, most: int) -> list[Row[Any]]:
+        """Look again at the chats whose newest match was replaced: an older one may stand."""
+        doubtful = [row.chat_id for row in found if row.replaced_by is not None]
+        if not doubtful:
+            return found
+        query = self._matching.query(doubtful)
+        again = newest_by_chat(query, self._which, before, most, exactly=True)
+        return [row for row in found if row.replaced_by is None] + again
 
     def _had_before(self, chats: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these chats an earlier page had."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Row,
     Select,
     and_,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -65,14 +67,24 @@ def chats_under(which: Which) -> list[uuid.UUID]:
         return list(rows.scalars(_CHATS_UNDER, which.values))
 
 
-def newest_by_chat(query: str, which: Which, before: int, most: int) -> list[Row[Any]]:
+def newest_by_chat(
+    query: str, which: Which, before: int, most: int, *, exactly: bool = False
+) -> list[Row[Any]]:
     """Look at the newest entries that match, and return the chats they are in, newest first.
 
     Each row says how many ``entries`` were in its chat, which was the ``top`` and which the
-    ``oldest``; the ``newest`` of something that still stands, and the ``message_id`` of the newest
+    ``oldest``; the ``newest`` of what was not replaced, and the ``message_id`` of the newest
     message, if there is one. ``is_shown`` is None for a chat that is not to be found.
+
+    Parameters
+    ----------
+    exactly:
+        Without it no entry is taken to be of a message that was replaced, as hardly any is: to
+        look up each costs four times as much as all the rest. ``replaced_by`` tells of one.
     """
-    statement = _newest_by_chat(db.engine.dialect.name, under_profile=which.profile is not None)
+    statement = _newest_by_chat(
+        db.engine.dialect.name, under_profile=which.profile is not None, exactly=exactly
+    )
     values = {**which.values, "query": query, "before": before, "most": most}
     with reading_rows() as rows:
         return list(rows.execute(statement, values).all())
@@ -102,33 +114,16 @@ def _matching(dialect: str) -> tuple[Any, Select[Any]]:
     return SearchEntry.id, select(SearchEntry.id).where(SearchEntry.words.op("@@")(query))
 
 
-@lru_cache(maxsize=4)
-def _newest_by_chat(dialect: str, *, under_profile: bool) -> Select[Any]:
-    number, matching = _matching(dialect)
-    newest = matching.where(number < bindparam("before")).order_by(number.desc())
-    found = newest.limit(bindparam("most")).cte("found")
-    stands = Message.replaced_by.is_(None)
-    chats = (
-        select(
-            SearchEntry.chat_id,
-            func.count().label("entries"),
-            func.max(SearchEntry.id).label("top"),
-            func.min(SearchEntry.id).label("oldest"),
-            func.max(case((stands, SearchEntry.id))).label("newest"),
-            func.max(case((and_(stands, Message.id.is_not(None)), SearchEntry.id))).label("said"),
-        )
-        .select_from(found)
-        .join(SearchEntry, SearchEntry.id == found.c.id)
-        .outerjoin(Message, Message.id == SearchEntry.message_id)
-        .group_by(SearchEntry.chat_id)
-        .cte("by_chat")
-    )
+@lru_cache(maxsize=8)
+def _newest_by_chat(dialect: str, *, under_profile: bool, exactly: bool) -> Select[Any]:
+    chats = _by_chat(dialect, exactly=exactly)
     said = SearchEntry.__table__.alias("said")
     shown = and_(_IS_SHOWN, _UNDER_PROFILE) if under_profile else _IS_SHOWN
     return (
         select(
             chats,
             said.c.message_id,
+            Message.replaced_by,
             Chat.written.label("is_shown"),
             Chat.title,
             Chat.profile,
@@ -139,7 +134,32 @@ def _newest_by_chat(dialect: str, *, under_profile: bool) -> Select[Any]:
         .select_from(chats)
         .outerjoin(Chat, and_(Chat.id == chats.c.chat_id, shown))
         .outerjoin(said, said.c.id == chats.c.said)
+        .outerjoin(Message, Message.id == said.c.message_id)
         .order_by(chats.c.top.desc())
+    )
+
+
+def _by_chat(dialect: str, *, exactly: bool) -> CTE:
+    number, matching = _matching(dialect)
+    newest = matching.where(number < bindparam("before")).order_by(number.desc())
+    found = newest.limit(bindparam("most")).cte("found")
+    stands = Message.replaced_by.is_(None) if exactly else true()
+    is_message = SearchEntry.message_id.is_not(None)
+    entries = found.join(SearchEntry, SearchEntry.id == found.c.id)
+    if exactly:
+        entries = entries.outerjoin(Message, Message.id == SearchEntry.message_id)
+    return (
+        select(
+            SearchEntry.chat_id,
+            func.count().label("entries"),
+            func.max(SearchEntry.id).label("top"),
+            func.min(SearchEntry.id).label("oldest"),
+            func.max(case((stands, SearchEntry.id))).label("newest"),
+            func.max(case((and_(stands, is_message), SearchEntry.id))).label("said"),
+        )
+        .select_from(entries)
+        .group_by(SearchEntry.chat_id)
+        .cte("by_chat")
     )
 
 
