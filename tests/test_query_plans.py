@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
+from tests.support.exports import exported, imported
+from tests.support.html import parse
 from tests.support.people import Visitor
 from webapp.database import db
 
@@ -91,6 +93,22 @@ def test_nothing_is_scanned_for_a_visitor_without_login(simple_app: Flask) -> No
     with plans(simple_app) as found:
         start_as_a_stranger(Visitor(simple_app))
     assert any(sql.startswith("DELETE FROM login_sessions") for sql in found)
+    assert scans(_of_tables(found)) == {}
+
+
+def test_nothing_is_scanned_for_exports_imports_and_links(make_app: AppMaker) -> None:
+    app = make_app("simple.py", sharing="yes")
+    visitor = Visitor(app)
+    chat = visitor.start_chat("GPT-4")
+    with plans(app) as found:
+        imported(visitor, exported(visitor, chat))
+        exported(visitor)
+        assert visitor.post(f"{chat}/share").status_code == 303
+        link = parse(visitor.get(f"{chat}/share").text).one(data_testid="share-link")["value"]
+        assert visitor.get(link.removeprefix("http://localhost")).status_code == 200
+        assert visitor.post(f"{chat}/unshare").status_code == 303
+    assert any("FROM shares" in sql for sql in found)
+    assert any("JOIN feedback" in sql for sql in found)
     assert scans(_of_tables(found)) == {}
 
 
