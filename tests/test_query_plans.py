@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.exports import exported, imported
 from tests.support.history import History
+from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import column
 from webapp.database import db
@@ -132,6 +134,22 @@ def test_a_look_into_all_of_the_full_text_index_would_be_noticed(simple_app: Fla
     with plans(simple_app) as found, simple_app.app_context(), db.engine.connect() as connection:
         connection.exec_driver_sql("SELECT rowid FROM search_words")
     assert len(scans(_of_tables(found))) == 1
+
+
+def test_nothing_is_scanned_for_exports_imports_and_links(make_app: AppMaker) -> None:
+    app = make_app("simple.py", sharing="yes")
+    visitor = Visitor(app)
+    chat = visitor.start_chat("GPT-4")
+    with plans(app) as found:
+        imported(visitor, exported(visitor, chat))
+        exported(visitor)
+        assert visitor.post(f"{chat}/share").status_code == 303
+        link = parse(visitor.get(f"{chat}/share").text).one(data_testid="share-link")["value"]
+        assert visitor.get(link.removeprefix("http://localhost")).status_code == 200
+        assert visitor.post(f"{chat}/unshare").status_code == 303
+    assert any("FROM shares" in sql for sql in found)
+    assert any("JOIN feedback" in sql for sql in found)
+    assert scans(_of_tables(found)) == {}
 
 
 def test_a_scan_would_be_noticed(simple_app: Flask) -> None:

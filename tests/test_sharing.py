@@ -116,6 +116,16 @@ def test_the_page_is_to_read_and_tells_nothing_of_its_owner(
     assert chat_id not in answer.text
 
 
+def test_what_was_said_stays_text(alice: Visitor, bob: Visitor) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    said = [{"content": evil, "kind": kind, "author": evil} for kind in ("user", "assistant")]
+    snapshots = {"team": {"label": evil, "icon": "javascript:alert(1)"}}
+    answer = bob.get(shared(alice, store_chat(alice.app, *said, title=evil, snapshots=snapshots)))
+    page = parse(answer.text)
+    assert page.all("script") + page.all("img") == []
+    assert "javascript:" not in answer.text
+
+
 def test_search_engines_are_told_to_leave_it_alone(alice: Visitor, rome: str) -> None:
     answer = alice.get(shared(alice, rome))
     assert answer.headers["X-Robots-Tag"] == "noindex"

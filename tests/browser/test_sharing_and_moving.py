@@ -78,6 +78,27 @@ def test_share_read_as_somebody_else_and_stop(new_page: NewPage, site: Site, gua
     expect(bob.get_by_role("heading", name="There is nothing here")).to_be_visible()
 
 
+def test_copy_the_link(new_page: NewPage, site: Site) -> None:
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    enter(page, site, "alice")
+    link = share(page, talk(site))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == link
+
+
+def test_fill_the_field_from_a_file(new_page: NewPage, site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "chats.json"
+    file.write_text(json.dumps(export_of(chat_of("Größe?", "Groß."))))
+    page = new_page()
+    enter(page, site, "alice")
+    page.goto(f"{site}/chats/import")
+    page.get_by_label("Or fill it from a file").set_input_files(file)
+    expect(page.get_by_label("Exported chats")).to_have_value(file.read_text())
+    page.get_by_test_id("import-button").click()
+    expect(messages(page)).to_contain_text(["Größe?", "Groß."])
+
+
 def test_share_and_stop_without_script(new_page: NewPage, site: Site) -> None:
     page, chat = new_page(java_script_enabled=False), talk(site)
     enter(page, site, "alice")

@@ -8,7 +8,7 @@ from flask import render_template, request, url_for
 
 from webapp.chats.asking import YOU
 from webapp.chats.faces import Face, Faces, faces_of
-from webapp.chats.pages import Group, Notice
+from webapp.chats.pages import Notice
 from webapp.chats.snapshots import as_it_looked
 from webapp.chats.store import StoredChat
 from webapp.database import release_connection
@@ -42,9 +42,9 @@ def shared_html(chat: FoundChat, before: int | None) -> str:
         "sharing/shared.html",
         chat=chat,
         profile=profile,
-        groups=[Group(None, tuple(part.messages))],
+        messages=part.messages,
         faces=_faces_then(chat),
-        earlier=part.messages[0].sequence if part.more else None,
+        first_shown=part.messages[0].sequence if part.more else None,
         is_newest=before is None,
     )
 
