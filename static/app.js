@@ -43,7 +43,7 @@
   });
 
   on("input", ({ target }) => {
-    if (target.type === "search") filter(target.closest("[popover]"), target);
+    if (target.type === "search") filter(byId("profile-panel"), target);
     if (target.id === "composer-input") write(target.value);
   });
 
@@ -179,7 +179,7 @@
     const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
     focused = document.activeElement !== document.body;
     copying = copies().indexOf(document.activeElement);
-    if (about && about !== byId("chat")?.dataset.chatId) return event.preventDefault();
+    if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
     if (response?.status === 404) running()?.remove();
     if (!(response?.status >= 400)) return;
     sent = next = null;
@@ -189,14 +189,15 @@
   });
 
   on("click", (event) => {
-    const { target } = event, starter = target.closest?.(".starter"), code = target.closest?.(".copy")?.parentElement;
+    const { target } = event, starter = target.closest?.(".starter"), link = target.closest?.("[data-copy]");
     if (starter && (event.shiftKey || starter.form.dataset.starters === "fill")) {
       event.preventDefault();
       byId("composer-input").focus();
       byId("composer-input").select();
       document.execCommand("insertText", false, starter.value); // undoable
     }
-    if (code) copy(code.querySelector("code"), target);
+    if (link) copy(new URL(link.dataset.copy, location).href, link);
+    if (target.matches?.(".copy")) copy(target.nextElementSibling.textContent, target);
     if (target.closest?.("[data-newest]")) {
       toEnd();
       home().focus();
@@ -223,17 +224,21 @@
     while (field.scrollHeight > field.clientHeight && field.rows < 8) field.rows++;
   };
 
-  const copy = async (code, button) => {
+  const copy = async (text, button) => {
+    const label = button.lastChild, said = label.data;
     try {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(text);
     } catch { // over plain HTTP
-      getSelection().selectAllChildren(code);
+      document.addEventListener("copy", (event) => {
+        event.clipboardData.setData("text/plain", text);
+        event.preventDefault();
+      }, { once: true });
       document.execCommand("copy");
     }
-    button.textContent = "Copied";
-    say("Copied");
-    setTimeout(() => button.textContent = "Copy", 2000);
+    say(label.data = "Copied");
+    setTimeout(() => label.data = said, 2000);
   };
+  on("change", ({ target }) => target.files?.[0].text().then((text) => byId(target.dataset.fills).value = text));
   const addCopy = () => {
     for (const code of document.querySelectorAll(".message pre:not(:has(.copy), .tail pre)")) {
       code.prepend(Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" }));

@@ -17,6 +17,11 @@ from tests.support.rows import every_row
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 FIELDS = {
     "/chats": {"profile": "team"},
+    USER["history.clear", "POST"]: {},
+    USER["history.delete", "POST"]: {},
+    USER["history.restore", "POST"]: {},
+    USER["history.set_pin", "POST"]: {"pinned": "yes"},
+    USER["history.set_title", "POST"]: {"title": "Mine"},
     USER["turns.resume", "POST"]: {},
     USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},

@@ -37,6 +37,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_MAX_STREAMS": ("0", 0, "many"),
     "WEBAPP_SHUTDOWN_SECONDS": ("5", 5.0, "-1"),
     "WEBAPP_CHAT_IDLE_MINUTES": ("15", 15.0, "0"),
+    "WEBAPP_TIMEZONE": ("Europe/Paris", "Europe/Paris", "Middle-earth/Shire"),
     "WEBAPP_STARTERS": ("fill", "fill", "ask"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),

@@ -26,6 +26,8 @@ from webapp.chats.conversation import EXTENSION as CONVERSATION
 from webapp.chats.conversation import set_up_conversation
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
+from webapp.history import forgetting, pages
+from webapp.history import views as history_views
 from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
@@ -115,6 +117,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.extensions["signed_out"] = unsent.signed_out_but_kept
     app.extensions["form_too_old"] = unsent.too_old_but_kept
     app.extensions["session_ended"] = [ending.end_chats_of_session]
+    app.extensions["housekeeping"] = [forgetting.forget_soon]
+    app.extensions[forgetting.EXTENSION] = forgetting.Forgetting(app)
     set_up_conversation(app, settings)
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
@@ -168,7 +172,15 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
-    for module in (chats_views, turn_views, profiles_views, accounts_views, health, probe):
+    for module in (
+        chats_views,
+        turn_views,
+        history_views,
+        profiles_views,
+        accounts_views,
+        health,
+        probe,
+    ):
         app.register_blueprint(module.blueprint)
 
     @app.get("/static/<path:name>")
@@ -196,6 +208,10 @@ def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         asset=assets.asset,
         page_headers=icons.page_headers,
         theme_url=partial(assets.theme_url, chat_app.public_folder),
+        # What stands beside every chat, without the chats knowing of it.
+        history_of_page=pages.history_of_page,
+        face_in=pages.face_in,
+        deleted_chat=pages.deleted_chat,
     )
     _add_filters(app)
     # Imported or included by each template, they would cost a context for every picture.

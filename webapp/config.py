@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -67,6 +68,7 @@ class Settings:
     max_streams: int | None = None
     shutdown_seconds: float = 20.0
     chat_idle_minutes: float = 60.0
+    timezone: str = "UTC"
     starters: str = "send"
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
@@ -109,6 +111,7 @@ class Settings:
             max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
+            timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
@@ -129,6 +132,11 @@ class Settings:
             trusted_hosts=self.trusted_hosts or hosts,
             secret_key=self.secret_key or kept_secret(instance_folder()),
         )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return where this site's days begin and end."""
+        return ZoneInfo(self.timezone)
 
     @property
     def url(self) -> URL:
@@ -259,6 +267,17 @@ class _Reader:
         if not 0 < number < 1e6:
             raise StartupError(f"{name} must be a number greater than 0, such as {default:g}.")
         return number
+
+    def zone(self, name: str) -> str:
+        text = self.text(name) or "UTC"
+        try:
+            ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise StartupError(
+                f"{name} must be the name of a time zone that this machine knows, such as "
+                "Europe/Paris."
+            ) from error
+        return text
 
     def yes_or_no(self, name: str) -> bool:
         text = self.text(name).lower()

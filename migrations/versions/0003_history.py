@@ -4,12 +4,52 @@ Revision ID: 0003
 Revises: 0002
 """
 
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
+
+from webapp.chats.titles import title_from
+from webapp.chats.words import Words, entry_words
 
 revision = "0003"
 down_revision = "0002"
+
+ENTRIES_AT_ONCE = 1_000
+CHATS = sa.table(
+    "chats",
+    sa.column("id", sa.Uuid),
+    sa.column("owner", sa.String),
+    sa.column("written", sa.Boolean),
+    sa.column("active_at", sa.DateTime),
+    sa.column("created_at", sa.DateTime),
+    sa.column("title", sa.String),
+)
+MESSAGES = sa.table(
+    "messages",
+    sa.column("id", sa.Uuid),
+    sa.column("chat_id", sa.Uuid),
+    sa.column("sequence", sa.Integer),
+    sa.column("kind", sa.String),
+    sa.column("content", sa.Text),
+)
+ENTRIES = sa.table(
+    "search_entries",
+    sa.column("chat_id", sa.Uuid),
+    sa.column("message_id", sa.Uuid),
+    sa.column("words", Words),
+)
+SAID = (
+    sa.select(MESSAGES.c.id, MESSAGES.c.kind, MESSAGES.c.content)
+    .where(
+        MESSAGES.c.chat_id == sa.bindparam("of_chat"),
+        MESSAGES.c.kind.in_(["user", "assistant"]),
+        MESSAGES.c.content != "",
+    )
+    .order_by(MESSAGES.c.sequence)
+)
 
 # A full-text index over `search_entries.words`, kept by triggers as SQLite's documentation of
 # external content tables has them: https://www.sqlite.org/fts5.html#external_content_tables
@@ -17,7 +57,7 @@ FULL_TEXT = (
     """
     CREATE VIRTUAL TABLE search_words USING fts5(
         words, content='search_entries', content_rowid='id', tokenize='ascii',
-        prefix='2 3 4 7', detail=none, columnsize=0
+        prefix='2 3 4 5 6 7 8', detail=none, columnsize=0
     )
     """,
     """
@@ -116,7 +156,6 @@ def _stamp_messages() -> None:
 
 
 def _make_search() -> None:
-    words = sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql")
     op.create_table(
         "search_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
@@ -133,15 +172,63 @@ def _make_search() -> None:
             sa.ForeignKey("messages.id", ondelete="CASCADE"),
             unique=True,
         ),
-        sa.Column("words", words, nullable=False),
+        sa.Column("words", Words, nullable=False),
     )
+    is_title = sa.column("message_id").is_(None)
+    op.create_index(
+        "ix_search_entries_title",
+        "search_entries",
+        ["chat_id"],
+        unique=True,
+        sqlite_where=is_title,
+        postgresql_where=is_title,
+    )
+    _fill_search()
     if op.get_bind().dialect.name == "sqlite":
         for statement in FULL_TEXT:
             op.execute(statement)
+        op.execute("INSERT INTO search_words (search_words) VALUES ('rebuild')")
     else:
         op.create_index(
             "ix_search_entries_words", "search_entries", ["words"], postgresql_using="gin"
         )
+
+
+def _fill_search() -> None:
+    """Give the chats that are there titles, and make what was said in them findable."""
+    # What was said last is found first, as it will be from now on.
+    written = sa.select(CHATS.c.id, CHATS.c.owner).where(CHATS.c.written)
+    newest_last = written.order_by(sa.func.coalesce(CHATS.c.active_at, CHATS.c.created_at))
+    entries: list[dict[str, Any]] = []
+    for chat_id, owner in op.get_bind().execute(newest_last).all():
+        entries += _entries_of(chat_id, owner)
+        if len(entries) >= ENTRIES_AT_ONCE:
+            _store(entries)
+            entries.clear()
+    _store(entries)
+
+
+def _entries_of(chat_id: uuid.UUID, owner: str) -> Iterator[dict[str, Any]]:
+    said = op.get_bind().execute(SAID, {"of_chat": chat_id}).all()
+    question = next((m.content for m in said if m.kind == "user"), "")
+    if title := title_from(question):
+        named = sa.update(CHATS).where(CHATS.c.id == chat_id).values(title=title)
+        op.get_bind().execute(named)
+        yield _entry(owner, chat_id, None, title)
+    for message in said:
+        yield _entry(owner, chat_id, message.id, message.content)
+
+
+def _entry(
+    owner: str, chat_id: uuid.UUID, message_id: uuid.UUID | None, text: str
+) -> dict[str, Any]:
+    words = entry_words(owner, chat_id, text)
+    return {"chat_id": chat_id, "message_id": message_id, "words": words}
+
+
+def _store(entries: list[dict[str, Any]]) -> None:
+    if entries:
+        op.get_bind().execute(sa.insert(ENTRIES), entries)
 
 
 def _make_feedback_and_shares() -> None:

@@ -28,6 +28,13 @@ class Chat:
         chat.visitor, chat.address = visitor, visitor.start_chat(profile)
         return chat
 
+    @classmethod
+    def at(cls, visitor: Visitor, address: str) -> Chat:
+        """Return a chat that somebody has already."""
+        chat = cls.__new__(cls)
+        chat.visitor, chat.address = visitor, address
+        return chat
+
     def say(self, content: str, key: str | None = None) -> Chat:
         """Write something and wait until the answer has ended."""
         self.begin(content, key)

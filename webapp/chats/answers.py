@@ -144,6 +144,8 @@ def _answer(
             controls=controls,
             faces=told.faces,
             key=uuid.uuid4(),
+            # From now on it is in the history.
+            is_first=not chat.written,
         )
     )
 

@@ -19,15 +19,10 @@ from webapp.chats.ending import end_other_chats
 from webapp.chats.forms import Question
 from webapp.chats.history import history_before, stored_question
 from webapp.chats.models import Message
+from webapp.chats.resume_rows import NotOverError, store_resumption
 from webapp.chats.resuming import resume_callback, resume_first, resuming_work
 from webapp.chats.store import StoredChat
-from webapp.chats.turn_begin import (
-    NotOverError,
-    TooManyTurnsError,
-    ask_to_stop,
-    store_begun_turn,
-    store_resumption,
-)
+from webapp.chats.turn_begin import TooManyTurnsError, ask_to_stop, store_begun_turn
 from webapp.chats.turn_rows import Asking
 from webapp.chats.waiting import time_to_wait
 from webapp.database import release_connection, utc_now

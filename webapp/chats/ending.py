@@ -26,6 +26,7 @@ from webapp.authoring.types import User
 from webapp.authoring.user_session import stored_copy
 from webapp.chats.history import history_before
 from webapp.chats.models import Chat, Message
+from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
 from webapp.chats.turn_rows import ALIVE, row_of
 from webapp.chats.turn_steps import change_earlier, interrupt_lost
@@ -64,6 +65,8 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     is_time = _is_time()
     if is_time:
         _end_lost_turns()
+        for job in current_app.extensions["housekeeping"]:
+            job()
     if not _looks_at_ends():
         return
     left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
@@ -207,3 +210,4 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
             for place, m in enumerate(new, start=1)
         ]
         rows.execute(insert(Message), [row_of(message) for message in messages])
+        index_changed(rows, chat_id, [(message.id, message.content) for message in messages])

@@ -30,6 +30,7 @@ OWNER_LIMIT = IDENTIFIER_LIMIT + len("session:")
 TITLE_LIMIT = 200
 _DELETED = text("deleted_at IS NOT NULL")
 _EXPIRES = text("expires_at IS NOT NULL")
+IS_TITLE = text("message_id IS NULL")
 
 
 class Chat(Model):
@@ -158,6 +159,16 @@ class SearchEntry(Model):
     """
 
     __tablename__ = "search_entries"
+    __table_args__ = (
+        # A chat has one title.
+        Index(
+            "ix_search_entries_title",
+            "chat_id",
+            unique=True,
+            sqlite_where=IS_TITLE,
+            postgresql_where=IS_TITLE,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     chat_id: Mapped[uuid.UUID] = mapped_column(

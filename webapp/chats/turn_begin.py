@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, String, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound, TooManyRequests
 
 from webapp.authoring.context import Values
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
     ALIVE,
     OURS,
@@ -35,7 +37,7 @@ _BY_KEY = (
     .join(Message, Message.id == Turn.question_id)
     .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
 )
-_FREE = (
+FREE = (
     Chat.id == bindparam("chat"),
     Chat.owner == bindparam("of_owner"),
     Chat.turn_id.is_(None),
@@ -43,32 +45,27 @@ _FREE = (
 )
 _TAKE = (
     update(Chat)
-    .where(*_FREE)
-    .values(turn_id=bindparam("turn"), written=True, active_at=bindparam("now"), ended_at=None)
+    .where(*FREE)
+    .values(
+        turn_id=bindparam("turn"),
+        written=True,
+        active_at=bindparam("now"),
+        ended_at=None,
+        title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
+    )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values)
+    .returning(Chat.values.label("values_now"), Chat.title)
 )
 # Locks as the update that follows does, so that what it says is still true then.
 _OVER = (
     select(Chat.ended_at.is_not(None).label("was_over"))
-    .where(*_FREE)
+    .where(*FREE)
     .with_for_update(key_share=True)
-)
-_RESUME = (
-    update(Chat)
-    .where(*_FREE, Chat.ended_at.is_not(None))
-    .values(
-        turn_id=bindparam("turn"),
-        session_id=bindparam("of_session"),
-        active_at=bindparam("now"),
-        ended_at=None,
-    )
-    .returning(Chat.values)
 )
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
-_HOLDER = (
+HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
     .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == RUNNING))
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
@@ -79,6 +76,7 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
+    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
@@ -114,10 +112,6 @@ class TooManyTurnsError(TooManyRequests):
             "Several answers are being written for you already; your message was not sent.",
             retry_after=RETRY_SECONDS,
         )
-
-
-class NotOverError(Exception):
-    """A chat is not over, or not any more: there is nothing to resume."""
 
 
 class SentBefore(Conflict):
@@ -177,35 +171,19 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the chat is gone.
     """
     with writing_rows() as rows:
-        values, was_over = _take(rows, asking, turn.id)
-        turn.chat.values = Values(values)
+        title = title_from(question.content) if question is not None else None
+        chat, was_over = _take(rows, asking, turn.id, title)
+        turn.chat.values = Values(chat.values_now)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         _refuse_twice(rows, asking)
-        _store(rows, asking, turn, question)
+        sequence, asked_before = room_in(rows, asking)
+        store_turn(rows, asking, turn, question, sequence)
+        if question is not None and asked_before:
+            index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
+        elif question is not None:
+            index_first_question(rows, asking.owner, question, chat.title)
     return was_over
-
-
-def store_resumption(asking: Asking, turn: engine.Turn) -> None:
-    """Store a turn that resumes a chat which is over; of several at once, one does.
-
-    Raises
-    ------
-    NotOverError
-        When the chat is not over, or not any more.
-    TooManyTurnsError
-        When it is not the time.
-    NotFound
-        When the chat is gone.
-    """
-    who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    take = {**who, "turn": turn.id, "of_session": asking.resumes_in, "now": utc_now()}
-    with writing_rows() as rows:
-        values: dict[str, Any] | None = rows.scalar(_RESUME, take)
-        if values is None:
-            raise NotFound if rows.execute(_HOLDER, who).first() is None else NotOverError
-        turn.chat.values = Values(values)
-        _store(rows, asking, turn, None)
 
 
 def _refuse_twice(rows: Connection, asking: Asking) -> None:
@@ -214,18 +192,22 @@ def _refuse_twice(rows: Connection, asking: Asking) -> None:
         raise AlreadyAskedError(*earlier)
 
 
-def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> tuple[dict[str, Any], bool]:
+def _take(
+    rows: Connection, asking: Asking, turn_id: uuid.UUID, title: str | None
+) -> tuple[Row[Any], bool]:
+    """Take the chat for a turn; return its values and its title, and whether it was over."""
     who = {"chat": asking.chat_id, "of_owner": asking.owner}
-    taken = _taken(rows, asking, turn_id)
+    take = {**who, "turn": turn_id, "now": utc_now(), "made_title": title}
+    taken = _taken(rows, asking, take)
     if taken is not None:
         return taken
-    holder = rows.execute(_HOLDER, who).first()
+    holder = rows.execute(HOLDER, who).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
         interrupt(rows, asking.chat_id, holder.turn_id)
-        taken = _taken(rows, asking, turn_id)
+        taken = _taken(rows, asking, take)
     if taken is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
         _refuse_twice(rows, asking)
@@ -233,32 +215,42 @@ def _take(rows: Connection, asking: Asking, turn_id: uuid.UUID) -> tuple[dict[st
     return taken
 
 
-def _taken(
-    rows: Connection, asking: Asking, turn_id: uuid.UUID
-) -> tuple[dict[str, Any], bool] | None:
-    """Return the values of the chat, and whether it was over; ``None`` when somebody has it."""
-    who = {"chat": asking.chat_id, "of_owner": asking.owner}
+def _taken(rows: Connection, asking: Asking, take: dict[str, Any]) -> tuple[Row[Any], bool] | None:
     was_over = False
     if asking.resumes_in is not None:
+        who = {"chat": asking.chat_id, "of_owner": asking.owner}
         free = rows.execute(_OVER, who).first()
         if free is None:
             return None
         was_over = free.was_over
-    values: dict[str, Any] | None = rows.scalar(_TAKE, {**who, "turn": turn_id, "now": utc_now()})
-    if values is None:
+    chat = rows.execute(_TAKE, take).first()
+    if chat is None:
         return None
     if was_over:
         rows.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
-    return values, was_over
+    return chat, was_over
 
 
-def _store(rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None) -> None:
+def room_in(rows: Connection, asking: Asking) -> tuple[int, bool]:
+    """Return the number of the next message of a chat, and whether something was asked before.
+
+    Raises
+    ------
+    TooManyTurnsError
+        When its owner has as many answers under way as one may have.
+    """
     one_by_one(rows, asking.owner)
     counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
-    last, running = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
+    last, running, asked_before = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
     if running >= asking.most_turns:
         raise TooManyTurnsError
-    sequence: int = last + 1
+    return last + 1, asked_before
+
+
+def store_turn(
+    rows: Connection, asking: Asking, turn: engine.Turn, question: Message | None, sequence: int
+) -> None:
+    """Store a turn with its question, if that is new, and the place of its answer."""
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
         turn.question_id = question.id

@@ -11,6 +11,7 @@ from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.search_index import index_turn
 from webapp.database import failed_lately, utc_now
 from webapp.engine import turns as engine
 from webapp.engine.keeper import BEAT_SECONDS
@@ -44,7 +45,7 @@ OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
 ENDED = OURS.values(
     seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
 ).returning(Turn.stop_asked)
-_FREED = LET_GO.values(turn_id=None)
+_FREED = LET_GO.values(turn_id=None).returning(Chat.owner, Chat.written)
 _BROKEN_OFF = (
     update(Message)
     .where(
@@ -86,7 +87,7 @@ def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     which = {"chat": chat_id, "turn": turn_id}
     rows.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": INTERRUPTED})
     rows.execute(_BROKEN_OFF, which)
-    rows.execute(_FREED, which)
+    index_turn(rows, rows.execute(_FREED, which).first(), chat_id, turn_id)
 
 
 def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.transcript import Said
-from webapp.chats.models import Message, Turn
+from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.search_index import index_changed, index_turn
 from webapp.chats.turn_rows import (
     ALIVE,
     ENDED,
@@ -36,10 +37,8 @@ from webapp.web.errors import UNAVAILABLE
 from webapp.web.events import log_failure
 
 _SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
-_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"))
-_FREED_WITH_VALUES = LET_GO.values(
-    turn_id=None, active_at=bindparam("now"), values=bindparam("kept")
-)
+_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now")).returning(Chat.owner, Chat.written)
+_FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
 _LOST = (
     select(Turn.chat_id, Turn.id)
     .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
@@ -160,9 +159,10 @@ def _save(rows: Connection, step: Step) -> bool | None:
     if step.ended:
         which = {"chat": chat_id, "turn": turn.id, "now": now}
         if turn.values is None:
-            rows.execute(_FREED, which)
+            freed = rows.execute(_FREED, which)
         else:
-            rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+            freed = rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+        index_turn(rows, freed.first(), chat_id, turn.id)
     return asked
 
 
@@ -189,7 +189,9 @@ def change_earlier(
         rows.execute(_GONE, which)
     else:
         new = {"by": message.author, "text": message.content, "how": status}
-        rows.execute(_CHANGED, which | new)
+        changed = rows.execute(_CHANGED, which | new).rowcount
+        if changed and status != "streaming":
+            index_changed(rows, chat_id, [(message.id, message.content)])
 
 
 @lru_cache(maxsize=2)

@@ -15,6 +15,7 @@ from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.asking import resume as resume_chat
 from webapp.chats.forms import MessageForm, ResumeForm, RetryForm, StopForm
 from webapp.chats.pages import chat_html
+from webapp.chats.resume_rows import NotOverError
 from webapp.chats.store import (
     StoredChat,
     get_chat,
@@ -22,7 +23,7 @@ from webapp.chats.store import (
     last_turn,
     question_to_retry,
 )
-from webapp.chats.turn_begin import AlreadyAskedError, NotOverError, sent_with
+from webapp.chats.turn_begin import AlreadyAskedError, sent_with
 from webapp.chats.unsent import holds_text, unreachable_but_kept
 from webapp.web.errors import UNAVAILABLE, show_unavailable
 from webapp.web.htmx import wants_fragment

@@ -1,0 +1,1 @@
+"""The chats of a user: listed, found, named, pinned and deleted."""

@@ -1,0 +1,95 @@
+"""What a user does with a chat in the history: name it, pin it, delete it, take that back."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Update, func, select, update
+from werkzeug.exceptions import Conflict
+
+from webapp.chats.deletion import UNDO_SECONDS
+from webapp.chats.models import Chat
+from webapp.chats.search_index import index_title
+from webapp.chats.store import StoredChat
+from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.history.listing import PINNED_LIMIT
+
+
+class TooManyPinsError(Conflict):
+    """This user has as many pinned chats as one may have."""
+
+    title = "Not pinned"
+    advice = "Unpin one of them first."
+
+    def __init__(self) -> None:
+        super().__init__(f"{PINNED_LIMIT} chats are pinned already.")
+
+
+def rename(chat: StoredChat, title: str) -> None:
+    """Give a chat another title."""
+    with writing_rows() as rows:
+        rows.execute(_this(chat).values(title=title))
+        index_title(rows, chat.owner, chat.id, title)
+
+
+def pin(chat: StoredChat, *, pinned: bool) -> None:
+    """Pin a chat to the top of the history, or let it go.
+
+    Raises
+    ------
+    TooManyPinsError
+        When as many are pinned as one may have.
+    """
+    others = select(func.count()).where(
+        Chat.owner == chat.owner,
+        Chat.written,
+        Chat.pinned,
+        Chat.deleted_at.is_(None),
+        Chat.id != chat.id,
+    )
+    with writing_rows() as rows:
+        if pinned and (rows.scalar(others) or 0) >= PINNED_LIMIT:
+            raise TooManyPinsError
+        rows.execute(_this(chat).values(pinned=pinned))
+
+
+def delete_chat(chat: StoredChat) -> None:
+    """Put a chat out of sight; its rows go when it cannot be brought back any more."""
+    with writing_rows() as rows:
+        rows.execute(_this(chat).values(deleted_at=utc_now()))
+
+
+def restore_chat(owner: str, chat_id: uuid.UUID) -> bool:
+    """Bring a deleted chat back; say whether it was still there."""
+    back = update(Chat).where(*_deleted(owner, chat_id)).values(deleted_at=None)
+    with writing_rows() as rows:
+        return bool(rows.execute(back).rowcount)
+
+
+def deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
+    """Return the title of a chat that was deleted and can be brought back."""
+    wanted = select(func.coalesce(Chat.title, "")).where(*_deleted(owner, chat_id))
+    with reading_rows() as rows:
+        title: str | None = rows.scalar(wanted)
+    return title
+
+
+def delete_all(owner: str) -> int:
+    """Put all chats of a user out of sight for good; return how many there were."""
+    gone = (
+        update(Chat)
+        .where(Chat.owner == owner, Chat.deleted_at.is_(None))
+        .values(deleted_at=utc_now() - 2 * timedelta(seconds=UNDO_SECONDS))
+    )
+    with writing_rows() as rows:
+        return int(rows.execute(gone).rowcount)
+
+
+def _this(chat: StoredChat) -> Update:
+    return update(Chat).where(Chat.id == chat.id, Chat.owner == chat.owner)
+
+
+def _deleted(owner: str, chat_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+    since = utc_now() - timedelta(seconds=UNDO_SECONDS)
+    return (Chat.id == chat_id, Chat.owner == owner, Chat.deleted_at > since)

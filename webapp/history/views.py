@@ -1,0 +1,125 @@
+"""The history: looked through, searched, and changed."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response
+
+from webapp.accounts.guard import login_needed
+from webapp.accounts.login import owner
+from webapp.chats.asking import stop_turn
+from webapp.chats.store import StoredChat, get_chat
+from webapp.history import pages
+from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
+from webapp.history.forgetting import forget_soon
+from webapp.history.forms import Asked, NoTitle, PinForm, PlainForm, TitleForm, asked
+from webapp.web.events import log_event
+from webapp.web.htmx import came_from, go_to, swap_whole, wants_fragment
+
+blueprint = Blueprint("history", __name__)
+
+
+@blueprint.get("/chats")
+@login_needed
+def listing() -> str:
+    """Show the chats of this user: newest first, or those that a search has found."""
+    what = asked()
+    return pages.list_html(what) if wants_fragment() else pages.page_html(what)
+
+
+@blueprint.get("/chats/<uuid:chat_id>/menu")
+@login_needed
+def menu(chat_id: uuid.UUID) -> str:
+    """Show what can be done with a chat."""
+    chat = get_chat(chat_id, owner())
+    if wants_fragment():
+        return pages.item_html(chat, is_open="close" not in request.args)
+    return pages.chat_page_html(chat)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/title")
+@login_needed
+def set_title(chat_id: uuid.UUID) -> Response:
+    """Give a chat another title."""
+    chat = get_chat(chat_id, owner())
+    form = TitleForm()
+    form.refuse_strange_fields()
+    try:
+        rename(chat, form.new_title())
+    except NoTitle as error:
+        return _not_renamed(chat, form.title.data or "", error)
+    return _changed(chat)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/pin")
+@login_needed
+def set_pin(chat_id: uuid.UUID) -> Response:
+    """Pin a chat to the top, or let it go."""
+    chat = get_chat(chat_id, owner())
+    form = PinForm()
+    form.refuse_strange_fields()
+    pin(chat, pinned=form.is_pinned())
+    if wants_fragment():
+        # It moves to another place, so all of the list is drawn again.
+        return make_response(pages.list_html(Asked("", None, None, None)))
+    return redirect(url_for("history.menu", chat_id=chat.id), 303)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/delete")
+@login_needed
+def delete(chat_id: uuid.UUID) -> Response:
+    """Put a chat out of sight, and offer to bring it back."""
+    chat = get_chat(chat_id, owner())
+    PlainForm().refuse_strange_fields()
+    stop_turn(chat, None)
+    delete_chat(chat)
+    log_event("chat.deleted", owner=chat.owner, chat=chat.id)
+    forget_soon()
+    if not wants_fragment():
+        return redirect(url_for("history.listing", deleted=chat.id), 303)
+    if came_from() == url_for("chats.show", chat_id=chat.id):
+        return go_to(url_for("chats.new", deleted=chat.id))
+    deleted = pages.Deleted(chat.id, chat.title or "")
+    return make_response(render_template("history/_gone.html", deleted=deleted))
+
+
+@blueprint.post("/chats/<uuid:chat_id>/restore")
+@login_needed
+def restore(chat_id: uuid.UUID) -> Response:
+    """Bring a deleted chat back."""
+    PlainForm().refuse_strange_fields()
+    whose = owner()
+    if whose is None or not restore_chat(whose, chat_id):
+        log_event("chat.not_found", owner=whose, chat=chat_id)
+        raise NotFound
+    return go_to(url_for("chats.show", chat_id=chat_id))
+
+
+@blueprint.post("/chats/clear")
+@login_needed
+def clear() -> Response:
+    """Delete all chats of this user."""
+    PlainForm().refuse_strange_fields()
+    whose = owner()
+    if whose is not None:
+        log_event("chats.cleared", owner=whose, count=delete_all(whose))
+        forget_soon()
+    return go_to(url_for("history.listing"))
+
+
+def _changed(chat: StoredChat) -> Response:
+    if wants_fragment():
+        return make_response(pages.item_html(chat, is_open=False))
+    return redirect(url_for("history.menu", chat_id=chat.id), 303)
+
+
+def _not_renamed(chat: StoredChat, draft: str, error: HTTPException) -> Response:
+    more = {"draft": draft, "problem": f"{error.description} {error.advice}"}  # type: ignore[attr-defined]
+    if wants_fragment():
+        answer = swap_whole(pages.item_html(chat, is_open=True, **more), f"#item-{chat.id}")
+        answer.status_code = error.code or 422
+        return answer
+    return make_response(pages.chat_page_html(chat, **more), error.code)
