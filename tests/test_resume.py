@@ -266,6 +266,17 @@ def test_a_resumption_that_fails_is_told_and_nothing_is_answered(
     assert chat.messages("user") == ["Hello", "again"]
 
 
+def test_an_answer_that_nobody_sees_is_told_although_the_resumption_spoke(make: AppMaker) -> None:
+    app = make(
+        source().replace('await cl.Message("You wrote " + message.content).send()', "return 1")
+    )
+    visitor = Visitor(app).logged_in("alice")
+    chat = Chat.of(visitor, "one")
+    run_sql(app, "UPDATE chats SET ended_at = '2020-01-01 00:00:00'")
+    assert chat.say("Hello").messages() == ["Welcome back"]
+    assert len(chat.messages("error")) == 1
+
+
 def test_after_a_resumption_that_failed_the_chat_goes_on(make: AppMaker) -> None:
     app = make(source("raise ValueError"))
     chat = over(Visitor(app).logged_in("alice"))
