@@ -123,7 +123,7 @@
   const heard = new Set();
   const say = (text) => { if (byId("spoken")) byId("spoken").textContent = text; };
   const hear = (aloud) => {
-    const fresh = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming])")].filter(({ id }) => !heard.has(id) && heard.add(id));
+    const fresh = [...document.querySelectorAll(".message:not([data-kind=user], [data-status=streaming], .earlier *)")].filter(({ id }) => !heard.has(id) && heard.add(id));
     const spoken = (message) => {
       const badge = message.querySelector(".badge");
       return `${message.dataset.author}${badge ? `, ${badge.textContent}` : ""}: ${message.lastElementChild.textContent.trim()}`;
@@ -268,7 +268,7 @@
   hear(false);
   addCopy();
   taken();
-  if (document.querySelector("[data-kind=user]")) toEnd();
+  followText();
   settleSoon();
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 

@@ -248,6 +248,18 @@ def test_what_resumes_is_not_told_of_the_new_message(make: AppMaker) -> None:
     assert chat.messages() == ["You wrote Hello", "You wrote again"]
 
 
+def test_an_answer_that_is_tried_again_resumes_first(make: AppMaker) -> None:
+    fails = "if len(ASKED) == 1: raise ValueError\n        await cl.Message("
+    app = make(source().replace("await cl.Message(", fails))
+    chat = over(Visitor(app).logged_in("alice"))
+    form = chat.page().one(id="retry")
+    turn = form.all(name="turn")[0]["value"]
+    chat.visitor.post(f"{chat.address}/retry", {"turn": turn, "key": str(uuid.uuid4())})
+    assert chat.until_answered().messages() == ["Welcome back", "You wrote Hello"]
+    [told] = names(app)["RESUMED"]
+    assert [message.content for message in told.messages] == ["Hello"]
+
+
 def test_the_next_message_only_answers(chat: Chat, app: Flask) -> None:
     chat.say("again").say("and again")
     assert len(names(app)["RESUMED"]) == 1
@@ -264,6 +276,17 @@ def test_a_resumption_that_fails_is_told_and_nothing_is_answered(
     assert "the secret price" not in chat.page().text
     assert [asked for asked, _ in names(app)["ASKED"]] == ["Hello"]
     assert chat.messages("user") == ["Hello", "again"]
+
+
+def test_an_answer_that_nobody_sees_is_told_although_the_resumption_spoke(make: AppMaker) -> None:
+    app = make(
+        source().replace('await cl.Message("You wrote " + message.content).send()', "return 1")
+    )
+    visitor = Visitor(app).logged_in("alice")
+    chat = Chat.of(visitor, "one")
+    run_sql(app, "UPDATE chats SET ended_at = '2020-01-01 00:00:00'")
+    assert chat.say("Hello").messages() == ["Welcome back"]
+    assert len(chat.messages("error")) == 1
 
 
 def test_after_a_resumption_that_failed_the_chat_goes_on(make: AppMaker) -> None:

@@ -25,7 +25,7 @@ from tests.browser.steps import (
     started,
 )
 from tests.support.exports import store_chat
-from tests.support.rows import run_sql
+from tests.support.rows import fill, run_sql
 from tests.test_history import many_chats
 from webapp.chats.models import Chat
 from webapp.database import db, utc_now
@@ -314,6 +314,30 @@ def _shared(page: Page, site: Site) -> None:
     expect(page.get_by_test_id("shared-chat")).to_be_visible()
 
 
+def _long_chat(page: Page, site: Site) -> None:
+    fill(site.app, open_chat(page, site), 60)
+    page.reload()
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.get_by_test_id("earlier")).to_be_in_viewport()
+
+
+def _earlier_messages(page: Page, site: Site) -> None:
+    chat = open_chat(page, site)
+    fill(site.app, chat, 60)
+    page.goto(f"{site}/chats/{chat}?before=5")
+    expect(page.get_by_test_id("latest")).to_be_in_viewport()
+
+
+def _resumed(page: Page, site: Site) -> None:
+    address = f"{site}/chats/{open_chat(page, site)}"
+    ask(page, "Hello")
+    ended(page)
+    page.get_by_test_id("new-chat").click()
+    page.wait_for_url(lambda url: url != address)
+    page.goto(address)
+    expect(ended(page)).to_contain_text("Welcome back")
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -356,6 +380,9 @@ STATES = {
     "import": State("roles.py", _import),
     "sharing": State("roles.py", _sharing),
     "shared": State("roles.py", _shared),
+    "long-chat": State("resumes.py", _long_chat),
+    "earlier-messages": State("resumes.py", _earlier_messages),
+    "resumed": State("resumes.py", _resumed),
 }
 # What the console says about states that are errors.
 REFUSALS = ("status of 401", "status of 403", "status of 404", "status of 422")

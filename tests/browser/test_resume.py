@@ -134,6 +134,15 @@ def test_every_message_is_reached_and_none_twice(desktop: Page, site: Site) -> N
     expect(messages(desktop)).to_contain_text([f"Number {n}" for n in range(1, 131)])
 
 
+def test_earlier_messages_are_neither_read_aloud_nor_new(desktop: Page, site: Site) -> None:
+    long_chat(desktop, site, 130)
+    scroll_to(desktop, 1400)
+    wheel(desktop, -300)
+    expect(messages(desktop)).to_have_count(100)
+    expect(desktop.locator("#spoken")).to_be_empty()
+    expect(desktop.get_by_role("button", name="New messages")).to_be_hidden()
+
+
 def test_who_asks_for_earlier_ones_at_the_top_keeps_the_place(desktop: Page, site: Site) -> None:
     long_chat(desktop, site, 130)
     scroll_to(desktop, 0)

@@ -32,6 +32,16 @@ async def start_async() -> str:
     return "anything"
 
 
+@cl.on_chat_resume
+async def resume(chat: cl.ResumedChat) -> None:
+    assert_type(chat.title, str | None)
+    assert_type(chat.messages[0].content, str)
+
+
+@cl.on_chat_resume
+def resume_without_parameter() -> None: ...
+
+
 @cl.password_auth_callback
 def auth(username: str, password: str) -> cl.User | None:
     return cl.User(identifier=username, metadata={"role": "ADMIN"})
