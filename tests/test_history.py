@@ -319,8 +319,11 @@ def test_htmx_takes_the_deleted_chat_out_of_the_list(alice: Visitor) -> None:
     address = written_chat(alice, "Rome")
     written_chat(alice, "Paris")
     answer = alice.post(f"{address}/delete", htmx=True)
-    assert f'hx-target="#item-{address.rpartition("/")[2]}" hx-swap="delete"' in answer.text
-    assert parse(answer.text).all(data_testid="undo")
+    assert parse(answer.text).all(data_testid="history-item") == []
+    [gone] = parse(answer.text).all("li")
+    assert gone["id"] == f"item-{address.rpartition('/')[2]}"
+    assert "“Rome” was deleted." in gone.text
+    assert gone.all(data_testid="undo")
 
 
 def test_who_deletes_the_chat_on_the_page_goes_to_a_new_one(alice: Visitor) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
 from tests.browser.site import Site
 from tests.browser.steps import (
@@ -23,6 +25,9 @@ from tests.browser.steps import (
     started,
 )
 from tests.support.rows import run_sql
+from tests.test_history import many_chats
+from webapp.chats.models import Chat
+from webapp.database import db
 
 Visit = Callable[[Page, Site], None]
 
@@ -171,6 +176,74 @@ def _new_messages(page: Page, site: Site) -> None:
     expect(page.get_by_role("button", name="New messages")).to_be_visible()
 
 
+TITLES = (
+    "Plan a weekend in Rome",
+    "How do I greet somebody in Portuguese?",
+    "Résumé of the quarterly report, with all that was said about the garden",
+    "قائمة المشتريات",
+    "Refactor the billing module",
+    "Why is the sky blue?",
+    "Shopping list",
+    "Names for a cat",
+)
+
+
+def _history(page: Page, site: Site) -> None:
+    """Have chats of many days, two of them pinned, and one that is open."""
+    chat = open_chat(page, site)
+    ask(page, "Good morning")
+    ended(page)
+    owner = _owner_of(site, chat)
+    for number, title in enumerate(TITLES):
+        then = datetime.now(UTC) - timedelta(hours=number * number * 7)
+        many_chats(site.app, owner, 1, title=title, pinned=number in (3, 4), active_at=then)
+    page.reload()
+    if page.viewport_size and page.viewport_size["width"] < 800:
+        page.get_by_role("button", name="Chats").click()
+    expect(page.get_by_text("Names for a cat").first).to_be_visible()
+
+
+def _owner_of(site: Site, chat: str) -> str:
+    with site.app.app_context():
+        return db.session.scalars(select(Chat.owner).where(Chat.id == UUID(chat))).one()
+
+
+def _history_menu(page: Page, site: Site) -> None:
+    _history(page, site)
+    page.get_by_test_id("history-menu").nth(2).click()
+    expect(page.get_by_test_id("title-input")).to_be_visible()
+
+
+def _history_search(page: Page, site: Site) -> None:
+    _history(page, site)
+    page.get_by_test_id("history-search").fill("morning")
+    expect(page.get_by_test_id("history-item")).to_have_count(1)
+
+
+def _deleted(page: Page, site: Site) -> None:
+    _history(page, site)
+    page.get_by_test_id("history-menu").nth(2).click()
+    page.get_by_test_id("delete").click()
+    expect(page.get_by_test_id("undo")).to_be_attached()
+
+
+def _all_chats(page: Page, site: Site) -> None:
+    _history(page, site)
+    page.goto(f"{site}/chats")
+
+
+def _chat_options(page: Page, site: Site) -> None:
+    chat = open_chat(page, site)
+    ask(page, "Good morning")
+    ended(page)
+    page.goto(f"{site}/chats/{chat}/menu")
+
+
+def _clear_all(page: Page, site: Site) -> None:
+    _all_chats(page, site)
+    page.get_by_test_id("clear-all").click()
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -199,6 +272,13 @@ STATES = {
     "switched": State("over_time.py", _switched),
     "working": State("chatty.py", _working),
     "new-messages": State("chatty.py", _new_messages),
+    "history": State("chatty.py", _history),
+    "history-menu": State("chatty.py", _history_menu),
+    "history-search": State("chatty.py", _history_search),
+    "deleted": State("chatty.py", _deleted),
+    "all-chats": State("chatty.py", _all_chats),
+    "chat-options": State("chatty.py", _chat_options),
+    "clear-all": State("chatty.py", _clear_all),
 }
 # What the console says about states that are errors.
 REFUSALS = ("status of 401", "status of 403", "status of 404")

@@ -136,7 +136,7 @@ def test_deleting_can_be_undone(desktop: Page, site: Site) -> None:
     items(desktop).filter(has_text="Old").get_by_test_id("history-menu").click()
     desktop.get_by_test_id("delete").click()
     expect(items(desktop)).to_have_count(1)
-    expect(notices(desktop)).to_contain_text("“Old” was deleted.")
+    expect(desktop.locator(".gone")).to_contain_text("“Old” was deleted.")
     expect(composer(desktop)).to_have_value("a draft")
     desktop.get_by_test_id("undo").click()
     expect(desktop).to_have_url(f"{site}/chats/{first}")

@@ -51,8 +51,6 @@ class Asked:
 
     turn: Turn
     question: Message | None
-    # Whether it is the first that its user wrote in the chat.
-    begins_chat: bool = False
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -94,7 +92,7 @@ def ask(chat: StoredChat, profile: ChatProfile | None, asked: Question) -> Asked
     )
     turn = _turn(chat, profile, question.id, asked.content)
     _begin(chat, turn, asked.key, question)
-    return Asked(turn, question, begins_chat=not chat.written)
+    return Asked(turn, question)
 
 
 def ask_again(

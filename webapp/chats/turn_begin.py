@@ -50,7 +50,7 @@ _TAKE = (
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
     )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values.label("values_now"), Chat.title)
+    .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
 HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
@@ -86,6 +86,16 @@ class ChatBusyError(Conflict):
 
     def __init__(self) -> None:
         super().__init__("An answer is still being written here; your message was not sent.")
+
+
+class ProfileChangedError(Conflict):
+    """The chat has just gone on under another profile, which nobody has looked up yet (R21)."""
+
+    title = "Not sent"
+    advice = "Reload the page to see which one, and send it again."
+
+    def __init__(self) -> None:
+        super().__init__("This chat has just gone on with another profile.")
 
 
 class TooManyTurnsError(TooManyRequests):
@@ -152,12 +162,16 @@ def store_begun_turn(asking: Asking, turn: engine.Turn, question: Message | None
         When the form was sent before.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
+    ProfileChangedError
+        When the chat has gone on under another profile since it was fetched.
     NotFound
         When the chat is gone.
     """
     with writing_rows() as rows:
         title = title_from(question.content) if question is not None else None
         chat = _take(rows, asking, turn.id, title)
+        if chat.profile != turn.chat.chat_profile:
+            raise ProfileChangedError
         turn.chat.values = Values(chat.values_now)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.

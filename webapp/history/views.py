@@ -83,7 +83,7 @@ def delete(chat_id: uuid.UUID) -> Response:
     if came_from() == url_for("chats.show", chat_id=chat.id):
         return go_to(url_for("chats.new", deleted=chat.id))
     deleted = pages.Deleted(chat.id, chat.title or "")
-    return make_response(render_template("history/_deleted.html", deleted=deleted))
+    return make_response(render_template("history/_gone.html", deleted=deleted))
 
 
 @blueprint.post("/chats/<uuid:chat_id>/restore")
