@@ -20,6 +20,7 @@ from webapp import ChatProfile
 from webapp.authoring.errors import AppFileError, AuthoringError, MisuseError
 from webapp.authoring.loader import load_chat_app
 from webapp.authoring.switching import set_profile_switching, switch_profile
+from webapp.chats.turn_begin import store_begun_turn
 
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 HERE = 'cl.set_profile_switching("continue")'
@@ -431,3 +432,20 @@ def test_labels_and_titles_with_odd_characters_stay_apart(site: OverTime) -> Non
     divider = chat.page().one(data_testid="divider")
     assert divider.one("bdi").text == odd
     assert divider["aria-label"] == f"Now with {odd}"
+
+
+def test_a_message_that_meets_a_switch_is_not_answered_by_the_profile_before(
+    site: OverTime, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R21
+    chat = site.chat("plain")
+
+    def switched_meanwhile(*arguments: object) -> None:
+        run_sql(site.app, "UPDATE chats SET profile = 'law'")
+        store_begun_turn(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("webapp.chats.asking.store_begun_turn", switched_meanwhile)
+    heard = site.heard
+    answer = chat.visitor.post(f"{chat.address}/messages", {"content": "On", "key": KEY})
+    assert (answer.status_code, site.heard) == (409, heard)
+    assert "has just gone on with another profile" in answer.text
+    assert parse(answer.text).one(id="composer-input").text.strip() == "On"

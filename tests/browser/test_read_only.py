@@ -34,7 +34,7 @@ def withdraw(page: Page, chatty: Chatty, guard: Guard) -> None:
 
 def test_the_chat_becomes_one_to_read(desktop: Page, chatty: Chatty, guard: Guard) -> None:
     withdraw(desktop, chatty, guard)
-    expect(notices(desktop)).to_contain_text(["“chatty” of this chat is no longer available"])
+    expect(notices(desktop)).to_contain_text(["“Chatty” of this chat is no longer available"])
     expect(messages(desktop)).to_have_count(2)
     expect(composer(desktop)).to_have_count(0)
     assert chatty.heard == ["Hello"]

@@ -76,6 +76,8 @@ async def awaited() -> None:
     assert_type(await start_async(), str)
     assert_type(await auth_async("a", "b"), cl.User)
     assert_type(await cl.Message("x").send(), cl.Message)
+    cl.switch_profile("x")
+    await cl.switch_profile("x")
 
 
 # Each of these is an error; without one, mypy calls the comment useless and the test fails.
@@ -103,4 +105,6 @@ cl.ChatProfile(name="x")  # type: ignore[call-arg]
 cl.on_mesage()  # type: ignore[attr-defined]
 cl.Message("x").stream_token(1)  # type: ignore[arg-type]
 cl.Message("x", elements=[])  # type: ignore[call-arg]
+cl.switch_profile(cl.ChatProfile("x", ""))  # type: ignore[arg-type]
+cl.set_profile_switching(True)  # type: ignore[arg-type]
 cl.on_chat_start()  # type: ignore[call-arg]

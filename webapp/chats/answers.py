@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from flask import (
     Flask,
@@ -40,6 +42,7 @@ from webapp.chats.watching import (
     Watched,
     stream,
 )
+from webapp.database import utc_now
 from webapp.engine.turns import Turn
 from webapp.engine.work import RUNNING
 from webapp.profiles.offer import offered_profiles
@@ -59,6 +62,8 @@ from webapp.web.sse import HEADERS, MIMETYPE, Slot
 QUICK_SECONDS = 0.1
 # With so many turns under way, pages ask half as often how theirs are.
 MANY_TURNS = 50
+# For so long a page that asks is told that the answer goes on under another profile.
+NEWS = timedelta(seconds=5)
 # A page without script is not told more by itself, so it is worth waiting for.
 PAGE_SECONDS = 1.0
 
@@ -98,7 +103,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
             "chats/_followed.html",
             turn_id=stored.id,
             answers=answers,
-            selector=told.selector_after(answers),
+            selector=told.selector_after(answers, controls),
             actions=told.actions,
             # While the place under the messages is what asks, it stays as it is.
             controls=None if controls.watch == "stream" else controls,
@@ -151,6 +156,7 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
     told = _Told(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
+    is_first = asked.question is not None and not chat.written
     return told.answer(
         lambda controls, answers: render_template(
             template,
@@ -161,9 +167,9 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
             faces=told.faces,
             actions=told.actions,
             key=uuid.uuid4(),
-            selector=told.selector_after(answers, first=_changes_choice(asked)),
+            selector=told.selector_after(answers, controls, first=is_first),
             # From now on it is in the history.
-            is_first=asked.begins_chat,
+            is_first=is_first,
         )
     )
 
@@ -191,7 +197,7 @@ class _Told:
         self._chat = chat
         self._controls = controls_of(chat, replace(turn, status=RUNNING))
 
-    def answer(self, draw: Callable[[Controls, list[dict[str, object]]], str]) -> BaseResponse:
+    def answer(self, draw: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
         seen = self._source.seen()
         slot = self._slot() if seen.running else None
@@ -208,16 +214,23 @@ class _Told:
         polled.drop(self._turn_id)
         return make_response(draw(self._at_the_end(seen.status, answers), answers) + outside)
 
-    def _at_the_end(self, status: str, answers: list[dict[str, object]]) -> Controls:
+    def _at_the_end(self, status: str, answers: list[dict[str, Any]]) -> Controls:
         if answers:
             return self._controls.ended(status)
         # A turn that has left nothing is not the last one of its chat.
         return controls_of(self._chat, last_turn(self._chat))
 
-    def selector_after(self, answers: list[dict[str, object]], *, first: bool = False) -> str:
+    def selector_after(
+        self, answers: list[dict[str, Any]], controls: Controls, *, first: bool = False
+    ) -> str:
         """Return where the page gets its selector anew; "" where it stays as it is."""
-        switched = any(getattr(a["message"], "kind", "") == DIVIDER for a in answers)
-        return self._selector if switched or first else ""
+        if first and current_app.extensions["chat_app"].switches_here:
+            return self._selector  # from now on a choice goes on in the chat
+        said = [answer["message"] for answer in answers]
+        switches = [message.created_at for message in said if message.kind == DIVIDER]
+        # A page that asks every second need not be told each time.
+        is_news = controls.status != RUNNING or any(utc_now() - at < NEWS for at in switches)
+        return self._selector if switches and is_news else ""
 
     def _slot(self) -> Slot | None:
         if self._way != "sse":
@@ -244,11 +257,6 @@ class _Told:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
         return lambda status: template.render(controls=controls.ended(status))
-
-
-def _changes_choice(asked: Asked) -> bool:
-    # From the first message on, choosing a profile goes on in the chat.
-    return asked.begins_chat and current_app.extensions["chat_app"].switches_here
 
 
 def _wait_a_little(turn: Turn) -> str:

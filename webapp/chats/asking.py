@@ -73,8 +73,6 @@ class Asked:
 
     turn: Turn
     question: Message | None
-    # Whether it is the first that its user wrote in the chat.
-    begins_chat: bool = False
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -123,7 +121,7 @@ def ask(
     )
     turn = _turn(chat, profile, _answering(chat, question.id, asked.content))
     _begin(chat, turn, asked.key, question, replaced)
-    return Asked(turn, question, begins_chat=not chat.written)
+    return Asked(turn, question)
 
 
 def ask_again(

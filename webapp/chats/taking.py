@@ -37,7 +37,7 @@ _TAKE = (
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
     )
     # As they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values.label("values_now"), Chat.title)
+    .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
 # Locks as the update that follows does, so that what it says is still true then.
 _OVER = (
@@ -55,7 +55,7 @@ _RESUME = (
         ended_at=None,
         expires_at=bindparam("expires"),
     )
-    .returning(Chat.values)
+    .returning(Chat.values.label("values_now"), Chat.profile)
 )
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
@@ -76,6 +76,16 @@ class ChatBusyError(Conflict):
 
     def __init__(self) -> None:
         super().__init__("An answer is still being written here; your message was not sent.")
+
+
+class ProfileChangedError(Conflict):
+    """The chat has just gone on under another profile, which nobody has looked up yet (R21)."""
+
+    title = "Not sent"
+    advice = "Reload the page to see which one, and send it again."
+
+    def __init__(self) -> None:
+        super().__init__("This chat has just gone on with another profile.")
 
 
 class NotOverError(Exception):
@@ -105,6 +115,8 @@ def take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None)
         When it is this form that has the chat.
     ChatBusyError
         When another turn has it.
+    ProfileChangedError
+        When it has gone on under another profile since it was fetched.
     NotFound
         When the chat is gone.
     """
@@ -132,13 +144,17 @@ def take_to_resume(rows: Connection, asking: Asking, turn: engine.Turn) -> dict[
     ------
     NotOverError
         When the chat is not over, or not any more.
+    ProfileChangedError
+        When it has gone on under another profile since it was fetched.
     NotFound
         When the chat is gone.
     """
     which = {**_for_turn(asking, turn), "of_session": asking.resumes_in}
-    values: dict[str, Any] | None = rows.scalar(_RESUME, which)
-    if values is None:
+    chat = rows.execute(_RESUME, which).first()
+    if chat is None:
         raise NotFound if rows.execute(HOLDER, _who(asking)).first() is None else NotOverError
+    _refuse_other_profile(chat.profile, turn)
+    values: dict[str, Any] = chat.values_now
     return values
 
 
@@ -152,9 +168,15 @@ def _taken(rows: Connection, asking: Asking, turn: engine.Turn, title: str | Non
     chat = rows.execute(_TAKE, {**_for_turn(asking, turn), "made_title": title}).first()
     if chat is None:
         return None
+    _refuse_other_profile(chat.profile, turn)
     if was_over:
         rows.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
     return Taken(chat.values_now, chat.title, was_over)
+
+
+def _refuse_other_profile(profile: str | None, turn: engine.Turn) -> None:
+    if profile != turn.chat.chat_profile:
+        raise ProfileChangedError
 
 
 def _who(asking: Asking) -> dict[str, Any]:

@@ -104,6 +104,8 @@ def store_begun_turn(
         When the form was sent before.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
+    ProfileChangedError
+        When the chat has gone on under another profile since it was fetched.
     NotLast
         When the chat has gone on after what is to be replaced.
     NotFound
