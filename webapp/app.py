@@ -217,6 +217,7 @@ def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     app.jinja_env.globals.update(
         site_name=settings.site_name or "Chat Profiles",
         login_on=chat_app.login_on,
+        sharing_on=settings.sharing,
         switches_here=chat_app.switches_here,
         # Asked for only where it is used: error pages must not need a session.
         viewer=LocalProxy(login.viewer),
