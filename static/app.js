@@ -157,7 +157,7 @@
     if (follows) newest(false);
   });
   const followText = () => {
-    const grown = byId("messages")?.textContent.length, question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
+    const grown = [...document.querySelectorAll(".message:not(.earlier *)")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
     if (!question) return;
     if (follows || sent !== null) toEnd();
     else if (grown > length) newest(true);
@@ -238,7 +238,7 @@
     say(label.data = "Copied");
     setTimeout(() => label.data = said, 2000);
   };
-  on("change", ({ target }) => target.files?.[0].text().then((text) => byId(target.dataset.fills).value = text));
+  on("change", ({ target }) => target.files?.[0]?.text().then((text) => byId(target.dataset.fills).value = text));
   const addCopy = () => {
     for (const code of document.querySelectorAll(".message pre:not(:has(.copy), .tail pre)")) {
       code.prepend(Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" }));
@@ -246,7 +246,7 @@
   };
 
   const settle = () => {
-    for (const time of document.querySelectorAll("time")) time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
+    for (const time of document.querySelectorAll(".message time")) time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
     for (const wide of document.querySelectorAll(".prose :is(pre > code, table)")) {
       if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     }
