@@ -116,9 +116,7 @@ def test_an_answer_that_grows_is_found_when_it_is_over(app: Flask) -> None:
     assert found(app, "growing")
 
 
-def test_what_a_turn_said_is_found_when_its_process_is_gone(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_turn_said_is_found_when_its_process_is_gone(app: Flask) -> None:
     chat = Chat(app)
     chat.begin("hang")
     chat.until(lambda: any("halfway" in c for c in column(app, "messages.content")))
@@ -127,6 +125,10 @@ def test_what_a_turn_said_is_found_when_its_process_is_gone(
     with app.app_context(), writing_rows() as rows:
         turn_rows.interrupt(rows, chat_id, turn_id)
     assert found(app, "halfway")
+    # It runs on in this process, which must not outlive its database.
+    keeper = app.extensions["conversation"].keeper
+    keeper.interrupt_chat(chat_id)
+    chat.until(lambda: keeper.count == 0)
 
 
 def test_what_the_app_says_at_the_end_of_a_chat_is_found(make_app: AppMaker) -> None:
