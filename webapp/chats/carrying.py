@@ -6,15 +6,16 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, or_, select
+from sqlalchemy import Row, Text, bindparam, cast, insert, or_, select
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.transcript import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.busy import refuse_busy
-from webapp.chats.models import Message, Turn
-from webapp.chats.search_index import SAID, index_messages, index_title
+from webapp.chats.models import Message, SearchEntry, Turn
+from webapp.chats.search_index import SAID, index_messages, index_title, store_entries
 from webapp.chats.store import StoredChat
+from webapp.chats.words import chat_word
 from webapp.database import utc_now
 from webapp.engine.work import COMPLETE, INTERRUPTED
 from webapp.profiles.icons import label
@@ -30,7 +31,9 @@ _CARRIED = (
         Message.created_at,
         Message.profile,
         Message.sequence,
+        cast(SearchEntry.words, Text).label("words"),
     )
+    .outerjoin(SearchEntry, SearchEntry.message_id == Message.id)
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
         Message.chat_id == bindparam("of_chat"),
@@ -65,7 +68,7 @@ def carry_over(rows: Connection, old: StoredChat, chat_id: uuid.UUID, profile: C
     for found in _pages(rows, old.id):
         copies = [_copied(row, chat_id, last + place) for place, row in enumerate(found, start=1)]
         rows.execute(_NEW_MESSAGES, copies)
-        index_carried(rows, old.owner, chat_id, copies)
+        store_entries(rows, list(_entries(old.id, found, copies)))
         last += len(copies)
     rows.execute(_NEW_MESSAGES, [_row(chat_id, last + 1, **_divider(old, profile))])
     return last + 1
@@ -79,6 +82,17 @@ def index_carried(
     index_messages(rows, owner, chat_id, said)
 
 
+def _entries(
+    old_id: uuid.UUID, found: Sequence[Row[Any]], copies: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    # What an entry says of its text holds for the copy; to take each text apart again would keep
+    # the database busy for seconds.
+    for row, copy in zip(found, copies, strict=True):
+        if row.words is not None:
+            words = row.words.replace(chat_word(old_id), chat_word(copy["chat_id"]))
+            yield {"chat_id": copy["chat_id"], "message_id": copy["id"], "words": words}
+
+
 def _pages(rows: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:
     after = -1
     while found := rows.execute(_CARRIED, {"of_chat": chat_id, "after": after}).all():
@@ -87,7 +101,8 @@ def _pages(rows: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:
 
 
 def _copied(row: Row[Any], chat_id: uuid.UUID, sequence: int) -> dict[str, Any]:
-    copy = {name: value for name, value in row._mapping.items() if name != "sequence"}
+    left_out = ("sequence", "words")
+    copy = {name: value for name, value in row._mapping.items() if name not in left_out}
     if row.status == "streaming":  # nobody writes it any more
         copy["status"] = INTERRUPTED
     return _row(chat_id, sequence, **copy)

@@ -9,12 +9,18 @@ from sqlalchemy.engine import Connection
 
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat
+from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import with_look_of
+from webapp.database import utc_now
 
 # Locked on PostgreSQL, as what is added to them must not take away what somebody else adds.
 _LOOKS = select(Chat.snapshots).where(Chat.id == bindparam("chat")).with_for_update()
 _LOOKS_NEW = update(Chat).where(Chat.id == bindparam("chat")).values(snapshots=bindparam("looks"))
-_UNDER = update(Chat).where(Chat.id == bindparam("chat")).values(profile=bindparam("under"))
+_UNDER = (
+    update(Chat)
+    .where(Chat.id == bindparam("chat"))
+    .values(profile=bindparam("under"), expires_at=bindparam("expires"))
+)
 
 
 def keep_look(rows: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None) -> None:
@@ -28,4 +34,5 @@ def keep_look(rows: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | Non
 def go_on_under(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
     """Note that a chat goes on under a profile, which looks as it does now."""
     keep_look(rows, chat_id, profile)
-    rows.execute(_UNDER, {"chat": chat_id, "under": profile.name})
+    which = {"chat": chat_id, "under": profile.name, "expires": expires_at(profile, utc_now())}
+    rows.execute(_UNDER, which)

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.transcript import DIVIDER, Said
+from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.profile_rows import go_on_under
 from webapp.chats.retention import expires_at
@@ -167,7 +168,7 @@ def _save(rows: Connection, step: Step) -> bool | None:
             "chat": chat_id,
             "turn": turn.id,
             "now": now,
-            "expires": expires_at(turn.profile, now),
+            "expires": expires_at(_profile_by_now(turn), now),
         }
         if turn.values is None:
             freed = rows.execute(_FREED, which)
@@ -179,9 +180,13 @@ def _save(rows: Connection, step: Step) -> bool | None:
 
 def _go_on(rows: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
     """Let the chat be under the profile with which the turn goes on."""
-    profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "")
+    profile = _profile_by_now(turn)
     if profile is not None:
         go_on_under(rows, chat_id, profile)
+
+
+def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
+    return (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
 
 
 def store_messages(

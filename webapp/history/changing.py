@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, func, select, update
+from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict
 
 from webapp.chats.deletion import UNDO_SECONDS
@@ -41,17 +42,17 @@ def pin(chat: StoredChat, *, pinned: bool) -> None:
     TooManyPinsError
         When as many are pinned as one may have.
     """
-    others = select(func.count()).where(
-        Chat.owner == chat.owner,
-        Chat.written,
-        Chat.pinned,
-        Chat.deleted_at.is_(None),
-        Chat.id != chat.id,
-    )
     with writing_rows() as rows:
-        if pinned and (rows.scalar(others) or 0) >= PINNED_LIMIT:
+        if pinned and pinned_count(rows, chat.owner, besides=chat.id) >= PINNED_LIMIT:
             raise TooManyPinsError
         rows.execute(_this(chat).values(pinned=pinned))
+
+
+def pinned_count(rows: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
+    """Return how many chats a user has pinned, not counting one of them."""
+    pins = [Chat.owner == owner, Chat.written, Chat.pinned, Chat.deleted_at.is_(None)]
+    others = [] if besides is None else [Chat.id != besides]
+    return rows.scalar(select(func.count()).where(*pins, *others)) or 0
 
 
 def delete_chat(chat: StoredChat) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flask import request
@@ -15,6 +16,7 @@ from webapp.history.listing import Cursor
 from webapp.web.forms import StrictForm
 
 SEARCH_LIMIT = 1_000
+_ENTRY = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 _LARGEST_ENTRY = 2**63 - 1
 
 
@@ -105,6 +107,6 @@ def asked() -> Asked:
 
 
 def _entry(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) <= _LARGEST_ENTRY):
+    if not _ENTRY.fullmatch(text) or int(text) > _LARGEST_ENTRY:
         raise BadRequest
     return int(text)

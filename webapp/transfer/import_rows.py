@@ -11,8 +11,12 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Feedback, Message
+from webapp.chats.retention import expires_at
 from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
 from webapp.database import writing_rows
+from webapp.history.changing import pinned_count
+from webapp.history.listing import PINNED_LIMIT
+from webapp.profiles.offer import offered_profiles
 from webapp.transfer.imported import ImportedChat
 
 _NEW_CHATS = insert(Chat)
@@ -39,12 +43,19 @@ def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> 
         entries += _entries(said, row["id"], owner)
     # Nothing but storing happens in here: whoever else writes waits for the end of it.
     with writing_rows() as rows:
+        _unpin_too_many(rows, owner, chat_rows)
         rows.execute(_NEW_CHATS, chat_rows)
         _store(rows, _NEW_MESSAGES, message_rows)
         _store(rows, _NEW_FEEDBACK, feedback_rows)
         _index_titles(rows, chat_rows)
         store_entries(rows, entries)
     return [row["id"] for row in chat_rows]
+
+
+def _unpin_too_many(rows: Connection, owner: str, chat_rows: Rows) -> None:
+    room = PINNED_LIMIT - pinned_count(rows, owner)
+    for row in [row for row in chat_rows if row["pinned"]][max(room, 0) :]:
+        row["pinned"] = False
 
 
 def _store(rows: Connection, statement: Any, new: Rows) -> None:
@@ -83,6 +94,8 @@ def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
         "snapshots": chat.snapshots,
         "pinned": chat.pinned,
         "imported_at": now,
+        # What it is kept for begins with the import, or it might be gone at once.
+        "expires_at": expires_at(offered_profiles().find(chat.profile), now),
     }
 
 
