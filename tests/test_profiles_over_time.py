@@ -250,12 +250,23 @@ def test_htmx_gets_the_new_chat_at_its_address(site: OverTime) -> None:
     assert page.one(id="profile-selector")
 
 
+def whole_log_of(chat: Chat) -> list[str]:
+    """Return what was said in a chat, page by page from the newest back to the first."""
+    lines, path = [], chat.address
+    while path:
+        page = parse(chat.visitor.get(path).text)
+        lines = [*log_of(page), *lines]
+        earlier = page.all(data_testid="earlier")
+        path = earlier[0]["href"] if earlier else ""
+    return lines
+
+
 def test_a_long_chat_comes_along_whole(site_on_either: OverTime) -> None:
     site = site_on_either
     old = withdrawn(site)
     fill(site, 1_200)
     new = go_on(old)
-    lines = log_of(new.page())
+    lines = whole_log_of(new)
     assert (lines[3], lines[1_202]) == ("Rhyme: number 0", "Rhyme: number 1199")
     assert lines[-2:] == [
         "-- Continued from “Good morning” with Plain",
