@@ -252,7 +252,8 @@ def test_htmx_gets_the_new_chat_at_its_address(site: OverTime) -> None:
 
 def whole_log_of(chat: Chat) -> list[str]:
     """Return what was said in a chat, page by page from the newest back to the first."""
-    lines, path = [], chat.address
+    lines: list[str] = []
+    path = chat.address
     while path:
         page = parse(chat.visitor.get(path).text)
         lines = [*log_of(page), *lines]

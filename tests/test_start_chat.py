@@ -327,10 +327,9 @@ def test_content_that_is_not_text_is_shown_as_documented(
 def test_misuse_in_a_chat_teaches_the_author(
     make_app: AppMaker, log: LogReader, statement: str, says: str
 ) -> None:
-    visitor = Visitor(
-        make_app(f"import webapp as cl\n@cl.on_chat_start\ndef start():\n  {statement}\n")
-    )
-    visitor.start_chat()
+    app = make_app(f"import webapp as cl\n@cl.on_chat_start\ndef start():\n  {statement}\n")
+    Visitor(app).start_chat()
+    log.wait_for("chat_start.failed")
     assert says in log.one("chat_start.failed")["traceback"]
 
 

@@ -55,6 +55,8 @@ class StartForm(StrictForm):
     prompt = StringField(
         filters=[lambda text: clean_text(text or "")], validators=[Length(max=PROMPT_LIMIT)]
     )
+    # The profile that the selector beside the form shows.
+    shown = StringField(filters=[lambda text: None if text is None else clean_text(text)])
 
 
 class ProfileForm(StartForm):

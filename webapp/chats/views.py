@@ -71,7 +71,7 @@ def start() -> Response:
     # In a chat that stays, the text of its link has been sent.
     prompt = prompt if is_left else None
     url = _address(started, prompt=prompt)
-    return at_address(_started(started, prompt or ""), url, replace=is_left)
+    return at_address(_started(started, prompt or "", form.shown.data), url, replace=is_left)
 
 
 @blueprint.get("/chats/<uuid:chat_id>")
@@ -161,8 +161,9 @@ def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:
     return page in [start_page, *gone]
 
 
-def _started(started: StartedChat, prompt: str) -> str:
+def _started(started: StartedChat, prompt: str, shown: str | None) -> str:
     vanished = started.vanished
+    name = started.profile.name if started.profile else ""
     return chat_html(
         started.chat,
         "chats/_started.html",
@@ -170,6 +171,7 @@ def _started(started: StartedChat, prompt: str) -> str:
         prompt,
         said=Said(started.messages, started.turn),
         linked=bool(prompt),
+        selector_stays=shown == name,
         # The selector and the notices stand outside the chat, and are swapped in their own places.
         oob=True,
     )
