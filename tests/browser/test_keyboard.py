@@ -104,7 +104,9 @@ def test_tab_goes_through_the_page_and_every_stop_is_seen(desktop: Page, roles: 
     log_in(desktop, roles, "alice")
     started(desktop)
     desktop.evaluate("document.activeElement.blur()")
-    stops = ["skip", "home", "profile-button", "new-chat", "user-button", "composer-input"]
+    # As they lie on the screen; the skip link leads past all of them.
+    bar = ["skip", "home", "profile-button", "new-chat", "user-button"]
+    stops = [*bar, "search-sidebar", "only-sidebar", "all-chats", "composer-input"]
     for stop in stops:
         desktop.keyboard.press("Tab")
         name = desktop.evaluate(
@@ -140,6 +142,8 @@ def test_the_user_menu_signs_out(desktop: Page, roles: Site) -> None:
     started(desktop)
     desktop.locator("#user-button").focus()
     press(desktop, "Enter", "Tab")
+    focus_is(desktop, "account")
+    press(desktop, "Tab")
     focus_is(desktop, "logout")
     desktop.keyboard.press("Enter")
     expect(desktop.get_by_test_id("login-form")).to_be_visible()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import current_app, render_template, request
+from flask import current_app, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
@@ -152,6 +152,8 @@ def _common() -> dict[str, Any]:
         "current": offer.default(chosen_name()),
         "face_of": face_in(offer),
         "current_chat": _current_chat(),
+        # There the groups come right after the page's own heading.
+        "own_page": _page_path() == url_for("history.listing"),
     }
 
 
@@ -164,9 +166,12 @@ def _id(text: str) -> uuid.UUID | None:
 
 def _current_chat() -> str | None:
     """Return the id of the chat on the page, which the list marks."""
+    return _page_path().rpartition("/chats/")[2] or None
+
+
+def _page_path() -> str:
     page = came_from() if wants_fragment() else request.path
-    _, _, last = (page or "").partition("?")[0].rpartition("/chats/")
-    return last or None
+    return (page or "").partition("?")[0]
 
 
 def _asked_of_page(name: str) -> str:
