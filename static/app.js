@@ -3,7 +3,8 @@
 {
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
-  const mouse = matchMedia("(hover: hover)").matches;  // or focus raises a keyboard
+  // Or focus raises a keyboard.
+  const mouse = matchMedia("(hover: hover)").matches;
   const home = () => mouse && byId("composer-input") || byId("main");
 
   const options = (panel) => [...panel.querySelectorAll("[role=radio]")];
@@ -101,7 +102,8 @@
     event.preventDefault();
     event.stopPropagation();
     if (running()) say(byId("composer-hint").lastElementChild.textContent);
-    else next = event.target;  // a stream ends, or a chat starts
+    // A stream ends, or a chat starts.
+    else next = event.target;
   });
   const asked = new WeakMap();
   on("htmx:before:request", ({ target, detail }) => {
@@ -157,7 +159,7 @@
     if (follows) newest(false);
   });
   const followText = () => {
-    const grown = [...document.querySelectorAll(".message:not(.earlier *)")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
+    const grown = [...document.querySelectorAll(".message:not(.earlier *) > :last-child")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
     if (!question) return;
     if (follows || sent !== null) toEnd();
     else if (grown > length) newest(true);
@@ -165,25 +167,29 @@
     length = grown;
   };
 
+  // It lies over what is said.
+  const shut = () => byId("history")?.hidePopover();
   const unreachable = () => {
+    shut();
     const place = byId("notices");
     if (!place || place.querySelector("[data-unreachable]")) return;
     place.replaceChildren(byId("unreachable").content.cloneNode(true));
     place.firstElementChild.dataset.testid = "notice";
   };
   on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
-  let focused = false, copying = -1;
+  let focused = false, copying = -1, held = null;
   const copies = () => [...document.querySelectorAll(".copy")];
-  // No chat that was left, no proxy's page.
+  // No chat that was left, no news over a text that is edited, no proxy's page.
   on("htmx:before:swap", (event) => {
-    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
-    focused = document.activeElement !== document.body;
-    copying = copies().indexOf(document.activeElement);
-    if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
+    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { target } = event, { activeElement } = document;
+    focused = activeElement !== document.body;
+    copying = copies().indexOf(activeElement);
+    held = activeElement.closest(".item, .actions")?.id;
+    if (about && (about !== byId("chat")?.dataset.chatId && !target.closest?.(".item") || target.id === "turn" && !running() && document.querySelector("[open]"))) return event.preventDefault();
     if (response?.status === 404) running()?.remove();
     if (!(response?.status >= 400)) return;
     sent = next = null;
-    if (hx?.retarget) return;
+    if (hx?.retarget) return hx.retarget === "#notices" && shut();
     event.preventDefault();
     unreachable();
   });
@@ -194,7 +200,8 @@
       event.preventDefault();
       byId("composer-input").focus();
       byId("composer-input").select();
-      document.execCommand("insertText", false, starter.value); // undoable
+      // Undoable.
+      document.execCommand("insertText", false, starter.value);
     }
     if (link) copy(new URL(link.dataset.copy, location).href, link);
     if (target.matches?.(".copy")) copy(target.nextElementSibling.textContent, target);
@@ -202,7 +209,8 @@
       toEnd();
       home().focus();
     }
-    if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();  // a double click on Send
+    // A double click on Send.
+    if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();
     const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
     if (dismiss) {
       target.closest(".notice").remove();
@@ -228,7 +236,8 @@
     const label = button.lastChild, said = label.data;
     try {
       await navigator.clipboard.writeText(text);
-    } catch { // over plain HTTP
+    } catch {
+      // Over plain HTTP.
       document.addEventListener("copy", (event) => {
         event.clipboardData.setData("text/plain", text);
         event.preventDefault();
@@ -258,7 +267,7 @@
     if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
     hear(true);
     addCopy();
-    if (focused && document.activeElement === document.body) (copies()[copying] || home()).focus();
+    if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();
     followText();
     taken();
     settleSoon();
