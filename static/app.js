@@ -106,7 +106,10 @@
     else next = event.target;
   });
   const asked = new WeakMap();
-  on("htmx:before:request", ({ target, detail }) => {
+  on("htmx:before:request", (event) => {
+    const { target, detail } = event;
+    // No news for who edits, which may be that the session is over.
+    if (target.id === "turn" && !running() && document.querySelector("[open]")) return event.preventDefault();
     asked.set(target, detail.ctx.request);
     if (target.id === "composer") sent = byId("composer-input").value;
   });
@@ -179,13 +182,13 @@
   on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
   let focused = false, copying = -1, held = null;
   const copies = () => [...document.querySelectorAll(".copy")];
-  // No chat that was left, no news over a text that is edited, no proxy's page.
+  // No chat that was left, no proxy's page.
   on("htmx:before:swap", (event) => {
-    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { target } = event, { activeElement } = document;
+    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { activeElement } = document;
     focused = activeElement !== document.body;
     copying = copies().indexOf(activeElement);
     held = activeElement.closest(".item, .actions")?.id;
-    if (about && (about !== byId("chat")?.dataset.chatId && !target.closest?.(".item") || target.id === "turn" && !running() && document.querySelector("[open]"))) return event.preventDefault();
+    if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
     if (response?.status === 404) running()?.remove();
     if (!(response?.status >= 400)) return;
     sent = next = null;
@@ -264,7 +267,11 @@
   // After a message is drawn.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
-    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
+    if (chat !== (chat = byId("chat")?.dataset.chatId)) {
+      drop(stream, byId("composer"));
+      sendNext();
+      document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
+    }
     hear(true);
     addCopy();
     if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();

@@ -92,7 +92,9 @@ if (running()) say(byId("composer-hint").lastElementChild.textContent);
 else next = event.target;
 });
 const asked = new WeakMap();
-on("htmx:before:request", ({ target, detail }) => {
+on("htmx:before:request", (event) => {
+const { target, detail } = event;
+if (target.id === "turn" && !running() && document.querySelector("[open]")) return event.preventDefault();
 asked.set(target, detail.ctx.request);
 if (target.id === "composer") sent = byId("composer-input").value;
 });
@@ -160,11 +162,11 @@ on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
 let focused = false, copying = -1, held = null;
 const copies = () => [...document.querySelectorAll(".copy")];
 on("htmx:before:swap", (event) => {
-const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { target } = event, { activeElement } = document;
+const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { activeElement } = document;
 focused = activeElement !== document.body;
 copying = copies().indexOf(activeElement);
 held = activeElement.closest(".item, .actions")?.id;
-if (about && (about !== byId("chat")?.dataset.chatId && !target.closest?.(".item") || target.id === "turn" && !running() && document.querySelector("[open]"))) return event.preventDefault();
+if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
 if (response?.status === 404) running()?.remove();
 if (!(response?.status >= 400)) return;
 sent = next = null;
@@ -234,7 +236,11 @@ if (byId("composer-input")) grow(byId("composer-input"));
 };
 const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
 on("htmx:after:swap", () => {
-if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
+if (chat !== (chat = byId("chat")?.dataset.chatId)) {
+drop(stream, byId("composer"));
+sendNext();
+document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
+}
 hear(true);
 addCopy();
 if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();

@@ -66,6 +66,14 @@ def test_a_chat_comes_into_the_list_with_its_first_message(desktop: Page, site: 
     expect(items(desktop).locator("[aria-current]")).to_have_count(1)
 
 
+def test_a_new_chat_takes_the_mark_from_the_one_before(desktop: Page, site: Site) -> None:
+    first = say(desktop, site, "One")
+    desktop.get_by_test_id("new-chat").click()
+    expect(desktop.locator(f"#chat:not([data-chat-id='{first}'])")).to_be_visible()
+    expect(items(desktop).locator("[aria-current]")).to_have_count(0)
+    expect(items(desktop)).to_have_count(1)
+
+
 def test_another_chat_is_opened_from_the_list(desktop: Page, site: Site) -> None:
     first = say(desktop, site, "One")
     say(desktop, site, "Two")
