@@ -3,7 +3,8 @@
 {
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
-  const mouse = matchMedia("(hover: hover)").matches;  // or focus raises a keyboard
+  // Or focus raises a keyboard.
+  const mouse = matchMedia("(hover: hover)").matches;
   const home = () => mouse && byId("composer-input") || byId("main");
 
   const options = (panel) => [...panel.querySelectorAll("[role=radio]")];
@@ -101,10 +102,14 @@
     event.preventDefault();
     event.stopPropagation();
     if (running()) say(byId("composer-hint").lastElementChild.textContent);
-    else next = event.target;  // a stream ends, or a chat starts
+    // A stream ends, or a chat starts.
+    else next = event.target;
   });
   const asked = new WeakMap();
-  on("htmx:before:request", ({ target, detail }) => {
+  on("htmx:before:request", (event) => {
+    const { target, detail } = event;
+    // No news for who edits, which may be that the session is over.
+    if (target.id === "turn" && !running() && document.querySelector("[open]")) return event.preventDefault();
     asked.set(target, detail.ctx.request);
     if (target.id === "composer") sent = byId("composer-input").value;
   });
@@ -157,7 +162,7 @@
     if (follows) newest(false);
   });
   const followText = () => {
-    const grown = [...document.querySelectorAll(".message:not(.earlier *)")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
+    const grown = [...document.querySelectorAll(".message:not(.earlier *) > :last-child")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
     if (!question) return;
     if (follows || sent !== null) toEnd();
     else if (grown > length) newest(true);
@@ -165,25 +170,29 @@
     length = grown;
   };
 
+  // It lies over what is said.
+  const shut = () => byId("history")?.hidePopover();
   const unreachable = () => {
+    shut();
     const place = byId("notices");
     if (!place || place.querySelector("[data-unreachable]")) return;
     place.replaceChildren(byId("unreachable").content.cloneNode(true));
     place.firstElementChild.dataset.testid = "notice";
   };
   on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
-  let focused = false, copying = -1;
+  let focused = false, copying = -1, held = null;
   const copies = () => [...document.querySelectorAll(".copy")];
   // No chat that was left, no proxy's page.
   on("htmx:before:swap", (event) => {
-    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
-    focused = document.activeElement !== document.body;
-    copying = copies().indexOf(document.activeElement);
+    const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { activeElement } = document;
+    focused = activeElement !== document.body;
+    copying = copies().indexOf(activeElement);
+    held = activeElement.closest(".item, .actions")?.id;
     if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
     if (response?.status === 404) running()?.remove();
     if (!(response?.status >= 400)) return;
     sent = next = null;
-    if (hx?.retarget) return;
+    if (hx?.retarget) return hx.retarget === "#notices" && shut();
     event.preventDefault();
     unreachable();
   });
@@ -194,7 +203,8 @@
       event.preventDefault();
       byId("composer-input").focus();
       byId("composer-input").select();
-      document.execCommand("insertText", false, starter.value); // undoable
+      // Undoable.
+      document.execCommand("insertText", false, starter.value);
     }
     if (link) copy(new URL(link.dataset.copy, location).href, link);
     if (target.matches?.(".copy")) copy(target.nextElementSibling.textContent, target);
@@ -202,7 +212,8 @@
       toEnd();
       home().focus();
     }
-    if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();  // a double click on Send
+    // A double click on Send.
+    if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();
     const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
     if (dismiss) {
       target.closest(".notice").remove();
@@ -228,7 +239,8 @@
     const label = button.lastChild, said = label.data;
     try {
       await navigator.clipboard.writeText(text);
-    } catch { // over plain HTTP
+    } catch {
+      // Over plain HTTP.
       document.addEventListener("copy", (event) => {
         event.clipboardData.setData("text/plain", text);
         event.preventDefault();
@@ -255,10 +267,14 @@
   // After a message is drawn.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
-    if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
+    if (chat !== (chat = byId("chat")?.dataset.chatId)) {
+      drop(stream, byId("composer"));
+      sendNext();
+      document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
+    }
     hear(true);
     addCopy();
-    if (focused && document.activeElement === document.body) (copies()[copying] || home()).focus();
+    if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();
     followText();
     taken();
     settleSoon();

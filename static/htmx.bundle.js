@@ -4,7 +4,7 @@ var htmx=(()=>{const e={parse(t){if(!t)return{};if(t.startsWith("{"))return JSON
 {
 const on = (type, listener) => document.addEventListener(type, listener, true);
 const byId = (id) => document.getElementById(id);
-const mouse = matchMedia("(hover: hover)").matches;  // or focus raises a keyboard
+const mouse = matchMedia("(hover: hover)").matches;
 const home = () => mouse && byId("composer-input") || byId("main");
 const options = (panel) => [...panel.querySelectorAll("[role=radio]")];
 const offered = (panel) => options(panel).filter((option) => !option.hidden);
@@ -89,10 +89,12 @@ if (!["composer", "starters"].includes(event.target.id) || !(running() || stream
 event.preventDefault();
 event.stopPropagation();
 if (running()) say(byId("composer-hint").lastElementChild.textContent);
-else next = event.target;  // a stream ends, or a chat starts
+else next = event.target;
 });
 const asked = new WeakMap();
-on("htmx:before:request", ({ target, detail }) => {
+on("htmx:before:request", (event) => {
+const { target, detail } = event;
+if (target.id === "turn" && !running() && document.querySelector("[open]")) return event.preventDefault();
 asked.set(target, detail.ctx.request);
 if (target.id === "composer") sent = byId("composer-input").value;
 });
@@ -141,31 +143,34 @@ top = scrollY;
 if (follows) newest(false);
 });
 const followText = () => {
-const grown = [...document.querySelectorAll(".message:not(.earlier *)")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
+const grown = [...document.querySelectorAll(".message:not(.earlier *) > :last-child")].reduce((sum, { textContent }) => sum + textContent.length, 0), question = [...document.querySelectorAll("[data-kind=user]")].at(-1);
 if (!question) return;
 if (follows || sent !== null) toEnd();
 else if (grown > length) newest(true);
 if (sent !== null) question.scrollIntoView({ block: "nearest" });
 length = grown;
 };
+const shut = () => byId("history")?.hidePopover();
 const unreachable = () => {
+shut();
 const place = byId("notices");
 if (!place || place.querySelector("[data-unreachable]")) return;
 place.replaceChildren(byId("unreachable").content.cloneNode(true));
 place.firstElementChild.dataset.testid = "notice";
 };
 on("htmx:error", () => { sent = next = null; unreachable(); watchAgain(); });
-let focused = false, copying = -1;
+let focused = false, copying = -1, held = null;
 const copies = () => [...document.querySelectorAll(".copy")];
 on("htmx:before:swap", (event) => {
-const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1];
-focused = document.activeElement !== document.body;
-copying = copies().indexOf(document.activeElement);
+const { response, hx, request } = event.detail.ctx, about = request?.action.match(/chats\/([^/]+)\//)?.[1], { activeElement } = document;
+focused = activeElement !== document.body;
+copying = copies().indexOf(activeElement);
+held = activeElement.closest(".item, .actions")?.id;
 if (about && about !== byId("chat")?.dataset.chatId && !event.target.closest?.(".item")) return event.preventDefault();
 if (response?.status === 404) running()?.remove();
 if (!(response?.status >= 400)) return;
 sent = next = null;
-if (hx?.retarget) return;
+if (hx?.retarget) return hx.retarget === "#notices" && shut();
 event.preventDefault();
 unreachable();
 });
@@ -175,7 +180,7 @@ if (starter && (event.shiftKey || starter.form.dataset.starters === "fill")) {
 event.preventDefault();
 byId("composer-input").focus();
 byId("composer-input").select();
-document.execCommand("insertText", false, starter.value); // undoable
+document.execCommand("insertText", false, starter.value);
 }
 if (link) copy(new URL(link.dataset.copy, location).href, link);
 if (target.matches?.(".copy")) copy(target.nextElementSibling.textContent, target);
@@ -183,7 +188,7 @@ if (target.closest?.("[data-newest]")) {
 toEnd();
 home().focus();
 }
-if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();  // a double click on Send
+if (event.detail > 1 && target.closest?.(".stop")) event.preventDefault();
 const dismiss = target.closest?.("[data-dismiss]"), reveal = target.closest?.("[data-reveal]");
 if (dismiss) {
 target.closest(".notice").remove();
@@ -206,7 +211,7 @@ const copy = async (text, button) => {
 const label = button.lastChild, said = label.data;
 try {
 await navigator.clipboard.writeText(text);
-} catch { // over plain HTTP
+} catch {
 document.addEventListener("copy", (event) => {
 event.clipboardData.setData("text/plain", text);
 event.preventDefault();
@@ -231,10 +236,14 @@ if (byId("composer-input")) grow(byId("composer-input"));
 };
 const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
 on("htmx:after:swap", () => {
-if (chat !== (chat = byId("chat")?.dataset.chatId)) drop(stream, byId("composer")), sendNext();
+if (chat !== (chat = byId("chat")?.dataset.chatId)) {
+drop(stream, byId("composer"));
+sendNext();
+document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
+}
 hear(true);
 addCopy();
-if (focused && document.activeElement === document.body) (copies()[copying] || home()).focus();
+if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();
 followText();
 taken();
 settleSoon();

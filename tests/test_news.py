@@ -9,7 +9,8 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX
-from tests.support.rows import run_sql
+from tests.support.rows import column, fill, run_sql
+from webapp.chats.reading import NEWS_MESSAGES, PAGE_MESSAGES
 
 
 @pytest.fixture
@@ -40,6 +41,36 @@ def test_a_chat_that_went_on_comes_whole(talker: Flask) -> None:
     there = parse(answer.text).one(id=before["hx-target"].removeprefix("#"))
     assert "Good evening" in there.text
     assert parse(answer.text).one(id="turn")["hx-get"] == asks(chat)["hx-get"]
+
+
+def test_only_what_stands_from_the_first_message_of_the_page_is_sent(talker: Flask) -> None:
+    chat = Chat(talker).say("echo morning")
+    known = asks(chat)["hx-get"]
+    newest = column(talker, "messages.sequence")[-1]
+    chat.say("echo evening")
+    answer = chat.visitor.get(f"{known}&first={newest + 1}", headers=HTMX)
+    assert answer.headers["HX-Retarget"] == "#messages"
+    shown = parse(answer.text)
+    said = [
+        message.with_class("prose")[0].text.strip() for message in shown.all(data_testid="message")
+    ]
+    assert said == ["echo evening", "evening"]
+    assert shown.one(id="turn")["hx-get"] == asks(chat)["hx-get"]
+
+
+def test_a_page_that_is_far_behind_gets_the_chat(talker: Flask) -> None:
+    chat = Chat(talker).say("Good morning")
+    fill(talker, chat.address.rpartition("/")[2], NEWS_MESSAGES, after=10)
+    answer = chat.visitor.get(f"{chat.address}/news?after=&under=&first=1", headers=HTMX)
+    assert "HX-Retarget" not in answer.headers
+    assert len(parse(answer.text).all(data_testid="message")) == PAGE_MESSAGES
+
+
+@pytest.mark.parametrize("first", ["0", "-1", "a", "9" * 20, "%D9%A3", ""])
+def test_a_first_message_that_cannot_be_is_refused(talker: Flask, first: str) -> None:
+    chat = Chat(talker).say("Good morning")
+    answer = chat.visitor.get(f"{chat.address}/news?first={first}", headers=HTMX)
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(

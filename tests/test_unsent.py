@@ -133,3 +133,21 @@ def test_text_that_another_site_has_sent_is_not_shown(
     answer = say(sender, chat, "call this number", headers=headers)
     assert answer.status_code == (400 if signed_in else 303)
     assert "call this number" not in answer.text
+
+
+@pytest.mark.parametrize("happens", [forgets_its_cookie, is_signed_out])
+@pytest.mark.parametrize(
+    ("where", "field"), [("edit", "content"), (f"messages/{uuid.uuid4()}/feedback", "comment")]
+)
+def test_with_script_a_text_beside_the_composer_stays_where_it_was_written(
+    alice: Visitor, happens: Callable[[Visitor], None], where: str, field: str
+) -> None:
+    chat = alice.start_chat("team")
+    happens(alice)
+    answer = alice.post(f"{chat}/{where}", {field: TEXT}, htmx=True)
+    assert answer.status_code == 401
+    assert "your text was not saved" in answer.text
+    assert answer.headers["HX-Retarget"] == "#notices"
+    assert "HX-Redirect" not in answer.headers
+    bare = alice.post(f"{chat}/{where}", {field: " "}, htmx=True)
+    assert bare.headers["HX-Redirect"].startswith("/login")

@@ -21,9 +21,10 @@ from tests.browser.steps import (
     messages,
     notices,
     open_chat,
+    scroll_to,
     started,
 )
-from tests.support.rows import run_sql
+from tests.support.rows import fill, run_sql
 from webapp.chats import turn_rows, watching
 
 pytestmark = pytest.mark.browser
@@ -116,6 +117,43 @@ def test_an_idle_tab_with_nothing_new_stays_untouched(desktop: Page, chatty: Cha
     with desktop.expect_response("**/news*") as second:
         look_at(desktop)
     assert second.value.status == 204
+
+
+def test_news_wait_for_who_edits_or_comments(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "Good morning")
+    ended(desktop)
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    other.get_by_test_id("edit").click()
+    other.get_by_test_id("edit-input").fill("Half a thought")
+    ask(desktop, "Good evening")
+    ended(desktop)
+    asked = []
+    other.on("request", lambda request: asked.append(request.url))
+    look_at(other)
+    assert not asked
+    expect(other.get_by_test_id("edit-input")).to_have_value("Half a thought")
+    other.get_by_test_id("edit").click()
+    look_at(other)
+    expect(messages(other)).to_have_count(4)
+
+
+def test_news_leave_earlier_messages_where_they_are(desktop: Page, chatty: Chatty) -> None:
+    chat = open_chat(desktop, chatty.site)
+    fill(chatty.site.app, chat, 100)
+    desktop.reload()
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    desktop.get_by_test_id("earlier").click()
+    expect(messages(desktop)).to_have_count(100)
+    scroll_to(desktop, 1000)
+    ask(other, "Good evening")
+    ended(other)
+    look_at(desktop)
+    expect(messages(desktop)).to_have_count(102)
+    assert desktop.evaluate("scrollY") == 1000
+    expect(desktop.get_by_role("button", name="New messages")).to_be_visible()
 
 
 def test_what_is_sent_on_coming_back_goes_before_the_news(desktop: Page, chatty: Chatty) -> None:

@@ -14,7 +14,7 @@ from tests.browser.steps import ask, composer, ended, idle, notices, open_chat, 
 from tests.support.apps import AppMaker
 from tests.support.rows import column, run_sql
 from tests.test_history import many_chats
-from webapp.history.listing import PAGE_SIZE
+from webapp.history.listing import PAGE_SIZE, PINNED_LIMIT
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +64,14 @@ def test_a_chat_comes_into_the_list_with_its_first_message(desktop: Page, site: 
     ask(desktop, "Plan a weekend in Rome")
     expect(items(desktop)).to_have_text(re.compile("Plan a weekend in Rome"))
     expect(items(desktop).locator("[aria-current]")).to_have_count(1)
+
+
+def test_a_new_chat_takes_the_mark_from_the_one_before(desktop: Page, site: Site) -> None:
+    first = say(desktop, site, "One")
+    desktop.get_by_test_id("new-chat").click()
+    expect(desktop.locator(f"#chat:not([data-chat-id='{first}'])")).to_be_visible()
+    expect(items(desktop).locator("[aria-current]")).to_have_count(0)
+    expect(items(desktop)).to_have_count(1)
 
 
 def test_another_chat_is_opened_from_the_list(desktop: Page, site: Site) -> None:
@@ -186,6 +194,57 @@ def test_focus_stays_on_what_was_opened(desktop: Page, site: Site) -> None:
     desktop.keyboard.press("Enter")
     expect(desktop.get_by_test_id("title-input")).to_have_count(0)
     expect(menu).to_be_focused()
+
+
+@pytest.mark.parametrize("change", ["title-input", "pin"])
+def test_focus_stays_with_the_chat_that_was_changed(desktop: Page, site: Site, change: str) -> None:
+    say(desktop, site, "One")
+    desktop.get_by_test_id("history-menu").click()
+    desktop.get_by_test_id(change).press("Enter")
+    expect(desktop.get_by_test_id(change)).to_have_count(0)
+    expect(desktop.get_by_test_id("history-menu")).to_be_focused()
+
+
+def test_focus_goes_to_undo_when_a_chat_is_deleted(desktop: Page, site: Site) -> None:
+    say(desktop, site, "Old")
+    say(desktop, site, "New")
+    items(desktop).filter(has_text="Old").get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("delete").press("Enter")
+    expect(desktop.get_by_test_id("undo")).to_be_focused()
+
+
+def test_pinning_keeps_what_was_searched_for(desktop: Page, site: Site) -> None:
+    say(desktop, site, "Rome")
+    say(desktop, site, "Paris")
+    desktop.get_by_test_id("history-search").fill("rome")
+    expect(items(desktop)).to_have_count(1)
+    desktop.get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("pin").click()
+    expect(desktop.get_by_test_id("pin")).to_have_count(0)
+    expect(items(desktop)).to_have_count(1)
+    expect(items(desktop)).to_contain_text("Rome")
+
+
+def test_a_new_chat_in_the_list_keeps_what_was_searched_for(desktop: Page, site: Site) -> None:
+    say(desktop, site, "Rome")
+    open_chat(desktop, site)
+    desktop.get_by_test_id("history-search").fill("rome")
+    expect(items(desktop).locator("mark")).not_to_have_count(0)
+    with desktop.expect_response("**/chats?q=rome*"):
+        ask(desktop, "Paris")
+    expect(items(desktop)).to_have_count(1)
+
+
+def test_a_refusal_is_not_hidden_by_the_drawer(phone: Page, site: Site, guard: Guard) -> None:
+    guard.expect("status of 409")
+    say(phone, site, "One")
+    [owner] = set(column(site.app, "chats.owner"))
+    many_chats(site.app, owner, PINNED_LIMIT, pinned=True)
+    phone.get_by_role("button", name="Chats").click()
+    items(phone).filter(has_text="One").get_by_test_id("history-menu").click()
+    phone.get_by_test_id("pin").click()
+    expect(notices(phone)).to_contain_text("Unpin one of them first.")
+    expect(phone.get_by_test_id("history")).to_be_hidden()
 
 
 def test_on_a_phone_the_history_is_a_drawer(phone: Page, site: Site) -> None:

@@ -54,8 +54,11 @@ def pooled_connections_in_use(app: Flask) -> int:
         return int(db.engine.pool.checkedout())  # type: ignore[attr-defined]
 
 
-def fill(app: Flask, chat_id: str, count: int) -> None:
-    """Put messages into a chat, numbered from 1, as if its user and the app had said them."""
+def fill(app: Flask, chat_id: str, count: int, after: int = 0) -> None:
+    """Put messages into a chat, numbered from 1, as if its user and the app had said them.
+
+    ``after`` is the number of messages that are there already.
+    """
     rows = [
         {
             "id": uuid.uuid4(),
@@ -66,7 +69,7 @@ def fill(app: Flask, chat_id: str, count: int) -> None:
             "status": "complete",
             "created_at": utc_now(),
         }
-        for number in range(1, count + 1)
+        for number in range(after + 1, after + count + 1)
     ]
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(Message), rows)

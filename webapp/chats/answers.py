@@ -30,6 +30,7 @@ from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
 from webapp.chats.pages import Controls, Notice, chat_html, controls_of
+from webapp.chats.reading import number_from, said_since
 from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, StoredTurn, last_turn
 from webapp.chats.turn_rows import LOST
@@ -66,6 +67,23 @@ MANY_TURNS = 50
 NEWS = timedelta(seconds=5)
 # A page without script is not told more by itself, so it is worth waiting for.
 PAGE_SECONDS = 1.0
+
+
+def went_on(chat: StoredChat, under: str | None, first: str | None) -> BaseResponse:
+    """Answer a page whose chat has gone on elsewhere.
+
+    Parameters
+    ----------
+    under:
+        The profile that the page shows; under another one all of the chat looks different.
+    first:
+        The number of the first of the messages that the page takes for the newest.
+    """
+    offered = chat.profile is None or offered_profiles().find(chat.profile) is not None
+    said = said_since(chat, number_from(first)) if first is not None else None
+    if said is None or not offered or under != (chat.profile or ""):
+        return make_response(chat_html(chat, "chats/_chat.html"))
+    return swap_whole(chat_html(chat, "chats/_went_on.html", said=said), "#messages")
 
 
 def answer_to(chat: StoredChat, asked: Asked) -> BaseResponse:

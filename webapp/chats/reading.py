@@ -23,6 +23,7 @@ from webapp.database import reading_rows
 from webapp.engine.work import RUNNING
 
 PAGE_MESSAGES = 50
+NEWS_MESSAGES = 10 * PAGE_MESSAGES
 NO_SEQUENCE_YET = 2**31 - 1
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 # One more than are shown says that there are earlier ones.
@@ -30,6 +31,11 @@ _LATEST = (
     SHOWN.where(Message.sequence < bindparam("before"))
     .order_by(Message.sequence.desc())
     .limit(PAGE_MESSAGES + 1)
+)
+_SINCE = (
+    SHOWN.where(Message.sequence >= bindparam("first"))
+    .order_by(Message.sequence)
+    .limit(NEWS_MESSAGES + 1)
 )
 _OF_TURN = SHOWN.where(
     Message.turn_id == bindparam("of_turn"), Message.sequence < bindparam("before")
@@ -71,6 +77,14 @@ def said_in(chat: StoredChat) -> Said:
 def said_before(chat: StoredChat, before: int) -> Said:
     """Return the messages of a chat that come right before the one with that number."""
     return _said_before(chat, last_turn(chat), before)
+
+
+def said_since(chat: StoredChat, first: int) -> Said | None:
+    """Return the messages of a chat from the one with that number on; ``None`` for very many."""
+    turn = last_turn(chat)
+    with reading_rows() as rows:
+        found = rows.execute(_SINCE, {"of_chat": chat.id, "first": first}).all()
+    return None if len(found) > NEWS_MESSAGES else Said(_all_shown(found, turn), turn)
 
 
 def number_from(text: str) -> int:

@@ -17,12 +17,12 @@ from webapp.chats.answers import (
     not_taken,
     replaced_by,
     resumed,
+    went_on,
 )
 from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.asking import resume as resume_chat
 from webapp.chats.form_keys import AlreadyAskedError, sent_with
 from webapp.chats.forms import EditForm, MessageForm, ResumeForm, RetryForm, StopForm
-from webapp.chats.pages import chat_html
 from webapp.chats.replacing import answer_to_replace, question_to_edit
 from webapp.chats.store import (
     StoredChat,
@@ -185,7 +185,7 @@ def news(chat_id: uuid.UUID) -> Response:
     known = (request.args.get("after"), request.args.get("under"))
     if known == (str(last.id) if last else "", chat.profile or ""):
         return make_response("", 204)
-    return make_response(chat_html(chat, "chats/_chat.html"))
+    return went_on(chat, known[1], request.args.get("first"))
 
 
 def keep_text(error: Exception) -> Response:

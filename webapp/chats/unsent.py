@@ -8,10 +8,17 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, request, url_for
 
 from webapp.accounts.login import owner
-from webapp.web.errors import EXPLANATIONS, FORM_TOO_OLD
+from webapp.web.errors import EXPLANATIONS, FORM_TOO_OLD, Explanation, explain
 from webapp.web.htmx import wants_fragment
 
 TAKE_TEXT = ("turns.say", "turns.edit")
+# Fields that no script keeps, by where they are sent: the one of the composer is kept.
+UNKEPT = {"turns.edit": "content", "feedback.rate": "comment"}
+SIGNED_OUT = Explanation(
+    "Not saved",
+    "You were signed out, so your text was not saved.",
+    "Copy it, then reload the page to sign in.",
+)
 
 
 def unreachable_but_kept(error: Response) -> Response:
@@ -31,6 +38,8 @@ def unreachable_but_kept(error: Response) -> Response:
 
 def signed_out_but_kept() -> Response | None:
     """Answer a message of somebody whose login has ended; ``None`` when no text could be lost."""
+    if wants_fragment() and request.form.get(UNKEPT.get(request.endpoint or "", ""), "").strip():
+        return explain(401, SIGNED_OUT)
     if not holds_text():
         return None
     return _page(

@@ -152,7 +152,8 @@ def _common() -> dict[str, Any]:
         "current": offer.default(chosen_name()),
         "face_of": face_in(offer),
         "current_chat": _current_chat(),
-        "level": 2 if _path_of_page() == url_for("history.listing") else 3,
+        # There the groups come right after the page's own heading.
+        "own_page": _path_of_page() == url_for("history.listing"),
     }
 
 

@@ -15,7 +15,7 @@ from webapp.chats.store import StoredChat, get_chat
 from webapp.history import pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
 from webapp.history.forgetting import forget_soon
-from webapp.history.forms import Asked, NoTitle, PinForm, PlainForm, TitleForm, asked
+from webapp.history.forms import NoTitle, PinForm, PlainForm, TitleForm, asked
 from webapp.web.events import log_event
 from webapp.web.htmx import came_from, go_to, swap_whole, wants_fragment
 
@@ -63,8 +63,8 @@ def set_pin(chat_id: uuid.UUID) -> Response:
     form.refuse_strange_fields()
     pin(chat, pinned=form.is_pinned())
     if wants_fragment():
-        # It moves to another place, so all of the list is drawn again.
-        return make_response(pages.list_html(Asked("", None, None, None)))
+        # It moves to another place, so all of the list is drawn again, as it was asked for.
+        return make_response(render_template("chats/_listed.html"))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
 
