@@ -298,10 +298,13 @@ class Turn:
         if now - self._stopped > CLEAN_UP_SECONDS:
             self._after_stop()
         if now - self._stopped > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
-            if self._on_stop_call is not None:
-                self.failure = CallbackTimeoutError("@on_stop", ON_STOP_SECONDS)
-                self._on_stop_call.cancel()
-            self._settle(None)
+            on_stop = self._on_stop_call
+            if on_stop is None:
+                self._settle(None)
+            else:
+                # Settled first: what it says when it is cancelled is not what went wrong.
+                self._settle(None, CallbackTimeoutError("@on_stop", ON_STOP_SECONDS))
+                on_stop.cancel()
 
     def _call_on_stop(self, on_stop: Callback) -> None:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
@@ -311,24 +314,20 @@ class Turn:
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
-            self.failure = on_stop.failed(error, described(error))
-            self._settle(on_stop)
+            self._settle(on_stop, on_stop.failed(error, described(error)))
             return
         self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        if self._settled:  # it had its time
-            return
-        if isinstance(error, Exception):
-            self.failure = explained(on_stop, error)
-        self._settle(on_stop)
+        self._settle(on_stop, explained(on_stop, error) if isinstance(error, Exception) else None)
 
-    def _settle(self, callback: Callback | None) -> None:
+    def _settle(self, callback: Callback | None, failure: CallbackError | None = None) -> None:
         with self.changed:
-            if self._settled:
+            if self._settled:  # the first to say how it ended is right
                 return
             self._settled = True
+            self.failure = failure or self.failure
         for transcript in self._transcripts:
             transcript.close()
         try:
