@@ -64,6 +64,8 @@ class Turn:
         self.status = RUNNING
         self.failure: CallbackError | None = None
         self.values: dict[str, Any] | None = None
+        # Where one work followed another: the values that the second began with.
+        self.values_between: dict[str, Any] | None = None
         self.over = False
         self.stored = False
         self.lost = False
@@ -253,10 +255,19 @@ class Turn:
         ):
             self._end(FAILED, callback.wrong_answer(problem))
         elif self.work.then is not None and self.status == RUNNING:
-            self.work, self._said_before = self.work.then, self.chat.transcript.version
-            self.begin()
+            self._go_on(callback, self.work.then)
         else:
             self._end(COMPLETE)
+
+    def _go_on(self, callback: Callback, work: Work) -> None:
+        try:
+            self.values_between = values_to_store(callback, self.chat.values.now())
+        except CallbackError as error:
+            self._end(FAILED, error)
+            return
+        self.work, self._said_before = work, self.chat.transcript.version
+        self.chat.said_first = frozenset(said.id for said in self.chat.transcript.said())
+        self.begin()
 
     @property
     def lingers(self) -> bool:
@@ -310,7 +321,13 @@ class Turn:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
-        chat = replace(self.chat, transcript=transcript, earlier=self.chat.so_far, offered=None)
+        chat = replace(
+            self.chat,
+            transcript=transcript,
+            earlier=self.chat.so_far,
+            offered=None,
+            answers=None,  # it comes after the answer
+        )
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
@@ -331,7 +348,7 @@ class Turn:
         for transcript in self._transcripts:
             transcript.close()
         try:
-            self.values = values_to_store(callback, self.chat)
+            self.values = values_to_store(callback, self.chat.values.close())
         except CallbackError as error:
             self.failure = self.failure or error
             self.status = FAILED if self.status == COMPLETE else self.status
