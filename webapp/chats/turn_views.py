@@ -22,7 +22,7 @@ from webapp.chats.asking import ask, ask_again, profile_of, stop_turn
 from webapp.chats.asking import resume as resume_chat
 from webapp.chats.form_keys import AlreadyAskedError, sent_with
 from webapp.chats.forms import EditForm, MessageForm, ResumeForm, RetryForm, StopForm
-from webapp.chats.pages import chat_html
+from webapp.chats.pages import as_it_stands
 from webapp.chats.replacing import answer_to_replace, question_to_edit
 from webapp.chats.store import (
     StoredChat,
@@ -99,7 +99,7 @@ def resume(chat_id: uuid.UUID) -> Response:
     try:
         asked = resume_chat(chat, profile_of(chat))
     except NotOverError:
-        return asked_before(get_chat(chat_id, owner()))
+        return asked_before(chat)
     except NotFound:
         raise
     except HTTPException as error:
@@ -185,7 +185,7 @@ def news(chat_id: uuid.UUID) -> Response:
     known = (request.args.get("after"), request.args.get("under"))
     if known == (str(last.id) if last else "", chat.profile or ""):
         return make_response("", 204)
-    return make_response(chat_html(chat, "chats/_chat.html"))
+    return make_response(as_it_stands(chat, known[1] or None))
 
 
 def keep_text(error: Exception) -> Response:
