@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 import uuid
@@ -525,3 +526,9 @@ def test_other_keys_are_taught(key: str, instead: str) -> None:
         CHAT[key]
     assert isinstance(raised.value, KeyError)
     assert str(raised.value).startswith(f"chat['{key}'] does not exist")
+
+
+def test_attributes_of_threads_are_taught() -> None:
+    with pytest.raises(AttributeError, match=r"chat.steps does not exist.*in chat.messages"):
+        getattr(CHAT, "steps")  # noqa: B009 - a type checker refuses what an author may write
+    assert copy.deepcopy(CHAT) == CHAT
