@@ -29,7 +29,7 @@ FIRST_QUESTION = (
     .order_by(Message.sequence)
     .limit(1)
 )
-_first = FIRST_QUESTION.subquery()
+_first = FIRST_QUESTION.subquery("first_question")
 # All of a chat in one look, however many messages a page shows.
 _RATINGS = select(
     _first.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
