@@ -17,6 +17,7 @@ from tests.browser.guard import Guard
 from tests.browser.site import Site, live
 from tests.support.apps import AppMaker
 from tests.support.chromium import FLAGS, find_chromium
+from tests.support.rows import run_sql
 
 SECONDS = 5.0
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -134,7 +135,10 @@ def simple(shared_app: Callable[[str], Site]) -> Site:
 @pytest.fixture
 def roles(shared_app: Callable[[str], Site]) -> Site:
     """Return a site with login: Alice has three profiles, Bob two, Charlie none."""
-    return shared_app("roles.py")
+    site = shared_app("roles.py")
+    # What somebody chose last in another test.
+    run_sql(site.app, "DELETE FROM preferences")
+    return site
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def site_of(app_file: str) -> Iterator[Site]:
         folder = Path(name)
         url = f"sqlite:///{folder / 'chat.sqlite3'}"
         upgrade(Settings(database_url=url))
-        with AppMaker.in_folder(folder, url) as maker, live(maker(app_file)) as site:
+        with AppMaker.in_folder(folder, url) as maker, live(maker(app_file, sharing="yes")) as site:
             yield site
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.site import Site
 from tests.browser.steps import choose, log_in, started
+from tests.support.rows import run_sql
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +55,7 @@ def test_the_first_page_after_login_is_light(
     page: Page, shared_app: Callable[[str], Site], app_file: str
 ) -> None:
     site = shared_app(app_file)
+    run_sql(site.app, "DELETE FROM chats")  # of other tests, in the history
     log_in(page, site, "alice")
     started(page)
     page.context.new_cdp_session(page).send("Network.clearBrowserCache")

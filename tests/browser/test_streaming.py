@@ -128,7 +128,7 @@ def test_a_sign_of_work_stands_below_what_was_said(desktop: Page, chatty: Chatty
     open_chat(desktop, chatty.site)
     ask(desktop, "update")
     expect(answer(desktop)).to_have_attribute("data-status", "complete")
-    below = "getComputedStyle(document.getElementById('messages'), '::after').content"
+    below = "getComputedStyle(document.querySelector('.messages'), '::after').content"
     assert desktop.evaluate(below) == '""'
     chatty.dictate("A second one.", "")
     ended(desktop)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import current_app, render_template, request
+from flask import current_app, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
@@ -152,6 +152,7 @@ def _common() -> dict[str, Any]:
         "current": offer.default(chosen_name()),
         "face_of": face_in(offer),
         "current_chat": _current_chat(),
+        "level": 2 if _path_of_page() == url_for("history.listing") else 3,
     }
 
 
@@ -164,9 +165,14 @@ def _id(text: str) -> uuid.UUID | None:
 
 def _current_chat() -> str | None:
     """Return the id of the chat on the page, which the list marks."""
-    page = came_from() if wants_fragment() else request.path
-    _, _, last = (page or "").partition("?")[0].rpartition("/chats/")
+    _, _, last = _path_of_page().rpartition("/chats/")
     return last or None
+
+
+def _path_of_page() -> str:
+    """Return the path of the page, also where only a part of it is drawn anew."""
+    page = came_from() if wants_fragment() else request.script_root + request.path
+    return (page or "").partition("?")[0]
 
 
 def _asked_of_page(name: str) -> str:
