@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.history import History
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
@@ -161,6 +162,28 @@ def test_the_first_message_can_be_edited_again_and_again(app: Flask) -> None:
     assert shown(chat) == ["d", "Welcome!", "Answer 4 to d"]
     assert names(chat)["SEEN"] == [0, 0, 0, 0]
     assert values(chat) == {"count": 1, "last": "d"}
+
+
+def test_the_title_is_made_from_the_first_message_as_it_is_by_now(app: Flask) -> None:
+    chat = Chat.of(Visitor(app).logged_in("alice"), "one").say("first")
+    answer = edit(chat, "changed", htmx=True)
+    assert column(app, "chats.title") == ["changed"]
+    assert "history-news" in answer.text
+    [owner] = column(app, "chats.owner")
+    assert History(app).search("first", owner=owner).hits == []
+
+
+def test_a_title_stays_that_was_not_made_from_what_is_edited(chat: Chat) -> None:
+    edit(chat, "first")
+    edit(chat, "changed")
+    assert column(chat.visitor.app, "chats.title") == ["first"]
+
+
+def test_a_title_that_its_user_gave_stays(app: Flask) -> None:
+    chat = Chat.of(Visitor(app).logged_in("alice"), "one").say("first")
+    run_sql(app, "UPDATE chats SET title = 'mine'")
+    edit(chat, "changed")
+    assert column(app, "chats.title") == ["mine"]
 
 
 def test_values_that_were_empty_are_empty_again(make_app: AppMaker) -> None:

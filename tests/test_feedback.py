@@ -329,6 +329,36 @@ def test_the_start_of_a_chat_is_not_rated(app: Flask) -> None:
     assert chat.page().all(data_testid="message-actions") == []
 
 
+def test_each_message_of_a_long_answer_can_be_rated(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_message
+        def answer():
+            for number in range(60):
+                cl.Message(f"Number {number}").send()
+        """
+    )
+    chat = Chat(app).say("Count")
+    # The newest page does not hold the question.
+    assert len(chat.page().all(data_testid="message-actions")) == 50
+
+
+def test_a_long_start_of_a_chat_is_not_rated(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_chat_start
+        def start():
+            for number in range(60):
+                cl.Message(f"Number {number}").send()
+        """
+    )
+    assert Chat(app).page().all(data_testid="message-actions") == []
+
+
 def test_an_answer_that_comes_with_its_question_can_be_rated_at_once(chat: Chat) -> None:
     form = {"content": "Again", "key": str(uuid.uuid4())}
     said = parse(chat.visitor.post(f"{chat.address}/messages", form, htmx=True).text)

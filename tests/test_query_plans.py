@@ -68,7 +68,8 @@ def plans(app: Flask) -> Iterator[Plans]:
 # Steps that a plan calls a scan, and that read no more than they are told: a look into the
 # full-text index by words (M), and what other steps of the same plan have found.
 BOUNDED = re.compile(
-    r"SCAN (search_words VIRTUAL TABLE INDEX \d+:M|found$|by_chat$|CONSTANT ROW$|\(subquery-\d+\)$)"
+    r"SCAN (search_words VIRTUAL TABLE INDEX \d+:M|found$|by_chat$|first_question$|CONSTANT ROW$|"
+    r"\(subquery-\d+\)$)"
 )
 
 

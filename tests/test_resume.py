@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 import uuid
@@ -236,7 +237,8 @@ def test_a_message_without_script_resumes_first(chat: Chat, app: Flask) -> None:
     assert len(names(app)["RESUMED"]) == 1
     asked, history = names(app)["ASKED"][-1]
     assert asked == "again"
-    assert history == ["Hello", "You wrote Hello", "again", "Welcome back"]
+    # What is answered comes last, as models expect it.
+    assert history == ["Hello", "You wrote Hello", "Welcome back", "again"]
 
 
 def test_what_resumes_is_not_told_of_the_new_message(make: AppMaker) -> None:
@@ -524,3 +526,9 @@ def test_other_keys_are_taught(key: str, instead: str) -> None:
         CHAT[key]
     assert isinstance(raised.value, KeyError)
     assert str(raised.value).startswith(f"chat['{key}'] does not exist")
+
+
+def test_attributes_of_threads_are_taught() -> None:
+    with pytest.raises(AttributeError, match=r"chat.steps does not exist.*in chat.messages"):
+        getattr(CHAT, "steps")  # noqa: B009 - a type checker refuses what an author may write
+    assert copy.deepcopy(CHAT) == CHAT

@@ -63,6 +63,25 @@ def test_the_date_goes_with_what_was_said_last(keeps: Flask) -> None:
     assert expires == active + timedelta(days=7)
 
 
+def test_a_start_that_goes_on_under_another_profile_takes_its_days(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile(name, "", keep_days=days) for name, days in (("A", 1), ("B", 5))]
+
+        @cl.on_chat_start
+        def start():
+            cl.switch_profile("B")
+        """
+    )
+    Chat(app, "A")
+    active, expires = dates(app)
+    assert expires == active + timedelta(days=5)
+
+
 def test_a_turn_takes_the_days_that_are_offered_when_it_begins(keeps: Flask) -> None:
     chat = Chat(keeps, "Brief").say("three")
     active, expires = dates(keeps)

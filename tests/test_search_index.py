@@ -32,6 +32,9 @@ TALKS = """
         if message.content == "change":
             KEPT["greeting"].content = "farewell"
             await KEPT["greeting"].update()
+        elif message.content == "empty":
+            KEPT["greeting"].content = ""
+            await KEPT["greeting"].update()
         elif message.content == "remove":
             await KEPT["greeting"].remove()
         elif message.content == "fail":
@@ -98,6 +101,11 @@ def test_errors_are_not_found(app: Flask) -> None:
 def test_what_was_changed_later_is_found_as_it_is_now(app: Flask) -> None:
     Chat(app).say("question").say("change")
     assert found(app, "farewell")
+    assert not found(app, "greeting")
+
+
+def test_what_says_nothing_any_more_is_not_found(app: Flask) -> None:
+    Chat(app).say("question").say("empty")
     assert not found(app, "greeting")
 
 

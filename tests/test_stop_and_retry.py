@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.chats import ending
 from webapp.engine import turns
+from webapp.engine.call import Begun, begin
 
 TALKS = """
     import asyncio
@@ -166,6 +169,26 @@ def test_on_stop_that_takes_too_long_is_ended_and_told(
     assert "@on_stop: took longer than 0.5 seconds" in log.one("turn.failed")["traceback"]
     assert column(app, "turns.status") == ["stopped"]
     assert chat.messages() == ["some words"]
+
+
+def test_on_stop_that_ends_as_soon_as_it_is_cancelled_is_told_as_too_long(
+    make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(*arguments: Any) -> Begun:
+        call = begin(*arguments)
+
+        def cancel() -> None:
+            told = threading.Event()
+            call.ended.add_done_callback(lambda _: told.set())
+            call.cancel()
+            told.wait(5)
+
+        return replace(call, cancel=cancel)
+
+    monkeypatch.setattr(turns, "ON_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(turns, "begin", begun)
+    stopped_chat(make_app(ON_STOP.format(does="await asyncio.sleep(30)")))
+    assert "@on_stop: took longer than 0.2 seconds" in log.one("turn.failed")["traceback"]
 
 
 def test_an_error_while_a_stopped_callback_cleans_up_is_logged(

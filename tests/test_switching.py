@@ -16,6 +16,7 @@ from tests.support.log import LogReader
 from tests.support.over_time import SOURCE, OverTime, log_of
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
+from tests.test_editing import edit
 from webapp import ChatProfile
 from webapp.authoring.errors import AppFileError, AuthoringError, MisuseError
 from webapp.authoring.loader import load_chat_app
@@ -335,6 +336,13 @@ def test_a_quick_answer_brings_the_divider_and_lets_the_selector_follow(site: Ov
     answer = parse(say(chat, "switch rhyme; after"))
     assert answer.one(data_testid="divider")["aria-label"] == "Now with Rhyme"
     assert answer.one("hx-partial", hx_target="#profile-selector")
+
+
+def test_an_edit_that_leads_to_another_profile_lets_the_page_follow(make_app: AppMaker) -> None:
+    chat = OverTime(make_app, HERE, streaming="inline").chat("plain")
+    page = parse(edit(chat, "switch rhyme; after", htmx=True).text)
+    assert page.one(data_testid="chat")["data-profile"] == "rhyme"
+    assert page.one("hx-partial", hx_target="#profile-selector")
 
 
 def test_a_chat_may_start_under_one_profile_and_go_on_under_another(make_app: AppMaker) -> None:

@@ -42,6 +42,20 @@ async def resume(chat: cl.ResumedChat) -> None:
 def resume_without_parameter() -> None: ...
 
 
+@cl.on_feedback
+async def rated(feedback: cl.Feedback) -> None:
+    assert_type(feedback.user, cl.User | None)
+    assert_type(feedback.comment, str)
+
+
+@cl.on_feedback
+def rated_without_parameter() -> None: ...
+
+
+@cl.on_chat_end
+async def ended() -> None: ...
+
+
 @cl.password_auth_callback
 def auth(username: str, password: str) -> cl.User | None:
     return cl.User(identifier=username, metadata={"role": "ADMIN"})
@@ -85,6 +99,19 @@ async def awaited() -> None:
 def start_with_parameter(user: cl.User) -> None: ...
 
 
+@cl.on_feedback  # type: ignore[type-var]
+def rated_by(feedback: cl.Feedback, user: cl.User) -> None: ...
+
+
+@cl.on_chat_resume  # type: ignore[type-var]
+def resume_of_a_thread(chat: dict[str, object]) -> None: ...
+
+
+@cl.on_shared_chat_view  # type: ignore[type-var]
+def no_yes_or_no(chat: cl.SharedChat) -> str:
+    return "yes"
+
+
 @cl.set_chat_profiles  # type: ignore[type-var]
 def wrong_list() -> list[str]:
     return []
@@ -101,6 +128,8 @@ def too_few(username: str) -> cl.User | None:
 
 
 cl.ChatProfile(name=1, markdown_description="x")  # type: ignore[arg-type]
+cl.ChatProfile("x", "", keep_days="7")  # type: ignore[arg-type]
+rated(cl.Message("x"))  # type: ignore[arg-type, unused-coroutine]
 cl.ChatProfile(name="x")  # type: ignore[call-arg]
 cl.on_mesage()  # type: ignore[attr-defined]
 cl.Message("x").stream_token(1)  # type: ignore[arg-type]

@@ -48,6 +48,11 @@ class Values:
         with self._lock:
             return copy.deepcopy(self._values)
 
+    def now(self) -> dict[str, Any]:
+        """Return the values as they are now: the objects themselves."""
+        with self._lock:
+            return dict(self._values)
+
     def close(self) -> dict[str, Any]:
         """Stop taking values and return those that were taken."""
         with self._lock:
@@ -71,6 +76,9 @@ class ChatContext:
     earlier: Earlier = list
     # What its user is offered, by name; none where another profile cannot begin.
     offered: Mapping[str, ChatProfile] | None = None
+    # The message that is being answered, and what was said in this turn before that began.
+    answers: uuid.UUID | None = None
+    said_first: frozenset[uuid.UUID] = frozenset()
 
     def __post_init__(self) -> None:
         self.transcript.profile = self.chat_profile
@@ -83,7 +91,11 @@ class ChatContext:
         before = [(i, role, here.get(i, content)) for i, role, content in self.earlier()]
         new = [m for m in said if not (m.earlier or m.kind == DIVIDER)]
         own = [(m.id, "assistant", m.content or "") for m in new]
-        return [*before, *own]
+        # What was said meanwhile, as when the chat was resumed, comes before what is answered now.
+        asked = [one for one in before if one[0] == self.answers]
+        others = [one for one in before if one[0] != self.answers]
+        first = [one for one in own if one[0] in self.said_first]
+        return [*others, *first, *asked, *(one for one in own if one[0] not in self.said_first)]
 
 
 CheckPassword = Callable[[str, str], User | None]

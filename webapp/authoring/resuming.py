@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.registering import register
@@ -113,6 +113,12 @@ class ResumedChat:
         """Return what the attribute of that name holds."""
         return _item(self, "chat", key)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what there is instead of a name that is known from elsewhere."""
+            raise AttributeError(_no_such(self, "chat", name, f"chat.{name}"))
+
 
 ResumeCallback = TypeVar(
     "ResumeCallback",
@@ -160,9 +166,12 @@ def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
 
 
 def _item(thing: ResumedChat | ResumedMessage, called: str, key: str) -> Any:
-    names = [one.name for one in fields(thing)]
-    if key in names:
+    if key in (one.name for one in fields(thing)):
         return getattr(thing, key)
-    known = ", ".join(f"{called}.{name}" for name in names)
+    raise NoSuchKeyError(_no_such(thing, called, key, f"{called}[{key!r}]"))
+
+
+def _no_such(thing: ResumedChat | ResumedMessage, called: str, key: str, written: str) -> str:
+    known = ", ".join(f"{called}.{one.name}" for one in fields(thing))
     hint = _ELSEWHERE.get(key, "see docs/authoring.md")
-    raise NoSuchKeyError(f"{called}[{key!r}] does not exist; there is {known}: {hint}.")
+    return f"{written} does not exist; there is {known}: {hint}."

@@ -13,6 +13,7 @@ from flask import current_app, url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, select
 
+from webapp.chats.history import NO_SEQUENCE_YET
 from webapp.chats.models import Feedback, Message
 from webapp.database import reading_rows
 
@@ -28,7 +29,7 @@ FIRST_QUESTION = (
     .order_by(Message.sequence)
     .limit(1)
 )
-_first = FIRST_QUESTION.subquery()
+_first = FIRST_QUESTION.subquery("first_question")
 # All of a chat in one look, however many messages a page shows.
 _RATINGS = select(
     _first.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
@@ -104,4 +105,5 @@ def _ratings(chat_id: uuid.UUID) -> tuple[dict[uuid.UUID, Rating], int]:
         for row in found
         if row.message_id is not None
     }
-    return given, found[0].sequence if found else 0
+    # Where the user has not written, nothing answers them.
+    return given, found[0].sequence if found else NO_SEQUENCE_YET

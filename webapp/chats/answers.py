@@ -29,10 +29,10 @@ from webapp.chats.asking import Asked
 from webapp.chats.conversation import conversation
 from webapp.chats.faces import faces_of
 from webapp.chats.live import LiveTurn
-from webapp.chats.pages import Controls, Notice, chat_html, controls_of
+from webapp.chats.pages import Controls, Notice, as_it_stands, chat_html, controls_of
 from webapp.chats.reading import number_from, said_since
 from webapp.chats.snapshots import as_they_look
-from webapp.chats.store import StoredChat, StoredTurn, last_turn
+from webapp.chats.store import StoredChat, StoredTurn, get_chat, last_turn
 from webapp.chats.turn_rows import LOST
 from webapp.chats.waiting import HURRIED_SECONDS, time_to_wait
 from webapp.chats.watching import (
@@ -82,7 +82,7 @@ def went_on(chat: StoredChat, under: str | None, first: str | None) -> BaseRespo
     offered = chat.profile is None or offered_profiles().find(chat.profile) is not None
     said = said_since(chat, number_from(first)) if first is not None else None
     if said is None or not offered or under != (chat.profile or ""):
-        return make_response(chat_html(chat, "chats/_chat.html"))
+        return make_response(as_it_stands(chat, under or None))
     return swap_whole(chat_html(chat, "chats/_went_on.html", said=said), "#messages")
 
 
@@ -133,7 +133,10 @@ def asked_before(chat: StoredChat) -> BaseResponse:
     """Answer a form that was sent before: with the chat as it stands by now (R57)."""
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return swap_whole(chat_html(chat, "chats/_chat.html"), "#chat")
+    now = get_chat(chat.id, chat.owner)
+    # The history is told of a title that has changed.
+    listed = render_template("chats/_listed.html") if now.title != chat.title else ""
+    return swap_whole(as_it_stands(now, chat.profile) + listed, "#chat")
 
 
 def not_taken(

@@ -245,6 +245,7 @@ def _admitted(chat: StoredChat, key: uuid.UUID) -> Asking:
 def _run(chat: StoredChat, turn: Turn, asking: Asking, first_new: int, *, resumes: bool) -> None:
     conversation().keeper.keep(turn, turn.messages())
     turn.chat.earlier = partial(_earlier, _app(), turn, first_new)
+    turn.chat.answers = turn.question_id
     if resumes:
         try:
             resume_first(chat, turn, first_new)

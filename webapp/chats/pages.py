@@ -22,6 +22,7 @@ from webapp.chats.store import StoredChat, StoredMessage, StoredTurn
 from webapp.chats.turn_rows import LOST
 from webapp.database import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
+from webapp.profiles.icons import label
 from webapp.profiles.offer import Offer, chosen_name, offered_profiles
 from webapp.profiles.starters import Suggested, starters_of
 
@@ -113,7 +114,7 @@ def chat_html(
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
         "controls": controls_of(chat, turn),
-        "actions": _actions(chat, messages, offered=not withdrawn),
+        "actions": _actions(chat, said, offered=not withdrawn),
         "faces": _faces(chat, messages),
         "earlier": said.earlier,
         "withdrawn": withdrawn,
@@ -127,6 +128,24 @@ def chat_html(
     release_connection()
     shown = as_it_looked(chat.profile, chat.snapshots) if withdrawn else current
     return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
+
+
+def as_it_stands(chat: StoredChat, under: str | None) -> str:
+    """Return a chat as HTML, for a page that shows it as it was.
+
+    Parameters
+    ----------
+    under:
+        The profile that the page shows; where the chat has gone on with another one, the selector
+        beside it follows.
+    """
+    html = chat_html(chat, "chats/_chat.html")
+    if chat.profile == under:
+        return html
+    profile = offered_profiles().find(chat.profile)
+    now = label(profile) if profile else ""
+    selector = url_for("chats.selector", chat_id=chat.id)
+    return html + render_template("chats/_switched.html", selector=selector, now=now)
 
 
 def earlier_html(chat: StoredChat, template: str, before: int) -> str:
@@ -189,10 +208,11 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
     }
 
 
-def _actions(chat: StoredChat, messages: list[StoredMessage], *, offered: bool) -> Actions | None:
-    # Before the user has written there is nothing to rate or to edit.
-    written = [message.id for message in messages if message.kind == "user"]
-    return actions_of(chat.id, written[-1], offered=offered) if written else None
+def _actions(chat: StoredChat, said: Said, *, offered: bool) -> Actions | None:
+    written = [message.id for message in said.messages if message.kind == "user"]
+    if not written and said.earlier is None:
+        return None  # before the user has written there is nothing to rate or to edit
+    return actions_of(chat.id, written[-1] if written else None, offered=offered)
 
 
 def _problems(suggested: Suggested) -> list[Notice]:

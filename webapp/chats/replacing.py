@@ -15,6 +15,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat, last_turn
+from webapp.chats.titles import title_from
 from webapp.database import reading_rows
 from webapp.engine.work import COMPLETE
 
@@ -61,6 +62,17 @@ _REPLACED = (
     )
     .values(replaced_by=bindparam("turn"))
 )
+_FIRST_WRITTEN = (
+    select(Message.id, Message.content)
+    .where(
+        Message.chat_id == bindparam("chat"),
+        Message.kind == "user",
+        Message.replaced_by.is_(None),
+    )
+    .order_by(Message.sequence)
+    .limit(1)
+)
+_TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindparam("made"))
 _RESTORED = update(Chat).where(Chat.id == bindparam("in_chat")).values(values=bindparam("kept"))
 
 
@@ -149,6 +161,22 @@ def set_aside(
     if before is not None:
         rows.execute(_RESTORED, {"in_chat": chat_id, "kept": before})
     return before
+
+
+def title_instead(
+    rows: Connection, chat_id: uuid.UUID, replaced: Replaced, title: str | None, made: str | None
+) -> str | None:
+    """Let a title that was made from a first message be made from the one that takes its place.
+
+    Called before what is replaced is put aside. Returns the title that the chat has then.
+    """
+    first = rows.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
+    if made is None or first is None or first.id != replaced.question_id:
+        return title
+    if title != title_from(first.content):  # its user has named it
+        return title
+    rows.execute(_TITLED, {"in_chat": chat_id, "made": made})
+    return made
 
 
 def values_before(

@@ -102,16 +102,17 @@ def index_turn(rows: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UU
 
 
 def index_changed(
-    rows: Connection, chat_id: uuid.UUID, messages: Iterable[tuple[uuid.UUID, str]]
+    rows: Connection, chat_id: uuid.UUID, messages: list[tuple[uuid.UUID, str]]
 ) -> None:
     """Make messages findable by what they say now, if their chat is one that can be found."""
     owner = rows.scalar(_WRITTEN_BY, {"of_chat": chat_id})
     if owner is not None:
         index_messages(rows, owner, chat_id, messages)
+        forget_messages(rows, [message for message, text in messages if not text])
 
 
 def forget_messages(rows: Connection, messages: Iterable[uuid.UUID]) -> None:
-    """Let nobody find these messages any more, since others took their place."""
+    """Let nobody find these messages any more."""
     which = [{"of_message": message} for message in messages]
     if which:
         rows.execute(_FORGOTTEN, which)

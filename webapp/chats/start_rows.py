@@ -163,7 +163,8 @@ def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
         values=turn.values if keeps and turn.values else {},
         created_at=now,
         active_at=now,
-        expires_at=expires_at(turn.profile, now),
+        # It may have gone on under another one already.
+        expires_at=expires_at(offered.get(turn.chat.chat_profile or "") or turn.profile, now),
         turn_id=None if over else turn.id,
         snapshots=with_look_of(continues.snapshots if continues else {}, *under),
         pinned=False,

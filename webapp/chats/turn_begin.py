@@ -13,8 +13,8 @@ from webapp.authoring.context import Values
 from webapp.chats.form_keys import refuse_twice
 from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
-from webapp.chats.replacing import Replaced, set_aside, values_before
-from webapp.chats.search_index import index_first_question, index_messages
+from webapp.chats.replacing import Replaced, set_aside, title_instead, values_before
+from webapp.chats.search_index import index_first_question, index_messages, index_title
 from webapp.chats.taking import Taken, take, take_to_resume
 from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import (
@@ -44,14 +44,22 @@ _COUNTS = select(
 )
 _NEW_TURN = insert(Turn)
 _NEW_MESSAGES = insert(Message)
-# The newest message names the last turn, the only one that still needs them.
+_LAST_QUESTION = (
+    select(Message.sequence)
+    .where(Message.chat_id == bindparam("chat"), Message.kind == "user")
+    .order_by(Message.sequence.desc())
+    .limit(1)
+)
+# Only the last question can still be answered anew. What has answered it stands after it.
 _FORGET_VALUES = (
     update(Turn)
     .where(
-        Turn.id
-        == select(Message.turn_id)
-        .where(Message.chat_id == bindparam("chat"), Message.sequence == bindparam("last"))
-        .scalar_subquery()
+        Turn.id.in_(
+            select(Message.turn_id).where(
+                Message.chat_id == bindparam("chat"),
+                Message.sequence >= _LAST_QUESTION.scalar_subquery(),
+            )
+        )
     )
     .values(values_before=null())
 )
@@ -117,12 +125,17 @@ def store_begun_turn(
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
         refuse_twice(rows, asking.chat_id, asking.key)
+        title = taken.title
+        if replaced is not None:
+            title = title_instead(rows, asking.chat_id, replaced, title, made_title)
         values, before = _values_of(rows, asking, turn, taken, replaced)
         turn.chat.values = Values(values)
         asked_before = _store(rows, asking, turn, question, before)
         if asking.looks is not None:
             keep_look(rows, asking.chat_id, asking.looks)
         if question is not None and asked_before:
+            if title and title != taken.title:
+                index_title(rows, asking.owner, asking.chat_id, title)
             index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
         elif question is not None:
             index_first_question(rows, asking.owner, question, taken.title)
@@ -163,9 +176,8 @@ def store_resumption(asking: Asking, turn: engine.Turn) -> None:
         When the chat is gone.
     """
     with writing_rows() as rows:
-        values = take_to_resume(rows, asking, turn)
-        turn.chat.values = Values(values)
-        _store(rows, asking, turn, None, values)
+        turn.chat.values = Values(take_to_resume(rows, asking, turn))
+        _store(rows, asking, turn, None, None)
 
 
 def _store(
@@ -173,15 +185,22 @@ def _store(
     asking: Asking,
     turn: engine.Turn,
     question: Message | None,
-    before: dict[str, Any],
+    before: dict[str, Any] | None,
 ) -> bool:
-    """Store the rows of a turn; return whether its user had said anything in the chat before."""
+    """Store the rows of a turn; return whether its user had said anything in the chat before.
+
+    Parameters
+    ----------
+    before:
+        The values with which its question was first answered; ``None`` when it answers nothing.
+    """
     one_by_one(rows, asking.owner)
     counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
     last, running, asked_before = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
     if running >= asking.most_turns:
         raise TooManyTurnsError
-    rows.execute(_FORGET_VALUES, {"chat": asking.chat_id, "last": last})
+    if before is not None:
+        rows.execute(_FORGET_VALUES, {"chat": asking.chat_id})
     sequence: int = last + 1
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,6 +48,16 @@ _LOST = (
     select(Turn.chat_id, Turn.id)
     .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
     .order_by(Turn.id)
+)
+# What was set when the chat was resumed is there when the question is answered anew. Not of one
+# that was tried again: by then the chat has more than it had before the first answer.
+_BEGAN_WITH = (
+    update(Turn)
+    .where(
+        Turn.id == bindparam("turn"),
+        exists().where(Message.id == Turn.question_id, Message.turn_id == Turn.id),
+    )
+    .values(values_before=bindparam("kept"))
 )
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
@@ -174,6 +184,8 @@ def _save(rows: Connection, step: Step) -> bool | None:
             freed = rows.execute(_FREED, which)
         else:
             freed = rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+        if turn.values_between is not None:
+            rows.execute(_BEGAN_WITH, {"turn": turn.id, "kept": turn.values_between})
         index_turn(rows, freed.first(), chat_id, turn.id)
     return asked
 

@@ -99,7 +99,7 @@ def resume(chat_id: uuid.UUID) -> Response:
     try:
         asked = resume_chat(chat, profile_of(chat))
     except NotOverError:
-        return asked_before(get_chat(chat_id, owner()))
+        return asked_before(chat)
     except NotFound:
         raise
     except HTTPException as error:

@@ -9,7 +9,6 @@ from inspect import isasyncgen
 from typing import Any
 
 from webapp.authoring.app_file import Callback
-from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
 from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import described
@@ -46,10 +45,15 @@ def ends_stopped(error: Exception) -> bool:
     return cancelled or isinstance(error, CancelledError | StoppedError)
 
 
-def values_to_store(callback: Callback | None, chat: ChatContext) -> dict[str, Any]:
-    """Return the chat's values as they are to be stored; without a callback, as they are."""
-    # A list that was set is the author's own object and may have been changed since.
-    values = chat.values.close()
+def values_to_store(callback: Callback | None, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a chat's values as they are to be stored; without a callback, as they are.
+
+    Raises
+    ------
+    CallbackError
+        When they cannot be: a list that was set is the author's own object, and may have been
+        changed since.
+    """
     if callback is None:
         return values
     try:

@@ -64,6 +64,8 @@ class Turn:
         self.status = RUNNING
         self.failure: CallbackError | None = None
         self.values: dict[str, Any] | None = None
+        # Where one work followed another: the values that the second began with.
+        self.values_between: dict[str, Any] | None = None
         self.over = False
         self.stored = False
         self.lost = False
@@ -253,10 +255,19 @@ class Turn:
         ):
             self._end(FAILED, callback.wrong_answer(problem))
         elif self.work.then is not None and self.status == RUNNING:
-            self.work, self._said_before = self.work.then, self.chat.transcript.version
-            self.begin()
+            self._go_on(callback, self.work.then)
         else:
             self._end(COMPLETE)
+
+    def _go_on(self, callback: Callback, work: Work) -> None:
+        try:
+            self.values_between = values_to_store(callback, self.chat.values.now())
+        except CallbackError as error:
+            self._end(FAILED, error)
+            return
+        self.work, self._said_before = work, self.chat.transcript.version
+        self.chat.said_first = frozenset(said.id for said in self.chat.transcript.said())
+        self.begin()
 
     @property
     def lingers(self) -> bool:
@@ -298,41 +309,46 @@ class Turn:
         if now - self._stopped > CLEAN_UP_SECONDS:
             self._after_stop()
         if now - self._stopped > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
-            if self._on_stop_call is not None:
-                self.failure = CallbackTimeoutError("@on_stop", ON_STOP_SECONDS)
-                self._on_stop_call.cancel()
-            self._settle(None)
+            on_stop = self._on_stop_call
+            if on_stop is None:
+                self._settle(None)
+            else:
+                # Settled first: what it says when it is cancelled is not what went wrong.
+                self._settle(None, CallbackTimeoutError("@on_stop", ON_STOP_SECONDS))
+                on_stop.cancel()
 
     def _call_on_stop(self, on_stop: Callback) -> None:
         transcript = Transcript(None, self.changed, self.chat.transcript.version)
         with self.changed:
             self._transcripts.append(transcript)
-        chat = replace(self.chat, transcript=transcript, earlier=self.chat.so_far, offered=None)
+        chat = replace(
+            self.chat,
+            transcript=transcript,
+            earlier=self.chat.so_far,
+            offered=None,
+            answers=None,  # it comes after the answer
+        )
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
-            self.failure = on_stop.failed(error, described(error))
-            self._settle(on_stop)
+            self._settle(on_stop, on_stop.failed(error, described(error)))
             return
         self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        if self._settled:  # it had its time
-            return
-        if isinstance(error, Exception):
-            self.failure = explained(on_stop, error)
-        self._settle(on_stop)
+        self._settle(on_stop, explained(on_stop, error) if isinstance(error, Exception) else None)
 
-    def _settle(self, callback: Callback | None) -> None:
+    def _settle(self, callback: Callback | None, failure: CallbackError | None = None) -> None:
         with self.changed:
-            if self._settled:
+            if self._settled:  # the first to say how it ended is right
                 return
             self._settled = True
+            self.failure = failure or self.failure
         for transcript in self._transcripts:
             transcript.close()
         try:
-            self.values = values_to_store(callback, self.chat)
+            self.values = values_to_store(callback, self.chat.values.close())
         except CallbackError as error:
             self.failure = self.failure or error
             self.status = FAILED if self.status == COMPLETE else self.status
