@@ -6,9 +6,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message
@@ -47,7 +46,7 @@ def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
     knows. A chat that somebody else is changing at this moment stays.
     """
     wanted = select(Chat.id, _LENGTH).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
-    found = _not_too_long(rows.execute(wanted).all())
+    found = _not_too_long([(row[0], row[1]) for row in rows.execute(wanted)])
     if not found:
         return 0
     if rows.dialect.name == "postgresql":
@@ -59,8 +58,10 @@ def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
     return rows.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
 
 
-def _not_too_long(chats: Sequence[Row[Any]]) -> list[uuid.UUID]:
+def _not_too_long(chats: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:
     """Return as many of these chats, one at least, as have not too many messages together."""
     lengths = accumulate(length for _, length in chats)
-    fit = [chat for (chat, _), length in zip(chats, lengths) if length <= MESSAGES_AT_ONCE]
+    fit = [
+        chat for (chat, _), length in zip(chats, lengths, strict=True) if length <= MESSAGES_AT_ONCE
+    ]
     return fit or [chat for chat, _ in chats[:1]]
