@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.chats.deletion import UNDO_SECONDS
 from webapp.chats.models import Chat
@@ -29,9 +29,15 @@ class TooManyPinsError(Conflict):
 
 
 def rename(chat: StoredChat, title: str) -> None:
-    """Give a chat another title."""
+    """Give a chat another title.
+
+    Raises
+    ------
+    NotFound
+        When it is gone meanwhile.
+    """
     with writing_rows() as rows:
-        rows.execute(_this(chat).values(title=title))
+        _change(rows, _this(chat).values(title=title))
         index_title(rows, chat.owner, chat.id, title)
 
 
@@ -42,11 +48,13 @@ def pin(chat: StoredChat, *, pinned: bool) -> None:
     ------
     TooManyPinsError
         When as many are pinned as one may have.
+    NotFound
+        When the chat is gone meanwhile.
     """
     with writing_rows() as rows:
         if pinned and pinned_count(rows, chat.owner, besides=chat.id) >= PINNED_LIMIT:
             raise TooManyPinsError
-        rows.execute(_this(chat).values(pinned=pinned))
+        _change(rows, _this(chat).values(pinned=pinned))
 
 
 def pinned_count(rows: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
@@ -92,7 +100,15 @@ def delete_all(owner: str) -> int:
 
 
 def _this(chat: StoredChat) -> Update:
-    return update(Chat).where(Chat.id == chat.id, Chat.owner == chat.owner)
+    # Deleted twice is deleted once: a chat that is gone for good must not be within reach again.
+    return update(Chat).where(
+        Chat.id == chat.id, Chat.owner == chat.owner, Chat.deleted_at.is_(None)
+    )
+
+
+def _change(rows: Connection, change: Update) -> None:
+    if not rows.execute(change).rowcount:
+        raise NotFound
 
 
 def _deleted(owner: str, chat_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
