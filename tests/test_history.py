@@ -18,7 +18,7 @@ from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
-from webapp.chats import models
+from webapp.chats import models, store
 from webapp.database import db
 from webapp.history import views
 from webapp.history.forgetting import forget_all
@@ -449,7 +449,7 @@ def test_a_chat_that_goes_while_it_is_changed_stays_gone(
     alice: Visitor, monkeypatch: pytest.MonkeyPatch, place: str, form: dict[str, str]
 ) -> None:
     chat = written_chat(alice)
-    get_chat = views.get_chat
+    get_chat = store.get_chat
 
     def then_cleared(*arguments: Any) -> Any:
         found = get_chat(*arguments)
