@@ -18,8 +18,9 @@ from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
-from webapp.chats import models
+from webapp.chats import models, store
 from webapp.database import db
+from webapp.history import views
 from webapp.history.forgetting import forget_all
 from webapp.history.groups import heading_of
 from webapp.history.listing import PAGE_SIZE, PINNED_LIMIT
@@ -400,7 +401,10 @@ def test_a_visitor_is_sent_to_the_login_page(alice: Visitor, change: str) -> Non
     address = written_chat(alice)
     stranger = Visitor(alice.app)
     answer = stranger.post(f"{address}/{change}", CHANGES[change])
-    assert (answer.status_code, answer.location) == (303, "/login")
+    if change == "title":  # what was typed is kept, on a page that leads there
+        assert (answer.status_code, f"/login?next={address}" in answer.text) == (401, True)
+    else:
+        assert (answer.status_code, answer.location) == (303, "/login")
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -436,3 +440,23 @@ def test_without_login_chats_belong_to_the_browser(make_app: AppMaker, either_ur
     assert items(other) == []
     other.start_chat()
     assert items(other) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "form"), [("title", {"title": "New"}), ("pin", {"pinned": "yes"}), ("delete", {})]
+)
+def test_a_chat_that_goes_while_it_is_changed_stays_gone(
+    alice: Visitor, monkeypatch: pytest.MonkeyPatch, place: str, form: dict[str, str]
+) -> None:
+    chat = written_chat(alice)
+    get_chat = store.get_chat
+
+    def then_cleared(*arguments: Any) -> Any:
+        found = get_chat(*arguments)
+        assert alice.twin().post("/chats/clear").status_code == 303
+        return found
+
+    monkeypatch.setattr(views, "get_chat", then_cleared)
+    answer = alice.post(f"{chat}/{place}", form)
+    assert answer.status_code == (303 if place == "delete" else 404)
+    assert alice.post(f"{chat}/restore").status_code == 404

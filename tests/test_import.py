@@ -341,7 +341,9 @@ def test_a_form_without_its_field_is_not_understood(alice: Visitor) -> None:
 
 
 def test_a_stranger_is_sent_to_login(anonymous: Visitor) -> None:
-    assert bring_in(anonymous, FULL).location.startswith("/login")
+    # What was pasted is kept, on a page that leads there.
+    answer = bring_in(anonymous, FULL)
+    assert (answer.status_code, "/login?next=/chats/import" in answer.text) == (401, True)
     assert count(anonymous.app, "chats") == 0
 
 

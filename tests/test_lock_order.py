@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
@@ -16,7 +18,10 @@ from tests.support.conversation import PATIENCE, wait_until
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
+from webapp.accounts.models import LoginSession
 from webapp.chats import turn_steps
+from webapp.chats.models import Chat
+from webapp.database import utc_now, writing
 
 pytestmark = pytest.mark.postgresql
 
@@ -71,6 +76,65 @@ def test_a_chat_is_deleted_while_a_step_of_its_turn_is_stored(
     delete(visitor, cli)
     assert "turns.not_stored" not in log.text
     assert "deadlock" not in log.text
+
+
+HEARS_OF_ENDS = """
+    import webapp as cl
+
+    @cl.password_auth_callback
+    def let_in(username, password):
+        return cl.User(identifier=username) if password == username * 2 else None
+
+    @cl.on_chat_end
+    def end():
+        pass
+"""
+
+
+def clear_all(visitor: Visitor, _cli: CommandLine) -> None:
+    assert visitor.post("/chats/clear").status_code == 303
+
+
+def log_out(visitor: Visitor, _cli: CommandLine) -> None:
+    assert visitor.post("/logout").status_code == 303
+
+
+@pytest.mark.parametrize("change", [clear_all, log_out, remove_alice])
+def test_who_changes_many_chats_locks_them_by_their_ids(make: AppMaker, change: Delete) -> None:
+    cli = CommandLine(Path(), make.database_url)
+    cli.add("alice")
+    visitor = Visitor(make(HEARS_OF_ENDS)).logged_in("alice")
+    first, *others = store_chats(visitor)
+    with psycopg.connect(make.database_url) as holder:
+        lock = "SELECT id FROM chats WHERE id = ANY(%s) FOR UPDATE NOWAIT"
+        holder.execute(lock, [[first]])
+        changing = threading.Thread(target=change, args=(visitor, cli))
+        changing.start()
+        wait_until(lambda: somebody_waits(make.database_url))
+        # Who waits for the first has none of the others, so nobody waits for it in turn.
+        assert len(holder.execute(lock, [others]).fetchall()) == len(others)
+    changing.join(PATIENCE)
+    assert not changing.is_alive()
+
+
+def store_chats(visitor: Visitor) -> list[uuid.UUID]:
+    """Store some chats of this browser, and return them by their ids: the last was stored first."""
+    ids = [uuid.UUID(int=number) for number in range(1, 9)]
+    with visitor.app.app_context(), writing() as rows:
+        session = rows.scalar(select(LoginSession.id).where(LoginSession.identifier == "alice"))
+        for chat_id in reversed(ids):
+            rows.add(
+                Chat(
+                    id=chat_id,
+                    owner="user:alice",
+                    session_id=session,
+                    written=True,
+                    values={},
+                    active_at=utc_now(),
+                )
+            )
+            rows.flush()
+    return ids
 
 
 def hold_a_step(monkeypatch: pytest.MonkeyPatch, url: str) -> threading.Event:

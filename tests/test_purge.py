@@ -20,7 +20,7 @@ from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
 from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
 from webapp.chats.words import entry_words
-from webapp.database import Model, utc_now, writing
+from webapp.database import Model, utc_now, writing, writing_rows
 from webapp.upkeep import purging
 
 DAY = timedelta(days=1)
@@ -205,6 +205,15 @@ def test_many_go_in_small_steps(cli: CommandLine, monkeypatch: pytest.MonkeyPatc
     store(cli, *(entry(at=utc_now() - 91 * DAY) for _ in range(5)))
     assert purged(cli) == {"expired_chats": 13, "audit_entries": 5}
     assert remaining(cli, "chats") == 1
+
+
+def test_long_chats_go_one_by_one(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = [chat(expires_at=utc_now() - HOUR) for _ in range(3)]
+    store(cli, *over, *(Message(chat_id=c.id, sequence=9, kind="user", content="a") for c in over))
+    monkeypatch.setattr(deletion, "MESSAGES_AT_ONCE", 9)
+    with cli.app(), writing_rows() as rows:
+        assert deletion.forget_chats(rows, Chat.expires_at.is_not(None)) == 1
+    assert purged(cli) == {"expired_chats": 2}
 
 
 def test_what_went_before_a_failure_is_gone(

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from tests.support.html import parse
@@ -16,6 +17,7 @@ from tests.support.people import Visitor
 from tests.support.rows import every_row, run_sql
 
 SIGNED_OUT = "You were signed out, so your message was not sent. Copy it, then sign in."
+NO_MESSAGE = "00000000-0000-4000-8000-000000000003"
 TEXT = "\n keep <b>this</b>\n"
 
 
@@ -137,7 +139,7 @@ def test_text_that_another_site_has_sent_is_not_shown(
 
 @pytest.mark.parametrize("happens", [forgets_its_cookie, is_signed_out])
 @pytest.mark.parametrize(
-    ("where", "field"), [("edit", "content"), (f"messages/{uuid.uuid4()}/feedback", "comment")]
+    ("where", "field"), [("edit", "content"), (f"messages/{NO_MESSAGE}/feedback", "comment")]
 )
 def test_with_script_a_text_beside_the_composer_stays_where_it_was_written(
     alice: Visitor, happens: Callable[[Visitor], None], where: str, field: str
@@ -151,3 +153,57 @@ def test_with_script_a_text_beside_the_composer_stays_where_it_was_written(
     assert "HX-Redirect" not in answer.headers
     bare = alice.post(f"{chat}/{where}", {field: " "}, htmx=True)
     assert bare.headers["HX-Redirect"].startswith("/login")
+
+
+FORMS = [
+    ("{chat}/messages/{message}/feedback", "comment", {"value": "down"}),
+    ("{chat}/title", "title", {}),
+    ("/chats/import", "data", {}),
+]
+
+
+@pytest.fixture(params=FORMS, ids=[field for _, field, _ in FORMS])
+def form(request: pytest.FixtureRequest, alice: Visitor) -> tuple[str, str, dict[str, str]]:
+    """Return a form of other rooms that takes a text: its address, its field, and the others."""
+    address, field, others = request.param
+    chat = alice.start_chat("team")
+    return address.format(chat=chat, message=uuid.uuid4()), field, others
+
+
+def test_text_of_other_forms_is_kept_without_a_database(
+    alice: Visitor, form: tuple[str, str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, field, others = form
+
+    def fails(*_args: object) -> None:
+        raise OperationalError("BEGIN", None, OSError("no database"))
+
+    for place in ("feedback.views.get_chat", "history.views.get_chat", "transfer.views.ImportForm"):
+        monkeypatch.setattr(f"webapp.{place}", fails)
+    answer = alice.post(address, {field: TEXT, **others})
+    again = parse(answer.text).with_class("unsent")[0]
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert again.one("textarea", name=field).text.removeprefix("\n") == TEXT
+    sent = {each["name"]: each["value"] for each in again.all("input")}
+    assert sent == {"csrf_token": alice.token, **others}
+
+
+def test_text_of_other_forms_is_kept_from_somebody_who_was_signed_out(
+    alice: Visitor, form: tuple[str, str, dict[str, str]]
+) -> None:
+    address, field, others = form
+    forgets_its_cookie(alice)
+    answer = alice.post(address, {field: TEXT, **others})
+    text, way_on = kept(answer)
+    assert (answer.status_code, text) == (401, TEXT)
+    assert way_on.startswith("/login?next=/chats/")
+
+
+def test_text_of_other_forms_is_kept_from_a_page_that_is_too_old(
+    alice: Visitor, form: tuple[str, str, dict[str, str]]
+) -> None:
+    address, field, others = form
+    answer = alice.post(address, {field: TEXT, "csrf_token": "old", **others})
+    text, way_on = kept(answer)
+    assert (answer.status_code, text) == (400, TEXT)
+    assert alice.get(way_on).status_code == 200

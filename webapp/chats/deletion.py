@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.engine import Connection
 
-from webapp.chats.models import Chat
+from webapp.chats.models import Chat, Message
 from webapp.chats.turn_rows import RUNNING_IN_CHATS
 
 # For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
-# Deleting has the database to itself: a few chats at a time, so that others get their turn.
+# Deleting has the database to itself: a few chats at a time, and of long ones fewer, so that others
+# get their turn.
 CHATS_AT_ONCE = 20
+MESSAGES_AT_ONCE = 2_000
+_LENGTH = (
+    select(func.coalesce(func.max(Message.sequence), 0))
+    .where(Message.chat_id == Chat.id)
+    .scalar_subquery()
+)
 
 
 def deleted_before(time: datetime) -> ColumnElement[bool]:
@@ -35,8 +45,8 @@ def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
     What belongs to them goes with them: messages, turns, feedback, links, and what the search
     knows. A chat that somebody else is changing at this moment stays.
     """
-    wanted = select(Chat.id).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
-    found = list(rows.scalars(wanted))
+    wanted = select(Chat.id, _LENGTH).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
+    found = _not_too_long([(row[0], row[1]) for row in rows.execute(wanted)])
     if not found:
         return 0
     if rows.dialect.name == "postgresql":
@@ -46,3 +56,12 @@ def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
         free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
         found = list(rows.scalars(free.with_for_update(of=Chat, skip_locked=True)))
     return rows.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
+
+
+def _not_too_long(chats: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:
+    """Return as many of these chats, one at least, as have not too many messages together."""
+    lengths = accumulate(length for _, length in chats)
+    fit = [
+        chat for (chat, _), length in zip(chats, lengths, strict=True) if length <= MESSAGES_AT_ONCE
+    ]
+    return fit or [chat for chat, _ in chats[:1]]

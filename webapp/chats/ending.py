@@ -28,7 +28,7 @@ from webapp.chats.history import NO_SEQUENCE_YET, history_before
 from webapp.chats.models import Chat, Message
 from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
-from webapp.chats.turn_rows import ALIVE, row_of
+from webapp.chats.turn_rows import ALIVE, CHATS_IN_ORDER, row_of
 from webapp.chats.turn_steps import change_earlier, interrupt_lost
 from webapp.database import utc_now, writing_rows
 from webapp.engine.call import call
@@ -113,9 +113,10 @@ def _looks_at_ends() -> bool:
 
 def _claimed(*conditions: Any) -> list[Row[Any]]:
     # One statement: of two processes, one gets each chat.
+    meant = (Chat.ended_at.is_(None), Chat.turn_id.is_(None), *conditions)
     ended = (
         update(Chat)
-        .where(Chat.ended_at.is_(None), Chat.turn_id.is_(None), *conditions)
+        .where(Chat.id.in_(CHATS_IN_ORDER.where(*meant)), *meant)
         .values(ended_at=utc_now())
         .returning(*_RETURNED)
     )

@@ -16,7 +16,7 @@ from webapp.accounts.audit import record_refusal
 from webapp.chats.conversation import conversation
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
-from webapp.chats.turn_rows import LOST, RUNNING_IN_CHATS, is_alive
+from webapp.chats.turn_rows import CHATS_IN_ORDER, LOST, RUNNING_IN_CHATS, is_alive
 from webapp.database import db, reading_rows
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 
@@ -212,4 +212,4 @@ def forget_user(session: Session, identifier: str) -> None:
     theirs = Chat.owner == f"user:{identifier}"
     if session.connection().dialect.name == "postgresql":
         session.execute(RUNNING_IN_CHATS.where(theirs))
-    session.execute(delete(Chat).where(theirs))
+    session.execute(delete(Chat).where(Chat.id.in_(CHATS_IN_ORDER.where(theirs))))

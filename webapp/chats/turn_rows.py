@@ -40,6 +40,8 @@ RUNNING_IN_CHATS = (
     .order_by(Turn.id)
     .with_for_update(of=Turn)
 )
+# And so that no two wait for each other who lock several chats, all do it in this order.
+CHATS_IN_ORDER = select(Chat.id).order_by(Chat.id).with_for_update(of=Chat)
 _ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)

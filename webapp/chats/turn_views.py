@@ -32,11 +32,11 @@ from webapp.chats.store import (
     question_to_retry,
 )
 from webapp.chats.taking import NotOverError
-from webapp.chats.unsent import holds_text, unreachable_but_kept
-from webapp.web.errors import UNAVAILABLE, show_unavailable
+from webapp.chats.unsent import keep_texts_of
 from webapp.web.htmx import wants_fragment
 
 blueprint = Blueprint("turns", __name__)
+keep_texts_of(blueprint)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/messages")
@@ -186,13 +186,3 @@ def news(chat_id: uuid.UUID) -> Response:
     if known == (str(last.id) if last else "", chat.profile or ""):
         return make_response("", 204)
     return went_on(chat, known[1], request.args.get("first"))
-
-
-def keep_text(error: Exception) -> Response:
-    """Keep what was written when the database cannot be reached (R60)."""
-    answer = show_unavailable(error)
-    return unreachable_but_kept(answer) if holds_text() else answer
-
-
-for unavailable in UNAVAILABLE:
-    blueprint.register_error_handler(unavailable, keep_text)

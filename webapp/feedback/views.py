@@ -12,6 +12,7 @@ from webapp.accounts.login import owner
 from webapp.chats.actions import Kept, actions_of
 from webapp.chats.pages import Notice, chat_html
 from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.unsent import keep_texts_of
 from webapp.feedback.forms import CommentTooLong, FeedbackForm
 from webapp.feedback.storing import NONE, store_rating
 from webapp.feedback.telling import tell_app
@@ -19,6 +20,7 @@ from webapp.web.errors import explanation
 from webapp.web.htmx import wants_fragment
 
 blueprint = Blueprint("feedback", __name__)
+keep_texts_of(blueprint)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/messages/<uuid:message_id>/feedback")

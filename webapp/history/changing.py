@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.chats.deletion import UNDO_SECONDS
 from webapp.chats.models import Chat
 from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
+from webapp.chats.turn_rows import CHATS_IN_ORDER, RUNNING_IN_CHATS
 from webapp.database import reading_rows, utc_now, writing_rows
 from webapp.history.listing import PINNED_LIMIT
 
@@ -28,9 +29,15 @@ class TooManyPinsError(Conflict):
 
 
 def rename(chat: StoredChat, title: str) -> None:
-    """Give a chat another title."""
+    """Give a chat another title.
+
+    Raises
+    ------
+    NotFound
+        When it is gone meanwhile.
+    """
     with writing_rows() as rows:
-        rows.execute(_this(chat).values(title=title))
+        _change(rows, _this(chat).values(title=title))
         index_title(rows, chat.owner, chat.id, title)
 
 
@@ -41,11 +48,13 @@ def pin(chat: StoredChat, *, pinned: bool) -> None:
     ------
     TooManyPinsError
         When as many are pinned as one may have.
+    NotFound
+        When the chat is gone meanwhile.
     """
     with writing_rows() as rows:
         if pinned and pinned_count(rows, chat.owner, besides=chat.id) >= PINNED_LIMIT:
             raise TooManyPinsError
-        rows.execute(_this(chat).values(pinned=pinned))
+        _change(rows, _this(chat).values(pinned=pinned))
 
 
 def pinned_count(rows: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
@@ -78,17 +87,28 @@ def deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
 
 def delete_all(owner: str) -> int:
     """Put all chats of a user out of sight for good; return how many there were."""
+    theirs = (Chat.owner == owner, Chat.deleted_at.is_(None))
     gone = (
         update(Chat)
-        .where(Chat.owner == owner, Chat.deleted_at.is_(None))
+        .where(Chat.id.in_(CHATS_IN_ORDER.where(*theirs)), *theirs)
         .values(deleted_at=utc_now() - 2 * timedelta(seconds=UNDO_SECONDS))
     )
     with writing_rows() as rows:
+        if rows.dialect.name == "postgresql":
+            rows.execute(RUNNING_IN_CHATS.where(*theirs))
         return int(rows.execute(gone).rowcount)
 
 
 def _this(chat: StoredChat) -> Update:
-    return update(Chat).where(Chat.id == chat.id, Chat.owner == chat.owner)
+    # Deleted twice is deleted once: a chat that is gone for good must not be within reach again.
+    return update(Chat).where(
+        Chat.id == chat.id, Chat.owner == chat.owner, Chat.deleted_at.is_(None)
+    )
+
+
+def _change(rows: Connection, change: Update) -> None:
+    if not rows.execute(change).rowcount:
+        raise NotFound
 
 
 def _deleted(owner: str, chat_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:

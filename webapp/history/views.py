@@ -12,6 +12,7 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.asking import stop_turn
 from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.unsent import keep_texts_of
 from webapp.history import pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
 from webapp.history.forgetting import forget_soon
@@ -20,6 +21,7 @@ from webapp.web.events import log_event
 from webapp.web.htmx import came_from, go_to, swap_whole, wants_fragment
 
 blueprint = Blueprint("history", __name__)
+keep_texts_of(blueprint)
 
 
 @blueprint.get("/chats")

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.chats.store import get_chat
+from webapp.chats.unsent import keep_texts_of
 from webapp.database import utc_now
 from webapp.profiles.offer import chosen_name, offered_profiles
 from webapp.transfer.downloads import asked_format, download
@@ -23,6 +24,7 @@ from webapp.web.events import log_event
 from webapp.web.htmx import go_to, wants_fragment
 
 blueprint = Blueprint("transfer", __name__)
+keep_texts_of(blueprint)
 
 EMPTY = "There is nothing to import yet. Paste the text of an export in the format JSON."
 
