@@ -46,9 +46,9 @@ def composer(page: Element) -> str:
 
 
 def fields(form: Element) -> dict[str, str]:
-    """Return what a form sends, but for its token."""
+    """Return what a form sends, but for its token and what it says of the page around it."""
     sent = {field["name"]: field["value"] for field in form.all("input", type="hidden")}
-    return {name: value for name, value in sent.items() if name != "csrf_token"}
+    return {name: value for name, value in sent.items() if name not in ("csrf_token", "shown")}
 
 
 def test_a_link_opens_a_new_chat_with_its_profile_and_its_text(recorder: Recorder) -> None:

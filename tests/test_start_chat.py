@@ -429,3 +429,12 @@ import webapp as cl
     cl.Message("before the nap").send()
     {nap}
 """
+
+
+def test_the_selector_comes_with_a_start_only_where_it_has_changed(simple_app: Flask) -> None:
+    visitor = Visitor(simple_app)
+    shown = parse(visitor.get("/").text).one("input", name="shown")["value"]
+    same = parse(visitor.post("/chats", {"shown": shown}, htmx=True).text)
+    assert (shown, same.all(id="profile-selector")) == ("GPT-3.5", [])
+    other = parse(visitor.post("/chats", {"profile": "GPT-4", "shown": shown}, htmx=True).text)
+    assert len(other.all(id="profile-selector")) == 1
