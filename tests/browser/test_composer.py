@@ -112,7 +112,7 @@ def test_the_second_half_of_a_double_click_does_not_stop_the_answer(
     chatty.end()
     expect(ended(desktop)).to_contain_text("Still here.")
     # With the first message the history is drawn anew.
-    assert sent == ["messages", "chats"]
+    assert [address.partition("?")[0] for address in sent] == ["messages", "chats"]
 
 
 def test_what_is_typed_while_a_message_is_on_its_way_stays(desktop: Page, chatty: Chatty) -> None:
