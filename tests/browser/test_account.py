@@ -107,7 +107,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
     has_a_sound_outline(page)
     assert findings(page) == []
     assert not page.evaluate(OVERFLOWS)
-    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     assert findings(page, COLOURS) == []
 
 
