@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.people import Visitor
-from tests.support.rows import column, count, every_row, run_sql
-from webapp.database import db
+from tests.support.rows import column, count, every_row, run_sql, statements
 
 OFFERS = """
     import webapp as cl
@@ -66,24 +62,6 @@ def chosen(visitor: Visitor, path: str = "/") -> str:
 def started(visitor: Visitor) -> str:
     page = parse(visitor.get(visitor.start_chat()).text)
     return page.one(data_testid="chat")["data-profile"]
-
-
-@contextmanager
-def statements(app: Flask, about: str) -> Iterator[list[str]]:
-    """Collect the statements that name a table."""
-    found: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if about in statement:
-            found.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def test_the_default_comes_first_for_who_has_chosen_nothing(app: Flask) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 import webapp as cl
@@ -21,8 +19,7 @@ from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.routes import NOBODYS_MESSAGE
-from tests.support.rows import column, count, every_row, run_sql
-from webapp.database import db
+from tests.support.rows import column, count, every_row, run_sql, statements
 
 APP = """
     import threading
@@ -294,21 +291,6 @@ def test_ratings_that_cannot_be_stored_are_503(make_app: AppMaker) -> None:  # R
     answer = chat.visitor.post(f"{chat.address}/messages/{message}/feedback", {"value": "up"})
     run_sql(chat.visitor.app, "ALTER TABLE feedback_away RENAME TO feedback")
     assert (answer.status_code, count(chat.visitor.app, "feedback")) == (503, 0)
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """Yield the statements that are run in the block."""
-    run: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        run.append(sql)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield run
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def test_the_ratings_of_a_page_are_one_query_however_many(chat: Chat) -> None:

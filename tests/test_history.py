@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import column, count, every_row, run_sql
+from tests.support.rows import column, count, every_row, run_sql, statements
 from webapp.chats import models, store
 from webapp.database import db
 from webapp.history import views
@@ -86,21 +84,6 @@ def many_chats(app: Flask, owner: str, number: int, **values: Any) -> list[uuid.
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(models.Chat), rows)
     return [row["id"] for row in rows]
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """Yield the statements that are run in the block."""
-    run: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        run.append(sql)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield run
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

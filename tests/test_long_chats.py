@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import every_row, fill, run_sql
+from tests.support.rows import every_row, fill, run_sql, statements
 from webapp.chats.reading import PAGE_MESSAGES
-from webapp.database import db
 
 ECHO = """
     import asyncio
@@ -51,21 +46,6 @@ def link(page: Element) -> str | None:
     """Return where the link to earlier messages leads, if there is one."""
     found = page.all(data_testid="earlier")
     return found[0]["href"] if found else None
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """Yield the statements that are run in the block."""
-    run: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        run.append(sql)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield run
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from tests.support.apps import AppMaker
 from tests.support.corpus import samples, text_of
 from tests.support.history import OWNER, History
-from tests.support.rows import run_sql
+from tests.support.rows import run_sql, statements
 from webapp.authoring.text import clean_text
-from webapp.database import db
 from webapp.history.search import BATCHES, PAGE
 
 SAID = [
@@ -87,21 +83,6 @@ def history(make_app: AppMaker, either_url: str) -> History:
 def one_history(simple_app: Flask) -> History:
     """Return the chats of an app, on SQLite."""
     return History(simple_app)
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """Yield the statements that are run in the block, as they come."""
-    run: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection: object, _cursor: object, sql: str, *_: object) -> None:
-        run.append(sql)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield run
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.postgresql

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import JSON, func, insert, select, text, update
+from sqlalchemy import JSON, event, func, insert, select, text, update
 
 from webapp.chats.models import Chat, Message
 from webapp.database import db, utc_now
@@ -74,3 +76,21 @@ def fill(app: Flask, chat_id: str, count: int, after: int = 0) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(Message), rows)
         connection.execute(update(Chat).where(Chat.id == uuid.UUID(chat_id)).values(written=True))
+
+
+@contextmanager
+def statements(app: Flask, about: str = "") -> Iterator[list[str]]:
+    """Yield the statements that are run in the block, as they come: those that name ``about``."""
+    run: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if about in sql:
+            run.append(sql)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield run
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
