@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from webapp.database import db
 
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
+# What a request leaves behind to be done, with a connection of its own.
+BACKGROUND = {"webapp-forgetting", "webapp-chat-end", "webapp-feedback"}
+BACKGROUND_SECONDS = 10.0
 
 
 class CompiledTemplates(BytecodeCache):
@@ -95,6 +99,11 @@ class AppMaker:
         """End what still runs, as when a server ends, and give back every connection."""
         for app in self._made:
             app.extensions["conversation"].keeper.shut_down(0)
+        # A connection that comes back to a pool after its end stays open until it is collected.
+        for thread in threading.enumerate():
+            if thread.name in BACKGROUND:
+                thread.join(BACKGROUND_SECONDS)
+        for app in self._made:
             with app.app_context():
                 db.session.remove()
                 db.engine.dispose()
