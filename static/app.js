@@ -79,7 +79,7 @@
     home().focus();
   });
 
-  const stored = (use) => { try { return use(); } catch { return null; } };
+  const stored = (use) => { try { return use(); } catch {} };
   const draft = () => `draft:${byId("composer")?.dataset.draft}`;
   const write = (text) => {
     const field = byId("composer-input");
@@ -88,7 +88,7 @@
     stored(() => sessionStorage[draft()] = text);
   };
   const running = () => document.querySelector("#turn[data-turn-id]");
-  let sent = null, key = byId("composer-key")?.value, next = null;
+  let sent = null, key = byId("composer-key")?.value, next;
 
   on("keydown", (event) => {
     const { target, shiftKey, isComposing, keyCode } = event;
@@ -133,14 +133,18 @@
       const badge = message.querySelector(".badge");
       return `${message.dataset.author}${badge ? `, ${badge.textContent}` : ""}: ${message.lastElementChild.textContent.trim()}`;
     };
-    if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
+    if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2e3));
   };
 
-  let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
-  const drop = (...sources) => { for (const source of sources) asked.get(source)?.abort?.(); };
+  let stream, again, chat = byId("chat")?.dataset.chatId;
+  // Not what is asked of the chat that is kept: its first message may be on its way while it is drawn.
+  const drop = (source, kept) => {
+    const request = asked.get(source);
+    if (!request?.action.includes(kept)) request?.abort();
+  };
   const watchAgain = () => {
     clearTimeout(again);
-    again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
+    again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1e3);
   };
   const sendNext = () => setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
   on("htmx:sse:before:connection", ({ target }) => { stream = target; });
@@ -248,7 +252,7 @@
       document.execCommand("copy");
     }
     say(label.data = "Copied");
-    setTimeout(() => label.data = said, 2000);
+    setTimeout(() => label.data = said, 2e3);
   };
   on("change", ({ target }) => target.files?.[0]?.text().then((text) => byId(target.dataset.fills).value = text));
   const addCopy = () => {
@@ -262,13 +266,15 @@
     for (const wide of document.querySelectorAll(".prose :is(pre > code, table)")) {
       if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     }
-    if (byId("composer-input")) grow(byId("composer-input"));
+    const field = byId("composer-input");
+    if (field) grow(field);
   };
   // After a message is drawn.
   const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
   on("htmx:after:swap", () => {
     if (chat !== (chat = byId("chat")?.dataset.chatId)) {
-      drop(stream, byId("composer"));
+      drop(stream, chat);
+      drop(byId("composer"), chat);
       sendNext();
       document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
     }
@@ -289,5 +295,5 @@
   for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
 
   // Signed out?
-  addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }

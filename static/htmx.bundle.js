@@ -68,7 +68,7 @@ if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #s
 target.closest("[popover]")?.hidePopover();
 home().focus();
 });
-const stored = (use) => { try { return use(); } catch { return null; } };
+const stored = (use) => { try { return use(); } catch {} };
 const draft = () => `draft:${byId("composer")?.dataset.draft}`;
 const write = (text) => {
 const field = byId("composer-input");
@@ -77,7 +77,7 @@ grow(field);
 stored(() => sessionStorage[draft()] = text);
 };
 const running = () => document.querySelector("#turn[data-turn-id]");
-let sent = null, key = byId("composer-key")?.value, next = null;
+let sent = null, key = byId("composer-key")?.value, next;
 on("keydown", (event) => {
 const { target, shiftKey, isComposing, keyCode } = event;
 if (target.id !== "composer-input" || event.key !== "Enter" || shiftKey || isComposing || keyCode === 229) return;
@@ -116,13 +116,16 @@ const spoken = (message) => {
 const badge = message.querySelector(".badge");
 return `${message.dataset.author}${badge ? `, ${badge.textContent}` : ""}: ${message.lastElementChild.textContent.trim()}`;
 };
-if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2000));
+if (aloud && fresh.length) say(fresh.map(spoken).join(" ").slice(0, 2e3));
 };
-let stream = null, again = 0, chat = byId("chat")?.dataset.chatId;
-const drop = (...sources) => { for (const source of sources) asked.get(source)?.abort?.(); };
+let stream, again, chat = byId("chat")?.dataset.chatId;
+const drop = (source, kept) => {
+const request = asked.get(source);
+if (!request?.action.includes(kept)) request?.abort();
+};
 const watchAgain = () => {
 clearTimeout(again);
-again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1000);
+again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1e3);
 };
 const sendNext = () => setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
 on("htmx:sse:before:connection", ({ target }) => { stream = target; });
@@ -219,7 +222,7 @@ event.preventDefault();
 document.execCommand("copy");
 }
 say(label.data = "Copied");
-setTimeout(() => label.data = said, 2000);
+setTimeout(() => label.data = said, 2e3);
 };
 on("change", ({ target }) => target.files?.[0]?.text().then((text) => byId(target.dataset.fills).value = text));
 const addCopy = () => {
@@ -232,12 +235,14 @@ for (const time of document.querySelectorAll(".message time")) time.textContent 
 for (const wide of document.querySelectorAll(".prose :is(pre > code, table)")) {
 if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 }
-if (byId("composer-input")) grow(byId("composer-input"));
+const field = byId("composer-input");
+if (field) grow(field);
 };
 const settleSoon = () => requestAnimationFrame(() => setTimeout(settle));
 on("htmx:after:swap", () => {
 if (chat !== (chat = byId("chat")?.dataset.chatId)) {
-drop(stream, byId("composer"));
+drop(stream, chat);
+drop(byId("composer"), chat);
 sendNext();
 document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
 }
@@ -256,5 +261,5 @@ taken();
 followText();
 settleSoon();
 for (const control of document.querySelectorAll("[data-reveal]")) control.hidden = false;
-addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }

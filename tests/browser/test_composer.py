@@ -146,6 +146,24 @@ def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
     expect(ended(desktop)).to_contain_text("You said: Too early")
 
 
+def test_enter_in_a_chat_that_is_still_being_drawn_is_not_lost(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    desktop.evaluate("""() => {
+        const field = document.getElementById("composer-input");
+        const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true });
+        document.addEventListener("htmx:after:init", ({ target }) => {
+            if (target !== field.form) return;
+            field.value = "Hello";
+            field.dispatchEvent(enter);
+        });
+    }""")
+    desktop.get_by_test_id("new-chat").click()
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    assert chatty.heard == ["Hello"]
+
+
 def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     ask(desktop, "dictate")
