@@ -103,7 +103,7 @@ def idle(page: Page) -> None:
 
 def wait_until(page: Page, expression: str) -> None:
     """Wait until an expression is true; Playwright's own way needs what the page's policy bars."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 20
     while not page.evaluate(expression):
         assert time.monotonic() < give_up, f"never true: {expression}"
         page.wait_for_timeout(20)

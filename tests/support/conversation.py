@@ -198,6 +198,15 @@ class Talker(RemoteVisitor):
         """Return the messages that the page of the chat shows now."""
         return bubbles(self.page())
 
+    def all_bubbles(self) -> list[Bubble]:
+        """Return all messages of the chat: those on its page, and the earlier ones."""
+        page = self.page()
+        found = bubbles(page)
+        while links := page.all(data_testid="earlier"):
+            page = parse(self.get(links[0]["href"]).text)
+            found = bubbles(page) + found
+        return found
+
     def running(self) -> str:
         """Return the id of the turn that runs in the chat; "" for none."""
         return running_turn(self.page())
