@@ -116,6 +116,31 @@ def test_a_chat_is_renamed_in_its_place(desktop: Page, site: Site) -> None:
     expect(desktop.get_by_test_id("title-input")).to_have_count(0)
 
 
+def test_a_title_that_is_being_typed_outlives_a_new_list(desktop: Page, site: Site) -> None:
+    say(desktop, site, "One")
+    open_chat(desktop, site)
+    desktop.get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("title-input").fill("Rome in spring")
+    ask(desktop, "Two")
+    expect(items(desktop)).to_have_count(2)
+    expect(desktop.get_by_test_id("title-input")).to_have_value("Rome in spring")
+    desktop.get_by_test_id("title-input").press("Enter")
+    expect(items(desktop).locator(".item-title").last).to_have_text("Rome in spring")
+
+
+def test_options_that_are_open_outlive_a_search(desktop: Page, site: Site) -> None:
+    say(desktop, site, "Rome")
+    say(desktop, site, "Paris")
+    items(desktop).filter(has_text="Rome").get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("title-input").fill("Rome in spring")
+    desktop.get_by_test_id("history-search").fill("rome")
+    expect(items(desktop)).to_have_count(1)
+    expect(desktop.get_by_test_id("title-input")).to_have_value("Rome in spring")
+    desktop.get_by_test_id("history-menu").click()
+    expect(desktop.get_by_test_id("title-input")).to_have_count(0)
+    expect(desktop.get_by_test_id("history-menu")).to_be_focused()
+
+
 def test_a_title_that_is_refused_stays_in_its_field(
     desktop: Page, site: Site, guard: Guard
 ) -> None:

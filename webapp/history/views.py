@@ -66,7 +66,8 @@ def set_pin(chat_id: uuid.UUID) -> Response:
     pin(chat, pinned=form.is_pinned())
     if wants_fragment():
         # It moves to another place, so all of the list is drawn again, as it was asked for.
-        return make_response(render_template("chats/_listed.html"))
+        closed = pages.item_html(get_chat(chat.id, chat.owner), is_open=False)
+        return make_response(closed + render_template("chats/_listed.html"))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
 
@@ -121,7 +122,7 @@ def _changed(chat: StoredChat) -> Response:
 def _not_renamed(chat: StoredChat, draft: str, error: HTTPException) -> Response:
     more = {"draft": draft, "problem": f"{error.description} {error.advice}"}  # type: ignore[attr-defined]
     if wants_fragment():
-        answer = swap_whole(pages.item_html(chat, is_open=True, **more), f"#item-{chat.id}")
+        answer = swap_whole(pages.item_html(chat, is_open=True, **more), f"#item-{chat.id}", "outerHTML")
         answer.status_code = error.code or 422
         return answer
     return make_response(pages.chat_page_html(chat, **more), error.code)

@@ -35,11 +35,11 @@ def notice_fragment(html: str, status: int) -> Response:
     return response
 
 
-def swap_whole(html: str, target: str) -> Response:
+def swap_whole(html: str, target: str, swap: str = "outerMorph") -> Response:
     """Answer htmx with a fragment in the place of ``target``, whatever the form aimed at."""
     response = make_response(html)
     response.headers["HX-Retarget"] = target
-    response.headers["HX-Reswap"] = "outerMorph"
+    response.headers["HX-Reswap"] = swap
     return response
 
 
