@@ -122,7 +122,8 @@ def _changed(chat: StoredChat) -> Response:
 def _not_renamed(chat: StoredChat, draft: str, error: HTTPException) -> Response:
     more = {"draft": draft, "problem": f"{error.description} {error.advice}"}  # type: ignore[attr-defined]
     if wants_fragment():
-        answer = swap_whole(pages.item_html(chat, is_open=True, **more), f"#item-{chat.id}", "outerHTML")
+        still_open = pages.item_html(chat, is_open=True, **more)
+        answer = swap_whole(still_open, f"#item-{chat.id}", "outerHTML")
         answer.status_code = error.code or 422
         return answer
     return make_response(pages.chat_page_html(chat, **more), error.code)
