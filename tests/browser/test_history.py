@@ -66,6 +66,22 @@ def test_a_chat_comes_into_the_list_with_its_first_message(desktop: Page, site: 
     expect(items(desktop).locator("[aria-current]")).to_have_count(1)
 
 
+def test_the_tab_is_called_as_the_chat_is(desktop: Page, site: Site) -> None:
+    say(desktop, site, "Plan a weekend")
+    expect(desktop).to_have_title(re.compile("^Plan a weekend · "))
+    desktop.get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("title-input").fill("Rome <in> spring")
+    desktop.get_by_test_id("title-input").press("Enter")
+    expect(desktop).to_have_title(re.compile("^Rome <in> spring · "))
+    open_chat(desktop, site)
+    expect(desktop).not_to_have_title(re.compile("Rome"))
+    desktop.get_by_test_id("history-menu").click()
+    desktop.get_by_test_id("title-input").fill("Elsewhere")
+    desktop.get_by_test_id("title-input").press("Enter")
+    expect(items(desktop).locator(".item-title")).to_have_text("Elsewhere")
+    expect(desktop).not_to_have_title(re.compile("Elsewhere"))
+
+
 def test_a_new_chat_takes_the_mark_from_the_one_before(desktop: Page, site: Site) -> None:
     first = say(desktop, site, "One")
     desktop.get_by_test_id("new-chat").click()

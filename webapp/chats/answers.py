@@ -33,6 +33,7 @@ from webapp.chats.pages import Controls, Notice, as_it_stands, chat_html, contro
 from webapp.chats.reading import number_from, said_since
 from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, StoredTurn, get_chat, last_turn
+from webapp.chats.titles import title_from
 from webapp.chats.turn_rows import LOST
 from webapp.chats.waiting import HURRIED_SECONDS, time_to_wait
 from webapp.chats.watching import (
@@ -177,7 +178,7 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     begun = StoredTurn(turn.id, RUNNING, turn.question_id)
     told = _Told(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
-    is_first = asked.question is not None and not chat.written
+    first = None if chat.written else asked.question
     return told.answer(
         lambda controls, answers: render_template(
             template,
@@ -188,9 +189,10 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
             faces=told.faces,
             actions=told.actions,
             key=uuid.uuid4(),
-            selector=told.selector_after(answers, controls, first=is_first),
-            # From now on it is in the history.
-            is_first=is_first,
+            selector=told.selector_after(answers, controls, first=first is not None),
+            # From now on it is in the history, and has a title.
+            is_first=first is not None,
+            title=(chat.title or title_from(first.content)) if first else None,
         )
     )
 

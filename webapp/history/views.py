@@ -115,7 +115,8 @@ def clear() -> Response:
 
 def _changed(chat: StoredChat) -> Response:
     if wants_fragment():
-        return make_response(pages.item_html(chat, is_open=False))
+        here = came_from() == url_for("chats.show", chat_id=chat.id)
+        return make_response(pages.item_html(chat, is_open=False, names_page=here))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
 
