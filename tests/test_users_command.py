@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from flask import Flask
 from tests.cli_support import GOOD_PASSWORD, CommandLine, all_commands
 from tests.support.log import LogReader
 from webapp.accounts import directory, seeded
+from webapp.chats import deletion
 from webapp.database import db
 
 
@@ -391,6 +393,38 @@ def test_remove_deletes_the_users_chats_so_that_the_name_can_be_given_again(
     alice.ok("users", "remove", "alice", "--yes")
     left = alice.rows("SELECT owner FROM chats ORDER BY owner")
     assert left == [("session:alice",), ("user:bob",)]
+
+
+def test_chats_of_a_removed_user_go_in_small_steps(
+    alice: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R60
+    steps: list[int] = []
+    forget = deletion.forget_chats
+
+    def counted(*which: Any) -> int:
+        steps.append(forget(*which))
+        return steps[-1]
+
+    monkeypatch.setattr(deletion, "forget_chats", counted)
+    alice.store_chats("user:alice", 2 * deletion.CHATS_AT_ONCE + 1)
+    alice.ok("users", "remove", "alice", "--yes")
+    assert steps == [deletion.CHATS_AT_ONCE, deletion.CHATS_AT_ONCE, 1, 0]
+
+
+def test_a_removal_that_is_stopped_leaves_no_chat_in_reach(
+    alice: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    alice.store_chats("user:alice", 3)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(deletion, "forget_chats", fail)
+        assert alice("users", "remove", "alice", "--yes").exit_code == 2
+    alice.add("alice")
+    assert alice.rows("SELECT count(*) FROM chats WHERE deleted_at IS NULL") == [(0,)]
+    alice.ok("purge")
+    assert alice.rows("SELECT count(*) FROM chats") == [(0,)]
 
 
 def test_a_change_that_cannot_end_the_sessions_is_not_made(

@@ -118,6 +118,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
     app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
+    app.extensions["user_forgotten"] = [store.user_forgotten]
     app.extensions["count_chats"] = store.count_chats
     app.extensions["top_bar"] = offer.top_bar
     app.extensions["signed_out"] = unsent.signed_out_but_kept

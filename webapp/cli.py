@@ -42,6 +42,7 @@ def admin_app() -> Flask:
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
     app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
+    app.extensions["user_forgotten"] = [store.user_forgotten]
     app.extensions["count_chats"] = store.count_chats
     events.set_up_logging(settings.log_level)
     database.init_app(app, settings)

@@ -210,7 +210,9 @@ def enable(username: str) -> Change:
 def remove(username: str) -> Change:
     """Delete an account with its sessions and its chats.
 
-    The chats go too because they belong to a name: whoever gets it next must not find them.
+    The chats go too because they belong to a name: whoever gets it next must not find them. They
+    are out of reach at once, and then go in small steps, so that nobody waits for long ones; what
+    was stopped goes with `chat-profiles purge`.
     """
     with _changing(username) as (audited, account):
         for forget in current_app.extensions["forget_user"]:
@@ -219,6 +221,8 @@ def remove(username: str) -> Change:
         forget_failures(audited.session, account.username)
         audited.session.delete(account)
         audited.record("user.removed", account.username, sessions=ended, by=operator())
+    for go_on in current_app.extensions["user_forgotten"]:
+        go_on(account.username)
     return Change(account, ended)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import accumulate
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat, Message
-from webapp.chats.turn_rows import RUNNING_IN_CHATS
+from webapp.chats.turn_rows import CHATS_IN_ORDER, RUNNING_IN_CHATS
+from webapp.database import utc_now, writing_rows
 
 # For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
@@ -29,6 +30,28 @@ _LENGTH = (
 def deleted_before(time: datetime) -> ColumnElement[bool]:
     """Return which chats their users deleted before then."""
     return Chat.deleted_at.is_not(None) & (Chat.deleted_at < time)
+
+
+def put_out_of_reach(rows: Connection, *which: ColumnElement[bool]) -> int:
+    """Let nobody find these chats or bring them back, in the caller's transaction.
+
+    That is one short statement however long they are; return how many there were. Their rows go
+    with `forget_deleted`.
+    """
+    long_ago = utc_now() - 2 * timedelta(seconds=UNDO_SECONDS)
+    if rows.dialect.name == "postgresql":
+        rows.execute(RUNNING_IN_CHATS.where(*which))
+    meant = Chat.id.in_(CHATS_IN_ORDER.where(*which))
+    return rows.execute(update(Chat).where(meant, *which).values(deleted_at=long_ago)).rowcount
+
+
+def forget_chats_of(owner: str) -> None:
+    """Delete the chats of somebody that are out of reach, in small transactions."""
+    which = (Chat.owner == owner) & deleted_before(utc_now() - timedelta(seconds=UNDO_SECONDS))
+    gone = True
+    while gone:
+        with writing_rows() as rows:
+            gone = bool(forget_chats(rows, which))
 
 
 def forget_deleted(rows: Connection, before: datetime) -> int:

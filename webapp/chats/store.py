@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.accounts.audit import record_refusal
 from webapp.chats.conversation import conversation
+from webapp.chats.deletion import forget_chats_of, put_out_of_reach
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
-from webapp.chats.turn_rows import CHATS_IN_ORDER, LOST, RUNNING_IN_CHATS, is_alive
+from webapp.chats.turn_rows import LOST, is_alive
 from webapp.database import db, reading_rows
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 
@@ -208,8 +209,10 @@ def count_chats(identifier: str) -> int:
 
 
 def forget_user(session: Session, identifier: str) -> None:
-    """Delete the chats of a user who is removed, in the caller's transaction."""
-    theirs = Chat.owner == f"user:{identifier}"
-    if session.connection().dialect.name == "postgresql":
-        session.execute(RUNNING_IN_CHATS.where(theirs))
-    session.execute(delete(Chat).where(Chat.id.in_(CHATS_IN_ORDER.where(theirs))))
+    """Put the chats of a user who is removed out of reach, in the caller's transaction."""
+    put_out_of_reach(session.connection(), Chat.owner == f"user:{identifier}")
+
+
+def user_forgotten(identifier: str) -> None:
+    """Delete what is left of the chats of a user who was removed."""
+    forget_chats_of(f"user:{identifier}")

@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict, NotFound
 
-from webapp.chats.deletion import UNDO_SECONDS
+from webapp.chats.deletion import UNDO_SECONDS, put_out_of_reach
 from webapp.chats.models import Chat
 from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
-from webapp.chats.turn_rows import CHATS_IN_ORDER, RUNNING_IN_CHATS
 from webapp.database import reading_rows, utc_now, writing_rows
 from webapp.history.listing import PINNED_LIMIT
 
@@ -87,16 +86,8 @@ def deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
 
 def delete_all(owner: str) -> int:
     """Put all chats of a user out of sight for good; return how many there were."""
-    theirs = (Chat.owner == owner, Chat.deleted_at.is_(None))
-    gone = (
-        update(Chat)
-        .where(Chat.id.in_(CHATS_IN_ORDER.where(*theirs)), *theirs)
-        .values(deleted_at=utc_now() - 2 * timedelta(seconds=UNDO_SECONDS))
-    )
     with writing_rows() as rows:
-        if rows.dialect.name == "postgresql":
-            rows.execute(RUNNING_IN_CHATS.where(*theirs))
-        return int(rows.execute(gone).rowcount)
+        return put_out_of_reach(rows, Chat.owner == owner, Chat.deleted_at.is_(None))
 
 
 def _this(chat: StoredChat) -> Update:
