@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -140,6 +141,25 @@ def test_a_chat_chosen_while_a_slow_one_starts_is_not_replaced(make_app: AppMake
     callback.__globals__["go_on"].set()
     slow.join()
     assert visitor.get(chosen).status_code == 200
+
+
+def test_a_page_awaits_a_start_that_has_said_nothing_yet(make_app: AppMaker) -> None:
+    app = make_app("""
+        import threading
+        import webapp as cl
+
+        go_on = threading.Event()
+
+        @cl.on_chat_start
+        def start():
+            go_on.wait(20)
+            cl.Message("There you are.").send()
+    """)
+    chat = Chat(app)
+    assert chat.is_answering()
+    callback = app.extensions["chat_app"].callbacks["on_chat_start"].function
+    callback.__globals__["go_on"].set()
+    assert chat.until_answered().messages() == ["There you are."]
 
 
 def test_a_written_chat_stays(visitor: Visitor) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from playwright.sync_api import APIResponse, Error, Page, Route, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.guard import UNREACHABLE, Guard
+from tests.browser.site import Site
 from tests.browser.steps import (
     answer,
     ask,
@@ -24,6 +26,7 @@ from tests.browser.steps import (
     scroll_to,
     started,
 )
+from tests.support.apps import AppMaker
 from tests.support.rows import fill, run_sql
 from webapp.chats import turn_rows, watching
 
@@ -53,6 +56,30 @@ def test_a_reload_goes_on_with_the_answer(desktop: Page, chatty: Chatty) -> None
     expect(ended(desktop).locator(".prose")).to_have_text("One two three")
     expect(messages(desktop)).to_have_count(2)
     assert chatty.heard == ["dictate"]
+
+
+def test_a_reload_before_a_start_has_said_anything(
+    desktop: Page, make_app: AppMaker, serve: Callable[[Flask], Site]
+) -> None:
+    site = serve(
+        make_app("""
+            import threading
+            import webapp as cl
+
+            go_on = threading.Event()
+
+            @cl.on_chat_start
+            def start():
+                go_on.wait(20)
+                cl.Message("There you are.").send()
+        """)
+    )
+    open_chat(desktop, site)
+    desktop.reload()
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    callback = site.app.extensions["chat_app"].callbacks["on_chat_start"].function
+    callback.__globals__["go_on"].set()
+    expect(ended(desktop)).to_contain_text("There you are.")
 
 
 def test_a_reload_before_the_first_word(desktop: Page, chatty: Chatty) -> None:

@@ -60,13 +60,22 @@ _SAID = (
 _TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
     TurnRow.chat_id == bindparam("of_chat"), TurnRow.id == bindparam("of_turn")
 )
-# The newest message names the newest turn, by the index of a chat's messages.
-_LAST_TURN = (
-    select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id)
-    .join(Message, Message.turn_id == TurnRow.id)
-    .where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
+# The one that runs, which may have said nothing yet; else the newest message names the newest one,
+# by the index of a chat's messages.
+_RUNS = select(Chat.turn_id).where(Chat.id == bindparam("of_chat")).scalar_subquery()
+_SAID_LAST = (
+    select(Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("of_chat"),
+        Message.replaced_by.is_(None),
+        Message.turn_id.is_not(None),
+    )
     .order_by(Message.sequence.desc())
     .limit(1)
+    .scalar_subquery()
+)
+_LAST_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
+    TurnRow.id == func.coalesce(_RUNS, _SAID_LAST)
 )
 
 
