@@ -121,7 +121,7 @@
       sent = null;
       key = now;
     }
-    if (!field.value) write(stored(() => sessionStorage[draft()]) || "");
+    write(field.value || stored(() => sessionStorage[draft()]) || "");
   };
 
   // For screen readers: once, when whole.

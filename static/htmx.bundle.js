@@ -106,7 +106,7 @@ if (sent && field.value.startsWith(sent)) write(field.value.slice(sent.length));
 sent = null;
 key = now;
 }
-if (!field.value) write(stored(() => sessionStorage[draft()]) || "");
+write(field.value || stored(() => sessionStorage[draft()]) || "");
 };
 const heard = new Set();
 const say = (text) => { if (byId("spoken")) byId("spoken").textContent = text; };

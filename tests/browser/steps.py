@@ -97,6 +97,8 @@ def ended(page: Page, status: str = "complete") -> Locator:
 
 def idle(page: Page) -> None:
     """Wait until no answer is being written and the next message can be sent."""
+    # What was entered right after a page was drawn may have been sent as a form, without script.
+    page.wait_for_load_state()
     expect(page.get_by_test_id("stop")).to_have_count(0)
     expect(page.locator("form.htmx-request")).to_have_count(0)
 
