@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
+# Tests wait for servers and browsers more than they compute: twice as many as processors run at once.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 2 * (os.cpu_count() or 1)))")
 
 VENV := .venv
 TOOLS := .tools
@@ -37,7 +39,7 @@ run: $(VENV)/.run ## Start the sample site, with a demo admin
 	@exec $(BIN)/chat-profiles run examples/roles.py --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.test ## Run all tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.test ## Check style, types and the direction of imports
 	@$(BIN)/ruff check $(ARGS)
