@@ -146,7 +146,8 @@
     clearTimeout(again);
     again = setTimeout(() => { if (running() && !stream) htmx.trigger(running(), "follow"); }, 1e3);
   };
-  const sendNext = () => setTimeout(() => { next?.requestSubmit(); next = null; }, 50);
+  // It may have to wait once more.
+  const sendNext = () => setTimeout((form = next) => { next = null; form?.requestSubmit(); }, 50);
   on("htmx:sse:before:connection", ({ target }) => { stream = target; });
   on("htmx:sse:close", () => {
     stream = null;
@@ -230,7 +231,7 @@
     }
   });
 
-  on("error", ({ target }) => { if (target.matches?.(".icon img")) target.remove(); });
+  on("error", ({ target }) => target.matches?.(".icon img") && target.remove());
   for (const picture of document.querySelectorAll(".icon img")) if (picture.complete) picture.src = picture.src;
 
   const grow = (field) => {
@@ -275,9 +276,9 @@
     if (chat !== (chat = byId("chat")?.dataset.chatId)) {
       drop(stream, chat);
       drop(byId("composer"), chat);
-      sendNext();
       document.querySelector(".item [aria-current]")?.removeAttribute("aria-current");
     }
+    sendNext();
     hear(true);
     addCopy();
     if (focused && document.activeElement === document.body) (copies()[copying] || byId(held)?.querySelector("button, .item-more") || home()).focus();

@@ -6,16 +6,29 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chatty import Chatty
+from tests.browser.guard import Guard
 from tests.browser.steps import (
     ask,
     composer,
     ended,
     idle,
     messages,
+    notices,
     open_chat,
 )
 
 pytestmark = pytest.mark.browser
+
+# At the earliest moment at which htmx knows the form of a new chat, before all of that is drawn.
+ENTER_EARLY = """(text) => {
+    const field = document.getElementById("composer-input");
+    const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true });
+    document.addEventListener("htmx:after:init", ({ target }) => {
+        if (target !== field.form) return;
+        field.value = text;
+        field.dispatchEvent(enter);
+    });
+}"""
 
 
 def height(page: Page) -> float:
@@ -150,18 +163,22 @@ def test_enter_in_a_chat_that_is_still_being_drawn_is_not_lost(
     desktop: Page, chatty: Chatty
 ) -> None:
     open_chat(desktop, chatty.site)
-    desktop.evaluate("""() => {
-        const field = document.getElementById("composer-input");
-        const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true });
-        document.addEventListener("htmx:after:init", ({ target }) => {
-            if (target !== field.form) return;
-            field.value = "Hello";
-            field.dispatchEvent(enter);
-        });
-    }""")
+    desktop.evaluate(ENTER_EARLY, "Hello")
     desktop.get_by_test_id("new-chat").click()
     expect(ended(desktop)).to_contain_text("You said: Hello")
     assert chatty.heard == ["Hello"]
+
+
+def test_what_is_entered_early_and_refused_is_not_lost(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect("status of 413")
+    open_chat(desktop, chatty.site)
+    early = "x" * 32_769
+    desktop.evaluate(ENTER_EARLY, early)
+    desktop.get_by_test_id("new-chat").click()
+    expect(notices(desktop)).to_have_attribute("data-code", "413")
+    expect(composer(desktop)).to_have_value(early)
 
 
 def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> None:

@@ -191,6 +191,30 @@ def test_what_is_sent_while_a_chat_is_on_its_way_is_said_in_that_one(
     assert chatty.heard == ["Hello", "For the new one"]
 
 
+def test_what_did_not_arrive_stays_when_a_new_chat_is_shown(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect(*UNREACHABLE)
+    first = open_chat(desktop, chatty.site)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/messages", hold)
+    ask(desktop, "Not lost")
+    expect(desktop.locator("#composer.htmx-request")).to_have_count(1)
+    desktop.get_by_test_id("new-chat").click()
+    expect(desktop.locator(f"#chat[data-chat-id]:not([data-chat-id='{first}'])")).to_be_visible()
+    desktop.unroute("**/messages")
+    idle(desktop)
+    expect(composer(desktop)).to_have_value("Not lost")
+    composer(desktop).press("Enter")
+    expect(ended(desktop)).to_contain_text("You said: Not lost")
+    expect(composer(desktop)).to_have_value("")
+    assert chatty.heard == ["Not lost"]
+
+
 def test_what_is_sent_stays_when_the_chat_on_its_way_does_not_come(
     desktop: Page, chatty: Chatty, guard: Guard
 ) -> None:

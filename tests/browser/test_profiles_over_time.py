@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.guard import Guard
 from tests.browser.site import Site
@@ -135,6 +135,28 @@ def test_text_stays_when_a_choice_goes_on(desktop: Page, site: Site) -> None:
     option(desktop, "law").click()
     expect(divider(desktop)).to_have_text("Now with Law")
     expect(composer(desktop)).to_have_value("typed already")
+
+
+def test_what_is_entered_while_a_choice_is_on_its_way_is_sent_once(
+    desktop: Page, site: Site
+) -> None:
+    chat_under(desktop, site, "plain")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/profile", hold)
+    open_selector(desktop)
+    option(desktop, "law").click()
+    ask(desktop, "Is that so?")
+    expect(composer(desktop)).to_have_value("Is that so?")
+    held[0].continue_()
+    expect(ended(desktop)).to_contain_text("law: Is that so?")
+    expect(composer(desktop)).to_have_value("")
+    ask(desktop, "Once more")
+    expect(ended(desktop)).to_contain_text("law: Once more")
+    expect(desktop.locator("[data-kind=user]")).to_have_count(3)
 
 
 def test_a_choice_goes_on_without_script(without_javascript: Page, site: Site) -> None:

@@ -130,14 +130,21 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
     )
 
 
-def asked_before(chat: StoredChat) -> BaseResponse:
-    """Answer a form that was sent before: with the chat as it stands by now (R57)."""
+def asked_before(chat: StoredChat, *, from_composer: bool = False) -> BaseResponse:
+    """Answer a form that was sent before: with the chat as it stands by now (R57).
+
+    Parameters
+    ----------
+    from_composer:
+        It was sent from the field for messages, which is free for the next one.
+    """
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     now = get_chat(chat.id, chat.owner)
     # The history is told of a title that has changed.
     listed = render_template("chats/_listed.html") if now.title != chat.title else ""
-    return swap_whole(as_it_stands(now, chat.profile) + listed, "#chat")
+    key = render_template("chats/_next_key.html", key=uuid.uuid4()) if from_composer else ""
+    return swap_whole(as_it_stands(now, chat.profile) + listed + key, "#chat")
 
 
 def not_taken(
@@ -279,7 +286,9 @@ class _Told:
     def _last_words(self) -> Callable[[str], str]:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
-        return lambda status: template.render(controls=controls.ended(status))
+        # What answers nothing may have left nothing: then the page asks which turn is the last one.
+        asks = not controls.retry
+        return lambda status: template.render(controls=controls.ended(status), asks_now=asks)
 
 
 def _wait_a_little(turn: Turn) -> str:

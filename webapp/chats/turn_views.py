@@ -51,13 +51,13 @@ def say(chat_id: uuid.UUID) -> Response:
         asked = ask(chat, profile, form.question())
     except AlreadyAskedError as error:
         if error.content == form.question().content:
-            return asked_before(chat)
+            return asked_before(chat, from_composer=True)
         return not_taken(chat, form.draft, error.with_another_text())
     except NotFound:
         raise
     except HTTPException as error:
         if _was_said(chat, form):
-            return asked_before(chat)
+            return asked_before(chat, from_composer=True)
         return not_taken(chat, form.draft, error)
     return answer_to(chat, asked)
 
