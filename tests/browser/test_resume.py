@@ -85,6 +85,33 @@ def test_what_is_typed_meanwhile_is_kept_and_sent_afterwards(desktop: Page, site
     expect(ended(desktop)).to_contain_text("You wrote And now?")
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
+def test_an_answer_can_be_had_again_when_resuming_says_nothing(
+    desktop: Page, make_app: AppMaker, serve: Callable[[Flask], Site], seconds: float
+) -> None:
+    site = serve(
+        make_app(f"""
+            import time
+            import webapp as cl
+
+            @cl.on_chat_resume
+            def resume(chat):
+                time.sleep({seconds})
+
+            @cl.on_message
+            def answer(message):
+                cl.Message("Hi").send()
+        """)
+    )
+    with desktop.expect_response("**/resume"):
+        desktop.goto(left_chat(desktop, site))
+    ended(desktop)
+    again = desktop.get_by_test_id("regenerate")
+    expect(again).to_be_visible()
+    again.click()
+    expect(messages(desktop)).to_have_count(2)
+
+
 def test_two_tabs_resume_a_chat_once(desktop: Page, site: Site) -> None:
     address = left_chat(desktop, site)
     other = desktop.context.new_page()
