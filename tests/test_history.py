@@ -277,6 +277,14 @@ def test_htmx_is_told_to_fetch_the_list_anew(alice: Visitor) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("query", ["", "?imported=", "?prompt=Hello"])
+def test_a_page_whose_chat_is_deleted_is_left(alice: Visitor, query: str) -> None:
+    address = written_chat(alice, "Old")
+    headers = {"HX-Current-URL": f"http://localhost{address}{query}"}
+    answer = alice.post(f"{address}/delete", htmx=True, headers=headers)
+    assert "deleted=" in answer.headers["HX-Redirect"]
+
+
 def test_only_so_many_chats_can_be_pinned(alice: Visitor) -> None:
     many_chats(alice.app, "user:alice", PINNED_LIMIT, pinned=True)
     address = written_chat(alice)

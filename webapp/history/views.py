@@ -18,7 +18,7 @@ from webapp.history.changing import delete_all, delete_chat, pin, rename, restor
 from webapp.history.forgetting import forget_soon
 from webapp.history.forms import NoTitle, PinForm, PlainForm, TitleForm, asked
 from webapp.web.events import log_event
-from webapp.web.htmx import came_from, go_to, swap_whole, wants_fragment
+from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment
 
 blueprint = Blueprint("history", __name__)
 keep_texts_of(blueprint)
@@ -83,7 +83,7 @@ def delete(chat_id: uuid.UUID) -> Response:
     forget_soon()
     if not wants_fragment():
         return redirect(url_for("history.listing", deleted=chat.id), 303)
-    if came_from() == url_for("chats.show", chat_id=chat.id):
+    if came_from_page(url_for("chats.show", chat_id=chat.id)):
         return go_to(url_for("chats.new", deleted=chat.id))
     deleted = pages.Deleted(chat.id, chat.title or "")
     return make_response(render_template("history/_gone.html", deleted=deleted))
@@ -115,7 +115,7 @@ def clear() -> Response:
 
 def _changed(chat: StoredChat) -> Response:
     if wants_fragment():
-        here = came_from() == url_for("chats.show", chat_id=chat.id)
+        here = came_from_page(url_for("chats.show", chat_id=chat.id))
         return make_response(pages.item_html(chat, is_open=False, names_page=here))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 

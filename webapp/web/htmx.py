@@ -27,6 +27,11 @@ def came_from() -> str | None:
     return plain_address(parts.path, parts.query.encode()) or None
 
 
+def came_from_page(path: str) -> bool:
+    """Say whether htmx sends from the page with this path, whatever its address asks for."""
+    return (came_from() or "").partition("?")[0] == path
+
+
 def notice_fragment(html: str, status: int) -> Response:
     """Answer htmx with a notice: it lands in the page's notices, whatever the form aimed at."""
     response = make_response(html, status)
