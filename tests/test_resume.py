@@ -27,6 +27,8 @@ from webapp.authoring.errors import MisuseError
 from webapp.chats.models import Chat as ChatRow
 from webapp.chats.models import Message, Turn
 from webapp.database import db, utc_now
+from webapp.engine import turns
+from webapp.engine.call import begin
 
 RESUMES = """
     import asyncio, time
@@ -532,3 +534,48 @@ def test_attributes_of_threads_are_taught() -> None:
     with pytest.raises(AttributeError, match=r"chat.steps does not exist.*in chat.messages"):
         getattr(CHAT, "steps")  # noqa: B009 - a type checker refuses what an author may write
     assert copy.deepcopy(CHAT) == CHAT
+
+
+def test_stop_between_resuming_and_answering_ends_both(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+
+        CANCELLED = []
+
+        @cl.on_chat_resume
+        def resume(chat):
+            pass
+
+        @cl.on_message
+        async def answer(message):
+            try:
+                while message.content == "Stop me":
+                    await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                CANCELLED.append(message.content)
+                raise
+            await cl.Message("Hi").send()
+    """)
+    chat = Chat(app).say("Hello")
+    run_sql(app, "UPDATE chats SET ended_at = active_at")
+    going_on: list[turns.Turn] = []
+    go_on = turns.Turn._go_on
+
+    def noted(turn: turns.Turn, *more: Any) -> None:
+        going_on.append(turn)
+        go_on(turn, *more)
+
+    def stopped_first(*arguments: Any) -> Any:
+        for turn in going_on:
+            turn.stop()
+        return begin(*arguments)
+
+    monkeypatch.setattr(turns.Turn, "_go_on", noted)
+    monkeypatch.setattr("webapp.engine.turns.begin", stopped_first)
+    chat.begin("Stop me")
+    until(lambda: names(app)["CANCELLED"] == ["Stop me"])
+    chat.until_answered()
+    assert chat.page().all(data_testid="retry")

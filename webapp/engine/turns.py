@@ -106,6 +106,8 @@ class Turn:
             self._end(FAILED, callback.failed(error, described(error)))
             return
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
+        if self.status != RUNNING:  # it was stopped while this began, which it could not know of
+            self._call.cancel()
 
     def stop(self) -> None:
         """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
