@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,9 +19,11 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from tests.test_editing import edit
 from webapp import ChatProfile
+from webapp.authoring.context import running_chat
 from webapp.authoring.errors import AppFileError, AuthoringError, MisuseError
 from webapp.authoring.loader import load_chat_app
 from webapp.authoring.switching import set_profile_switching, switch_profile
+from webapp.authoring.transcript import Transcript
 from webapp.chats.turn_begin import store_begun_turn
 
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
@@ -457,3 +460,35 @@ def test_a_message_that_meets_a_switch_is_not_answered_by_the_profile_before(
     assert (answer.status_code, site.heard) == (409, heard)
     assert "has just gone on with another profile" in answer.text
     assert parse(answer.text).one(id="composer-input").text.strip() == "On"
+
+
+def test_no_divider_is_seen_before_the_chat_is_under_its_profile(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch, seen = Transcript.switch, []
+    lookers: list[Thread] = []
+
+    def looked_at(transcript: Transcript, *arguments: str) -> None:
+        switch(transcript, *arguments)
+        chat = running_chat("a test")
+        look = Thread(target=lambda: seen.append((len(transcript.said()), chat.chat_profile)))
+        look.start()
+        look.join(0.2)
+        lookers.append(look)
+
+    monkeypatch.setattr(Transcript, "switch", looked_at)
+    app = make_app("""
+        import webapp as cl
+
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile(name, "") for name in ("one", "two")]
+
+        @cl.on_chat_start
+        def start():
+            cl.switch_profile("two")
+    """)
+    Chat(app, "one").until_answered()
+    [looker] = lookers
+    looker.join()
+    assert seen == [(1, "two")]

@@ -78,8 +78,10 @@ def switch_profile(name: str) -> Awaitable[None]:
     profile = _offered(chat, name)
     if profile.name != chat.chat_profile:
         label = profile.display_name or profile.name
-        chat.transcript.switch("switch_profile()", profile.name, label)
-        chat.chat_profile = profile.name
+        # Whoever stores the divider then finds the chat under its profile.
+        with chat.transcript.changed:
+            chat.transcript.switch("switch_profile()", profile.name, label)
+            chat.chat_profile = profile.name
     return _Done()
 
 
