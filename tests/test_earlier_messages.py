@@ -7,10 +7,11 @@ import textwrap
 import pytest
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import ANSWER_SECONDS, Chat
 from tests.support.log import LogReader
 from tests.support.people import HTMX
 from tests.support.rows import column
+from webapp.chats import answers
 
 KEEPS = """
 import asyncio
@@ -126,8 +127,15 @@ def test_what_was_taken_back_cannot_be_updated(make_app: AppMaker, log: LogReade
     ],
 )
 def test_an_open_page_is_told_with_the_answer(
-    make_app: AppMaker, does: str, told: str, not_told: str, polls: str
+    make_app: AppMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    does: str,
+    told: str,
+    not_told: str,
+    polls: str,
 ) -> None:
+    for wait in ("QUICK_SECONDS", "HURRIED_SECONDS"):
+        monkeypatch.setattr(answers, wait, ANSWER_SECONDS)
     chat = app_that(make_app, f"{does}; await cl.Message('done').send()", streaming=polls)
     kept = chat.page().one(data_testid="message", data_kind="assistant")["data-message-id"]
     form = chat.page().one(id="composer")

@@ -61,6 +61,8 @@ def chat_under(page: Page, site: Site, profile: str) -> str:
     log_in(page, site)
     chat = choose(page, profile)
     ask(page, "Good morning")
+    # Its greeting had ended before.
+    expect(messages(page).last).to_contain_text(f"{profile}: Good morning")
     ended(page)
     return chat
 

@@ -140,7 +140,7 @@ def start(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> 
 
 
 def run(
-    command: Sequence[str], folder: Path, settings: Mapping[str, str], seconds: float = 30.0
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], seconds: float = 90.0
 ) -> tuple[int, str]:
     """Return the exit status and the output of a command that is expected to end by itself."""
     with running(command, folder, settings) as server:
