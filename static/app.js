@@ -79,6 +79,7 @@
     home().focus();
   });
 
+  // A browser may bar the storage: then a page keeps its texts only while it is there.
   const stored = (use) => { try { return use(); } catch {} };
   const draft = () => `draft:${byId("composer")?.dataset.draft}`;
   const write = (text) => {

@@ -66,7 +66,7 @@ def set_pin(chat_id: uuid.UUID) -> Response:
     pin(chat, pinned=form.is_pinned())
     if wants_fragment():
         # It moves to another place, so all of the list is drawn again, as it was asked for.
-        closed = pages.item_html(get_chat(chat.id, chat.owner), is_open=False)
+        closed = pages.item_html(chat, is_open=False)
         return make_response(closed + render_template("chats/_listed.html"))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
