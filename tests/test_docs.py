@@ -20,6 +20,8 @@ from webapp.config import Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+DESIGN = sorted([ROOT / "ARCHITECTURE.md", *(ROOT / "docs" / "design").glob("*.md")])
+OTHER_PAGES = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
@@ -73,7 +75,7 @@ def test_every_public_name_is_documented(name: str) -> None:
 
 
 def test_what_is_said_to_be_missing_is_told_when_it_is_used() -> None:
-    section = page("docs/authoring.md").partition("Not there yet;")[2]
+    section = page("docs/authoring.md").partition("Not there yet.")[2]
     rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ")][1:]
     # Arguments are refused by what a class takes, so they need no list.
     names = set(re.findall(r"`([\w.]+)`", " ".join(rows))) - {"elements", "actions"}
@@ -107,13 +109,52 @@ def test_every_hook_is_documented() -> None:
     assert [hook for hook in sorted(hooks) if f"`{hook}`" not in page("docs/themes.md")] == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, ROOT / "ARCHITECTURE.md"], ids=lambda path: path.name)
+def test_the_app_that_the_tutorial_begins_with_answers(make_app: AppMaker) -> None:
+    first = BLOCK.findall(page("docs/tutorial.md"))[0]
+    assert Chat(make_app(first)).say("Hello").messages() == ["You wrote: Hello"]
+
+
+def test_the_readme_shows_a_picture_that_is_light() -> None:
+    (picture,) = re.findall(r"^!\[.+\]\((docs/images/\w+\.png)\)$", page("README.md"), re.MULTILINE)
+    assert (ROOT / picture).stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DESIGN, *OTHER_PAGES], ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     targets = LINK.findall(path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
-def test_architecture_names_only_files_that_exist() -> None:
-    named = re.findall(r"\b((?:webapp|templates)/[\w/.]+\.(?:py|html))", page("ARCHITECTURE.md"))
-    assert named
+def test_every_page_is_linked_from_the_readme_or_the_list_of_decisions() -> None:
+    readme, decisions = page("README.md"), page("docs/design/README.md")
+    missing = [path.name for path in PAGES[1:] if f"](docs/{path.name})" not in readme]
+    missing += [path.name for path in DESIGN[1:] if f"]({path.name})" not in decisions]
+    assert missing == ["README.md"]  # the list itself
+
+
+def test_every_promise_about_security_names_a_test_that_exists() -> None:
+    promised, _, not_promised = page("docs/security.md").partition("## What is not promised")
+    promises = re.findall(r"^- .*(?:\n  .*)*", promised, re.MULTILINE)
+    named = [re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", promise) for promise in promises]
+    assert len(promises) > 60
+    assert "\n- **" in not_promised
+    assert [promise for promise, tests in zip(promises, named, strict=True) if not tests] == []
+    assert [path for tests in named for path, name in tests if not has_test(path, name)] == []
+
+
+def has_test(path: str, name: str) -> bool:
+    return (ROOT / path).exists() and f"def {name or 'test_'}" in page(path)
+
+
+@pytest.mark.parametrize("path", DESIGN, ids=lambda path: path.name)
+def test_the_architecture_names_only_files_that_exist(path: Path) -> None:
+    named = re.findall(r"\b((?:webapp|templates|static|benchmarks)/[\w/.]*\w)", path.read_text())
+    assert named or path.parent.name == "design"
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_decision_has_context_decision_and_consequence() -> None:
+    parts = ["Context", "Decision", "Consequence"]
+    for path in DESIGN[1:]:
+        for decision in path.read_text().split("\n## ")[1:]:
+            assert re.findall(r"^\*\*(\w+)\.\*\* ", decision, re.MULTILINE) == parts, decision

@@ -245,7 +245,15 @@ def test_the_source_archive_builds_the_same_wheel(
 
 
 def test_the_source_archive_is_a_whole_project(unpacked_sdist: Path) -> None:
-    expected = ["README.md", "LICENSE", "Makefile", "requirements/run.txt", "tests/conftest.py"]
+    expected = [
+        "README.md",
+        "SECURITY.md",
+        "docs/images/chat.png",
+        "LICENSE",
+        "Makefile",
+        "requirements/run.txt",
+        "tests/conftest.py",
+    ]
     assert [name for name in expected if not (unpacked_sdist / name).is_file()] == []
     assert not (unpacked_sdist / "instance").exists()
 
