@@ -47,8 +47,8 @@ lint: $(VENV)/.test ## Check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-assets: $(VENV)/.test ## Join the scripts of static/, and compress what is in it
-	@$(BIN)/python scripts/compress_static.py
+assets: $(VENV)/.test ## Build webapp/static/ from the scripts and sheets of static/
+	@$(BIN)/python scripts/build_static.py
 
 build: $(VENV)/.test ## Make the wheel and the source archive in dist/
 	@$(BIN)/python -m build --no-isolation
@@ -76,7 +76,7 @@ audit: $(TOOLS)/.installed ## Look the pinned versions up among known vulnerabil
 	done
 
 clean: ## Remove environments, caches and builds; instance/ stays
-	rm -rf $(VENV) $(TOOLS) build dist test-results \
+	rm -rf $(VENV) $(TOOLS) build dist test-results webapp/static \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

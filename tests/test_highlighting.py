@@ -27,7 +27,7 @@ from webapp.web.live_markdown import LiveMarkdown
 from webapp.web.markdown import message_html
 
 ROOT = Path(__file__).parents[1]
-CSS = (ROOT / "static" / "app.css").read_text(encoding="utf-8")
+CSS = "\n".join(path.read_text() for path in sorted((ROOT / "static" / "css").glob("*.css")))
 PYTHON = '@cached\ndef f(a: int) -> str:  # why\n    return "x" + str(1)\n'
 # What opens something, and what tempts the regular expressions of lexers to look far ahead.
 HOSTILE = [

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from scripts import build_static
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -220,7 +221,7 @@ def test_the_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     assert [n for n in names if "__pycache__" in n or n.endswith((".pyc", ".sqlite3"))] == []
 
 
-@pytest.mark.parametrize("folder", ["migrations", "static", "templates"])
+@pytest.mark.parametrize("folder", ["migrations", "templates"])
 def test_the_wheel_holds_every_file_of(folder: str, wheel: Path) -> None:
     here = {
         f"webapp/{path.relative_to(ROOT).as_posix()}"
@@ -229,6 +230,13 @@ def test_the_wheel_holds_every_file_of(folder: str, wheel: Path) -> None:
     }
     assert here
     assert here <= set(files_in_wheel(wheel))
+
+
+def test_the_wheel_holds_the_built_static_files_and_no_sources_of_them(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith("webapp/static/")]
+        static = {name.removeprefix("webapp/static/"): archive.read(name) for name in names}
+    assert static == build_static.built_files()
 
 
 def test_the_wheel_tells_that_it_is_typed_and_under_which_licence(wheel: Path) -> None:

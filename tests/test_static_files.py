@@ -1,38 +1,31 @@
-"""What static/ holds is what it says, small, and ready compressed."""
+"""What the build makes of static/ is what it says, small, and ready compressed."""
 
 import gzip
 import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import brotli
 import pytest
+import rcssmin
+import rjsmin
 
-from scripts import compress_static
+from scripts import build_static
+from webapp.web import assets
 
-STATIC = Path(__file__).resolve().parent.parent / "static"
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "static"
 VENDORED: list[dict[str, Any]] = json.loads((STATIC / "vendor.json").read_text())
-COMPRESSED = {".css", ".js", ".svg"}
-SOURCES = sorted(path for path in STATIC.rglob("*") if path.suffix in COMPRESSED)
-BUNDLE = STATIC / "htmx.bundle.js"
-APP = STATIC / "app.js"
-OWN_SCRIPTS = [
-    path
-    for path in SOURCES
-    if path.suffix == ".js" and path.name not in {BUNDLE.name, *(e["file"] for e in VENDORED)}
-]
-
-
-def name(path: Path) -> str:
-    return path.relative_to(STATIC).as_posix()
-
-
-def beside(source: Path, suffix: str) -> bytes:
-    packed = source.with_name(source.name + suffix)
-    assert packed.exists(), f"{packed.name} is missing. Run: make assets"
-    return packed.read_bytes()
+SCRIPTS = sorted((STATIC / "js").glob("*.js"))
+SHEETS = sorted((STATIC / "css").glob("*.css"))
+BUILT = build_static.built_files()
+SERVED = sorted(name for name in BUILT if not name.endswith((".br", ".gz", ".json")))
 
 
 @pytest.mark.parametrize("entry", VENDORED, ids=lambda entry: entry["name"])
@@ -48,57 +41,147 @@ def test_htmx_says_that_it_is_the_version_we_name() -> None:
     assert f'version="{VENDORED[0]["version"]}"'.encode() in content
 
 
-def test_the_script_of_all_pages_is_joined_of_the_others() -> None:
-    assert compress_static.bundled() == BUNDLE.read_bytes(), "Run: make assets"
-    parts = [(STATIC / part).read_bytes() for part in ("htmx.min.js", "htmx-sse.min.js")]
-    assert BUNDLE.read_bytes().startswith(b"\n".join(parts))
+def test_every_minified_source_is_listed_as_vendored() -> None:
+    assert {path.name for path in STATIC.rglob("*.min.*")} == {entry["file"] for entry in VENDORED}
 
 
-def test_our_script_says_the_same_without_its_indentation() -> None:
-    # Of text that goes over several lines, the indentation would be a part.
-    assert [line for line in APP.read_text().splitlines() if line.count("`") % 2] == []
+def test_no_built_file_is_kept_in_git() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    ours = ["git", "ls-files", "*.br", "*.gz", "*.bundle.js", "webapp/static"]
+    assert subprocess.check_output(ours, cwd=ROOT, text=True).split() == []
 
 
-def test_every_minified_file_is_listed_as_vendored() -> None:
-    assert {path.name for path in STATIC.rglob("*.min.*") if path.suffix in COMPRESSED} == {
-        entry["file"] for entry in VENDORED
+def test_the_script_of_all_pages_begins_with_htmx() -> None:
+    parts = [(STATIC / entry["file"]).read_bytes() for entry in VENDORED]
+    assert BUILT["htmx.bundle.js"].startswith(b"\n".join(parts))
+
+
+def test_a_module_stands_behind_those_that_it_imports() -> None:
+    modules = {
+        "a": 'import { last } from "./b.js";\n\nlast();\n',
+        "b": "export const last = () => {};\n",
     }
+    joined = build_static.joined_scripts(modules)
+    assert joined.index("const last") < joined.index("last();")
+    assert not re.search(r"\b(import|export)\b", joined)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=name)
-def test_compressed_siblings_are_current(source: Path) -> None:
-    remedy = "Run: make assets"
-    assert gzip.decompress(beside(source, ".gz")) == source.read_bytes(), remedy
-    assert brotli.decompress(beside(source, ".br")) == source.read_bytes(), remedy
+def test_all_modules_are_joined() -> None:
+    joined = build_static.joined_scripts({path.stem: path.read_text() for path in SCRIPTS})
+    for path in SCRIPTS:
+        last_line = path.read_text().rstrip().splitlines()[-1]
+        assert last_line.removeprefix("export ") in joined, path.name
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=name)
-def test_gzip_headers_tell_no_time_and_no_name(source: Path) -> None:
-    flags, modified = beside(source, ".gz")[3], beside(source, ".gz")[4:8]
-    assert (flags, modified) == (0, b"\0\0\0\0")
+def test_two_modules_cannot_use_the_same_name() -> None:
+    with pytest.raises(ValueError, match="define same"):
+        build_static.joined_scripts({"a": "const same = 1;\n", "b": "export const same = 2;\n"})
 
 
-def test_no_compressed_file_outlives_its_source() -> None:
-    packed = [path for path in STATIC.rglob("*") if path.suffix in {".br", ".gz"}]
-    assert [name(path) for path in packed if not path.with_suffix("").exists()] == []
+@pytest.mark.parametrize("line", ["export default 1;", 'import * as a from "./a.js";'])
+def test_what_cannot_be_joined_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(line)):
+        build_static.joined_scripts({"b": f"{line}\n"})
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if s.suffix != ".svg"], ids=name)
-def test_no_file_sends_the_browser_after_a_source_map(source: Path) -> None:
-    assert b"sourceMappingURL" not in source.read_bytes()
+def test_what_we_ship_is_minified() -> None:
+    own = BUILT["htmx.bundle.js"].decode().splitlines()[len(build_static.VENDORED) :]
+    sources = sum(len(path.read_bytes()) for path in SCRIPTS)
+    assert rjsmin.jsmin("\n".join(own)) == "\n".join(own)
+    assert sum(map(len, own)) < sources * 0.85
+
+    style = BUILT["app.css"].decode()
+    assert rcssmin.cssmin(style) == style
+    assert len(style) < sum(len(path.read_bytes()) for path in SHEETS) * 0.85
 
 
-def test_our_own_script_is_at_most_4_kb_on_the_wire() -> None:
-    assert OWN_SCRIPTS == [APP]
-    assert len(compress_static.with_gzip(compress_static.slim(APP.read_bytes()))) <= 4096
+@pytest.mark.parametrize("name", SERVED)
+def test_a_served_file_has_compressed_siblings(name: str) -> None:
+    assert gzip.decompress(BUILT[f"{name}.gz"]) == BUILT[name]
+    assert brotli.decompress(BUILT[f"{name}.br"]) == BUILT[name]
 
 
-@pytest.mark.parametrize("script", OWN_SCRIPTS, ids=name)
+@pytest.mark.parametrize("name", SERVED)
+def test_gzip_headers_tell_no_time_and_no_name(name: str) -> None:
+    assert (BUILT[f"{name}.gz"][3], BUILT[f"{name}.gz"][4:8]) == (0, b"\0\0\0\0")
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_no_file_sends_the_browser_after_a_source_map(name: str) -> None:
+    assert b"sourceMappingURL" not in BUILT[name]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_our_own_script_runs_under_a_strict_policy(script: Path) -> None:
     forbidden = r"\beval\s*\(|\bnew Function\b|\.on[a-z]+\s*=[^=]|innerHTML|document\.write"
     assert re.findall(forbidden, script.read_text()) == []
 
 
-@pytest.mark.parametrize("sheet", [s for s in SOURCES if s.suffix == ".css"], ids=name)
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.stem)
 def test_our_stylesheet_asks_nobody_else_for_anything(sheet: Path) -> None:
     assert re.findall(r"@import|url\(\s*['\"]?(?:https?:)?//", sheet.read_text()) == []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of what the build needs, which the app takes for its own checkout."""
+    shutil.copytree(STATIC, tmp_path / "static")
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(build_static.__file__, tmp_path / "scripts")
+    (tmp_path / "webapp").mkdir()
+    monkeypatch.setattr(assets, "FOLDER", tmp_path / "webapp" / "static")
+    monkeypatch.setattr(assets, "SOURCES", tmp_path / "static")
+    monkeypatch.setattr(assets, "BUILD_SCRIPT", tmp_path / "scripts" / "build_static.py")
+    return tmp_path
+
+
+def built_in(checkout: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (checkout / "webapp/static").iterdir()}
+
+
+def test_the_same_sources_give_the_same_bytes_in_another_place(checkout: Path) -> None:
+    assets.build_if_changed()
+    assert built_in(checkout) == BUILT
+
+
+def test_a_checkout_is_not_built_twice(checkout: Path) -> None:
+    assets.build_if_changed()
+    before = (checkout / "webapp/static/app.css").stat().st_mtime_ns
+    assets.build_if_changed()
+    assert (checkout / "webapp/static/app.css").stat().st_mtime_ns == before
+
+
+def test_an_edited_script_is_served_at_once(checkout: Path) -> None:
+    assets.build_if_changed()
+    (checkout / "static/js/extra.js").write_text("const hello = 1;\n")
+    assets.build_if_changed()
+    assert b"hello" in built_in(checkout)["htmx.bundle.js"]
+
+
+def test_a_removed_script_is_served_no_more(checkout: Path) -> None:
+    (checkout / "static/js/extra.js").write_text("const hello = 1;\n")
+    assets.build_if_changed()
+    (checkout / "static/js/extra.js").unlink()
+    assets.build_if_changed()
+    assert b"hello" not in built_in(checkout)["htmx.bundle.js"]
+
+
+def test_an_environment_without_minifiers_serves_the_joined_sources(checkout: Path) -> None:
+    for name in ("brotli", "rcssmin", "rjsmin"):
+        (checkout / f"scripts/{name}.py").write_text("raise ImportError")
+    script = [sys.executable, "-c", "import build_static; build_static.build()"]
+    path = {**os.environ, "PYTHONPATH": str(checkout / "scripts")}
+    subprocess.run(script, env=path, check=True)
+    assert set(built_in(checkout)) == {"vendor.json", *SERVED}
+    assert BUILT["app.css"] != built_in(checkout)["app.css"]
+
+    done = subprocess.run(
+        [sys.executable, str(checkout / "scripts/build_static.py")],
+        env=path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, "what is shipped must be minified"
+    assert "make assets" in done.stderr

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PACKAGE = Path(__file__).resolve().parent
+
 
 def resource_folder(name: str) -> Path:
-    """Return the folder ``templates``, ``static`` or ``migrations``.
+    """Return the folder ``templates`` or ``migrations``.
 
     A wheel holds them inside the package; in a checkout, which an editable install points to,
     they lie beside it.
@@ -16,8 +18,7 @@ def resource_folder(name: str) -> Path:
     FileNotFoundError
         When the installation is incomplete.
     """
-    package = Path(__file__).resolve().parent
-    for candidate in (package / name, package.parent / name):
+    for candidate in (PACKAGE / name, PACKAGE.parent / name):
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"the folder {name!r} of chat-profiles is missing; install it again")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import runpy
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +13,17 @@ from wsgiref.headers import Headers
 from flask import request
 from whitenoise import WhiteNoise
 
-from webapp.resources import resource_folder
+from webapp.resources import PACKAGE
 from webapp.web.headers import security_headers
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PREFIX = "static/"
+FOLDER = PACKAGE / "static"
+# Only a checkout has these two: an installed package brings the files that were built from them.
+SOURCES = PACKAGE.parent / "static"
+BUILD_SCRIPT = PACKAGE.parent / "scripts" / "build_static.py"
 
 
 def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
@@ -30,17 +36,41 @@ def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
     autorefresh:
         Look for changed files at each request; for development.
     """
+    build_if_changed()
     static: WSGIApplication = WhiteNoise(
         app,
-        root=str(resource_folder("static")),
+        root=str(FOLDER),
         prefix=PREFIX,
         autorefresh=autorefresh,
         add_headers_function=_add_headers,
         allow_all_origins=False,  # no other site has a use for them (R43)
         # Every address carries the hash of the content, so none ever changes.
         immutable_file_test=lambda _path, _url: not autorefresh,
+        max_age=0,
     )
-    return static
+    if not autorefresh:
+        return static
+
+    def current(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(f"/{PREFIX}"):
+            build_if_changed()
+        return static(environ, start_response)
+
+    return current
+
+
+def build_if_changed() -> None:
+    """Build the static files of a checkout when a source is newer than they are.
+
+    Nobody who edits a script or a sheet is served the old one. An installed package has no sources.
+    """
+    if not BUILD_SCRIPT.is_file() or not SOURCES.is_dir():
+        return
+    built = [path.stat().st_mtime_ns for path in FOLDER.glob("*")]
+    # With the folders, which change when a file comes, goes, or is replaced by an older one.
+    sources = [path.stat().st_mtime_ns for path in (BUILD_SCRIPT, SOURCES, *SOURCES.rglob("*"))]
+    if not built or min(built) < max(sources):
+        runpy.run_path(str(BUILD_SCRIPT))["build"]()
 
 
 def asset(name: str) -> str:
@@ -50,7 +80,7 @@ def asset(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def _fingerprint(name: str) -> str:
-    return hashlib.sha256((resource_folder("static") / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
 
 
 def _add_headers(headers: Headers, path: str, url: str) -> None:

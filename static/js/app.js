@@ -1,5 +1,5 @@
 // What HTML and htmx cannot say.
-"use strict";
+
 {
   const on = (type, listener) => document.addEventListener(type, listener, true);
   const byId = (id) => document.getElementById(id);
