@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 
-from webapp.chats.words import entry_words
+from webapp.chats.tokenizer import entry_words
 from webapp.config import Settings
-from webapp.schema import upgrade
+from webapp.database.schema import upgrade
 
 OWNER = "user:alice"
 PROFILES = ("Quick", "Thorough")

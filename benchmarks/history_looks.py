@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from history_data import CJK, COMMON, OWNER, PROFILES, RARE
 
-from webapp.chats.words import owner_word
+from webapp.chats.tokenizer import owner_word
 from webapp.history.listing import PAGE_SIZE, Cursor
 from webapp.history.search import PAGE
 

@@ -12,9 +12,9 @@ from history_visitor import Visitor, app_with
 
 # Who makes something findable.
 INDEXING = (
-    "webapp.chats.turn_begin.index_messages",
-    "webapp.chats.turn_begin.index_first_question",
-    "webapp.chats.turn_steps.index_turn",
+    "webapp.turns.beginning.index_messages",
+    "webapp.turns.beginning.index_first_question",
+    "webapp.turns.steps.index_turn",
 )
 QUESTIONS = {"10 words": " ".join(f"ask{n}" for n in range(10)), "4,000 words": "word " * 4_000}
 

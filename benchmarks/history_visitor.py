@@ -15,7 +15,7 @@ from history_data import OWNER
 from sqlalchemy import event
 
 from webapp import create_app
-from webapp.database import db
+from webapp.database.engines import db
 
 APP_FILE = Path(__file__).parent / "site" / "history.py"
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')

@@ -1,10 +1,10 @@
-"""Runs the migrations on the connection and in the transaction that `webapp.schema` made."""
+"""Runs the migrations on the connection and in the transaction of `webapp.database.schema`."""
 
 from alembic import context
 
 from webapp.accounts import models as _accounts  # noqa: F401 - registers its tables
 from webapp.chats import models as _chats  # noqa: F401 - registers its tables
-from webapp.database import db
+from webapp.database.engines import db
 from webapp.profiles import models as _profiles  # noqa: F401 - registers its tables
 
 connection = context.config.attributes["connection"]

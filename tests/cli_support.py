@@ -21,7 +21,7 @@ from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
 from webapp.chats.models import Chat
 from webapp.cli import admin_app, chat_profiles
-from webapp.database import db, utc_now, writing
+from webapp.database.engines import db, utc_now, writing
 
 CHECKOUT = Path(__file__).parent.parent
 GOOD_PASSWORD = "violet tractor parade"

@@ -17,7 +17,7 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer, find_postgresql
 from webapp.config import Settings
-from webapp.schema import upgrade
+from webapp.database.schema import upgrade
 
 NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
 

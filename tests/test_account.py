@@ -23,12 +23,12 @@ from tests.support.routes import NOBODYS_SESSION
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts import directory
 from webapp.accounts.account_views import GONE, WRONG
-from webapp.accounts.agents import UNKNOWN, device_of
 from webapp.accounts.models import LoginSession
 from webapp.accounts.new_passwords import refuse_bad_password
-from webapp.accounts.own_sessions import MOST_SHOWN
+from webapp.accounts.sessions.devices import MOST_SHOWN
+from webapp.accounts.sessions.user_agents import UNKNOWN, device_of
 from webapp.accounts.throttle import FAILURES, FAILURES_WHERE_KNOWN
-from webapp.database import db, utc_now
+from webapp.database.engines import db, utc_now
 
 NEW_PASSWORD = "marble lantern otter"
 SEEDED = """

@@ -20,9 +20,9 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from webapp.authoring.context import ChatContext
-from webapp.chats.watching import RunningHere, Seen
-from webapp.engine.turns import Turn
+from webapp.engine.turn import Turn
 from webapp.engine.work import Limits, Work
+from webapp.pages.watching import RunningHere, Seen
 
 KEY = "00000000-0000-4000-8000-000000000001"
 # What a server with threads tells.
@@ -276,7 +276,7 @@ def test_a_start_that_could_not_be_stored_is_ended(
         raise OperationalError("INSERT", {}, OSError("the disk is full"))
 
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.chats.start.store_started_chat", refuse)
+        patched.setattr("webapp.turns.starting.store_started_chat", refuse)
         assert visitor.post("/chats").status_code == 503
     wait_for(lambda: not names(app, "on_chat_start")["RUNNING"])
     assert visitor.post("/chats").status_code == 303
@@ -359,7 +359,7 @@ def test_the_keeper_outlives_a_machine_without_threads(
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("webapp.engine.turns.begin", no_thread)
+    monkeypatch.setattr("webapp.engine.turn.begin", no_thread)
     chat.stop()
     wait_for(lambda: column(app, "turns.status") == ["stopped"])
     names(app)["go_on"].set()
@@ -385,7 +385,7 @@ def test_an_answer_that_could_not_be_stored_is_not_shown_as_complete(
     def refuse(*_: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("no"))
 
-    monkeypatch.setattr("webapp.chats.turn_steps.store_messages", refuse)
+    monkeypatch.setattr("webapp.turns.steps.store_messages", refuse)
     answer = chat.visitor.post(
         f"{chat.address}/messages", {"content": "echo hello", "key": KEY}, htmx=True
     )

@@ -21,7 +21,7 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts import audit
 from webapp.accounts.models import AuditEntry
-from webapp.database import utc_now, writing
+from webapp.database.engines import utc_now, writing
 
 # Alice may log in, and is offered one profile.
 APP = """

@@ -10,7 +10,7 @@ import pytest
 
 import webapp as cl
 from webapp.authoring.errors import AppFileError, MisuseError
-from webapp.authoring.loader import load_chat_app
+from webapp.authoring.loading.loader import load_chat_app
 
 # Body of an app file, its line with the mistake, and what the message must say.
 MISTAKES = {

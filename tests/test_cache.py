@@ -17,7 +17,7 @@ import webapp as cl
 from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.people import Visitor
-from webapp.authoring import cache_values
+from webapp.authoring.caching import values as cache_values
 from webapp.authoring.errors import MisuseError
 
 

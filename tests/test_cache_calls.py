@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import webapp as cl
-from webapp.authoring import cache_calls
+from webapp.authoring.caching import calls as cache_calls
 from webapp.authoring.errors import MisuseError
 
 WAIT = 20.0  # for what must come; no test takes as long

@@ -21,9 +21,9 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import count, pooled_connections_in_use
-from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.authoring.loading.app_file import Callback
 from webapp.engine import call as engine_call
 from webapp.engine import loop as engine_loop
 from webapp.engine.call import call

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
-from webapp.accounts import import_commands
+from webapp.accounts.commands import imports as import_commands
 
 FULL = Path("/dev/full")
 

@@ -23,10 +23,10 @@ from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
-from webapp import connections, database
 from webapp.config import Settings, StartupError
-from webapp.database import db, writing
-from webapp.schema import SchemaState, state_of, upgrade
+from webapp.database import connections, engines
+from webapp.database.engines import db, writing
+from webapp.database.schema import SchemaState, state_of, upgrade
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_readiness_is_told_by_trying_to_write(  # R60, R24
     before = every_row(roles_app)
     assert client.get("/readyz").status_code == 200
     assert every_row(roles_app) == before
-    monkeypatch.setattr(database, "LEAST_FREE_BYTES", 10**18)
+    monkeypatch.setattr(engines, "LEAST_FREE_BYTES", 10**18)
     assert client.get("/readyz").status_code == 503
 
 

@@ -20,7 +20,7 @@ from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.servers import Server, gunicorn, production
 from tests.support.wire import Answer, RemoteVisitor
-from webapp.database import db
+from webapp.database.engines import db
 
 pytestmark = pytest.mark.slow
 

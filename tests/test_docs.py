@@ -14,7 +14,7 @@ import webapp
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.people import Visitor
-from webapp.authoring.missing import MESSAGE_NOT_YET, NOT_YET
+from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
 from webapp.config import Settings
 

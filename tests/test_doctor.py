@@ -12,9 +12,9 @@ from tests.cli_support import CommandLine
 from tests.support.doctor import Answer, Answers, Found, ask_doctor, telling
 from tests.support.proxies import CERTIFICATE, proxy
 from tests.support.servers import Server, gunicorn, production, waitress
-from webapp.doctor import probing
-from webapp.doctor.asking import Site
-from webapp.doctor.probing import Probed
+from webapp.doctor import stream_checks as probing
+from webapp.doctor.http_client import Site
+from webapp.doctor.stream_checks import Probed
 
 pytestmark = pytest.mark.slow
 

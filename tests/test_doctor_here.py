@@ -12,8 +12,8 @@ from tests.cli_support import CommandLine
 from tests.support.apps import SECRET
 from tests.support.doctor import Found, ask_doctor
 from webapp.config import Settings
-from webapp.doctor import local
-from webapp.schema import upgrade
+from webapp.database.schema import upgrade
+from webapp.doctor import local_checks as local
 
 SIMPLE = """
 import webapp as cl

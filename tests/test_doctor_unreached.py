@@ -11,8 +11,9 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.doctor import Answer, Answers, Found, ask_doctor
 from tests.support.proxies import proxy
-from webapp.doctor import asking, probing
-from webapp.doctor.asking import Site
+from webapp.doctor import http_client as asking
+from webapp.doctor import stream_checks as probing
+from webapp.doctor.http_client import Site
 
 Check = Callable[[str], Found]
 

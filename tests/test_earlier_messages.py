@@ -11,7 +11,7 @@ from tests.support.chats import ANSWER_SECONDS, Chat
 from tests.support.log import LogReader
 from tests.support.people import HTMX
 from tests.support.rows import column
-from webapp.chats import answers
+from webapp.pages import turn_responses as answers
 
 KEEPS = """
 import asyncio

@@ -21,7 +21,7 @@ from tests.support.exports import exported, store_chat
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import pooled_connections_in_use
-from webapp.database import db
+from webapp.database.engines import db
 from webapp.transfer import exported as reading
 from webapp.transfer.as_markdown import indented, one_line
 from webapp.transfer.downloads import disposition

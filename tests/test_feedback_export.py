@@ -18,7 +18,7 @@ from flask.cli import ScriptInfo
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from webapp.chats.models import Chat, Feedback, Message, Turn
-from webapp.database import writing
+from webapp.database.engines import writing
 from webapp.feedback.commands import feedback
 from webapp.feedback.export import COLUMNS
 

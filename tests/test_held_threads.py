@@ -19,7 +19,7 @@ from tests.support.html import parse
 from tests.support.people import HTMX
 from tests.support.rows import column
 from tests.support.servers import gunicorn, production
-from webapp.web.host import Host, most_held
+from webapp.web.server import Host, most_held
 
 THREADS = 4
 AT_ONCE = 40

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.html import Element, parse
-from webapp.web.highlighting import (
+from webapp.markdown.growing import LiveMarkdown
+from webapp.markdown.highlighting import (
     BLOCK_LIMIT,
     CLASSES,
     LANGUAGES,
@@ -23,8 +24,7 @@ from webapp.web.highlighting import (
     Allowance,
     highlighted,
 )
-from webapp.web.live_markdown import LiveMarkdown
-from webapp.web.markdown import message_html
+from webapp.markdown.safe import message_html
 
 ROOT = Path(__file__).parents[1]
 CSS = "\n".join(path.read_text() for path in sorted((ROOT / "static" / "css").glob("*.css")))
@@ -189,7 +189,7 @@ def test_code_that_would_become_much_html_is_plain() -> None:
 
 def test_no_lexer_is_loaded_without_code() -> None:
     program = (
-        "import sys; from webapp.web.markdown import message_html\n"
+        "import sys; from webapp.markdown.safe import message_html\n"
         "def loaded(): return {n for n in sys.modules if n.startswith('pygments.lexers.')}\n"
         "at_first = loaded(); message_html('*a*\\n\\n    b'); then = loaded()\n"
         "message_html('```rust\\n1\\n```'); print(then - at_first, loaded() - at_first)"

@@ -17,9 +17,9 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql, statements
 from webapp.chats import models, store
-from webapp.database import db
+from webapp.database.engines import db
 from webapp.history import views
-from webapp.history.forgetting import forget_all
+from webapp.history.deletion_job import forget_all
 from webapp.history.groups import heading_of
 from webapp.history.listing import PAGE_SIZE, PINNED_LIMIT
 

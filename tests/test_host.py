@@ -21,7 +21,7 @@ from tests.support.servers import (
 )
 from tests.support.wire import RemoteVisitor
 from webapp.config import Settings
-from webapp.web.host import (
+from webapp.web.server import (
     ASSUMED_THREADS,
     Host,
     host_of,

@@ -30,7 +30,8 @@ from tests.support.conversation import (
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
-from webapp.chats import taking, turn_begin
+from webapp.turns import beginning as turn_begin
+from webapp.turns import claiming as taking
 
 MOST_AT_ONCE = 4
 LONG_AGO = "2026-01-01 00:00:00.000000"

@@ -15,7 +15,7 @@ from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, run_sql
-from webapp.chats import ending
+from webapp.turns import ending
 
 ENDS = """
     import threading

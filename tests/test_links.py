@@ -15,7 +15,7 @@ from tests.support.people import Visitor
 from tests.support.recorder import Recorder
 from tests.support.rows import column, every_row
 from webapp.authoring.types import NAME_LIMIT
-from webapp.chats.forms import PROMPT_LIMIT
+from webapp.pages.forms import PROMPT_LIMIT
 
 HOSTILE = [
     '"><script>alert(1)</script>',

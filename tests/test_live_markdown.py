@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.html import parse
-from webapp.web.live_markdown import Growth, LiveMarkdown
-from webapp.web.markdown import message_html
-from webapp.web.markdown_messages import MESSAGE_BRACKETS, MESSAGE_LIMIT
+from webapp.markdown.growing import Growth, LiveMarkdown
+from webapp.markdown.messages import MESSAGE_BRACKETS, MESSAGE_LIMIT
+from webapp.markdown.safe import message_html
 
 TAGS = set(
     "a blockquote br code del em h2 h3 h4 h5 h6 hr kbd li ol p pre s span strong sub sup "  # noqa: SIM905

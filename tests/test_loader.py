@@ -13,9 +13,9 @@ from flask import Flask
 from tests.support.apps import APPS, AppMaker
 from tests.support.people import Visitor
 from webapp import create_app
-from webapp.authoring.app_file import ChatApp
 from webapp.authoring.errors import AppFileError
-from webapp.authoring.loader import load_chat_app
+from webapp.authoring.loading.app_file import ChatApp
+from webapp.authoring.loading.loader import load_chat_app
 from webapp.config import StartupError
 
 HELLO = """

@@ -19,9 +19,9 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
 from webapp.accounts.models import LoginSession
-from webapp.chats import turn_steps
 from webapp.chats.models import Chat
-from webapp.database import utc_now, writing
+from webapp.database.engines import utc_now, writing
+from webapp.turns import steps as turn_steps
 
 pytestmark = pytest.mark.postgresql
 

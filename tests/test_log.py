@@ -14,7 +14,7 @@ import pytest
 from tests.support.apps import APPS, SECRET, AppMaker
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from webapp.web.events import JSONFormatter, _TerminalFormatter, log_event
+from webapp.web.log import JSONFormatter, _TerminalFormatter, log_event
 
 HOSTILE = "a\r\nINFO forged\x1b[31m\u2028\x00\x9b"
 CANARY_APP = """
@@ -129,7 +129,7 @@ def test_a_failing_statement_does_not_log_its_values(
     make_app: AppMaker, everything: LogReader
 ) -> None:
     visitor = Visitor(make_app(CANARY_APP)).logged_in("alice", "canary-password")
-    from webapp.database import db  # noqa: PLC0415
+    from webapp.database.engines import db  # noqa: PLC0415
 
     with visitor.app.app_context(), db.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE messages")

@@ -18,9 +18,10 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, run_sql
-from webapp.chats import ending, turn_rows
-from webapp.chats.turn_steps import TurnRows
 from webapp.engine.keeper import StoreUnavailableError
+from webapp.turns import ending
+from webapp.turns import rows as turn_rows
+from webapp.turns.steps import TurnRows
 
 LONG_AGO = datetime(2026, 1, 1)  # noqa: DTZ001 - as it is stored
 

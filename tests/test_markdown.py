@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.html import parse
-from webapp.web.live_markdown import LiveMarkdown
-from webapp.web.markdown import (
+from webapp.markdown.growing import LiveMarkdown
+from webapp.markdown.inline import BARE_LINKS, inline_html
+from webapp.markdown.safe import (
     DESCRIPTION_LIMIT,
     OUTPUT_LIMIT,
     description_html,
@@ -20,7 +21,6 @@ from webapp.web.markdown import (
     plain_text,
     summary_html,
 )
-from webapp.web.markdown_inline import BARE_LINKS, inline_html
 
 RENDERERS: list[Callable[[str], str]] = [message_html, description_html, summary_html]
 REL = "noopener noreferrer nofollow ugc"

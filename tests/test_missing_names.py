@@ -7,7 +7,7 @@ import copy
 import pytest
 
 import webapp as cl
-from webapp.authoring.missing import NOT_YET
+from webapp.authoring.loading.missing_names import NOT_YET
 
 
 @pytest.mark.parametrize("owner", [cl, cl.Message("a")], ids=["module", "message"])

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from tests.support.apps import AppMaker
 from tests.support.people import Visitor
 from tests.support.rows import every_row
-from webapp.chats.conversation import EXTENSION
+from webapp.turns.runtime import EXTENSION
 from webapp.web.probe import TICK_SECONDS, TICKS
 from webapp.web.sse import HEADERS
 
@@ -127,5 +127,5 @@ def test_the_server_is_named_without_what_the_public_should_not_know(  # R42
 def test_a_server_that_is_asked_to_end_is_not_kept_waiting(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.web.host.Host.leaving", True)
+    monkeypatch.setattr("webapp.web.server.Host.leaving", True)
     assert len(events(visitor.get(PATH, **THREADS))) == 1

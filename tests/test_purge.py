@@ -19,8 +19,8 @@ from tests.support.rows import count, every_row
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
 from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
-from webapp.chats.words import entry_words
-from webapp.database import Model, utc_now, writing, writing_rows
+from webapp.chats.tokenizer import entry_words
+from webapp.database.engines import Model, utc_now, writing, writing_rows
 from webapp.upkeep import purging
 
 DAY = timedelta(days=1)

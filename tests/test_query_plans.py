@@ -21,7 +21,7 @@ from tests.support.history import History
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import column
-from webapp.database import db
+from webapp.database.engines import db
 
 SEEDED = """
     import webapp as cl

@@ -30,7 +30,7 @@ from tests.support.html import parse
 from tests.support.rows import pooled_connections_in_use
 from tests.support.servers import Server, gunicorn, production
 from tests.support.wire import Answer
-from webapp import database
+from webapp.database import engines
 
 pytestmark = pytest.mark.slow
 
@@ -239,9 +239,9 @@ def crowded(
     make_app: AppMaker, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Flask, int]]:
     """Return an app with two connections to its database, and the port where it is served."""
-    options = database.engine_options
+    options = engines.engine_options
     few = {"pool_size": 1, "max_overflow": 1}
-    monkeypatch.setattr(database, "engine_options", lambda settings: options(settings) | few)
+    monkeypatch.setattr(engines, "engine_options", lambda settings: options(settings) | few)
     app = make_app("talker.py")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -16,7 +16,7 @@ from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat as SaidChat
 from webapp.chats.models import Chat, Message, Turn
-from webapp.database import writing
+from webapp.database.engines import writing
 
 # Of the week that begins on Monday, 2 March 2026.
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -11,7 +11,7 @@ from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.routes import ALL_FORMS, NOBODYS_CHAT, USER
 from tests.support.rows import count, every_row
-from webapp.web.requests import LARGER_BODIES, MAX_BODY_BYTES, MAX_FIELDS
+from webapp.web.request_guards import LARGER_BODIES, MAX_BODY_BYTES, MAX_FIELDS
 
 FORM = "application/x-www-form-urlencoded"
 OTHER_TYPES = [

@@ -26,8 +26,8 @@ from webapp import ResumedChat
 from webapp.authoring.errors import MisuseError
 from webapp.chats.models import Chat as ChatRow
 from webapp.chats.models import Message, Turn
-from webapp.database import db, utc_now
-from webapp.engine import turns
+from webapp.database.engines import db, utc_now
+from webapp.engine import turn as turns
 from webapp.engine.call import begin
 
 RESUMES = """
@@ -574,7 +574,7 @@ def test_stop_between_resuming_and_answering_ends_both(
         return begin(*arguments)
 
     monkeypatch.setattr(turns.Turn, "_go_on", noted)
-    monkeypatch.setattr("webapp.engine.turns.begin", stopped_first)
+    monkeypatch.setattr("webapp.engine.turn.begin", stopped_first)
     chat.begin("Stop me")
     until(lambda: names(app)["CANCELLED"] == ["Stop me"])
     chat.until_answered()

@@ -18,8 +18,8 @@ from tests.support.apps import AppMaker
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from webapp.config import Settings, StartupError
-from webapp.database import db, maintenance_engine
-from webapp.schema import SchemaState, _alembic_config, settle_schema, state_of, upgrade
+from webapp.database.engines import db, maintenance_engine
+from webapp.database.schema import SchemaState, _alembic_config, settle_schema, state_of, upgrade
 
 
 def is_ours(name: str | None) -> bool:

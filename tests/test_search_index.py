@@ -12,10 +12,10 @@ from tests.support.chats import Chat
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
-from webapp.chats import turn_rows
 from webapp.chats.search_index import forget_messages, index_messages, index_title
-from webapp.chats.words import owner_word
-from webapp.database import utc_now, writing_rows
+from webapp.chats.tokenizer import owner_word
+from webapp.database.engines import utc_now, writing_rows
+from webapp.turns import rows as turn_rows
 
 TALKS = """
     import asyncio
@@ -222,6 +222,6 @@ def test_a_replaced_chat_leaves_nothing_in_the_index(app: Flask) -> None:
 
 def test_the_clock_plays_no_part(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:  # R69
     chat = Chat(app).say("question")
-    monkeypatch.setattr("webapp.chats.asking.utc_now", lambda: utc_now() - timedelta(hours=1))
+    monkeypatch.setattr("webapp.turns.asking.utc_now", lambda: utc_now() - timedelta(hours=1))
     chat.say("later")
     assert found(app, "later")

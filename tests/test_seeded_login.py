@@ -18,9 +18,9 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count
-from webapp import connections
 from webapp.accounts import directory
 from webapp.accounts.views import REFUSED, UNREACHABLE
+from webapp.database import connections
 
 SEEDED = """
     import webapp as cl

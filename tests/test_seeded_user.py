@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
-from webapp.accounts import directory, seeded
-from webapp.database import db
+from webapp.accounts import directory
+from webapp.accounts import seeded_accounts as seeded
+from webapp.database.engines import db
 
 
 @pytest.fixture

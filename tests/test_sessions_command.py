@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
-from webapp.database import utc_now
+from webapp.database.engines import utc_now
 
 LONG_AGO = timedelta(days=60)
 

@@ -17,7 +17,7 @@ from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.routes import NOBODYS_CHAT
 from tests.support.rows import column, count, every_row, run_sql
-from webapp.sharing.shared import MESSAGES_AT_ONCE
+from webapp.sharing.shared_chat import MESSAGES_AT_ONCE
 
 TALK = ({"content": "Where to?"}, {"content": "To **Rome**.", "kind": "assistant"})
 LOGIN = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.corpus import samples, text_of
-from webapp.chats.words import query_terms
+from webapp.chats.tokenizer import query_terms
 from webapp.history.snippets import LOOKED_AT, SIDE, Part, snippet
 
 HOSTILE = [text_of(sample) for sample in samples("xss")]

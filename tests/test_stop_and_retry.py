@@ -15,9 +15,9 @@ from tests.support.chats import Chat
 from tests.support.html import Element
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
-from webapp.chats import ending
-from webapp.engine import turns
+from webapp.engine import turn as turns
 from webapp.engine.call import Begun, begin
+from webapp.turns import ending
 
 TALKS = """
     import asyncio

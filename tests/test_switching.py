@@ -21,10 +21,10 @@ from tests.test_editing import edit
 from webapp import ChatProfile
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import AppFileError, AuthoringError, MisuseError
-from webapp.authoring.loader import load_chat_app
-from webapp.authoring.switching import set_profile_switching, switch_profile
+from webapp.authoring.loading.loader import load_chat_app
+from webapp.authoring.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.transcript import Transcript
-from webapp.chats.turn_begin import store_begun_turn
+from webapp.turns.beginning import store_begun_turn
 
 KEY = "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"
 HERE = 'cl.set_profile_switching("continue")'
@@ -454,7 +454,7 @@ def test_a_message_that_meets_a_switch_is_not_answered_by_the_profile_before(
         run_sql(site.app, "UPDATE chats SET profile = 'law'")
         store_begun_turn(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("webapp.chats.asking.store_begun_turn", switched_meanwhile)
+    monkeypatch.setattr("webapp.turns.asking.store_begun_turn", switched_meanwhile)
     heard = site.heard
     answer = chat.visitor.post(f"{chat.address}/messages", {"content": "On", "key": KEY})
     assert (answer.status_code, site.heard) == (409, heard)

@@ -18,10 +18,10 @@ from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running
 from webapp.authoring.errors import AppFileError, CallbackError, MisuseError
-from webapp.authoring.loader import load_chat_app
+from webapp.authoring.loading.app_file import Callback
+from webapp.authoring.loading.loader import load_chat_app
 from webapp.engine.call import call
 
 

@@ -14,9 +14,10 @@ from flask import Flask
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine, all_commands
 from tests.support.log import LogReader
-from webapp.accounts import directory, seeded
+from webapp.accounts import directory
+from webapp.accounts import seeded_accounts as seeded
 from webapp.chats import deletion
-from webapp.database import db
+from webapp.database.engines import db
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cli_support import CHECKOUT, GOOD_PASSWORD, READY_HASH, CommandLine
-from webapp.accounts import import_commands, seeded
-from webapp.accounts.account_files import FORMATS, AccountFileError, read_rows
+from webapp.accounts import seeded_accounts as seeded
+from webapp.accounts.commands import imports as import_commands
+from webapp.accounts.importing.files import FORMATS, AccountFileError, read_rows
 
 KILL_BEFORE_COMMIT = """
 import os, signal

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.terminal import Terminal
-from webapp.accounts import seeded
+from webapp.accounts import seeded_accounts as seeded
 
 
 @pytest.fixture

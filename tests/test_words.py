@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.support.corpus import sample_id, samples, text_of
-from webapp.chats.words import (
+from webapp.chats.tokenizer import (
     BYTES_PER_ENTRY,
     WORDS_PER_ENTRY,
     WORDS_PER_QUERY,

@@ -17,8 +17,8 @@ from tests.support.html import Element, parse, shape_of
 from tests.support.payload import Stage
 from tests.support.people import Visitor
 from webapp.authoring.text import clean_text
-from webapp.web.live_markdown import LiveMarkdown
-from webapp.web.markdown import message_html
+from webapp.markdown.growing import LiveMarkdown
+from webapp.markdown.safe import message_html
 
 CORPUS = [s for s in samples("xss") if not s["ctx"].startswith("sse")]
 ICONS = [s for s in CORPUS if s["ctx"] == "profile_icon" or s["cat"] == "url"]

@@ -14,7 +14,7 @@ Example
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.app import create_app
-from webapp.authoring.cache import cache
+from webapp.authoring.caching.cache import cache
 from webapp.authoring.callbacks import (
     author_rename,
     on_chat_end,
@@ -26,14 +26,14 @@ from webapp.authoring.callbacks import (
     set_chat_profiles,
     set_starters,
 )
-from webapp.authoring.feedback import Feedback, on_feedback
-from webapp.authoring.history import chat_history
+from webapp.authoring.chat_history import chat_history
+from webapp.authoring.chat_resume import ResumedChat, on_chat_resume
+from webapp.authoring.feedback_callback import Feedback, on_feedback
+from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.message import Message
-from webapp.authoring.missing import NOT_YET, missing_name
-from webapp.authoring.resuming import ResumedChat, on_chat_resume
-from webapp.authoring.seeded import seeded_user
-from webapp.authoring.sharing import SharedChat, on_shared_chat_view
-from webapp.authoring.switching import set_profile_switching, switch_profile
+from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.seeded_user import seeded_user
+from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
 from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session

@@ -13,42 +13,42 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 from werkzeug.local import LocalProxy
 
-from webapp import database, database_commands
-from webapp.accounts import account_views, commands, login
+from webapp.accounts import account_views, login
 from webapp.accounts import views as accounts_views
-from webapp.accounts.sessions import DatabaseSessions
-from webapp.authoring.app_file import ChatApp, is_loading
+from webapp.accounts.commands import groups as commands
+from webapp.accounts.sessions.interface import DatabaseSessions
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.loader import load_chat_app
-from webapp.chats import ending, store, turn_views, unsent
-from webapp.chats import views as chats_views
-from webapp.chats.conversation import EXTENSION as CONVERSATION
-from webapp.chats.conversation import set_up_conversation
+from webapp.authoring.loading.app_file import ChatApp, is_loading
+from webapp.authoring.loading.loader import load_chat_app
+from webapp.chats import deletion
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
+from webapp.database import commands as database_commands
+from webapp.database import engines
+from webapp.database.schema import settle_schema
 from webapp.feedback import commands as feedback_commands
 from webapp.feedback import views as feedback_views
-from webapp.history import forgetting, pages
+from webapp.history import deletion_job as forgetting
+from webapp.history import sidebar as pages
 from webapp.history import views as history_views
-from webapp.profiles import icons, offer, remembered
+from webapp.markdown import safe as markdown
+from webapp.pages import chat_views as chats_views
+from webapp.pages import live, turn_views
+from webapp.pages import recovered_text as unsent
+from webapp.profiles import icons, offer
+from webapp.profiles import last_choice as remembered
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
-from webapp.schema import settle_schema
 from webapp.sharing import views as sharing_views
 from webapp.transfer import views as transfer_views
+from webapp.turns import ending
+from webapp.turns.runtime import EXTENSION as CONVERSATION
+from webapp.turns.runtime import set_up_conversation
 from webapp.upkeep import commands as upkeep_commands
-from webapp.web import (
-    assets,
-    errors,
-    events,
-    front,
-    headers,
-    health,
-    late_schema,
-    markdown,
-    probe,
-    requests,
-)
+from webapp.web import assets, errors, headers, health, late_schema, probe
+from webapp.web import log as events
+from webapp.web import middleware as front
+from webapp.web import request_guards as requests
 
 PUBLIC_SECONDS = 300
 
@@ -109,7 +109,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.extensions["chat_app"] = chat_app
     app.extensions["settings"] = settings
     events.set_up_logging(settings.log_level)
-    database.init_app(app, settings)
+    engines.init_app(app, settings)
     app.session_interface = DatabaseSessions(settings)
     requests.guard_requests(app)
     errors.handle_errors(app)
@@ -117,9 +117,9 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     headers.send_headers(app)
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
-    app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
-    app.extensions["user_forgotten"] = [store.user_forgotten]
-    app.extensions["count_chats"] = store.count_chats
+    app.extensions["forget_user"] = [deletion.forget_user, remembered.forget_user]
+    app.extensions["user_forgotten"] = [deletion.user_forgotten]
+    app.extensions["count_chats"] = deletion.count_chats
     app.extensions["top_bar"] = offer.top_bar
     app.extensions["signed_out"] = unsent.signed_out_but_kept
     app.extensions["form_too_old"] = unsent.too_old_but_kept
@@ -127,6 +127,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.extensions["housekeeping"] = [forgetting.forget_soon]
     app.extensions[forgetting.EXTENSION] = forgetting.Forgetting(app)
     set_up_conversation(app, settings)
+    app.extensions[live.EXTENSION] = live.LiveTurns()
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
     commands.add_to(app)
     upkeep_commands.add_to(app)
@@ -200,7 +201,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
 
     @app.get("/static/<path:name>")
     def static(name: str) -> Response:
-        """Refuse what is not there: what is was sent before Flask was asked (web/front.py)."""
+        """Refuse what is not there: what is was sent before Flask was asked (web/middleware.py)."""
         raise NotFound(name)
 
     @app.get("/public/<path:name>")

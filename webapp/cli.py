@@ -11,21 +11,21 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from webapp import database
-from webapp.accounts import commands
+from webapp.accounts.commands import groups as commands
 from webapp.authoring.errors import AuthoringError
-from webapp.chats import store
+from webapp.chats import deletion
 from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
-from webapp.database import db
-from webapp.database_commands import database as database_group
-from webapp.database_commands import secret
+from webapp.database import engines
+from webapp.database.commands import database as database_group
+from webapp.database.commands import secret
+from webapp.database.engines import db
 from webapp.doctor.command import doctor
 from webapp.feedback.commands import feedback
-from webapp.profiles import remembered
+from webapp.profiles import last_choice as remembered
 from webapp.serving import Place, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
-from webapp.web import events
+from webapp.web import log as events
 
 NAME = "chat-profiles"
 
@@ -41,11 +41,11 @@ def admin_app() -> Flask:
     settings = Settings.from_environment()
     app = Flask("webapp", static_folder=None)
     app.extensions["settings"] = settings
-    app.extensions["forget_user"] = [store.forget_user, remembered.forget_user]
-    app.extensions["user_forgotten"] = [store.user_forgotten]
-    app.extensions["count_chats"] = store.count_chats
+    app.extensions["forget_user"] = [deletion.forget_user, remembered.forget_user]
+    app.extensions["user_forgotten"] = [deletion.user_forgotten]
+    app.extensions["count_chats"] = deletion.count_chats
     events.set_up_logging(settings.log_level)
-    database.init_app(app, settings)
+    engines.init_app(app, settings)
     context = click.get_current_context(silent=True)
     if context is not None:
         context.find_root().call_on_close(functools.partial(_close, app))

@@ -20,13 +20,13 @@ from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_s
 
 from webapp.accounts.directory import has_accounts
 from webapp.app import build_app
-from webapp.authoring.app_file import ChatApp
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.loader import load_chat_app, located
-from webapp.authoring.seeded import seeded_user
+from webapp.authoring.loading.app_file import ChatApp
+from webapp.authoring.loading.loader import load_chat_app, located
+from webapp.authoring.seeded_user import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import note, printable, say
-from webapp.schema import settle_schema
+from webapp.database.schema import settle_schema
 from webapp.web.headers import security_headers
 
 if TYPE_CHECKING:

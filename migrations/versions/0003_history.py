@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from webapp.chats.titles import title_from
-from webapp.chats.words import Words, entry_words
+from webapp.chats.tokenizer import Words, entry_words
 
 revision = "0003"
 down_revision = "0002"

@@ -21,7 +21,7 @@ from tests.browser.states import STATES
 from tests.support.apps import AppMaker
 from tests.support.chromium import FLAGS, find_chromium
 from webapp.config import Settings
-from webapp.schema import upgrade
+from webapp.database.schema import upgrade
 
 SIZES: dict[str, dict[str, Any]] = {"1280": DESKTOP, "390": PHONE}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

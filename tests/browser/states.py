@@ -28,7 +28,7 @@ from tests.support.exports import store_chat
 from tests.support.rows import fill, run_sql
 from tests.test_history import many_chats
 from webapp.chats.models import Chat
-from webapp.database import db, utc_now
+from webapp.database.engines import db, utc_now
 
 Visit = Callable[[Page, Site], None]
 

@@ -28,7 +28,8 @@ from tests.browser.steps import (
 )
 from tests.support.apps import AppMaker
 from tests.support.rows import fill, run_sql
-from webapp.chats import turn_rows, watching
+from webapp.pages import watching
+from webapp.turns import rows as turn_rows
 
 pytestmark = pytest.mark.browser
 

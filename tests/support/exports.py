@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.people import Visitor
 from webapp.chats.models import Chat, Feedback, Message
-from webapp.database import db
+from webapp.database.engines import db
 
 ALICE = "user:alice"
 

@@ -11,9 +11,9 @@ from sqlalchemy import insert, select, text
 
 from webapp.chats.models import Chat, Message, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
-from webapp.chats.turn_rows import row_of
-from webapp.database import db, reading_rows, utc_now, writing_rows
+from webapp.database.engines import db, reading_rows, utc_now, writing_rows
 from webapp.history.search import Found, search
+from webapp.turns.rows import row_of
 
 OWNER = "user:alice"
 # Fails when the index does not say what the table says.

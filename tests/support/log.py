@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from webapp.web.events import JSONFormatter
+from webapp.web.log import JSONFormatter
 
 
 class LogReader(logging.Handler):

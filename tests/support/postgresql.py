@@ -16,7 +16,7 @@ import psycopg
 
 from tests.support.ports import free_port
 from webapp.config import Settings
-from webapp.schema import upgrade
+from webapp.database.schema import upgrade
 
 USER = "postgres"
 

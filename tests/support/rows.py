@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import JSON, event, func, insert, select, text, update
 
 from webapp.chats.models import Chat, Message
-from webapp.database import db, utc_now
+from webapp.database.engines import db, utc_now
 
 
 def every_row(app: Flask, *, audited: bool = False) -> dict[str, list[str]]:

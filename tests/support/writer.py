@@ -11,13 +11,13 @@ import uuid
 from sqlalchemy.exc import DBAPIError
 
 from webapp import create_app
-from webapp.authoring.app_file import ChatApp
 from webapp.authoring.context import ChatContext
+from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.transcript import Addressed
-from webapp.chats.start_rows import Beginning, store_started_chat
-from webapp.database import utc_now
-from webapp.engine.turns import Turn
+from webapp.database.engines import utc_now
+from webapp.engine.turn import Turn
 from webapp.engine.work import Limits, Work
+from webapp.turns.start_rows import Beginning, store_started_chat
 
 
 def main(count: int) -> int:

@@ -9,16 +9,17 @@ from flask import current_app, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from webapp.accounts import leaving, own_password
-from webapp.accounts.admission import LoginThrottledError
+from webapp.accounts import own_password
+from webapp.accounts import sign_out as leaving
+from webapp.accounts.authentication import LoginThrottledError
 from webapp.accounts.forms import EndSessionForm, PasswordForm
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
-from webapp.accounts.own_sessions import MOST_SHOWN, own_sessions
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.routes import blueprint
-from webapp.accounts.session_rows import NotAllowedAnyMoreError
+from webapp.accounts.sessions.devices import MOST_SHOWN, own_sessions
+from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
 from webapp.web.htmx import go_to
 

@@ -18,14 +18,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import Account, AuditEntry
-from webapp.accounts.session_rows import IP_LIMIT
+from webapp.accounts.sessions.rows import IP_LIMIT
 from webapp.accounts.throttle import ip_key
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.authoring.types import IDENTIFIER_LIMIT
-from webapp.database import utc_now, writing, writing_rows
+from webapp.database.engines import utc_now, writing, writing_rows
 from webapp.web.errors import UNAVAILABLE, log_unavailable
-from webapp.web.events import log_event
+from webapp.web.log import log_event
 
 LOGIN_OK = "login.ok"
 # Of one kind of refusal within a minute: for one user at one address, and for all of them.

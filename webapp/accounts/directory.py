@@ -19,12 +19,12 @@ from webapp.accounts.audit import Audited, writing_audited
 from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
 from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import refuse_bad_password
-from webapp.accounts.seeded import name_to_find, password_hasher
-from webapp.accounts.session_rows import end_sessions_of
+from webapp.accounts.seeded_accounts import name_to_find, password_hasher
+from webapp.accounts.sessions.rows import end_sessions_of
 from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import checked, skeleton
 from webapp.console import operator
-from webapp.database import db, release_connection
+from webapp.database.engines import db, release_connection
 
 
 class AccountError(ValueError):

@@ -16,16 +16,16 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from webapp.accounts.seeded import CheckedAccount, still_as_checked
-from webapp.accounts.sessions import BrowserSession, DatabaseSessions
+from webapp.accounts.seeded_accounts import CheckedAccount, still_as_checked
+from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
-from webapp.web.events import log_failure
 from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
+from webapp.web.log import log_failure
 from webapp.web.redirects import local_path, plain_address
-from webapp.web.requests import ForeignFormError
+from webapp.web.request_guards import ForeignFormError
 
 USER_KEY = "user"
 

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.authoring.types import IDENTIFIER_LIMIT
-from webapp.database import Model, UTCDateTime, utc_now
+from webapp.database.engines import Model, UTCDateTime, utc_now
 
 USERNAME_LIMIT = 64
 

@@ -10,14 +10,14 @@ from functools import partial
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.accounts.admission import LoginThrottledError
 from webapp.accounts.audit import record, record_refusal
-from webapp.accounts.leaving import after_end_of
+from webapp.accounts.authentication import LoginThrottledError
 from webapp.accounts.login import browser_session
 from webapp.accounts.models import Account, LoginSession
 from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.passwords import PasswordError
-from webapp.accounts.seeded import password_hasher
+from webapp.accounts.seeded_accounts import password_hasher
+from webapp.accounts.sign_out import after_end_of
 from webapp.accounts.throttle import (
     Blocked,
     attempt_failed,
@@ -25,7 +25,7 @@ from webapp.accounts.throttle import (
     begin_attempt,
 )
 from webapp.authoring.types import User
-from webapp.database import reading_rows, release_connection, utc_now
+from webapp.database.engines import reading_rows, release_connection, utc_now
 from webapp.web.forms import CSRF_FIELD
 
 SAME = "the new password is the one you have"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from webapp.accounts.details import checked_metadata
-from webapp.accounts.seeded import CheckedAccount, check_password
-from webapp.authoring.app_file import Callback, ChatApp
+from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import CheckPassword, Running
+from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.types import User
 from webapp.engine.call import call, described
 

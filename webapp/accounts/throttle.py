@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.models import LoginAttempt
 from webapp.accounts.usernames import canonical
-from webapp.database import short_session, utc_now
+from webapp.database.engines import short_session, utc_now
 
 FAILURES = 10
 FAILURES_WHERE_KNOWN = 50

@@ -13,15 +13,15 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.accounts.admission import LoginRefusedError, LoginThrottledError, admit
+from webapp.accounts.authentication import LoginRefusedError, LoginThrottledError, admit
 from webapp.accounts.forms import LoginForm, LogoutForm
-from webapp.accounts.leaving import log_out
 from webapp.accounts.login import signed_in_user
 from webapp.accounts.routes import blueprint
+from webapp.accounts.sign_out import log_out
 from webapp.authoring.errors import AuthoringError
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
-from webapp.web.events import log_failure
 from webapp.web.htmx import go_to
+from webapp.web.log import log_failure
 from webapp.web.redirects import local_path
 
 REFUSED = "That username and password do not match. Check both and try again."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from webapp.authoring.loading.registration import register
+from webapp.authoring.loading.signatures import Offer, refuses_brackets
 from webapp.authoring.message import Message
-from webapp.authoring.registering import register
-from webapp.authoring.signatures import Offer, refuses_brackets
 from webapp.authoring.types import ChatProfile, Starter, User
 
 Offered = Sequence[ChatProfile] | None

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NoReturn
 
-from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.missing import MESSAGE_NOT_YET, missing_name
+from webapp.authoring.loading.arguments import refuses_unknown_arguments
+from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.transcript import Addressed
 

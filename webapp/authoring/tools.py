@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from webapp.authoring.context import running_submit
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.signatures import refuses_brackets
+from webapp.authoring.loading.signatures import refuses_brackets
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapp.authoring.arguments import refuses_unknown_arguments
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.loading.arguments import refuses_unknown_arguments
 from webapp.authoring.text import clean_text, is_visible
 
 NAME_LIMIT = 200

@@ -9,10 +9,11 @@ from itertools import accumulate
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
 
+from webapp.chats.locking import CHATS_IN_ORDER, RUNNING_IN_CHATS
 from webapp.chats.models import Chat, Message
-from webapp.chats.turn_rows import CHATS_IN_ORDER, RUNNING_IN_CHATS
-from webapp.database import utc_now, writing_rows
+from webapp.database.engines import db, utc_now, writing_rows
 
 # For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
@@ -79,6 +80,22 @@ def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
         free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
         found = list(rows.scalars(free.with_for_update(of=Chat, skip_locked=True)))
     return rows.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
+
+
+def count_chats(identifier: str) -> int:
+    """Return how many chats a user has."""
+    theirs = select(func.count()).where(Chat.owner == f"user:{identifier}")
+    return db.session.scalar(theirs) or 0
+
+
+def forget_user(session: Session, identifier: str) -> None:
+    """Put the chats of a user who is removed out of reach, in the caller's transaction."""
+    put_out_of_reach(session.connection(), Chat.owner == f"user:{identifier}")
+
+
+def user_forgotten(identifier: str) -> None:
+    """Delete what is left of the chats of a user who was removed."""
+    forget_chats_of(f"user:{identifier}")
 
 
 def _not_too_long(chats: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:

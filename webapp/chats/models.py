@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
-from webapp.chats.words import Words
-from webapp.database import Model, UTCDateTime, utc_now
+from webapp.chats.tokenizer import Words
+from webapp.database.engines import Model, UTCDateTime, utc_now
 
 OWNER_LIMIT = IDENTIFIER_LIMIT + len("session:")
 TITLE_LIMIT = 200

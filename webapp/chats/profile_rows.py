@@ -11,7 +11,7 @@ from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat
 from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import with_look_of
-from webapp.database import utc_now
+from webapp.database.engines import utc_now
 
 # Locked on PostgreSQL, as what is added to them must not take away what somebody else adds.
 _LOOKS = select(Chat.snapshots).where(Chat.id == bindparam("chat")).with_for_update()

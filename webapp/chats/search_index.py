@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import IS_TITLE, Chat, Message, SearchEntry, Turn
-from webapp.chats.words import entry_words
+from webapp.chats.tokenizer import entry_words
 
 SAID = ("user", "assistant")
 # Built once: building a statement takes longer than running it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.authoring.text import is_visible
-from webapp.chats.cutting import cut
+from webapp.chats.truncation import cut
 
 MADE_TITLE_LIMIT = 80
 FENCES = ("```", "~~~")

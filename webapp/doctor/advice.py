@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.doctor.asking import Answer
+from webapp.doctor.http_client import Answer
 
 OR_POLL = "If you cannot change it, set WEBAPP_STREAMING=poll."
 # Words in the headers of an answer that give away who has passed it on, and what to do there.

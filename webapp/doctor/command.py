@@ -7,10 +7,10 @@ import json
 import click
 
 from webapp.console import counted, say
-from webapp.doctor.asking import Site
 from webapp.doctor.findings import CHANGE, GOOD, HINT, Report
-from webapp.doctor.local import check_here
-from webapp.doctor.site import check_site
+from webapp.doctor.http_client import Site
+from webapp.doctor.local_checks import check_here
+from webapp.doctor.site_checks import check_site
 
 EXIT_CHANGE = 1
 WORDS = {GOOD: "ok      ", HINT: "note    ", CHANGE: "CHANGE  "}

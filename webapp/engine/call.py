@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running, enter
 from webapp.authoring.errors import CallbackTimeoutError
+from webapp.authoring.loading.app_file import Callback
 from webapp.engine.loop import process_loop
 
 # How much longer than the callback's own limit we wait for the loop to say so. Past it the loop

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from webapp.engine.turns import Turn
+from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING, TurnMessage
 
 # How often it looks; and what a step is: so much time, or so many characters (R63).

@@ -8,8 +8,8 @@ from concurrent.futures import CancelledError
 from inspect import isasyncgen
 from typing import Any
 
-from webapp.authoring.app_file import Callback
 from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import described
 

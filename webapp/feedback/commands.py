@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from webapp.authoring.text import clean_text
-from webapp.chats.actions import VALUES
 from webapp.console import (
     BadInputError,
     CommandGroup,
@@ -19,7 +18,8 @@ from webapp.console import (
     write_output,
 )
 from webapp.feedback.export import Wanted, as_csv, as_json, rated
-from webapp.web.events import log_event
+from webapp.pages.message_actions import VALUES
+from webapp.web.log import log_event
 
 STDIO = "-"
 

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from webapp.chats.actions import NAMES, VALUES
 from webapp.chats.models import Feedback, Message, Turn
 from webapp.console import iso
-from webapp.database import db
+from webapp.database.engines import db
+from webapp.pages.message_actions import NAMES, VALUES
 
 COLUMNS = (
     "at",

@@ -6,8 +6,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from wtforms import StringField
 
 from webapp.authoring.text import clean_text
-from webapp.chats.actions import COMMENT_LIMIT, VALUES
 from webapp.feedback.storing import NONE
+from webapp.pages.message_actions import COMMENT_LIMIT, VALUES
 from webapp.web.forms import StrictForm
 
 TOO_LONG = "This comment has {:,} characters, and one may have {:,}."

@@ -12,11 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.chats.actions import FIRST_QUESTION, NAMES, VALUES
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.store import StoredChat
-from webapp.database import utc_now, writing_rows
+from webapp.database.engines import utc_now, writing_rows
 from webapp.engine.work import COMPLETE
+from webapp.pages.message_actions import FIRST_QUESTION, NAMES, VALUES
 
 NONE = "none"
 # On PostgreSQL who deletes a chat waits until its rating is stored. The chat first, as they do.

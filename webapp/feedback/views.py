@@ -9,13 +9,13 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.actions import Kept, actions_of
-from webapp.chats.pages import Notice, chat_html
 from webapp.chats.store import StoredChat, get_chat
-from webapp.chats.unsent import keep_texts_of
 from webapp.feedback.forms import CommentTooLong, FeedbackForm
+from webapp.feedback.notification import tell_app
 from webapp.feedback.storing import NONE, store_rating
-from webapp.feedback.telling import tell_app
+from webapp.pages.chat_page import Notice, chat_html
+from webapp.pages.message_actions import Kept, actions_of
+from webapp.pages.recovered_text import keep_texts_of
 from webapp.web.errors import explanation
 from webapp.web.htmx import wants_fragment
 

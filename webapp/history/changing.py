@@ -13,7 +13,7 @@ from webapp.chats.deletion import UNDO_SECONDS, put_out_of_reach
 from webapp.chats.models import Chat
 from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.database.engines import reading_rows, utc_now, writing_rows
 from webapp.history.listing import PINNED_LIMIT
 
 

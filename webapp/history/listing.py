@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.sql import Select
 
 from webapp.chats.models import Chat
-from webapp.database import reading_rows
+from webapp.database.engines import reading_rows
 from webapp.history.snippets import Part
 
 PAGE_SIZE = 20

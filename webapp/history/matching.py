@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from webapp.chats.words import Term, chat_word, owner_word
+from webapp.chats.tokenizer import Term, chat_word, owner_word
 
 
 @dataclass(frozen=True)

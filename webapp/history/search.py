@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from webapp.chats.words import Term, query_terms
-from webapp.database import db
+from webapp.chats.tokenizer import Term, query_terms
+from webapp.database.engines import db
 from webapp.history.matching import POSTGRESQL, SQLITE, Matching
 from webapp.history.search_rows import (
     FEW_CHATS,

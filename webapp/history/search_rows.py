@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from webapp.chats.models import Chat, Message, SearchEntry
-from webapp.database import db, reading_rows
+from webapp.database.engines import db, reading_rows
 from webapp.history.snippets import LOOKED_AT
 
 # Above every entry.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webapp.chats.cutting import ELLIPSIS, cut, place_after, place_before, whole
-from webapp.chats.words import Term, folded, places_of
+from webapp.chats.tokenizer import Term, folded, places_of
+from webapp.chats.truncation import ELLIPSIS, cut, place_after, place_before, whole
 
 # So much of a message is looked at: its beginning, where most matches are, and then more of it.
 LOOKED_AT = (2_000, 20_000)

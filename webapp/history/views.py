@@ -10,15 +10,15 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.asking import stop_turn
 from webapp.chats.store import StoredChat, get_chat
-from webapp.chats.unsent import keep_texts_of
-from webapp.history import pages
+from webapp.history import sidebar as pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
-from webapp.history.forgetting import forget_soon
+from webapp.history.deletion_job import forget_soon
 from webapp.history.forms import NoTitle, PinForm, PlainForm, TitleForm, asked
-from webapp.web.events import log_event
+from webapp.pages.recovered_text import keep_texts_of
+from webapp.turns.asking import stop_turn
 from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment
+from webapp.web.log import log_event
 
 blueprint = Blueprint("history", __name__)
 keep_texts_of(blueprint)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from flask import current_app
 
-from webapp.authoring.app_file import ChatApp
+from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.types import ChatProfile, Starter
 from webapp.web.assets import public_file
-from webapp.web.events import log_event
+from webapp.web.log import log_event
 
 EXTENSION = "icons_looked_for"
 # An app may make up an icon for each user; a hint for its author need not follow that for ever.

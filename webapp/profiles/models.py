@@ -8,7 +8,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
-from webapp.database import Model, UTCDateTime, utc_now
+from webapp.database.engines import Model, UTCDateTime, utc_now
 
 
 class Preference(Model):

@@ -12,14 +12,14 @@ from werkzeug.exceptions import Forbidden
 
 from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import signed_in_user
-from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
+from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.types import ChatProfile
-from webapp.database import release_connection
+from webapp.database.engines import release_connection
 from webapp.engine.call import call
+from webapp.profiles.last_choice import forget_name, remember, remembered_name
 from webapp.profiles.missing_icons import log_missing_icons
-from webapp.profiles.remembered import forget_name, remember, remembered_name
 from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"

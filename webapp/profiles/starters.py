@@ -8,15 +8,15 @@ from typing import Any
 from flask import current_app
 
 from webapp.accounts.login import signed_in_user
-from webapp.authoring.app_file import Callback, ChatApp
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
+from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.types import ChatProfile, Starter
-from webapp.database import release_connection
+from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import best_language
 from webapp.web.errors import request_id
-from webapp.web.events import log_failure
+from webapp.web.log import log_failure
 
 FAILED = "The suggestions of this app could not be loaded (reference {})."
 

@@ -11,14 +11,14 @@ from flask import current_app
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner, signed_in_user
-from webapp.authoring.app_file import Callback
 from webapp.authoring.context import Running
-from webapp.authoring.sharing import SharedChat
-from webapp.database import release_connection
+from webapp.authoring.loading.app_file import Callback
+from webapp.authoring.shared_view import SharedChat
+from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import offered_profiles
-from webapp.sharing.shared import FoundChat, profiles_in
-from webapp.web.events import log_event
+from webapp.sharing.shared_chat import FoundChat, profiles_in
+from webapp.web.log import log_event
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.chats.models import Chat, Message, Share
 from webapp.chats.store import StoredChat
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.database.engines import reading_rows, utc_now, writing_rows
 
 TOKEN_BYTES = 32
 

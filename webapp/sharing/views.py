@@ -14,11 +14,11 @@ from webapp.accounts.login import owner
 from webapp.chats.store import StoredChat, get_chat
 from webapp.sharing import links
 from webapp.sharing.access import refuse_unless_readable, sharing_needed
-from webapp.sharing.pages import manage_html, shared_html
-from webapp.sharing.shared import find_shared
-from webapp.web.events import log_event
+from webapp.sharing.shared_chat import find_shared
+from webapp.sharing.shared_page import manage_html, shared_html
 from webapp.web.forms import StrictForm
 from webapp.web.htmx import wants_fragment
+from webapp.web.log import log_event
 
 blueprint = Blueprint("sharing", __name__)
 

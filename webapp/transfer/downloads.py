@@ -13,14 +13,14 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
 from webapp.accounts.login import owner
-from webapp.chats.conversation import conversation
-from webapp.database import release_connection, utc_now
+from webapp.database.engines import release_connection, utc_now
 from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
 from webapp.transfer.exported import ExportedChats
+from webapp.turns.runtime import conversation
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
-from webapp.web.events import log_event
-from webapp.web.host import give_up_silent_readers, host_of, most_held, wait_again
+from webapp.web.log import log_event
+from webapp.web.server import give_up_silent_readers, host_of, most_held, wait_again
 from webapp.web.sse import Slot
 
 Writer = Callable[[ExportedChats, datetime], Iterator[str]]

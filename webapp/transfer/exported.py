@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import bindparam, select
 
 from webapp.chats.models import Chat, Feedback, Message
-from webapp.database import reading_rows
+from webapp.database.engines import reading_rows
 
 CHATS_AT_ONCE = 100
 # A message may have a million characters, so few of them are in memory at a time.

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
-from webapp.database import writing_rows
+from webapp.database.engines import writing_rows
 from webapp.history.changing import pinned_count
 from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.chats.store import get_chat
-from webapp.chats.unsent import keep_texts_of
-from webapp.database import utc_now
+from webapp.database.engines import utc_now
+from webapp.pages.recovered_text import keep_texts_of
 from webapp.profiles.offer import chosen_name, offered_profiles
 from webapp.transfer.downloads import asked_format, download
 from webapp.transfer.exported import ids_of_all
@@ -20,8 +20,8 @@ from webapp.transfer.forms import ImportForm
 from webapp.transfer.import_rows import store_imported
 from webapp.transfer.imported import MOST_CHATS, MOST_MESSAGES, imported_chats
 from webapp.transfer.strict_json import NotAsExpectedError
-from webapp.web.events import log_event
 from webapp.web.htmx import go_to, wants_fragment
+from webapp.web.log import log_event
 
 blueprint = Blueprint("transfer", __name__)
 keep_texts_of(blueprint)

@@ -13,7 +13,7 @@ from webapp.accounts.models import AuditEntry
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.console import WholeNumber, iso, note, print_table
-from webapp.database import db
+from webapp.database.engines import db
 from webapp.upkeep.manners import (
     Day,
     as_csv_option,

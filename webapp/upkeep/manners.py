@@ -12,7 +12,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from webapp.accounts.user_commands import with_tables
+from webapp.accounts.commands.users import with_tables
 from webapp.console import SHOWN_CHARACTERS, BadInputError, PlainCommand, write_output
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

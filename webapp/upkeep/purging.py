@@ -11,14 +11,14 @@ from functools import partial
 from sqlalchemy import ColumnElement, String, cast, delete, exists, func, not_, select
 
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
-from webapp.accounts.session_rows import expired
+from webapp.accounts.sessions.rows import expired
 from webapp.accounts.throttle import forgettable
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, forget_chats
 from webapp.chats.models import Chat, Turn
-from webapp.chats.turn_rows import ALIVE
 from webapp.config import Settings
-from webapp.database import reading_rows, utc_now, writing_rows
+from webapp.database.engines import reading_rows, utc_now, writing_rows
 from webapp.engine.work import RUNNING
+from webapp.turns.rows import ALIVE
 
 UNWRITTEN_FOR = timedelta(days=1)
 # Of what hangs on nothing and has little in it.

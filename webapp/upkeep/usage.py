@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, distinct, func, literal_column, or_, select, true
 
 from webapp.chats.models import Chat, Message, Turn
-from webapp.database import db, reading_rows
+from webapp.database.engines import db, reading_rows
 from webapp.upkeep.manners import first_moment, last_moment
 
 # What was said elsewhere, or said before and carried over into another chat, is not said here.

@@ -20,9 +20,9 @@ from sqlalchemy.exc import (
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
-from webapp.database import note_failure
-from webapp.web.events import log_event, log_failure
+from webapp.database.engines import note_failure
 from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
+from webapp.web.log import log_event, log_failure
 
 RETRY_SECONDS = 5
 PASSED_ON = ("Allow", "Retry-After", PROFILES_CHANGED[0])

@@ -23,7 +23,7 @@ class StrictForm(FlaskForm):
     class Meta(FlaskForm.Meta):
         """Settings of WTForms."""
 
-        csrf = False  # the token was checked before the view was called: web/requests.py
+        csrf = False  # the token was checked before the view was called: web/request_guards.py
 
     def refuse_strange_fields(self) -> None:
         """Refuse the request unless it has just the fields of this form.

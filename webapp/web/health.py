@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import db, release_connection, try_to_write
-from webapp.schema import SchemaState, schema_state
+from webapp.database.engines import db, release_connection, try_to_write
+from webapp.database.schema import SchemaState, schema_state
 from webapp.web.errors import log_unavailable
 
 blueprint = Blueprint("health", __name__)

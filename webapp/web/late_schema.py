@@ -9,9 +9,9 @@ from flask import current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 
 from webapp.config import Settings, StartupError
-from webapp.schema import settle_schema
+from webapp.database.schema import settle_schema
 from webapp.web.errors import RETRY_SECONDS, log_unavailable
-from webapp.web.events import log_event
+from webapp.web.log import log_event
 
 EXTENSION = "late_schema"
 # They answer whether or not there is a database.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 
-from webapp.web.host import Host, host_of, most_streams, way_to_watch
+from webapp.web.server import Host, host_of, most_streams, way_to_watch
 from webapp.web.sse import HEADERS, MIMETYPE, Slot, Slots, event
 
 EXTENSION = "probe"

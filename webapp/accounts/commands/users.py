@@ -1,0 +1,274 @@
+"""`chat-profiles users`: seeding and changing accounts."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import click
+from flask import current_app
+
+from webapp.accounts import directory
+from webapp.accounts.commands import unlock as unlock_commands
+from webapp.accounts.details import DetailsError, checked_display_name, metadata_from_json
+from webapp.accounts.directory import AccountError, AccountExistsError, Change
+from webapp.accounts.new_passwords import NewPassword, password_options
+from webapp.accounts.passwords import PasswordError
+from webapp.accounts.throttle import UNKNOWN, ip_key
+from webapp.accounts.usernames import UsernameError, checked
+from webapp.console import BadInputError, CommandGroup, counted, printable, say
+from webapp.database.engines import release_connection
+from webapp.database.schema import settle_schema
+
+
+class AccountsGroup(CommandGroup):
+    """Commands that need the tables; in an empty database they are made first."""
+
+    refusals: ClassVar = (AccountError, UsernameError, PasswordError, DetailsError)
+
+    def command(  # type: ignore[override]  # AppGroup drops the form without brackets as well
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]:
+        """Register a command that finds a database with the current schema."""
+        register = super().command(*args, **kwargs)
+        return lambda function: register(with_tables(function))
+
+
+def with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command find a database with the current schema; an empty one gets it first."""
+
+    @functools.wraps(function)
+    def ready(*args: Any, **kwargs: Any) -> Any:
+        settle_schema(current_app.extensions["settings"], upgrade_old=False)
+        return function(*args, **kwargs)
+
+    return ready
+
+
+@click.group(cls=AccountsGroup, short_help="Add, list and change the users who may log in.")
+def users() -> None:
+    """Add, list and change the users who may log in.
+
+    \b
+    Example:
+      chat-profiles users add alice --role ADMIN
+      chat-profiles users list
+    """
+
+
+@users.command(short_help="Add a user.")
+@click.argument("username")
+@click.option("--display-name", help="What the page calls them.")
+@click.option("--metadata", help="What the app knows about them: a JSON object.")
+@click.option("--role", help="Short for --metadata '{\"role\": ...}'.")
+@password_options
+@click.option("--if-missing", is_flag=True, help="Do nothing when the user is there already.")
+def add(
+    username: str,
+    display_name: str | None,
+    metadata: str | None,
+    role: str | None,
+    new_password: NewPassword,
+    if_missing: bool,
+) -> None:
+    """Add a user.
+
+    The password is asked for; it cannot be an argument, because others could read it in the list
+    of processes and in the shell's history.
+
+    \b
+    Example:
+      chat-profiles users add alice --role ADMIN
+      chat-profiles users add bob --display-name "Bob B." --generate
+      chat-profiles users add carol --password-stdin < password.txt
+    """
+    name = checked(username)
+    shown = checked_display_name(display_name or "")
+    details = _details(metadata, role)
+    if if_missing and directory.find(name):
+        _say_there_already(name)
+        return
+    directory.refuse_taken(name)
+    try:
+        directory.add(
+            name,
+            new_password.read(name, shown),
+            display_name=shown,
+            details=details,
+            before_commit=new_password.show,
+        )
+    except AccountExistsError:
+        # Somebody else added it in this moment; that is what --if-missing is for.
+        if not (if_missing and directory.find(name)):
+            raise
+        _say_there_already(name)
+    else:
+        new_password.tell(f"Added {name!r}.")
+
+
+@users.command("set-password", short_help="Give a user a new password.")
+@click.argument("username")
+@password_options
+def set_password(username: str, new_password: NewPassword) -> None:
+    """Give a user a new password, and log them out everywhere.
+
+    \b
+    Example:
+      chat-profiles users set-password alice
+      chat-profiles users set-password alice --generate
+    """
+    account = directory.get(username)
+    name, shown = account.username, account.display_name
+    release_connection()
+    password = new_password.read(name, shown)
+    change = directory.set_password(name, password, before_commit=new_password.show)
+    new_password.tell(f"Set a new password for {_outcome(change)}")
+
+
+@users.command(short_help="Change a display name or metadata.")
+@click.argument("username")
+@click.option(
+    "--display-name",
+    help='What the page calls them from their next login on; "" takes it away.',
+)
+@click.option("--metadata", help="A JSON object to put in the place of all metadata.")
+@click.option("--role", help="The new role; the rest of the metadata stays.")
+@click.option(
+    "--remove-metadata",
+    "remove_keys",
+    metavar="KEY",
+    multiple=True,
+    help="A key to take out of the metadata; can be given several times.",
+)
+def update(
+    username: str,
+    display_name: str | None,
+    metadata: str | None,
+    role: str | None,
+    remove_keys: tuple[str, ...],
+) -> None:
+    """Change a user's display name or metadata.
+
+    New metadata means new rights: the user is logged out everywhere.
+
+    \b
+    Example:
+      chat-profiles users update alice --role USER
+      chat-profiles users update alice --remove-metadata team
+    """
+    if (display_name, metadata, role) == (None, None, None) and not remove_keys:
+        raise BadInputError(
+            "say what to change: --display-name, --metadata, --role or --remove-metadata"
+        )
+    change = directory.change_details(
+        username,
+        display_name=display_name,
+        details=None if metadata is None else metadata_from_json(metadata),
+        role=role,
+        remove=remove_keys,
+    )
+    _say_what_happened("Updated", change, "is like that already")
+    if change.changed and display_name is not None:
+        # A login session keeps a copy of the user.
+        say("A new display name shows from the next login on.")
+
+
+@users.command(short_help="Keep a user out, without losing anything.")
+@click.argument("username")
+def disable(username: str) -> None:
+    """Keep a user out, from their next click on; nothing of theirs is lost.
+
+    \b
+    Example:
+      chat-profiles users disable alice
+    """
+    _say_what_happened("Disabled", directory.disable(username), "is disabled already")
+
+
+@users.command(short_help="Let a disabled user in again.")
+@click.argument("username")
+def enable(username: str) -> None:
+    """Let a disabled user in again.
+
+    \b
+    Example:
+      chat-profiles users enable alice
+    """
+    _say_what_happened("Enabled", directory.enable(username), "is not disabled")
+
+
+@users.command(short_help="Forget failed logins, so that nobody has to wait.")
+@click.argument("username", metavar="[USERNAME]", required=False)
+@click.option("--address", metavar="IP", help="Instead of a user: everybody at this address.")
+def unlock(username: str | None, address: str | None) -> None:
+    """Forget failed logins, so that nobody has to wait.
+
+    \b
+    Example:
+      chat-profiles users unlock alice
+      chat-profiles users unlock --address 192.0.2.7
+    """
+    if username is not None and address is None:
+        say(f"Unlocked {unlock_commands.unlock(username)!r}.")
+    elif address is not None and username is None:
+        if ip_key(address) == UNKNOWN:
+            raise BadInputError(f"{address!r} is not an IP address")
+        failures = unlock_commands.unlock_address(address)
+        say(f"Unlocked {address}: forgot {counted(failures, 'failed login')}.")
+    else:
+        raise BadInputError("say what to unlock: a user name, or --address IP")
+
+
+@users.command(short_help="Remove a user and their chats for good.")
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(username: str, yes: bool) -> None:
+    """Remove a user for good, with all their chats, and log them out everywhere.
+
+    It asks first, and says how many chats there are. To keep a user out without losing anything,
+    use `disable`.
+
+    \b
+    Example:
+      chat-profiles users remove alice
+      chat-profiles users remove alice --yes
+    """
+    account = directory.get(username)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInputError("there is no terminal to ask on; add --yes to remove the user")
+        _confirm_removal(account.username)
+    say(f"Removed {_outcome(directory.remove(account.username))}")
+
+
+def _confirm_removal(username: str) -> None:
+    chats = counted(current_app.extensions["count_chats"](username), "chat")
+    release_connection()
+    click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
+
+
+def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
+    details = {} if metadata is None else metadata_from_json(metadata)
+    directory.refuse_two_roles(details, role)
+    return details if role is None else {**details, "role": role}
+
+
+def _say_there_already(name: str) -> None:
+    say(
+        f"There is a user {name!r} already; nothing was changed. "
+        f"Give it a new password with `chat-profiles users set-password {name}`."
+    )
+
+
+def _say_what_happened(done: str, change: Change, otherwise: str) -> None:
+    if change.changed:
+        say(f"{done} {_outcome(change)}")
+    else:
+        say(f"{change.account.username!r} {otherwise}; nothing was changed.")
+
+
+def _outcome(change: Change) -> str:
+    name, ended = change.account.username, change.ended_sessions
+    return f"{name!r}; ended {counted(ended, 'login session')}." if ended else f"{name!r}."

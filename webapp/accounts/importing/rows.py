@@ -1,0 +1,170 @@
+"""What the rows of an imported file ask for; every problem of every row is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import current_app
+from sqlalchemy import select
+
+from webapp.accounts.details import (
+    DetailsError,
+    checked_display_name,
+    checked_metadata,
+    metadata_from_json,
+)
+from webapp.accounts.directory import refuse_two_roles
+from webapp.accounts.importing.files import AccountFileError, Row
+from webapp.accounts.models import Account
+from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
+from webapp.accounts.usernames import UsernameError, checked, skeleton
+from webapp.config import Settings
+from webapp.console import SHOWN_CHARACTERS
+from webapp.database.engines import db, release_connection
+
+NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+Item = TypeVar("Item")
+# Gives the items back one by one and shows how far it is: items, how many, what is being done.
+Progress = Callable[[Iterable[Item], int, str], Iterable[Item]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How one account shall be; ``None`` leaves a part of it as it is."""
+
+    place: str
+    username: str
+    display_name: str | None
+    details: dict[str, Any] | None
+    role: str | None
+    password: str | None
+    password_hash: str | None
+    disabled: bool | None
+
+
+def checked_rows(rows: list[Row], progress: Progress[Row]) -> list[Wanted]:
+    """Return what the rows ask for.
+
+    Raises
+    ------
+    AccountFileError
+        With every problem of every row.
+    """
+    found, problems = [], []
+    for row in progress(rows, len(rows), "Checking"):
+        try:
+            found.append(_wanted(row))
+        except (UsernameError, PasswordError, DetailsError) as error:
+            problems.append(f"{row.place}: {error}")
+    problems += _twins(found)
+    release_connection()
+    if problems:
+        raise AccountFileError(problems)
+    return found
+
+
+def batches(items: list[str]) -> Iterator[list[str]]:
+    """Split names into lots that fit into one query."""
+    for start in range(0, len(items), NAMES_AT_ONCE):
+        yield items[start : start + NAMES_AT_ONCE]
+
+
+def _wanted(row: Row) -> Wanted:
+    values = row.values
+    name = checked(_text(values, "username") or "")
+    shown = checked_display_name(_text(values, "display_name") or "")
+    details = _details(values.get("metadata"))
+    role = _text(values, "role")
+    refuse_two_roles(details, role)
+    if role is not None:
+        role = checked_metadata({"role": role})["role"]
+    return Wanted(
+        place=row.place,
+        username=name,
+        display_name=shown,
+        details=details,
+        role=role,
+        password=_password(values, name, shown),
+        password_hash=_ready_hash(values),
+        disabled=_boolean(values.get("disabled")),
+    )
+
+
+def _text(values: Mapping[str, Any], column: str) -> str | None:
+    value = values.get(column)
+    if value is not None and not isinstance(value, str):
+        raise DetailsError(f"{column} must be text")
+    return value
+
+
+def _details(value: object) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return metadata_from_json(value) if isinstance(value, str) else checked_metadata(value)
+
+
+def _password(values: Mapping[str, Any], name: str, shown: str | None) -> str | None:
+    password = _text(values, "password")
+    if password is None:
+        return None
+    if "password_hash" in values:
+        raise PasswordError("has both a password and a password_hash; keep one of them")
+    if password.startswith("$argon2"):
+        raise PasswordError("the password looks like a hash; put it into the column password_hash")
+    settings: Settings = current_app.extensions["settings"]
+    refuse_weak(password, name, settings.password_min_length, [shown] if shown else [])
+    return password
+
+
+def _ready_hash(values: Mapping[str, Any]) -> str | None:
+    ready = _text(values, "password_hash")
+    if ready is not None and not is_argon2_hash(ready):
+        raise PasswordError(
+            "password_hash is not an argon2id hash with 7 to 128 MiB of memory and 1 to 10 rounds"
+        )
+    return ready
+
+
+def _boolean(value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    found = BOOLEANS.get(str(value).strip().lower())
+    if found is None:
+        shown = str(value)[:SHOWN_CHARACTERS]
+        raise DetailsError(f"disabled must be true or false, not {shown!r}")
+    return found
+
+
+def _twins(wanted: list[Wanted]) -> list[str]:
+    """Name the rows whose user stands in the file twice, or looks like another user (R18)."""
+    problems = []
+    shapes = {each.username: skeleton(each.username) for each in wanted}
+    first: dict[str, Wanted] = {}
+    for each in wanted:
+        other = first.setdefault(shapes[each.username], each)
+        if other is not each and other.username == each.username:
+            problems.append(f"{each.place}: {each.username!r} stands at {other.place} already")
+        elif other is not each:
+            problems.append(
+                f"{each.place}: {each.username!r} looks like {other.username!r} at {other.place}"
+            )
+    owners = _owners(list(first))
+    for shape, each in first.items():
+        owner = owners.get(shape, each.username)
+        if owner != each.username:
+            problems.append(f"{each.place}: {each.username!r} looks like the user {owner!r}")
+    return problems
+
+
+def _owners(shapes: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in batches(shapes):
+        rows = db.session.execute(
+            select(Account.skeleton, Account.username).where(Account.skeleton.in_(some))
+        )
+        found.update({row.skeleton: row.username for row in rows})
+    return found

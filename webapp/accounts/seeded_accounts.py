@@ -1,0 +1,106 @@
+"""Checking a password against the accounts that admins seeded: what `seeded_user` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+
+from webapp.accounts.models import Account
+from webapp.accounts.passwords import PasswordHasher
+from webapp.accounts.usernames import UsernameError, checked
+from webapp.authoring.types import User
+from webapp.database.engines import db, release_connection, writing
+from webapp.web.log import log_event
+
+
+@dataclass(frozen=True)
+class CheckedAccount:
+    """An account whose password was right, as it was then."""
+
+    user: User
+    id: int
+    epoch: int
+
+
+def check_password(username: str, password: str) -> CheckedAccount | None:
+    """Return the seeded account with this name and password, or ``None``.
+
+    It costs one look-up and one hash in every case (R1), and holds no connection while hashing.
+
+    Raises
+    ------
+    OperationalError
+        When the database cannot be reached: that is not a wrong password.
+    """
+    found = db.session.execute(
+        select(
+            Account.id,
+            Account.epoch,
+            Account.username,
+            Account.display_name,
+            Account.details,
+            Account.password_hash,
+            Account.disabled,
+        ).where(Account.username == name_to_find(username))
+    ).one_or_none()
+    release_connection()
+    right = password_hasher().verify(found.password_hash if found else None, password)
+    if found is None or found.disabled or not right:
+        return None
+    if password_hasher().needs_rehash(found.password_hash):
+        _rehash(found.username, found.password_hash, password)
+    user = User(found.username, found.display_name, dict(found.details))
+    return CheckedAccount(user, found.id, found.epoch)
+
+
+def still_as_checked(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:
+    """Say whether these accounts may still log in; they stay so until the transaction ends.
+
+    Checking a password takes a while, in which an admin may disable the account or change its
+    rights: that must end this login as well, though it has no session yet (R14).
+    """
+    return all(
+        connection.scalar(
+            select(Account.id)
+            .where(Account.id == each.id, Account.epoch == each.epoch, ~Account.disabled)
+            .with_for_update(read=True)
+        )
+        for each in accounts
+    )
+
+
+def password_hasher() -> PasswordHasher:
+    """Return the hasher of this app, which bounds how many hashes are made at once (R8)."""
+    hasher: PasswordHasher | None = current_app.extensions.get("password_hasher")
+    if hasher is None:
+        # setdefault is atomic: two first logins at once get the same one.
+        hasher = current_app.extensions.setdefault("password_hasher", PasswordHasher())
+    return hasher
+
+
+def name_to_find(username: str) -> str:
+    """Return the canonical form of a typed name; one that nobody has when it is not a name."""
+    try:
+        return checked(username)
+    except UsernameError:
+        return ""  # nobody's name
+
+
+def _rehash(username: str, old_hash: str, password: str) -> None:
+    stored = password_hasher().hash(password)
+    try:
+        with writing() as session:
+            # Only over the hash that was checked: an admin may have set another one meanwhile.
+            session.execute(
+                update(Account)
+                .where(Account.username == username, Account.password_hash == old_hash)
+                .values(password_hash=stored)
+            )
+    except OperationalError as error:
+        # The old hash is still good; the next login tries again.
+        log_event("user.not_rehashed", user=username, error=type(error).__name__)

@@ -1,0 +1,71 @@
+"""The login sessions that a user sees: their own, as far as they are alive (R15)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import select
+
+from webapp.accounts.models import LoginSession
+from webapp.accounts.sessions.user_agents import device_of
+from webapp.config import Settings
+from webapp.database.engines import reading_rows, utc_now
+
+MOST_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class OwnSession:
+    """One device on which somebody is logged in."""
+
+    id: uuid.UUID
+    began: str
+    seen: str
+    device: str
+    ip: str
+    is_this: bool
+
+
+def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
+    """Return the sessions of a user: this one first, then the newest.
+
+    There are at most `MOST_SHOWN`, and one more if there are more.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    now = utc_now()
+    is_this = LoginSession.id == this
+    found = (
+        select(
+            LoginSession.id,
+            LoginSession.created_at,
+            LoginSession.seen_at,
+            LoginSession.user_agent,
+            LoginSession.ip,
+        )
+        .where(
+            LoginSession.identifier == identifier,
+            LoginSession.seen_at > now - timedelta(hours=settings.session_idle_hours),
+            LoginSession.created_at > now - timedelta(hours=settings.session_hours),
+        )
+        .order_by(is_this.desc(), LoginSession.created_at.desc(), LoginSession.id)
+        .limit(MOST_SHOWN + 1)
+    )
+    with reading_rows() as rows:
+        return [
+            OwnSession(
+                row.id,
+                _in_words(row.created_at),
+                _in_words(row.seen_at),
+                device_of(row.user_agent),
+                row.ip or "unknown",
+                row.id == this,
+            )
+            for row in rows.execute(found)
+        ]
+
+
+def _in_words(time: datetime) -> str:
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"

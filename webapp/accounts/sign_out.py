@@ -1,0 +1,70 @@
+"""Ending login sessions: this one, or others of the same user (R13, R15)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from flask import current_app
+from sqlalchemy import ColumnElement, delete
+
+from webapp.accounts.audit import record
+from webapp.accounts.login import browser_session, signed_in_user
+from webapp.accounts.models import LoginSession
+from webapp.authoring.context import Running
+from webapp.authoring.errors import CallbackError
+from webapp.authoring.types import User
+from webapp.database.engines import writing_rows
+from webapp.engine.call import call
+from webapp.web.log import log_failure
+
+
+def log_out() -> None:
+    """End the session of this request, and tell the app."""
+    user = signed_in_user()
+    row = browser_session().row
+    browser_session().log_out()
+    if user:
+        record("logout", user.identifier)
+        _call_on_logout(user)
+    if row is not None:
+        after_end_of([row.id], user)
+
+
+def end_session(user: User, session_id: uuid.UUID) -> bool:
+    """End one session of a user; ``False`` when they have none of this id."""
+    return bool(_end(user, LoginSession.id == session_id))
+
+
+def end_other_sessions(user: User) -> int:
+    """End all sessions of a user but that of this request, and return how many there were."""
+    return _end(user, LoginSession.id != browser_session().require_row())
+
+
+def after_end_of(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
+    """Do what other rooms have to do once sessions have ended."""
+    for session_id in session_ids:
+        for ended in current_app.extensions["session_ended"]:
+            ended(session_id, user)
+
+
+def _end(user: User, which: ColumnElement[bool]) -> int:
+    theirs = delete(LoginSession).where(LoginSession.identifier == user.identifier, which)
+    with writing_rows() as rows:
+        ended = list(rows.scalars(theirs.returning(LoginSession.id)))
+    if ended:
+        record("sessions.ended", user.identifier, sessions=len(ended))
+    after_end_of(ended, user)
+    return len(ended)
+
+
+def _call_on_logout(user: User) -> None:
+    callback = current_app.extensions["chat_app"].get("on_logout")
+    if callback is None:
+        return
+    seconds = current_app.extensions["settings"].callback_seconds
+    try:
+        call(callback, (user,), Running(), seconds)
+    except CallbackError as error:
+        # Out is out, whatever the app does about it.
+        log_failure("logout.callback_failed", error)

@@ -1,0 +1,1 @@
+"""The `cache` decorator for authors."""

@@ -1,0 +1,35 @@
+"""An app file that is run by itself, with ``python app.py``: told in one line, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+
+from webapp.authoring.loading.source_lines import is_frameworks
+
+EXIT_BAD_INPUT = 2
+
+
+def leave_if_run_as_script() -> None:
+    """End the process with one line if the file that uses us was started by itself.
+
+    An interactive Python also calls itself ``__main__``, but has no file, and must not end.
+    """
+    frame = _author_frame()
+    if frame is None or frame.f_globals.get("__name__") != "__main__":
+        return
+    file = frame.f_globals.get("__file__")
+    if file:
+        sys.stderr.write(
+            f"Error: {file}:{frame.f_lineno}: an app file does nothing when it is run by itself; "
+            f"start it with `chat-profiles run {file}`, or give it to `webapp.create_app`.\n"
+        )
+        raise SystemExit(EXIT_BAD_INPUT)
+
+
+def _author_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and is_frameworks(Path(frame.f_code.co_filename)):
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,80 @@
+"""Who may read a shared chat: `SharedChat` and `@on_shared_chat_view`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from webapp.authoring.loading.registration import register
+from webapp.authoring.loading.signatures import Offer, refuses_brackets
+
+ViewCallback = TypeVar(
+    "ViewCallback",
+    bound=Callable[..., bool] | Callable[..., Awaitable[bool]],
+)
+
+
+@dataclass(frozen=True)
+class SharedChat:
+    """A chat that somebody opens by its link.
+
+    Parameters
+    ----------
+    id:
+        The id of the chat, as ``user_session.get("id")`` has it.
+    title:
+        Its title, or ``None``.
+    profile:
+        The name of its profile, or ``None``.
+    owner:
+        The identifier of the user who has shared it; ``None`` when login is off.
+    imported:
+        Whether its owner has imported it, so that its text may be anybody's.
+
+    Example
+    -------
+    >>> SharedChat("1", "Plans for Rome", "travel", "alice").owner
+    'alice'
+    """
+
+    id: str
+    title: str | None
+    profile: str | None
+    owner: str | None
+    imported: bool = False
+
+
+@refuses_brackets
+def on_shared_chat_view(callback: ViewCallback) -> ViewCallback:
+    """Register the function that decides who may read a chat that was shared by a link.
+
+    It is asked each time somebody opens the link, its owner included, once it is sure that they are
+    offered every profile of the chat. Without it, that is enough.
+
+    Parameters
+    ----------
+    callback:
+        A function of 0, 1 (``chat``) or 2 (``chat, viewer``) parameters, ``def`` or ``async def``.
+        ``chat`` is a `SharedChat`; ``viewer`` is a `User`, or ``None`` when login is off. It
+        returns ``True`` or ``False``; ``False`` is answered as if there were no such link. Raising,
+        or any other answer, is an error page: a failure is never "no".
+
+    Returns
+    -------
+    The same function.
+
+    Raises
+    ------
+    MisuseError
+        When it is used twice, outside an app file, or on something that cannot be called so.
+
+    Example
+    -------
+    ::
+
+        @cl.on_shared_chat_view
+        def may_read(chat: cl.SharedChat, viewer: cl.User | None) -> bool:
+            return viewer is not None and viewer.metadata.get("role") == "ADMIN"
+    """
+    return register("on_shared_chat_view", callback, Offer(("chat", "viewer")))

@@ -1,0 +1,72 @@
+"""What was said in a chat, for the author's code to answer to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import bindparam, or_, select
+
+from webapp.authoring.chat_resume import ResumedMessage
+from webapp.chats.models import Message, Turn
+from webapp.database.engines import reading_rows
+
+# Above every number that a message can have.
+NO_SEQUENCE_YET = 2**31 - 1
+_HISTORY = (
+    select(
+        Message.id,
+        Message.kind,
+        Message.content,
+        Message.author,
+        Message.profile,
+        Message.created_at,
+    )
+    .outerjoin(Turn, Turn.id == Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("of_chat"),
+        Message.sequence < bindparam("before"),
+        Message.replaced_by.is_(None),
+        Message.kind.in_(["user", "assistant"]),
+        Message.content != "",
+        or_(Message.kind == "user", Turn.id.is_(None), ~Turn.retried),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1_000)
+)
+
+
+def history_before(
+    app: Flask, chat_id: uuid.UUID, sequence: int
+) -> list[tuple[uuid.UUID, str, str]]:
+    """Return role and text of what was said before a message, oldest first; at most 1,000.
+
+    Called by the author's code, in whatever thread that runs.
+    """
+    with app.app_context():
+        return [(row.id, row.kind, row.content) for row in _said_before(chat_id, sequence)]
+
+
+def resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
+    """Return what was said before a message for an app that takes the chat up again."""
+    return [
+        ResumedMessage(str(row.id), row.kind, row.author, row.content, row.profile, row.created_at)
+        for row in _said_before(chat_id, sequence)
+    ]
+
+
+def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
+    with reading_rows() as rows:
+        found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
+    return found[::-1]
+
+
+def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
+    """Return what a user wrote in a message of a chat."""
+    written = select(Message.content).where(
+        Message.chat_id == chat_id, Message.id == question_id, Message.kind == "user"
+    )
+    with reading_rows() as rows:
+        return str(rows.execute(written).scalar_one())

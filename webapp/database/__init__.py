@@ -1,0 +1,1 @@
+"""The database: engines, connections, schema, and the commands about it."""

@@ -1,0 +1,244 @@
+"""`chat-profiles db` and `chat-profiles secret`: looking after an installation."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from flask import current_app
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
+
+from webapp.config import Settings, new_secret
+from webapp.console import (
+    BadInputError,
+    CommandGroup,
+    counted,
+    database_problem,
+    note,
+    say,
+    write_output,
+)
+from webapp.database.connections import BUSY_MILLISECONDS
+from webapp.database.engines import is_sqlite, maintenance_engine, sqlite_file
+from webapp.database.schema import (
+    UNMARKED,
+    SchemaState,
+    is_unmarked,
+    schema_state,
+    settle_schema,
+    state_of,
+)
+
+EXIT_PROBLEM = 1
+STDIO = "-"
+SHOWN_ROWS = 5
+COPIED_BYTES = 1024 * 1024
+STATES = {
+    SchemaState.CURRENT: "the schema is up to date",
+    SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
+    SchemaState.OLD: "the schema is old; run `chat-profiles db backup FILE`, then `db upgrade`",
+    SchemaState.UNKNOWN: "the schema was made by a newer version of chat-profiles; install that",
+}
+
+
+@click.group("db", cls=CommandGroup, short_help="Upgrade, check and back up the database.")
+def database() -> None:
+    """Upgrade, check and back up the database.
+
+    \b
+    Example:
+      chat-profiles db check
+      chat-profiles db backup chat-backup.sqlite3
+    """
+
+
+@database.command(short_help="Bring the schema to this version.")
+def upgrade() -> None:
+    """Bring the schema to this version; make a backup first.
+
+    \b
+    Example:
+      chat-profiles db upgrade
+    """
+    settings = _settings()
+    before = state_of(settings)
+    settle_schema(settings, upgrade_old=True)
+    if before is SchemaState.CURRENT:
+        say("The schema was up to date already.")
+    else:
+        say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
+
+
+@database.command(short_help="Say whether the database is in order.")
+def check() -> None:
+    """Say whether the database is in order; the exit code is 1 when it is not.
+
+    \b
+    Example:
+      chat-profiles db check
+    """
+    settings = _settings()
+    problems = list(_problems(settings))
+    for problem in problems:
+        note(f"Problem: {problem}")
+    for warning in open_files(settings):
+        note(f"Warning: {warning}")
+    if problems:
+        raise SystemExit(EXIT_PROBLEM)
+    say("The database is in order: the schema is up to date, and its contents are whole.")
+
+
+@database.command(short_help="Copy a SQLite database.")
+@click.argument("file")
+def backup(file: str) -> None:
+    """Copy the SQLite database to FILE (- for standard output); the site may be running.
+
+    FILE must not exist.
+
+    \b
+    Example:
+      chat-profiles db backup chat-2026-11-23.sqlite3
+      chat-profiles db backup - | gzip > chat.sqlite3.gz
+    """
+    settings = _settings()
+    source = sqlite_file(settings.url)
+    if source is None:
+        raise BadInputError(f"for PostgreSQL use its own tool: {_pg_dump(settings.url, file)}")
+    if not source.exists():
+        raise BadInputError(f"there is no database at {source}")
+    if file == STDIO:
+        _copy_to_output(source)
+        return
+    with _private_copy(Path(file)) as copy:
+        _copy(source, copy)
+    say(f"Copied the database to {file}.")
+
+
+@click.command(short_help="Print a fresh secret for WEBAPP_SECRET_KEY.")
+def secret() -> None:
+    """Print a fresh secret for WEBAPP_SECRET_KEY.
+
+    \b
+    Example:
+      export WEBAPP_SECRET_KEY=$(chat-profiles secret)
+    """
+    click.echo(new_secret())
+
+
+def _pg_dump(url: URL, file: str) -> str:
+    # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
+    parts = {"host": url.host, "port": url.port, "username": url.username}
+    options = [f"--{name}={value}" for name, value in parts.items() if value]
+    # Without --file it writes to standard output.
+    options += [] if file == STDIO else [f"--file={file}"]
+    return shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    file = sqlite_file(settings.url)
+    if file and not file.exists():
+        yield f"there is no database at {file}; run `chat-profiles db upgrade`"
+        return
+    try:
+        yield from wrong_schema(settings)
+        if is_sqlite(settings.url):
+            yield from _broken_contents(settings)
+    except DatabaseError as error:
+        yield database_problem(error)
+
+
+def wrong_schema(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the tables of a database that exists."""
+    with maintenance_engine(settings).connect() as connection:
+        state = schema_state(connection)
+        if is_unmarked(connection):
+            yield UNMARKED
+        elif state is not SchemaState.CURRENT:
+            yield STATES[state]
+
+
+def _broken_contents(settings: Settings) -> Iterator[str]:
+    with maintenance_engine(settings).connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        if found != ["ok"]:
+            first = "; ".join(found[:SHOWN_ROWS])
+            yield f"the file is damaged ({first}); put a backup in its place"
+        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if loose:
+            tables = ", ".join(sorted({row[0] for row in loose}))
+            yield f"{counted(len(loose), 'row')} with nothing to belong to any more (in {tables})"
+
+
+def open_files(settings: Settings) -> Iterator[str]:
+    """Yield which files of the database can be read by others, and what to do."""
+    file = sqlite_file(settings.url)
+    if file is None:
+        return
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by other users of this machine; run `chmod 600 {path}`"
+
+
+@contextmanager
+def _private_copy(path: Path) -> Iterator[Path]:
+    """Yield a name to write to, which becomes ``path`` only when everything was written."""
+    if path.exists():
+        raise BadInputError(f"{path} exists already; choose another name")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise BadInputError(f"{part} is left of another backup; remove it if none runs") from error
+    except OSError as error:
+        # The folder, not the name with .part, which nobody has typed.
+        error.filename = str(path.parent)
+        raise
+    try:
+        yield part
+        part.rename(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _copy_to_output(source: Path) -> None:
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise BadInputError("a database is not for a terminal; add > FILE, or give a file name")
+    # SQLite copies to files only; the folder is closed to others.
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.sqlite3"
+        _copy(source, copy)
+        with copy.open("rb") as opened:
+            write_output(iter(functools.partial(opened.read, COPIED_BYTES), b""))
+
+
+def _copy(source: Path, target: Path) -> None:
+    # All pages in one step: a reader of a write-ahead log holds nobody up, while a copy in many
+    # steps begins again whenever somebody writes in between.
+    timeout = BUSY_MILLISECONDS / 1_000
+    try:
+        with (
+            closing(
+                sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True, timeout=timeout)
+            ) as old,
+            closing(sqlite3.connect(target, timeout=timeout)) as new,
+        ):
+            old.backup(new)
+            # The copy is one file, which needs no -wal beside it.
+            new.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise BadInputError(f"the database could not be copied: {error}") from error

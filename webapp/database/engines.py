@@ -1,0 +1,255 @@
+"""The database object, its engines, and transactions that read and write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.engine import URL, Connection, ExceptionContext
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.session import sessionmaker
+from sqlalchemy.pool import NullPool
+
+from webapp.authoring.text import clean_json
+from webapp.config import Settings, make_private_folder
+from webapp.database.connections import (
+    BUSY_MILLISECONDS,
+    ONE_LOOK,
+    WRITES,
+    WriteQueue,
+    follow_postgresql_rules,
+    follow_sqlite_rules,
+)
+
+POOL_WAIT_SECONDS = 5
+# For how long a health check tries to write, and the free disk space below which it need not.
+TRY_SECONDS = 1.0
+LEAST_FREE_BYTES = 1024 * 1024
+_FAILED_AT = "webapp_database_failed_at"
+
+
+class Base(DeclarativeBase):
+    """The base of every model."""
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A time in UTC, aware in Python and without a zone in the database (SQLite has none)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def utc_now() -> datetime:
+    """Return the time now; the one clock of the program, so that a test can set it."""
+    return datetime.now(UTC)
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Return the pool for this database: wide for SQLite's files, checked for a server."""
+    if is_sqlite(settings.url):
+        pool = {"pool_size": 64, "max_overflow": 64}
+    else:
+        pool = {"pool_size": 10, "max_overflow": 20, "pool_recycle": 1_800}
+    # hide_parameters: an error must not carry passwords or messages into the log (R51).
+    common = {"pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": not is_sqlite(settings.url)}
+    return {
+        **pool,
+        **common,
+        "hide_parameters": True,
+        "json_serializer": _to_json,
+        "connect_args": _connect_args(settings.url),
+    }
+
+
+def engine_url(url: URL) -> URL:
+    """Return the URL that connects without making a missing SQLite file."""
+    file = sqlite_file(url)
+    if file is None:
+        return url
+    # mode=rw: a database that is gone must be an error, not silently a new and empty one.
+    return url.set(database=f"file:{quote(str(file))}", query={"mode": "rw", "uri": "true"})
+
+
+def is_sqlite(url: URL) -> bool:
+    """Say whether ``url`` names a SQLite database."""
+    return url.get_backend_name() == "sqlite"
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database; ``None`` for a server."""
+    return Path(url.database).absolute() if is_sqlite(url) and url.database else None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Connect ``app`` to its database; nothing is read or written yet."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(settings.url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    db.init_app(app)
+    app.extensions["webapp_write_queue"] = (
+        WriteQueue() if is_sqlite(settings.url) else nullcontext({})
+    )
+    with app.app_context():
+        if is_sqlite(settings.url):
+            follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
+        else:
+            follow_postgresql_rules(db.engine)
+        _note_dead_connections(app, db.engine)
+
+
+def note_failure(app: Flask) -> None:
+    """Note that this process has just found the database out of reach, or taking no changes."""
+    app.extensions[_FAILED_AT] = time.monotonic()
+
+
+def failed_lately(seconds: float) -> bool:
+    """Say whether this process has found the database failing within the last ``seconds``."""
+    failed_at: float = current_app.extensions.get(_FAILED_AT, float("-inf"))
+    return time.monotonic() - failed_at < seconds
+
+
+def maintenance_engine(settings: Settings) -> Engine:
+    """Return an engine that keeps no connection, for migrations and backups.
+
+    SQLite's file is made if need be, closed to everybody but its owner (R54). Foreign keys stay
+    off here: altering a table of SQLite copies it, and dropping the old one would cascade.
+    """
+    url = settings.url
+    if file := sqlite_file(url):
+        make_private_folder(file.parent)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_engine(
+        engine_url(url), poolclass=NullPool, hide_parameters=True, connect_args=_connect_args(url)
+    )
+    if file:
+        follow_sqlite_rules(engine, settings.sqlite_synchronous, foreign_keys=False)
+    return engine
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Yield the request's session in a write transaction: all of the block is stored, or none.
+
+    A read transaction that is open is ended first. SQLite begins with ``BEGIN IMMEDIATE``, since
+    a transaction that turns from reading to writing fails at once when somebody wrote in between.
+    """
+    db.session.commit()
+    with current_app.extensions["webapp_write_queue"] as turn:
+        try:
+            db.session.connection(execution_options=turn)
+            yield db.session()
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+
+@contextmanager
+def short_session() -> Iterator[Session]:
+    """Yield a session of its own in a write transaction, apart from the request's."""
+    with current_app.extensions["webapp_write_queue"] as turn:
+        maker = sessionmaker(bind=db.engine.execution_options(**turn))
+        with maker(expire_on_commit=False) as session, session.begin():
+            yield session
+
+
+def release_connection() -> None:
+    """Give the request's connection back before something slow, such as an author's code (R59)."""
+    # Asked first: committing an idle session would begin a transaction to have one to end.
+    if db.session().in_transaction():
+        db.session.commit()
+
+
+@contextmanager
+def reading_rows() -> Iterator[Connection]:
+    """Yield a connection for a single statement; it is given back at the end of the block.
+
+    For what happens in every request: the ORM's session costs more than the statement, and on
+    SQLite a statement by itself needs no transaction.
+    """
+    with db.engine.connect() as connection:
+        connection.execution_options(**{ONE_LOOK: True})
+        yield connection
+
+
+@contextmanager
+def writing_rows() -> Iterator[Connection]:
+    """Yield a connection in a write transaction, apart from the request's session.
+
+    The ORM's session costs as much as a flush of the disk, so chats and sessions are stored with
+    plain statements. What the request was reading is ended first.
+    """
+    release_connection()
+    with current_app.extensions["webapp_write_queue"] as turn, db.engine.connect() as connection:
+        connection.execution_options(**turn)
+        with connection.begin():
+            yield connection
+
+
+def try_to_write() -> None:
+    """Begin a change and take it back; for whoever asks whether the database takes any (R60).
+
+    Raises
+    ------
+    SQLAlchemyError
+        When it is locked, full or read-only.
+    """
+    with db.engine.connect() as connection:
+        # Not in the queue of writers: being asked must not take long.
+        connection.execution_options(**{WRITES: time.monotonic() + TRY_SECONDS})
+        with connection.begin() as transaction:
+            # Any change would do; this one is of a table with one row.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+            transaction.rollback()
+    _refuse_full_disk()
+
+
+def _refuse_full_disk() -> None:
+    # SQLite notices when it commits, and there is nothing to commit.
+    file = sqlite_file(current_app.extensions["settings"].url)
+    if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
+        raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
+
+
+def _note_dead_connections(app: Flask, engine: Engine) -> None:
+    # Who asked nothing during an outage learns of it when a connection of the pool is tried, and
+    # replaced without a word.
+    @event.listens_for(engine, "handle_error")
+    def note(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            note_failure(app)
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(clean_json(value))
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    if is_sqlite(url):
+        return {"timeout": BUSY_MILLISECONDS / 1_000, "check_same_thread": False}
+    return {"connect_timeout": POOL_WAIT_SECONDS}

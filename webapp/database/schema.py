@@ -1,0 +1,161 @@
+"""The schema of the database: how far it is, and bringing it up to date."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from webapp.config import Settings, StartupError
+from webapp.database.connections import WRITES
+from webapp.database.engines import is_sqlite, maintenance_engine, sqlite_file
+from webapp.resources import resource_folder
+
+LOCK_KEY = 7_264_001  # any number, the same for every process that upgrades
+WAL_SECONDS = 15.0
+FIRST_TABLES = ("accounts", "chats", "login_attempts", "login_sessions", "messages")
+UNMARKED = (
+    "the database has tables, but not the mark that says which version of chat-profiles made them: "
+    "another program made them, or the mark was lost; put a backup in its place, or name another "
+    "database with WEBAPP_DATABASE_URL"
+)
+
+
+class SchemaState(Enum):
+    """How the database compares with this version of the program."""
+
+    EMPTY = "empty"
+    OLD = "old"
+    CURRENT = "current"
+    UNKNOWN = "unknown"
+
+
+def schema_state(connection: Connection) -> SchemaState:
+    """Say how far the database behind ``connection`` is."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None:
+        return SchemaState.OLD if inspect(connection).has_table("chats") else SchemaState.EMPTY
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    if revision == scripts.get_current_head():
+        return SchemaState.CURRENT
+    try:
+        scripts.get_revision(revision)
+    except CommandError:
+        return SchemaState.UNKNOWN
+    return SchemaState.OLD
+
+
+def is_unmarked(connection: Connection) -> bool:
+    """Say whether tables of ours, or of the same names, are there without their version."""
+    if MigrationContext.configure(connection).get_current_revision() is not None:
+        return False
+    return not set(inspect(connection).get_table_names()).isdisjoint(FIRST_TABLES)
+
+
+def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
+    """Make the schema of an empty database; upgrade an old one, or refuse it.
+
+    Raises
+    ------
+    StartupError
+        When the database is old and may not be upgraded here, newer than this program, or of
+        unknown origin.
+    OperationalError
+        When the database cannot be reached.
+    """
+    state = state_of(settings)
+    if state is SchemaState.UNKNOWN:
+        raise StartupError(
+            "The database was made by a newer version of chat-profiles; install that version."
+        )
+    if state is SchemaState.OLD and not upgrade_old:
+        raise StartupError(
+            "The database has an older schema; make a copy with `chat-profiles db backup FILE`, "
+            "then run `chat-profiles db upgrade`."
+        )
+    if state is not SchemaState.CURRENT:
+        upgrade(settings)
+
+
+def state_of(settings: Settings) -> SchemaState:
+    """Say how far the configured database is; a file that does not exist is empty."""
+    file = sqlite_file(settings.url)
+    if file and not file.exists():
+        return SchemaState.EMPTY
+    engine = maintenance_engine(settings)
+    with engine.connect() as connection:
+        return schema_state(connection)
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the schema to this version; many processes may try at once, one does it (R70).
+
+    Raises
+    ------
+    StartupError
+        When there are tables of unknown origin, which would be in the way.
+    """
+    engine = maintenance_engine(settings)
+    _refuse_unmarked(engine)
+    if is_sqlite(settings.url):
+        _switch_to_wal(engine)
+    config = _alembic_config()
+    writing = engine.execution_options(**{WRITES: True})
+    with writing.connect() as connection, connection.begin():
+        # SQLite: BEGIN IMMEDIATE has taken the lock already.
+        if not is_sqlite(settings.url):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        _refuse_broken_references(connection)
+
+
+def _refuse_unmarked(engine: Engine) -> None:
+    # Before anything is changed. Tables and their version are committed together, so whoever
+    # makes them at this moment is never seen halfway.
+    with engine.connect() as connection:
+        if is_unmarked(connection):
+            raise StartupError(UNMARKED)
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resource_folder("migrations")).replace("%", "%%"))
+    return config
+
+
+def _switch_to_wal(engine: Engine) -> None:
+    # Once, when the schema is made: the mode is kept in the file, and setting it on every
+    # connection fails now and then with "database is locked" whatever the timeout.
+    give_up = time.monotonic() + WAL_SECONDS
+    while True:
+        try:
+            connection = engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA journal_mode = WAL")
+            finally:
+                connection.close()
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _refuse_broken_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise OperationalError(
+            "PRAGMA foreign_key_check", None, ValueError(f"{len(broken)} rows point nowhere")
+        )

@@ -1,0 +1,1 @@
+"""Markdown to safe HTML: descriptions, messages, and messages that still grow."""

@@ -1,0 +1,121 @@
+"""A chat as its link shows it: found by its token, up to the last message that was shared."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+from werkzeug.exceptions import NotFound
+
+from webapp.accounts.login import owner
+from webapp.chats.models import Chat, Message, Share
+from webapp.chats.store import StoredMessage
+from webapp.database.engines import reading_rows, utc_now
+from webapp.web.log import log_event
+
+MESSAGES_AT_ONCE = 100
+# As `secrets.token_urlsafe` makes them of 32 bytes.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+_FOUND = (
+    select(
+        Chat.id,
+        Chat.owner,
+        Chat.title,
+        Chat.profile,
+        Chat.snapshots,
+        Chat.imported_at,
+        Share.token,
+        Share.last_sequence,
+        Share.created_at,
+    )
+    .join(Share, Share.chat_id == Chat.id)
+    .where(
+        Share.token == bindparam("wanted"),
+        Chat.deleted_at.is_(None),
+        or_(Chat.expires_at.is_(None), Chat.expires_at > bindparam("now")),
+    )
+)
+_SHOWN = (
+    Message.chat_id == bindparam("of_chat"),
+    Message.sequence <= bindparam("last"),
+    Message.replaced_by.is_(None),
+)
+_PROFILES = select(Message.profile).where(*_SHOWN, Message.profile.is_not(None)).distinct()
+_MESSAGES = (
+    select(
+        Message.id,
+        Message.kind,
+        Message.author,
+        Message.content,
+        Message.status,
+        Message.created_at,
+        Message.turn_id,
+        Message.sequence,
+        Message.profile,
+    )
+    .where(*_SHOWN, Message.sequence < bindparam("before"))
+    .order_by(Message.sequence.desc())
+    .limit(MESSAGES_AT_ONCE + 1)
+)
+
+
+@dataclass(frozen=True)
+class FoundChat:
+    """A chat that is shared under a token."""
+
+    id: uuid.UUID
+    owner: str
+    title: str | None
+    profile: str | None
+    snapshots: dict[str, Any]
+    imported_at: datetime | None
+    token: str
+    last_sequence: int
+    shared_at: datetime
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some messages of a shared chat in a row, and whether there are earlier ones."""
+
+    messages: list[StoredMessage]
+    more: bool
+
+
+def find_shared(token: str) -> FoundChat:
+    """Return the chat that is shared under a token.
+
+    Raises
+    ------
+    NotFound
+        When it is no token, or of no chat that is there: all of these look the same.
+    """
+    found = None
+    if _TOKEN.fullmatch(token):
+        with reading_rows() as rows:
+            found = rows.execute(_FOUND, {"wanted": token, "now": utc_now()}).first()
+    if found is None:
+        log_event("shared.not_found", owner=owner())
+        raise NotFound
+    return FoundChat(*found)
+
+
+def profiles_in(chat: FoundChat) -> set[str]:
+    """Return the names of the profiles under which the shared messages were said."""
+    with reading_rows() as rows:
+        found = rows.execute(_PROFILES, {"of_chat": chat.id, "last": chat.last_sequence})
+        return {str(name) for name in found.scalars()}
+
+
+def messages_before(chat: FoundChat, sequence: int | None) -> Part:
+    """Return the last shared messages, or the last ones before one of them."""
+    before = chat.last_sequence + 1 if sequence is None else sequence
+    values = {"of_chat": chat.id, "last": chat.last_sequence, "before": before}
+    with reading_rows() as rows:
+        found = [StoredMessage(*row) for row in rows.execute(_MESSAGES, values)]
+    return Part(found[:MESSAGES_AT_ONCE][::-1], len(found) > MESSAGES_AT_ONCE)

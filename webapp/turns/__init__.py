@@ -1,0 +1,1 @@
+"""How a chat is answered: turns are claimed, run, stored in steps, and ended."""

@@ -1,0 +1,41 @@
+"""Whether an answer is being written in a chat, for whoever is about to change it as a whole."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import Conflict, NotFound
+
+from webapp.chats.store import StoredChat
+from webapp.turns.claiming import HOLDER
+from webapp.turns.rows import interrupt, is_alive
+from webapp.turns.runtime import conversation
+
+
+class StillAnsweringError(Conflict):
+    """An answer is being written in the chat."""
+
+    title = "Not yet"
+    advice = "Choose again when the answer is there, or stop the answer."
+
+    def __init__(self) -> None:
+        super().__init__("An answer is still being written in this chat.")
+
+
+def refuse_busy(rows: Connection, chat: StoredChat) -> None:
+    """Refuse while a turn runs in the chat; end one whose process is gone.
+
+    Raises
+    ------
+    NotFound
+        When the chat is gone.
+    StillAnsweringError
+        When a turn runs.
+    """
+    holder = rows.execute(HOLDER, {"chat": chat.id, "of_owner": chat.owner}).first()
+    if holder is None:
+        raise NotFound
+    if holder.turn_id is None:
+        return
+    if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.seen_at):
+        raise StillAnsweringError
+    interrupt(rows, chat.id, holder.turn_id)

@@ -1,0 +1,190 @@
+"""Taking a question and its answers out of the conversation, for new ones in their place.
+
+They are kept, and exported; they are not shown, and not part of what the app answers to.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import Conflict, NotFound
+
+from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.store import StoredChat
+from webapp.chats.titles import title_from
+from webapp.database.engines import reading_rows
+from webapp.engine.work import COMPLETE
+from webapp.turns.stored_turns import last_turn
+
+_LAST_QUESTION = (
+    select(Message.id, Message.sequence)
+    .where(
+        Message.chat_id == bindparam("chat"),
+        Message.kind == "user",
+        Message.replaced_by.is_(None),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1)
+)
+_NEWEST_TURN = (
+    select(Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("chat"),
+        Message.turn_id.is_not(None),
+        Message.replaced_by.is_(None),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1)
+)
+_WRITTEN = select(Message.id).where(
+    Message.id == bindparam("message"),
+    Message.chat_id == bindparam("chat"),
+    Message.kind == "user",
+)
+# The turns of a question after the first took over what that one began with.
+_VALUES_BEFORE = (
+    select(Turn.values_before)
+    .where(Turn.chat_id == bindparam("chat"), Turn.question_id == bindparam("question"))
+    .order_by(Turn.first_sequence.desc())
+    .limit(1)
+)
+_REPLACED = (
+    update(Message)
+    .where(
+        Message.chat_id == bindparam("chat"),
+        Message.sequence >= bindparam("first"),
+        Message.replaced_by.is_(None),
+        # Which profile the chat is under by now is true all the same.
+        Message.kind != "divider",
+    )
+    .values(replaced_by=bindparam("turn"))
+)
+_FIRST_WRITTEN = (
+    select(Message.id, Message.content)
+    .where(
+        Message.chat_id == bindparam("chat"),
+        Message.kind == "user",
+        Message.replaced_by.is_(None),
+    )
+    .order_by(Message.sequence)
+    .limit(1)
+)
+_TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindparam("made"))
+_RESTORED = update(Chat).where(Chat.id == bindparam("in_chat")).values(values=bindparam("kept"))
+
+
+class NotLast(Conflict):
+    """A message that was not the last one of its user any more."""
+
+    title = "Not possible"
+    advice = "Reload the page to see the chat as it is."
+
+    def __init__(self) -> None:
+        super().__init__("Only the last message can be changed, and the chat has gone on since.")
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a new turn takes the place of: a question and its answers, or the answers alone.
+
+    Parameters
+    ----------
+    question_id:
+        The last message of the user.
+    answer_of:
+        The last turn, if only its answer is to be replaced.
+    """
+
+    question_id: uuid.UUID
+    answer_of: uuid.UUID | None = None
+
+
+def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
+    """Return what a new text for a message replaces.
+
+    Raises
+    ------
+    NotFound
+        When it is none of the user's in this chat.
+    NotLast
+        When they have written another one since.
+    """
+    with reading_rows() as rows:
+        if rows.execute(_WRITTEN, {"chat": chat.id, "message": message_id}).first() is None:
+            raise NotFound
+    with reading_rows() as rows:
+        last = rows.execute(_LAST_QUESTION, {"chat": chat.id}).first()
+    if last is None or last.id != message_id:
+        raise NotLast
+    return Replaced(message_id)
+
+
+def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replaced:
+    """Return what another answer to the question of a turn replaces.
+
+    Raises
+    ------
+    NotLast
+        When the turn is not the last one, has not come to its end, or answers nothing.
+    """
+    last = last_turn(chat)
+    if last is None or (last.id, last.status) != (turn_id, COMPLETE) or last.question_id is None:
+        raise NotLast
+    return Replaced(last.question_id, turn_id)
+
+
+def set_aside(
+    rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID, replaced: Replaced
+) -> dict[str, Any] | None:
+    """Let a turn that has the chat to itself take the place of what was said.
+
+    Returns the chat's values as they were before that, for the turn and the chat to begin with
+    again; ``None`` when nobody knows, as the answer is older than this feature.
+
+    Raises
+    ------
+    NotLast
+        When the chat has gone on since it was looked at.
+    """
+    which = {"chat": chat_id}
+    last = rows.execute(_LAST_QUESTION, which).first()
+    if last is None or last.id != replaced.question_id:
+        raise NotLast
+    if replaced.answer_of not in (None, rows.scalar(_NEWEST_TURN, which)):
+        raise NotLast
+    first = last.sequence + (replaced.answer_of is not None)
+    rows.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
+    before = values_before(rows, chat_id, replaced.question_id)
+    if before is not None:
+        rows.execute(_RESTORED, {"in_chat": chat_id, "kept": before})
+    return before
+
+
+def title_instead(
+    rows: Connection, chat_id: uuid.UUID, replaced: Replaced, title: str | None, made: str | None
+) -> str | None:
+    """Let a title that was made from a first message be made from the one that takes its place.
+
+    Called before what is replaced is put aside. Returns the title that the chat has then.
+    """
+    first = rows.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
+    if made is None or first is None or first.id != replaced.question_id:
+        return title
+    if title != title_from(first.content):  # its user has named it
+        return title
+    rows.execute(_TITLED, {"in_chat": chat_id, "made": made})
+    return made
+
+
+def values_before(
+    rows: Connection, chat_id: uuid.UUID, question_id: uuid.UUID
+) -> dict[str, Any] | None:
+    """Return the chat's values as they were when a question was first answered, if known."""
+    found: dict[str, Any] | None = rows.scalar(
+        _VALUES_BEFORE, {"chat": chat_id, "question": question_id}
+    )
+    return found

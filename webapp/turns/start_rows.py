@@ -1,0 +1,177 @@
+"""Storing a chat that starts: whole, in one transaction (R56)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import TooManyRequests
+
+from webapp.chats.locking import RUNNING_IN_CHATS, one_by_one
+from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.retention import expires_at
+from webapp.chats.snapshots import with_look_of
+from webapp.chats.store import StoredChat, StoredMessage
+from webapp.database.engines import utc_now, writing_rows
+from webapp.engine import turn as engine
+from webapp.engine.work import TurnMessage
+from webapp.turns.copying import carry_over, index_carried
+from webapp.turns.rows import ALIVE, RUNNING_TURNS, Asking, message_of, row_of, turn_row
+from webapp.web.errors import RETRY_SECONDS
+
+# Built once: building a statement takes longer than running it.
+_TO_REPLACE = (
+    Chat.owner == bindparam("of_owner"),
+    ~Chat.written,
+    Chat.session_id == bindparam("of_session"),
+    Chat.created_at < bindparam("before"),
+    Chat.id != bindparam("kept"),
+)
+_REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
+_TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
+_NEW_CHAT = insert(Chat)
+_NEW_TURN = insert(Turn)
+_NEW_MESSAGE = insert(Message)
+
+
+class TooManyStartsError(TooManyRequests):
+    """This user has as many starts and answers under way as one may have (R66)."""
+
+    title = "Too much at once"
+    advice = "Start it when one of them has come to its end, or stop one."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Several chats of yours are starting or answering already; this one was not started.",
+            retry_after=RETRY_SECONDS,
+        )
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Whose chat starts, in which browser's session, since when, and of how many turns at most;
+    and the chat that it goes on with, if it does."""
+
+    owner: str
+    session_id: uuid.UUID
+    at: datetime
+    most_turns: int
+    continues: StoredChat | None = None
+
+
+@dataclass(frozen=True)
+class StoredStart:
+    """What a chat start left in the database."""
+
+    chat: StoredChat
+    messages: list[StoredMessage]
+    replaced: list[Row[Any]]
+    said: list[TurnMessage]
+
+
+def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
+    """Store a chat with all that its start has said, in one transaction (R56).
+
+    A start that is still under way is stored as a turn of this process. The unwritten chat that
+    this browser had before is replaced: starting twice leaves one. One that was stored after this
+    start began stays: the user chose again meanwhile and is in it. One that goes on with another
+    begins with what was said there.
+
+    Raises
+    ------
+    TooManyStartsError
+        When the start is under way and its owner has as many turns as one may have besides.
+    NotFound, StillAnsweringError
+        When the chat that it goes on with is gone, or an answer is written there.
+    """
+    over = turn.over
+    said = [m for m in turn.messages() if m.content is not None]
+    # After what was said: should the turn go on under another profile in between, a step says so.
+    chat = _new_chat(turn, beginning, over=over)
+    which = {
+        "of_owner": beginning.owner,
+        "of_session": beginning.session_id,
+        "before": beginning.at,
+        "kept": beginning.continues.id if beginning.continues else chat.id,
+    }
+    with writing_rows() as rows:
+        if rows.dialect.name == "postgresql":
+            rows.execute(_TURNS_TO_REPLACE, which)
+        replaced = rows.execute(_REPLACED, which).all()
+        rows.execute(_NEW_CHAT, row_of(chat))
+        if beginning.continues is not None and turn.profile is not None:
+            last = carry_over(rows, beginning.continues, chat.id, turn.profile)
+            turn.numbered_from = last + 1
+        if not over:
+            _refuse_too_many(rows, beginning)
+            asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
+            rows.execute(_NEW_TURN, turn_row(asking, turn))
+        messages = [message_of(chat.id, turn, m) for m in said]
+        new = [row_of(m) for m in messages]
+        if new:
+            rows.execute(_NEW_MESSAGE, new)
+        if beginning.continues is not None and over:
+            index_carried(rows, beginning.owner, chat.id, new)
+    kept = StoredChat(
+        chat.id,
+        chat.owner,
+        chat.profile,
+        chat.session_id,
+        chat.turn_id,
+        chat.title,
+        chat.written,
+        snapshots=chat.snapshots,
+    )
+    return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
+
+
+def _refuse_too_many(rows: Connection, beginning: Beginning) -> None:
+    # Those of the chats that were replaced are gone by now.
+    one_by_one(rows, beginning.owner)
+    who = {"of_owner": beginning.owner, "seen_after": utc_now() - ALIVE}
+    if rows.execute(RUNNING_TURNS, who).scalar_one() >= beginning.most_turns:
+        raise TooManyStartsError
+
+
+def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
+    # What a start that failed has set may be half of what it should be.
+    keeps = over and turn.failure is None
+    now = utc_now()
+    continues, offered = beginning.continues, turn.chat.offered or {}
+    under = [turn.profile, *(offered.get(m.profile or "") for m in turn.messages())]
+    return Chat(
+        id=uuid.UUID(turn.chat.chat_id),
+        owner=beginning.owner,
+        session_id=beginning.session_id,
+        profile=turn.chat.chat_profile,
+        # What was carried over is not to be replaced by the next start.
+        written=continues is not None,
+        title=continues.title if continues else None,
+        continues=continues.id if continues else None,
+        values=turn.values if keeps and turn.values else {},
+        created_at=now,
+        active_at=now,
+        # It may have gone on under another one already.
+        expires_at=expires_at(offered.get(turn.chat.chat_profile or "") or turn.profile, now),
+        turn_id=None if over else turn.id,
+        snapshots=with_look_of(continues.snapshots if continues else {}, *under),
+        pinned=False,
+    )
+
+
+def _stored(message: Message) -> StoredMessage:
+    return StoredMessage(
+        message.id,
+        message.kind,
+        message.author,
+        message.content,
+        message.status,
+        message.created_at,
+        message.turn_id,
+        message.sequence,
+        message.profile,
+    )

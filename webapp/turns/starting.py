@@ -1,0 +1,195 @@
+"""Starting a chat: the profile, the author's callback, and then the rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import Row
+from werkzeug.exceptions import Conflict
+
+from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
+from webapp.authoring.context import ChatContext, Earlier
+from webapp.authoring.errors import CallbackError, CallbackTimeoutError
+from webapp.authoring.types import ChatProfile
+from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
+from webapp.chats.store import StoredChat, StoredMessage
+from webapp.database.engines import release_connection, utc_now, writing_rows
+from webapp.engine.turn import Turn
+from webapp.engine.work import RUNNING, Work
+from webapp.profiles.offer import (
+    choose,
+    chosen_name,
+    forget_vanished_choice,
+    offered_profile,
+    offered_profiles,
+    vanished_choice,
+)
+from webapp.turns.busy import refuse_busy
+from webapp.turns.runtime import conversation
+from webapp.turns.start_rows import Beginning, TooManyStartsError, store_started_chat
+from webapp.turns.stored_turns import StoredTurn
+from webapp.turns.thread_budget import time_to_wait
+from webapp.web.errors import request_id
+from webapp.web.log import log_failure
+
+# For so long a start is waited for; then it goes on by itself, and the page watches it.
+WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class StartedChat:
+    """A chat that was just stored, with what the page shows of it."""
+
+    chat: StoredChat
+    messages: list[StoredMessage]
+    replaced: list[Row[Any]]
+    profile: ChatProfile | None
+    vanished: str | None
+    turn: StoredTurn | None
+
+
+def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> StartedChat:
+    """Start a chat for this user.
+
+    Parameters
+    ----------
+    asked_for:
+        The profile's name as the browser sent it, or ``None`` for the default chain.
+    continues:
+        The chat whose conversation comes along, if one does.
+
+    Raises
+    ------
+    ProfileNotOffered
+        When the name is not offered to this user; the author's code never sees it.
+    CallbackError
+        When the profiles cannot be listed.
+    TooManyStartsError
+        When this user has as much under way as one may have.
+    NotFound, StillAnsweringError
+        When the chat that is to be continued is gone, or an answer is written there.
+    """
+    began_at = utc_now()
+    profile, vanished = _profile(asked_for)
+    most = current_app.extensions["settings"].turns_per_user
+    session_id = browser_session().require_row()
+    beginning = Beginning(owner_of_new_chats(), session_id, began_at, most, continues)
+    context = ChatContext(
+        str(uuid.uuid4()),
+        signed_in_user(),
+        profile.name if profile else None,
+        earlier=_carried(continues) if continues else list,
+        offered=offered_profiles().by_name,
+    )
+    release_connection()
+    turn = _turn(context, profile, beginning.owner)
+    last = None  # a start that is over is no turn of the chat
+    with _ended_if_it_fails(turn):
+        _begin(turn, most)
+        stored = store_started_chat(turn, beginning)
+        if stored.chat.turn_id is not None:
+            conversation().keeper.keep(turn, stored.said)
+            last = StoredTurn(turn.id, RUNNING, None)
+    for row in stored.replaced:
+        conversation().keeper.interrupt_chat(row.id)
+    return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
+
+
+class NotWithdrawn(Conflict):
+    """The profile of the chat is offered, so it can go on as it is."""
+
+    title = "Not needed"
+    advice = "Reload the page and write in the chat."
+
+    def __init__(self) -> None:
+        super().__init__("The profile of this chat is available again.")
+
+
+def continue_chat(chat: StoredChat, name: str) -> StartedChat:
+    """Start a chat that begins with what was said in one whose profile was withdrawn.
+
+    Raises
+    ------
+    ProfileNotOffered, CallbackError, TooManyStartsError, NotFound, StillAnsweringError
+        As for `start_chat`.
+    NotWithdrawn
+        When the chat can go on as it is.
+    """
+    offered_profile(name)
+    if chat.profile is None or offered_profiles().find(chat.profile) is not None:
+        raise NotWithdrawn
+    release_connection()
+    # Before the author's code runs, and once more when the new chat is stored.
+    with writing_rows() as rows:
+        refuse_busy(rows, chat)
+    return start_chat(name, chat)
+
+
+def _carried(chat: StoredChat) -> Earlier:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return lambda: history_before(app, chat.id, NO_SEQUENCE_YET)
+
+
+def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
+    if asked_for is not None:
+        profile = offered_profile(asked_for)
+        choose(profile)
+        return profile, None
+    vanished = vanished_choice()
+    if vanished is not None:
+        forget_vanished_choice()
+    return offered_profiles().default(chosen_name()), vanished
+
+
+@contextmanager
+def _ended_if_it_fails(turn: Turn) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        turn.interrupt()  # nobody else would: it is not kept
+        raise
+
+
+def _begin(turn: Turn, most: int) -> None:
+    """Run the start until it is over or can be watched, or for as long as one may wait."""
+    with time_to_wait(WAIT_SECONDS) as seconds:
+        if not conversation().keeper.admit(turn, most, seconds):
+            raise TooManyStartsError
+        turn.begin()
+        turn.wait_until_over(min(seconds, conversation().start_limits.total))
+    turn.check_limits()
+
+
+def _turn(context: ChatContext, profile: ChatProfile | None, owner: str) -> Turn:
+    limits = conversation().start_limits
+    work = Work(
+        "on_chat_start",
+        (),
+        limits,
+        partial(_explained, reference=request_id()),
+        partial(_log, chat_id=context.chat_id, reference=request_id()),
+    )
+    turn = Turn(current_app.extensions["chat_app"], context, work)
+    turn.profile = profile
+    turn.owner = owner
+    return turn
+
+
+def _explained(failure: CallbackError, reference: str) -> str:
+    if isinstance(failure, CallbackTimeoutError):
+        reason = (
+            f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped."
+        )
+    else:
+        reason = "Something went wrong while this chat started."
+    return f"{reason} Start a new chat to try again. (reference {reference})"
+
+
+def _log(failure: CallbackError, *, chat_id: str, reference: str) -> None:
+    log_failure("chat_start.failed", failure, chat=chat_id, request=reference)

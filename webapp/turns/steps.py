@@ -1,0 +1,238 @@
+"""Storing turns while they run: in steps, and at their end (R63)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.authoring.transcript import DIVIDER, Said
+from webapp.authoring.types import ChatProfile
+from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.profile_rows import go_on_under
+from webapp.chats.retention import expires_at
+from webapp.chats.search_index import index_changed, index_turn
+from webapp.database.engines import note_failure, reading_rows, utc_now, writing_rows
+from webapp.engine import turn as engine
+from webapp.engine.keeper import Saved, Step, StoreUnavailableError
+from webapp.engine.work import RUNNING, TurnMessage
+from webapp.turns.rows import (
+    ALIVE,
+    ENDED,
+    LET_GO,
+    OURS,
+    interrupt,
+    may_judge,
+    message_of,
+    row_of,
+)
+from webapp.web.errors import UNAVAILABLE
+from webapp.web.log import log_failure
+
+_SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
+_FREED = LET_GO.values(
+    turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires")
+).returning(Chat.owner, Chat.written)
+_FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
+_LOST = (
+    select(Turn.chat_id, Turn.id)
+    .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
+    .order_by(Turn.id)
+)
+# What was set when the chat was resumed is there when the question is answered anew. Not of one
+# that was tried again: by then the chat has more than it had before the first answer.
+_BEGAN_WITH = (
+    update(Turn)
+    .where(
+        Turn.id == bindparam("turn"),
+        exists().where(Message.id == Turn.question_id, Message.turn_id == Turn.id),
+    )
+    .values(values_before=bindparam("kept"))
+)
+_GONE = delete(Message).where(
+    Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
+)
+_CHANGED = (
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.chat_id == bindparam("chat"),
+        Message.kind == "assistant",
+    )
+    .values(author=bindparam("by"), content=bindparam("text"), status=bindparam("how"))
+)
+
+
+class TurnRows:
+    """Stores the turns of this process, for the keeper in the engine."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._beat_at = 0.0
+
+    def save(self, steps: list[Step]) -> Saved:
+        """Store the steps in one transaction; if one of them cannot be, each by itself."""
+        with self._app.app_context():
+            try:
+                return _save_all(steps)
+            except UNAVAILABLE as error:
+                raise _unavailable(error) from error
+            except SQLAlchemyError as error:
+                if len(steps) > 1:
+                    each = [self.save([step]) for step in steps]
+                    return Saved(
+                        set().union(*(one.lost for one in each)),
+                        set().union(*(one.to_stop for one in each)),
+                    )
+                log_failure("turn.not_stored", error, turn=steps[0].turn.id)
+                with _mapped_errors(), writing_rows() as rows:
+                    interrupt(rows, uuid.UUID(steps[0].turn.chat.chat_id), steps[0].turn.id)
+                return Saved(lost={steps[0].turn.id})
+
+    def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of these turns a user has asked to stop."""
+        asked = select(Turn.id).where(Turn.id.in_(turns), Turn.stop_asked)
+        with self._app.app_context(), _mapped_errors(), reading_rows() as rows:
+            return set(rows.scalars(asked))
+
+    def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Note that these turns are alive, and end those whose processes are not."""
+        now = utc_now()
+        with self._app.app_context(), _mapped_errors(), writing_rows() as rows:
+            alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == RUNNING)
+            locked = alive.order_by(Turn.id).with_for_update()
+            beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
+            ours = set(rows.scalars(beaten.returning(Turn.id)))
+            if self._was_there():
+                interrupt_lost(rows, now - ALIVE)
+            return ours
+
+    def _was_there(self) -> bool:
+        # While the database is away nobody can say that they are alive, and when it is back all of
+        # them seem to be gone. Whoever could not say so either does not judge.
+        before, self._beat_at = self._beat_at, time.monotonic()
+        return self._beat_at - before < ALIVE.total_seconds()
+
+
+def interrupt_lost(rows: Connection, seen_before: datetime) -> None:
+    """End the turns whose processes have not said since then that they are alive."""
+    if not may_judge():
+        return
+    lost = rows.execute(_LOST, {"seen_before": seen_before}).all()
+    for chat_id, turn_id in lost:
+        interrupt(rows, chat_id, turn_id)
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
+    note_failure(current_app)
+    return StoreUnavailableError(str(error).splitlines()[0])
+
+
+def _save_all(steps: list[Step]) -> Saved:
+    saved = Saved()
+    with writing_rows() as rows:
+        # In the order in which everybody locks turns on PostgreSQL.
+        for step in sorted(steps, key=lambda step: step.turn.id):
+            asked = _save(rows, step)
+            if asked is None:
+                saved.lost.add(step.turn.id)
+            elif asked and not step.ended:
+                saved.to_stop.add(step.turn.id)
+    return saved
+
+
+def _save(rows: Connection, step: Step) -> bool | None:
+    """Store a step and say whether a user asked to stop; ``None`` when the turn is not ours."""
+    turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
+    now = utc_now()
+    asked: bool | None = (
+        rows.scalar(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
+        if step.ended
+        else rows.scalar(_SEEN, {"turn": turn.id, "now": now})
+    )
+    if asked is None:
+        return None
+    store_messages(rows, chat_id, turn, step.messages)
+    if any(message.kind == DIVIDER for message in step.messages):
+        _go_on(rows, chat_id, turn)
+    if step.ended:
+        which = {
+            "chat": chat_id,
+            "turn": turn.id,
+            "now": now,
+            "expires": expires_at(_profile_by_now(turn), now),
+        }
+        if turn.values is None:
+            freed = rows.execute(_FREED, which)
+        else:
+            freed = rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+        if turn.values_between is not None:
+            rows.execute(_BEGAN_WITH, {"turn": turn.id, "kept": turn.values_between})
+        index_turn(rows, freed.first(), chat_id, turn.id)
+    return asked
+
+
+def _go_on(rows: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
+    """Let the chat be under the profile with which the turn goes on."""
+    profile = _profile_by_now(turn)
+    if profile is not None:
+        go_on_under(rows, chat_id, profile)
+
+
+def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
+    return (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
+
+
+def store_messages(
+    rows: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
+) -> None:
+    """Store messages of a turn as they stand: new, changed, or gone."""
+    own = [m for m in messages if m.content is not None and m.position is not None]
+    for message in messages:
+        if message.content is None or message.position is None:
+            change_earlier(rows, chat_id, message, message.status)
+    if own:
+        rows.execute(
+            _upsert(rows.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
+        )
+
+
+def change_earlier(
+    rows: Connection, chat_id: uuid.UUID, message: TurnMessage | Said, status: str
+) -> None:
+    """Change a message that the app has sent in a chat before, or delete what it took back."""
+    which = {"message": message.id, "chat": chat_id}
+    if message.content is None:
+        rows.execute(_GONE, which)
+    else:
+        new = {"by": message.author, "text": message.content, "how": status}
+        changed = rows.execute(_CHANGED, which | new).rowcount
+        if changed and status != "streaming":
+            index_changed(rows, chat_id, [(message.id, message.content)])
+
+
+@lru_cache(maxsize=2)
+def _upsert(dialect: str) -> Any:
+    # A step that was stored although its transaction seemed to fail is stored again.
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
+    changing = ("author", "content", "status", "profile")
+    changed = {name: statement.excluded[name] for name in changing}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)

@@ -1,0 +1,118 @@
+"""Turns in the database: whether one runs, how the last one ended, and what may be tried again."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from werkzeug.exceptions import Conflict, NotFound
+
+from webapp.chats.models import Chat, Message
+from webapp.chats.models import Turn as TurnRow
+from webapp.chats.store import SHOWN, StoredChat, StoredMessage, as_shown
+from webapp.database.engines import reading_rows
+from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
+from webapp.turns.rows import LOST, is_alive
+from webapp.turns.runtime import conversation
+
+# What a turn said follows its question, which is left out.
+_SAID = (
+    SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
+    .where(
+        TurnRow.id == bindparam("of_turn"),
+        Message.sequence >= TurnRow.first_sequence,
+    )
+    .order_by(Message.sequence)
+)
+_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
+    TurnRow.chat_id == bindparam("of_chat"), TurnRow.id == bindparam("of_turn")
+)
+# The one that runs, which may have said nothing yet; else the newest message names the newest one,
+# by the index of a chat's messages.
+_RUNS = select(Chat.turn_id).where(Chat.id == bindparam("of_chat")).scalar_subquery()
+_SAID_LAST = (
+    select(Message.turn_id)
+    .where(
+        Message.chat_id == bindparam("of_chat"),
+        Message.replaced_by.is_(None),
+        Message.turn_id.is_not(None),
+    )
+    .order_by(Message.sequence.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_LAST_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
+    TurnRow.id == func.coalesce(_RUNS, _SAID_LAST)
+)
+
+
+class NotToRetry(Conflict):
+    """A turn that cannot be run again."""
+
+    title = "Not possible"
+    advice = "Reload the page to see the chat as it is, or start a new one."
+
+
+@dataclass(frozen=True)
+class StoredTurn:
+    """The last turn of a chat, as it stands."""
+
+    id: uuid.UUID
+    status: str
+    question_id: uuid.UUID | None
+
+
+def last_turn(chat: StoredChat) -> StoredTurn | None:
+    """Return the newest turn of a chat: one that runs, or one that may be tried again."""
+    with reading_rows() as rows:
+        found = rows.execute(_LAST_TURN, {"of_chat": chat.id}).first()
+    return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
+
+
+def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[StoredMessage]]:
+    """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
+    with reading_rows() as rows:
+        turn = rows.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
+    with reading_rows() as rows:
+        found = rows.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
+    status = _status(turn) if turn is not None else INTERRUPTED
+    return status, [as_shown(row, running=status == RUNNING) for row in found]
+
+
+def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
+    """Return a turn of a chat.
+
+    Raises
+    ------
+    NotFound
+        When it is not, or there is none.
+    """
+    with reading_rows() as rows:
+        found = rows.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
+    if found is None:
+        raise NotFound
+    return StoredTurn(found.id, _status(found), found.question_id)
+
+
+def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
+    """Return the message that a turn answered, if the turn may be tried again.
+
+    Raises
+    ------
+    Conflict
+        When it is not the last one, still runs, or came to its end.
+    """
+    last = last_turn(chat)
+    if last is None or last.id != turn_id or last.status in (RUNNING, COMPLETE):
+        raise NotToRetry("This answer cannot be tried again: the chat has gone on since.")
+    if last.question_id is None:
+        raise NotToRetry("The start of a chat cannot be tried again.")
+    return last.question_id
+
+
+def _status(turn: Any) -> str:
+    # One of this process runs, whatever the clock says.
+    alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
+    return LOST if turn.status == RUNNING and not alive else str(turn.status)

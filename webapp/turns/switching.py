@@ -1,0 +1,132 @@
+"""Going on in the same chat under another profile, because its user chose it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+from werkzeug.exceptions import Conflict
+
+from webapp.authoring.transcript import DIVIDER
+from webapp.authoring.types import ChatProfile
+from webapp.chats.models import Chat, Message
+from webapp.chats.profile_rows import go_on_under
+from webapp.chats.snapshots import with_look_of
+from webapp.chats.store import StoredChat
+from webapp.database.engines import release_connection, utc_now, writing_rows
+from webapp.engine.work import COMPLETE
+from webapp.profiles.icons import label
+from webapp.profiles.offer import choose, offered_profile
+from webapp.turns.busy import StillAnsweringError, refuse_busy
+from webapp.turns.runtime import conversation
+
+# Of one that nobody answers in at this moment; on PostgreSQL it is then ours to the end.
+_HELD = (
+    update(Chat)
+    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
+    .where(Chat.turn_id.is_(None), Chat.deleted_at.is_(None))
+    .values(profile=bindparam("under"))
+    .returning(Chat.id)
+)
+_LAST_TWO = (
+    select(Message.id, Message.kind, Message.author, Message.profile)
+    .where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
+    .order_by(Message.sequence.desc())
+    .limit(2)
+)
+_NEXT = select(func.coalesce(func.max(Message.sequence), 0) + 1).where(
+    Message.chat_id == bindparam("of_chat")
+)
+_NEW_DIVIDER = insert(Message)
+_OTHER_PROFILE = (
+    update(Message)
+    .where(Message.id == bindparam("divider"))
+    .values(profile=bindparam("under"), content=bindparam("text"), created_at=bindparam("now"))
+)
+_NO_DIVIDER = delete(Message).where(Message.id == bindparam("divider"))
+
+
+class StartsAnew(Conflict):
+    """In this app, choosing a profile starts a new chat."""
+
+    title = "Not possible"
+    advice = "Choose the profile at the top to start a chat with it."
+
+    def __init__(self) -> None:
+        super().__init__("In this app a chat keeps the profile that it was started with.")
+
+
+def switch_chat(chat: StoredChat, name: str) -> StoredChat:
+    """Let a chat go on under another profile; return it as it is then.
+
+    Raises
+    ------
+    NotFound
+        When the chat is gone.
+    ProfileNotOffered
+        When the name is not offered to this user; the author's code never sees it.
+    StartsAnew
+        When the app does not have it so.
+    StillAnsweringError
+        When an answer is being written.
+    """
+    if not current_app.extensions["chat_app"].switches_here:
+        raise StartsAnew
+    profile = offered_profile(name)
+    if profile.name == chat.profile:
+        return chat
+    release_connection()
+    _store(chat, profile)
+    choose(profile)
+    snapshots = with_look_of(chat.snapshots, profile)
+    return replace(chat, profile=profile.name, snapshots=snapshots)
+
+
+def name_by_now(chat: StoredChat) -> str | None:
+    """Return the name of the profile under which a chat goes on at this moment."""
+    # What runs in this process may have gone on under another one that is not stored yet.
+    turn = conversation().keeper.find(chat.turn_id) if chat.turn_id else None
+    return turn.chat.chat_profile if turn else chat.profile
+
+
+def _store(chat: StoredChat, profile: ChatProfile) -> None:
+    which = {"chat": chat.id, "of_owner": chat.owner, "under": profile.name}
+    with writing_rows() as rows:
+        refuse_busy(rows, chat)
+        if rows.execute(_HELD, which).first() is None:
+            raise StillAnsweringError
+        go_on_under(rows, chat.id, profile)
+        _store_divider(rows, chat.id, profile)
+
+
+def _store_divider(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
+    """Say where the profile begins; without a message in between, the last choice counts."""
+    last = rows.execute(_LAST_TWO, {"of_chat": chat_id}).all()
+    # One that says where a chat comes from has an author (carrying.py), and stays.
+    if not last or last[0].kind != DIVIDER or last[0].author is not None:
+        rows.execute(_NEW_DIVIDER, [_divider(rows, chat_id, profile)])
+    elif len(last) > 1 and last[1].profile == profile.name:
+        rows.execute(_NO_DIVIDER, {"divider": last[0].id})
+    else:
+        new = {"under": profile.name, "text": label(profile), "now": utc_now()}
+        rows.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
+
+
+def _divider(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4(),
+        "chat_id": chat_id,
+        "sequence": rows.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
+        "kind": DIVIDER,
+        "author": None,
+        "content": label(profile),
+        "status": COMPLETE,
+        "created_at": utc_now(),
+        "turn_id": None,
+        "profile": profile.name,
+        "replaced_by": None,
+    }
