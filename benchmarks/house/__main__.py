@@ -68,7 +68,7 @@ def _print_packages(each: Survey, most: int) -> None:
         numbers = f"{len(package.files):7}{len(package.arrows):8}{package.floors:8}"
         print(f"{package.name:44}{numbers}{mark}")
     if len(each.packages) > most:
-        print(f"and {len(each.packages) - most} packages with fewer")
+        print(f"and {len(each.packages) - most} more, with fewer arrows")
 
 
 def _print_names(each: Survey) -> None:

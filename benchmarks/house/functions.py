@@ -69,7 +69,7 @@ def find_single_use(functions: Sequence[Function]) -> list[Function]:
     imported = {
         alias.name
         for module in modules.values()
-        for node in ast.walk(module.syntax)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
@@ -85,7 +85,7 @@ def find_single_use(functions: Sequence[Function]) -> list[Function]:
 def count_uses(module: Module) -> Counter[str]:
     """Count how often each name is read, alone or after a dot."""
     uses: Counter[str] = Counter()
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if isinstance(node, ast.Name):
             uses[node.id] += 1
         elif isinstance(node, ast.Attribute):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterator, Sequence
 
 from benchmarks.house.functions import Function
@@ -39,15 +37,6 @@ def find_late_imports(functions: Sequence[Function]) -> list[str]:
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
     )
-
-
-def find_comments(tree: Tree) -> list[tuple[Module, tokenize.TokenInfo]]:
-    return [
-        (module, token)
-        for module in tree.modules
-        for token in tokenize.generate_tokens(io.StringIO(module.text).readline)
-        if token.type == tokenize.COMMENT
-    ]
 
 
 def count_docstring_lines(tree: Tree) -> int:

@@ -44,7 +44,7 @@ def read_imports(tree: Tree) -> Graph:
     graph: dict[str, set[str]] = {}
     for module in tree.every_module:
         names = set()
-        for node in ast.walk(module.syntax):
+        for node in module.nodes:
             if isinstance(node, ast.Import):
                 names |= {outer.sub("", alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom):

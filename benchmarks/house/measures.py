@@ -10,7 +10,6 @@ from benchmarks.house.functions import Function, find_single_use, list_functions
 from benchmarks.house.habits import (
     count_docstring_lines,
     find_broad_excepts,
-    find_comments,
     find_late_imports,
     find_positional_dataclasses,
     raises_again,
@@ -162,7 +161,6 @@ def measure_names(tree: Tree, functions: Sequence[Function]) -> Iterator[Measure
 def measure_habits(tree: Tree, functions: Sequence[Function]) -> Iterator[Measure]:
     broad = find_broad_excepts(tree)
     swallowing = [module.locate(node) for module, node in broad if not raises_again(node)]
-    comments = find_comments(tree)
     per_thousand = 1_000 / max(tree.line_count, 1)
 
     yield Measure(
@@ -175,7 +173,10 @@ def measure_habits(tree: Tree, functions: Sequence[Function]) -> Iterator[Measur
     yield _count("imports inside functions", find_late_imports(functions))
     for mark in ("type: ignore", "noqa"):
         places = [
-            f"{module.place}:{token.start[0]}" for module, token in comments if mark in token.string
+            f"{module.place}:{token.start[0]}"
+            for module in tree.modules
+            for token in module.comments
+            if mark in token.string
         ]
         yield _count(f"`{mark}`", places)
 
@@ -183,7 +184,12 @@ def measure_habits(tree: Tree, functions: Sequence[Function]) -> Iterator[Measur
 def measure_comments(tree: Tree, functions: Sequence[Function]) -> Iterator[Measure]:
     public = [function for function in functions if function.is_public]
     documented = [function for function in public if ast.get_docstring(function.node)]
-    whole_lines = [token for _, token in find_comments(tree) if token.line.lstrip().startswith("#")]
+    whole_lines = [
+        token
+        for module in tree.modules
+        for token in module.comments
+        if token.line.lstrip().startswith("#")
+    ]
     percent = 100 / max(tree.line_count, 1)
 
     share = 100 * len(documented) / max(len(public), 1)

@@ -5,8 +5,8 @@ A class is named by one when the last word of its name is a past participle: `As
 
 A function is named by one when nothing else is in its name but small words: `taken`, `not_taken`,
 `asked_before`, `replaced_by`. With a noun or a verb it is more than bare: `session_ended`,
-`find_shared`, `stored_copy`. A question that says so (`is_pinned`, `was_said`) is no bare
-participle, and a property is read like an attribute, so neither counts.
+`find_shared`, `stored_copy`, and a question: `is_pinned`. A property is read like an attribute,
+so it may be named like one.
 
 What is the same word in the infinitive is taken for a verb: `read`, `set`, `run`, `cut`.
 """
@@ -41,7 +41,6 @@ IRREGULAR = list_words(
     "thrown told torn unbound understood undone unheard unknown unmade unseen unsent unshown "
     "untold withdrawn woken won worn wound woven written"
 )
-QUESTIONS = list_words("are can did does had has have is may must should was were will")
 SMALL_WORDS = list_words(
     "about after again all already always any anew as at away back before both by down each "
     "ever first for from here how if in into it just last lately more most never no not now "
@@ -86,9 +85,7 @@ def find_participle_functions(functions: Sequence[Function]) -> list[Function]:
 
 
 def is_bare(words: Sequence[str]) -> bool:
-    """Tell whether these are a participle and small words, and no question."""
-    if words[0] in QUESTIONS:
-        return False
+    """Tell whether these are participles and small words alone."""
     large = [word for word in words if word not in SMALL_WORDS]
     return bool(large) and all(is_participle(word) for word in large)
 

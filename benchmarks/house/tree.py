@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import statistics
+import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +44,15 @@ class Module:
     def line_count(self) -> int:
         return len(self.text.splitlines())
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.syntax))
+
+    @cached_property
+    def comments(self) -> list[tokenize.TokenInfo]:
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        return [token for token in tokens if token.type == tokenize.COMMENT]
+
     def locate(self, node: ast.stmt | ast.expr | ast.ExceptHandler) -> str:
         return f"{self.place}:{node.lineno}"
 
@@ -74,7 +85,7 @@ class Tree:
     def walk(self) -> Iterator[tuple[Module, ast.AST]]:
         """Yield every node of every module."""
         for module in self.modules:
-            for node in ast.walk(module.syntax):
+            for node in module.nodes:
                 yield module, node
 
 
