@@ -35,7 +35,7 @@ help: ## List these targets
 run: $(VENV)/.run ## Start the sample site, with a demo admin
 	@$(BIN)/chat-profiles db upgrade
 	@$(BIN)/chat-profiles users add demo --metadata '{"role": "ADMIN"}' --generate --if-missing
-	@echo "Log in as demo; for a new password run $(BIN)/chat-profiles users set-password demo."
+	@echo "Sign in as demo. For a new password, run $(BIN)/chat-profiles users set-password demo."
 	@exec $(BIN)/chat-profiles run examples/roles.py --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.test ## Run all tests

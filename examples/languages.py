@@ -1,9 +1,9 @@
 """Profiles in the reader's language, and a list that comes from somewhere slow.
 
 What it teaches: the second parameter of `set_chat_profiles` is the browser's best language, a
-plain tag such as `fr` or `pt-BR`. The callback may be `async` and wait: for a database, or a
-service that knows which models are up. If it raises, people see an error page with a reference
-and you see the traceback in the log; it is never taken for "no profiles".
+plain tag such as `fr` or `pt-BR`. Your callback may be `async` and wait for a database, or for a
+service that knows which models are up. If it raises, users see an error page with a reference, and
+you find the traceback in the log. A failure never counts as "no profiles".
 
 Start it with:  chat-profiles run examples/languages.py
 """

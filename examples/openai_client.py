@@ -1,17 +1,17 @@
 """A chat with language models, by any server that speaks the protocol of OpenAI.
 
-What it teaches: the client is made once, at the top of the file, and serves every chat. The list
-that `chat_history` returns is what such a server asks for. `async with` closes the stream when
-somebody presses Stop, so that the server stops as well. What can be expected to go wrong is said in
-the chat, in words for the reader; anything else is raised, is shown as an error with a reference,
-and stands in the log.
+What it teaches: you make the client once, at the top of the file, and it serves every chat. The
+list that `chat_history` returns is what such a server expects. `async with` closes the stream when
+somebody presses Stop, so that the server stops as well. Failures that you can expect are explained
+in the chat, in words for the user. All others are raised: the chat shows an error with a reference,
+and the log has the details.
 
 Install the client with `python -m pip install "chat-profiles[openai]"`, and start it with:
 
     OPENAI_API_KEY=...  OPENAI_MODELS=gpt-5-mini,gpt-5  chat-profiles run examples/openai_client.py
 
-For another server, such as one on this machine, set OPENAI_BASE_URL=http://localhost:8080/v1; one
-that asks for no key needs none.
+For another server, such as one on your machine, set OPENAI_BASE_URL=http://localhost:8080/v1. If it
+does not ask for a key, you need none.
 """
 
 import os
@@ -22,13 +22,13 @@ import webapp as cl
 
 MODELS = [name.strip() for name in os.environ.get("OPENAI_MODELS", "").split(",") if name.strip()]
 IS_SET_UP = bool(os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
-# Begins what this file says by itself, so that the models are not told that they have said it.
+# Marks what this file writes itself, so that it is not sent to the model as an answer of its own.
 NOTE = "**Note:** "
-WHO_RUNS_THIS = "Whoever runs this site must check"
+ADMINISTRATOR = "The administrator must check"
 
 client = openai.AsyncOpenAI(
     api_key=os.environ.get("OPENAI_API_KEY") or "none",
-    # Somebody is waiting: they should hear at once that it failed. A retry would make them wait in
+    # A user is waiting and should learn of a failure at once. A retry would keep them waiting in
     # silence, for up to two minutes if the server asks for that.
     max_retries=0,
     # In seconds: to connect, and from one piece of the answer to the next.
@@ -47,7 +47,7 @@ def chat_profiles() -> list[cl.ChatProfile]:
 @cl.on_chat_start
 async def start() -> None:
     if not IS_SET_UP:
-        await note("No model server is set up. Whoever runs this site must set OPENAI_API_KEY.")
+        await note("No model server is set up. The administrator must set OPENAI_API_KEY.")
 
 
 @cl.on_message
@@ -71,7 +71,7 @@ async def answer() -> None:
 
 
 async def is_whole(reply: cl.Message) -> bool:
-    """Let the model write into ``reply``, and say whether it came to its end."""
+    """Let the model write into ``reply``, and return whether the answer is complete."""
     reason = None
     request = client.chat.completions.create(
         model=cl.user_session.get("chat_profile"), messages=what_was_said(), stream=True
@@ -94,15 +94,15 @@ def what_was_said() -> list[dict[str, str]]:
 
 
 def in_words(error: openai.APIError) -> str:
-    """Say what went wrong and what to do; never what the server wrote, which may hold secrets."""
+    """Explain the failure and its remedy, without the server's words: these may hold secrets."""
     text = ""
     match error:
         case openai.AuthenticationError():
-            text = f"The model server refuses the key. {WHO_RUNS_THIS} OPENAI_API_KEY."
+            text = f"The model server refuses the key. {ADMINISTRATOR} OPENAI_API_KEY."
         case openai.NotFoundError():
-            text = f"The model server does not know this model. {WHO_RUNS_THIS} OPENAI_MODELS."
+            text = f"The model server does not know this model. {ADMINISTRATOR} OPENAI_MODELS."
         case openai.RateLimitError(code="insufficient_quota"):
-            text = f"The model server has no credit left. {WHO_RUNS_THIS} the account."
+            text = f"The model server has no credit left. {ADMINISTRATOR} the account."
         case openai.RateLimitError():
             seconds = error.response.headers.get("retry-after", "")
             wait = f"{seconds} seconds" if seconds.isdecimal() else "a moment"
@@ -114,7 +114,7 @@ def in_words(error: openai.APIError) -> str:
                 "The model server took too long. Send your message again, or ask for less at once."
             )
         case openai.APIConnectionError():
-            text = f"The model server cannot be reached. {WHO_RUNS_THIS} OPENAI_BASE_URL."
+            text = f"The model server cannot be reached. {ADMINISTRATOR} OPENAI_BASE_URL."
     return text
 
 

@@ -1,9 +1,9 @@
-"""Login, roles, and users that an admin has seeded.
+"""Sign-in, roles, and users that an administrator has made.
 
-What it teaches: `password_auth_callback` turns login on, and `seeded_user` checks the accounts
-that were made with `chat-profiles users add`. `set_chat_profiles` is given the user, so it can
-offer each role something else. What it does not list cannot be chosen, whatever a browser sends.
-`user_session.get("chat_profile")` gives the name of a profile, so names are chosen to read well.
+What it teaches: `password_auth_callback` turns sign-in on, and `seeded_user` checks the accounts
+that you make with `chat-profiles users add`. `set_chat_profiles` gets the user, so it can offer
+each role something else. What it does not list cannot be chosen, whatever a browser sends.
+`user_session.get("chat_profile")` is the name of a profile, so choose names that read well.
 
 Make a user and start it with:
 

@@ -1,9 +1,9 @@
 """An echo that answers word by word, in the manner of the chosen profile.
 
-What it teaches: `on_message` is called with each message that people write. `stream_token` lets
-an answer grow while they watch, and `send` completes it. In an `async def`, pauses hold up nobody
-else. When somebody presses Stop, the `await` that is running raises `asyncio.CancelledError`:
-what was said so far stays, and nothing need be caught. Starters are first messages to click on.
+What it teaches: `on_message` is called with each message that users write. `stream_token` lets an
+answer grow while they watch, and `send` completes it. In an `async def`, a pause holds up nobody
+else. When somebody presses Stop, the `await` that is running raises `asyncio.CancelledError`. The
+text so far stays, and you need not catch anything. Starters are first messages to click on.
 
 Start it with:  chat-profiles run examples/streaming_echo.py
 """

@@ -1,8 +1,8 @@
 """A front desk that hands a chat over to somebody who knows.
 
-What it teaches: `switch_profile` goes on in the same chat under another profile, and
-`set_profile_switching("continue")` lets people do the same with the list at the top. What was said
-stays, and so does `user_session`; each message keeps the name and the icon it was said under.
+What it teaches: `switch_profile` continues the same chat under another profile.
+`set_profile_switching("continue")` lets users do the same with the list at the top. The messages
+and `user_session` stay, and each message keeps the name and icon under which it was sent.
 
 Start it with:  chat-profiles run examples/switching.py
 """
@@ -11,7 +11,7 @@ import webapp as cl
 
 cl.set_profile_switching("continue")
 
-# Words that tell who is asked.
+# Words that show which profile a question is for.
 SPECIALISTS = {"Quick": ("capital", "mean"), "Thorough": ("why", "compare")}
 
 
@@ -51,7 +51,7 @@ async def answer(message: cl.Message) -> None:
 
 
 def who_knows(question: str) -> str | None:
-    """Return the profile that a question is for, if one of its words says so."""
+    """Return the profile that a question is for, or None if no word shows it."""
     words = question.lower().replace("?", " ").split()
     found = [name for name, signs in SPECIALISTS.items() if any(sign in words for sign in signs)]
     return found[0] if found else None

@@ -1,8 +1,8 @@
-"""Two profiles, no login.
+"""Two profiles, no sign-in.
 
-What it teaches: a list of profiles is all it takes. Each has a name, a description in Markdown
-that people can read before they choose, and an icon from the folder `public` beside this file.
-`user_session.get("chat_profile")` says which one a chat was started with.
+What it teaches: a list of profiles is all you need. Each has a name, a description in Markdown that
+users can read before they choose, and an icon from the folder `public` beside this file.
+`user_session.get("chat_profile")` is the name of the profile with which a chat was started.
 
 Start it with:  chat-profiles run examples/two_profiles.py
 """

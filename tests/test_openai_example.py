@@ -95,12 +95,12 @@ def test_a_message_that_is_sent_twice_is_asked_once(chat_with: Any, server: Mode
 
 
 PROBLEMS = {
-    "401": "refuses the key. Whoever runs this site must check OPENAI_API_KEY",
-    "404": "does not know this model. Whoever runs this site must check OPENAI_MODELS",
+    "401": "refuses the key. The administrator must check OPENAI_API_KEY",
+    "404": "does not know this model. The administrator must check OPENAI_MODELS",
     "429": "is busy. Wait 7 seconds and try again",
     "429-without-time": "is busy. Wait a moment and try again",
     "429-date": "is busy. Wait a moment and try again",
-    "no-credit": "has no credit left. Whoever runs this site must check the account",
+    "no-credit": "has no credit left. The administrator must check the account",
     "500": "failed (status 500). Try again later",
     "503": "failed (status 503). Try again later",
     "slow": "took too long",
@@ -127,7 +127,7 @@ def test_a_server_that_is_not_there_is_told(chat_with: Any) -> None:
         unused.bind(("127.0.0.1", 0))
         chat = chat_with("good", url=f"http://127.0.0.1:{unused.getsockname()[1]}/v1").say("Hello")
     [note] = chat.messages()
-    assert "cannot be reached. Whoever runs this site must check OPENAI_BASE_URL" in note
+    assert "cannot be reached. The administrator must check OPENAI_BASE_URL" in note
 
 
 @pytest.mark.parametrize("model", ["cut", "end-early", "pause"])
@@ -175,7 +175,7 @@ def test_models_are_profiles_each_once(make_app: AppMaker, monkeypatch: pytest.M
 
 def test_without_a_key_the_chat_says_what_to_set(make_app: AppMaker) -> None:
     chat = Chat(make_app(EXAMPLE), "gpt-5-mini").say("Hello")
-    words = "Note: No model server is set up. Whoever runs this site must set OPENAI_API_KEY."
+    words = "Note: No model server is set up. The administrator must set OPENAI_API_KEY."
     assert chat.messages() == [words, words]
 
 
