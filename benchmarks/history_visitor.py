@@ -49,7 +49,7 @@ class Visitor:
         self._token = ""
 
     def logged_in(self) -> Visitor:
-        """Log in, and return this visitor."""
+        """Sign in, and return this visitor."""
         name = OWNER.removeprefix("user:")
         self._read_token("/login")
         self._post("/login", {"username": name, "password": name * 2}, 303)

@@ -111,7 +111,7 @@ def _options() -> argparse.Namespace:
 
 
 def _timed(browser: Browser, port: int, network: Network | None) -> float:
-    """Log in, empty the cache, and return how many seconds the first page took."""
+    """Sign in, empty the cache, and return how many seconds the first page took."""
     with browser.new_context() as context:
         page = context.new_page()
         _log_in(page, f"http://127.0.0.1:{port}")
@@ -126,7 +126,7 @@ def _timed(browser: Browser, port: int, network: Network | None) -> float:
 
 
 def _weighed(browser: Browser, port: int) -> Weight:
-    """Log in, empty the cache, and return what the first page brought over the wire."""
+    """Sign in, empty the cache, and return what the first page brought over the wire."""
     address = f"http://127.0.0.1:{port}"
     with browser.new_context() as context:
         page = context.new_page()
