@@ -196,12 +196,12 @@ def _store_at_once(chat_id: uuid.UUID, key: uuid.UUID) -> None:
     content = request.form["content"]
     common = {"chat_id": chat_id, "turn_id": turn_id, "created_at": now, "content": content}
     turn = {"id": turn_id, "chat_id": chat_id, "key": key, "question_id": question_id}
-    with db.engine.begin() as rows:
-        last = rows.scalar(select(func.max(Message.sequence)).filter_by(chat_id=chat_id)) or 0
+    with db.engine.begin() as connection:
+        last = connection.scalar(select(func.max(Message.sequence)).filter_by(chat_id=chat_id)) or 0
         messages = [
             {**common, "id": each, "sequence": last + place, "kind": kind, "status": "complete"}
             for place, each, kind in ((1, question_id, "user"), (2, uuid.uuid4(), "assistant"))
         ]
-        rows.execute(insert(Turn), {**turn, "status": "complete", "created_at": now})
-        rows.execute(insert(Message), messages)
-        rows.execute(update(Chat).filter_by(id=chat_id).values(written=True, active_at=now))
+        connection.execute(insert(Turn), {**turn, "status": "complete", "created_at": now})
+        connection.execute(insert(Message), messages)
+        connection.execute(update(Chat).filter_by(id=chat_id).values(written=True, active_at=now))

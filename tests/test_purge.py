@@ -20,7 +20,7 @@ from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
 from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
 from webapp.chats.tokenizer import entry_words
-from webapp.database.engines import Model, utc_now, writing, writing_rows
+from webapp.database.engines import Model, utc_now, write_transaction, writing
 from webapp.upkeep import purging
 
 DAY = timedelta(days=1)
@@ -211,8 +211,8 @@ def test_long_chats_go_one_by_one(cli: CommandLine, monkeypatch: pytest.MonkeyPa
     over = [chat(expires_at=utc_now() - HOUR) for _ in range(3)]
     store(cli, *over, *(Message(chat_id=c.id, sequence=9, kind="user", content="a") for c in over))
     monkeypatch.setattr(deletion, "MESSAGES_AT_ONCE", 9)
-    with cli.app(), writing_rows() as rows:
-        assert deletion.forget_chats(rows, Chat.expires_at.is_not(None)) == 1
+    with cli.app(), write_transaction() as connection:
+        assert deletion.forget_chats(connection, Chat.expires_at.is_not(None)) == 1
     assert purged(cli) == {"expired_chats": 2}
 
 

@@ -14,7 +14,7 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from webapp.chats.search_index import forget_messages, index_messages, index_title
 from webapp.chats.tokenizer import owner_word
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.turns import rows as turn_rows
 
 TALKS = """
@@ -130,8 +130,8 @@ def test_what_a_turn_said_is_found_when_its_process_is_gone(app: Flask) -> None:
     chat.until(lambda: any("halfway" in c for c in column(app, "messages.content")))
     [chat_id] = column(app, "chats.id")
     [turn_id] = column(app, "chats.turn_id")
-    with app.app_context(), writing_rows() as rows:
-        turn_rows.interrupt(rows, chat_id, turn_id)
+    with app.app_context(), write_transaction() as connection:
+        turn_rows.interrupt(connection, chat_id, turn_id)
     assert found(app, "halfway")
     # It runs on in this process, which must not outlive its database.
     keeper = app.extensions["conversation"].keeper
@@ -159,17 +159,17 @@ def test_one_message_is_indexed_once_however_often_it_is_stored(history: History
     chat_id = history.write("", "before")
     [(_, message_id)] = history.indexed()
     assert message_id is not None
-    with history.app.app_context(), writing_rows() as rows:
+    with history.app.app_context(), write_transaction() as connection:
         for text in ("between", "after"):
-            index_messages(rows, OWNER, chat_id, [(message_id, text)])
+            index_messages(connection, OWNER, chat_id, [(message_id, text)])
     assert len(history.indexed()) == 1
     assert (history.found("before"), history.found("after")) == ([], [""])
 
 
 def test_a_new_title_takes_the_place_of_the_old_one(history: History) -> None:
     chat_id = history.write("old", "said")
-    with history.app.app_context(), writing_rows() as rows:
-        index_title(rows, OWNER, chat_id, "new")
+    with history.app.app_context(), write_transaction() as connection:
+        index_title(connection, OWNER, chat_id, "new")
     assert history.found("old") == []
     assert history.found("new") == ["old"]
 
@@ -182,8 +182,8 @@ def test_messages_that_say_nothing_have_no_entry(history: History) -> None:
 def test_messages_can_be_forgotten(history: History) -> None:
     chat_id = history.write("")
     secret, kept = history.add(chat_id, "secret", "kept")
-    with history.app.app_context(), writing_rows() as rows:
-        forget_messages(rows, [secret])
+    with history.app.app_context(), write_transaction() as connection:
+        forget_messages(connection, [secret])
     assert history.found("secret") == []
     assert history.indexed() == {(chat_id, kept)}
 

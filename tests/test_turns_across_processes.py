@@ -192,7 +192,7 @@ def _left_open(database_url: str) -> int:
     """Return how many rows say that something is still going on."""
     engine = create_engine(Settings(database_url=database_url).url)
     try:
-        with engine.connect() as rows:
-            return sum(int(rows.scalar(text(statement)) or 0) for statement in OPEN)
+        with engine.connect() as connection:
+            return sum(int(connection.scalar(text(statement)) or 0) for statement in OPEN)
     finally:
         engine.dispose()

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 
 from webapp.chats.models import Chat, Message, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
-from webapp.database.engines import db, reading_rows, utc_now, writing_rows
+from webapp.database.engines import db, read_connection, utc_now, write_transaction
 from webapp.history.search import Found, search
 from webapp.turns.rows import row_of
 
@@ -46,11 +46,11 @@ class History:
             snapshots={},
             pinned=False,
         )
-        with self.app.app_context(), writing_rows() as rows:
-            rows.execute(insert(Chat), [row_of(chat)])
+        with self.app.app_context(), write_transaction() as connection:
+            connection.execute(insert(Chat), [row_of(chat)])
         if title:
-            with self.app.app_context(), writing_rows() as rows:
-                index_title(rows, owner, chat.id, title)
+            with self.app.app_context(), write_transaction() as connection:
+                index_title(connection, owner, chat.id, title)
         self.add(chat.id, *said, owner=owner)
         return chat.id
 
@@ -69,10 +69,10 @@ class History:
             for place, content in enumerate(said)
         ]
         if messages:
-            with self.app.app_context(), writing_rows() as rows:
-                rows.execute(insert(Message), [row_of(message) for message in messages])
+            with self.app.app_context(), write_transaction() as connection:
+                connection.execute(insert(Message), [row_of(message) for message in messages])
                 said_in = [(message.id, message.content) for message in messages]
-                index_messages(rows, owner, chat_id, said_in)
+                index_messages(connection, owner, chat_id, said_in)
         return [message.id for message in messages]
 
     def search(
@@ -107,8 +107,8 @@ class History:
 
     def indexed(self) -> set[tuple[uuid.UUID, uuid.UUID | None]]:
         """Return the chat and the message of each entry."""
-        with self.app.app_context(), reading_rows() as rows:
-            entries = rows.execute(select(SearchEntry.chat_id, SearchEntry.message_id)).all()
+        with self.app.app_context(), read_connection() as connection:
+            entries = connection.execute(select(SearchEntry.chat_id, SearchEntry.message_id)).all()
         return {(entry.chat_id, entry.message_id) for entry in entries}
 
     def matching_rows(self, word: str) -> int:

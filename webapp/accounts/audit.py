@@ -23,7 +23,7 @@ from webapp.accounts.throttle import ip_key
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.authoring.types import IDENTIFIER_LIMIT
-from webapp.database.engines import utc_now, writing, writing_rows
+from webapp.database.engines import utc_now, write_transaction, writing
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 
@@ -177,22 +177,24 @@ def _unless_it_only_reads() -> Iterator[Connection | None]:
         yield None
         return
     try:
-        with writing_rows() as rows:
-            yield rows
+        with write_transaction() as connection:
+            yield connection
     except UNAVAILABLE as error:
         log_unavailable(error)
 
 
-def _known(rows: Connection, typed: str) -> str | None:
+def _known(connection: Connection, typed: str) -> str | None:
     names = {"names": sorted({clean_text(typed)[:IDENTIFIER_LIMIT], canonical(typed)})}
-    has_account: str | None = rows.scalar(_HAS_ACCOUNT, names)
+    has_account: str | None = connection.scalar(_HAS_ACCOUNT, names)
     # Asked in both cases, which take the same time so (R1).
-    was_here: str | None = rows.scalar(_WAS_HERE, names)
+    was_here: str | None = connection.scalar(_WAS_HERE, names)
     return has_account or was_here
 
 
-def _is_too_much(rows: Connection, row: dict[str, object]) -> bool:
-    lately = rows.execute(_LATELY, {"of_event": row["event"], "since": utc_now() - A_MINUTE}).all()
+def _is_too_much(connection: Connection, row: dict[str, object]) -> bool:
+    lately = connection.execute(
+        _LATELY, {"of_event": row["event"], "since": utc_now() - A_MINUTE}
+    ).all()
     own = (row["identifier"], _address(row["ip"]))
     same = sum(1 for each in lately if (each.identifier, _address(each.ip)) == own)
     return same >= REFUSALS_OF_ONE or len(lately) >= REFUSALS_OF_ALL

@@ -25,7 +25,7 @@ from webapp.accounts.throttle import (
     begin_attempt,
 )
 from webapp.authoring.types import User
-from webapp.database.engines import reading_rows, release_connection, utc_now
+from webapp.database.engines import read_connection, release_connection, utc_now
 from webapp.web.forms import CSRF_FIELD
 
 SAME = "the new password is the one you have"
@@ -93,8 +93,8 @@ def change_password(user: User, current: str, new: str, ip: str | None) -> int:
 
 
 def _account_of(user: User) -> _Account | None:
-    with reading_rows() as rows:
-        found = rows.execute(_ACCOUNT, {"name": user.identifier})
+    with read_connection() as connection:
+        found = connection.execute(_ACCOUNT, {"name": user.identifier})
         row = found.one_or_none()
     return _Account(*row) if row else None
 
@@ -120,15 +120,15 @@ def _throttled(username: str, seconds: int) -> LoginThrottledError:
 
 
 def _store(
-    account: _Account, stored: str, this: uuid.UUID, ended: list[uuid.UUID], rows: Connection
+    account: _Account, stored: str, this: uuid.UUID, ended: list[uuid.UUID], connection: Connection
 ) -> bool:
     # The account first, as everybody who ends sessions does: on PostgreSQL its row is locked.
     new = {"password_hash": stored, "epoch": account.epoch + 1, "changed_at": utc_now()}
     as_checked = (Account.id == account.id, Account.epoch == account.epoch, ~Account.disabled)
-    if not rows.execute(update(Account).where(*as_checked).values(new)).rowcount:
+    if not connection.execute(update(Account).where(*as_checked).values(new)).rowcount:
         return False
     others = delete(LoginSession).where(
         LoginSession.identifier == account.username, LoginSession.id != this
     )
-    ended += rows.scalars(others.returning(LoginSession.id))
+    ended += connection.scalars(others.returning(LoginSession.id))
     return True

@@ -14,7 +14,7 @@ from webapp.accounts.models import LoginSession
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
-from webapp.database.engines import writing_rows
+from webapp.database.engines import write_transaction
 from webapp.engine.call import call
 from webapp.web.log import log_failure
 
@@ -50,8 +50,8 @@ def after_end_of(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
 
 def _end(user: User, which: ColumnElement[bool]) -> int:
     theirs = delete(LoginSession).where(LoginSession.identifier == user.identifier, which)
-    with writing_rows() as rows:
-        ended = list(rows.scalars(theirs.returning(LoginSession.id)))
+    with write_transaction() as connection:
+        ended = list(connection.scalars(theirs.returning(LoginSession.id)))
     if ended:
         record("sessions.ended", user.identifier, sessions=len(ended))
     after_end_of(ended, user)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.models import LoginAttempt
 from webapp.accounts.usernames import canonical
-from webapp.database.engines import short_session, utc_now
+from webapp.database.engines import separate_session, utc_now
 
 FAILURES = 10
 FAILURES_WHERE_KNOWN = 50
@@ -78,7 +78,7 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
 
 def attempt_succeeded(attempt: Attempt) -> None:
     """Note that the try was right, and forget tries that no rule looks at any more."""
-    with short_session() as session:
+    with separate_session() as session:
         session.execute(
             update(LoginAttempt)
             .where(LoginAttempt.id == attempt.id)
@@ -89,7 +89,7 @@ def attempt_succeeded(attempt: Attempt) -> None:
 
 def attempt_failed(attempt: Attempt) -> None:
     """Note that the try was wrong."""
-    with short_session() as session:
+    with separate_session() as session:
         session.execute(
             update(LoginAttempt).where(LoginAttempt.id == attempt.id).values(decided=True)
         )
@@ -97,7 +97,7 @@ def attempt_failed(attempt: Attempt) -> None:
 
 def attempt_undecided(attempt: Attempt) -> None:
     """Take back a try that nobody judged, because the author's code failed."""
-    with short_session() as session:
+    with separate_session() as session:
         session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
 
 
@@ -138,7 +138,7 @@ def ip_key(ip: str | None) -> str:
 
 
 def _begin(name: str, ip: str) -> Attempt | Blocked:
-    with short_session() as session:
+    with separate_session() as session:
         _one_at_a_time(session)
         known = _is_known(session, name, ip)
         late = 0

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from webapp.chats.locking import CHATS_IN_ORDER, RUNNING_IN_CHATS
 from webapp.chats.models import Chat, Message
-from webapp.database.engines import db, utc_now, writing_rows
+from webapp.database.engines import db, utc_now, write_transaction
 
 # For so long a chat that its user has deleted can be brought back.
 UNDO_SECONDS = 600
@@ -33,17 +33,19 @@ def deleted_before(time: datetime) -> ColumnElement[bool]:
     return Chat.deleted_at.is_not(None) & (Chat.deleted_at < time)
 
 
-def put_out_of_reach(rows: Connection, *which: ColumnElement[bool]) -> int:
+def put_out_of_reach(connection: Connection, *which: ColumnElement[bool]) -> int:
     """Let nobody find these chats or bring them back, in the caller's transaction.
 
     That is one short statement however long they are; return how many there were. Their rows go
     with `forget_deleted`.
     """
     long_ago = utc_now() - 2 * timedelta(seconds=UNDO_SECONDS)
-    if rows.dialect.name == "postgresql":
-        rows.execute(RUNNING_IN_CHATS.where(*which))
+    if connection.dialect.name == "postgresql":
+        connection.execute(RUNNING_IN_CHATS.where(*which))
     meant = Chat.id.in_(CHATS_IN_ORDER.where(*which))
-    return rows.execute(update(Chat).where(meant, *which).values(deleted_at=long_ago)).rowcount
+    return connection.execute(
+        update(Chat).where(meant, *which).values(deleted_at=long_ago)
+    ).rowcount
 
 
 def forget_chats_of(owner: str) -> None:
@@ -51,35 +53,35 @@ def forget_chats_of(owner: str) -> None:
     which = (Chat.owner == owner) & deleted_before(utc_now() - timedelta(seconds=UNDO_SECONDS))
     gone = True
     while gone:
-        with writing_rows() as rows:
-            gone = bool(forget_chats(rows, which))
+        with write_transaction() as connection:
+            gone = bool(forget_chats(connection, which))
 
 
-def forget_deleted(rows: Connection, before: datetime) -> int:
+def forget_deleted(connection: Connection, before: datetime) -> int:
     """Delete a few chats that users have deleted before then, in the caller's transaction.
 
     Return how many there were; call it again until there are none.
     """
-    return forget_chats(rows, deleted_before(before))
+    return forget_chats(connection, deleted_before(before))
 
 
-def forget_chats(rows: Connection, which: ColumnElement[bool]) -> int:
+def forget_chats(connection: Connection, which: ColumnElement[bool]) -> int:
     """Delete a few of the chats meant, in the caller's transaction, and return how many.
 
     What belongs to them goes with them: messages, turns, feedback, links, and what the search
     knows. A chat that somebody else is changing at this moment stays.
     """
     wanted = select(Chat.id, _LENGTH).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
-    found = _not_too_long([(row[0], row[1]) for row in rows.execute(wanted)])
+    found = _not_too_long([(row[0], row[1]) for row in connection.execute(wanted)])
     if not found:
         return 0
-    if rows.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":
         # Turns before their chats, as everybody locks them; then no chat that would have to be
         # waited for, and none that is not meant any more: it may have been brought back.
-        rows.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
+        connection.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
         free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
-        found = list(rows.scalars(free.with_for_update(of=Chat, skip_locked=True)))
-    return rows.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
+        found = list(connection.scalars(free.with_for_update(of=Chat, skip_locked=True)))
+    return connection.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
 
 
 def count_chats(identifier: str) -> int:

@@ -28,11 +28,11 @@ CHATS_IN_ORDER = select(Chat.id).order_by(Chat.id).with_for_update(of=Chat)
 _ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String))))
 
 
-def one_by_one(rows: Connection, owner: str) -> None:
+def one_by_one(connection: Connection, owner: str) -> None:
     """Let one transaction after another count what a user has under way, and add to it.
 
     Of several at once each would count the others too late. Chats and turns that are there already
     are to be locked before, or two could wait for each other.
     """
-    if rows.dialect.name == "postgresql":
-        rows.execute(_ONE_BY_ONE, {"of_owner": owner})
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ONE_BY_ONE, {"of_owner": owner})

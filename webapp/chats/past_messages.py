@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, or_, select
 
 from webapp.authoring.chat_resume import ResumedMessage
 from webapp.chats.models import Message, Turn
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 
 # Above every number that a message can have.
 NO_SEQUENCE_YET = 2**31 - 1
@@ -58,8 +58,8 @@ def resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
 
 
 def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
-    with reading_rows() as rows:
-        found = rows.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
+    with read_connection() as connection:
+        found = connection.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
     return found[::-1]
 
 
@@ -68,5 +68,5 @@ def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
     written = select(Message.content).where(
         Message.chat_id == chat_id, Message.id == question_id, Message.kind == "user"
     )
-    with reading_rows() as rows:
-        return str(rows.execute(written).scalar_one())
+    with read_connection() as connection:
+        return str(connection.execute(written).scalar_one())

@@ -23,16 +23,16 @@ _UNDER = (
 )
 
 
-def keep_look(rows: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None) -> None:
+def keep_look(connection: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None) -> None:
     """Note how profiles of a chat look now."""
-    snapshots = rows.scalar(_LOOKS, {"chat": chat_id})
+    snapshots = connection.scalar(_LOOKS, {"chat": chat_id})
     if snapshots is not None:
         looks = with_look_of(snapshots, *profiles)
-        rows.execute(_LOOKS_NEW, {"chat": chat_id, "looks": looks})
+        connection.execute(_LOOKS_NEW, {"chat": chat_id, "looks": looks})
 
 
-def go_on_under(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
+def go_on_under(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
     """Note that a chat goes on under a profile, which looks as it does now."""
-    keep_look(rows, chat_id, profile)
+    keep_look(connection, chat_id, profile)
     which = {"chat": chat_id, "under": profile.name, "expires": expires_at(profile, utc_now())}
-    rows.execute(_UNDER, which)
+    connection.execute(_UNDER, which)

@@ -40,7 +40,10 @@ _FORGOTTEN = delete(SearchEntry).where(SearchEntry.message_id == bindparam("of_m
 
 
 def index_messages(
-    rows: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[tuple[uuid.UUID, str]]
+    connection: Connection,
+    owner: str,
+    chat_id: uuid.UUID,
+    messages: Iterable[tuple[uuid.UUID, str]],
 ) -> None:
     """Make messages of a chat findable, by what they say now; those that say nothing are not.
 
@@ -51,7 +54,7 @@ def index_messages(
     messages:
         Their ids and texts, the oldest first.
     """
-    store_entries(rows, message_entries(owner, chat_id, messages))
+    store_entries(connection, message_entries(owner, chat_id, messages))
 
 
 def message_entries(
@@ -62,32 +65,37 @@ def message_entries(
     return [_entry(owner, chat_id, message, text) for message, text in messages if text]
 
 
-def store_entries(rows: Connection, entries: list[dict[str, Any]]) -> None:
+def store_entries(connection: Connection, entries: list[dict[str, Any]]) -> None:
     """Store entries of messages, after the messages."""
     if entries:
-        rows.execute(_upsert(rows.dialect.name, is_title=False), entries)
+        connection.execute(_upsert(connection.dialect.name, is_title=False), entries)
 
 
-def index_title(rows: Connection, owner: str, chat_id: uuid.UUID, title: str) -> None:
+def index_title(connection: Connection, owner: str, chat_id: uuid.UUID, title: str) -> None:
     """Make a chat findable by its title, and not by the one it had before."""
-    rows.execute(_upsert(rows.dialect.name, is_title=True), [_entry(owner, chat_id, None, title)])
+    connection.execute(
+        _upsert(connection.dialect.name, is_title=True), [_entry(owner, chat_id, None, title)]
+    )
 
 
 def index_first_question(
-    rows: Connection, owner: str, question: Message, title: str | None
+    connection: Connection, owner: str, question: Message, title: str | None
 ) -> None:
     """Make a chat findable when its user first says something: its title, and all that was said."""
     chat_id, before = question.chat_id, question.sequence
     if title:
         # Before the messages, which are newer then and say more to somebody who searches.
-        index_title(rows, owner, chat_id, title)
-    said = rows.execute(_SAID_BEFORE, {"of_chat": chat_id, "before": before}).all()
+        index_title(connection, owner, chat_id, title)
+    said = connection.execute(_SAID_BEFORE, {"of_chat": chat_id, "before": before}).all()
     index_messages(
-        rows, owner, chat_id, [*((m.id, m.content) for m in said), (question.id, question.content)]
+        connection,
+        owner,
+        chat_id,
+        [*((m.id, m.content) for m in said), (question.id, question.content)],
     )
 
 
-def index_turn(rows: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+def index_turn(connection: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Make what the app has said in a turn findable, when the turn is over.
 
     Parameters
@@ -97,25 +105,25 @@ def index_turn(rows: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UU
         when it is gone.
     """
     if chat is not None and chat.written:
-        said = rows.execute(_SAID_IN_TURN, {"of_turn": turn_id}).all()
-        index_messages(rows, chat.owner, chat_id, [(m.id, m.content) for m in said])
+        said = connection.execute(_SAID_IN_TURN, {"of_turn": turn_id}).all()
+        index_messages(connection, chat.owner, chat_id, [(m.id, m.content) for m in said])
 
 
 def index_changed(
-    rows: Connection, chat_id: uuid.UUID, messages: list[tuple[uuid.UUID, str]]
+    connection: Connection, chat_id: uuid.UUID, messages: list[tuple[uuid.UUID, str]]
 ) -> None:
     """Make messages findable by what they say now, if their chat is one that can be found."""
-    owner = rows.scalar(_WRITTEN_BY, {"of_chat": chat_id})
+    owner = connection.scalar(_WRITTEN_BY, {"of_chat": chat_id})
     if owner is not None:
-        index_messages(rows, owner, chat_id, messages)
-        forget_messages(rows, [message for message, text in messages if not text])
+        index_messages(connection, owner, chat_id, messages)
+        forget_messages(connection, [message for message, text in messages if not text])
 
 
-def forget_messages(rows: Connection, messages: Iterable[uuid.UUID]) -> None:
+def forget_messages(connection: Connection, messages: Iterable[uuid.UUID]) -> None:
     """Let nobody find these messages any more."""
     which = [{"of_message": message} for message in messages]
     if which:
-        rows.execute(_FORGOTTEN, which)
+        connection.execute(_FORGOTTEN, which)
 
 
 def _entry(

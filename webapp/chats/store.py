@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.audit import record_refusal
 from webapp.chats.models import Chat, Message
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 from webapp.engine.work import INTERRUPTED
 
 # Built once: building a statement takes longer than running it.
@@ -69,8 +69,8 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
         When it is somebody else's, or there is none: the two look the same (R20). It is logged
         with who asked (R53).
     """
-    with reading_rows() as rows:
-        chat = rows.execute(_CHAT, {"wanted": chat_id, "of_owner": owner}).first()
+    with read_connection() as connection:
+        chat = connection.execute(_CHAT, {"wanted": chat_id, "of_owner": owner}).first()
     if chat is None:
         record_refusal(
             "chat.not_found", _user(owner), level=logging.INFO, owner=owner, chat=chat_id

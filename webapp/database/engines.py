@@ -170,7 +170,7 @@ def writing() -> Iterator[Session]:
 
 
 @contextmanager
-def short_session() -> Iterator[Session]:
+def separate_session() -> Iterator[Session]:
     """Yield a session of its own in a write transaction, apart from the request's."""
     with current_app.extensions["webapp_write_queue"] as turn:
         maker = sessionmaker(bind=db.engine.execution_options(**turn))
@@ -186,7 +186,7 @@ def release_connection() -> None:
 
 
 @contextmanager
-def reading_rows() -> Iterator[Connection]:
+def read_connection() -> Iterator[Connection]:
     """Yield a connection for a single statement; it is given back at the end of the block.
 
     For what happens in every request: the ORM's session costs more than the statement, and on
@@ -198,7 +198,7 @@ def reading_rows() -> Iterator[Connection]:
 
 
 @contextmanager
-def writing_rows() -> Iterator[Connection]:
+def write_transaction() -> Iterator[Connection]:
     """Yield a connection in a write transaction, apart from the request's session.
 
     The ORM's session costs as much as a flush of the disk, so chats and sessions are stored with

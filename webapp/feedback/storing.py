@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.store import StoredChat
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.work import COMPLETE
 from webapp.pages.message_actions import FIRST_QUESTION, NAMES, VALUES
 
@@ -78,25 +78,25 @@ def store_rating(
     NotFound
         When there is no such answer, it has not come to its end, or another took its place.
     """
-    with writing_rows() as rows:
+    with write_transaction() as connection:
         which = {"chat": chat.id, "message": message_id}
-        if rows.execute(_CHAT, {"chat": chat.id, "of_owner": chat.owner}).first() is None:
+        if connection.execute(_CHAT, {"chat": chat.id, "of_owner": chat.owner}).first() is None:
             raise NotFound
-        answer = rows.execute(_ANSWER, which).first()
+        answer = connection.execute(_ANSWER, which).first()
         if answer is None:
             raise NotFound
-        before = rows.execute(_RATING, which).first()
+        before = connection.execute(_RATING, which).first()
         previous = NAMES[before.value] if before else NONE
         earlier = (before.comment or "") if before else ""
         reason = "" if value == NONE else earlier if comment is None else comment
         if (value, reason) == (previous, earlier):
             return None
-        _store(rows, chat, which, value, reason, answer.profile)
+        _store(connection, chat, which, value, reason, answer.profile)
     return Change(message_id, value, reason, answer.content, answer.profile, previous)
 
 
 def _store(
-    rows: Connection,
+    connection: Connection,
     chat: StoredChat,
     which: dict[str, uuid.UUID],
     value: str,
@@ -104,7 +104,7 @@ def _store(
     profile: str | None,
 ) -> None:
     if value == NONE:
-        rows.execute(_NO_RATING, which)
+        connection.execute(_NO_RATING, which)
         return
     now = utc_now()
     row = {
@@ -117,7 +117,7 @@ def _store(
         "created_at": now,
         "changed_at": now,
     }
-    rows.execute(_upsert(rows.dialect.name), row)
+    connection.execute(_upsert(connection.dialect.name), row)
 
 
 @lru_cache(maxsize=2)

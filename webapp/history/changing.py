@@ -13,7 +13,7 @@ from webapp.chats.deletion import UNDO_SECONDS, put_out_of_reach
 from webapp.chats.models import Chat
 from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
-from webapp.database.engines import reading_rows, utc_now, writing_rows
+from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.history.listing import PINNED_LIMIT
 
 
@@ -35,9 +35,9 @@ def rename(chat: StoredChat, title: str) -> None:
     NotFound
         When it is gone meanwhile.
     """
-    with writing_rows() as rows:
-        _change(rows, _this(chat).values(title=title))
-        index_title(rows, chat.owner, chat.id, title)
+    with write_transaction() as connection:
+        _change(connection, _this(chat).values(title=title))
+        index_title(connection, chat.owner, chat.id, title)
 
 
 def pin(chat: StoredChat, *, pinned: bool) -> None:
@@ -50,44 +50,44 @@ def pin(chat: StoredChat, *, pinned: bool) -> None:
     NotFound
         When the chat is gone meanwhile.
     """
-    with writing_rows() as rows:
-        if pinned and pinned_count(rows, chat.owner, besides=chat.id) >= PINNED_LIMIT:
+    with write_transaction() as connection:
+        if pinned and pinned_count(connection, chat.owner, besides=chat.id) >= PINNED_LIMIT:
             raise TooManyPinsError
-        _change(rows, _this(chat).values(pinned=pinned))
+        _change(connection, _this(chat).values(pinned=pinned))
 
 
-def pinned_count(rows: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
+def pinned_count(connection: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
     """Return how many chats a user has pinned, not counting one of them."""
     pins = [Chat.owner == owner, Chat.written, Chat.pinned, Chat.deleted_at.is_(None)]
     others = [] if besides is None else [Chat.id != besides]
-    return rows.scalar(select(func.count()).where(*pins, *others)) or 0
+    return connection.scalar(select(func.count()).where(*pins, *others)) or 0
 
 
 def delete_chat(chat: StoredChat) -> None:
     """Put a chat out of sight; its rows go when it cannot be brought back any more."""
-    with writing_rows() as rows:
-        rows.execute(_this(chat).values(deleted_at=utc_now()))
+    with write_transaction() as connection:
+        connection.execute(_this(chat).values(deleted_at=utc_now()))
 
 
 def restore_chat(owner: str, chat_id: uuid.UUID) -> bool:
     """Bring a deleted chat back; say whether it was still there."""
     back = update(Chat).where(*_deleted(owner, chat_id)).values(deleted_at=None)
-    with writing_rows() as rows:
-        return bool(rows.execute(back).rowcount)
+    with write_transaction() as connection:
+        return bool(connection.execute(back).rowcount)
 
 
 def deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
     """Return the title of a chat that was deleted and can be brought back."""
     wanted = select(func.coalesce(Chat.title, "")).where(*_deleted(owner, chat_id))
-    with reading_rows() as rows:
-        title: str | None = rows.scalar(wanted)
+    with read_connection() as connection:
+        title: str | None = connection.scalar(wanted)
     return title
 
 
 def delete_all(owner: str) -> int:
     """Put all chats of a user out of sight for good; return how many there were."""
-    with writing_rows() as rows:
-        return put_out_of_reach(rows, Chat.owner == owner, Chat.deleted_at.is_(None))
+    with write_transaction() as connection:
+        return put_out_of_reach(connection, Chat.owner == owner, Chat.deleted_at.is_(None))
 
 
 def _this(chat: StoredChat) -> Update:
@@ -97,8 +97,8 @@ def _this(chat: StoredChat) -> Update:
     )
 
 
-def _change(rows: Connection, change: Update) -> None:
-    if not rows.execute(change).rowcount:
+def _change(connection: Connection, change: Update) -> None:
+    if not connection.execute(change).rowcount:
         raise NotFound
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Flask, current_app
 
 from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 
 EXTENSION = "history_forgetting"
@@ -61,8 +61,8 @@ def forget_all() -> int:
     before = utc_now() - timedelta(seconds=UNDO_SECONDS)
     count = 0
     while True:
-        with writing_rows() as rows:
-            gone = forget_deleted(rows, before)
+        with write_transaction() as connection:
+            gone = forget_deleted(connection, before)
         if not gone:
             return count
         count += gone

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.sql import Select
 
 from webapp.chats.models import Chat
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 from webapp.history.snippets import Part
 
 PAGE_SIZE = 20
@@ -110,8 +110,8 @@ def get_item(owner: str, chat_id: uuid.UUID) -> Item | None:
     wanted = select(*_COLUMNS).where(
         Chat.id == chat_id, Chat.owner == owner, Chat.deleted_at.is_(None)
     )
-    with reading_rows() as rows:
-        found = rows.execute(wanted).first()
+    with read_connection() as connection:
+        found = connection.execute(wanted).first()
     return Item(*found) if found else None
 
 
@@ -126,8 +126,8 @@ def profiles_in_history(owner: str) -> list[str]:
     after = select(func.min(Chat.profile)).where(*theirs, Chat.profile > names.c.name)
     following = select(after.correlate(names).scalar_subquery()).where(names.c.name.is_not(None))
     names = names.union_all(following)
-    with reading_rows() as rows:
-        return [name for name in rows.scalars(select(names.c.name)) if name is not None]
+    with read_connection() as connection:
+        return [name for name in connection.scalars(select(names.c.name)) if name is not None]
 
 
 def _items(owner: str, profile: str | None, before: Cursor | None, *, pinned: bool) -> list[Item]:
@@ -141,8 +141,8 @@ def _items(owner: str, profile: str | None, before: Cursor | None, *, pinned: bo
         values["under"] = profile
     if before is not None:
         values |= {"at": before.at, "last": before.last}
-    with reading_rows() as rows:
-        return [Item(*row) for row in rows.execute(statement, values)]
+    with read_connection() as connection:
+        return [Item(*row) for row in connection.execute(statement, values)]
 
 
 _STATEMENTS: dict[tuple[bool, bool], Select[Any]] = {

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from webapp.chats.models import Chat, Message, SearchEntry
-from webapp.database.engines import db, reading_rows
+from webapp.database.engines import db, read_connection
 from webapp.history.snippets import LOOKED_AT
 
 # Above every entry.
@@ -63,8 +63,8 @@ class Which:
 
 def chats_under(which: Which) -> list[uuid.UUID]:
     """Return the chats under a profile, but no more than one above `FEW_CHATS`."""
-    with reading_rows() as rows:
-        return list(rows.scalars(_CHATS_UNDER, which.values))
+    with read_connection() as connection:
+        return list(connection.scalars(_CHATS_UNDER, which.values))
 
 
 def newest_by_chat(
@@ -86,21 +86,21 @@ def newest_by_chat(
         db.engine.dialect.name, under_profile=which.profile is not None, exactly=exactly
     )
     values = {**which.values, "query": query, "before": before, "most": most}
-    with reading_rows() as rows:
-        return list(rows.execute(statement, values).all())
+    with read_connection() as connection:
+        return list(connection.execute(statement, values).all())
 
 
 def chats_since(query: str, since: int) -> set[uuid.UUID]:
     """Return the chats with an entry that matches and still stands, from a place on."""
-    with reading_rows() as rows:
+    with read_connection() as connection:
         statement = _chats_since(db.engine.dialect.name)
-        return set(rows.scalars(statement, {"query": query, "since": since}))
+        return set(connection.scalars(statement, {"query": query, "since": since}))
 
 
 def texts_of(messages: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the beginnings of messages."""
-    with reading_rows() as rows:
-        found = rows.execute(_TEXTS, {"messages": list(messages)}).all()
+    with read_connection() as connection:
+        found = connection.execute(_TEXTS, {"messages": list(messages)}).all()
     return {row[0]: row[1] for row in found}
 
 

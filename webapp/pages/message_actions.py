@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 
 COMMENT_LIMIT = 4_000
 VALUES = {"up": 1, "down": -1}
@@ -98,8 +98,8 @@ def actions_of(
 
 
 def _ratings(chat_id: uuid.UUID) -> tuple[dict[uuid.UUID, Rating], int]:
-    with reading_rows() as rows:
-        found = rows.execute(_RATINGS, {"chat": chat_id}).all()
+    with read_connection() as connection:
+        found = connection.execute(_RATINGS, {"chat": chat_id}).all()
     given = {
         row.message_id: Rating(NAMES[row.value], row.comment or "")
         for row in found

@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest
 
 from webapp.chats.models import Message
 from webapp.chats.store import SHOWN, StoredChat, StoredMessage, as_shown
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 from webapp.engine.work import RUNNING
 from webapp.turns.rows import LOST
 from webapp.turns.stored_turns import StoredTurn, last_turn
@@ -62,8 +62,8 @@ def said_in(chat: StoredChat) -> Said:
         return said
     # Whoever watches it is sent the whole of it, which must not be there a second time.
     which = {"of_chat": chat.id, "of_turn": turn.id, "before": said.earlier}
-    with reading_rows() as rows:
-        begun = _all_shown(rows.execute(_OF_TURN, which).all(), turn)
+    with read_connection() as connection:
+        begun = _all_shown(connection.execute(_OF_TURN, which).all(), turn)
     messages = [*begun, *said.messages]
     return Said(messages, turn, messages[0].sequence if messages[0].sequence > 1 else None)
 
@@ -76,8 +76,8 @@ def said_before(chat: StoredChat, before: int) -> Said:
 def said_since(chat: StoredChat, first: int) -> Said | None:
     """Return the messages of a chat from the one with that number on; ``None`` for very many."""
     turn = last_turn(chat)
-    with reading_rows() as rows:
-        found = rows.execute(_SINCE, {"of_chat": chat.id, "first": first}).all()
+    with read_connection() as connection:
+        found = connection.execute(_SINCE, {"of_chat": chat.id, "first": first}).all()
     return None if len(found) > NEWS_MESSAGES else Said(_all_shown(found, turn), turn)
 
 
@@ -95,8 +95,8 @@ def number_from(text: str) -> int:
 
 
 def _said_before(chat: StoredChat, turn: StoredTurn | None, before: int) -> Said:
-    with reading_rows() as rows:
-        found = rows.execute(_LATEST, {"of_chat": chat.id, "before": before}).all()
+    with read_connection() as connection:
+        found = connection.execute(_LATEST, {"of_chat": chat.id, "before": before}).all()
     shown = _all_shown(reversed(found[:PAGE_MESSAGES]), turn)
     return Said(shown, turn, shown[0].sequence if len(found) > PAGE_MESSAGES else None)
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from webapp.accounts.login import viewer
-from webapp.database.engines import reading_rows, utc_now, writing_rows
+from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.profiles.models import Preference
 
 # Built once: the first page of each session asks this.
@@ -27,8 +27,10 @@ def remembered_name() -> str | None:
     if owner is None:
         return None
     if "remembered_profile" not in g:
-        with reading_rows() as rows:
-            g.remembered_profile = rows.execute(_FIND, {"of_owner": owner}).scalar_one_or_none()
+        with read_connection() as connection:
+            g.remembered_profile = connection.execute(
+                _FIND, {"of_owner": owner}
+            ).scalar_one_or_none()
     name: str | None = g.remembered_profile
     return name
 
@@ -38,8 +40,8 @@ def remember(name: str) -> None:
     owner = _owner()
     if owner is None:
         return
-    with writing_rows() as rows:
-        rows.execute(_upsert(rows, owner, name))
+    with write_transaction() as connection:
+        connection.execute(_upsert(connection, owner, name))
     g.remembered_profile = name
 
 
@@ -48,8 +50,8 @@ def forget_name(name: str) -> None:
     owner = _owner()
     if owner is None:
         return
-    with writing_rows() as rows:
-        rows.execute(_FORGET_NAME, {"of_owner": owner, "name": name})
+    with write_transaction() as connection:
+        connection.execute(_FORGET_NAME, {"of_owner": owner, "name": name})
     g.pop("remembered_profile", None)
 
 
@@ -63,8 +65,8 @@ def _owner() -> str | None:
     return f"user:{who.identifier}" if who else None
 
 
-def _upsert(rows: Connection, owner: str, name: str) -> Any:
+def _upsert(connection: Connection, owner: str, name: str) -> Any:
     values = {"profile": name, "changed_at": utc_now()}
-    insert = postgresql.insert if rows.dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = insert(Preference).values(owner=owner, **values)
     return new.on_conflict_do_update(index_elements=["owner"], set_=values)

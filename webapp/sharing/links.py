@@ -13,7 +13,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.chats.models import Chat, Message, Share
 from webapp.chats.store import StoredChat
-from webapp.database.engines import reading_rows, utc_now, writing_rows
+from webapp.database.engines import read_connection, utc_now, write_transaction
 
 TOKEN_BYTES = 32
 
@@ -65,12 +65,12 @@ class NothingToShareError(Conflict):
 
 def link_of(chat: StoredChat) -> Link | None:
     """Return the link of a chat, if it is shared."""
-    with reading_rows() as rows:
-        found = rows.execute(_LINK, {"of_chat": chat.id}).first()
+    with read_connection() as connection:
+        found = connection.execute(_LINK, {"of_chat": chat.id}).first()
     if found is None:
         return None
-    with reading_rows() as rows:
-        newer = rows.execute(_NEWER, {"of_chat": chat.id, "last": found.last_sequence})
+    with read_connection() as connection:
+        newer = connection.execute(_NEWER, {"of_chat": chat.id, "last": found.last_sequence})
         return Link(found.token, found.created_at, newer.scalar_one())
 
 
@@ -85,23 +85,26 @@ def share(chat: StoredChat) -> None:
         When the chat was deleted meanwhile.
     """
     of_chat = {"of_chat": chat.id}
-    with writing_rows() as rows:
-        _refuse_if_gone(rows, chat)
-        newest = rows.execute(_NEWEST, of_chat).scalar_one()
+    with write_transaction() as connection:
+        _refuse_if_gone(connection, chat)
+        newest = connection.execute(_NEWEST, of_chat).scalar_one()
         if newest is None:
             raise NothingToShareError
-        if rows.execute(_RENEWED, {**of_chat, "last": newest}).rowcount == 0:
-            rows.execute(_NEW, _link_row(chat.id, newest))
+        if connection.execute(_RENEWED, {**of_chat, "last": newest}).rowcount == 0:
+            connection.execute(_NEW, _link_row(chat.id, newest))
 
 
 def unshare(chat: StoredChat) -> bool:
     """Delete the link of a chat for good, and say whether there was one."""
-    with writing_rows() as rows:
-        return rows.execute(_REVOKED, {"of_chat": chat.id}).rowcount > 0
+    with write_transaction() as connection:
+        return connection.execute(_REVOKED, {"of_chat": chat.id}).rowcount > 0
 
 
-def _refuse_if_gone(rows: Connection, chat: StoredChat) -> None:
-    if rows.execute(_STILL_THERE, {"of_chat": chat.id, "of_owner": chat.owner}).first() is None:
+def _refuse_if_gone(connection: Connection, chat: StoredChat) -> None:
+    if (
+        connection.execute(_STILL_THERE, {"of_chat": chat.id, "of_owner": chat.owner}).first()
+        is None
+    ):
         raise NotFound
 
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from webapp.accounts.login import owner
 from webapp.chats.models import Chat, Message, Share
 from webapp.chats.store import StoredMessage
-from webapp.database.engines import reading_rows, utc_now
+from webapp.database.engines import read_connection, utc_now
 from webapp.web.log import log_event
 
 MESSAGES_AT_ONCE = 100
@@ -97,8 +97,8 @@ def find_shared(token: str) -> FoundChat:
     """
     found = None
     if _TOKEN.fullmatch(token):
-        with reading_rows() as rows:
-            found = rows.execute(_FOUND, {"wanted": token, "now": utc_now()}).first()
+        with read_connection() as connection:
+            found = connection.execute(_FOUND, {"wanted": token, "now": utc_now()}).first()
     if found is None:
         log_event("shared.not_found", owner=owner())
         raise NotFound
@@ -107,8 +107,8 @@ def find_shared(token: str) -> FoundChat:
 
 def profiles_in(chat: FoundChat) -> set[str]:
     """Return the names of the profiles under which the shared messages were said."""
-    with reading_rows() as rows:
-        found = rows.execute(_PROFILES, {"of_chat": chat.id, "last": chat.last_sequence})
+    with read_connection() as connection:
+        found = connection.execute(_PROFILES, {"of_chat": chat.id, "last": chat.last_sequence})
         return {str(name) for name in found.scalars()}
 
 
@@ -116,6 +116,6 @@ def messages_before(chat: FoundChat, sequence: int | None) -> Part:
     """Return the last shared messages, or the last ones before one of them."""
     before = chat.last_sequence + 1 if sequence is None else sequence
     values = {"of_chat": chat.id, "last": chat.last_sequence, "before": before}
-    with reading_rows() as rows:
-        found = [StoredMessage(*row) for row in rows.execute(_MESSAGES, values)]
+    with read_connection() as connection:
+        found = [StoredMessage(*row) for row in connection.execute(_MESSAGES, values)]
     return Part(found[:MESSAGES_AT_ONCE][::-1], len(found) > MESSAGES_AT_ONCE)

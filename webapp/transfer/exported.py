@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import bindparam, select
 
 from webapp.chats.models import Chat, Feedback, Message
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 
 CHATS_AT_ONCE = 100
 # A message may have a million characters, so few of them are in memory at a time.
@@ -87,8 +87,8 @@ def ids_of_all(owner: str | None) -> list[uuid.UUID]:
     All ids at once, so that a chat in which something is said while the others are sent is
     neither missed nor sent twice; they are all that is kept in memory.
     """
-    with reading_rows() as rows:
-        return list(rows.execute(_IDS, {"of_owner": owner}).scalars())
+    with read_connection() as connection:
+        return list(connection.execute(_IDS, {"of_owner": owner}).scalars())
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class ExportedChats:
             after = batch[-1].sequence
 
     def _batch(self, wanted: Sequence[uuid.UUID]) -> list[ExportedChat]:
-        with self.app.app_context(), reading_rows() as rows:
-            found = rows.execute(_CHATS, {"of_owner": self.owner, "wanted": wanted})
+        with self.app.app_context(), read_connection() as connection:
+            found = connection.execute(_CHATS, {"of_owner": self.owner, "wanted": wanted})
             return [ExportedChat(*row) for row in found]
 
     def _said(self, chat: ExportedChat, after: int) -> list[ExportedMessage]:
-        with self.app.app_context(), reading_rows() as rows:
-            found = rows.execute(_MESSAGES, {"of_chat": chat.id, "after": after})
+        with self.app.app_context(), read_connection() as connection:
+            found = connection.execute(_MESSAGES, {"of_chat": chat.id, "after": after})
             return [ExportedMessage(*row) for row in found]

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
-from webapp.database.engines import writing_rows
+from webapp.database.engines import write_transaction
 from webapp.history.changing import pinned_count
 from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
@@ -42,25 +42,25 @@ def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> 
         feedback_rows += _feedback_rows(chat, said, owner)
         entries += _entries(said, row["id"], owner)
     # Nothing but storing happens in here: whoever else writes waits for the end of it.
-    with writing_rows() as rows:
-        _unpin_too_many(rows, owner, chat_rows)
-        rows.execute(_NEW_CHATS, chat_rows)
-        _store(rows, _NEW_MESSAGES, message_rows)
-        _store(rows, _NEW_FEEDBACK, feedback_rows)
-        _index_titles(rows, chat_rows)
-        store_entries(rows, entries)
+    with write_transaction() as connection:
+        _unpin_too_many(connection, owner, chat_rows)
+        connection.execute(_NEW_CHATS, chat_rows)
+        _store(connection, _NEW_MESSAGES, message_rows)
+        _store(connection, _NEW_FEEDBACK, feedback_rows)
+        _index_titles(connection, chat_rows)
+        store_entries(connection, entries)
     return [row["id"] for row in chat_rows]
 
 
-def _unpin_too_many(rows: Connection, owner: str, chat_rows: Rows) -> None:
-    room = PINNED_LIMIT - pinned_count(rows, owner)
+def _unpin_too_many(connection: Connection, owner: str, chat_rows: Rows) -> None:
+    room = PINNED_LIMIT - pinned_count(connection, owner)
     for row in [row for row in chat_rows if row["pinned"]][max(room, 0) :]:
         row["pinned"] = False
 
 
-def _store(rows: Connection, statement: Any, new: Rows) -> None:
+def _store(connection: Connection, statement: Any, new: Rows) -> None:
     if new:
-        rows.execute(statement, new)
+        connection.execute(statement, new)
 
 
 def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
@@ -69,11 +69,11 @@ def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
     return message_entries(owner, chat_id, ((row["id"], row["content"]) for row in found))
 
 
-def _index_titles(rows: Connection, chat_rows: Rows) -> None:
+def _index_titles(connection: Connection, chat_rows: Rows) -> None:
     # Before the messages, which say more to somebody who searches, and so are to be newer.
     for chat in chat_rows:
         if chat["title"]:
-            index_title(rows, chat["owner"], chat["id"], chat["title"])
+            index_title(connection, chat["owner"], chat["id"], chat["title"])
 
 
 def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:

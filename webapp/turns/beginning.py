@@ -15,7 +15,7 @@ from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
 from webapp.chats.search_index import index_first_question, index_messages, index_title
 from webapp.chats.titles import title_from
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.engine import turn as engine
 from webapp.engine.work import RUNNING
 from webapp.turns.claiming import Taken, take, take_to_resume
@@ -120,30 +120,32 @@ def store_begun_turn(
         When the chat is gone.
     """
     made_title = title_from(question.content) if question is not None else None
-    with writing_rows() as rows:
-        taken = take(rows, asking, turn, made_title)
+    with write_transaction() as connection:
+        taken = take(connection, asking, turn, made_title)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one
         # comes to the chat.
-        refuse_twice(rows, asking.chat_id, asking.key)
+        refuse_twice(connection, asking.chat_id, asking.key)
         title = taken.title
         if replaced is not None:
-            title = title_instead(rows, asking.chat_id, replaced, title, made_title)
-        values, before = _values_of(rows, asking, turn, taken, replaced)
+            title = title_instead(connection, asking.chat_id, replaced, title, made_title)
+        values, before = _values_of(connection, asking, turn, taken, replaced)
         turn.chat.values = Values(values)
-        asked_before = _store(rows, asking, turn, question, before)
+        asked_before = _store(connection, asking, turn, question, before)
         if asking.looks is not None:
-            keep_look(rows, asking.chat_id, asking.looks)
+            keep_look(connection, asking.chat_id, asking.looks)
         if question is not None and asked_before:
             if title and title != taken.title:
-                index_title(rows, asking.owner, asking.chat_id, title)
-            index_messages(rows, asking.owner, asking.chat_id, [(question.id, question.content)])
+                index_title(connection, asking.owner, asking.chat_id, title)
+            index_messages(
+                connection, asking.owner, asking.chat_id, [(question.id, question.content)]
+            )
         elif question is not None:
-            index_first_question(rows, asking.owner, question, taken.title)
+            index_first_question(connection, asking.owner, question, taken.title)
     return taken.was_over
 
 
 def _values_of(
-    rows: Connection,
+    connection: Connection,
     asking: Asking,
     turn: engine.Turn,
     taken: Taken,
@@ -154,12 +156,12 @@ def _values_of(
     What a turn takes the place of is put aside.
     """
     if replaced is not None:
-        before = set_aside(rows, asking.chat_id, turn.id, replaced)
+        before = set_aside(connection, asking.chat_id, turn.id, replaced)
         values = taken.values if before is None else before
         return values, values
     if turn.question_id is None:
         return taken.values, taken.values
-    first = values_before(rows, asking.chat_id, turn.question_id)
+    first = values_before(connection, asking.chat_id, turn.question_id)
     return taken.values, taken.values if first is None else first
 
 
@@ -175,13 +177,13 @@ def store_resumption(asking: Asking, turn: engine.Turn) -> None:
     NotFound
         When the chat is gone.
     """
-    with writing_rows() as rows:
-        turn.chat.values = Values(take_to_resume(rows, asking, turn))
-        _store(rows, asking, turn, None, None)
+    with write_transaction() as connection:
+        turn.chat.values = Values(take_to_resume(connection, asking, turn))
+        _store(connection, asking, turn, None, None)
 
 
 def _store(
-    rows: Connection,
+    connection: Connection,
     asking: Asking,
     turn: engine.Turn,
     question: Message | None,
@@ -194,13 +196,15 @@ def _store(
     before:
         The values with which its question was first answered; ``None`` when it answers nothing.
     """
-    one_by_one(rows, asking.owner)
+    one_by_one(connection, asking.owner)
     counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
-    last, running, asked_before = rows.execute(_COUNTS, {"chat": asking.chat_id, **counted}).one()
+    last, running, asked_before = connection.execute(
+        _COUNTS, {"chat": asking.chat_id, **counted}
+    ).one()
     if running >= asking.most_turns:
         raise TooManyTurnsError
     if before is not None:
-        rows.execute(_FORGET_VALUES, {"chat": asking.chat_id})
+        connection.execute(_FORGET_VALUES, {"chat": asking.chat_id})
     sequence: int = last + 1
     if question is not None:
         question.sequence, question.turn_id = sequence, turn.id
@@ -208,22 +212,22 @@ def _store(
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
     answer = message_of(asking.chat_id, turn, waiting)
-    rows.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
-    rows.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
+    connection.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
+    connection.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
     if question is None and turn.question_id is not None:
-        rows.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
+        connection.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
     return bool(asked_before)
 
 
 def ask_to_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Leave word for the process that runs a turn; if it is gone, end the turn here."""
-    with writing_rows() as rows:
-        seen_at = rows.scalar(
+    with write_transaction() as connection:
+        seen_at = connection.scalar(
             select(Turn.seen_at).where(
                 Turn.id == turn_id, Turn.chat_id == chat_id, Turn.status == RUNNING
             )
         )
         if seen_at is not None and not is_alive(seen_at):
-            interrupt(rows, chat_id, turn_id)
+            interrupt(connection, chat_id, turn_id)
         elif seen_at is not None:
-            rows.execute(OURS.values(stop_asked=True), {"turn": turn_id})
+            connection.execute(OURS.values(stop_asked=True), {"turn": turn_id})

@@ -21,7 +21,7 @@ class StillAnsweringError(Conflict):
         super().__init__("An answer is still being written in this chat.")
 
 
-def refuse_busy(rows: Connection, chat: StoredChat) -> None:
+def refuse_busy(connection: Connection, chat: StoredChat) -> None:
     """Refuse while a turn runs in the chat; end one whose process is gone.
 
     Raises
@@ -31,11 +31,11 @@ def refuse_busy(rows: Connection, chat: StoredChat) -> None:
     StillAnsweringError
         When a turn runs.
     """
-    holder = rows.execute(HOLDER, {"chat": chat.id, "of_owner": chat.owner}).first()
+    holder = connection.execute(HOLDER, {"chat": chat.id, "of_owner": chat.owner}).first()
     if holder is None:
         raise NotFound
     if holder.turn_id is None:
         return
     if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.seen_at):
         raise StillAnsweringError
-    interrupt(rows, chat.id, holder.turn_id)
+    interrupt(connection, chat.id, holder.turn_id)

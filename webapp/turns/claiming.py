@@ -101,7 +101,7 @@ class Taken:
     was_over: bool = False
 
 
-def take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Taken:
+def take(connection: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Taken:
     """Take a chat for a turn; one whose turn has lost its process is free.
 
     Parameters
@@ -120,24 +120,24 @@ def take(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None)
     NotFound
         When the chat is gone.
     """
-    taken = _taken(rows, asking, turn, title)
+    taken = _taken(connection, asking, turn, title)
     if taken is not None:
         return taken
-    holder = rows.execute(HOLDER, _who(asking)).first()
+    holder = connection.execute(HOLDER, _who(asking)).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
-        interrupt(rows, asking.chat_id, holder.turn_id)
-        taken = _taken(rows, asking, turn, title)
+        interrupt(connection, asking.chat_id, holder.turn_id)
+        taken = _taken(connection, asking, turn, title)
     if taken is None:
         # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
-        refuse_twice(rows, asking.chat_id, asking.key)
+        refuse_twice(connection, asking.chat_id, asking.key)
         raise ChatBusyError
     return taken
 
 
-def take_to_resume(rows: Connection, asking: Asking, turn: engine.Turn) -> dict[str, Any]:
+def take_to_resume(connection: Connection, asking: Asking, turn: engine.Turn) -> dict[str, Any]:
     """Take a chat that is over, and return its values; of several turns at once, one has it.
 
     Raises
@@ -150,27 +150,29 @@ def take_to_resume(rows: Connection, asking: Asking, turn: engine.Turn) -> dict[
         When the chat is gone.
     """
     which = {**_for_turn(asking, turn), "of_session": asking.resumes_in}
-    chat = rows.execute(_RESUME, which).first()
+    chat = connection.execute(_RESUME, which).first()
     if chat is None:
-        raise NotFound if rows.execute(HOLDER, _who(asking)).first() is None else NotOverError
+        raise NotFound if connection.execute(HOLDER, _who(asking)).first() is None else NotOverError
     _refuse_other_profile(chat.profile, turn)
     values: dict[str, Any] = chat.values_now
     return values
 
 
-def _taken(rows: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Taken | None:
+def _taken(
+    connection: Connection, asking: Asking, turn: engine.Turn, title: str | None
+) -> Taken | None:
     was_over = False
     if asking.resumes_in is not None:
-        free = rows.execute(_OVER, _who(asking)).first()
+        free = connection.execute(_OVER, _who(asking)).first()
         if free is None:
             return None
         was_over = free.was_over
-    chat = rows.execute(_TAKE, {**_for_turn(asking, turn), "made_title": title}).first()
+    chat = connection.execute(_TAKE, {**_for_turn(asking, turn), "made_title": title}).first()
     if chat is None:
         return None
     _refuse_other_profile(chat.profile, turn)
     if was_over:
-        rows.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
+        connection.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
     return Taken(chat.values_now, chat.title, was_over)
 
 

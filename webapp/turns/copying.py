@@ -48,7 +48,9 @@ _CARRIED = (
 _NEW_MESSAGES = insert(Message)
 
 
-def carry_over(rows: Connection, old: StoredChat, chat_id: uuid.UUID, profile: ChatProfile) -> int:
+def carry_over(
+    connection: Connection, old: StoredChat, chat_id: uuid.UUID, profile: ChatProfile
+) -> int:
     """Copy what was said in a chat into a new one, and say so; return the last number there.
 
     Errors, and answers that others took the place of, stay behind. What was said is then no part
@@ -61,25 +63,25 @@ def carry_over(rows: Connection, old: StoredChat, chat_id: uuid.UUID, profile: C
     StillAnsweringError
         When an answer is being written there.
     """
-    refuse_busy(rows, old)
+    refuse_busy(connection, old)
     if old.title:
-        index_title(rows, old.owner, chat_id, old.title)
+        index_title(connection, old.owner, chat_id, old.title)
     last = 0
-    for found in _pages(rows, old.id):
+    for found in _pages(connection, old.id):
         copies = [_copied(row, chat_id, last + place) for place, row in enumerate(found, start=1)]
-        rows.execute(_NEW_MESSAGES, copies)
-        store_entries(rows, list(_entries(old.id, found, copies)))
+        connection.execute(_NEW_MESSAGES, copies)
+        store_entries(connection, list(_entries(old.id, found, copies)))
         last += len(copies)
-    rows.execute(_NEW_MESSAGES, [_row(chat_id, last + 1, **_divider(old, profile))])
+    connection.execute(_NEW_MESSAGES, [_row(chat_id, last + 1, **_divider(old, profile))])
     return last + 1
 
 
 def index_carried(
-    rows: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[dict[str, Any]]
+    connection: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[dict[str, Any]]
 ) -> None:
     """Make messages with which a chat begins findable, as those of every chat in the history."""
     said = [(m["id"], m["content"]) for m in messages if m["kind"] in SAID]
-    index_messages(rows, owner, chat_id, said)
+    index_messages(connection, owner, chat_id, said)
 
 
 def _entries(
@@ -93,9 +95,9 @@ def _entries(
             yield {"chat_id": copy["chat_id"], "message_id": copy["id"], "words": words}
 
 
-def _pages(rows: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:
+def _pages(connection: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:
     after = -1
-    while found := rows.execute(_CARRIED, {"of_chat": chat_id, "after": after}).all():
+    while found := connection.execute(_CARRIED, {"of_chat": chat_id, "after": after}).all():
         yield found
         after = found[-1].sequence
 

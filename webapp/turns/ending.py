@@ -29,7 +29,7 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
 from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.call import call
 from webapp.engine.work import COMPLETE
 from webapp.turns.rows import ALIVE, row_of
@@ -95,8 +95,8 @@ def end_idle_chats() -> None:
 
 def _end_lost_turns() -> None:
     # Where no turn runs nobody else would notice, and their chats would never be over.
-    with writing_rows() as rows:
-        interrupt_lost(rows, utc_now() - LOST_FOR)
+    with write_transaction() as connection:
+        interrupt_lost(connection, utc_now() - LOST_FOR)
 
 
 def _is_time() -> bool:
@@ -121,8 +121,8 @@ def _claimed(*conditions: Any) -> list[Row[Any]]:
         .values(ended_at=utc_now())
         .returning(*_RETURNED)
     )
-    with writing_rows() as rows:
-        return list(rows.execute(ended).all())
+    with write_transaction() as connection:
+        return list(connection.execute(ended).all())
 
 
 def _with_user(rows: Iterable[Row[Any]], user: User | None) -> list[_Ended]:
@@ -181,19 +181,19 @@ def _run_one(callback: Callback, ended: _Ended) -> None:
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
     said = context.transcript.said()
     new = [m for m in said if m.content is not None and not m.earlier]
-    with writing_rows() as rows:
+    with write_transaction() as connection:
         # Not if it goes on already: what happens in it now is newer.
         over = update(Chat).where(
             Chat.id == chat_id, Chat.ended_at.is_not(None), Chat.turn_id.is_(None)
         )
-        if not rows.execute(over.values(values=values)).rowcount:
+        if not connection.execute(over.values(values=values)).rowcount:
             return
         for changed in said:
             if changed.earlier:
-                change_earlier(rows, chat_id, changed, COMPLETE)
+                change_earlier(connection, chat_id, changed, COMPLETE)
         if not new:
             return
-        last = rows.scalar(
+        last = connection.scalar(
             select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)
         )
         messages = [
@@ -210,5 +210,5 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
             )
             for place, m in enumerate(new, start=1)
         ]
-        rows.execute(insert(Message), [row_of(message) for message in messages])
-        index_changed(rows, chat_id, [(message.id, message.content) for message in messages])
+        connection.execute(insert(Message), [row_of(message) for message in messages])
+        index_changed(connection, chat_id, [(message.id, message.content) for message in messages])

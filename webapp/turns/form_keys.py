@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict
 
 from webapp.chats.models import Message, Turn
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 
 # Built once: building a statement takes longer than running it.
 _BY_KEY = (
@@ -49,12 +49,12 @@ class AlreadyAskedError(Exception):
 
 def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
     """Return the message that a form was sent with before; ``None`` when it was not."""
-    with reading_rows() as rows:
-        earlier = rows.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
+    with read_connection() as connection:
+        earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
     return None if earlier is None else str(earlier.content)
 
 
-def refuse_twice(rows: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
+def refuse_twice(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
     """Refuse a form that began a turn before.
 
     Raises
@@ -62,6 +62,6 @@ def refuse_twice(rows: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
     AlreadyAskedError
         When it did.
     """
-    earlier = rows.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
+    earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
     if earlier is not None:
         raise AlreadyAskedError(*earlier)

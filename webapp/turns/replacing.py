@@ -16,7 +16,7 @@ from werkzeug.exceptions import Conflict, NotFound
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import title_from
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 from webapp.engine.work import COMPLETE
 from webapp.turns.stored_turns import last_turn
 
@@ -113,11 +113,11 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
     NotLast
         When they have written another one since.
     """
-    with reading_rows() as rows:
-        if rows.execute(_WRITTEN, {"chat": chat.id, "message": message_id}).first() is None:
+    with read_connection() as connection:
+        if connection.execute(_WRITTEN, {"chat": chat.id, "message": message_id}).first() is None:
             raise NotFound
-    with reading_rows() as rows:
-        last = rows.execute(_LAST_QUESTION, {"chat": chat.id}).first()
+    with read_connection() as connection:
+        last = connection.execute(_LAST_QUESTION, {"chat": chat.id}).first()
     if last is None or last.id != message_id:
         raise NotLast
     return Replaced(message_id)
@@ -138,7 +138,7 @@ def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replaced:
 
 
 def set_aside(
-    rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID, replaced: Replaced
+    connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID, replaced: Replaced
 ) -> dict[str, Any] | None:
     """Let a turn that has the chat to itself take the place of what was said.
 
@@ -151,40 +151,44 @@ def set_aside(
         When the chat has gone on since it was looked at.
     """
     which = {"chat": chat_id}
-    last = rows.execute(_LAST_QUESTION, which).first()
+    last = connection.execute(_LAST_QUESTION, which).first()
     if last is None or last.id != replaced.question_id:
         raise NotLast
-    if replaced.answer_of not in (None, rows.scalar(_NEWEST_TURN, which)):
+    if replaced.answer_of not in (None, connection.scalar(_NEWEST_TURN, which)):
         raise NotLast
     first = last.sequence + (replaced.answer_of is not None)
-    rows.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
-    before = values_before(rows, chat_id, replaced.question_id)
+    connection.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
+    before = values_before(connection, chat_id, replaced.question_id)
     if before is not None:
-        rows.execute(_RESTORED, {"in_chat": chat_id, "kept": before})
+        connection.execute(_RESTORED, {"in_chat": chat_id, "kept": before})
     return before
 
 
 def title_instead(
-    rows: Connection, chat_id: uuid.UUID, replaced: Replaced, title: str | None, made: str | None
+    connection: Connection,
+    chat_id: uuid.UUID,
+    replaced: Replaced,
+    title: str | None,
+    made: str | None,
 ) -> str | None:
     """Let a title that was made from a first message be made from the one that takes its place.
 
     Called before what is replaced is put aside. Returns the title that the chat has then.
     """
-    first = rows.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
+    first = connection.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
     if made is None or first is None or first.id != replaced.question_id:
         return title
     if title != title_from(first.content):  # its user has named it
         return title
-    rows.execute(_TITLED, {"in_chat": chat_id, "made": made})
+    connection.execute(_TITLED, {"in_chat": chat_id, "made": made})
     return made
 
 
 def values_before(
-    rows: Connection, chat_id: uuid.UUID, question_id: uuid.UUID
+    connection: Connection, chat_id: uuid.UUID, question_id: uuid.UUID
 ) -> dict[str, Any] | None:
     """Return the chat's values as they were when a question was first answered, if known."""
-    found: dict[str, Any] | None = rows.scalar(
+    found: dict[str, Any] | None = connection.scalar(
         _VALUES_BEFORE, {"chat": chat_id, "question": question_id}
     )
     return found

@@ -64,12 +64,12 @@ def may_judge() -> bool:
     return not failed_lately(HEARD_AGAIN_SECONDS)
 
 
-def interrupt(rows: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+def interrupt(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Note that a turn ended with the process that ran it."""
     which = {"chat": chat_id, "turn": turn_id}
-    rows.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": INTERRUPTED})
-    rows.execute(_BROKEN_OFF, which)
-    index_turn(rows, rows.execute(_FREED, which).first(), chat_id, turn_id)
+    connection.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": INTERRUPTED})
+    connection.execute(_BROKEN_OFF, which)
+    index_turn(connection, connection.execute(_FREED, which).first(), chat_id, turn_id)
 
 
 def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import with_look_of
 from webapp.chats.store import StoredChat, StoredMessage
-from webapp.database.engines import utc_now, writing_rows
+from webapp.database.engines import utc_now, write_transaction
 from webapp.engine import turn as engine
 from webapp.engine.work import TurnMessage
 from webapp.turns.copying import carry_over, index_carried
@@ -98,24 +98,24 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
         "before": beginning.at,
         "kept": beginning.continues.id if beginning.continues else chat.id,
     }
-    with writing_rows() as rows:
-        if rows.dialect.name == "postgresql":
-            rows.execute(_TURNS_TO_REPLACE, which)
-        replaced = rows.execute(_REPLACED, which).all()
-        rows.execute(_NEW_CHAT, row_of(chat))
+    with write_transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(_TURNS_TO_REPLACE, which)
+        replaced = connection.execute(_REPLACED, which).all()
+        connection.execute(_NEW_CHAT, row_of(chat))
         if beginning.continues is not None and turn.profile is not None:
-            last = carry_over(rows, beginning.continues, chat.id, turn.profile)
+            last = carry_over(connection, beginning.continues, chat.id, turn.profile)
             turn.numbered_from = last + 1
         if not over:
-            _refuse_too_many(rows, beginning)
+            _refuse_too_many(connection, beginning)
             asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
-            rows.execute(_NEW_TURN, turn_row(asking, turn))
+            connection.execute(_NEW_TURN, turn_row(asking, turn))
         messages = [message_of(chat.id, turn, m) for m in said]
         new = [row_of(m) for m in messages]
         if new:
-            rows.execute(_NEW_MESSAGE, new)
+            connection.execute(_NEW_MESSAGE, new)
         if beginning.continues is not None and over:
-            index_carried(rows, beginning.owner, chat.id, new)
+            index_carried(connection, beginning.owner, chat.id, new)
     kept = StoredChat(
         chat.id,
         chat.owner,
@@ -129,11 +129,11 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
     return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
 
 
-def _refuse_too_many(rows: Connection, beginning: Beginning) -> None:
+def _refuse_too_many(connection: Connection, beginning: Beginning) -> None:
     # Those of the chats that were replaced are gone by now.
-    one_by_one(rows, beginning.owner)
+    one_by_one(connection, beginning.owner)
     who = {"of_owner": beginning.owner, "seen_after": utc_now() - ALIVE}
-    if rows.execute(RUNNING_TURNS, who).scalar_one() >= beginning.most_turns:
+    if connection.execute(RUNNING_TURNS, who).scalar_one() >= beginning.most_turns:
         raise TooManyStartsError
 
 

@@ -19,7 +19,7 @@ from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
 from webapp.chats.store import StoredChat, StoredMessage
-from webapp.database.engines import release_connection, utc_now, writing_rows
+from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING, Work
 from webapp.profiles.offer import (
@@ -126,8 +126,8 @@ def continue_chat(chat: StoredChat, name: str) -> StartedChat:
         raise NotWithdrawn
     release_connection()
     # Before the author's code runs, and once more when the new chat is stored.
-    with writing_rows() as rows:
-        refuse_busy(rows, chat)
+    with write_transaction() as connection:
+        refuse_busy(connection, chat)
     return start_chat(name, chat)
 
 

@@ -22,7 +22,7 @@ from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.profile_rows import go_on_under
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_changed, index_turn
-from webapp.database.engines import note_failure, reading_rows, utc_now, writing_rows
+from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine import turn as engine
 from webapp.engine.keeper import Saved, Step, StoreUnavailableError
 from webapp.engine.work import RUNNING, TurnMessage
@@ -95,26 +95,26 @@ class TurnRows:
                         set().union(*(one.to_stop for one in each)),
                     )
                 log_failure("turn.not_stored", error, turn=steps[0].turn.id)
-                with _mapped_errors(), writing_rows() as rows:
-                    interrupt(rows, uuid.UUID(steps[0].turn.chat.chat_id), steps[0].turn.id)
+                with _mapped_errors(), write_transaction() as connection:
+                    interrupt(connection, uuid.UUID(steps[0].turn.chat.chat_id), steps[0].turn.id)
                 return Saved(lost={steps[0].turn.id})
 
     def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
         asked = select(Turn.id).where(Turn.id.in_(turns), Turn.stop_asked)
-        with self._app.app_context(), _mapped_errors(), reading_rows() as rows:
-            return set(rows.scalars(asked))
+        with self._app.app_context(), _mapped_errors(), read_connection() as connection:
+            return set(connection.scalars(asked))
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and end those whose processes are not."""
         now = utc_now()
-        with self._app.app_context(), _mapped_errors(), writing_rows() as rows:
+        with self._app.app_context(), _mapped_errors(), write_transaction() as connection:
             alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == RUNNING)
             locked = alive.order_by(Turn.id).with_for_update()
             beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
-            ours = set(rows.scalars(beaten.returning(Turn.id)))
+            ours = set(connection.scalars(beaten.returning(Turn.id)))
             if self._was_there():
-                interrupt_lost(rows, now - ALIVE)
+                interrupt_lost(connection, now - ALIVE)
             return ours
 
     def _was_there(self) -> bool:
@@ -124,13 +124,13 @@ class TurnRows:
         return self._beat_at - before < ALIVE.total_seconds()
 
 
-def interrupt_lost(rows: Connection, seen_before: datetime) -> None:
+def interrupt_lost(connection: Connection, seen_before: datetime) -> None:
     """End the turns whose processes have not said since then that they are alive."""
     if not may_judge():
         return
-    lost = rows.execute(_LOST, {"seen_before": seen_before}).all()
+    lost = connection.execute(_LOST, {"seen_before": seen_before}).all()
     for chat_id, turn_id in lost:
-        interrupt(rows, chat_id, turn_id)
+        interrupt(connection, chat_id, turn_id)
 
 
 @contextmanager
@@ -148,10 +148,10 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
 
 def _save_all(steps: list[Step]) -> Saved:
     saved = Saved()
-    with writing_rows() as rows:
+    with write_transaction() as connection:
         # In the order in which everybody locks turns on PostgreSQL.
         for step in sorted(steps, key=lambda step: step.turn.id):
-            asked = _save(rows, step)
+            asked = _save(connection, step)
             if asked is None:
                 saved.lost.add(step.turn.id)
             elif asked and not step.ended:
@@ -159,20 +159,20 @@ def _save_all(steps: list[Step]) -> Saved:
     return saved
 
 
-def _save(rows: Connection, step: Step) -> bool | None:
+def _save(connection: Connection, step: Step) -> bool | None:
     """Store a step and say whether a user asked to stop; ``None`` when the turn is not ours."""
     turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
     now = utc_now()
     asked: bool | None = (
-        rows.scalar(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
+        connection.scalar(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
         if step.ended
-        else rows.scalar(_SEEN, {"turn": turn.id, "now": now})
+        else connection.scalar(_SEEN, {"turn": turn.id, "now": now})
     )
     if asked is None:
         return None
-    store_messages(rows, chat_id, turn, step.messages)
+    store_messages(connection, chat_id, turn, step.messages)
     if any(message.kind == DIVIDER for message in step.messages):
-        _go_on(rows, chat_id, turn)
+        _go_on(connection, chat_id, turn)
     if step.ended:
         which = {
             "chat": chat_id,
@@ -181,20 +181,20 @@ def _save(rows: Connection, step: Step) -> bool | None:
             "expires": expires_at(_profile_by_now(turn), now),
         }
         if turn.values is None:
-            freed = rows.execute(_FREED, which)
+            freed = connection.execute(_FREED, which)
         else:
-            freed = rows.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+            freed = connection.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
         if turn.values_between is not None:
-            rows.execute(_BEGAN_WITH, {"turn": turn.id, "kept": turn.values_between})
-        index_turn(rows, freed.first(), chat_id, turn.id)
+            connection.execute(_BEGAN_WITH, {"turn": turn.id, "kept": turn.values_between})
+        index_turn(connection, freed.first(), chat_id, turn.id)
     return asked
 
 
-def _go_on(rows: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
+def _go_on(connection: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
     """Let the chat be under the profile with which the turn goes on."""
     profile = _profile_by_now(turn)
     if profile is not None:
-        go_on_under(rows, chat_id, profile)
+        go_on_under(connection, chat_id, profile)
 
 
 def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
@@ -202,31 +202,31 @@ def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
 
 
 def store_messages(
-    rows: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
+    connection: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
 ) -> None:
     """Store messages of a turn as they stand: new, changed, or gone."""
     own = [m for m in messages if m.content is not None and m.position is not None]
     for message in messages:
         if message.content is None or message.position is None:
-            change_earlier(rows, chat_id, message, message.status)
+            change_earlier(connection, chat_id, message, message.status)
     if own:
-        rows.execute(
-            _upsert(rows.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
+        connection.execute(
+            _upsert(connection.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
         )
 
 
 def change_earlier(
-    rows: Connection, chat_id: uuid.UUID, message: TurnMessage | Said, status: str
+    connection: Connection, chat_id: uuid.UUID, message: TurnMessage | Said, status: str
 ) -> None:
     """Change a message that the app has sent in a chat before, or delete what it took back."""
     which = {"message": message.id, "chat": chat_id}
     if message.content is None:
-        rows.execute(_GONE, which)
+        connection.execute(_GONE, which)
     else:
         new = {"by": message.author, "text": message.content, "how": status}
-        changed = rows.execute(_CHANGED, which | new).rowcount
+        changed = connection.execute(_CHANGED, which | new).rowcount
         if changed and status != "streaming":
-            index_changed(rows, chat_id, [(message.id, message.content)])
+            index_changed(connection, chat_id, [(message.id, message.content)])
 
 
 @lru_cache(maxsize=2)

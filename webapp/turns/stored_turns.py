@@ -12,7 +12,7 @@ from werkzeug.exceptions import Conflict, NotFound
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
 from webapp.chats.store import SHOWN, StoredChat, StoredMessage, as_shown
-from webapp.database.engines import reading_rows
+from webapp.database.engines import read_connection
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 from webapp.turns.rows import LOST, is_alive
 from webapp.turns.runtime import conversation
@@ -66,17 +66,17 @@ class StoredTurn:
 
 def last_turn(chat: StoredChat) -> StoredTurn | None:
     """Return the newest turn of a chat: one that runs, or one that may be tried again."""
-    with reading_rows() as rows:
-        found = rows.execute(_LAST_TURN, {"of_chat": chat.id}).first()
+    with read_connection() as connection:
+        found = connection.execute(_LAST_TURN, {"of_chat": chat.id}).first()
     return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
 def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[StoredMessage]]:
     """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
-    with reading_rows() as rows:
-        turn = rows.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
-    with reading_rows() as rows:
-        found = rows.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
+    with read_connection() as connection:
+        turn = connection.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
+    with read_connection() as connection:
+        found = connection.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
     status = _status(turn) if turn is not None else INTERRUPTED
     return status, [as_shown(row, running=status == RUNNING) for row in found]
 
@@ -89,8 +89,8 @@ def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
     NotFound
         When it is not, or there is none.
     """
-    with reading_rows() as rows:
-        found = rows.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
+    with read_connection() as connection:
+        found = connection.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
     if found is None:
         raise NotFound
     return StoredTurn(found.id, _status(found), found.question_id)

@@ -17,7 +17,7 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.profile_rows import go_on_under
 from webapp.chats.snapshots import with_look_of
 from webapp.chats.store import StoredChat
-from webapp.database.engines import release_connection, utc_now, writing_rows
+from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.engine.work import COMPLETE
 from webapp.profiles.icons import label
 from webapp.profiles.offer import choose, offered_profile
@@ -95,32 +95,32 @@ def name_by_now(chat: StoredChat) -> str | None:
 
 def _store(chat: StoredChat, profile: ChatProfile) -> None:
     which = {"chat": chat.id, "of_owner": chat.owner, "under": profile.name}
-    with writing_rows() as rows:
-        refuse_busy(rows, chat)
-        if rows.execute(_HELD, which).first() is None:
+    with write_transaction() as connection:
+        refuse_busy(connection, chat)
+        if connection.execute(_HELD, which).first() is None:
             raise StillAnsweringError
-        go_on_under(rows, chat.id, profile)
-        _store_divider(rows, chat.id, profile)
+        go_on_under(connection, chat.id, profile)
+        _store_divider(connection, chat.id, profile)
 
 
-def _store_divider(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
+def _store_divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
     """Say where the profile begins; without a message in between, the last choice counts."""
-    last = rows.execute(_LAST_TWO, {"of_chat": chat_id}).all()
+    last = connection.execute(_LAST_TWO, {"of_chat": chat_id}).all()
     # One that says where a chat comes from has an author (carrying.py), and stays.
     if not last or last[0].kind != DIVIDER or last[0].author is not None:
-        rows.execute(_NEW_DIVIDER, [_divider(rows, chat_id, profile)])
+        connection.execute(_NEW_DIVIDER, [_divider(connection, chat_id, profile)])
     elif len(last) > 1 and last[1].profile == profile.name:
-        rows.execute(_NO_DIVIDER, {"divider": last[0].id})
+        connection.execute(_NO_DIVIDER, {"divider": last[0].id})
     else:
         new = {"under": profile.name, "text": label(profile), "now": utc_now()}
-        rows.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
+        connection.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
 
 
-def _divider(rows: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> dict[str, Any]:
+def _divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> dict[str, Any]:
     return {
         "id": uuid.uuid4(),
         "chat_id": chat_id,
-        "sequence": rows.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
+        "sequence": connection.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
         "kind": DIVIDER,
         "author": None,
         "content": label(profile),

@@ -16,7 +16,7 @@ from webapp.accounts.throttle import forgettable
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, forget_chats
 from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
-from webapp.database.engines import reading_rows, utc_now, writing_rows
+from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.work import RUNNING
 from webapp.turns.rows import ALIVE
 
@@ -63,9 +63,9 @@ def kinds(settings: Settings) -> list[Kind]:
 
 def count(kind: Kind) -> int:
     """Return how many rows of a kind there are."""
-    with reading_rows() as rows:
+    with read_connection() as connection:
         found = select(func.count()).select_from(kind.table).where(kind.which)
-        return rows.scalar(found) or 0
+        return connection.scalar(found) or 0
 
 
 def remove(kind: Kind) -> int:
@@ -125,19 +125,19 @@ def _chats_removed(kind: Kind) -> Iterator[int]:
 
 
 def _some_forgotten(which: ColumnElement[bool]) -> int:
-    with writing_rows() as rows:
-        return forget_chats(rows, which)
+    with write_transaction() as connection:
+        return forget_chats(connection, which)
 
 
 def _found(kind: Kind) -> list[uuid.UUID]:
-    with reading_rows() as rows:
-        return list(rows.scalars(select(Chat.id).where(kind.which).limit(ROUND)))
+    with read_connection() as connection:
+        return list(connection.scalars(select(Chat.id).where(kind.which).limit(ROUND)))
 
 
 def _some_removed(kind: Kind) -> int:
     table = kind.table
-    with writing_rows() as rows:
+    with write_transaction() as connection:
         found = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
         # On PostgreSQL: whoever waits for nobody can wait with nobody in a circle.
-        ids = list(rows.scalars(found.with_for_update(skip_locked=True)))
-        return rows.execute(delete(table).where(table.id.in_(ids))).rowcount
+        ids = list(connection.scalars(found.with_for_update(skip_locked=True)))
+        return connection.execute(delete(table).where(table.id.in_(ids))).rowcount

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, distinct, func, literal_column, or_, select, true
 
 from webapp.chats.models import Chat, Message, Turn
-from webapp.database.engines import db, reading_rows
+from webapp.database.engines import db, read_connection
 from webapp.upkeep.manners import first_moment, last_moment
 
 # What was said elsewhere, or said before and carried over into another chat, is not said here.
@@ -50,8 +50,8 @@ def usage(period: Period) -> list[Usage]:
     """Return the usage by week, and by profile within it; what has no profile comes last."""
     found: dict[tuple[str, str | None], Usage] = {}
     for statement in (_chats(period), _messages(period), _answers(period)):
-        with reading_rows() as rows:
-            counted = rows.execute(statement).mappings().all()
+        with read_connection() as connection:
+            counted = connection.execute(statement).mappings().all()
         for row in counted:
             one = found.setdefault(
                 (row["week"], row["profile"]), Usage(row["week"], row["profile"])

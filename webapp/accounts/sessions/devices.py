@@ -12,7 +12,7 @@ from sqlalchemy import select
 from webapp.accounts.models import LoginSession
 from webapp.accounts.sessions.user_agents import device_of
 from webapp.config import Settings
-from webapp.database.engines import reading_rows, utc_now
+from webapp.database.engines import read_connection, utc_now
 
 MOST_SHOWN = 100
 
@@ -53,7 +53,7 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
         .order_by(is_this.desc(), LoginSession.created_at.desc(), LoginSession.id)
         .limit(MOST_SHOWN + 1)
     )
-    with reading_rows() as rows:
+    with read_connection() as connection:
         return [
             OwnSession(
                 row.id,
@@ -63,7 +63,7 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
                 row.ip or "unknown",
                 row.id == this,
             )
-            for row in rows.execute(found)
+            for row in connection.execute(found)
         ]
 
 

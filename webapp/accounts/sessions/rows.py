@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.models import LoginSession
 from webapp.authoring.text import clean_text
-from webapp.database.engines import reading_rows, utc_now, writing_rows
+from webapp.database.engines import read_connection, utc_now, write_transaction
 
 TOKEN_BYTES = 32
 USER_AGENT_LIMIT = 200
@@ -68,16 +68,16 @@ class SessionRows:
         """Return the row of an id, if it is alive."""
         now = utc_now()
         limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
-        with reading_rows() as rows:
-            found = rows.execute(_FIND, {"hash": _hashed(token), **limits}).one_or_none()
+        with read_connection() as connection:
+            found = connection.execute(_FIND, {"hash": _hashed(token), **limits}).one_or_none()
         return StoredSession(*found) if found else None
 
     def is_alive(self, row_id: uuid.UUID) -> bool:
         """Say whether a session has neither ended nor expired; it is not used by being asked."""
         now = utc_now()
         limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
-        with reading_rows() as rows:
-            return rows.execute(_ALIVE, {"row": row_id, **limits}).first() is not None
+        with read_connection() as connection:
+            return connection.execute(_ALIVE, {"row": row_id, **limits}).first() is not None
 
     def insert(
         self,
@@ -95,7 +95,7 @@ class SessionRows:
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         row = _new_row(token, values, identifier)
-        with writing_rows() as writer:
+        with write_transaction() as writer:
             if allowed is not None and not allowed(writer):
                 raise NotAllowedAnyMoreError
             writer.execute(self._expired(replaces.id if replaces else None))
@@ -116,7 +116,7 @@ def expired(now: datetime, idle: timedelta, absolute: timedelta) -> ColumnElemen
 
 def remove(row_id: uuid.UUID) -> None:
     """Delete a row."""
-    with writing_rows() as writer:
+    with write_transaction() as writer:
         writer.execute(delete(LoginSession).where(LoginSession.id == row_id))
 
 
@@ -125,7 +125,7 @@ def merge(row_id: uuid.UUID, changes: dict[str, Any]) -> None:
 
     ``None`` takes a key out. A row that was deleted in the meantime stays deleted.
     """
-    with writing_rows() as writer:
+    with write_transaction() as writer:
         merged = _merged(writer, row_id, changes)
         if merged is not None:
             writer.execute(_seen_now(row_id).values(data=merged))
@@ -144,7 +144,7 @@ def rotate(
         When ``allowed`` says no, asked in the same transaction, or the session has ended.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with writing_rows() as writer:
+    with write_transaction() as writer:
         merged = _merged(writer, row_id, changes) if allowed(writer) else None
         if merged is None:
             raise NotAllowedAnyMoreError
@@ -154,7 +154,7 @@ def rotate(
 
 def touch(row_id: uuid.UUID) -> None:
     """Note that a session was used."""
-    with writing_rows() as writer:
+    with write_transaction() as writer:
         writer.execute(_seen_now(row_id))
 
 
