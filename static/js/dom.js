@@ -1,0 +1,22 @@
+// What all the other modules need of the page.
+
+// Listens on the document, and before the element itself hears of it: what is swapped in needs no
+// wiring, and events that do not bubble come by as well.
+export const on = (type, listener) => document.addEventListener(type, listener, { capture: true });
+
+export const byId = (id) => document.getElementById(id);
+
+export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// Where there is no mouse, focus in a text field would open the keyboard over the chat.
+export const hasMouse = matchMedia("(hover: hover)").matches;
+
+// Where the user goes on after something was done elsewhere on the page.
+export const focusComposer = () => {
+  const field = hasMouse && byId("composer-input");
+  (field || byId("main")).focus();
+};
+
+export const runningTurn = () => document.querySelector("#turn[data-turn-id]");
+
+export const currentChatId = () => byId("chat")?.dataset.chatId;

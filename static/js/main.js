@@ -1,0 +1,40 @@
+// What happens around a swap, in the order in which it must.
+import { announceNewMessages } from "./announce.js";
+import { addCopyButtons } from "./clipboard.js";
+import { sendWaitingForm, updateComposer } from "./composer.js";
+import "./controls.js";
+import { on } from "./dom.js";
+import { checkAnswer } from "./errors.js";
+import { rememberFocus, restoreFocus } from "./focus.js";
+import { measureSoon } from "./layout.js";
+import { followText } from "./scrolling.js";
+import { updateOpenSelector } from "./selector.js";
+import { leavePreviousChat } from "./stream.js";
+
+on("htmx:before:swap", (event) => {
+  rememberFocus();
+  checkAnswer(event);
+});
+
+on("htmx:after:swap", () => {
+  leavePreviousChat();
+  sendWaitingForm();
+  announceNewMessages();
+  addCopyButtons();
+  restoreFocus();
+  followText();
+  // Not before: to follow the text it matters whether the user has just sent something.
+  updateComposer();
+  measureSoon();
+  updateOpenSelector();
+});
+
+addCopyButtons();
+updateComposer();
+followText();
+measureSoon();
+
+// A page that comes back from the browser's memory may be of somebody who has signed out.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
