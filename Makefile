@@ -38,6 +38,8 @@ run: $(VENV)/.run ## Start the sample site, with a demo admin
 	@echo "Sign in as demo. For a new password, run $(BIN)/chat-profiles users set-password demo."
 	@exec $(BIN)/chat-profiles run examples/roles.py --host $(HOST) --port $(PORT)
 
+# What the tests and their many processes compile is kept, whatever the environment says.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.test ## Run all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 

@@ -39,7 +39,8 @@ class CompiledTemplates(BytecodeCache):
         self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
-COMPILED = CompiledTemplates()
+# For every app of the process, from the first template that it makes.
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 
 class AppMaker:
@@ -67,7 +68,6 @@ class AppMaker:
         ``chat_start_seconds=1``; names in upper case go to Flask.
         """
         app = create_app(self.path(app_file), self.config(**settings))
-        app.jinja_env.bytecode_cache = COMPILED
         self._made.append(app)
         return app
 

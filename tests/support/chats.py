@@ -12,6 +12,8 @@ from tests.support.html import Element, parse
 from tests.support.people import Visitor
 
 ANSWER_SECONDS = 20.0
+# For how long to look whether anything runs at all before asking the page, which costs more.
+QUIET_SECONDS = 0.2
 
 
 class Chat:
@@ -53,6 +55,10 @@ class Chat:
 
     def until_answered(self) -> Chat:
         """Wait until nothing is being written any more."""
+        keeper = self.visitor.app.extensions["conversation"].keeper
+        ends = time.monotonic() + QUIET_SECONDS
+        while keeper.count and time.monotonic() < ends:
+            time.sleep(0.002)
         self.until(lambda: not self.is_answering())
         return self
 

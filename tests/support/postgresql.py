@@ -19,6 +19,27 @@ from webapp.config import Settings
 from webapp.database.schema import upgrade
 
 USER = "postgres"
+# A server that is killed loses nothing of this; one whose machine is may.
+OPTIONS = ("fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal")
+# What a test may have changed besides rows.
+SHAPE = """
+    SELECT md5(string_agg(concat(relname, relkind, relnatts, relhastriggers), ',' ORDER BY relname))
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace
+"""
+END_OTHER_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid != pg_backend_pid()
+"""
+# Without the checks of foreign keys, so that the order does not matter.
+DELETE_ALL_ROWS = """
+    SET session_replication_role = replica;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables
+            WHERE schemaname = 'public' AND tablename != 'alembic_version'
+        LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+        PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';
+    END $$
+"""
 
 
 def find_postgresql() -> Path | None:
@@ -37,6 +58,8 @@ class PostgreSQLServer:
         self._folder = folder
         self._port = port
         self._numbers = count(1)
+        self._shape: object = None
+        self._emptied: list[str] = []
 
     @classmethod
     @contextmanager
@@ -61,13 +84,16 @@ class PostgreSQLServer:
         try:
             server._execute("CREATE DATABASE template_chat")
             upgrade(Settings(database_url=server.url("template_chat")))
+            with server._connected("template_chat") as connection:
+                server._shape = connection.execute(SHAPE).fetchone()
             yield server
         finally:
             server.stop()
 
     def start(self) -> None:
         """Start the server, on loopback only."""
-        options = f"-p {self._port} -k '' -c listen_addresses=127.0.0.1 -c fsync=off"
+        listening = f"-p {self._port} -k '' -c listen_addresses=127.0.0.1 -c max_wal_senders=0"
+        options = " ".join([listening, *(f"-c {option}" for option in OPTIONS)])
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
 
     def stop(self) -> None:
@@ -90,15 +116,37 @@ class PostgreSQLServer:
     def database(self, template: str = "template_chat") -> Iterator[str]:
         """Yield the URL of a fresh database, with the current schema unless told otherwise."""
         name = f"chat_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        if template == "template_chat" and self._emptied:
+            # A new name, so that nothing that an earlier test left behind can reach it.
+            self._execute(f"ALTER DATABASE {self._emptied.pop()} RENAME TO {name}")
+        else:
+            self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:
-            self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            # Emptying one takes an eighth of what making one takes.
+            if self._can_empty(name):
+                self._emptied.append(name)
+            else:
+                self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _can_empty(self, name: str) -> bool:
+        """Delete all rows of a database, and say whether it is like a fresh one by that."""
+        try:
+            with self._connected(name) as connection:
+                connection.execute(END_OTHER_CONNECTIONS)
+                if connection.execute(SHAPE).fetchone() != self._shape:
+                    return False
+                connection.execute(DELETE_ALL_ROWS)
+        except psycopg.Error:
+            return False
+        return True
+
+    def _connected(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.url(database), autocommit=True)
 
     def _execute(self, statement: str) -> None:
-        url = self.url("postgres")
-        with psycopg.connect(url, autocommit=True) as connection:
+        with self._connected("postgres") as connection:
             connection.execute(statement.encode())
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -164,7 +164,8 @@ def production(database_url: str, app_file: str | Path = "simple.py") -> dict[st
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return an environment with these settings and none of the caller's."""
-    ours = ("WEBAPP_", "FLASK_", "GUNICORN_", "COVERAGE_")
+    # A server that may not keep what it compiles takes half as long again to start.
+    ours = ("WEBAPP_", "FLASK_", "GUNICORN_", "COVERAGE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", **settings}
 

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Literal, cast
 from urllib.parse import unquote
@@ -35,7 +36,9 @@ class WriteQueue:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            # Weakly: what is registered stays until the process ends, and would keep the queue.
+            forget = weakref.WeakMethod(self._forget)
+            os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
     def __enter__(self) -> dict[str, float]:
         """Return the execution options of the transaction: it writes, and when it gives up."""

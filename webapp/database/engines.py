@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -238,10 +239,12 @@ def _refuse_full_disk() -> None:
 
 def _note_dead_connections(app: Flask, engine: Engine) -> None:
     # Who asked nothing during an outage learns of it when a connection of the pool is tried, and
-    # replaced without a word.
+    # replaced without a word. Weakly: Flask-SQLAlchemy keeps an engine for as long as its app.
+    weak_app = weakref.ref(app)
+
     @event.listens_for(engine, "handle_error")
     def note(context: ExceptionContext) -> None:
-        if context.is_disconnect:
+        if context.is_disconnect and (app := weak_app()):
             note_failure(app)
 
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -113,7 +114,9 @@ class Keeper:
         self._woken = False
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            # Weakly: what is registered stays until the process ends, and would keep the app.
+            forget = weakref.WeakMethod(self._forget)
+            os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
     def admit(self, turn: Turn, most: int, seconds: float) -> bool:
         """Count a turn among the work of its owner before it begins, if there is room for it.
