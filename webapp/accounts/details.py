@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from webapp.authoring.json_values import json_problem
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.user_session import json_problem
 
 DISPLAY_NAME_LIMIT = 200
 METADATA_LIMIT = 16_384  # characters of JSON; it travels with every session of the user

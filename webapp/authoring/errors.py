@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+Class = TypeVar("Class", bound=type)
+
 
 class AuthoringError(Exception):
     """Something in the author's code must change; the message says what."""
@@ -66,3 +74,28 @@ class CallbackTimeoutError(CallbackError):
     def __init__(self, callback: str, seconds: float) -> None:
         super().__init__(callback, f"took longer than {seconds:g} seconds")
         self.seconds = seconds
+
+
+def refuse_unknown_arguments(owner: Class) -> Class:
+    """Let ``owner`` refuse an argument that it does not take, and name those that it takes.
+
+    Python's own message names only the first unknown argument, and none that would be right.
+    """
+    # By `vars`, since a type checker takes `owner.__init__` for the one of some instance.
+    original: Callable[..., None] = vars(owner)["__init__"]
+    accepted = list(inspect.signature(original).parameters)[1:]
+
+    @functools.wraps(original)
+    def init(self: object, *args: Any, **kwargs: Any) -> None:
+        unknown = next((name for name in kwargs if name not in accepted), None)
+        if unknown is not None:
+            similar = get_close_matches(unknown, accepted, 1)
+            advice = f"did you mean {similar[0]}?" if similar else "leave it out."
+            raise MisuseError(
+                f"{owner.__name__} does not take {unknown}: {advice} "
+                f"It takes {', '.join(accepted[:-1])} and {accepted[-1]}."
+            )
+        original(self, *args, **kwargs)
+
+    type.__setattr__(owner, "__init__", init)
+    return owner

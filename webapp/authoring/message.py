@@ -8,8 +8,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.authoring.context import ChatContext, running_chat
-from webapp.authoring.errors import MisuseError
-from webapp.authoring.loading.arguments import refuses_unknown_arguments
+from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.transcript import Addressed
@@ -19,7 +18,7 @@ _SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_profile", 
 NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
 
 
-@refuses_unknown_arguments
+@refuse_unknown_arguments
 class Message:
     """A message of the running chat.
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapp.authoring.errors import MisuseError
-from webapp.authoring.loading.arguments import refuses_unknown_arguments
+from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text, is_visible
 
 NAME_LIMIT = 200
@@ -17,7 +16,7 @@ IDENTIFIER_LIMIT = 255
 KEEP_DAYS_LIMIT = 36_500
 
 
-@refuses_unknown_arguments
+@refuse_unknown_arguments
 @dataclass(frozen=True)
 class Starter:
     """A suggested first message.
@@ -48,7 +47,7 @@ class Starter:
         _require_optional_text("Starter", "icon", self.icon)
 
 
-@refuses_unknown_arguments
+@refuse_unknown_arguments
 @dataclass(frozen=True)
 class ChatProfile:
     """One way of chatting that a user may pick.
@@ -113,7 +112,7 @@ class ChatProfile:
         _require_keep_days(self.name, self.keep_days)
 
 
-@refuses_unknown_arguments
+@refuse_unknown_arguments
 @dataclass
 class User:
     """Somebody who is logged in.

@@ -9,8 +9,8 @@ from inspect import isasyncgen
 from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
+from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.user_session import stored_copy
 from webapp.engine.call import described
 
 NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"

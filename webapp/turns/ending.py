@@ -21,9 +21,9 @@ from sqlalchemy import Row, func, insert, select, update
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
+from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.types import User
-from webapp.authoring.user_session import stored_copy
 from webapp.chats.locking import CHATS_IN_ORDER
 from webapp.chats.models import Chat, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
