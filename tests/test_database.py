@@ -27,6 +27,8 @@ from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import db, writing
 from webapp.database.schema import SchemaState, state_of, upgrade
+from webapp.history.deletion_job import delete_soon
+from webapp.signals import housekeeping_due
 
 
 @pytest.fixture
@@ -353,7 +355,8 @@ def test_a_postgresql_server_may_restart(
 
 
 def test_no_connection_is_kept_after_a_request(alice: Visitor) -> None:
-    alice.app.extensions["housekeeping"] = []  # which has a connection of its own for a moment
+    # It has a connection of its own for a moment.
+    housekeeping_due.disconnect(alice.app, delete_soon)
     for path in ("/", "/nothing", "/profiles", "/readyz", alice.start_chat("team")):
         alice.get(path)
         assert pooled_connections_in_use(alice.app) == 0

@@ -20,7 +20,6 @@ from webapp.accounts.sessions.interface import DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp, is_loading
 from webapp.authoring.loading.loader import load_chat_app
-from webapp.chats import deletion
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.database import commands as database_commands
@@ -34,14 +33,11 @@ from webapp.history import views as history_views
 from webapp.markdown import safe as markdown
 from webapp.pages import chat_views as chats_views
 from webapp.pages import live, turn_views
-from webapp.pages import recovered_text as unsent
-from webapp.profiles import icons, offer
-from webapp.profiles import last_choice as remembered
+from webapp.profiles import icons
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.sharing import views as sharing_views
 from webapp.transfer import views as transfer_views
-from webapp.turns import ending
 from webapp.turns.runtime import EXTENSION as CONVERSATION
 from webapp.turns.runtime import set_up_conversation
 from webapp.upkeep import commands as upkeep_commands
@@ -49,6 +45,7 @@ from webapp.web import assets, errors, headers, health, late_schema, probe
 from webapp.web import log as events
 from webapp.web import middleware as front
 from webapp.web import request_guards as requests
+from webapp.wiring import wire_rooms
 
 PUBLIC_SECONDS = 300
 
@@ -106,8 +103,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     # A doubled slash is a 404, not a redirect, which would name the host.
     app.url_map.merge_slashes = False
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
-    app.extensions["chat_app"] = chat_app
-    app.extensions["settings"] = settings
+    wire_rooms(app, settings, chat_app)
     events.set_up_logging(settings.log_level)
     engines.init_app(app, settings)
     app.session_interface = DatabaseSessions(settings)
@@ -117,14 +113,6 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     headers.send_headers(app)
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
-    app.extensions["forget_user"] = [deletion.forget_user, remembered.forget_user]
-    app.extensions["user_forgotten"] = [deletion.user_forgotten]
-    app.extensions["count_chats"] = deletion.count_chats
-    app.extensions["top_bar"] = offer.top_bar
-    app.extensions["signed_out"] = unsent.signed_out_but_kept
-    app.extensions["form_too_old"] = unsent.too_old_but_kept
-    app.extensions["session_ended"] = [ending.end_chats_of_session]
-    app.extensions["housekeeping"] = [forgetting.forget_soon]
     app.extensions[forgetting.EXTENSION] = forgetting.Forgetting(app)
     set_up_conversation(app, settings)
     app.extensions[live.EXTENSION] = live.LiveTurns()

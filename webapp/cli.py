@@ -13,7 +13,6 @@ from flask.cli import ScriptInfo
 
 from webapp.accounts.commands import groups as commands
 from webapp.authoring.errors import AuthoringError
-from webapp.chats import deletion
 from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import engines
@@ -22,10 +21,10 @@ from webapp.database.commands import secret
 from webapp.database.engines import db
 from webapp.doctor.command import doctor
 from webapp.feedback.commands import feedback
-from webapp.profiles import last_choice as remembered
 from webapp.serving import Place, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
 from webapp.web import log as events
+from webapp.wiring import wire_rooms
 
 NAME = "chat-profiles"
 
@@ -40,10 +39,7 @@ def admin_app() -> Flask:
     """Return an app with a database and nothing else, for commands that need no chat file."""
     settings = Settings.from_environment()
     app = Flask("webapp", static_folder=None)
-    app.extensions["settings"] = settings
-    app.extensions["forget_user"] = [deletion.forget_user, remembered.forget_user]
-    app.extensions["user_forgotten"] = [deletion.user_forgotten]
-    app.extensions["count_chats"] = deletion.count_chats
+    wire_rooms(app, settings)
     events.set_up_logging(settings.log_level)
     engines.init_app(app, settings)
     context = click.get_current_context(silent=True)

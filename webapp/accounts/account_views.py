@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import current_app, make_response, render_template, request, url_for
+from flask import make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -21,6 +21,7 @@ from webapp.accounts.routes import blueprint
 from webapp.accounts.sessions.devices import MOST_SHOWN, own_sessions
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
+from webapp.site import answers, settings
 from webapp.web.htmx import go_to
 
 CURRENT, NEW = "current", "new"
@@ -114,9 +115,9 @@ def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any
         sessions=own_sessions(me.identifier, browser_session().require_row()),
         most=MOST_SHOWN,
         has_password=own_password.has_password_here(me),
-        least=current_app.extensions["settings"].password_min_length,
+        least=settings().password_min_length,
         notices=[{"text": notice, "name": "", "is_error": status >= 400}] if notice else [],
-        **current_app.extensions["top_bar"](),
+        **answers().top_bar(),
         **form,
     )
     return make_response(page, status)

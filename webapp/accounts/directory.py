@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -25,6 +24,7 @@ from webapp.accounts.throttle import forget_failures
 from webapp.accounts.usernames import checked, skeleton
 from webapp.console import operator
 from webapp.database.engines import db, release_connection
+from webapp.signals import removing_user, user_removed
 
 
 class AccountError(ValueError):
@@ -215,14 +215,12 @@ def remove(username: str) -> Change:
     was stopped goes with `chat-profiles purge`.
     """
     with _changing(username) as (audited, account):
-        for forget in current_app.extensions["forget_user"]:
-            forget(audited.session, account.username)
+        removing_user.send(session=audited.session, username=account.username)
         ended = end_sessions(audited.session, account)
         forget_failures(audited.session, account.username)
         audited.session.delete(account)
         audited.record("user.removed", account.username, sessions=ended, by=operator())
-    for go_on in current_app.extensions["user_forgotten"]:
-        go_on(account.username)
+    user_removed.send(username=account.username)
     return Change(account, ended)
 
 

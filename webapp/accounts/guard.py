@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import current_app
 from flask_login import login_required
+
+from webapp.site import chat_app
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,7 +20,7 @@ def login_needed(view: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        login_on = current_app.extensions["chat_app"].login_on
+        login_on = chat_app().login_on
         answer: R = (guarded if login_on else view)(*args, **kwargs)
         return answer
 

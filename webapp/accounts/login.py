@@ -20,6 +20,7 @@ from webapp.accounts.seeded_accounts import CheckedAccount, still_as_checked
 from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
+from webapp.site import answers, chat_app
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
 from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
@@ -154,13 +155,13 @@ def _refuse_form(error: CSRFError) -> Response:
     log_refused_form(error, user.identifier if user else None)
     if user is None and _lacks_its_cookie():
         return show_needs_https()
-    login_on = current_app.extensions["chat_app"].login_on
+    login_on = chat_app().login_on
     logging_in = request.endpoint == "accounts.log_in_with_password"
     # What another site has sent is not shown: it is nobody's text.
     ours = not isinstance(error, ForeignFormError)
     if login_on and not logging_in and user is None:
         return _send_to_login() if ours else _to_login_page()
-    kept = current_app.extensions["form_too_old"]() if ours else None
+    kept = answers().form_too_old() if ours else None
     return kept or explain(400, FORM_TOO_OLD)
 
 
@@ -170,7 +171,7 @@ def _lacks_its_cookie() -> bool:
 
 
 def _send_to_login() -> Response:
-    return current_app.extensions["signed_out"]() or _to_login_page()
+    return answers().signed_out() or _to_login_page()
 
 
 def _to_login_page() -> Response:

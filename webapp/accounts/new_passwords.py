@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import click
-from flask import current_app
 
 from webapp.accounts.passwords import MAX_BYTES, PasswordError, refuse_weak
-from webapp.config import Settings
 from webapp.console import forget_output, note, say, write_output
+from webapp.site import settings
 
 # Without what is mistaken for something else when it is read aloud or from paper: 0 o, 1 i l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -45,8 +44,7 @@ class NewPassword:
         if self.from_stdin and self.generate:
             raise PasswordError("--password-stdin and --generate exclude each other")
         if self.generate:
-            settings: Settings = current_app.extensions["settings"]
-            self._generated = _generated(settings.password_min_length)
+            self._generated = _generated(settings().password_min_length)
             return self._generated
         return _from_stdin() if self.from_stdin else _from_terminal(username, display_name)
 
@@ -85,9 +83,8 @@ def refuse_bad_password(password: str, username: str, display_name: str | None =
     PasswordError
         When it is too short, too long, or easy to guess.
     """
-    settings: Settings = current_app.extensions["settings"]
-    names = [name for name in (display_name, settings.site_name) if name]
-    refuse_weak(password, username, settings.password_min_length, names)
+    names = [name for name in (display_name, settings().site_name) if name]
+    refuse_weak(password, username, settings().password_min_length, names)
 
 
 def password_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,9 +128,9 @@ def _from_terminal(username: str, display_name: str | None) -> str:
         raise PasswordError(
             "there is no terminal to ask on; use --password-stdin or --generate for the password"
         )
-    settings: Settings = current_app.extensions["settings"]
+    least = settings().password_min_length
     note(
-        f"The password needs at least {settings.password_min_length} characters, and must be hard "
+        f"The password needs at least {least} characters, and must be hard "
         "to guess: no common password, and not made of names."
     )
     while True:

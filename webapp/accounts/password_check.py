@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask
 
 from webapp.accounts.details import checked_metadata
 from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import CheckPassword, Running
-from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
 from webapp.engine.call import call, described
+from webapp.site import chat_app, settings, this_app
 
 
 @dataclass
@@ -31,15 +32,14 @@ def ask_the_app(username: str, password: str) -> Verdict:
         When the callback raises, is too slow, or returns something else: that is a failure to
         decide and never a wrong password.
     """
-    chat_app: ChatApp = current_app.extensions["chat_app"]
-    callback = chat_app.callbacks["password_auth_callback"]
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    callback = chat_app().callbacks["password_auth_callback"]
+    app = this_app()
     accounts: list[CheckedAccount] = []
     answer = call(
         callback,
         (username, password),
         Running(check_password=_check_in(app, accounts)),
-        app.extensions["settings"].callback_seconds,
+        settings().callback_seconds,
     )
     return Verdict(None if answer is None else _as_stored(callback, answer), accounts)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from flask import current_app
 from sqlalchemy import ColumnElement, delete
 
 from webapp.accounts.audit import record
@@ -16,6 +15,8 @@ from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
 from webapp.database.engines import write_transaction
 from webapp.engine.call import call
+from webapp.signals import session_ended
+from webapp.site import chat_app, settings
 from webapp.web.log import log_failure
 
 
@@ -44,8 +45,7 @@ def end_other_sessions(user: User) -> int:
 def after_end_of(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
     """Do what other rooms have to do once sessions have ended."""
     for session_id in session_ids:
-        for ended in current_app.extensions["session_ended"]:
-            ended(session_id, user)
+        session_ended.send(session_id=session_id, user=user)
 
 
 def _end(user: User, which: ColumnElement[bool]) -> int:
@@ -59,10 +59,10 @@ def _end(user: User, which: ColumnElement[bool]) -> int:
 
 
 def _call_on_logout(user: User) -> None:
-    callback = current_app.extensions["chat_app"].get("on_logout")
+    callback = chat_app().get("on_logout")
     if callback is None:
         return
-    seconds = current_app.extensions["settings"].callback_seconds
+    seconds = settings().callback_seconds
     try:
         call(callback, (user,), Running(), seconds)
     except CallbackError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import (
     Response,
-    current_app,
     g,
     make_response,
     render_template,
@@ -19,6 +18,7 @@ from webapp.accounts.login import signed_in_user
 from webapp.accounts.routes import blueprint
 from webapp.accounts.sign_out import log_out
 from webapp.authoring.errors import AuthoringError
+from webapp.site import chat_app
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.htmx import go_to
 from webapp.web.log import log_failure
@@ -92,4 +92,4 @@ def _answer(
 
 
 def _login_on() -> bool:
-    return bool(current_app.extensions["chat_app"].login_on)
+    return bool(chat_app().login_on)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
+from flask import Flask
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
@@ -90,14 +91,14 @@ def count_chats(identifier: str) -> int:
     return db.session.scalar(theirs) or 0
 
 
-def forget_user(session: Session, identifier: str) -> None:
+def hide_chats_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Put the chats of a user who is removed out of reach, in the caller's transaction."""
-    put_out_of_reach(session.connection(), Chat.owner == f"user:{identifier}")
+    put_out_of_reach(session.connection(), Chat.owner == f"user:{username}")
 
 
-def user_forgotten(identifier: str) -> None:
+def delete_chats_of_user(_app: Flask, *, username: str) -> None:
     """Delete what is left of the chats of a user who was removed."""
-    forget_chats_of(f"user:{identifier}")
+    forget_chats_of(f"user:{username}")
 
 
 def _not_too_long(chats: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:

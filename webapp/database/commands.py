@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from flask import current_app
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
+from webapp import site
 from webapp.config import Settings, new_secret
 from webapp.console import (
     BadInputError,
@@ -69,7 +69,7 @@ def upgrade() -> None:
     Example:
       chat-profiles db upgrade
     """
-    settings = _settings()
+    settings = site.settings()
     before = state_of(settings)
     settle_schema(settings, upgrade_old=True)
     if before is SchemaState.CURRENT:
@@ -86,7 +86,7 @@ def check() -> None:
     Example:
       chat-profiles db check
     """
-    settings = _settings()
+    settings = site.settings()
     problems = list(_problems(settings))
     for problem in problems:
         note(f"Problem: {problem}")
@@ -109,7 +109,7 @@ def backup(file: str) -> None:
       chat-profiles db backup chat-2026-11-23.sqlite3
       chat-profiles db backup - | gzip > chat.sqlite3.gz
     """
-    settings = _settings()
+    settings = site.settings()
     source = sqlite_file(settings.url)
     if source is None:
         raise BadInputError(f"for PostgreSQL use its own tool: {_pg_dump(settings.url, file)}")
@@ -141,11 +141,6 @@ def _pg_dump(url: URL, file: str) -> str:
     # Without --file it writes to standard output.
     options += [] if file == STDIO else [f"--file={file}"]
     return shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["settings"]
-    return settings
 
 
 def _problems(settings: Settings) -> Iterator[str]:

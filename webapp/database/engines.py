@@ -33,6 +33,7 @@ from webapp.database.connections import (
     follow_postgresql_rules,
     follow_sqlite_rules,
 )
+from webapp.site import settings
 
 POOL_WAIT_SECONDS = 5
 # For how long a health check tries to write, and the free disk space below which it need not.
@@ -232,7 +233,7 @@ def try_to_write() -> None:
 
 def _refuse_full_disk() -> None:
     # SQLite notices when it commits, and there is nothing to commit.
-    file = sqlite_file(current_app.extensions["settings"].url)
+    file = sqlite_file(settings().url)
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
 

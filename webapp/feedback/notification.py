@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from flask import Flask, current_app
+from flask import Flask
 
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
@@ -14,12 +14,13 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.chats.store import StoredChat
 from webapp.engine.call import call
 from webapp.feedback.storing import Change
+from webapp.site import chat_app, settings, this_app
 from webapp.web.log import log_failure
 
 
 def tell_app(chat: StoredChat, change: Change) -> None:
     """Call the app's ``@on_feedback``, if it has one; nobody waits for it."""
-    callback: Callback | None = current_app.extensions["chat_app"].get("on_feedback")
+    callback: Callback | None = chat_app().get("on_feedback")
     if callback is None:
         return
     feedback = Feedback(
@@ -32,7 +33,7 @@ def tell_app(chat: StoredChat, change: Change) -> None:
         signed_in_user(),
         change.previous,
     )
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     threading.Thread(
         target=_tell, args=(app, callback, feedback), name="webapp-feedback", daemon=True
     ).start()
@@ -40,7 +41,7 @@ def tell_app(chat: StoredChat, change: Change) -> None:
 
 def _tell(app: Flask, callback: Callback, feedback: Feedback) -> None:
     with app.app_context():
-        seconds = current_app.extensions["settings"].callback_seconds
+        seconds = settings().callback_seconds
         try:
             call(callback, (feedback,), Running(), seconds)
         except AuthoringError as error:

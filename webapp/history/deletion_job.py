@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
-from flask import Flask, current_app
+from flask import Flask
 
 from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
 from webapp.database.engines import utc_now, write_transaction
@@ -50,9 +50,9 @@ class Forgetting:
             return asked
 
 
-def forget_soon() -> None:
+def delete_soon(app: Flask) -> None:
     """Delete what cannot be brought back any more, and do not wait for it."""
-    forgetting: Forgetting = current_app.extensions[EXTENSION]
+    forgetting: Forgetting = app.extensions[EXTENSION]
     forgetting.begin()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import current_app, render_template, request, url_for
+from flask import render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
@@ -23,6 +23,7 @@ from webapp.history.listing import Item, get_item, listed, profiles_in_history
 from webapp.history.search import Found, search
 from webapp.pages.chat_page import Notice
 from webapp.profiles.offer import Offer, chosen_name, offered_profiles
+from webapp.site import settings
 from webapp.web.htmx import came_from, wants_fragment
 
 IMPORTED = "The chats were imported."
@@ -47,7 +48,7 @@ def listing_of(asked: Asked) -> Listing:
         return _searched(search(whose, asked.text, asked.profile, asked.before_entry), asked)
     page = listed(whose, asked.profile, asked.before)
     after = asked.before.at if asked.before else None
-    zone = current_app.extensions["settings"].zone
+    zone = settings().zone
     groups = grouped(page.items, utc_now(), zone, after)
     if page.pinned:
         groups.insert(0, Group(PINNED, tuple(page.pinned)))

@@ -13,9 +13,10 @@ from webapp.accounts.login import owner
 from webapp.chats.store import StoredChat, get_chat
 from webapp.history import sidebar as pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
-from webapp.history.deletion_job import forget_soon
+from webapp.history.deletion_job import delete_soon
 from webapp.history.forms import NoTitle, PinForm, PlainForm, TitleForm, asked
 from webapp.pages.recovered_text import keep_texts_of
+from webapp.site import this_app
 from webapp.turns.asking import stop_turn
 from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment
 from webapp.web.log import log_event
@@ -80,7 +81,7 @@ def delete(chat_id: uuid.UUID) -> Response:
     stop_turn(chat, None)
     delete_chat(chat)
     log_event("chat.deleted", owner=chat.owner, chat=chat.id)
-    forget_soon()
+    delete_soon(this_app())
     if not wants_fragment():
         return redirect(url_for("history.listing", deleted=chat.id), 303)
     if came_from_page(url_for("chats.show", chat_id=chat.id)):
@@ -109,7 +110,7 @@ def clear() -> Response:
     whose = owner()
     if whose is not None:
         log_event("chats.cleared", owner=whose, count=delete_all(whose))
-        forget_soon()
+        delete_soon(this_app())
     return go_to(url_for("history.listing"))
 
 

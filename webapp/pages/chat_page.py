@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from flask import current_app, render_template, url_for
+from flask import render_template, url_for
 from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
@@ -23,6 +23,7 @@ from webapp.pages.reading import Said, said_before, said_in
 from webapp.profiles.icons import label
 from webapp.profiles.offer import Offer, chosen_name, offered_profiles
 from webapp.profiles.starters import Suggested, starters_of
+from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
 from webapp.turns.rows import LOST
 from webapp.turns.stored_turns import StoredTurn
@@ -203,8 +204,8 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
         "offer": offered_profiles(),
         "current": current,
         "key": uuid.uuid4(),
-        "answers": current_app.extensions["chat_app"].get("on_message") is not None,
-        "starter_click": current_app.extensions["settings"].starters,
+        "answers": chat_app().get("on_message") is not None,
+        "starter_click": settings().starters,
         "draft_owner": draft_owner(),
     }
 

@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask import current_app, url_for
+from flask import url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, select
 
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET
 from webapp.database.engines import read_connection
+from webapp.site import chat_app
 
 COMMENT_LIMIT = 4_000
 VALUES = {"up": 1, "down": -1}
@@ -87,7 +88,7 @@ def actions_of(
     offered:
         Whether the chat's profile still is, so that the chat can go on.
     """
-    goes_on = offered and current_app.extensions["chat_app"].get("on_message") is not None
+    goes_on = offered and chat_app().get("on_message") is not None
     return Actions(
         generate_csrf(),
         url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),

@@ -9,15 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from flask import current_app
-
 from webapp.accounts.login import viewer
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.engine.call import call
 from webapp.profiles.icons import icon_src, initial, label
+from webapp.site import chat_app, settings
 from webapp.web.log import log_failure
 
 NAME_SHOWN = 200
@@ -109,13 +108,11 @@ def faces_of(profiles: Iterable[ChatProfile]) -> Faces:
         Those under which something was said in it, or may be said while it is watched, as they are
         to be shown. The page may load their icons.
     """
-    chat_app: ChatApp = current_app.extensions["chat_app"]
-    settings = current_app.extensions["settings"]
     who = viewer()
     return Faces(
         Face(who.name if who else "You"),
-        Face(settings.site_name or "Chat Profiles"),
+        Face(settings().site_name or "Chat Profiles"),
         {profile.name: Face(label(profile), icon_src(profile)) for profile in profiles},
-        chat_app.get("author_rename"),
-        settings.callback_seconds,
+        chat_app().get("author_rename"),
+        settings().callback_seconds,
     )

@@ -44,6 +44,7 @@ from webapp.pages.watching import (
     stream,
 )
 from webapp.profiles.offer import offered_profiles
+from webapp.site import chat_app, settings, this_app
 from webapp.turns.asking import Asked
 from webapp.turns.rows import LOST
 from webapp.turns.runtime import conversation
@@ -115,7 +116,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
     offered = turn.chat.offered if turn else None
     if offered is None:
         offered = offered_profiles().by_name
-    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    way = way_to_watch(settings(), host_of(request.environ))
     # A stream leaves the place under the messages as it is, and Stop must come back there first.
     told = _Told(chat, offered, stored, source, "poll" if shown_as_lost else way)
     return told.answer(
@@ -255,7 +256,7 @@ class _Told:
         self, answers: list[dict[str, Any]], controls: Controls, *, first: bool = False
     ) -> str:
         """Return where the page gets its selector anew; "" where it stays as it is."""
-        if first and current_app.extensions["chat_app"].switches_here:
+        if first and chat_app().switches_here:
             return self._selector  # from now on a choice goes on in the chat
         said = [answer["message"] for answer in answers]
         switches = [message.created_at for message in said if message.kind == DIVIDER]
@@ -266,8 +267,7 @@ class _Told:
     def _slot(self) -> Slot | None:
         if self._way != "sse":
             return None
-        settings = current_app.extensions["settings"]
-        most, of_one = most_streams(settings, self._host), most_streams_of_one(settings)
+        most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
         return conversation().slots.take(most, self._chat.owner, of_one)
 
     def _live(self) -> LiveTurn:
@@ -294,7 +294,7 @@ class _Told:
 
 def _wait_a_little(turn: Turn) -> str:
     """Wait as long as an answer in one piece is worth it; return the way to watch the turn."""
-    way = way_to_watch(current_app.extensions["settings"], host_of(request.environ))
+    way = way_to_watch(settings(), host_of(request.environ))
     if way == "inline":
         turn.wait_until_stored(conversation().limits.total)
     elif wants_fragment():
@@ -311,7 +311,7 @@ def _actions_in(chat_id: uuid.UUID, turn: StoredTurn) -> Actions | None:
 
 
 def _is_calm(way: str) -> bool:
-    most = most_streams(current_app.extensions["settings"], host_of(request.environ))
+    most = most_streams(settings(), host_of(request.environ))
     return way != "sse" or conversation().slots.taken < most
 
 
@@ -326,4 +326,4 @@ def _notice(error: HTTPException) -> Notice:
 
 
 def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+    return this_app()

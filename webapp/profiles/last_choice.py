@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g
+from flask import Flask, g
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -55,9 +55,9 @@ def forget_name(name: str) -> None:
     g.pop("remembered_profile", None)
 
 
-def forget_user(session: Session, identifier: str) -> None:
+def forget_choice_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Forget what a user has chosen, in the caller's transaction: their account is removed."""
-    session.execute(_FORGET, {"of_owner": f"user:{identifier}"})
+    session.execute(_FORGET, {"of_owner": f"user:{username}"})
 
 
 def _owner() -> str | None:

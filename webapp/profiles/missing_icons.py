@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from flask import current_app
 
-from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.types import ChatProfile, Starter
+from webapp.site import chat_app
 from webapp.web.assets import public_file
 from webapp.web.log import log_event
 
@@ -37,8 +37,7 @@ def _icons(profiles: Iterable[ChatProfile]) -> Iterable[str]:
 
 
 def _log_if_missing(icon: str) -> None:
-    chat_app: ChatApp = current_app.extensions["chat_app"]
     public = _PUBLIC.match(icon)
-    if public and public_file(chat_app.public_folder, public[1]) is None:
-        hint = f"put the file into {chat_app.public_folder}, or change the icon"
+    if public and public_file(chat_app().public_folder, public[1]) is None:
+        hint = f"put the file into {chat_app().public_folder}, or change the icon"
         log_event("icon.missing", level=logging.WARNING, icon=icon, hint=hint)

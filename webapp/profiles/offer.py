@@ -7,19 +7,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, g, request, session
+from flask import g, request, session
 from werkzeug.exceptions import Forbidden
 
 from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.last_choice import forget_name, remember, remembered_name
 from webapp.profiles.missing_icons import log_missing_icons
+from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED
 
 CHOICE_KEY = "chat_profile"
@@ -154,14 +155,13 @@ def _forget(name: str) -> None:
 
 
 def _ask() -> Offer:
-    chat_app: ChatApp = current_app.extensions["chat_app"]
-    callback = chat_app.get("set_chat_profiles")
+    callback = chat_app().get("set_chat_profiles")
     if callback is None:
         return Offer()
     try:
         return Offer(_checked(callback, _answer(callback)))
     except CallbackError as error:
-        if chat_app.login_on or not _misses_attribute_of_none(error):
+        if chat_app().login_on or not _misses_attribute_of_none(error):
             raise
         problem = f"{error.problem}: {NO_LOGIN}"
         raise CallbackError(error.callback, problem, error.place) from error.__cause__
@@ -170,7 +170,7 @@ def _ask() -> Offer:
 def _answer(callback: Callback) -> object:
     arguments = (signed_in_user(), best_language())
     release_connection()
-    seconds = current_app.extensions["settings"].callback_seconds
+    seconds = settings().callback_seconds
     return call(callback, arguments, Running(), seconds)
 
 

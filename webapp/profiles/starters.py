@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import current_app
-
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile, Starter
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import best_language
+from webapp.site import chat_app, settings
 from webapp.web.errors import request_id
 from webapp.web.log import log_failure
 
@@ -36,14 +35,13 @@ def starters_of(profile: ChatProfile | None) -> Suggested:
     """
     if profile is not None and profile.starters is not None:
         return Suggested(list(profile.starters))
-    chat_app: ChatApp = current_app.extensions["chat_app"]
-    callback = chat_app.get("set_starters")
+    callback = chat_app().get("set_starters")
     return Suggested() if callback is None else _asked(callback)
 
 
 def _asked(callback: Callback) -> Suggested:
     arguments = (signed_in_user(), best_language())
-    seconds = current_app.extensions["settings"].callback_seconds
+    seconds = settings().callback_seconds
     release_connection()
     try:
         return Suggested(_checked(callback, call(callback, arguments, Running(), seconds)))

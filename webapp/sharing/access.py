@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
 
-from flask import current_app
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner, signed_in_user
@@ -18,6 +17,7 @@ from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import offered_profiles
 from webapp.sharing.shared_chat import FoundChat, profiles_in
+from webapp.site import chat_app, settings
 from webapp.web.log import log_event
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ def sharing_needed(view: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not current_app.extensions["settings"].sharing:
+        if not settings().sharing:
             raise NotFound
         return view(*args, **kwargs)
 
@@ -52,7 +52,7 @@ def refuse_unless_readable(chat: FoundChat) -> None:
     hidden = sorted(name for name in profiles_in(chat) if offer.find(name) is None)
     if hidden:
         _refuse(chat, f"profile {hidden[0]}")
-    callback = current_app.extensions["chat_app"].get("on_shared_chat_view")
+    callback = chat_app().get("on_shared_chat_view")
     if callback is not None and not _answer(callback, chat):
         _refuse(chat, "on_shared_chat_view")
 
@@ -68,7 +68,7 @@ def _answer(callback: Callback, chat: FoundChat) -> bool:
     )
     who = signed_in_user()
     release_connection()
-    seconds = current_app.extensions["settings"].callback_seconds
+    seconds = settings().callback_seconds
     answer = call(callback, (shared, who), Running(), seconds)
     if not isinstance(answer, bool):
         raise callback.wrong_answer(f"returned {type(answer).__name__}; return True or False")

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
 from webapp.accounts.login import owner
 from webapp.database.engines import release_connection, utc_now
+from webapp.site import this_app
 from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
 from webapp.transfer.exported import ExportedChats
@@ -127,4 +128,4 @@ def _pieces(app: Flask, written: Iterator[str]) -> Iterator[bytes]:
 
 
 def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+    return this_app()

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flask import Flask, current_app
+from flask import Flask
 from werkzeug.exceptions import Conflict, TooManyRequests
 
 from webapp.accounts.login import browser_session, signed_in_user, viewer
@@ -22,6 +22,7 @@ from webapp.database.engines import release_connection, utc_now
 from webapp.engine.turn import Turn
 from webapp.engine.work import IdleError, Work
 from webapp.profiles.offer import offered_profile, offered_profiles
+from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
     TooManyTurnsError,
     ask_to_stop,
@@ -114,7 +115,7 @@ def ask(
     NotFound
         When the chat is gone.
     """
-    if current_app.extensions["chat_app"].get("on_message") is None:
+    if chat_app().get("on_message") is None:
         raise NoAnswers
     question = Message(
         id=uuid.uuid4(),
@@ -208,7 +209,7 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
 def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
     offered = offered_profiles().by_name
     context = ChatContext(str(chat.id), signed_in_user(), chat.profile, offered=offered)
-    turn = Turn(current_app.extensions["chat_app"], context, work, uuid.uuid4())
+    turn = Turn(chat_app(), context, work, uuid.uuid4())
     turn.profile = profile
     turn.owner = chat.owner
     return turn
@@ -240,7 +241,7 @@ def _begin(
 
 
 def _admitted(chat: StoredChat, key: uuid.UUID) -> Asking:
-    most = current_app.extensions["settings"].turns_per_user
+    most = settings().turns_per_user
     if conversation().keeper.lingering(chat.owner) >= most:
         # Stopped, and still at work: what cannot be ended from outside must not pile up.
         raise TooManyTurnsError
@@ -277,4 +278,4 @@ def _log(failure: CallbackError, *, chat_id: uuid.UUID, reference: str) -> None:
 
 
 def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+    return this_app()

@@ -22,7 +22,7 @@ from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.json_values import stored_copy
-from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
 from webapp.chats.models import Chat, Message
@@ -32,6 +32,8 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.call import call
 from webapp.engine.work import COMPLETE
+from webapp.signals import housekeeping_due
+from webapp.site import chat_app, settings, this_app
 from webapp.turns.rows import ALIVE, row_of
 from webapp.turns.steps import change_earlier, interrupt_lost
 from webapp.web.errors import UNAVAILABLE, log_unavailable
@@ -65,8 +67,7 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     is_time = _is_time()
     if is_time:
         _end_lost_turns()
-        for job in current_app.extensions["housekeeping"]:
-            job()
+        housekeeping_due.send()
     if not _looks_at_ends():
         return
     left = _claimed(Chat.session_id == chat.session_id, Chat.id != chat.id)
@@ -75,7 +76,7 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
         end_idle_chats()
 
 
-def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
+def end_chats_of_session(_app: Flask, *, session_id: uuid.UUID, user: User | None) -> None:
     """End the chats of a session that has ended."""
     if _looks_at_ends():
         _run(_with_user(_claimed(Chat.session_id == session_id), user))
@@ -83,7 +84,7 @@ def end_chats_of_session(session_id: uuid.UUID, user: User | None) -> None:
 
 def end_idle_chats() -> None:
     """End chats in which nothing was said for long."""
-    minutes = current_app.extensions["settings"].chat_idle_minutes
+    minutes = settings().chat_idle_minutes
     idle = (
         select(Chat.id)
         .where(Chat.ended_at.is_(None), Chat.active_at < utc_now() - timedelta(minutes=minutes))
@@ -108,8 +109,7 @@ def _is_time() -> bool:
 
 
 def _looks_at_ends() -> bool:
-    chat_app: ChatApp = current_app.extensions["chat_app"]
-    return any(chat_app.get(name) for name in ("on_chat_end", "on_chat_resume"))
+    return any(chat_app().get(name) for name in ("on_chat_end", "on_chat_resume"))
 
 
 def _claimed(*conditions: Any) -> list[Row[Any]]:
@@ -140,9 +140,9 @@ def _known_user(owner: str) -> User | None:
 
 
 def _run(ended: list[_Ended]) -> None:
-    callback: Callback | None = current_app.extensions["chat_app"].get("on_chat_end")
+    callback: Callback | None = chat_app().get("on_chat_end")
     if callback is not None and ended:
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        app = this_app()
         threading.Thread(
             target=_run_all, args=(app, callback, ended), name="webapp-chat-end", daemon=True
         ).start()
@@ -155,7 +155,7 @@ def _run_all(app: Flask, callback: Callback, ended: list[_Ended]) -> None:
 
 
 def _run_one(callback: Callback, ended: _Ended) -> None:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     context = ChatContext(
         str(ended.chat_id),
         ended.user,
@@ -163,7 +163,7 @@ def _run_one(callback: Callback, ended: _Ended) -> None:
         Values(ended.values),
         earlier=lambda: history_before(app, ended.chat_id, NO_SEQUENCE_YET),
     )
-    seconds = current_app.extensions["settings"].callback_seconds
+    seconds = settings().callback_seconds
     try:
         call(callback, (), Running(chat=context), seconds)
         values = {k: stored_copy(k, v) for k, v in context.values.close().items()}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from functools import partial
 
-from flask import current_app
-
 from webapp.authoring.chat_resume import ResumedChat
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback
@@ -14,6 +12,7 @@ from webapp.chats.past_messages import resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.turn import Turn
 from webapp.engine.work import IdleError, Work
+from webapp.site import chat_app
 from webapp.turns.runtime import conversation
 from webapp.web.errors import request_id
 from webapp.web.log import log_failure
@@ -21,7 +20,7 @@ from webapp.web.log import log_failure
 
 def resume_callback() -> Callback | None:
     """Return the author's ``@on_chat_resume``, if there is one."""
-    found: Callback | None = current_app.extensions["chat_app"].get("on_chat_resume")
+    found: Callback | None = chat_app().get("on_chat_resume")
     return found
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import Flask, current_app
 from sqlalchemy import Row
 from werkzeug.exceptions import Conflict
 
@@ -30,6 +29,7 @@ from webapp.profiles.offer import (
     offered_profiles,
     vanished_choice,
 )
+from webapp.site import chat_app, settings, this_app
 from webapp.turns.busy import refuse_busy
 from webapp.turns.runtime import conversation
 from webapp.turns.start_rows import Beginning, TooManyStartsError, store_started_chat
@@ -77,7 +77,7 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
     """
     began_at = utc_now()
     profile, vanished = _profile(asked_for)
-    most = current_app.extensions["settings"].turns_per_user
+    most = settings().turns_per_user
     session_id = browser_session().require_row()
     beginning = Beginning(owner_of_new_chats(), session_id, began_at, most, continues)
     context = ChatContext(
@@ -132,7 +132,7 @@ def continue_chat(chat: StoredChat, name: str) -> StartedChat:
 
 
 def _carried(chat: StoredChat) -> Earlier:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     return lambda: history_before(app, chat.id, NO_SEQUENCE_YET)
 
 
@@ -175,7 +175,7 @@ def _turn(context: ChatContext, profile: ChatProfile | None, owner: str) -> Turn
         partial(_explained, reference=request_id()),
         partial(_log, chat_id=context.chat_id, reference=request_id()),
     )
-    turn = Turn(current_app.extensions["chat_app"], context, work)
+    turn = Turn(chat_app(), context, work)
     turn.profile = profile
     turn.owner = owner
     return turn

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict
@@ -21,6 +20,7 @@ from webapp.database.engines import release_connection, utc_now, write_transacti
 from webapp.engine.work import COMPLETE
 from webapp.profiles.icons import label
 from webapp.profiles.offer import choose, offered_profile
+from webapp.site import chat_app
 from webapp.turns.busy import StillAnsweringError, refuse_busy
 from webapp.turns.runtime import conversation
 
@@ -74,7 +74,7 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
     StillAnsweringError
         When an answer is being written.
     """
-    if not current_app.extensions["chat_app"].switches_here:
+    if not chat_app().switches_here:
         raise StartsAnew
     profile = offered_profile(name)
     if profile.name == chat.profile:

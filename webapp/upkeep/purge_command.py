@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import click
-from flask import current_app
 
 from webapp.accounts.audit import record
 from webapp.console import operator, print_table, say
+from webapp.site import settings
 from webapp.upkeep.manners import command, needs_tables
 from webapp.upkeep.purging import Kind, count, kinds, remove
 
@@ -34,7 +34,7 @@ def purge(dry_run: bool, as_json: bool) -> None:
       chat-profiles purge --dry-run
       chat-profiles purge
     """
-    found = kinds(current_app.extensions["settings"])
+    found = kinds(settings())
     numbers = {kind.name: count(kind) if dry_run else remove(kind) for kind in found}
     if any(numbers.values()) and not dry_run:
         record("purged", None, by=operator(), **{k: n for k, n in numbers.items() if n})

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 
+from webapp.site import settings
 from webapp.web.server import Host, host_of, most_streams, way_to_watch
 from webapp.web.sse import HEADERS, MIMETYPE, Slot, Slots, event
 
@@ -48,8 +49,8 @@ def set_up_probe(app: Flask, streams: Slots) -> None:
 @blueprint.get("/healthz/stream")
 def stream() -> Response:
     """Say how answers reach a page here; where they are streamed, show it for 1.5 s."""
-    settings, host = current_app.extensions["settings"], host_of(request.environ)
-    way, most = way_to_watch(settings, host), most_streams(settings, host)
+    host = host_of(request.environ)
+    way, most = way_to_watch(settings(), host), most_streams(settings(), host)
     server = SERVERS.get(host.name.lower(), "unknown")
     first = event(json.dumps({"way": way, "streams": most, "server": server}))
     if way != "sse" or not most or request.method == "HEAD":

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from flask import current_app
 from sqlalchemy import ColumnElement, delete, select, true
 
 from webapp.accounts.audit import writing_audited
@@ -16,9 +15,9 @@ from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import LoginSession
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
-from webapp.config import Settings
 from webapp.console import BadInputError, counted, iso, note, operator, print_table, say
 from webapp.database.engines import db, utc_now
+from webapp.site import settings
 
 SEE_LIST = "see `chat-profiles sessions list`"
 
@@ -103,15 +102,14 @@ def _end(which: ColumnElement[bool], user: str | None, session_id: str | None) -
 
 
 def _alive(which: ColumnElement[bool]) -> list[LoginSession]:
-    settings: Settings = current_app.extensions["settings"]
     now = utc_now()
     return list(
         db.session.scalars(
             select(LoginSession)
             .where(
                 which,
-                LoginSession.seen_at > now - timedelta(hours=settings.session_idle_hours),
-                LoginSession.created_at > now - timedelta(hours=settings.session_hours),
+                LoginSession.seen_at > now - timedelta(hours=settings().session_idle_hours),
+                LoginSession.created_at > now - timedelta(hours=settings().session_hours),
             )
             .order_by(LoginSession.seen_at.desc(), LoginSession.id)
         )

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import click
-from flask import current_app
 
 from webapp.accounts import directory
 from webapp.accounts.commands import unlock as unlock_commands
@@ -21,6 +20,7 @@ from webapp.accounts.usernames import UsernameError, checked
 from webapp.console import BadInputError, CommandGroup, counted, printable, say
 from webapp.database.engines import release_connection
 from webapp.database.schema import settle_schema
+from webapp.site import answers, settings
 
 
 class AccountsGroup(CommandGroup):
@@ -41,7 +41,7 @@ def with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def ready(*args: Any, **kwargs: Any) -> Any:
-        settle_schema(current_app.extensions["settings"], upgrade_old=False)
+        settle_schema(settings(), upgrade_old=False)
         return function(*args, **kwargs)
 
     return ready
@@ -244,7 +244,7 @@ def remove(username: str, yes: bool) -> None:
 
 
 def _confirm_removal(username: str) -> None:
-    chats = counted(current_app.extensions["count_chats"](username), "chat")
+    chats = counted(answers().count_chats(username), "chat")
     release_connection()
     click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 

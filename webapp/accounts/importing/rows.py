@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import current_app
 from sqlalchemy import select
 
 from webapp.accounts.details import (
@@ -20,9 +19,9 @@ from webapp.accounts.importing.files import AccountFileError, Row
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
 from webapp.accounts.usernames import UsernameError, checked, skeleton
-from webapp.config import Settings
 from webapp.console import SHOWN_CHARACTERS
 from webapp.database.engines import db, release_connection
+from webapp.site import settings
 
 NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -115,8 +114,7 @@ def _password(values: Mapping[str, Any], name: str, shown: str | None) -> str | 
         raise PasswordError("has both a password and a password_hash; keep one of them")
     if password.startswith("$argon2"):
         raise PasswordError("the password looks like a hash; put it into the column password_hash")
-    settings: Settings = current_app.extensions["settings"]
-    refuse_weak(password, name, settings.password_min_length, [shown] if shown else [])
+    refuse_weak(password, name, settings().password_min_length, [shown] if shown else [])
     return password
 
 

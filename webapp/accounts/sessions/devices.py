@@ -6,13 +6,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import select
 
 from webapp.accounts.models import LoginSession
 from webapp.accounts.sessions.user_agents import device_of
-from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now
+from webapp.site import settings
 
 MOST_SHOWN = 100
 
@@ -34,7 +33,6 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
 
     There are at most `MOST_SHOWN`, and one more if there are more.
     """
-    settings: Settings = current_app.extensions["settings"]
     now = utc_now()
     is_this = LoginSession.id == this
     found = (
@@ -47,8 +45,8 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
         )
         .where(
             LoginSession.identifier == identifier,
-            LoginSession.seen_at > now - timedelta(hours=settings.session_idle_hours),
-            LoginSession.created_at > now - timedelta(hours=settings.session_hours),
+            LoginSession.seen_at > now - timedelta(hours=settings().session_idle_hours),
+            LoginSession.created_at > now - timedelta(hours=settings().session_hours),
         )
         .order_by(is_this.desc(), LoginSession.created_at.desc(), LoginSession.id)
         .limit(MOST_SHOWN + 1)

@@ -1,0 +1,60 @@
+"""What every room may ask of the site it serves: typed doors to what `app.py` has put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from flask.globals import app_ctx
+from werkzeug.wrappers import Response
+
+from webapp.authoring.loading.app_file import ChatApp
+from webapp.config import Settings
+
+SETTINGS, CHAT_APP, ANSWERS = "settings", "chat_app", "answers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What lower rooms ask of higher ones, which they must not import.
+
+    A signal (`webapp/signals.py`) returns nothing to its sender. These do.
+    """
+
+    count_chats: Callable[[str], int]
+    top_bar: Callable[[], dict[str, Any]]
+    signed_out: Callable[[], Response | None]
+    form_too_old: Callable[[], Response | None]
+
+
+def set_up_site(app: Flask, settings: Settings, chat_app: ChatApp | None, answers: Answers) -> None:
+    """Keep in ``app`` what the functions of this module return; commands have no app file."""
+    app.extensions[SETTINGS] = settings
+    app.extensions[ANSWERS] = answers
+    if chat_app is not None:
+        app.extensions[CHAT_APP] = chat_app
+
+
+def this_app() -> Flask:
+    """Return the app itself, which another thread can use: `flask.current_app` is a proxy."""
+    return app_ctx.app
+
+
+def settings() -> Settings:
+    """Return the settings of this site."""
+    found: Settings = app_ctx.app.extensions[SETTINGS]
+    return found
+
+
+def chat_app() -> ChatApp:
+    """Return the author's app that this site serves."""
+    found: ChatApp = app_ctx.app.extensions[CHAT_APP]
+    return found
+
+
+def answers() -> Answers:
+    """Return what other rooms have registered to be asked."""
+    found: Answers = app_ctx.app.extensions[ANSWERS]
+    return found

@@ -1,0 +1,31 @@
+"""Which room hears what another one announces, and who answers what: one wiring for every app."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from webapp.authoring.loading.app_file import ChatApp
+from webapp.chats import deletion
+from webapp.config import Settings
+from webapp.history import deletion_job
+from webapp.pages import recovered_text
+from webapp.profiles import last_choice, offer
+from webapp.signals import housekeeping_due, removing_user, session_ended, user_removed
+from webapp.site import Answers, set_up_site
+from webapp.turns import ending
+
+
+def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) -> None:
+    """Give ``app`` its doors and connect its rooms, whether it serves pages or runs commands."""
+    answers = Answers(
+        count_chats=deletion.count_chats,
+        top_bar=offer.top_bar,
+        signed_out=recovered_text.signed_out_but_kept,
+        form_too_old=recovered_text.too_old_but_kept,
+    )
+    set_up_site(app, settings, chat_app, answers)
+    removing_user.connect(app, deletion.hide_chats_of_user)
+    removing_user.connect(app, last_choice.forget_choice_of_user)
+    user_removed.connect(app, deletion.delete_chats_of_user)
+    session_ended.connect(app, ending.end_chats_of_session)
+    housekeeping_due.connect(app, deletion_job.delete_soon)
