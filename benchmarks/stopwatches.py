@@ -24,7 +24,7 @@ WATCHED = {
     "reader: waiting": "webapp.pages.watching:RunningHere.wait",
     "reader: resting": "webapp.pages.watching:_Watch.rest",
     "reader: whether it may see": "webapp.pages.watching:_Watch.reader_may_not_see",
-    "reader: Markdown": "webapp.markdown.growing:LiveMarkdown._step",
+    "reader: Markdown": "webapp.markdown.growing:GrowingMarkdown._step",
     "reader: what has changed": "webapp.pages.live:LiveTurn.changes",
     "reader: templates": "webapp.pages.live:LiveTurn._render",
     "reader: events": "webapp.pages.watching:event",

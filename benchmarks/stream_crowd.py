@@ -15,7 +15,7 @@ from processes import Footprint, cpu_seconds, footprint
 from serving import Served, bare_app, our_app
 from visitors import BareVisitor, Crowd, Line, Told, Visitor, at_once, get
 
-from webapp.markdown.safe import message_html
+from webapp.markdown.messages import message_html
 
 # Fifty tokens a second, for ten seconds and for twenty.
 PAUSE = 0.02

@@ -1,4 +1,4 @@
-"""Code in colour: the same text, classes and no styles, in bounded time, readable (R35, R37)."""
+"""Code in colour: the same text, classes and no styles, in bounded time, readable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.html import Element, parse
-from webapp.markdown.growing import LiveMarkdown
+from webapp.markdown.growing import GrowingMarkdown
 from webapp.markdown.highlighting import (
     BLOCK_LIMIT,
     CLASSES,
@@ -22,9 +22,9 @@ from webapp.markdown.highlighting import (
     RATIO,
     SECONDS,
     Allowance,
-    highlighted,
+    highlight,
 )
-from webapp.markdown.safe import message_html
+from webapp.markdown.messages import message_html
 
 ROOT = Path(__file__).parents[1]
 CSS = "\n".join(path.read_text() for path in sorted((ROOT / "static" / "css").glob("*.css")))
@@ -120,7 +120,7 @@ def test_other_code_is_plain(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_a_lexer_that_finds_something(language: str) -> None:
     texts = ["if (a) return 'b'; # 1", "[a]\nb = 1", "a: b", ".a { b: 1 }", "-b\n", "<a>b</a>"]
-    found = [highlighted(text, language, Allowance()) for text in texts]
+    found = [highlight(text, language, Allowance()) for text in texts]
     assert any("<span" in (html or "") for html in found)
 
 
@@ -143,7 +143,7 @@ def test_there_is_no_style_and_no_other_class() -> None:
 
 
 def test_code_is_plain_until_it_is_finished() -> None:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     text = fence(PYTHON, "python")
     assert code_of(live.grow(text).tail).all("span") == []
     assert code_of(live.grow(text + "\nMore").finished).all("span")
@@ -151,14 +151,14 @@ def test_code_is_plain_until_it_is_finished() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_hostile_code_takes_no_more_than_it_may(language: str) -> None:  # R37
+def test_hostile_code_takes_no_more_than_it_may(language: str) -> None:
     for unit in ("\n", " \n", "a\n", "a b ", '"a\\', "/* ", "a.", "=", "<?", "<a b=", "_"):
         began = time.thread_time()
-        highlighted(unit * (BLOCK_LIMIT // len(unit)), language, Allowance(seconds=0.005))
+        highlight(unit * (BLOCK_LIMIT // len(unit)), language, Allowance(seconds=0.005))
         assert time.thread_time() - began < 0.3, unit
 
 
-def test_one_message_spends_no_more_for_having_many_blocks() -> None:  # R37
+def test_one_message_spends_no_more_for_having_many_blocks() -> None:
     text = fence(" \n" * 1_000, "python") * 20
     began = time.thread_time()
     html = message_html(text)
@@ -168,28 +168,28 @@ def test_one_message_spends_no_more_for_having_many_blocks() -> None:  # R37
 
 def test_long_code_is_plain() -> None:
     line = "x = 1\n"
-    assert highlighted(line * (BLOCK_LIMIT // len(line)), "python", Allowance())
-    assert highlighted(line * (BLOCK_LIMIT // len(line) + 1), "python", Allowance()) is None
+    assert highlight(line * (BLOCK_LIMIT // len(line)), "python", Allowance())
+    assert highlight(line * (BLOCK_LIMIT // len(line) + 1), "python", Allowance()) is None
 
 
 def test_after_much_code_the_rest_is_plain() -> None:
     allowance = Allowance()
     code = "x = 1\n" * 3_000
-    done = [highlighted(code, "json", allowance) is not None for _ in range(4)]
+    done = [highlight(code, "json", allowance) is not None for _ in range(4)]
     assert done == [True] * (MESSAGE_LIMIT // len(code)) + [False]
 
 
 def test_code_that_would_become_much_html_is_plain() -> None:
-    assert "<span" in (highlighted("[1,2,3]", "json", Allowance()) or "")
+    assert "<span" in (highlight("[1,2,3]", "json", Allowance()) or "")
     dense = "1+" * 500
-    assert highlighted(dense, "python", Allowance()) is None
+    assert highlight(dense, "python", Allowance()) is None
     spread = "1 + 1 + 1\n" * 100
-    assert len(highlighted(spread, "python", Allowance()) or "") in range(1, RATIO * len(spread))
+    assert len(highlight(spread, "python", Allowance()) or "") in range(1, RATIO * len(spread))
 
 
 def test_no_lexer_is_loaded_without_code() -> None:
     program = (
-        "import sys; from webapp.markdown.safe import message_html\n"
+        "import sys; from webapp.markdown.messages import message_html\n"
         "def loaded(): return {n for n in sys.modules if n.startswith('pygments.lexers.')}\n"
         "at_first = loaded(); message_html('*a*\\n\\n    b'); then = loaded()\n"
         "message_html('```rust\\n1\\n```'); print(then - at_first, loaded() - at_first)"

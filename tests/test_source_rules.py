@@ -65,7 +65,7 @@ def test_no_sql_is_put_together_from_text(path: Path) -> None:  # R30
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_only_the_markdown_module_marks_text_as_safe(path: Path) -> None:
     marks = [call for call in calls(path) if called(call) == "Markup"]
-    assert not marks or name(path) == "webapp/markdown/safe.py"
+    assert not marks or name(path) == "webapp/markdown/sanitizer.py"
 
 
 def tracked_files() -> list[Path]:

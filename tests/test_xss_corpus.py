@@ -1,4 +1,4 @@
-"""Hostile text changes no element and no attribute of a page, and is still there to read (R32)."""
+"""Hostile text changes no element and no attribute of a page, and is still there to read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.html import Element, parse, shape_of
 from tests.support.payload import Stage
 from tests.support.people import Visitor
 from webapp.authoring.text import clean_text
-from webapp.markdown.growing import LiveMarkdown
-from webapp.markdown.safe import message_html
+from webapp.markdown.growing import GrowingMarkdown
+from webapp.markdown.messages import message_html
 
 CORPUS = [s for s in samples("xss") if not s["ctx"].startswith("sse")]
 ICONS = [s for s in CORPUS if s["ctx"] == "profile_icon" or s["cat"] == "url"]
@@ -145,7 +145,7 @@ def test_the_summary_in_a_button_has_no_links(stage: Stage) -> None:
     assert option.one("strong").text == "b"
 
 
-def test_containers_of_untrusted_text_are_closed_to_htmx(stage: Stage) -> None:  # R35
+def test_containers_of_untrusted_text_are_closed_to_htmx(stage: Stage) -> None:
     for page in stage.show():
         for container in page.with_class("prose"):
             assert "hx-ignore" in container.attributes
@@ -153,7 +153,7 @@ def test_containers_of_untrusted_text_are_closed_to_htmx(stage: Stage) -> None: 
 
 
 @pytest.mark.parametrize("place", [p for p in PLAIN if p != "message"])
-def test_bidi_controls_cannot_reorder_their_neighbours(stage: Stage, place: str) -> None:  # R36
+def test_bidi_controls_cannot_reorder_their_neighbours(stage: Stage, place: str) -> None:
     text = "\u202eevil\u2066 x"
     pages = stage.show(**{place: text})
     holders = [e for page in pages for e in page.walk() if text in own_text(e)]
@@ -199,7 +199,7 @@ def test_no_step_of_a_growing_text_is_more_than_allowed(sample: dict[str, Any], 
     for around in AROUND:
         text = around.replace("{}", payload)
         page = Markup()
-        live = LiveMarkdown()
+        live = GrowingMarkdown()
         for end in range(step, len(text), step):
             growth = live.grow(text[:end])
             page = growth.finished if growth.restart else page + growth.finished
@@ -217,7 +217,7 @@ def check_elements(container: Element) -> None:
 def check_values(element: Element) -> None:
     if element.tag == "a" and "href" in element.attributes:
         assert re.match(r"(?i)https?://[^/\\]|mailto:|/(?![/\\])", element["href"])
-        assert element["rel"] == REL  # R33
+        assert element["rel"] == REL
     if "class" in element.attributes:
         kind = {"p": "as-typed", "span": "language-[a-z0-9]+"}.get(
             element.tag, r"language-[\w+#.-]+"

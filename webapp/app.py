@@ -30,7 +30,8 @@ from webapp.feedback import views as feedback_views
 from webapp.history import deletion_job as forgetting
 from webapp.history import sidebar as pages
 from webapp.history import views as history_views
-from webapp.markdown import safe as markdown
+from webapp.markdown.descriptions import description_html, summary_html
+from webapp.markdown.messages import message_html
 from webapp.pages import chat_views as chats_views
 from webapp.pages import live, turn_views
 from webapp.profiles import icons
@@ -228,9 +229,9 @@ def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
 
 def _add_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
-        description_html=lambda profile: markdown.description_html(profile.markdown_description),
-        summary_html=lambda profile: markdown.summary_html(profile.markdown_description),
-        content_html=lambda message: markdown.message_html(message.content),
+        description_html=lambda profile: description_html(profile.markdown_description),
+        summary_html=lambda profile: summary_html(profile.markdown_description),
+        content_html=lambda message: message_html(message.content),
         icon_src=icons.icon_src,
         initial=icons.initial,
         label=icons.label,

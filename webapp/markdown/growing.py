@@ -1,18 +1,19 @@
 """The HTML of a message while its text grows.
 
-A top-level block is *finished* when nothing that may still come can change it. It is rendered once
-and never looked at again. What is still open, the tail, is rendered anew at each step.
+A top-level block is *finished* when no text that follows can change it. It is rendered once and
+never looked at again. The rest, the *tail*, is still open and is rendered anew at each step.
 
-What it costs:
+The cost of a growing text:
 
-- Finished blocks cost together what `message_html` costs once.
-- A step parses the open block; inline text in it that did not change is not parsed again.
+- All finished blocks together cost what `message_html` costs once.
+- A step parses the open block. Inline text in it that did not change is not parsed again.
 - In a long fence, list or table a step looks only at the last line, item or row
-  (`markdown_tails.py`). What is left is joining strings.
-- Another open block above `LARGE` characters is rendered when it has grown by a quarter, and what
-  came since is shown as typed. So all its tails together cost about five times the whole.
-- What decides about the text as a whole (its size, brackets, cells, quotes) is counted as it grows.
-  When a limit is passed, all is given again, the way `message_html` shows it.
+  (`open_blocks.py`).
+- Any other open block above `LARGE` characters is rendered when it has grown by a quarter. Until
+  then the new text is shown as it was typed. So all its tails together cost about five times the
+  whole.
+- The size of the whole text (characters, brackets, cells, quotes) is counted as it grows. When it
+  passes a limit, all is given again, as `message_html` shows it.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from dataclasses import dataclass, replace
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from webapp.markdown.blocks import Extent, normalize_line_ends, parse, render
 from webapp.markdown.highlighting import Allowance
-from webapp.markdown.messages import Extent, normal_lines, parse, render
-from webapp.markdown.safe import (
+from webapp.markdown.messages import message_html
+from webapp.markdown.open_blocks import OpenBlock, OpenFence, Source
+from webapp.markdown.sanitizer import (
     NOTHING,
     Outline,
-    as_typed,
     is_too_long,
-    message_html,
-    safe_html,
-    typed_pieces,
+    plain_html,
+    sanitize,
+    split_plain_text,
 )
-from webapp.markdown.tails import OpenBlock, OpenFence, Source
 
 # An open block of more characters is not rendered at every step.
 LARGE = 2_000
@@ -46,11 +47,11 @@ class Growth:
     Parameters
     ----------
     finished
-        The HTML of what has been finished since the step before. It goes before the tail.
+        The HTML of the blocks that this step has finished. It goes before the tail.
     tail
-        The HTML of what is open. It takes the place of the tail of the step before.
+        The HTML of the open block. It takes the place of the tail of the step before.
     restart
-        Whether all that was given before is void. ``finished`` then begins with the text.
+        Whether all HTML of earlier steps is void. ``finished`` then begins with the text.
     """
 
     finished: Markup
@@ -58,15 +59,15 @@ class Growth:
     restart: bool = False
 
 
-class LiveMarkdown:
+class GrowingMarkdown:
     """Renders a text again and again while it grows.
 
-    All that was ``finished`` since the last restart, joined, is in the end what `message_html`
-    makes of the whole text.
+    In the end, all ``finished`` HTML since the last restart, joined, is what `message_html` makes
+    of the whole text.
 
     Example
     -------
-    >>> live = LiveMarkdown()
+    >>> live = GrowingMarkdown()
     >>> live.grow("One\\n\\ntw")
     Growth(finished=Markup('<p>One</p>\\n'), tail=Markup('<p>tw</p>\\n'), restart=False)
     >>> live.finish("One\\n\\ntwo")
@@ -78,14 +79,14 @@ class LiveMarkdown:
 
     def grow(self, text: str) -> Growth:
         """Return what is new when ``text`` is the whole text so far."""
-        return self._step(normal_lines(text), is_last=False)
+        return self._step(normalize_line_ends(text), is_last=False)
 
     def finish(self, text: str) -> Growth:
         """Return the rest when ``text`` is the whole text and complete."""
-        text = normal_lines(text)
+        text = normalize_line_ends(text)
         growth = self._step(text, is_last=True)
         self._is_over = True
-        if isinstance(self._way, _Typed) and (html := message_html(text)) != as_typed(text):
+        if isinstance(self._way, _PlainText) and (html := message_html(text)) != plain_html(text):
             return Growth(html, NOTHING, restart=True)
         return growth
 
@@ -94,7 +95,7 @@ class LiveMarkdown:
         self._is_over = False
         self._extent = Extent()
         self._measured = 0
-        self._way: _Rendered | _Typed = _Rendered(tables=True)
+        self._way: _MarkdownText | _PlainText = _MarkdownText(tables=True)
 
     def _step(self, text: str, *, is_last: bool) -> Growth:
         was_given = bool(self._text)
@@ -106,35 +107,32 @@ class LiveMarkdown:
         self._choose_way(text)
         try:
             finished, tail = self._way.step(text, is_last=is_last)
-        except (RecursionError, _TooLongError):
-            self._way = _Typed()
+        except (RecursionError, _OutputTooLongError):
+            self._way = _PlainText()
             finished, tail = self._way.step(text, is_last=is_last)
         return Growth(finished, tail, was_given and (restart or self._way is not way))
 
     def _choose_way(self, text: str) -> None:
-        extent = self._measure(text)
-        if isinstance(self._way, _Typed):
-            return
-        if extent.is_too_much:
-            self._way = _Typed()
-        elif self._way.tables and not extent.has_tables:
-            self._way = _Rendered(tables=False)
-
-    def _measure(self, text: str) -> Extent:
         end = text.rfind("\n") + 1
         if end > self._measured:
             self._extent.add(text[self._measured : end])
             self._measured = end
         extent = replace(self._extent)
         extent.add(text[end:])
-        return extent
+
+        if isinstance(self._way, _PlainText):
+            return
+        if extent.is_too_much:
+            self._way = _PlainText()
+        elif self._way.tables and not extent.has_tables:
+            self._way = _MarkdownText(tables=False)
 
 
-class _TooLongError(Exception):
+class _OutputTooLongError(Exception):
     """The HTML is longer than the text may become."""
 
 
-class _Typed:
+class _PlainText:
     """Shows a text as it was typed."""
 
     def __init__(self) -> None:
@@ -142,12 +140,12 @@ class _Typed:
 
     def step(self, text: str, *, is_last: bool) -> tuple[Markup, Markup]:
         rest = text[self._done :]
-        last = "" if is_last else typed_pieces(rest)[-1]
+        last = "" if is_last else split_plain_text(rest)[-1]
         self._done = len(text) - len(last)
-        return as_typed(rest.removesuffix(last)), as_typed(last)
+        return plain_html(rest.removesuffix(last)), plain_html(last)
 
 
-class _Rendered:
+class _MarkdownText:
     """Shows a text as the Markdown it is."""
 
     def __init__(self, *, tables: bool) -> None:
@@ -158,7 +156,7 @@ class _Rendered:
         self._allowance = Allowance()
         self._inlines: dict[str, str] = {}
         self._fence: OpenFence | None = None
-        self._block = OpenBlock(0, self._outline)
+        self._block = OpenBlock(start=0, outline=self._outline)
         self._tail = NOTHING
         self._seen = 0
 
@@ -168,7 +166,7 @@ class _Rendered:
         else:
             finished, tail = self._grow(text)
         if is_too_long(self._length + len(tail), text):
-            raise _TooLongError
+            raise _OutputTooLongError
         return finished, tail
 
     def _parse(self, source: str) -> list[Token]:
@@ -177,22 +175,19 @@ class _Rendered:
     def _finish(self, tokens: list[Token]) -> Markup:
         html = render(tokens, self._allowance)
         self._length += len(html)
-        return safe_html(html, self._outline)
+        return sanitize(html, self._outline)
 
     def _grow(self, text: str) -> tuple[Markup, Markup]:
+        read, unread = self._seen - self._block.start, len(text) - self._seen
         if self._fence:
             if (tail := self._fence.tail(text)) is not None:
                 return NOTHING, tail
             self._fence = None
-        elif self._is_left_for_later(text):
-            return NOTHING, self._tail + as_typed(text[self._seen :])
+        elif read + unread > LARGE and unread < read / 4:
+            return NOTHING, self._tail + plain_html(text[self._seen :])
         finished, self._tail = self._read(text)
         self._seen = len(text)
         return finished, self._tail
-
-    def _is_left_for_later(self, text: str) -> bool:
-        read, unread = self._seen - self._block.start, len(text) - self._seen
-        return read + unread > LARGE and unread < read / 4
 
     def _read(self, text: str) -> tuple[Markup, Markup]:
         block = self._block
@@ -200,13 +195,13 @@ class _Rendered:
         tokens = self._parse(source.text)
         cut = source.first_open(tokens)
         if block.kind and (cut or not block.is_continued_by(tokens)):
-            self._block = OpenBlock(self._done, self._outline)
+            self._block = OpenBlock(start=self._done, outline=self._outline)
             return self._read(text)
         finished, tokens = self._finish(tokens[:cut]), tokens[cut:]
         if cut:
             self._done = source.place(tokens[0])
-            self._block = OpenBlock(self._done, self._outline)
+            self._block = OpenBlock(start=self._done, outline=self._outline)
         tail = self._block.tail(tokens)
-        self._block = self._block.settled(tokens, source)
-        self._fence = OpenFence.found(tokens, source)
+        self._block = self._block.settle(tokens, source)
+        self._fence = OpenFence.at_end_of(tokens, source)
         return finished, tail

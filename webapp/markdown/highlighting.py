@@ -1,8 +1,8 @@
-"""Code as HTML in which keywords, strings, comments and the like have classes of their own.
+"""Code as HTML in which keywords, strings and comments have classes of their own.
 
-The language is what the author of the code says it is: nothing is guessed. A lexer is loaded when
-its language first comes up. On hostile input some lexers take quadratic time, so what one message
-may spend is limited (`Allowance`), and code that would go beyond it is shown plain.
+The language is the one that the author of the code names: nothing is guessed. A lexer is loaded
+when its language first comes up. Some lexers take quadratic time on hostile input, so each message
+has an `Allowance`, and code that would exceed it is shown plain.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class_by_name
 from pygments.util import ClassNotFound
 
-# More code than that is shown plain: in one block, and in one message.
+# Code with more characters is shown plain: in one block, and in one message.
 BLOCK_LIMIT = 20_000
 MESSAGE_LIMIT = 60_000
 SECONDS = 0.25
-# One-letter tokens would make more HTML than R37 allows.
+# One-letter tokens make much more HTML than text.
 RATIO = 12
 SHORT = 1_000
 
-# The languages, with other names for them, as models and people write them, and with languages that
-# are much like them. Their lexers were measured with hostile input: none goes on for long without a
-# token, as those of INI and of shell sessions do.
+# The languages, each with its other names and with similar languages. Their lexers were measured
+# with hostile input: none of them works for long without a token. Those of INI files and of shell
+# sessions do, so these are not here.
 LANGUAGES = {
     "bash": "console sh shell shell-session terminal zsh",
     "c": "",
@@ -78,7 +78,7 @@ _NAMES = {
     name: language for language in LANGUAGES for name in (language, *LANGUAGES[language].split())
 }
 
-# The kinds of tokens that are told apart, from the general to the special.
+# The kinds of tokens that get a class, from the general to the special.
 CLASSES = {
     ("Comment",): "c",
     ("Comment", "Preproc"): "k",
@@ -111,23 +111,23 @@ CLASSES = {
 
 @dataclass
 class Allowance:
-    """What may still be spent on the code of one message: characters, and seconds of work."""
+    """What the code of one message may still cost: characters, and seconds of CPU time."""
 
     characters: int = MESSAGE_LIMIT
     seconds: float = SECONDS
 
 
-def highlighted(code: str, language: str, allowance: Allowance) -> str | None:
-    """Return ``code`` as HTML, or ``None`` when it is to be shown plain.
+def highlight(code: str, language: str, allowance: Allowance) -> str | None:
+    """Return ``code`` as HTML, or ``None`` when it is shown plain.
 
     Parameters
     ----------
     code
-        The code. The text of the HTML is the same, to the last character.
+        The code. The HTML has the same text, to the last character.
     language
-        The name of the language in any case, or another name for it.
+        The name of the language, or another name for it, in upper or lower case.
     allowance
-        What may be spent. It afterwards is less by what was.
+        What highlighting may cost. Afterwards it is reduced by what it did cost.
     """
     name = _NAMES.get(language.lower())
     if name is None or len(code) > min(BLOCK_LIMIT, allowance.characters):
@@ -135,12 +135,12 @@ def highlighted(code: str, language: str, allowance: Allowance) -> str | None:
     lexer = _lexer(name)
     if lexer is None:
         return None
-    # PHP as it is written in answers has no tags around it. The first one of a lexer compiles it.
+    # PHP in answers has no tags around it. The first instance of a lexer compiles its rules.
     rules = lexer(startinline="<?" not in code)
     began = time.thread_time()
     try:
-        html = _html(rules, code, began + allowance.seconds)
-    except RecursionError:  # rules that apply themselves to a part of what they match
+        html = _render(rules, code, began + allowance.seconds)
+    except RecursionError:  # rules that apply themselves to a part of their match
         html = None
     allowance.characters -= len(code)
     allowance.seconds -= time.thread_time() - began
@@ -155,27 +155,24 @@ def _lexer(name: str) -> type[Lexer] | None:
         return None
 
 
-def _html(lexer: Lexer, code: str, deadline: float) -> str | None:
+def _render(lexer: Lexer, code: str, deadline: float) -> str | None:
     pieces: list[tuple[str, str]] = []
     # Not `get_tokens`, which would tidy up white space first.
     for number, (_, kind, text) in enumerate(lexer.get_tokens_unprocessed(code)):
         if not number % 16 and time.thread_time() > deadline:
             return None
-        pieces.append((_class(kind), text))
+        pieces.append((_class_of(kind), text))
     if "".join(text for _, text in pieces) != code:
         return None
-    html = "".join(
-        _span(name, "".join(text for _, text in group))
-        for name, group in groupby(pieces, key=itemgetter(0))
-    )
+
+    spans = []
+    for name, group in groupby(pieces, key=itemgetter(0)):
+        text = escape("".join(text for _, text in group), quote=False)
+        spans.append(f'<span class="language-{name}">{text}</span>' if name else text)
+    html = "".join(spans)
     return html if len(html) <= max(SHORT, RATIO * len(code)) else None
 
 
-def _span(name: str, text: str) -> str:
-    text = escape(text, quote=False)
-    return f'<span class="language-{name}">{text}</span>' if name else text
-
-
 @lru_cache(maxsize=256)
-def _class(kind: tuple[str, ...]) -> str:
-    return CLASSES[kind] if kind in CLASSES else _class(kind[:-1]) if kind else ""
+def _class_of(kind: tuple[str, ...]) -> str:
+    return CLASSES[kind] if kind in CLASSES else _class_of(kind[:-1]) if kind else ""

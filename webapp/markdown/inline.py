@@ -1,4 +1,4 @@
-"""Inline text of messages: emphasis, code, links, and formulas, which stay as they were typed."""
+"""Inline text of messages: emphasis, code and links. Formulas stay as they were typed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.rules_inline import StateInline
 
-# The parser leaves out what is nested deeper; blocks are as typed long before.
+# The parser leaves out inline text that is nested deeper.
 NESTING_LIMIT = 60
-# In a paragraph with more of them, addresses that are written out do not become links, and brackets
-# do not make links. Each of them may make the parser look at all that follows.
+# In a paragraph with more of them, bare addresses and brackets do not become links, since each of
+# them may make the parser look at all the text that follows.
 BARE_LINKS = 100
 BRACKETS = 500
 # A longer formula is read as Markdown.
@@ -23,7 +23,7 @@ OPTIONS = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTIN
 # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
 OFF = ["html_block", "html_inline", "image", "reference"]
 
-# Text without any of them is only text. (A colon may be part of an address.)
+# Text without any of these marks has nothing to render. (A colon may be part of an address.)
 _MARKS = re.compile(r"[\n!$&*:<\[\\\]_`~]")
 _FORMULAS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _WIDE_PUNCTUATION = re.compile(
@@ -32,7 +32,7 @@ _WIDE_PUNCTUATION = re.compile(
 
 
 def inline_html(text: str) -> str:
-    """Return the HTML of inline text, not yet cleaned. It depends on nothing but ``text``."""
+    """Return the HTML of inline text, not yet sanitized. It depends on ``text`` alone."""
     if not _MARKS.search(text):
         return escapeHtml(text)
     addresses = text.count("://") + text.count("mailto:")
@@ -46,7 +46,7 @@ def inline_html(text: str) -> str:
 @lru_cache(maxsize=4)
 def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", OPTIONS).enable("strikethrough").disable(OFF)
-    parser.inline.ruler.before("escape", "formula", _formula)
+    parser.inline.ruler.before("escape", "formula", _keep_formula)
     if not brackets:
         parser.disable("link")
     if addresses:
@@ -59,7 +59,7 @@ def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
 
 
 class _BareLinks(LinkifyIt):
-    """Finds addresses that are written out; punctuation of East Asian text ends them as well."""
+    """Finds bare addresses. East Asian punctuation ends them as well."""
 
     def test_schema_at(self, text: str, name: str, position: int) -> int:
         length = int(super().test_schema_at(text, name, position))
@@ -67,8 +67,8 @@ class _BareLinks(LinkifyIt):
         return end.start() - position if end else length
 
 
-def _formula(state: StateInline, silent: bool) -> bool:
-    """Take a formula of TeX as text, of which Markdown would eat backslashes and underscores."""
+def _keep_formula(state: StateInline, silent: bool) -> bool:
+    """Keep a TeX formula as text. Markdown would remove its backslashes and underscores."""
     end_mark = _FORMULAS.get(state.src[state.pos : state.pos + 2])
     if end_mark is None:
         return False

@@ -13,7 +13,7 @@ from typing import Protocol
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from webapp.markdown.growing import Growth, LiveMarkdown
+from webapp.markdown.growing import GrowingMarkdown, Growth
 from webapp.pages.message_actions import Actions
 from webapp.pages.participants import Faces
 
@@ -59,7 +59,7 @@ class _OnPage:
     content: str | None
     author: str | None
     profile: str | None
-    markdown: LiveMarkdown | None = None
+    markdown: GrowingMarkdown | None = None
     finished: list[Markup] = field(default_factory=list)
     tail: Markup | None = None
 
@@ -75,7 +75,7 @@ class _OnPage:
         """Become ``message``; return how it has grown, if it was growing."""
         text, grows = message.content or "", message.status == "streaming"
         if grows and self.status != "streaming":  # it had ended, and goes on all the same
-            self.markdown = LiveMarkdown()
+            self.markdown = GrowingMarkdown()
             self.finished.clear()
         self.status, self.content = message.status, text
         self.author, self.profile = message.author, message.profile
@@ -183,7 +183,7 @@ class LiveTurn:
         on_page = _OnPage.of(message)
         self._on_page[message.id] = on_page
         if message.status == "streaming":
-            on_page.markdown = LiveMarkdown()
+            on_page.markdown = GrowingMarkdown()
             on_page.take(message)
         return self._values(message, on_page)
 

@@ -1,4 +1,4 @@
-"""A message while it grows: the same HTML in the end, and whole HTML at every step (R35, R37)."""
+"""A message while it grows: the same HTML in the end, and whole HTML at every step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.html import parse
-from webapp.markdown.growing import Growth, LiveMarkdown
-from webapp.markdown.messages import MESSAGE_BRACKETS, MESSAGE_LIMIT
-from webapp.markdown.safe import message_html
+from webapp.markdown.blocks import MESSAGE_BRACKETS, MESSAGE_LIMIT
+from webapp.markdown.growing import GrowingMarkdown, Growth
+from webapp.markdown.messages import message_html
 
 TAGS = set(
     "a blockquote br code del em h2 h3 h4 h5 h6 hr kbd li ol p pre s span strong sub sup "  # noqa: SIM905
@@ -56,7 +56,7 @@ def prefixes(text: str, cuts: Iterable[int]) -> list[str]:
 
 def grown(steps: Iterable[str], text: str) -> str:
     """Return what a page shows in the end, having looked at it after every step."""
-    live, page = LiveMarkdown(), ""
+    live, page = GrowingMarkdown(), ""
     for step in steps:
         growth = live.grow(step)
         page = ("" if growth.restart else page) + growth.finished
@@ -86,7 +86,7 @@ def test_a_text_may_come_letter_by_letter(text: str) -> None:
 
 
 def show(*steps: str) -> list[Growth]:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     return [live.grow(step) for step in steps]
 
 
@@ -121,21 +121,21 @@ def test_what_is_finished_is_given_once_and_what_is_open_anew() -> None:
     ],
 )
 def test_nothing_is_finished_that_may_still_change(text: str, more: str) -> None:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     growth = live.grow(text)
     assert growth.finished + live.finish(text + more).finished == message_html(text + more)
     assert growth.finished == ""
 
 
 def test_a_text_that_was_changed_begins_again() -> None:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     live.grow("One.\n\nTwo")
     assert live.grow("Two.\n\nThree") == Growth(message_html("Two."), message_html("Three"), True)
     assert live.grow("Two.\n\nThree.").restart is False
 
 
 def test_a_text_may_go_on_after_its_end() -> None:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     live.finish("one")
     assert live.grow("one more") == Growth(message_html(""), message_html("one more"), True)
 
@@ -153,7 +153,7 @@ def test_a_text_may_go_on_after_its_end() -> None:
     ids=["brackets", "size", "depth", "quotes", "cells", "ratio"],
 )
 def test_what_concerns_the_whole_text_begins_again(text: str, more: str) -> None:
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     steps = [live.grow(text), live.grow(text + more[: len(more) // 2]), live.grow(text + more)]
     steps.append(live.finish(text + more))
     first = max(number for number, step in enumerate(steps) if step.restart)
@@ -163,7 +163,7 @@ def test_what_concerns_the_whole_text_begins_again(text: str, more: str) -> None
 def test_a_short_text_that_becomes_too_much_html_for_a_while_is_rendered_in_the_end() -> None:
     table = "|a" * 60 + "\n" + "|-" * 60 + "\n" + "|\n" * 160
     text = table + "\n\n" + "words\n" * 1_200
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     assert parse(live.grow(table).tail).one("p")["class"] == "as-typed"
     assert live.finish(text) == Growth(message_html(text), message_html(""), True)
     assert parse(message_html(text)).all("table")
@@ -171,7 +171,7 @@ def test_a_short_text_that_becomes_too_much_html_for_a_while_is_rendered_in_the_
 
 def test_text_as_typed_is_not_given_again_and_again() -> None:
     text = "> " * 45 + "a\n" * 10_000
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     live.grow(text[:10_000])
     growth = live.grow(text)
     assert len(growth.tail) < 10_000
@@ -215,7 +215,7 @@ LONG = {
 @pytest.mark.parametrize("kind", LONG)
 def test_a_long_block_is_not_parsed_at_every_step(kind: str) -> None:
     text = LONG[kind]
-    live = LiveMarkdown()
+    live = GrowingMarkdown()
     began = time.thread_time()
     for end in range(0, len(text), len(text) // 1_000):
         live.grow(text[:end])
@@ -226,7 +226,7 @@ def test_a_long_block_is_not_parsed_at_every_step(kind: str) -> None:
 def test_a_long_block_shows_all_there_is_at_every_step() -> None:
     text = "words and *words* and " * 300
     for end in range(1, len(text), 150):
-        live = LiveMarkdown()
+        live = GrowingMarkdown()
         live.grow(text[: end - end // 10])
         shown = parse(live.grow(text[:end]).tail).text
         assert re.sub(r"[\s*]+", "", shown) == re.sub(r"[\s*]+", "", text[:end])

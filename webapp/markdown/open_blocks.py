@@ -1,4 +1,4 @@
-"""What a growing text ends in: the block that is still open, and how little of it is read again."""
+"""The open block at the end of a growing text, of which each step reads as little as possible."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import NamedTuple
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from webapp.markdown.messages import render
-from webapp.markdown.safe import NOTHING, Outline, safe_html
+from webapp.markdown.blocks import render
+from webapp.markdown.sanitizer import NOTHING, Outline, sanitize
 
-# A line that, after a list and a blank line, is no item of it, whatever else it becomes.
+# A line that, after a list and a blank line, cannot become an item of that list.
 _NO_ITEM = re.compile(r"[^\s\d*+-]|[*+-]\S|\d+(?:[^\s\d.)]|[.)]\S)")
-# A line that, in a list or table, ends the item or row before it, whatever else it becomes.
+# A line that ends the item or row before it in a list or table, however it continues.
 _NEXT_UNIT = re.compile(r"\||(?:[*+-]|\d{1,9}[.)])[ \t]")
 
 
 class _Units(NamedTuple):
-    """What a list or table consists of."""
+    """The parts of a list or table: its items or rows."""
 
     type: str
     level: int
@@ -38,10 +38,10 @@ _UNITS = {
 
 
 class Source:
-    """A part of a growing text, from the beginning of a block to the end of what there is.
+    """A part of a growing text, from the beginning of a block to the end of the text so far.
 
-    Where a block begins depends on the lines before it, its first line, and, as it may be a table,
-    the line after that. So it is certain when both are complete.
+    A block's beginning is certain when its first line and the line after that are complete, since
+    the second line may make a table of it.
     """
 
     def __init__(self, text: str, base: int) -> None:
@@ -50,54 +50,53 @@ class Source:
         self._base = base
 
     def place(self, token: Token) -> int:
-        """Return where in the whole text a block begins."""
+        """Return the position in the whole text at which a block begins."""
         return self._base + sum(len(line) + 1 for line in self.lines[: _line(token)])
 
     def is_certain(self, token: Token) -> bool:
-        """Say whether a block begins here whatever comes."""
+        """Return whether a block begins here, whatever text follows."""
         return _line(token) + 3 <= len(self.lines)
 
     def ends_unit(self, token: Token) -> bool:
-        """Say whether the item or row before this one is complete."""
+        """Return whether the item or row before this one is complete."""
         return self.is_certain(token) or bool(_NEXT_UNIT.match(self.lines[_line(token)]))
 
     def first_open(self, tokens: Sequence[Token]) -> int:
-        """Return the index of the first block that what comes may change."""
+        """Return the index of the first block that text to come may change."""
         starts = [i for i, token in enumerate(tokens) if not token.level and token.nesting >= 0]
         for before, start in reversed(list(pairwise(starts))):
-            if self.is_certain(tokens[start]) or self._is_apart(tokens[before], tokens[start]):
+            if self.is_certain(tokens[start]):
+                return start
+            line, line_before = (self.lines[_line(tokens[start]) - i] for i in (0, 1))
+            if line_before.strip(" \t") or line[:1] in " \t":
+                continue
+            # At the margin after a blank line, only a list can continue.
+            if not tokens[before].type.endswith("_list_open") or _NO_ITEM.match(line):
                 return start
         return 0
 
-    def _is_apart(self, before: Token, token: Token) -> bool:
-        # Nothing goes on at the margin after a blank line but a list.
-        line = self.lines[_line(token)]
-        if self.lines[_line(token) - 1].strip(" \t") or line[:1] in " \t":
-            return False
-        return not before.type.endswith("_list_open") or bool(_NO_ITEM.match(line))
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenBlock:
     """The last block of a growing text.
 
-    The items of a list and the rows of a table stay as they are once the next one has begun, so
-    only the rest is read again.
+    An item of a list or a row of a table stays as it is once the next one has begun, so only the
+    rest is read again.
 
     Parameters
     ----------
     start
-        Where in the text the rest begins.
+        The position in the text at which the rest begins.
     outline
         The headings before it.
     kind
-        The type of the list or table; empty as long as all is still to be read.
+        The type of the list or table. Empty while the whole block is still read.
     lead
-        What comes before the rest so that it is read as more of the same.
+        The text that is put before the rest, so that it is parsed as more of the same block.
     html
-        The HTML of what is not read again, without the end tags.
+        The HTML of the items or rows that are not read again, without the end tags.
     is_loose
-        Whether the items of the list hold paragraphs, which is so for all of them or for none.
+        Whether the items of the list hold paragraphs. All of them do, or none.
     """
 
     start: int
@@ -108,44 +107,46 @@ class OpenBlock:
     is_loose: bool = False
 
     def is_continued_by(self, tokens: Sequence[Token]) -> bool:
-        """Say whether the rest is more of the same; if not, all has to be read again."""
+        """Return whether the rest continues the block. If it does not, all of it is read again."""
         return tokens[0].type == self.kind and (self.is_loose or not _is_loose(tokens))
 
     def tail(self, tokens: Sequence[Token]) -> Markup:
-        """Return the HTML of the block, when the rest of it reads so."""
+        """Return the HTML of the block, given the tokens of its rest."""
         if not self.kind:
-            return safe_html(render(tokens), self.outline.copy())
+            return sanitize(render(tokens), self.outline.copy())
         for token in tokens if self.is_loose else ():
             if token.level == 2 and token.type.startswith("paragraph"):
                 token.hidden = False
-        return self._joined(safe_html(render(tokens), self.outline.copy()))
+        return self._join(sanitize(render(tokens), self.outline.copy()))
 
-    def settled(self, tokens: Sequence[Token], source: Source) -> OpenBlock:
-        """Return the block with as much settled as can be."""
-        last = _last_unit(tokens, source)
+    def settle(self, tokens: Sequence[Token], source: Source) -> OpenBlock:
+        """Return the block without the items or rows that are complete."""
+        last = _index_of_last_unit(tokens, source)
         if not last:
             return self
+        # The rows of a table are read as such only below its head.
+        head = source.lines[_line(tokens[0]) :][:2] if tokens[0].type == "table_open" else []
         outline = self.outline.copy()
-        html = safe_html(render(tokens[:last]), outline).removesuffix(_UNITS[tokens[0].type].end)
+        html = sanitize(render(tokens[:last]), outline).removesuffix(_UNITS[tokens[0].type].end)
         return OpenBlock(
             start=source.place(tokens[last]),
             outline=outline,
             kind=tokens[0].type,
-            lead=self.lead or _lead(tokens[0], source),
-            html=self._joined(html) if self.kind else html,
+            lead=self.lead or "".join(f"{line}\n" for line in head),
+            html=self._join(html) if self.kind else html,
             is_loose=self.is_loose or _is_loose(tokens),
         )
 
-    def _joined(self, html: Markup) -> Markup:
+    def _join(self, html: Markup) -> Markup:
         return self.html + html.partition(_UNITS[self.kind].begin)[2]
 
 
 class OpenFence:
-    """A fence at the margin of which all lines so far are code."""
+    """A fenced block of code at the left margin that is not closed yet."""
 
     def __init__(self, token: Token, start: int) -> None:
         empty = replace(token, content="")
-        self._head, end, rest = safe_html(render([empty])).partition("</code>")
+        self._head, end, rest = sanitize(render([empty])).partition("</code>")
         self._end = end + rest
         self._read = start
         self._code = NOTHING
@@ -156,8 +157,8 @@ class OpenFence:
         self._partly_closing = re.compile(rf" {{0,3}}{marker}+[ \t]*")
 
     @classmethod
-    def found(cls, tokens: Sequence[Token], source: Source) -> OpenFence | None:
-        """Return the fence, when a text ends in one."""
+    def at_end_of(cls, tokens: Sequence[Token], source: Source) -> OpenFence | None:
+        """Return the fence if the text ends in one."""
         if len(tokens) != 1 or tokens[0].type != "fence" or not source.is_certain(tokens[0]):
             return None
         first = source.lines[_line(tokens[0])]
@@ -184,7 +185,7 @@ def _line(token: Token) -> int:
     return token.map[0] if token.map else 0
 
 
-def _last_unit(tokens: Sequence[Token], source: Source) -> int:
+def _index_of_last_unit(tokens: Sequence[Token], source: Source) -> int:
     """Return the index of the last item or row, when others come before it; otherwise 0."""
     if not tokens or tokens[0].type not in _UNITS or any(not t.level for t in tokens[1:-1]):
         return 0
@@ -199,9 +200,3 @@ def _last_unit(tokens: Sequence[Token], source: Source) -> int:
 
 def _is_loose(tokens: Sequence[Token]) -> bool:
     return any(t.type == "paragraph_open" and t.level == 2 and not t.hidden for t in tokens)
-
-
-def _lead(token: Token, source: Source) -> str:
-    if token.type != "table_open":
-        return ""
-    return "".join(f"{line}\n" for line in source.lines[_line(token) : _line(token) + 2])

@@ -1,0 +1,48 @@
+"""The HTML of what an author writes: the descriptions of profiles, by Python-Markdown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import markdown
+from markupsafe import Markup
+
+from webapp.markdown.blocks import Extent
+from webapp.markdown.sanitizer import is_too_long, plain_html, sanitize
+
+# A description above these sizes is shown as it was typed, and without tables above this one.
+DESCRIPTION_LIMIT = 4_000
+DESCRIPTION_BRACKETS = 200
+DESCRIPTION_CELLS = 1_000
+
+
+@lru_cache(maxsize=512)
+def description_html(text: str) -> Markup:
+    """Return the HTML of a profile's description."""
+    return _render(text, links=True)
+
+
+@lru_cache(maxsize=512)
+def summary_html(text: str) -> Markup:
+    """Return a description without links, for use inside a button."""
+    return _render(text, links=False)
+
+
+def _render(text: str, *, links: bool) -> Markup:
+    if len(text) > DESCRIPTION_LIMIT or text.count("[") > DESCRIPTION_BRACKETS:
+        return plain_html(text)
+    extent = Extent()
+    extent.add(text)
+    tables = ["tables"] if extent.widest * extent.rows <= DESCRIPTION_CELLS else []
+
+    # A new instance each time: it keeps state, and threads share this module.
+    renderer = markdown.Markdown(
+        extensions=["fenced_code", "sane_lists", *tables], output_format="html"
+    )
+    renderer.preprocessors.deregister("html_block")
+    renderer.inlinePatterns.deregister("html")
+    try:
+        html = str(renderer.convert(text))
+    except RecursionError:
+        return plain_html(text)
+    return plain_html(text) if is_too_long(len(html), text) else sanitize(html, links=links)

@@ -1,0 +1,118 @@
+"""The allow-list for all HTML made from Markdown. The only module that marks text as safe."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import nh3
+from markupsafe import Markup
+
+# HTML that is longer than this, in characters and as a multiple of its text, is not shown. The text
+# is shown as it was typed instead, so that no input keeps a worker or a browser busy.
+OUTPUT_LIMIT = 1_000_000
+OUTPUT_RATIO = 20
+
+INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "span", "strong", "sub", "sup"}
+BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
+TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
+TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS
+ATTRIBUTES = {"a": {"href", "title"}, "code": {"class"}, "ol": {"start"}, "span": {"class"}}
+
+_LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
+# The language of a block of code, and the kinds of its tokens.
+_CLASSES = {
+    "code": re.compile(r"language-[\w+#.-]{1,40}"),
+    "span": re.compile(r"language-[a-z0-9]+"),
+}
+_HEADING = re.compile(r"<(/?)h([1-6])>")
+_ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
+# Long plain text is split into paragraphs, each of which ends at the end of a line.
+_PIECE = re.compile(r"(?s:.{4000})[^\n]{0,4000}\n?|(?s:.+)")
+_PLAIN = Markup('<p class="as-typed">{}</p>')
+
+NOTHING = Markup()
+
+
+@dataclass
+class Outline:
+    """The levels of the headings above a place in a text, as they were written.
+
+    The page has one h1, which is not in a message, and no level may be left out on the way down.
+    A heading's level depends only on the headings before it, so a growing text keeps its levels.
+    """
+
+    above: list[int] = field(default_factory=list)
+
+    def next_level(self, written: int) -> int:
+        """Return the level at which the next heading is shown."""
+        self.above = [level for level in self.above if level < written] + [written]
+        return min(1 + len(self.above), 6)
+
+    def copy(self) -> Outline:
+        """Return a copy that changes independently from here on."""
+        return replace(self)
+
+
+def sanitize(html: str, outline: Outline | None = None, *, links: bool = True) -> Markup:
+    """Return what the allow-list leaves of ``html``.
+
+    Parameters
+    ----------
+    html
+        What one of the two Markdown libraries made.
+    outline
+        The headings before ``html``. Afterwards it has those of ``html`` as well.
+    links
+        Whether links are allowed.
+    """
+    cleaned = _cleaner(links=links).clean(html)
+    outline, depth = outline or Outline(), 1
+
+    def lower(heading: re.Match[str]) -> str:
+        nonlocal depth
+        if not heading[1]:
+            depth = outline.next_level(int(heading[2]))
+        return f"<{heading[1]}h{depth}>"
+
+    return Markup(_HEADING.sub(lower, cleaned))  # noqa: S704 - cleaned here
+
+
+def plain_html(text: str) -> Markup:
+    """Return ``text`` escaped, as it was typed, in one paragraph or in several when it is long."""
+    return NOTHING.join(_PLAIN.format(piece) for piece in split_plain_text(text))
+
+
+def split_plain_text(text: str) -> list[str]:
+    """Return the paragraphs of `plain_html`. Text that is appended changes the last one only."""
+    return _PIECE.findall(text)
+
+
+def is_too_long(length: int, text: str) -> bool:
+    """Return whether HTML of that length is more than ``text`` may become."""
+    return length > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * len(text)))
+
+
+@lru_cache(maxsize=2)
+def _cleaner(*, links: bool) -> nh3.Cleaner:
+    tags = TAGS if links else TAGS - {"a"}
+    return nh3.Cleaner(
+        tags=tags,
+        clean_content_tags={"script", "style"},
+        attributes={tag: names for tag, names in ATTRIBUTES.items() if tag in tags},
+        attribute_filter=_filter_attribute,
+        link_rel="noopener noreferrer nofollow ugc",
+        url_schemes={"http", "https", "mailto"},
+    )
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "href":
+        # Browsers leave out line ends and tabs, and what follows may then name another site.
+        return None if _ODD_IN_LINKS.search(value) or not _LINK.match(value) else value
+    if name == "class":
+        return value if _CLASSES[tag].fullmatch(value) else None
+    if name == "start":
+        return value if value.isascii() and value.isdigit() and len(value) < 10 else None
+    return value
