@@ -9,9 +9,10 @@ from flask import Flask
 from webapp.accounts.details import checked_metadata
 from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import CheckPassword, Running
+from webapp.authoring.errors import describe_error
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
-from webapp.engine.call import call, described
+from webapp.engine.call import call
 from webapp.site import chat_app, settings, this_app
 
 
@@ -58,7 +59,7 @@ def _as_stored(callback: Callback, answer: object) -> User:
         metadata = checked_metadata(answer.metadata)
         return User(answer.identifier, answer.display_name, metadata)
     except Exception as error:
-        problem = f"returned a User that cannot be stored: {described(error)}"
+        problem = f"returned a User that cannot be stored: {describe_error(error)}"
         raise callback.wrong_answer(problem) from error
 
 

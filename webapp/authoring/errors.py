@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -74,6 +75,12 @@ class CallbackTimeoutError(CallbackError):
     def __init__(self, callback: str, seconds: float) -> None:
         super().__init__(callback, f"took longer than {seconds:g} seconds")
         self.seconds = seconds
+
+
+def describe_error(error: Exception) -> str:
+    """Return an error in one line, as Python prints it."""
+    # Not str(error): that runs the author's code, which may fail as well.
+    return " ".join("".join(traceback.format_exception_only(error)).split())
 
 
 def refuse_unknown_arguments(owner: Class) -> Class:

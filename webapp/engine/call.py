@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context, copy_context
@@ -59,7 +58,7 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     """
     awaited = _Awaited()
     context = _context(running, awaited)
-    accepted = callback.accepted(arguments)
+    accepted = callback.select_arguments(arguments)
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
@@ -109,12 +108,12 @@ def call(
     """
     context = _context(running, _Awaited())
     try:
-        return _call(callback, callback.accepted(arguments), context, seconds)
+        return _call(callback, callback.select_arguments(arguments), context, seconds)
     except CallbackTimeoutError:
         raise
     except Exception as error:
         # The one place where an author's failure is caught: it becomes an error with its cause.
-        raise callback.failed(error, described(error)) from error
+        raise callback.failure(error) from error
 
 
 def _context(running: Running, awaited: _Awaited) -> Context:
@@ -241,9 +240,3 @@ def _as_exception(error: BaseException) -> RuntimeError:
     wrapped = RuntimeError(f"the callback raised {type(error).__name__}")
     wrapped.__cause__ = error
     return wrapped
-
-
-def described(error: Exception) -> str:
-    """Return an error in one line, as Python prints it."""
-    # Not str(error): that runs the author's code, which may fail as well.
-    return " ".join("".join(traceback.format_exception_only(error)).split())

@@ -11,7 +11,6 @@ from typing import Any
 from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
 from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback
-from webapp.engine.call import described
 
 NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
 GENERATOR = (
@@ -34,7 +33,7 @@ def explained(callback: Callback, error: Exception) -> CallbackError:
     """Return the error of a callback in words for its author; the cause is chained."""
     if isinstance(error, CallbackError):
         return error
-    failure = callback.failed(error, described(error))
+    failure = callback.failure(error)
     failure.__cause__ = error
     return failure
 
@@ -59,4 +58,4 @@ def values_to_store(callback: Callback | None, values: dict[str, Any]) -> dict[s
     try:
         return {key: stored_copy(key, value) for key, value in values.items()}
     except MisuseError as error:
-        raise callback.failed(error, described(error)) from error
+        raise callback.failure(error) from error

@@ -20,7 +20,7 @@ from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.transcript import Said, Transcript, latest_said
 from webapp.authoring.types import ChatProfile
-from webapp.engine.call import Begun, begin, described
+from webapp.engine.call import Begun, begin
 from webapp.engine.loop import process_loop
 from webapp.engine.outcome import ends_stopped, explained, problem_with, values_to_store
 from webapp.engine.work import (
@@ -103,7 +103,7 @@ class Turn:
         try:
             self._call = begin(callback, self.work.arguments, Running(chat=self.chat))
         except RuntimeError as error:  # no thread is left
-            self._end(FAILED, callback.failed(error, described(error)))
+            self._end(FAILED, callback.failure(error))
             return
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
         if self.status != RUNNING:  # it was stopped while this began, which it could not know of
@@ -333,7 +333,7 @@ class Turn:
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
-            self._settle(on_stop, on_stop.failed(error, described(error)))
+            self._settle(on_stop, on_stop.failure(error))
             return
         self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 

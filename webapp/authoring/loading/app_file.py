@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from webapp.authoring.errors import CallbackError, MisuseError
+from webapp.authoring.errors import CallbackError, MisuseError, describe_error
 from webapp.authoring.loading.script import leave_if_run_as_script
 from webapp.authoring.loading.source_lines import defined_at, raised_at
 
@@ -23,18 +23,19 @@ class Callback:
     takes: int
     folder: Path | None = None
 
-    def accepted(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
-        """Return the leading arguments that the author's function wants."""
+    def select_arguments(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
+        """Return the leading arguments that the author's function takes."""
         return arguments[: self.takes]
 
     def wrong_answer(self, problem: str) -> CallbackError:
-        """Return the error for an answer that it may not give, with the line of its `def`."""
+        """Return the error for a return value that it may not have, with the line of its `def`."""
         place = defined_at(self.folder, self.function)
         return CallbackError(f"@{self.decorator}", problem, place)
 
-    def failed(self, error: Exception, problem: str) -> CallbackError:
-        """Return the error for what it raised, with the line where that was."""
-        return CallbackError(f"@{self.decorator}", problem, raised_at(self.folder, error))
+    def failure(self, error: Exception) -> CallbackError:
+        """Return the error for what the function raised, with the line that raised it."""
+        place = raised_at(self.folder, error)
+        return CallbackError(f"@{self.decorator}", describe_error(error), place)
 
 
 @dataclass
