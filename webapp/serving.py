@@ -22,7 +22,7 @@ from webapp.accounts.directory import has_accounts
 from webapp.app import build_app
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.authoring.loading.loader import load_chat_app, located
+from webapp.authoring.loading.loader import load_chat_app, locate_app_file
 from webapp.authoring.seeded_user import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import note, printable, say
@@ -75,7 +75,7 @@ def serve_and_reload(place: Place) -> None:
     hosts = hosts_to_trust(place.host, settings)
     in_child = is_running_from_reloader()
     if not in_child:
-        located(place.app)  # one that is not there will not come by being saved
+        locate_app_file(place.app)  # one that is not there will not come by being saved
         _refuse_taken_port(place)
     settings = _prepared(settings, hosts)
     if in_child:

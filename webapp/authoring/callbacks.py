@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from webapp.authoring.loading.registration import register
-from webapp.authoring.loading.signatures import Offer, refuses_brackets
+from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 from webapp.authoring.message import Message
 from webapp.authoring.types import ChatProfile, Starter, User
 
@@ -32,7 +32,7 @@ PasswordCallback = TypeVar(
 )
 
 
-@refuses_brackets
+@refuse_brackets
 def set_chat_profiles(callback: ProfilesCallback) -> ProfilesCallback:
     """Register the function that lists the profiles a user may pick.
 
@@ -63,10 +63,10 @@ def set_chat_profiles(callback: ProfilesCallback) -> ProfilesCallback:
 
     The documentation page this follows is "Chat Profiles" of the Chainlit guide.
     """
-    return register("set_chat_profiles", callback, Offer(("current_user", "language")))
+    return register("set_chat_profiles", callback, Arguments(("current_user", "language")))
 
 
-@refuses_brackets
+@refuse_brackets
 def set_starters(callback: StartersCallback) -> StartersCallback:
     """Register the function that suggests first messages, for profiles that bring none.
 
@@ -94,10 +94,10 @@ def set_starters(callback: StartersCallback) -> StartersCallback:
         def starters():
             return [cl.Starter(label="Plan a trip", message="Help me plan a weekend in Rome.")]
     """
-    return register("set_starters", callback, Offer(("current_user", "language")))
+    return register("set_starters", callback, Arguments(("current_user", "language")))
 
 
-@refuses_brackets
+@refuse_brackets
 def on_chat_start(callback: StartCallback) -> StartCallback:
     """Register the function that runs once when a chat starts.
 
@@ -124,10 +124,10 @@ def on_chat_start(callback: StartCallback) -> StartCallback:
         async def start():
             await cl.Message(content="Hello!").send()
     """
-    return register("on_chat_start", callback, Offer(()))
+    return register("on_chat_start", callback, Arguments(()))
 
 
-@refuses_brackets
+@refuse_brackets
 def on_message(callback: MessageCallback) -> MessageCallback:
     """Register the function that answers what users write; it runs once for each message.
 
@@ -156,10 +156,10 @@ def on_message(callback: MessageCallback) -> MessageCallback:
         async def answer(message: cl.Message):
             await cl.Message(content=f"You wrote: {message.content}").send()
     """
-    return register("on_message", callback, Offer(("message",)))
+    return register("on_message", callback, Arguments(("message",)))
 
 
-@refuses_brackets
+@refuse_brackets
 def on_stop(callback: StartCallback) -> StartCallback:
     """Register the function that runs when a user has stopped an answer.
 
@@ -186,10 +186,10 @@ def on_stop(callback: StartCallback) -> StartCallback:
         def stopped():
             cl.user_session.set("interrupted", True)
     """
-    return register("on_stop", callback, Offer(()))
+    return register("on_stop", callback, Arguments(()))
 
 
-@refuses_brackets
+@refuse_brackets
 def on_chat_end(callback: StartCallback) -> StartCallback:
     """Register the function that runs once when a chat has ended.
 
@@ -218,10 +218,10 @@ def on_chat_end(callback: StartCallback) -> StartCallback:
         def ended():
             print("ended:", cl.user_session.get("id"))
     """
-    return register("on_chat_end", callback, Offer(()))
+    return register("on_chat_end", callback, Arguments(()))
 
 
-@refuses_brackets
+@refuse_brackets
 def on_logout(callback: LogoutCallback) -> LogoutCallback:
     """Register the function that runs when somebody has logged out.
 
@@ -248,10 +248,10 @@ def on_logout(callback: LogoutCallback) -> LogoutCallback:
         def goodbye(user: cl.User):
             print("goodbye,", user.identifier)
     """
-    return register("on_logout", callback, Offer(("user",)))
+    return register("on_logout", callback, Arguments(("user",)))
 
 
-@refuses_brackets
+@refuse_brackets
 def author_rename(callback: RenameCallback) -> RenameCallback:
     """Register the function that says under which name an author of messages is shown.
 
@@ -281,10 +281,10 @@ def author_rename(callback: RenameCallback) -> RenameCallback:
 
     The documentation page this follows is "author_rename and Message author" of the Chainlit guide.
     """
-    return register("author_rename", callback, Offer(("orig_author",), whole=True))
+    return register("author_rename", callback, Arguments(("orig_author",), all_required=True))
 
 
-@refuses_brackets
+@refuse_brackets
 def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
     """Register the function that decides who may log in; its presence turns login on.
 
@@ -310,4 +310,6 @@ def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
 
         cl.password_auth_callback(cl.seeded_user)
     """
-    return register("password_auth_callback", callback, Offer(("username", "password"), whole=True))
+    return register(
+        "password_auth_callback", callback, Arguments(("username", "password"), all_required=True)
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.registration import register
-from webapp.authoring.loading.signatures import Offer, refuses_brackets
+from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 
 # What dictionaries of threads hold elsewhere, and where it is here.
 _ELSEWHERE = {
@@ -129,7 +129,7 @@ ResumeCallback = TypeVar(
 )
 
 
-@refuses_brackets
+@refuse_brackets
 def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
     """Register the function that runs when a user comes back to a chat that was over.
 
@@ -162,7 +162,7 @@ def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
 
     The documentation page this follows is "on_chat_resume" of the Chainlit guide.
     """
-    return register("on_chat_resume", callback, Offer(("chat",)))
+    return register("on_chat_resume", callback, Arguments(("chat",)))
 
 
 def _item(thing: ResumedChat | ResumedMessage, called: str, key: str) -> Any:

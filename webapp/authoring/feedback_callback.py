@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from webapp.authoring.loading.missing_names import FEEDBACK_NOT_YET, missing_name
 from webapp.authoring.loading.registration import register
-from webapp.authoring.loading.signatures import Offer, refuses_brackets
+from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 from webapp.authoring.types import User
 
 
@@ -61,7 +61,7 @@ class Feedback:
 FeedbackCallback = TypeVar("FeedbackCallback", bound=Callable[[], Any] | Callable[[Feedback], Any])
 
 
-@refuses_brackets
+@refuse_brackets
 def on_feedback(callback: FeedbackCallback) -> FeedbackCallback:
     """Register the function that is told what users think of answers.
 
@@ -91,4 +91,4 @@ def on_feedback(callback: FeedbackCallback) -> FeedbackCallback:
         def rated(feedback: cl.Feedback):
             print(feedback.value, feedback.comment)
     """
-    return register("on_feedback", callback, Offer(("feedback",)))
+    return register("on_feedback", callback, Arguments(("feedback",)))

@@ -194,7 +194,7 @@ class Message:
             raise MisuseError(f"{used} was used on a message that was not sent. Use send() first.")
 
 
-def received(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:
+def make_user_message(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:
     """Return the message that the user wrote, as ``@on_message`` is given it."""
     message = Message(content=content)
     message.author = author

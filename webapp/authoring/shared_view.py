@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from webapp.authoring.loading.registration import register
-from webapp.authoring.loading.signatures import Offer, refuses_brackets
+from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 
 ViewCallback = TypeVar(
     "ViewCallback",
@@ -45,7 +45,7 @@ class SharedChat:
     imported: bool = False
 
 
-@refuses_brackets
+@refuse_brackets
 def on_shared_chat_view(callback: ViewCallback) -> ViewCallback:
     """Register the function that decides who may read a chat that was shared by a link.
 
@@ -77,4 +77,4 @@ def on_shared_chat_view(callback: ViewCallback) -> ViewCallback:
         def may_read(chat: cl.SharedChat, viewer: cl.User | None) -> bool:
             return viewer is not None and viewer.metadata.get("role") == "ADMIN"
     """
-    return register("on_shared_chat_view", callback, Offer(("chat", "viewer")))
+    return register("on_shared_chat_view", callback, Arguments(("chat", "viewer")))

@@ -14,13 +14,13 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from webapp.authoring.context import running_submit
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.loading.signatures import refuses_brackets
+from webapp.authoring.loading.signatures import refuse_brackets
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@refuses_brackets
+@refuse_brackets
 def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return an async function that runs ``function`` in a thread, so that it blocks nobody.
 

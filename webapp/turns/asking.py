@@ -12,7 +12,7 @@ from werkzeug.exceptions import Conflict, TooManyRequests
 from webapp.accounts.login import browser_session, signed_in_user, viewer
 from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
-from webapp.authoring.message import received
+from webapp.authoring.message import make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Message
 from webapp.chats.past_messages import history_before, stored_question
@@ -219,7 +219,7 @@ def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
     who = viewer()
     return Work(
         "on_message",
-        (received(str(chat.id), question_id, content, who.name if who else YOU),),
+        (make_user_message(str(chat.id), question_id, content, who.name if who else YOU),),
         conversation().limits,
         partial(explained, reference=request_id(), what="the answer"),
         partial(_log, chat_id=chat.id, reference=request_id()),

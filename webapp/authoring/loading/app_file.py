@@ -11,7 +11,7 @@ from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError, describe_error
 from webapp.authoring.loading.script import leave_if_run_as_script
-from webapp.authoring.loading.source_lines import defined_at, raised_at
+from webapp.authoring.loading.source_lines import locate_error, locate_function
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Callback:
 
     def wrong_answer(self, problem: str) -> CallbackError:
         """Return the error for a return value that it may not have, with the line of its `def`."""
-        place = defined_at(self.folder, self.function)
+        place = locate_function(self.folder, self.function)
         return CallbackError(f"@{self.decorator}", problem, place)
 
     def failure(self, error: Exception) -> CallbackError:
         """Return the error for what the function raised, with the line that raised it."""
-        place = raised_at(self.folder, error)
+        place = locate_error(self.folder, error)
         return CallbackError(f"@{self.decorator}", describe_error(error), place)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
-from webapp.authoring.loading.source_lines import Place, places_in
+from webapp.authoring.loading.source_lines import SourceLine, find_lines
 
 FRAMEWORK = "webapp"
 # Packages that are installed under another name than they are imported by, of the well-known ones.
@@ -29,7 +29,7 @@ _NOT_IMPORTED = re.compile(r"cannot import name '(\w+)' from")
 
 def load_error(error: BaseException, path: Path) -> AppFileError:
     """Return what to tell the author of ``path`` about what was raised while it was loaded."""
-    places = places_in(path.parent, error)
+    places = find_lines(path.parent, error)
     broken = _broken_file(error)
     if broken:
         places.append(broken)
@@ -37,21 +37,21 @@ def load_error(error: BaseException, path: Path) -> AppFileError:
     return AppFileError(place, f"{_reason(error, path.parent)}{_way_to(places, path.parent)}")
 
 
-def _broken_file(error: BaseException) -> Place | None:
+def _broken_file(error: BaseException) -> SourceLine | None:
     # The code of a file that cannot be compiled has no frame. Other text, as given to
     # `ast.literal_eval`, has no file: there the line that gave it is what helps.
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
-        return Place(Path(error.filename), error.lineno or 1, "<module>")
+        return SourceLine(Path(error.filename), error.lineno or 1, "<module>")
     return None
 
 
-def _way_to(places: list[Place], folder: Path) -> str:
+def _way_to(places: list[SourceLine], folder: Path) -> str:
     steps = [(a, b) for a, b in pairwise(places) if a.file != b.file]
     if not steps:
         return ""
     outer, inner = steps[-1]
     verb = "imported" if inner.function == "<module>" else "called"
-    return f" ({verb} from {outer.below(folder)})"
+    return f" ({verb} from {outer.describe(folder)})"
 
 
 def _reason(error: BaseException, folder: Path) -> str:

@@ -30,7 +30,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     refuse_while_loading()
     if isinstance(chat, ChatApp):
         return chat
-    path, module_name = located(chat)
+    path, module_name = locate_app_file(chat)
     source = _source(path)
     app = ChatApp(name=path.stem, path=path)
     module = _module(module_name, path)
@@ -39,7 +39,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     return app
 
 
-def located(chat: str | Path) -> tuple[Path, str]:
+def locate_app_file(chat: str | Path) -> tuple[Path, str]:
     """Return the file that ``chat`` names, and what its module is called; it is not run.
 
     Raises

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from webapp.authoring.loading.app_file import Callback, app_being_loaded
-from webapp.authoring.loading.signatures import Offer, accepted_count
+from webapp.authoring.loading.signatures import Arguments, count_accepted
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def register(decorator: str, function: Function, offer: Offer) -> Function:
+def register(decorator: str, function: Function, arguments: Arguments) -> Function:
     """Register a function in the app file that is being loaded, and return it unchanged.
 
     Raises
@@ -21,6 +21,6 @@ def register(decorator: str, function: Function, offer: Offer) -> Function:
         offered.
     """
     app = app_being_loaded(f"@{decorator}")
-    takes = accepted_count(decorator, function, offer)
+    takes = count_accepted(decorator, function, arguments)
     app.register(Callback(decorator, function, takes, app.folder))
     return function

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from webapp.authoring.loading.source_lines import is_frameworks
+from webapp.authoring.loading.source_lines import is_in_framework
 
 EXIT_BAD_INPUT = 2
 
@@ -30,6 +30,6 @@ def leave_if_run_as_script() -> None:
 
 def _author_frame() -> FrameType | None:
     frame: FrameType | None = sys._getframe()
-    while frame is not None and is_frameworks(Path(frame.f_code.co_filename)):
+    while frame is not None and is_in_framework(Path(frame.f_code.co_filename)):
         frame = frame.f_back
     return frame

@@ -16,30 +16,30 @@ BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True)
-class Offer:
-    """The arguments that a callback is given, in order; it must take the ``whole`` of them, or may
-    leave out the last ones."""
+class Arguments:
+    """The arguments that a callback is given, in order."""
 
     names: tuple[str, ...]
-    whole: bool = False
+    # Unless they are, the callback may leave out the last ones.
+    all_required: bool = False
 
 
-def refuses_brackets(decorator: Decorator) -> Decorator:
+def refuse_brackets(decorator: Decorator) -> Decorator:
     """Let ``decorator`` say how it is written when it is called without a function.
 
     A default for its parameter would do as well, but type checkers would then allow the brackets.
     """
 
     @functools.wraps(decorator)
-    def checked(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         if len(args) + len(kwargs) != 1 or kwargs.keys() - {"callback"}:
             raise _no_function(decorator.__name__, "brackets")
         return decorator(*args, **kwargs)
 
-    return cast("Decorator", checked)
+    return cast("Decorator", wrapper)
 
 
-def accepted_count(decorator: str, function: Callable[..., Any], offer: Offer) -> int:
+def count_accepted(decorator: str, function: Callable[..., Any], arguments: Arguments) -> int:
     """Return how many of the offered arguments ``function`` takes by position.
 
     Raises
@@ -51,11 +51,11 @@ def accepted_count(decorator: str, function: Callable[..., Any], offer: Offer) -
     parameters = _parameters(decorator, function)
     by_position = [p for p in parameters if p.kind in BY_POSITION]
     _refuse_method(decorator, function, by_position)
-    if not _callable_with(offer, parameters, by_position):
-        raise _impossible(decorator, function, offer)
+    if not _callable_with(arguments, parameters, by_position):
+        raise _impossible(decorator, function, arguments)
     if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
-        return len(offer.names)
-    return min(len(by_position), len(offer.names))
+        return len(arguments.names)
+    return min(len(by_position), len(arguments.names))
 
 
 def _refuse_what_is_no_function(decorator: str, function: object) -> None:
@@ -98,29 +98,31 @@ def _refuse_method(
         )
 
 
-def _callable_with(offer: Offer, every: list[Parameter], by_position: list[Parameter]) -> bool:
+def _callable_with(
+    arguments: Arguments, every: list[Parameter], by_position: list[Parameter]
+) -> bool:
     required = [p for p in by_position if p.default is p.empty]
     keyword_only = [p for p in every if p.kind is p.KEYWORD_ONLY]
     takes_more = any(p.kind is p.VAR_POSITIONAL for p in every)
     return (
-        len(required) <= len(offer.names)
-        and (not offer.whole or takes_more or len(by_position) >= len(offer.names))
-        and not any(p.default is p.empty or p.name in offer.names for p in keyword_only)
-        and not _in_wrong_places(offer, by_position)
+        len(required) <= len(arguments.names)
+        and (not arguments.all_required or takes_more or len(by_position) >= len(arguments.names))
+        and not any(p.default is p.empty or p.name in arguments.names for p in keyword_only)
+        and not _in_wrong_places(arguments, by_position)
     )
 
 
-def _in_wrong_places(offer: Offer, by_position: list[Parameter]) -> bool:
+def _in_wrong_places(arguments: Arguments, by_position: list[Parameter]) -> bool:
     # A function of (language) would be given the user under that name, and work now and then.
-    given = zip(by_position, offer.names, strict=False)
-    return any(p.name != name and p.name in offer.names for p, name in given)
+    given = zip(by_position, arguments.names, strict=False)
+    return any(p.name != name and p.name in arguments.names for p, name in given)
 
 
-def _impossible(decorator: str, function: Callable[..., Any], offer: Offer) -> MisuseError:
-    signature = ", ".join(offer.names)
-    allowed = f"({signature})" if offer.names else "no parameters"
-    fewer = " in this order" if len(offer.names) > 1 else ""
-    if fewer and not offer.whole:
+def _impossible(decorator: str, function: Callable[..., Any], arguments: Arguments) -> MisuseError:
+    signature = ", ".join(arguments.names)
+    allowed = f"({signature})" if arguments.names else "no parameters"
+    fewer = " in this order" if len(arguments.names) > 1 else ""
+    if fewer and not arguments.all_required:
         fewer += " (the last ones may be left out)"
     return MisuseError(
         f"@{decorator}: {_name(function)}{inspect.signature(function)} cannot be called. "

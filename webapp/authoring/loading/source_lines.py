@@ -20,51 +20,51 @@ _DEF = re.compile(r"\s*(async\s+)?def\b")
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLine:
     """A line of a file of the author's, and the function it stands in."""
 
     file: Path
     line: int
     function: str
 
-    def below(self, folder: Path) -> str:
+    def describe(self, folder: Path) -> str:
         """Return file and line, as short as they can be said in ``folder``."""
         name = self.file.relative_to(folder) if self.file.is_relative_to(folder) else self.file
         return f"{name}:{self.line}"
 
 
-def places_in(folder: Path, error: BaseException) -> list[Place]:
+def find_lines(folder: Path, error: BaseException) -> list[SourceLine]:
     """Return where ``error`` went through the author's files, from the outside in.
 
     The author's are the files of ``folder`` and below, without what is installed there.
     """
     return [
-        Place(Path(frame.f_code.co_filename), line, frame.f_code.co_name)
+        SourceLine(Path(frame.f_code.co_filename), line, frame.f_code.co_name)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if _is_authors(Path(frame.f_code.co_filename), folder)
     ]
 
 
-def raised_at(folder: Path | None, error: BaseException) -> str:
+def locate_error(folder: Path | None, error: BaseException) -> str:
     """Return the innermost of those places as ``app.py:3, in profiles``; empty if there is none."""
     if folder is None:
         return ""
-    places = places_in(folder, error)
+    places = find_lines(folder, error)
     if places:
-        return f"{places[-1].below(folder)}, in {places[-1].function}"
-    return raised_at(folder, error.__cause__) if error.__cause__ else ""
+        return f"{places[-1].describe(folder)}, in {places[-1].function}"
+    return locate_error(folder, error.__cause__) if error.__cause__ else ""
 
 
-def defined_at(folder: Path | None, function: Callable[..., Any]) -> str:
+def locate_function(folder: Path | None, function: Callable[..., Any]) -> str:
     """Return where ``function`` is defined, likewise; empty if it is not the author's."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if folder is None or code is None or not _is_authors(Path(code.co_filename), folder):
         return ""
-    place = Place(Path(code.co_filename), _line_of_def(code), code.co_name)
-    return f"{place.below(folder)}, in {place.function}"
+    place = SourceLine(Path(code.co_filename), _line_of_def(code), code.co_name)
+    return f"{place.describe(folder)}, in {place.function}"
 
 
-def is_frameworks(file: Path) -> bool:
+def is_in_framework(file: Path) -> bool:
     """Say whether ``file`` is a part of this package."""
     return file.is_relative_to(_FRAMEWORK)
 
@@ -72,7 +72,7 @@ def is_frameworks(file: Path) -> bool:
 def _is_authors(file: Path, folder: Path) -> bool:
     if not file.is_relative_to(folder):
         return False
-    if is_frameworks(file) or file.is_relative_to(_STANDARD_LIBRARY):
+    if is_in_framework(file) or file.is_relative_to(_STANDARD_LIBRARY):
         return False
     return not _INSTALLED.intersection(file.relative_to(folder).parts)
 
