@@ -19,7 +19,7 @@ from tests.support.rows import column, count, every_row, run_sql, statements
 from webapp.chats import models, store
 from webapp.database.engines import db
 from webapp.history import views
-from webapp.history.deletion_job import forget_all
+from webapp.history.deletion_job import delete_all
 from webapp.history.groups import heading_of
 from webapp.history.listing import PAGE_SIZE, PINNED_LIMIT
 
@@ -356,7 +356,7 @@ def test_what_cannot_be_brought_back_is_really_deleted(alice: Visitor) -> None:
     alice.post(f"{gone}/delete")
     run_sql(alice.app, "UPDATE chats SET deleted_at = '2026-01-01' WHERE deleted_at IS NOT NULL")
     with alice.app.app_context():
-        forget_all()
+        delete_all()
     Chat.at(alice, kept).until(lambda: count(alice.app, "chats") == 1)
     assert [str(i) for i in column(alice.app, "chats.id")] == [kept.rpartition("/")[2]]
     for table in ("messages.chat_id", "turns.chat_id", "search_entries.chat_id"):

@@ -27,7 +27,7 @@ from webapp.database import engines
 from webapp.database.schema import settle_schema
 from webapp.feedback import commands as feedback_commands
 from webapp.feedback import views as feedback_views
-from webapp.history import deletion_job as forgetting
+from webapp.history import deletion_job
 from webapp.history import sidebar as pages
 from webapp.history import views as history_views
 from webapp.markdown.descriptions import description_html, summary_html
@@ -114,7 +114,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     headers.send_headers(app)
     _add_routes(app, chat_app)
     _dress_templates(app, settings, chat_app)
-    app.extensions[forgetting.EXTENSION] = forgetting.Forgetting(app)
+    app.extensions[deletion_job.EXTENSION] = deletion_job.DeletionJob()
     set_up_conversation(app, settings)
     app.extensions[live.EXTENSION] = live.LiveTurns()
     probe.set_up_probe(app, app.extensions[CONVERSATION].slots)

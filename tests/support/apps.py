@@ -19,7 +19,7 @@ from webapp.database.engines import db
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
 # What a request leaves behind to be done, with a connection of its own.
-BACKGROUND = {"webapp-forgetting", "webapp-chat-end", "webapp-feedback"}
+BACKGROUND = {"webapp-deletion", "webapp-chat-end", "webapp-feedback"}
 BACKGROUND_SECONDS = 10.0
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
-from flask import Flask
-
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import AuthoringError
@@ -14,7 +10,8 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.chats.store import StoredChat
 from webapp.engine.call import call
 from webapp.feedback.storing import Change
-from webapp.site import chat_app, settings, this_app
+from webapp.site import chat_app, settings
+from webapp.web.background import in_background
 from webapp.web.log import log_failure
 
 
@@ -33,16 +30,11 @@ def tell_app(chat: StoredChat, change: Change) -> None:
         signed_in_user(),
         change.previous,
     )
-    app = this_app()
-    threading.Thread(
-        target=_tell, args=(app, callback, feedback), name="webapp-feedback", daemon=True
-    ).start()
+    in_background("feedback", _tell, callback, feedback)
 
 
-def _tell(app: Flask, callback: Callback, feedback: Feedback) -> None:
-    with app.app_context():
-        seconds = settings().callback_seconds
-        try:
-            call(callback, (feedback,), Running(), seconds)
-        except AuthoringError as error:
-            log_failure("feedback.callback_failed", error, chat=feedback.chat_id)
+def _tell(callback: Callback, feedback: Feedback) -> None:
+    try:
+        call(callback, (feedback,), Running(), settings().callback_seconds)
+    except AuthoringError as error:
+        log_failure("feedback.callback_failed", error, chat=feedback.chat_id)

@@ -9,54 +9,50 @@ from flask import Flask
 
 from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
 from webapp.database.engines import utc_now, write_transaction
+from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 
-EXTENSION = "history_forgetting"
+EXTENSION = "deletion_job"
 
 
-class Forgetting:
-    """The one thread of a process that deletes what cannot be brought back any more."""
+class DeletionJob:
+    """The one thread of a process that deletes for good what cannot be restored any more."""
 
-    def __init__(self, app: Flask) -> None:
-        self._app = app
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._running = False
         self._again = False
 
     def begin(self) -> None:
         """Look for what is to be deleted, now and in the background."""
         with self._lock:
             self._again = True
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="webapp-forgetting", daemon=True
-                )
-                self._thread.start()
+            if not self._running:
+                in_background("deletion", self._run)
+                self._running = True
 
     def _run(self) -> None:
         while self._is_asked():
-            with self._app.app_context():
-                try:
-                    forget_all()
-                except UNAVAILABLE as error:
-                    # They stay out of sight, and go the next time.
-                    log_unavailable(error)
+            try:
+                delete_all()
+            except UNAVAILABLE as error:
+                # They stay out of sight, and go the next time.
+                log_unavailable(error)
 
     def _is_asked(self) -> bool:
         with self._lock:
             asked, self._again = self._again, False
-            if not asked:
-                self._thread = None
+            self._running = asked
             return asked
 
 
 def delete_soon(app: Flask) -> None:
     """Delete what cannot be brought back any more, and do not wait for it."""
-    forgetting: Forgetting = app.extensions[EXTENSION]
-    forgetting.begin()
+    job: DeletionJob = app.extensions[EXTENSION]
+    job.begin()
 
 
-def forget_all() -> int:
+def delete_all() -> int:
     """Delete what cannot be brought back any more, in small transactions; return how many."""
     before = utc_now() - timedelta(seconds=UNDO_SECONDS)
     count = 0

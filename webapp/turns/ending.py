@@ -7,7 +7,6 @@ nobody.
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -36,6 +35,7 @@ from webapp.signals import housekeeping_due
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.rows import ALIVE, row_of
 from webapp.turns.steps import change_earlier, interrupt_lost
+from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_failure
 
@@ -142,16 +142,12 @@ def _known_user(owner: str) -> User | None:
 def _run(ended: list[_Ended]) -> None:
     callback: Callback | None = chat_app().get("on_chat_end")
     if callback is not None and ended:
-        app = this_app()
-        threading.Thread(
-            target=_run_all, args=(app, callback, ended), name="webapp-chat-end", daemon=True
-        ).start()
+        in_background("chat-end", _run_all, callback, ended)
 
 
-def _run_all(app: Flask, callback: Callback, ended: list[_Ended]) -> None:
-    with app.app_context():
-        for one in ended:
-            _run_one(callback, one)
+def _run_all(callback: Callback, ended: list[_Ended]) -> None:
+    for one in ended:
+        _run_one(callback, one)
 
 
 def _run_one(callback: Callback, ended: _Ended) -> None:
