@@ -45,7 +45,7 @@ def written(folder: Path, text: str, name: str = "chat.py") -> Path:
         ("import json\njson.loads('{')\n", 2, "JSONDecodeError: Expecting"),
         ("import ast\n\nast.literal_eval('f(')\n", 3, "SyntaxError: '(' was never closed"),
         ("import sys\nsys.exit(0)\n", 2, "calls sys.exit() while it is loaded; put that under"),
-        ("import webapp\nwebapp.create_app()\n", 2, "calls create_app(), which belongs into a"),
+        ("import webapp\nwebapp.create_app()\n", 2, "calls create_app(), which belongs in a"),
         ("import webapp\nwebapp.create_app(__file__)\n", 2, "remove it from the app file"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_name_that_is_no_module_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AppFileError, match=r"module|imported|no Python file"):
+    with pytest.raises(AppFileError, match=r"module|imported|not a Python file"):
         load_chat_app(name)
 
 

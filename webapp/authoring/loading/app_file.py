@@ -1,4 +1,4 @@
-"""What one app file registered, and which file is being loaded right now."""
+"""A loaded app file with its callbacks, and the app file that is being loaded right now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.authoring.loading.source_lines import locate_error, locate_function
 
 @dataclass(frozen=True)
 class Callback:
-    """A registered function, how many of the offered arguments it takes, and its app's folder."""
+    """A registered function, how many arguments it takes, and the folder of its app file."""
 
     decorator: str
     function: Callable[..., Any]
@@ -45,57 +45,54 @@ class ChatApp:
     name: str
     path: Path | None = None
     callbacks: dict[str, Callback] = field(default_factory=dict)
-    # What `set_profile_switching` was given.
+    # The argument of `set_profile_switching`.
     profile_switching: str | None = None
 
     @property
     def login_on(self) -> bool:
-        """Say whether people must log in: a callback that decides who they are turns it on."""
+        """Whether users must sign in: an app with `password_auth_callback` asks them to."""
         return "password_auth_callback" in self.callbacks
 
     @property
     def switches_here(self) -> bool:
-        """Say whether choosing a profile goes on in the chat, rather than starting a new one."""
+        """Whether choosing a profile continues the chat instead of starting a new one."""
         return self.profile_switching == "continue"
 
     @property
     def file_name(self) -> str:
-        """Return the name of the app file."""
         return self.path.name if self.path else self.name
 
     @property
     def folder(self) -> Path | None:
-        """Return the folder of the app file."""
         return self.path.parent if self.path else None
 
     @property
     def public_folder(self) -> Path | None:
-        """Return the folder ``public`` beside the app file, whether it exists or not."""
+        """The folder ``public`` beside the app file, which need not exist."""
         return self.folder / "public" if self.folder else None
 
     def get(self, decorator: str) -> Callback | None:
-        """Return what was registered with ``decorator``, or ``None``."""
         return self.callbacks.get(decorator)
 
     def register(self, callback: Callback) -> None:
-        """Fill the slot of a decorator, once."""
+        """Keep the callback; refuse a second one for the same decorator."""
         earlier = self.callbacks.get(callback.decorator)
         if earlier is not None:
             raise MisuseError(
-                f"@{callback.decorator} is used twice: on {_described(earlier.function)} and on "
-                f"{_described(callback.function)}. Keep one of them."
+                f"@{callback.decorator} is used twice: on {_describe(earlier.function)} and on "
+                f"{_describe(callback.function)}. Keep one of them."
             )
         self.callbacks[callback.decorator] = callback
 
 
-# Decorators write to the app that is being loaded in this context, never to a registry of the
-# process: so two apps can live in one process, and a second load starts empty.
+# Decorators register with the app that is being loaded in this context. A registry of the process
+# would mix two apps, and a second load would not start empty.
 _loading: ContextVar[ChatApp | None] = ContextVar("webapp_loading", default=None)
 
 
 @contextmanager
 def loading(app: ChatApp) -> Iterator[ChatApp]:
-    """Make ``app`` the one that decorators register with, within the block."""
+    """Let decorators register with ``app`` within the block."""
     token = _loading.set(app)
     try:
         yield app
@@ -104,7 +101,7 @@ def loading(app: ChatApp) -> Iterator[ChatApp]:
 
 
 def app_being_loaded(used: str) -> ChatApp:
-    """Return the app that is being loaded, or teach how to get one loaded."""
+    """Return the app that is being loaded, or explain how to load one."""
     app = _loading.get()
     if app is None:
         leave_if_run_as_script()
@@ -117,17 +114,16 @@ def app_being_loaded(used: str) -> ChatApp:
 
 
 def is_loading() -> bool:
-    """Say whether an app file is being loaded."""
     return _loading.get() is not None
 
 
 def refuse_while_loading() -> None:
-    """Refuse a load within a load: an app file that loads itself would do so for ever."""
+    """Refuse a load within a load: an app file that loads itself would never end."""
     if is_loading():
-        raise MisuseError("an app file cannot load an app; do that in a separate WSGI file.")
+        raise MisuseError("an app file cannot load an app. Load it in a separate WSGI file.")
 
 
-def _described(function: Callable[..., Any]) -> str:
+def _describe(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", repr(function))
     code = getattr(function, "__code__", None)
     return f"{name} (line {code.co_firstlineno})" if code else name

@@ -14,7 +14,7 @@ from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.source_lines import SourceLine, find_lines
 
 FRAMEWORK = "webapp"
-# Packages that are installed under another name than they are imported by, of the well-known ones.
+# Well-known packages whose name on the package index is not the name that is imported.
 INSTALLED_AS = {
     "PIL": "Pillow",
     "bs4": "beautifulsoup4",
@@ -28,73 +28,55 @@ _NOT_IMPORTED = re.compile(r"cannot import name '(\w+)' from")
 
 
 def load_error(error: BaseException, path: Path) -> AppFileError:
-    """Return what to tell the author of ``path`` about what was raised while it was loaded."""
-    places = find_lines(path.parent, error)
-    broken = _broken_file(error)
-    if broken:
-        places.append(broken)
-    place = f"{places[-1].file}:{places[-1].line}" if places else str(path)
-    return AppFileError(place, f"{_reason(error, path.parent)}{_way_to(places, path.parent)}")
-
-
-def _broken_file(error: BaseException) -> SourceLine | None:
-    # The code of a file that cannot be compiled has no frame. Other text, as given to
-    # `ast.literal_eval`, has no file: there the line that gave it is what helps.
+    """Return the error that tells the author of ``path`` why the file could not be loaded."""
+    lines = find_lines(path.parent, error)
+    # A file that cannot be compiled has no frame. Other text, as given to `ast.literal_eval`, has
+    # no file: then the line that gave it is what helps.
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
-        return SourceLine(Path(error.filename), error.lineno or 1, "<module>")
-    return None
+        lines.append(SourceLine(Path(error.filename), error.lineno or 1, "<module>"))
+
+    way = ""
+    steps = [(outer, inner) for outer, inner in pairwise(lines) if outer.file != inner.file]
+    if steps:
+        outer, inner = steps[-1]
+        verb = "imported" if inner.function == "<module>" else "called"
+        way = f" ({verb} from {outer.describe(path.parent)})"
+
+    place = f"{lines[-1].file}:{lines[-1].line}" if lines else str(path)
+    return AppFileError(place, f"{_explain(error, path.parent)}{way}")
 
 
-def _way_to(places: list[SourceLine], folder: Path) -> str:
-    steps = [(a, b) for a, b in pairwise(places) if a.file != b.file]
-    if not steps:
-        return ""
-    outer, inner = steps[-1]
-    verb = "imported" if inner.function == "<module>" else "called"
-    return f" ({verb} from {outer.describe(folder)})"
-
-
-def _reason(error: BaseException, folder: Path) -> str:
+def _explain(error: BaseException, folder: Path) -> str:
     if isinstance(error, SystemExit):
-        return _exit_reason(error)
+        if isinstance(getattr(error, "line", None), str):  # a StartupError, raised by create_app()
+            return (
+                "calls create_app(), which belongs in a separate WSGI file; remove it from the "
+                "app file."
+            )
+        return "calls sys.exit() while it is loaded; put that under `if __name__ == '__main__':`."
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
     text = " ".join(str(error).split())
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, ImportError):
-        return "; ".join([reason, *_advice(error, folder)])
+        return "; ".join([reason, *_suggest(error, folder)])
     return reason
 
 
-def _exit_reason(error: SystemExit) -> str:
-    if isinstance(getattr(error, "line", None), str):  # what refuses to start says why there
-        return (
-            "calls create_app(), which belongs into a separate WSGI file; remove it from the app "
-            "file."
-        )
-    return "calls sys.exit() while it is loaded; put that under `if __name__ == '__main__':`."
-
-
-def _advice(error: ImportError, folder: Path) -> Iterator[str]:
+def _suggest(error: ImportError, folder: Path) -> Iterator[str]:
     root = (error.name or "").partition(".")[0]
     unknown = _NOT_IMPORTED.search(str(error))
     if "attempted relative import" in str(error):
         yield (
-            "an app file is no package: write `import helper` instead of `from . import helper`, "
-            "and `from helper import x` instead of `from .helper import x`."
+            "an app file is not a package: write `import helper` instead of `from . import "
+            "helper`, and `from helper import x` instead of `from .helper import x`."
         )
     elif root == "chainlit":
         yield "this framework is called webapp: write `import webapp as cl`."
     elif root == FRAMEWORK and unknown:
         yield str(missing_name(FRAMEWORK, unknown[1], sys.modules[FRAMEWORK].__all__, NOT_YET))
     elif isinstance(error, ModuleNotFoundError) and root and root not in sys.modules:
-        yield _where_from(root, folder)
-
-
-def _where_from(root: str, folder: Path) -> str:
-    neighbours = [path.stem for path in folder.glob("*.py")]
-    similar = get_close_matches(root, neighbours, 1, 0.8)
-    if similar:
-        return f"did you mean {similar[0]}?"
-    package = INSTALLED_AS.get(root, root)
-    return f"install it in this environment: python -m pip install {package}"
+        similar = get_close_matches(root, [path.stem for path in folder.glob("*.py")], 1, 0.8)
+        package = INSTALLED_AS.get(root, root)
+        install = f"install it in this environment: python -m pip install {package}"
+        yield f"did you mean {similar[0]}?" if similar else install

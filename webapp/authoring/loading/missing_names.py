@@ -91,11 +91,11 @@ def missing_name(
     """
     if name.startswith("__"):
         return AttributeError(f"{owner} has no attribute {name!r}")
-    return AttributeError(f"{owner}.{name} does not exist{_hint(name, present, not_yet)}")
-
-
-def _hint(name: str, present: Iterable[str], not_yet: Mapping[str, str]) -> str:
-    if name in not_yet:
-        return f" in this version: {not_yet[name]}; see docs/authoring.md"
     similar = get_close_matches(name, list(present), 1)
-    return f"; did you mean {similar[0]}?" if similar else "; docs/authoring.md lists what does"
+    if name in not_yet:
+        hint = f" in this version: {not_yet[name]}; see docs/authoring.md"
+    elif similar:
+        hint = f"; did you mean {similar[0]}?"
+    else:
+        hint = "; docs/authoring.md lists the names that do"
+    return AttributeError(f"{owner}.{name} does not exist{hint}")

@@ -1,4 +1,8 @@
-"""How a decorator of an app file fills its slot."""
+"""Registration: what every decorator of an app file does.
+
+A decorator raises `MisuseError` when it is used twice, used outside an app file that is being
+loaded, or put on something that it cannot call. The message says what to change.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ def register(decorator: str, function: Function, arguments: Arguments) -> Functi
     Raises
     ------
     MisuseError
-        When the slot is taken, no app file is being loaded, or the function cannot take what it is
-        offered.
+        The decorator was used before, no app file is being loaded, or the function cannot be called
+        with the arguments.
     """
     app = app_being_loaded(f"@{decorator}")
     takes = count_accepted(decorator, function, arguments)

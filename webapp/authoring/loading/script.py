@@ -1,4 +1,4 @@
-"""An app file that is run by itself, with ``python app.py``: told in one line, no traceback."""
+"""One line instead of a traceback when an app file is run by itself, with ``python app.py``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ EXIT_BAD_INPUT = 2
 
 
 def leave_if_run_as_script() -> None:
-    """End the process with one line if the file that uses us was started by itself.
+    """End the process with one line if the app file was started by itself.
 
-    An interactive Python also calls itself ``__main__``, but has no file, and must not end.
+    An interactive Python is ``__main__`` too, but has no file. It must not end.
     """
-    frame = _author_frame()
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and is_in_framework(Path(frame.f_code.co_filename)):
+        frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__") != "__main__":
         return
     file = frame.f_globals.get("__file__")
@@ -26,10 +28,3 @@ def leave_if_run_as_script() -> None:
             f"start it with `chat-profiles run {file}`, or give it to `webapp.create_app`.\n"
         )
         raise SystemExit(EXIT_BAD_INPUT)
-
-
-def _author_frame() -> FrameType | None:
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and is_in_framework(Path(frame.f_code.co_filename)):
-        frame = frame.f_back
-    return frame

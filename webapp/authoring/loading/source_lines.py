@@ -1,4 +1,4 @@
-"""Where in the author's own files something happened."""
+"""Lines of the author's own files: where an error was raised, where a function is defined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# An app file may stand above either: in a checkout, or in a home folder that holds a Python.
+# Both may lie below the folder of an app file: in a checkout, or in a home folder with a Python.
 _FRAMEWORK = Path(__file__).parents[1]
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -21,22 +21,22 @@ _DEF = re.compile(r"\s*(async\s+)?def\b")
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A line of a file of the author's, and the function it stands in."""
+    """A line of one of the author's files, and the function around it."""
 
     file: Path
     line: int
     function: str
 
     def describe(self, folder: Path) -> str:
-        """Return file and line, as short as they can be said in ``folder``."""
+        """Return file and line, with the file relative to ``folder`` where it lies in it."""
         name = self.file.relative_to(folder) if self.file.is_relative_to(folder) else self.file
         return f"{name}:{self.line}"
 
 
 def find_lines(folder: Path, error: BaseException) -> list[SourceLine]:
-    """Return where ``error`` went through the author's files, from the outside in.
+    """Return the author's lines in the traceback of ``error``, outermost first.
 
-    The author's are the files of ``folder`` and below, without what is installed there.
+    The author's files are those in ``folder`` and below, except for installed packages.
     """
     return [
         SourceLine(Path(frame.f_code.co_filename), line, frame.f_code.co_name)
@@ -46,26 +46,30 @@ def find_lines(folder: Path, error: BaseException) -> list[SourceLine]:
 
 
 def locate_error(folder: Path | None, error: BaseException) -> str:
-    """Return the innermost of those places as ``app.py:3, in profiles``; empty if there is none."""
+    """Return the innermost of those lines as ``app.py:3, in profiles``; empty if there is none."""
     if folder is None:
         return ""
-    places = find_lines(folder, error)
-    if places:
-        return f"{places[-1].describe(folder)}, in {places[-1].function}"
+    lines = find_lines(folder, error)
+    if lines:
+        return f"{lines[-1].describe(folder)}, in {lines[-1].function}"
     return locate_error(folder, error.__cause__) if error.__cause__ else ""
 
 
 def locate_function(folder: Path | None, function: Callable[..., Any]) -> str:
-    """Return where ``function`` is defined, likewise; empty if it is not the author's."""
+    """Return the line of the ``def`` in the same form; empty if it is not the author's."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if folder is None or code is None or not _is_authors(Path(code.co_filename), folder):
         return ""
-    place = SourceLine(Path(code.co_filename), _line_of_def(code), code.co_name)
+    # Python counts a function from its first decorator.
+    line = code.co_firstlineno
+    if code.co_name != "<lambda>":
+        numbered = enumerate(linecache.getlines(code.co_filename)[line - 1 :], line)
+        line = next((number for number, text in numbered if _DEF.match(text)), line)
+    place = SourceLine(Path(code.co_filename), line, code.co_name)
     return f"{place.describe(folder)}, in {place.function}"
 
 
 def is_in_framework(file: Path) -> bool:
-    """Say whether ``file`` is a part of this package."""
     return file.is_relative_to(_FRAMEWORK)
 
 
@@ -75,12 +79,3 @@ def _is_authors(file: Path, folder: Path) -> bool:
     if is_in_framework(file) or file.is_relative_to(_STANDARD_LIBRARY):
         return False
     return not _INSTALLED.intersection(file.relative_to(folder).parts)
-
-
-def _line_of_def(code: Any) -> int:
-    # Python counts a function from its first decorator.
-    first: int = code.co_firstlineno
-    if code.co_name == "<lambda>":
-        return first
-    lines = linecache.getlines(code.co_filename)[first - 1 :]
-    return next((n for n, line in enumerate(lines, first) if _DEF.match(line)), first)
