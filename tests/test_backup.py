@@ -1,4 +1,4 @@
-"""A backup that is made while chats are started restores to a working app (R72)."""
+"""A backup that is made while chats are started restores to a working app."""
 
 from __future__ import annotations
 

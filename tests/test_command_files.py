@@ -81,7 +81,7 @@ def test_a_closed_standard_error_changes_nothing_else(cli: CommandLine) -> None:
 )
 def test_a_password_that_nobody_can_see_is_not_stored(
     cli: CommandLine, command: str, place: str
-) -> None:  # R17
+) -> None:
     cli.log_in("alice")
     before = cli.dump()
     code, out, err = cli.shell(f"chat users {command} {place}")
@@ -97,6 +97,6 @@ def test_a_file_that_may_not_be_used_comes_with_advice(
 
     monkeypatch.setattr(import_commands, "_content", refuse)
     assert cli.refused("users", "import", "/srv/users.csv") == (
-        "Error: /srv/users.csv: Permission denied; run the command as the user who owns the file "
-        "or folder, or change its rights\n"
+        "Error: /srv/users.csv: Permission denied; run the command as the owner of the file, or "
+        "change its permissions\n"
     )

@@ -1,4 +1,4 @@
-"""The rules for connections, and what happens when the database cannot be used (R54, R58, R60)."""
+"""The rules for connections, and what happens when the database cannot be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.rows import column, count, every_row, pooled_connections_in_u
 from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import db, writing
-from webapp.database.schema import SchemaState, state_of, upgrade
+from webapp.database.schema import SchemaState, read_schema_state, upgrade
 from webapp.history.deletion_job import delete_soon
 from webapp.signals import housekeeping_due
 
@@ -64,9 +64,7 @@ def pragma(app: Flask, name: str) -> object:
     ("name", "value"),
     [("foreign_keys", 1), ("busy_timeout", 5_000), ("synchronous", 2), ("journal_mode", "wal")],
 )
-def test_every_connection_keeps_the_rules(
-    simple_app: Flask, name: str, value: object
-) -> None:  # R58
+def test_every_connection_keeps_the_rules(simple_app: Flask, name: str, value: object) -> None:
     assert pragma(simple_app, name) == value
 
 
@@ -89,7 +87,7 @@ def test_a_deleted_chat_takes_its_messages_along(visitor: Visitor) -> None:
     assert count(visitor.app, "messages") == 0
 
 
-def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> None:  # R58
+def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> None:
     statements: list[str] = []
 
     def trace(connection: sqlite3.Connection, _entry: object) -> None:
@@ -110,7 +108,7 @@ def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> No
             assert begun[-1] == "BEGIN IMMEDIATE"
 
 
-def test_a_block_that_fails_stores_nothing(visitor: Visitor) -> None:  # R56
+def test_a_block_that_fails_stores_nothing(visitor: Visitor) -> None:
     visitor.start_chat("GPT-4")
     before = every_row(visitor.app)
     with visitor.app.app_context(), pytest.raises(RuntimeError):
@@ -125,7 +123,7 @@ def delete_and_fail() -> None:
         raise RuntimeError
 
 
-def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:  # R54
+def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "instance" / "chat.sqlite3"
     before = os.umask(0)
     try:
@@ -145,14 +143,14 @@ def test_a_folder_may_be_called_anything(
     monkeypatch.chdir(folder)
     upgrade(Settings())
     file = folder / "instance" / "chat.sqlite3"
-    assert state_of(Settings()) is SchemaState.CURRENT
+    assert read_schema_state(Settings()) is SchemaState.CURRENT
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.stat().st_size > 10_000
     assert [p.name for p in tmp_path.iterdir()] == [name]
     assert [p.name for p in folder.iterdir()] == ["instance"]
 
 
-def test_the_files_beside_it_are_private_too(visitor: Visitor, file: Path) -> None:  # R54
+def test_the_files_beside_it_are_private_too(visitor: Visitor, file: Path) -> None:
     visitor.start_chat("GPT-4")
     modes = {p.name: oct(stat.S_IMODE(p.stat().st_mode)) for p in file.parent.iterdir()}
     assert set(modes) >= {"chat.sqlite3", "chat.sqlite3-wal"}
@@ -162,7 +160,7 @@ def test_the_files_beside_it_are_private_too(visitor: Visitor, file: Path) -> No
 @pytest.mark.parametrize("profile", ["GPT-4", None])
 def test_a_locked_database_is_503_in_time_and_recovers(
     impatient: float, simple_app: Flask, file: Path, profile: str | None
-) -> None:  # R60
+) -> None:
     visitor = Visitor(simple_app)
     form = {"profile": profile} if profile else {}
     visitor.get("/")
@@ -177,9 +175,7 @@ def test_a_locked_database_is_503_in_time_and_recovers(
     assert visitor.post("/chats", form).status_code == 303
 
 
-def test_somebody_logged_in_waits_no_longer(
-    impatient: float, roles_app: Flask, file: Path
-) -> None:  # R60
+def test_somebody_logged_in_waits_no_longer(impatient: float, roles_app: Flask, file: Path) -> None:
     alice = Visitor(roles_app).logged_in("alice")
     before = every_row(roles_app)
     with locked(file):
@@ -217,7 +213,7 @@ def test_a_login_that_cannot_be_stored_leaves_nothing_behind(
 
 def test_a_logout_that_cannot_be_stored_says_so_and_can_be_repeated(
     impatient: float, roles_app: Flask, file: Path
-) -> None:  # R13
+) -> None:
     alice = Visitor(roles_app).logged_in("alice")
     with locked(file):
         assert alice.post("/logout").status_code == 503
@@ -226,7 +222,7 @@ def test_a_logout_that_cannot_be_stored_says_so_and_can_be_repeated(
     assert count(roles_app, "login_sessions") == 0
 
 
-def test_a_database_that_cannot_be_written_is_503(visitor: Visitor) -> None:  # R60
+def test_a_database_that_cannot_be_written_is_503(visitor: Visitor) -> None:
     visitor.get("/")
     with visitor.app.app_context():
         event.listen(
@@ -238,9 +234,7 @@ def test_a_database_that_cannot_be_written_is_503(visitor: Visitor) -> None:  # 
     assert visitor.get("/").status_code == 200
 
 
-def test_a_database_that_is_gone_is_503_until_it_is_back(
-    visitor: Visitor, file: Path
-) -> None:  # R60
+def test_a_database_that_is_gone_is_503_until_it_is_back(visitor: Visitor, file: Path) -> None:
     chat = visitor.start_chat("GPT-4")
     away = file.with_name("away")
     file.rename(away)
@@ -268,7 +262,7 @@ def test_a_restored_backup_is_read_instead_of_the_old_file(visitor: Visitor, fil
 
 def test_an_app_starts_with_the_database_down_and_comes_up_by_itself(
     make_app: AppMaker, file: Path
-) -> None:  # R61
+) -> None:
     away = file.with_name("away")
     file.rename(away)
     file.mkdir()
@@ -283,7 +277,7 @@ def test_an_app_starts_with_the_database_down_and_comes_up_by_itself(
     assert visitor.logged_in("alice").get("/").status_code == 200
 
 
-def test_readiness_is_told_by_trying_to_write(  # R60, R24
+def test_readiness_is_told_by_trying_to_write(
     roles_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = roles_app.test_client()
@@ -310,9 +304,7 @@ def test_a_read_only_postgresql_is_not_ready(make_app: AppMaker, postgresql_url:
 
 
 @pytest.mark.parametrize("damage", [b"no database" * 200, b"SQLite format 3\0" + b"x" * 5_000])
-def test_a_damaged_file_is_503(  # R60
-    roles_app: Flask, file: Path, damage: bytes
-) -> None:
+def test_a_damaged_file_is_503(roles_app: Flask, file: Path, damage: bytes) -> None:
     visitor = Visitor(roles_app)
     visitor.get("/login")
     with roles_app.app_context():
@@ -339,7 +331,7 @@ def test_a_folder_that_may_not_be_used_is_refused_at_start(
 @pytest.mark.postgresql
 def test_a_postgresql_server_may_restart(
     make_app: AppMaker, postgresql_server: PostgreSQLServer, postgresql_url: str
-) -> None:  # R62
+) -> None:
     make_app.database_url = postgresql_url
     visitor = Visitor(make_app("simple.py"))
     chat = visitor.start_chat("GPT-4")
@@ -362,7 +354,7 @@ def test_no_connection_is_kept_after_a_request(alice: Visitor) -> None:
         assert pooled_connections_in_use(alice.app) == 0
 
 
-def test_many_writers_at_once_lose_nothing(make_app: AppMaker, either_url: str) -> None:  # R58
+def test_many_writers_at_once_lose_nothing(make_app: AppMaker, either_url: str) -> None:
     make_app.database_url = either_url
     app = make_app("simple.py")
     with ThreadPoolExecutor(16) as pool:

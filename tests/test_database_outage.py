@@ -137,7 +137,7 @@ def test_postgresql_that_is_restarted_is_used_again(
             for answer in (visitors[0].start_chat(), visitors[0].get(f"/chats/{chats[0]}")):
                 _is_refused(answer)
             assert (server.status("/healthz"), server.status("/readyz")) == (200, 503)
-        # Not one of the pool's dead connections is shown to anybody (R62).
+        # Not one of the pool's dead connections is shown to anybody.
         for visitor, chat in zip(visitors, chats, strict=True):
             assert visitor.get(f"/chats/{chat}").status == 200
             assert visitor.start_chat().status == 200
@@ -160,7 +160,7 @@ def test_app_starts_before_its_database(
 @pytest.mark.postgresql
 def test_an_old_schema_that_comes_later_is_not_served(
     tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
-) -> None:  # R61, R70
+) -> None:
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with ExitStack() as stack:
@@ -179,7 +179,7 @@ def test_an_old_schema_that_comes_later_is_not_served(
 @pytest.mark.postgresql
 def test_app_makes_the_schema_of_an_empty_database_that_comes_later(
     tmp_path: Path, postgresql_server: PostgreSQLServer
-) -> None:  # R61, R70
+) -> None:
     with postgresql_server.database(template="template1") as url, ExitStack() as stack:
         with _stopped(postgresql_server):
             server = stack.enter_context(gunicorn(tmp_path, production(url)))

@@ -31,7 +31,7 @@ def make_old(cli: CommandLine) -> None:
     change(cli, "DROP TABLE alembic_version; DROP TABLE accounts")
 
 
-def test_upgrade_makes_a_private_database(cli: CommandLine) -> None:  # R54
+def test_upgrade_makes_a_private_database(cli: CommandLine) -> None:
     assert cli.ok("db", "upgrade") == "Made the tables.\n"
     assert cli.ok("db", "upgrade") == "The schema was up to date already.\n"
     assert stat.S_IMODE(cli.file.stat().st_mode) == 0o600
@@ -59,7 +59,7 @@ def test_upgrade_refuses_tables_of_unknown_origin(cli: CommandLine, sql: str) ->
     change(cli, sql)
     line = cli.refused("db", "upgrade")
     assert "another program made them, or the mark was lost" in line
-    assert "put a backup in its place, or name another database" in line
+    assert "restore a backup, or name another database" in line
 
 
 def test_other_commands_refuse_an_old_schema(cli: CommandLine) -> None:
@@ -86,12 +86,12 @@ def test_check_makes_no_database(cli: CommandLine) -> None:
     ("sql", "problem"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "newer version"),
-        ("DELETE FROM alembic_version", "but not the mark that says which version"),
+        ("DELETE FROM alembic_version", "but not the mark of the chat-profiles version"),
         (
             "PRAGMA foreign_keys = OFF; INSERT INTO messages "
             "(id, chat_id, sequence, kind, content, status, created_at) "
             "VALUES ('a', 'gone', 1, 'user', 'x', 'complete', '2026-01-01')",
-            "1 row with nothing to belong to any more (in messages)",
+            "1 row with missing parents (in messages)",
         ),
     ],
 )
@@ -113,7 +113,7 @@ def test_check_names_a_damaged_file(cli: CommandLine) -> None:
     assert "damaged" in cli("users", "list").stderr
 
 
-def test_check_warns_of_files_that_others_can_read(cli: CommandLine) -> None:  # R54
+def test_check_warns_of_files_that_others_can_read(cli: CommandLine) -> None:
     cli.ok("db", "upgrade")
     cli.file.chmod(0o644)
     result = cli("db", "check")
@@ -121,7 +121,7 @@ def test_check_warns_of_files_that_others_can_read(cli: CommandLine) -> None:  #
     assert "chmod 600" in result.stderr
 
 
-def test_backup_is_private_whole_and_works(cli: CommandLine, tmp_path: Path) -> None:  # R72
+def test_backup_is_private_whole_and_works(cli: CommandLine, tmp_path: Path) -> None:
     cli.add("alice")
     target = tmp_path / "copy.sqlite3"
     cli.ok("db", "backup", str(target))
@@ -133,7 +133,7 @@ def test_backup_is_private_whole_and_works(cli: CommandLine, tmp_path: Path) -> 
         assert seeded.check_password("alice", GOOD_PASSWORD)
 
 
-def test_backup_works_while_somebody_writes(cli: CommandLine, tmp_path: Path) -> None:  # R72
+def test_backup_works_while_somebody_writes(cli: CommandLine, tmp_path: Path) -> None:
     cli.ok("db", "upgrade")
     stop, written = threading.Event(), 0
 
@@ -201,7 +201,7 @@ def test_backup_to_a_terminal_is_refused(cli: CommandLine) -> None:
     with Terminal.running(cli, "db", "backup", "-") as terminal:
         assert terminal.end() == 2
     assert terminal.shown == (
-        "Error: a database is not for a terminal; add > FILE, or give a file name\n"
+        "Error: a database is not for a terminal; add > FILE, or name a file\n"
     )
 
 
@@ -221,11 +221,11 @@ def test_backup_of_postgresql_names_its_own_tool(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, "postgresql://bob:canary@db.example/chat")
     line = cli.refused("db", "backup", "my copy")
     assert "pg_dump --format=custom --host=db.example --username=bob '--file=my copy' chat" in line
-    assert "canary" not in line  # R51
+    assert "canary" not in line
     assert "--file" not in cli.refused("db", "backup", "-")
 
 
-def test_a_locked_database_is_one_line(cli: CommandLine) -> None:  # R60
+def test_a_locked_database_is_one_line(cli: CommandLine) -> None:
     cli.add("alice")
     with closing(sqlite3.connect(cli.file)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -245,7 +245,7 @@ def test_a_locked_database_is_one_line(cli: CommandLine) -> None:  # R60
 @pytest.mark.parametrize("command", [("users", "list"), ("db", "upgrade")])
 def test_a_database_that_cannot_be_reached_is_one_line(
     tmp_path: Path, url: str, reason: str, command: tuple[str, ...]
-) -> None:  # R51
+) -> None:
     line = CommandLine(tmp_path, url).refused(*command)
     assert reason in line
     assert "canary" not in line
@@ -267,7 +267,7 @@ def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) ->
     assert "in order" in cli.ok("db", "check")
 
 
-def test_secret_prints_a_fresh_key_and_needs_nothing(tmp_path: Path) -> None:  # R52
+def test_secret_prints_a_fresh_key_and_needs_nothing(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, "nonsense")
     keys = {cli.ok("secret").strip() for _ in range(3)}
     assert len(keys) == 3

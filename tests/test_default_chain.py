@@ -112,7 +112,7 @@ def test_nothing_is_remembered_where_nobody_logs_in(make_app: AppMaker) -> None:
     assert chosen(Visitor(app)) == "one"
 
 
-def test_looking_and_logging_in_change_no_preference(app: Flask) -> None:  # R24
+def test_looking_and_logging_in_change_no_preference(app: Flask) -> None:
     alice_on_a_new_device(app).start_chat("three")
     before = every_row(app)["preferences"]
     chosen(alice_on_a_new_device(app))

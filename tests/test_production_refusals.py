@@ -1,4 +1,4 @@
-"""A production start that would not be safe ends with one clear line (R52, R70)."""
+"""A production start that would not be safe ends with one clear line."""
 
 from __future__ import annotations
 

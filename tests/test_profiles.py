@@ -77,14 +77,14 @@ def recorder(make_app: AppMaker) -> Recorder:
 @pytest.mark.parametrize("name", FORGED, ids=ascii)
 def test_a_name_that_is_not_offered_is_refused_and_logged(
     bob: Visitor, log: LogReader, name: str
-) -> None:  # R21
+) -> None:
     before = every_row(bob.app)
     answer = bob.post("/chats", {"profile": name})
     assert answer.status_code == 403
     assert every_row(bob.app) == before
     refused = log.one("profile.refused")
     assert (refused["user"], refused["profile"]) == ("bob", name.replace("\x00", ""))
-    assert refused["ip"] == "127.0.0.1"  # R53
+    assert refused["ip"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("name", ["One", "one ", "missing", "", "x" * 300])
@@ -186,7 +186,7 @@ TURNING = "ok\u202eevil"
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_a_refused_name_cannot_turn_the_sentence_it_stands_in(  # R36
+def test_a_refused_name_cannot_turn_the_sentence_it_stands_in(
     recorder: Recorder, *, htmx: bool
 ) -> None:
     answer = recorder.visitor.post("/chats", {"profile": TURNING}, htmx=htmx)
@@ -296,7 +296,7 @@ def test_an_offer_that_cannot_be_made_is_an_error_page(
     assert failed["request"] == answer.headers["X-Request-ID"]
     assert failed["request"] in answer.text
     assert says in failed["traceback"]
-    assert says not in answer.text  # R49
+    assert says not in answer.text
     assert "app_file.py" not in answer.text
 
 
@@ -478,9 +478,7 @@ def test_a_profile_without_icon_shows_its_initial(alice: Visitor) -> None:
         ("", None),
     ],
 )
-def test_an_icon_is_a_url_or_a_public_file(  # R34
-    recorder: Recorder, icon: str, src: str | None
-) -> None:
+def test_an_icon_is_a_url_or_a_public_file(recorder: Recorder, icon: str, src: str | None) -> None:
     recorder.offer(ChatProfile(name="x", markdown_description="", icon=icon))
     answer = recorder.visitor.get("/profiles", headers=HTMX)
     assert [i["src"] for i in parse(answer.text).all("img")] == ([src] if src else [])

@@ -133,7 +133,7 @@ def test_run_serves_says_where_and_ends_quietly(
     assert status == 200
     assert "Plain" in page
     assert server.end(signal.SIGTERM) == (0, "", "")
-    assert (cli.folder / "instance" / "secret_key").stat().st_mode & 0o077 == 0  # R54
+    assert (cli.folder / "instance" / "secret_key").stat().st_mode & 0o077 == 0
 
 
 def test_ctrl_c_ends_quietly(run: Callable[..., Running]) -> None:
@@ -150,7 +150,7 @@ def test_ctrl_c_ends_quietly_before_the_server_runs(
     assert (process.returncode, err) == (0, "")
 
 
-def test_run_answers_to_its_own_names_only(run: Callable[..., Running]) -> None:  # R46
+def test_run_answers_to_its_own_names_only(run: Callable[..., Running]) -> None:
     server = run(SIMPLE)
     for host in ("127.0.0.1", "localhost", f"localhost:{server.port}", "127.0.0.1:80"):
         assert server.get("/healthz", host)[0] == 200
@@ -188,7 +188,8 @@ def test_a_taken_port_is_one_line(cli: CommandLine) -> None:
             code, out, err = cli.process("run", "app.py", "--port", port, *options)
             assert (code, out) == (2, "")
             assert err == (
-                f"Error: port {port} is in use; stop what uses it, or choose another with --port\n"
+                f"Error: port {port} is in use; stop the program that uses it, or choose another "
+                "with --port\n"
             )
 
 
@@ -275,7 +276,7 @@ def test_reload_follows_the_file_through_mistakes(
     assert "Traceback" not in err
 
 
-def test_reload_sends_our_headers_and_no_version(  # R40, R42
+def test_reload_sends_our_headers_and_no_version(
     run: Callable[..., Running], cli: CommandLine
 ) -> None:
     server = run(SIMPLE, "--reload")

@@ -1,4 +1,4 @@
-"""Migrations and models say the same, and a start refuses what it cannot use (R70)."""
+"""Migrations and models say the same, and a start refuses what it cannot use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from webapp.config import Settings, StartupError
 from webapp.database.engines import db, maintenance_engine
-from webapp.database.schema import SchemaState, _alembic_config, settle_schema, state_of, upgrade
+from webapp.database.schema import (
+    SchemaState,
+    _alembic_config,
+    read_schema_state,
+    settle_schema,
+    upgrade,
+)
 
 
 def is_ours(name: str | None) -> bool:
@@ -48,9 +54,9 @@ def test_the_migrations_can_be_taken_back_and_made_again(either_url: str) -> Non
     with maintenance_engine(settings).begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
-    assert state_of(settings) is SchemaState.EMPTY
+    assert read_schema_state(settings) is SchemaState.EMPTY
     upgrade(settings)
-    assert state_of(settings) is SchemaState.CURRENT
+    assert read_schema_state(settings) is SchemaState.CURRENT
 
 
 def test_an_empty_database_is_made_at_start(make_app: AppMaker, tmp_path: Path) -> None:
@@ -100,14 +106,14 @@ def test_settling_a_current_schema_changes_nothing(sqlite_url: str) -> None:
     assert file.read_bytes() == before
 
 
-def test_many_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:  # R70
+def test_many_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path / 'new' / 'chat.sqlite3'}")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: upgrade(settings), range(4)))
-    assert state_of(settings) is SchemaState.CURRENT
+    assert read_schema_state(settings) is SchemaState.CURRENT
 
 
-def test_the_write_ahead_log_is_switched_on_with_the_schema(sqlite_url: str) -> None:  # R58
+def test_the_write_ahead_log_is_switched_on_with_the_schema(sqlite_url: str) -> None:
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
@@ -138,7 +144,7 @@ def test_turns_come_to_chats_that_are_there_and_go_again(either_url: str) -> Non
     _migrate(settings, "0001")
     assert _found(settings, "SELECT content FROM messages") == ["Hello"]
     upgrade(settings)
-    assert state_of(settings) is SchemaState.CURRENT
+    assert read_schema_state(settings) is SchemaState.CURRENT
 
 
 def test_chats_that_are_there_get_titles_and_are_found(make_app: AppMaker, either_url: str) -> None:

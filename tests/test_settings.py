@@ -1,4 +1,4 @@
-"""Settings from the environment, and what production refuses (R52)."""
+"""Settings from the environment, and what production refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Flask
 
 from tests.support.apps import SECRET, AppMaker
 from webapp import create_app
-from webapp.config import Settings, StartupError, kept_secret, new_secret
+from webapp.config import Settings, StartupError, new_secret, read_or_make_secret
 
 # Every setting: a value, what it becomes, and a value that is refused (None: any text is taken).
 SETTINGS: dict[str, tuple[str, object, str | None]] = {
@@ -122,7 +122,7 @@ def test_a_whole_number_is_plain_digits(value: str) -> None:
 @pytest.mark.parametrize(("unsafe", "says"), UNSAFE, ids=lambda value: str(value)[:50])
 def test_production_refuses_to_be_unsafe(
     make_app: AppMaker, unsafe: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:  # R52
+) -> None:
     with pytest.raises(StartupError) as caught:
         create_app(make_app.path("simple.py"), {**make_app.config(), **unsafe})
     line = capsys.readouterr().err
@@ -185,11 +185,11 @@ def test_development_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert settings.secret_key == Settings().for_development(()).secret_key
 
 
-def test_the_kept_secret_is_private(tmp_path: Path) -> None:  # R54
+def test_the_kept_secret_is_private(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "instance"
-    secret = kept_secret(folder)
+    secret = read_or_make_secret(folder)
     assert len(bytes.fromhex(secret)) == 32
-    assert kept_secret(folder) == secret
+    assert read_or_make_secret(folder) == secret
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
     assert (
         stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700

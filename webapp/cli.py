@@ -21,7 +21,7 @@ from webapp.database.commands import secret
 from webapp.database.engines import db
 from webapp.doctor.command import doctor
 from webapp.feedback.commands import feedback
-from webapp.serving import Place, serve, serve_and_reload
+from webapp.serving import ServedApp, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
 from webapp.web import log as events
 from webapp.wiring import wire_rooms
@@ -126,12 +126,12 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
       chat-profiles run app.py
       chat-profiles run app.py --reload --port 5000
     """
-    place = Place(app, host, port)
+    served = ServedApp(app, host, port)
     try:
         if reload:
-            serve_and_reload(place)
+            serve_and_reload(served)
         else:
-            serve(place, threads)
+            serve(served, threads)
     except AuthoringError as error:
         raise BadInputError(str(error)) from error
 

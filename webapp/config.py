@@ -82,14 +82,14 @@ class Settings:
 
     @classmethod
     def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:
-        """Read the ``WEBAPP_`` variables; ``overrides`` has the same names and wins.
+        """Read the ``WEBAPP_`` variables. ``overrides`` has the same names and wins.
 
         Names in ``overrides`` that do not start with ``WEBAPP_`` are given to Flask as they are.
 
         Raises
         ------
         StartupError
-            When a value cannot be understood; the line names the variable.
+            When a value is not valid. The line names the variable.
         """
         given = dict(overrides or {})
         flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
@@ -124,7 +124,7 @@ class Settings:
             log_level=read.one_of("WEBAPP_LOG_LEVEL", LOG_LEVELS, any_case=True),
             flask=flask,
         )
-        read.refuse_misspelt(given)
+        read.refuse_unknown_names(given)
         return settings
 
     def for_development(self, hosts: tuple[str, ...]) -> Settings:
@@ -134,19 +134,21 @@ class Settings:
             production=False,
             insecure_cookies=True,
             trusted_hosts=self.trusted_hosts or hosts,
-            secret_key=self.secret_key or kept_secret(instance_folder()),
+            secret_key=self.secret_key or read_or_make_secret(instance_folder()),
         )
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return where this site's days begin and end."""
+        """Return the time zone in which the days of this site begin."""
         return ZoneInfo(self.timezone)
 
     @property
     def url(self) -> URL:
-        """Return where the database is; SQLite in ``instance/`` when nothing was said."""
+        """Return the address of the database: SQLite in ``instance/`` unless a URL is set."""
+        # Made of parts: in a URL, a folder called 100% or a#b would be read as something else.
+        default = URL.create("sqlite", database=str(instance_folder() / "chat.sqlite3"))
         try:
-            url = make_url(self.database_url) if self.database_url else _default_url()
+            url = make_url(self.database_url) if self.database_url else default
         except ArgumentError as error:
             raise StartupError(
                 "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
@@ -156,22 +158,27 @@ class Settings:
             url = url.set(drivername="postgresql")
         if url.drivername not in DRIVERS:
             raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
-        if url.get_backend_name() == "sqlite" and not _names_a_file(url):
+        file = url.database or ""
+        if url.get_backend_name() == "sqlite" and (
+            not file or file.startswith((":memory:", "file:"))
+        ):
             raise StartupError(
-                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: what "
-                "is only in memory would be lost with its process."
+                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: a "
+                "database in memory would be lost with its process."
             )
-        return url.set(drivername="postgresql+psycopg") if _is_plain_postgresql(url) else url
+        # SQLAlchemy 2.0 takes psycopg2 for a bare postgresql://, 2.1 psycopg 3, which is our extra.
+        is_plain = url.drivername == "postgresql"
+        return url.set(drivername="postgresql+psycopg") if is_plain else url
 
     def refuse_if_unsafe(self) -> None:
-        """Refuse a production that would start but not be safe (R52).
+        """Refuse a production site that would start but not be safe.
 
         Raises
         ------
         StartupError
-            With the setting to change and how.
+            The line names the setting to change, and how.
         """
-        problem = _secret_problem(self) or _switch_problem(self)
+        problem = _find_secret_problem(self) or _find_switch_problem(self)
         if problem is None and self.production and not self.trusted_hosts:
             problem = (
                 "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
@@ -182,12 +189,12 @@ class Settings:
 
 
 def instance_folder() -> Path:
-    """Return the folder for what this installation keeps: database and secret."""
+    """Return the folder for the database and the secret of this installation."""
     return Path.cwd() / "instance"
 
 
-def kept_secret(folder: Path) -> str:
-    """Return the secret kept in ``folder``, made on first use and readable by its owner only."""
+def read_or_make_secret(folder: Path) -> str:
+    """Return the secret in ``folder``. It is made on first use, readable by its owner only."""
     path = folder / "secret_key"
     if not path.exists():
         make_private_folder(folder)
@@ -195,7 +202,7 @@ def kept_secret(folder: Path) -> str:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return kept_secret(folder)
+            return read_or_make_secret(folder)
         with os.fdopen(descriptor, "w") as file:
             file.write(new_secret())
     return path.read_text().strip()
@@ -207,21 +214,21 @@ def new_secret() -> str:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make ``folder`` and its missing parents, closed to everybody but their owner (R54)."""
+    """Make ``folder`` and its missing parents, closed to everybody but their owner."""
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
 
 
 class _Reader:
-    """Reads one variable at a time, and names it when its value cannot be understood."""
+    """Reads one variable at a time, and names it when its value is not valid."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._names: set[str] = set()
 
-    def refuse_misspelt(self, given_in_code: Mapping[str, Any]) -> None:
-        """Refuse names that look like one that was read; in code, all that are none."""
+    def refuse_unknown_names(self, given_in_code: Mapping[str, Any]) -> None:
+        """Refuse names that look like a setting, and in code every name that is none."""
         for name in sorted(self._values.keys() - self._names):
             similar = get_close_matches(name, sorted(self._names), 1, SIMILAR)
             if similar or name in given_in_code:
@@ -297,21 +304,7 @@ class _Reader:
         return text
 
 
-def _default_url() -> URL:
-    # Made of parts: in a URL, a folder called 100% or a#b would be read as something else.
-    return URL.create("sqlite", database=str(instance_folder() / "chat.sqlite3"))
-
-
-def _names_a_file(url: URL) -> bool:
-    return bool(url.database) and not str(url.database).startswith((":memory:", "file:"))
-
-
-def _is_plain_postgresql(url: URL) -> bool:
-    # SQLAlchemy 2.0 takes psycopg2 for a bare postgresql://, 2.1 psycopg 3, which is our extra.
-    return url.drivername == "postgresql"
-
-
-def _secret_problem(settings: Settings) -> str | None:
+def _find_secret_problem(settings: Settings) -> str | None:
     key, how = settings.secret_key, "Print a fresh one with `chat-profiles secret`."
     if not key:
         return f"WEBAPP_SECRET_KEY is not set. {how}"
@@ -326,7 +319,7 @@ def _secret_problem(settings: Settings) -> str | None:
     return None
 
 
-def _switch_problem(settings: Settings) -> str | None:
+def _find_switch_problem(settings: Settings) -> str | None:
     flask = settings.flask
     if flask.get("LOGIN_DISABLED"):
         return "LOGIN_DISABLED is set, which would let anybody in; remove it."

@@ -90,14 +90,18 @@ class PlainCommand(click.Command):
         except SQLAlchemyError as error:
             raise BadInputError(database_problem(error)) from error
         except ModuleNotFoundError as error:
-            raise BadInputError(_missing_module(error)) from error
+            raise BadInputError(missing_module_problem(error)) from error
         except BrokenPipeError as error:
-            # Whoever read the output has had enough of it, as `head` has.
+            # The program that reads the output has closed it, as `head` does.
             forget_output()
             raise SystemExit(EXIT_UNFINISHED) from error
+        except PermissionError as error:
+            forget_output()
+            advice = "run the command as the owner of the file, or change its permissions"
+            raise BadInputError(f"{file_problem(error)}; {advice}") from error
         except OSError as error:
             forget_output()
-            raise BadInputError(file_problem(error) + _file_advice(error)) from error
+            raise BadInputError(file_problem(error)) from error
         except self.refusals as error:
             raise BadInputError(str(error)) from error
 
@@ -107,7 +111,7 @@ class CommandGroup(PlainCommand, AppGroup):
 
 
 def database_problem(error: SQLAlchemyError) -> str:
-    """Say in one line what is wrong with the database and what to do."""
+    """Return one line that says what is wrong with the database and what to do."""
     reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
     first_line = reason.splitlines()[0] if reason else type(error).__name__
     if "locked" in reason or isinstance(error, PoolTimeoutError):
@@ -115,31 +119,38 @@ def database_problem(error: SQLAlchemyError) -> str:
     if "unable to open" in reason:
         return "the database cannot be opened; check WEBAPP_DATABASE_URL and who may read the file"
     if "readonly" in reason:
-        return "the database can only be read; run the command as the user who owns the file"
+        return "the database is read-only; run the command as the owner of the file"
     if "not a database" in reason or "malformed" in reason:
-        return "the database file is damaged, or no database; put a backup in its place"
+        return "the database file is damaged or is not a database; replace it with a backup"
     return (
         f"the database does not answer: {first_line}; check that it runs, and WEBAPP_DATABASE_URL"
     )
 
 
+def missing_module_problem(error: ModuleNotFoundError) -> str:
+    """Return one line that says which package to install. Only PostgreSQL needs another one."""
+    if not (error.name or "").startswith("psycopg"):
+        raise error
+    return "PostgreSQL needs one more package: pip install 'chat-profiles[postgresql]'"
+
+
 def file_problem(error: OSError) -> str:
-    """Say in one line which file cannot be used and why."""
+    """Return one line that says which file cannot be used and why."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def operator() -> str:
-    """Return who gives the command, as the log names them (R53)."""
+    """Return the name that the log gives to the person who runs a command."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):
-        # A container may run under a number that has no name; Python 3.13 says so by OSError.
+        # A container may run under a user number without a name. Python 3.13 raises OSError then.
         return f"cli:{os.getuid()}"
 
 
 def printable(text: object) -> str:
-    """Return ``text`` with everything escaped that a terminal would obey instead of show."""
+    """Return ``text`` with escapes for all characters that a terminal would obey, not show."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
@@ -148,7 +159,7 @@ def iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def counted(number: int, thing: str) -> str:
+def count_noun(number: int, thing: str) -> str:
     """Return a number with its noun, such as "1 user" or "2,000 users"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
@@ -173,8 +184,7 @@ def write_output(parts: Iterable[bytes]) -> None:
 
 
 def forget_output() -> None:
-    """Drop what standard output or error does not take; else Python tries again when it ends,
-    and says so."""
+    """Drop output that standard output or error cannot take, so that Python does not try again."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
@@ -193,7 +203,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:
-    """Yield ``items``, showing on standard error how far it is."""
+    """Yield ``items``, and show the progress on standard error."""
     if sys.stderr.isatty():
         with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
             yield from bar
@@ -202,15 +212,3 @@ def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[It
         yield item
         if number % STEPS_WITHOUT_TERMINAL == 0:
             note(f"{label}: {number:,} of {length:,}")
-
-
-def _file_advice(error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return "; run the command as the user who owns the file or folder, or change its rights"
-    return ""
-
-
-def _missing_module(error: ModuleNotFoundError) -> str:
-    if (error.name or "").startswith("psycopg"):
-        return "PostgreSQL needs one more package: pip install 'chat-profiles[postgresql]'"
-    raise error

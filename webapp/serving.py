@@ -1,4 +1,4 @@
-"""How `chat-profiles run` serves: with waitress, or with a server that starts again on changes."""
+"""The server of `chat-profiles run`: waitress, or one that restarts when a file changes."""
 
 from __future__ import annotations
 
@@ -36,78 +36,97 @@ EVERY_ADDRESS = ("0.0.0.0", "::", "", "*")  # noqa: S104 - to be refused, not to
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which app file is served, and where."""
+class ServedApp:
+    """The app file that is served, and the address."""
 
     app: str
     host: str
     port: int
 
 
-def serve(place: Place, threads: int) -> None:
+def serve(served: ServedApp, threads: int) -> None:
     """Serve until Ctrl+C or SIGTERM.
 
     Raises
     ------
     AuthoringError
-        When the app file cannot be loaded; nothing has been changed by then.
+        When the app file cannot be loaded. Nothing has been changed by then.
     StartupError
-        When a setting is missing, or the address cannot be listened on.
+        When a setting is missing, or the server cannot listen on the address.
     """
     settings = Settings.from_environment()
-    hosts = hosts_to_trust(place.host, settings)
-    chat_app = load_chat_app(place.app)
-    settings = _prepared(settings, hosts)
+    hosts = hosts_to_trust(served.host, settings)
+    chat_app = load_chat_app(served.app)
+    settings = _prepare(settings, hosts)
     app = build_app(chat_app, settings)
-    server = _listening(app, place, threads, settings)
-    _leave_when_asked()
-    _hint(app, chat_app)
-    _say_where(place, _port(server), settings)
+    try:
+        server: Any = create_server(
+            app,
+            host=served.host,
+            port=served.port,
+            threads=threads,
+            ident=None,
+            # ProxyFix reads them, as many as WEBAPP_PROXY_HOPS says.
+            clear_untrusted_proxy_headers=not settings.proxy_hops,
+        )
+    except (OSError, ValueError) as error:
+        raise StartupError(_explain_listen_failure(served, error)) from error
+    _exit_on_signals()
+    _print_hints(app, chat_app)
+    # One socket, or one for each address of the host's name.
+    several = getattr(server, "effective_listen", None)
+    port = int(several[0][1] if several else server.effective_port)
+    _print_address(served, port, settings)
     server.run()
 
 
-def serve_and_reload(place: Place) -> None:
-    """Serve until Ctrl+C or SIGTERM; start again whenever a Python file is saved.
+def serve_and_reload(served: ServedApp) -> None:
+    """Serve until Ctrl+C or SIGTERM, and restart whenever a Python file is saved.
 
-    An app file that is broken at the moment gets a page that says so, until it is saved again.
+    While the app file is broken, the site shows a page that says so.
     """
     settings = Settings.from_environment()
-    hosts = hosts_to_trust(place.host, settings)
+    hosts = hosts_to_trust(served.host, settings)
     in_child = is_running_from_reloader()
     if not in_child:
-        locate_app_file(place.app)  # one that is not there will not come by being saved
-        _refuse_taken_port(place)
-    settings = _prepared(settings, hosts)
+        locate_app_file(served.app)  # a missing file does not appear by being saved
+        _refuse_port_in_use(served)
+    settings = _prepare(settings, hosts)
+    application = _problem_page("starting")
     if in_child:
-        _leave_when_asked()
-        _say_where(place, _inherited_port(), settings)
-    application = _app_or_problem(place, settings) if in_child else _problem_page("starting")
-    # The server's own words are for those who start it themselves; ours have been said.
+        _exit_on_signals()
+        # The first process has bound the socket, and this one has its descriptor.
+        descriptor = os.dup(int(os.environ["WERKZEUG_SERVER_FD"]))
+        with socket.socket(fileno=descriptor) as bound:
+            port = int(bound.getsockname()[1])
+        _print_address(served, port, settings)
+        application = _load_app_or_problem(served, settings)
+    # The server's own messages are for people who start it themselves.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     run_simple(
-        place.host,
-        place.port,
+        served.host,
+        served.port,
         application,
         use_reloader=True,
         threaded=True,
-        extra_files=[place.app],
+        extra_files=[served.app],
         request_handler=_NamelessHandler,
     )
 
 
 class _NamelessHandler(WSGIRequestHandler):
     def version_string(self) -> str:
-        """Tell nobody which versions these are (R42)."""
+        """Return no version, since attackers look for known ones."""
         return ""
 
 
 def hosts_to_trust(host: str, settings: Settings) -> tuple[str, ...]:
-    """Return the names under which a site that listens on ``host`` is asked for.
+    """Return the host names that requests to a site on ``host`` may have.
 
     Raises
     ------
     StartupError
-        When it must be told what the site is called.
+        When a setting must name the site.
     """
     if host in EVERY_ADDRESS and not settings.trusted_hosts:
         raise StartupError(
@@ -118,7 +137,7 @@ def hosts_to_trust(host: str, settings: Settings) -> tuple[str, ...]:
     if settings.trusted_hosts:
         return settings.trusted_hosts
     if _is_ipv6(host) and not ip_address(host).is_loopback:
-        # Werkzeug's check of the Host header cuts an entry at its first colon.
+        # Werkzeug's check of the Host header cuts each entry at its first colon.
         raise StartupError(
             f"--host {host} can only be reached by a name: also set WEBAPP_TRUSTED_HOSTS to the "
             "host name that people type."
@@ -127,66 +146,37 @@ def hosts_to_trust(host: str, settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *LOOPBACK_HOSTS)))
 
 
-def _prepared(settings: Settings, hosts: tuple[str, ...]) -> Settings:
+def _prepare(settings: Settings, hosts: tuple[str, ...]) -> Settings:
     prepared = settings.for_development(hosts)
     prepared.refuse_if_unsafe()
     settle_schema(prepared, upgrade_old=True)
     return prepared
 
 
-def _listening(app: Flask, place: Place, threads: int, settings: Settings) -> Any:
-    try:
-        return create_server(
-            app,
-            host=place.host,
-            port=place.port,
-            threads=threads,
-            ident=None,
-            # ProxyFix reads them, as many as WEBAPP_PROXY_HOPS says.
-            clear_untrusted_proxy_headers=not settings.proxy_hops,
-        )
-    except (OSError, ValueError) as error:
-        raise StartupError(_cannot_listen(place, error)) from error
-
-
-def _cannot_listen(place: Place, error: Exception) -> str:
+def _explain_listen_failure(served: ServedApp, error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
-        return f"port {place.port} is in use; stop what uses it, or choose another with --port"
+        return (
+            f"port {served.port} is in use; stop the program that uses it, or choose another with "
+            "--port"
+        )
     if number == errno.EACCES:
-        return f"port {place.port} may not be used by this user; choose one from 1024 up"
-    return f"cannot listen on {place.host}: it is no address of this machine; change --host"
+        return f"port {served.port} may not be used by this user; choose one from 1024 up"
+    return f"cannot listen on {served.host}: it is not an address of this machine; change --host"
 
 
-def _port(server: Any) -> int:
-    # One socket, or one for each address that the host's name stands for.
-    several = getattr(server, "effective_listen", None)
-    return int(several[0][1] if several else server.effective_port)
-
-
-def _inherited_port() -> int:
-    # The first process has bound the socket; the one that serves is given its descriptor.
-    descriptor = os.dup(int(os.environ["WERKZEUG_SERVER_FD"]))
-    with socket.socket(fileno=descriptor) as bound:
-        return int(bound.getsockname()[1])
-
-
-def _say_where(place: Place, port: int, settings: Settings) -> None:
-    host = place.host
+def _print_address(served: ServedApp, port: int, settings: Settings) -> None:
+    host = served.host
     if host in EVERY_ADDRESS or _is_ipv6(host):
         host = settings.trusted_hosts[0].lstrip(".")
-    say(f"Chat Profiles is serving {place.app} at http://{host}:{port} — press Ctrl+C to stop")
-    # A pipe keeps the line until there are more; whoever waits for it wants it now.
+    say(f"Chat Profiles is serving {served.app} at http://{host}:{port} — press Ctrl+C to stop")
+    # A pipe would keep the line until more lines follow.
     sys.stdout.flush()
 
 
-def _hint(app: Flask, chat_app: ChatApp) -> None:
+def _print_hints(app: Flask, chat_app: ChatApp) -> None:
     if not chat_app.callbacks:
         note(f"{chat_app.file_name} registers nothing; did you forget the decorators?")
-    _hint_at_accounts(app, chat_app)
-
-
-def _hint_at_accounts(app: Flask, chat_app: ChatApp) -> None:
     callback = chat_app.get("password_auth_callback")
     if callback is None:
         return
@@ -195,23 +185,23 @@ def _hint_at_accounts(app: Flask, chat_app: ChatApp) -> None:
         return
     with app.app_context():
         if not has_accounts():
-            note("Nobody can log in yet; add a user with `chat-profiles users add USERNAME`.")
+            note("Nobody can sign in yet; add a user with `chat-profiles users add USERNAME`.")
 
 
-def _app_or_problem(place: Place, settings: Settings) -> WSGIApplication:
+def _load_app_or_problem(served: ServedApp, settings: Settings) -> WSGIApplication:
     try:
-        chat_app = load_chat_app(place.app)
+        chat_app = load_chat_app(served.app)
         app = build_app(chat_app, settings, watch_files=True)
     except AuthoringError as error:
         click.echo(f"Error: {printable(error)}", err=True)
         return _problem_page(str(error))
-    _hint(app, chat_app)
+    _print_hints(app, chat_app)
     return app
 
 
 def _problem_page(problem: str) -> WSGIApplication:
     text = f"The app file has a problem:\n\n{problem}\n\nSave it again, then reload this page.\n"
-    body = text.encode(errors="replace")
+    body = text.encode(errors="reserved")
     head = [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
@@ -227,15 +217,15 @@ def _problem_page(problem: str) -> WSGIApplication:
     return page
 
 
-def _refuse_taken_port(place: Place) -> None:
-    # The reloading server says so in several lines and with another exit code.
-    family = socket.AF_INET6 if _is_ipv6(place.host) else socket.AF_INET
+def _refuse_port_in_use(served: ServedApp) -> None:
+    # The restarting server would print several lines, and exit with another code.
+    family = socket.AF_INET6 if _is_ipv6(served.host) else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((place.host, place.port))
+            probe.bind((served.host, served.port))
     except OSError as error:
-        raise StartupError(_cannot_listen(place, error)) from error
+        raise StartupError(_explain_listen_failure(served, error)) from error
 
 
 def _is_ipv6(host: str) -> bool:
@@ -245,14 +235,13 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def _leave_when_asked() -> None:
-    # Both, and from here on: whoever reads the address may press Ctrl+C before the server runs.
-    # A shell starts what runs in its background with SIGINT ignored, which stays so.
-    signal.signal(signal.SIGTERM, _leave)
+def _exit_on_signals() -> None:
+    # From here on, since you may press Ctrl+C as soon as the address is printed. A shell starts
+    # background jobs with SIGINT ignored, and that stays so.
+    def exit_cleanly(signum: int, frame: object) -> NoReturn:
+        del signum, frame
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, exit_cleanly)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _leave)
-
-
-def _leave(signum: int, frame: object) -> NoReturn:
-    del signum, frame
-    raise SystemExit(0)
+        signal.signal(signal.SIGINT, exit_cleanly)

@@ -1,4 +1,4 @@
-"""`chat-profiles db` and `chat-profiles secret`: looking after an installation."""
+"""The commands `chat-profiles db` and `chat-profiles secret`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp import site
@@ -21,7 +20,7 @@ from webapp.config import Settings, new_secret
 from webapp.console import (
     BadInputError,
     CommandGroup,
-    counted,
+    count_noun,
     database_problem,
     note,
     say,
@@ -33,9 +32,9 @@ from webapp.database.schema import (
     UNMARKED,
     SchemaState,
     is_unmarked,
+    read_schema_state,
     schema_state,
     settle_schema,
-    state_of,
 )
 
 EXIT_PROBLEM = 1
@@ -46,7 +45,7 @@ STATES = {
     SchemaState.CURRENT: "the schema is up to date",
     SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
     SchemaState.OLD: "the schema is old; run `chat-profiles db backup FILE`, then `db upgrade`",
-    SchemaState.UNKNOWN: "the schema was made by a newer version of chat-profiles; install that",
+    SchemaState.UNKNOWN: "a newer version of chat-profiles made the schema; install that version",
 }
 
 
@@ -63,14 +62,14 @@ def database() -> None:
 
 @database.command(short_help="Bring the schema to this version.")
 def upgrade() -> None:
-    """Bring the schema to this version; make a backup first.
+    """Bring the schema to this version. Make a backup first.
 
     \b
     Example:
       chat-profiles db upgrade
     """
     settings = site.settings()
-    before = state_of(settings)
+    before = read_schema_state(settings)
     settle_schema(settings, upgrade_old=True)
     if before is SchemaState.CURRENT:
         say("The schema was up to date already.")
@@ -78,29 +77,29 @@ def upgrade() -> None:
         say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
 
 
-@database.command(short_help="Say whether the database is in order.")
+@database.command(short_help="Check the schema and the contents.")
 def check() -> None:
-    """Say whether the database is in order; the exit code is 1 when it is not.
+    """Check the schema and the contents of the database. The exit code is 1 if there is a problem.
 
     \b
     Example:
       chat-profiles db check
     """
     settings = site.settings()
-    problems = list(_problems(settings))
+    problems = list(_find_problems(settings))
     for problem in problems:
         note(f"Problem: {problem}")
-    for warning in open_files(settings):
+    for warning in find_readable_files(settings):
         note(f"Warning: {warning}")
     if problems:
         raise SystemExit(EXIT_PROBLEM)
-    say("The database is in order: the schema is up to date, and its contents are whole.")
+    say("The database is in order: the schema is up to date, and its contents are complete.")
 
 
 @database.command(short_help="Copy a SQLite database.")
 @click.argument("file")
 def backup(file: str) -> None:
-    """Copy the SQLite database to FILE (- for standard output); the site may be running.
+    """Copy the SQLite database to FILE (- for standard output). The site may be running.
 
     FILE must not exist.
 
@@ -112,13 +111,27 @@ def backup(file: str) -> None:
     settings = site.settings()
     source = sqlite_file(settings.url)
     if source is None:
-        raise BadInputError(f"for PostgreSQL use its own tool: {_pg_dump(settings.url, file)}")
+        # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
+        url = settings.url
+        parts = {"host": url.host, "port": url.port, "username": url.username}
+        options = [f"--{name}={value}" for name, value in parts.items() if value]
+        # Without --file it writes to standard output.
+        options += [] if file == STDIO else [f"--file={file}"]
+        pg_dump = shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
+        raise BadInputError(f"for PostgreSQL use its own tool: {pg_dump}")
     if not source.exists():
         raise BadInputError(f"there is no database at {source}")
     if file == STDIO:
-        _copy_to_output(source)
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise BadInputError("a database is not for a terminal; add > FILE, or name a file")
+        # SQLite copies to files only. The folder is closed to other users.
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / "copy.sqlite3"
+            _copy(source, copy)
+            with copy.open("rb") as opened:
+                write_output(iter(functools.partial(opened.read, COPIED_BYTES), b""))
         return
-    with _private_copy(Path(file)) as copy:
+    with _write_privately(Path(file)) as copy:
         _copy(source, copy)
     say(f"Copied the database to {file}.")
 
@@ -134,30 +147,30 @@ def secret() -> None:
     click.echo(new_secret())
 
 
-def _pg_dump(url: URL, file: str) -> str:
-    # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
-    parts = {"host": url.host, "port": url.port, "username": url.username}
-    options = [f"--{name}={value}" for name, value in parts.items() if value]
-    # Without --file it writes to standard output.
-    options += [] if file == STDIO else [f"--file={file}"]
-    return shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
-
-
-def _problems(settings: Settings) -> Iterator[str]:
+def _find_problems(settings: Settings) -> Iterator[str]:
     file = sqlite_file(settings.url)
     if file and not file.exists():
         yield f"there is no database at {file}; run `chat-profiles db upgrade`"
         return
     try:
-        yield from wrong_schema(settings)
-        if is_sqlite(settings.url):
-            yield from _broken_contents(settings)
+        yield from find_schema_problems(settings)
+        if not is_sqlite(settings.url):
+            return
+        with maintenance_engine(settings).connect() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if found != ["ok"]:
+            first = "; ".join(found[:SHOWN_ROWS])
+            yield f"the file is damaged ({first}); replace it with a backup"
+        if loose:
+            tables = ", ".join(sorted({row[0] for row in loose}))
+            yield f"{count_noun(len(loose), 'row')} with missing parents (in {tables})"
     except DatabaseError as error:
         yield database_problem(error)
 
 
-def wrong_schema(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with the tables of a database that exists."""
+def find_schema_problems(settings: Settings) -> Iterator[str]:
+    """Yield the problems with the tables of a database that exists."""
     with maintenance_engine(settings).connect() as connection:
         state = schema_state(connection)
         if is_unmarked(connection):
@@ -166,20 +179,8 @@ def wrong_schema(settings: Settings) -> Iterator[str]:
             yield STATES[state]
 
 
-def _broken_contents(settings: Settings) -> Iterator[str]:
-    with maintenance_engine(settings).connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        if found != ["ok"]:
-            first = "; ".join(found[:SHOWN_ROWS])
-            yield f"the file is damaged ({first}); put a backup in its place"
-        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        if loose:
-            tables = ", ".join(sorted({row[0] for row in loose}))
-            yield f"{counted(len(loose), 'row')} with nothing to belong to any more (in {tables})"
-
-
-def open_files(settings: Settings) -> Iterator[str]:
-    """Yield which files of the database can be read by others, and what to do."""
+def find_readable_files(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each file of the database that other users can read."""
     file = sqlite_file(settings.url)
     if file is None:
         return
@@ -189,17 +190,19 @@ def open_files(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def _private_copy(path: Path) -> Iterator[Path]:
-    """Yield a name to write to, which becomes ``path`` only when everything was written."""
+def _write_privately(path: Path) -> Iterator[Path]:
+    """Yield a path to write to. It becomes ``path`` when everything is written."""
     if path.exists():
         raise BadInputError(f"{path} exists already; choose another name")
     part = path.with_name(f"{path.name}.part")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise BadInputError(f"{part} is left of another backup; remove it if none runs") from error
+        raise BadInputError(
+            f"{part} is left from another backup; remove it if no backup is running"
+        ) from error
     except OSError as error:
-        # The folder, not the name with .part, which nobody has typed.
+        # Name the folder: nobody has typed the name with .part.
         error.filename = str(path.parent)
         raise
     try:
@@ -210,20 +213,9 @@ def _private_copy(path: Path) -> Iterator[Path]:
         raise
 
 
-def _copy_to_output(source: Path) -> None:
-    if sys.stdout is not None and sys.stdout.isatty():
-        raise BadInputError("a database is not for a terminal; add > FILE, or give a file name")
-    # SQLite copies to files only; the folder is closed to others.
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy.sqlite3"
-        _copy(source, copy)
-        with copy.open("rb") as opened:
-            write_output(iter(functools.partial(opened.read, COPIED_BYTES), b""))
-
-
 def _copy(source: Path, target: Path) -> None:
-    # All pages in one step: a reader of a write-ahead log holds nobody up, while a copy in many
-    # steps begins again whenever somebody writes in between.
+    # All pages in one step: a reader of the write-ahead log blocks nobody, while a copy in several
+    # steps starts again whenever another process writes in between.
     timeout = BUSY_MILLISECONDS / 1_000
     try:
         with (

@@ -1,4 +1,4 @@
-"""The rules that every connection to SQLite or PostgreSQL keeps (R58, R60)."""
+"""The rules for each connection to SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_MILLISECONDS = 5_000
-# Between two tries to get SQLite's write lock from another process.
+# The pause between two attempts to take SQLite's write lock from another process.
 PAUSE_SECONDS = (0.000_5, 0.003)
-# Execution options of a transaction: it writes, and when it gives up; or it is one statement.
+# Execution options of a transaction: it writes, until a point in time; or it is one statement.
 WRITES = "webapp_writes"
 ONE_LOOK = "webapp_one_look"
 
@@ -28,9 +28,8 @@ ONE_LOOK = "webapp_one_look"
 class WriteQueue:
     """Lets the writers of one process into SQLite one at a time.
 
-    A lock hands over at once, where waiting for the file means trying again and again. Waiting
-    here and waiting there take `BUSY_MILLISECONDS` together, so that an answer is never later
-    than that, however many wait (R60).
+    A lock hands over at once, while a wait for the file means trying again and again. Both waits
+    together take at most `BUSY_MILLISECONDS`, however many writers there are.
     """
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class WriteQueue:
             os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
     def __enter__(self) -> dict[str, float]:
-        """Return the execution options of the transaction: it writes, and when it gives up."""
+        """Return the execution options of the transaction: when it gives up."""
         give_up = _when_to_give_up()
         if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1_000):
             raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("the writers are stuck"))
@@ -55,7 +54,7 @@ class WriteQueue:
 
 
 def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool = True) -> None:
-    """Make every connection of ``engine`` keep the rules of this house for SQLite (R58)."""
+    """Make every connection of ``engine`` safe and durable on SQLite."""
     file = unquote(str(engine.url.database).removeprefix("file:"))
 
     @event.listens_for(engine, "connect")
@@ -81,17 +80,17 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
     def refuse_replaced_file(
         _connection: SQLiteConnection, entry: ConnectionPoolEntry, _proxy: object
     ) -> None:
-        # After a restore the old file lives on without a name: what is written there is lost.
+        # After a restore the old file still exists without a name. Writes to it would be lost.
         if entry.info["inode"] != _inode(file):
             raise DisconnectionError("the database file was replaced")
 
 
 def follow_postgresql_rules(engine: Engine) -> None:
-    """Let no connection of ``engine`` wait for a lock longer than SQLite would (R60)."""
+    """Let no connection of ``engine`` wait longer for a lock than on SQLite."""
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        # A statement rather than a start-up option, which connection poolers refuse.
+        # A statement, since connection poolers refuse start-up options.
         connection.autocommit = True
         limit = str(BUSY_MILLISECONDS)
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [limit])
@@ -103,8 +102,8 @@ def _when_to_give_up() -> float:
 
 
 def _begin_to_write(connection: Connection, give_up: float | Literal[True]) -> None:
-    # SQLite's own waiting pauses longer each time, so of two busy processes one starves for
-    # seconds; short pauses of random length are fair to both (benchmarks/writers.py).
+    # SQLite waits longer after each attempt, so one of two busy processes starves for seconds.
+    # Short pauses of random length are fair to both (benchmarks/writers.py).
     until = _when_to_give_up() if give_up is True else give_up
     raw = cast(SQLiteConnection, connection.connection.dbapi_connection)
     raw.execute("PRAGMA busy_timeout = 0")
@@ -112,7 +111,7 @@ def _begin_to_write(connection: Connection, give_up: float | Literal[True]) -> N
         while (problem := _try_to_begin(raw)) == sqlite3.SQLITE_BUSY and time.monotonic() < until:
             time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - not a secret
         if problem:
-            # Once more, so that the failure is SQLAlchemy's and everybody knows it.
+            # Once more, so that the failure is an error of SQLAlchemy, which callers handle.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")

@@ -78,7 +78,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         pool = {"pool_size": 64, "max_overflow": 64}
     else:
         pool = {"pool_size": 10, "max_overflow": 20, "pool_recycle": 1_800}
-    # hide_parameters: an error must not carry passwords or messages into the log (R51).
+    # hide_parameters: an error must not carry passwords or messages into the log.
     common = {"pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": not is_sqlite(settings.url)}
     return {
         **pool,
@@ -138,7 +138,7 @@ def failed_lately(seconds: float) -> bool:
 def maintenance_engine(settings: Settings) -> Engine:
     """Return an engine that keeps no connection, for migrations and backups.
 
-    SQLite's file is made if need be, closed to everybody but its owner (R54). Foreign keys stay
+    SQLite's file is made if need be, closed to everybody but its owner. Foreign keys stay
     off here: altering a table of SQLite copies it, and dropping the old one would cascade.
     """
     url = settings.url
@@ -181,7 +181,7 @@ def separate_session() -> Iterator[Session]:
 
 
 def release_connection() -> None:
-    """Give the request's connection back before something slow, such as an author's code (R59)."""
+    """Give the request's connection back before something slow, such as an author's code."""
     # Asked first: committing an idle session would begin a transaction to have one to end.
     if db.session().in_transaction():
         db.session.commit()
@@ -214,7 +214,7 @@ def write_transaction() -> Iterator[Connection]:
 
 
 def try_to_write() -> None:
-    """Begin a change and take it back; for whoever asks whether the database takes any (R60).
+    """Begin a change and take it back; for whoever asks whether the database takes any.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The schema of the database: how far it is, and bringing it up to date."""
+"""The schema of the database: its state, and its upgrade."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LOCK_KEY = 7_264_001  # any number, the same for every process that upgrades
 WAL_SECONDS = 15.0
 FIRST_TABLES = ("accounts", "chats", "login_attempts", "login_sessions", "messages")
 UNMARKED = (
-    "the database has tables, but not the mark that says which version of chat-profiles made them: "
-    "another program made them, or the mark was lost; put a backup in its place, or name another "
+    "the database has tables, but not the mark of the chat-profiles version that made them: "
+    "another program made them, or the mark was lost; restore a backup, or name another "
     "database with WEBAPP_DATABASE_URL"
 )
 
@@ -39,7 +39,7 @@ class SchemaState(Enum):
 
 
 def schema_state(connection: Connection) -> SchemaState:
-    """Say how far the database behind ``connection`` is."""
+    """Return the state of the schema behind ``connection``."""
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None:
         return SchemaState.OLD if inspect(connection).has_table("chats") else SchemaState.EMPTY
@@ -54,7 +54,7 @@ def schema_state(connection: Connection) -> SchemaState:
 
 
 def is_unmarked(connection: Connection) -> bool:
-    """Say whether tables of ours, or of the same names, are there without their version."""
+    """Return whether tables with our names exist without the mark of their version."""
     if MigrationContext.configure(connection).get_current_revision() is not None:
         return False
     return not set(inspect(connection).get_table_names()).isdisjoint(FIRST_TABLES)
@@ -71,7 +71,7 @@ def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
     OperationalError
         When the database cannot be reached.
     """
-    state = state_of(settings)
+    state = read_schema_state(settings)
     if state is SchemaState.UNKNOWN:
         raise StartupError(
             "The database was made by a newer version of chat-profiles; install that version."
@@ -85,8 +85,8 @@ def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
         upgrade(settings)
 
 
-def state_of(settings: Settings) -> SchemaState:
-    """Say how far the configured database is; a file that does not exist is empty."""
+def read_schema_state(settings: Settings) -> SchemaState:
+    """Return the state of the configured database. A file that does not exist is empty."""
     file = sqlite_file(settings.url)
     if file and not file.exists():
         return SchemaState.EMPTY
@@ -96,15 +96,19 @@ def state_of(settings: Settings) -> SchemaState:
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the schema to this version; many processes may try at once, one does it (R70).
+    """Bring the schema to this version. Of several processes that try at once, one does it.
 
     Raises
     ------
     StartupError
-        When there are tables of unknown origin, which would be in the way.
+        When there are tables of unknown origin.
     """
     engine = maintenance_engine(settings)
-    _refuse_unmarked(engine)
+    # Before anything is changed. Tables and their version are committed together, so no process
+    # sees one without the other while another process makes them.
+    with engine.connect() as connection:
+        if is_unmarked(connection):
+            raise StartupError(UNMARKED)
     if is_sqlite(settings.url):
         _switch_to_wal(engine)
     config = _alembic_config()
@@ -115,15 +119,11 @@ def upgrade(settings: Settings) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        _refuse_broken_references(connection)
-
-
-def _refuse_unmarked(engine: Engine) -> None:
-    # Before anything is changed. Tables and their version are committed together, so whoever
-    # makes them at this moment is never seen halfway.
-    with engine.connect() as connection:
-        if is_unmarked(connection):
-            raise StartupError(UNMARKED)
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            if broken:
+                problem = ValueError(f"{len(broken)} rows point nowhere")
+                raise OperationalError("PRAGMA foreign_key_check", None, problem)
 
 
 def _alembic_config() -> Config:
@@ -133,8 +133,8 @@ def _alembic_config() -> Config:
 
 
 def _switch_to_wal(engine: Engine) -> None:
-    # Once, when the schema is made: the mode is kept in the file, and setting it on every
-    # connection fails now and then with "database is locked" whatever the timeout.
+    # Once, when the schema is made: the file keeps the mode. Setting it on each connection fails
+    # now and then with "database is locked", whatever the timeout.
     give_up = time.monotonic() + WAL_SECONDS
     while True:
         try:
@@ -149,13 +149,3 @@ def _switch_to_wal(engine: Engine) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _refuse_broken_references(connection: Connection) -> None:
-    if connection.dialect.name != "sqlite":
-        return
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    if broken:
-        raise OperationalError(
-            "PRAGMA foreign_key_check", None, ValueError(f"{len(broken)} rows point nowhere")
-        )

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from webapp.console import counted, say
+from webapp.console import count_noun, say
 from webapp.doctor.findings import CHANGE, GOOD, HINT, Report
 from webapp.doctor.http_client import Site
 from webapp.doctor.local_checks import check_here
@@ -45,4 +45,4 @@ def _print(report: Report) -> None:
     for finding in report.findings:
         say(f"{WORDS[finding.level]}{finding.line}")
     changes = report.changes
-    say(f"{counted(changes, 'thing')} to change." if changes else "Nothing to change.")
+    say(f"{count_noun(changes, 'thing')} to change." if changes else "Nothing to change.")

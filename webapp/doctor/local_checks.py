@@ -29,7 +29,7 @@ from webapp.config import (
     new_secret,
 )
 from webapp.console import database_problem, file_problem
-from webapp.database.commands import open_files, wrong_schema
+from webapp.database.commands import find_readable_files, find_schema_problems
 from webapp.database.engines import db, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
@@ -91,7 +91,7 @@ def _names(settings: Settings) -> str:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    for warning in open_files(settings):
+    for warning in find_readable_files(settings):
         yield change("open-file", f"{warning}.")
     secret = instance_folder() / "secret_key"
     if secret.exists() and secret.stat().st_mode & 0o077:
@@ -122,7 +122,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield from _missing(file)
         return
     try:
-        problems = list(wrong_schema(settings))
+        problems = list(find_schema_problems(settings))
     except SQLAlchemyError as error:
         problems = [database_problem(error)]
     except OSError as error:

@@ -22,7 +22,7 @@ from webapp.history.groups import PINNED, Group, grouped
 from webapp.history.listing import Item, get_item, listed, profiles_in_history
 from webapp.history.search import Found, search
 from webapp.pages.chat_page import Notice
-from webapp.profiles.offer import Offer, chosen_name, offered_profiles
+from webapp.profiles.offer import Offer, current_choice, offered_profiles
 from webapp.site import settings
 from webapp.web.htmx import came_from, wants_fragment
 
@@ -150,7 +150,7 @@ def _common() -> dict[str, Any]:
     offer = offered_profiles()
     return {
         "offer": offer,
-        "current": offer.default(chosen_name()),
+        "current": offer.default(current_choice()),
         "face_of": face_in(offer),
         "current_chat": _current_chat(),
         # There the groups come right after the page's own heading.

@@ -21,8 +21,8 @@ from webapp.pages.message_actions import Actions, actions_of
 from webapp.pages.participants import Faces, faces_of
 from webapp.pages.reading import Said, said_before, said_in
 from webapp.profiles.icons import label
-from webapp.profiles.offer import Offer, chosen_name, offered_profiles
-from webapp.profiles.starters import Suggested, starters_of
+from webapp.profiles.offer import Offer, current_choice, offered_profiles
+from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
 from webapp.turns.rows import LOST
@@ -111,7 +111,7 @@ def chat_html(
     withdrawn = chat.profile is not None and current is None
     said = said or said_in(chat)
     messages, turn = said.messages, said.turn
-    suggested = Suggested() if chat.written or withdrawn else starters_of(current)
+    suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": messages,
         "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
@@ -169,7 +169,7 @@ def earlier_html(chat: StoredChat, template: str, before: int) -> str:
 
 def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice], **more: Any) -> str:
     """Return the page of a chat that is about to start."""
-    suggested = starters_of(current)
+    suggested = list_starters(current)
     return render_template(
         "chats/page.html",
         **_page(None, current),
@@ -189,7 +189,7 @@ def vanished_notice(offer: Offer, name: str | None = None) -> Notice:
 
 def ways_on(offer: Offer) -> list[ChatProfile]:
     """Return the profiles with which a withdrawn chat can go on, the default first."""
-    first = offer.default(chosen_name())
+    first = offer.default(current_choice())
     return [] if first is None else [first, *(p for p in offer.profiles if p is not first)]
 
 
@@ -217,7 +217,7 @@ def _actions(chat: StoredChat, said: Said, *, offered: bool) -> Actions | None:
     return actions_of(chat.id, written[-1] if written else None, offered=offered)
 
 
-def _problems(suggested: Suggested) -> list[Notice]:
+def _problems(suggested: StarterList) -> list[Notice]:
     return [Notice(suggested.problem, is_error=True)] if suggested.problem else []
 
 

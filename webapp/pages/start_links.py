@@ -15,10 +15,10 @@ from webapp.pages.chat_page import PICK, Notice, vanished_notice
 from webapp.pages.forms import PROMPT_LIMIT
 from webapp.profiles.offer import (
     ProfileNotOffered,
-    chosen_name,
+    current_choice,
+    find_vanished_choice,
     offered_profile,
     offered_profiles,
-    vanished_choice,
 )
 
 CUT = f"The text of this link was longer than {PROMPT_LIMIT:,} characters; the end was left out."
@@ -73,6 +73,6 @@ def opening_of(link: Link) -> Opening:
 
 
 def _usual(notices: list[Notice]) -> Opening:
-    offer, vanished = offered_profiles(), vanished_choice()
+    offer, vanished = offered_profiles(), find_vanished_choice()
     told = [] if vanished is None else [vanished_notice(offer, vanished)]
-    return Opening(offer.default(chosen_name()), [*told, *notices])
+    return Opening(offer.default(current_choice()), [*told, *notices])

@@ -13,7 +13,7 @@ from flask import request
 from webapp.authoring.types import ChatProfile
 from webapp.web.headers import PAGE_ICON_ORIGINS, allow_icons_from, page_icon_origins
 
-# Origins go into a header: nothing but what a host may consist of.
+# Origins go into a header, so only the characters of a host are allowed.
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?", re.ASCII)
 _PUBLIC = re.compile(r"/?public/(.+)")
 
@@ -27,18 +27,24 @@ class HasIcon(Protocol):
 
 
 def icon_src(item: HasIcon) -> str | None:
-    """Return the address of an icon, and let this page load it (R34); ``None`` if it has none."""
+    """Return the address of an icon, and let this page load it. ``None`` means no icon."""
     icon = (item.icon or "").strip()
     public = _PUBLIC.fullmatch(icon)
     if public and "://" not in icon:
         return f"{request.script_root}/public/{quote(public[1], safe='/?=&')}"
-    return icon if _allowed(icon) else None
+    try:
+        parts = urlsplit(icon)
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc):
+        return None
+    return icon if allow_icons_from(f"{parts.scheme}://{parts.netloc}") else None
 
 
 def page_headers(profiles: Iterable[ChatProfile]) -> dict[str, str]:
-    """Let this page load the icons of all that can be picked, and return what its requests say.
+    """Let this page load the icons of these profiles, and return the headers its requests send.
 
-    Also of what is not shown yet: a page's policy cannot be changed when another profile is.
+    Profiles that are not shown yet count too: the policy of a page cannot change after it is sent.
     """
     for profile in profiles:
         items: list[HasIcon] = [profile, *(profile.starters or ())]
@@ -48,7 +54,7 @@ def page_headers(profiles: Iterable[ChatProfile]) -> dict[str, str]:
 
 
 def label(profile: ChatProfile) -> str:
-    """Return what a profile is called on the page."""
+    """Return the name of a profile on the page."""
     return profile.display_name or profile.name
 
 
@@ -60,13 +66,3 @@ def initial(item: ChatProfile | str) -> str:
     while end < len(text) and unicodedata.combining(text[end]):
         end += 1
     return text[start:end].upper()
-
-
-def _allowed(icon: str) -> bool:
-    try:
-        parts = urlsplit(icon)
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc):
-        return False
-    return allow_icons_from(f"{parts.scheme}://{parts.netloc}")

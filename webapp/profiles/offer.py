@@ -1,4 +1,7 @@
-"""What this user may pick right now: the only place where a profile's name means anything."""
+"""The profiles that this user is offered now.
+
+A name from a browser is a key here, and nothing else anywhere.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
-from webapp.profiles.last_choice import forget_name, remember, remembered_name
+from webapp.profiles.last_choice import find_last_choice, forget_name, remember_name
 from webapp.profiles.missing_icons import log_missing_icons
 from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED
@@ -26,7 +29,7 @@ from webapp.web.htmx import PROFILES_CHANGED
 CHOICE_KEY = "chat_profile"
 DEFAULT_LANGUAGE = "en"
 NO_LOGIN = "current_user is None because there is no @password_auth_callback"
-# Language, script and region; the variants and extensions that may follow are cut off.
+# Language, script and region. Variants and extensions that follow are dropped.
 _TAG = re.compile(
     r"([A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?)(?:-[A-Za-z0-9]{1,8})*", re.ASCII
 )
@@ -39,7 +42,7 @@ class Offer:
     profiles: tuple[ChatProfile, ...] = ()
 
     def find(self, name: str | None) -> ChatProfile | None:
-        """Return the offered profile called ``name``; a name from a browser is only a key here."""
+        """Return the offered profile called ``name``, or ``None``."""
         return next((p for p in self.profiles if p.name == name), None)
 
     @property
@@ -55,7 +58,7 @@ class Offer:
 
 
 class ProfileNotOffered(Forbidden):
-    """A name that this user is not offered: forged, or withdrawn since the page was drawn."""
+    """The name of a profile that this user is not offered: forged, or withdrawn since."""
 
     def __init__(self, name: str) -> None:
         super().__init__("The profile “{}” is not offered to you (any more).")
@@ -72,7 +75,7 @@ def offered_profile(name: str) -> ChatProfile:
     Raises
     ------
     ProfileNotOffered
-        For every other name; it is logged, and the author's code never sees it.
+        For every other name. The refusal is logged, and the author's code never sees the name.
     """
     profile = offered_profiles().find(name)
     if profile is None:
@@ -83,7 +86,7 @@ def offered_profile(name: str) -> ChatProfile:
 
 
 def offered_profiles() -> Offer:
-    """Return what the app offers to this user; the app is asked once per request.
+    """Return the profiles that the app offers to this user. The app is asked once per request.
 
     Raises
     ------
@@ -91,46 +94,50 @@ def offered_profiles() -> Offer:
         When the author's callback fails, or its list cannot be offered.
     """
     if "offer" not in g:
-        g.offer = _ask()
+        g.offer = _ask_app()
     offer: Offer = g.offer
     return offer
 
 
-def chosen_name() -> str | None:
-    """Return the name a new chat takes if it is offered: of this session, else of this account.
+def current_choice() -> str | None:
+    """Return the profile of a new chat: the choice of this session, else the user's last choice.
 
-    A choice of the session that is no longer offered gives way to the one that is remembered.
+    A choice of the session that is no longer offered gives way to the user's last choice.
     """
-    name = _chosen_here()
+    name = _session_choice()
     if name is not None and offered_profiles().find(name):
         return name
-    return remembered_name() or name
+    return find_last_choice() or name
 
 
 def top_bar() -> dict[str, Any]:
-    """Return what the top bar of a page without a chat shows."""
+    """Return the values for the top bar of a page without a chat."""
     offer = offered_profiles()
-    return {"offer": offer, "current": offer.default(chosen_name())}
+    return {"offer": offer, "current": offer.default(current_choice())}
 
 
 def choose(profile: ChatProfile) -> None:
-    """Keep the choice for the next chats of this session, and for the next sessions."""
+    """Keep a choice for the next chats of this session, and for the user's next sessions."""
     if session.get(CHOICE_KEY) != profile.name:
         session[CHOICE_KEY] = profile.name
-        remember(profile.name)
+        remember_name(profile.name)
 
 
-def vanished_choice() -> str | None:
-    """Return the name chosen in this session, or remembered, if it is no longer offered."""
-    chosen = _chosen_here() or remembered_name()
+def find_vanished_choice() -> str | None:
+    """Return the name of the chosen profile if it is no longer offered."""
+    chosen = _session_choice() or find_last_choice()
     return chosen if chosen is not None and offered_profiles().find(chosen) is None else None
 
 
 def forget_vanished_choice() -> None:
-    """Forget what was chosen and is no longer offered, here and for the next sessions."""
-    for name in (_chosen_here(), remembered_name()):
-        if name is not None and offered_profiles().find(name) is None:
-            _forget(name)
+    """Forget choices that are no longer offered, of this session and of the user."""
+    for name in (_session_choice(), find_last_choice()):
+        if name is None or offered_profiles().find(name) is not None:
+            continue
+        if session.get(CHOICE_KEY) == name:
+            del session[CHOICE_KEY]
+        if find_last_choice() == name:
+            forget_name(name)
 
 
 def best_language() -> str:
@@ -138,49 +145,38 @@ def best_language() -> str:
     for tag, quality in request.accept_languages:
         well_formed = _TAG.fullmatch(tag)
         if quality > 0 and well_formed:
-            return _normal(well_formed[1])
+            language, *rest = well_formed[1].split("-")
+            # Scripts have four letters, as in zh-Hant; regions two letters or three digits.
+            rest = [part.title() if len(part) == 4 else part.upper() for part in rest]
+            return "-".join([language.lower(), *rest])
     return DEFAULT_LANGUAGE
 
 
-def _chosen_here() -> str | None:
+def _session_choice() -> str | None:
     name = session.get(CHOICE_KEY)
     return name if isinstance(name, str) else None
 
 
-def _forget(name: str) -> None:
-    if session.get(CHOICE_KEY) == name:
-        del session[CHOICE_KEY]
-    if remembered_name() == name:
-        forget_name(name)
-
-
-def _ask() -> Offer:
+def _ask_app() -> Offer:
     callback = chat_app().get("set_chat_profiles")
     if callback is None:
         return Offer()
-    try:
-        return Offer(_checked(callback, _answer(callback)))
-    except CallbackError as error:
-        if chat_app().login_on or not _misses_attribute_of_none(error):
-            raise
-        problem = f"{error.problem}: {NO_LOGIN}"
-        raise CallbackError(error.callback, problem, error.place) from error.__cause__
-
-
-def _answer(callback: Callback) -> object:
     arguments = (signed_in_user(), best_language())
     release_connection()
-    seconds = settings().callback_seconds
-    return call(callback, arguments, Running(), seconds)
+    try:
+        answer = call(callback, arguments, Running(), settings().callback_seconds)
+        return Offer(_validate(callback, answer))
+    except CallbackError as error:
+        # Python fills in `obj` and `name`. An AttributeError that somebody raised has no name.
+        cause = error.__cause__
+        reads_none = isinstance(cause, AttributeError) and cause.obj is None and bool(cause.name)
+        if chat_app().login_on or not reads_none:
+            raise
+        problem = f"{error.problem}: {NO_LOGIN}"
+        raise CallbackError(error.callback, problem, error.place) from cause
 
 
-def _misses_attribute_of_none(failure: CallbackError) -> bool:
-    error = failure.__cause__
-    # Python fills in both; an AttributeError that somebody raised has no name.
-    return isinstance(error, AttributeError) and error.obj is None and bool(error.name)
-
-
-def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
+def _validate(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
     if answer is None:
         return ()
     if not isinstance(answer, list | tuple):
@@ -195,8 +191,3 @@ def _checked(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
         raise callback.wrong_answer(f"listed the name {twice[0]!r} twice; names must be unique")
     log_missing_icons(answer)
     return tuple(answer)
-
-
-def _normal(tag: str) -> str:
-    language, *rest = tag.split("-")
-    return "-".join([language.lower(), *(p.title() if len(p) == 4 else p.upper() for p in rest)])

@@ -1,4 +1,4 @@
-"""What a new chat suggests to begin with: the profile's own starters, or those of the app."""
+"""The starters of a new chat: those of its profile, or those of the app."""
 
 from __future__ import annotations
 
@@ -21,37 +21,35 @@ FAILED = "The suggestions of this app could not be loaded (reference {})."
 
 
 @dataclass(frozen=True)
-class Suggested:
-    """Starters, or what went wrong with them."""
+class StarterList:
+    """The starters of a new chat, or the notice that they could not be loaded."""
 
     starters: list[Starter] = field(default_factory=list)
     problem: str | None = None
 
 
-def starters_of(profile: ChatProfile | None) -> Suggested:
+def list_starters(profile: ChatProfile | None) -> StarterList:
     """Return the starters of a new chat under ``profile``.
 
-    ``starters=None`` of a profile means those of the app, ``[]`` none at all.
+    A profile with ``starters=None`` has those of the app. One with ``[]`` has none.
     """
     if profile is not None and profile.starters is not None:
-        return Suggested(list(profile.starters))
+        return StarterList(list(profile.starters))
     callback = chat_app().get("set_starters")
-    return Suggested() if callback is None else _asked(callback)
-
-
-def _asked(callback: Callback) -> Suggested:
+    if callback is None:
+        return StarterList()
     arguments = (signed_in_user(), best_language())
-    seconds = settings().callback_seconds
     release_connection()
     try:
-        return Suggested(_checked(callback, call(callback, arguments, Running(), seconds)))
+        answer = call(callback, arguments, Running(), settings().callback_seconds)
+        return StarterList(_validate(callback, answer))
     except CallbackError as error:
-        # A chat works without suggestions; that they failed is said, never taken for "none".
+        # A chat works without starters, but a failure is not the same as none: the page says so.
         log_failure("starters.failed", error)
-        return Suggested(problem=FAILED.format(request_id()))
+        return StarterList(problem=FAILED.format(request_id()))
 
 
-def _checked(callback: Callback, answer: Any) -> list[Starter]:
+def _validate(callback: Callback, answer: Any) -> list[Starter]:
     if answer is None:
         return []
     if not isinstance(answer, list | tuple) or not all(isinstance(s, Starter) for s in answer):

@@ -11,7 +11,7 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.pages.chat_page import Notice
 from webapp.pages.participants import Face, Faces, faces_of
-from webapp.profiles.offer import chosen_name, offered_profiles
+from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.sharing.links import link_of
 from webapp.sharing.shared_chat import FoundChat, messages_before
 from webapp.turns.asking import YOU
@@ -28,7 +28,7 @@ def manage_html(chat: StoredChat, template: str, notice: str | None = None) -> s
         address=_whole_address(link.token) if link else "",
         notices=[Notice(notice)] if notice else [],
         offer=offer,
-        current=offer.find(chat.profile) or offer.default(chosen_name()),
+        current=offer.find(chat.profile) or offer.default(current_choice()),
     )
 
 

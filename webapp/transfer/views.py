@@ -13,7 +13,7 @@ from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.chats.store import get_chat
 from webapp.database.engines import utc_now
 from webapp.pages.recovered_text import keep_texts_of
-from webapp.profiles.offer import chosen_name, offered_profiles
+from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.transfer.downloads import asked_format, download
 from webapp.transfer.exported import ids_of_all
 from webapp.transfer.forms import ImportForm
@@ -84,7 +84,7 @@ def _page(pasted: str = "", problem: str | None = None, status: int = 200) -> Re
     html = render_template(
         "transfer/_import.html" if wants_fragment() else "transfer/import.html",
         offer=offer,
-        current=offer.default(chosen_name()),
+        current=offer.default(current_choice()),
         pasted=pasted,
         problem=problem,
         most_chats=MOST_CHATS,

@@ -23,11 +23,11 @@ from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING, Work
 from webapp.profiles.offer import (
     choose,
-    chosen_name,
+    current_choice,
+    find_vanished_choice,
     forget_vanished_choice,
     offered_profile,
     offered_profiles,
-    vanished_choice,
 )
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.busy import refuse_busy
@@ -141,10 +141,10 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
         profile = offered_profile(asked_for)
         choose(profile)
         return profile, None
-    vanished = vanished_choice()
+    vanished = find_vanished_choice()
     if vanished is not None:
         forget_vanished_choice()
-    return offered_profiles().default(chosen_name()), vanished
+    return offered_profiles().default(current_choice()), vanished
 
 
 @contextmanager

@@ -22,7 +22,15 @@ from webapp.accounts.importing.files import (
 )
 from webapp.accounts.importing.rows import Wanted, checked_rows
 from webapp.accounts.importing.storing import Counts, seconds_to_hash, store, with_hashes
-from webapp.console import BadInputError, counted, note, operator, say, show_progress, write_output
+from webapp.console import (
+    BadInputError,
+    count_noun,
+    note,
+    operator,
+    say,
+    show_progress,
+    write_output,
+)
 from webapp.web.log import log_event
 
 __all__ = ["users"]
@@ -93,7 +101,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     else:
         _write_private(Path(file), text)
         log()
-        say(f"Wrote {counted(len(accounts), 'user')} to {file}.")
+        say(f"Wrote {count_noun(len(accounts), 'user')} to {file}.")
 
 
 def _content(file: str) -> bytes:
@@ -114,7 +122,7 @@ def _say_how_long(wanted: list[Wanted], *, dry_run: bool) -> None:
     seconds = seconds_to_hash(wanted)
     if seconds < WORTH_A_WORD_SECONDS:
         return
-    count = counted(sum(1 for each in wanted if each.password is not None), "password")
+    count = count_noun(sum(1 for each in wanted if each.password is not None), "password")
     most = "at most " if dry_run else ""
     note(
         f"Hashing {count} takes {most}about {_duration(seconds)} here; a column "

@@ -15,7 +15,7 @@ from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import LoginSession
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
-from webapp.console import BadInputError, counted, iso, note, operator, print_table, say
+from webapp.console import BadInputError, count_noun, iso, note, operator, print_table, say
 from webapp.database.engines import db, utc_now
 from webapp.site import settings
 
@@ -84,7 +84,7 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
     else:
         which = true() if user is None else _of_user(user)
     ended = _end(which, user, session_id)
-    say(f"Ended {counted(ended, 'login session')}.")
+    say(f"Ended {count_noun(ended, 'login session')}.")
 
 
 def _end(which: ColumnElement[bool], user: str | None, session_id: str | None) -> int:

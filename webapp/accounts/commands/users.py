@@ -17,7 +17,7 @@ from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, checked
-from webapp.console import BadInputError, CommandGroup, counted, printable, say
+from webapp.console import BadInputError, CommandGroup, count_noun, printable, say
 from webapp.database.engines import release_connection
 from webapp.database.schema import settle_schema
 from webapp.site import answers, settings
@@ -216,7 +216,7 @@ def unlock(username: str | None, address: str | None) -> None:
         if ip_key(address) == UNKNOWN:
             raise BadInputError(f"{address!r} is not an IP address")
         failures = unlock_commands.unlock_address(address)
-        say(f"Unlocked {address}: forgot {counted(failures, 'failed login')}.")
+        say(f"Unlocked {address}: forgot {count_noun(failures, 'failed login')}.")
     else:
         raise BadInputError("say what to unlock: a user name, or --address IP")
 
@@ -244,7 +244,7 @@ def remove(username: str, yes: bool) -> None:
 
 
 def _confirm_removal(username: str) -> None:
-    chats = counted(answers().count_chats(username), "chat")
+    chats = count_noun(answers().count_chats(username), "chat")
     release_connection()
     click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 
@@ -271,4 +271,4 @@ def _say_what_happened(done: str, change: Change, otherwise: str) -> None:
 
 def _outcome(change: Change) -> str:
     name, ended = change.account.username, change.ended_sessions
-    return f"{name!r}; ended {counted(ended, 'login session')}." if ended else f"{name!r}."
+    return f"{name!r}; ended {count_noun(ended, 'login session')}." if ended else f"{name!r}."

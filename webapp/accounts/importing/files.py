@@ -15,7 +15,7 @@ from typing import Any
 
 from webapp.accounts.details import DetailsError, strict_json
 from webapp.accounts.models import Account
-from webapp.console import SHOWN_CHARACTERS, counted
+from webapp.console import SHOWN_CHARACTERS, count_noun
 
 FORMATS = ("csv", "json", "toml")
 COLUMNS = (
@@ -142,7 +142,7 @@ def _csv_cells(reader: Any, header: list[str]) -> Iterator[Row]:
             values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
             yield Row(f"line {first_line}", values)
         elif cells:
-            found = counted(len(cells), "cell")
+            found = count_noun(len(cells), "cell")
             problems.append(f"line {first_line}: has {found} instead of {len(header)}")
         first_line = reader.line_num + 1
     if problems:
