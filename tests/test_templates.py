@@ -75,6 +75,11 @@ def test_every_form_is_a_post_with_a_token_or_a_get(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
+def test_what_an_element_does_stands_on_it(path: Path) -> None:
+    assert "xmlattr" not in source(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
 def test_nothing_is_marked_as_safe(path: Path) -> None:
     assert not re.search(r"\|\s*safe\b|autoescape\s+false|Markup\(", source(path))
 

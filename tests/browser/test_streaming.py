@@ -10,7 +10,7 @@ from tests.browser.steps import answer, ask, composer, ended, messages, open_cha
 
 pytestmark = pytest.mark.browser
 
-# What is drawn for good: without the buttons that app.js adds, and what it found out by measuring.
+# What is drawn for good: without the buttons and the measures that our script adds.
 DRAWN = """() => [...document.querySelectorAll(".message .prose")].map((prose) => {
     const copy = prose.cloneNode(true);
     for (const button of copy.querySelectorAll(".copy")) button.remove();
