@@ -9,11 +9,12 @@ from itertools import count
 from flask import Flask
 from sqlalchemy import insert, select, text
 
-from webapp.chats.models import Chat, Message, SearchEntry
+from webapp.authoring.chat_message import ASSISTANT, COMPLETE, USER, ChatMessage
+from webapp.chats.message_rows import insert_messages
+from webapp.chats.models import Chat, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
 from webapp.database.engines import db, read_connection, utc_now, write_transaction
 from webapp.history.search import Found, search
-from webapp.turns.rows import row_of
 
 OWNER = "user:alice"
 # Fails when the index does not say what the table says.
@@ -34,43 +35,40 @@ class History:
     ) -> uuid.UUID:
         """Store a chat in which this was said, by its user and the app in turn; return its id."""
         now = utc_now()
-        chat = Chat(
-            id=uuid.uuid4(),
-            owner=owner,
-            profile=profile,
-            written=True,
-            values={},
-            created_at=now,
-            active_at=now,
-            title=title,
-            snapshots={},
-            pinned=False,
-        )
+        chat_id = uuid.uuid4()
+        chat = {
+            "id": chat_id,
+            "owner": owner,
+            "profile": profile,
+            "written": True,
+            "created_at": now,
+            "active_at": now,
+            "title": title,
+        }
         with self.app.app_context(), write_transaction() as connection:
-            connection.execute(insert(Chat), [row_of(chat)])
+            connection.execute(insert(Chat), [chat])
         if title:
             with self.app.app_context(), write_transaction() as connection:
-                index_title(connection, owner, chat.id, title)
-        self.add(chat.id, *said, owner=owner)
-        return chat.id
+                index_title(connection, owner, chat_id, title)
+        self.add(chat_id, *said, owner=owner)
+        return chat_id
 
     def add(self, chat_id: uuid.UUID, *said: str, owner: str = OWNER) -> list[uuid.UUID]:
         """Store messages of a chat that is there, and return their ids."""
         messages = [
-            Message(
+            ChatMessage(
                 id=uuid.uuid4(),
-                chat_id=chat_id,
-                sequence=next(self._numbers),
-                kind="assistant" if place % 2 else "user",
+                kind=ASSISTANT if place % 2 else USER,
                 content=content,
-                status="complete",
+                status=COMPLETE,
                 created_at=utc_now(),
+                sequence=next(self._numbers),
             )
             for place, content in enumerate(said)
         ]
         if messages:
             with self.app.app_context(), write_transaction() as connection:
-                connection.execute(insert(Message), [row_of(message) for message in messages])
+                insert_messages(connection, chat_id, messages)
                 said_in = [(message.id, message.content) for message in messages]
                 index_messages(connection, owner, chat_id, said_in)
         return [message.id for message in messages]

@@ -32,7 +32,7 @@ class NoSuchKeyError(MisuseError, KeyError):
         return str(self.args[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResumedMessage:
     """A message of a chat that is resumed.
 
@@ -54,7 +54,14 @@ class ResumedMessage:
     Example
     -------
     >>> from datetime import UTC, datetime
-    >>> hello = ResumedMessage("1", "user", None, "Hello", None, datetime(2026, 1, 1, tzinfo=UTC))
+    >>> hello = ResumedMessage(
+    ...     id="1",
+    ...     role="user",
+    ...     author=None,
+    ...     content="Hello",
+    ...     profile=None,
+    ...     created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ... )
     >>> hello.content, hello["content"]
     ('Hello', 'Hello')
     """

@@ -11,8 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from webapp.authoring.chat_message import ASSISTANT, DIVIDER
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.transcript import DIVIDER, Transcript
+from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, User
 
 OWN_THREADS = (
@@ -87,10 +88,10 @@ class ChatContext:
         """Return what was said before this call and in it: the conversation at this moment."""
         said = self.transcript.said()
         # What this call has changed or taken back is stored with it, and not before.
-        here = {message.id: message.content or "" for message in said}
+        here = {message.id: message.content for message in said}
         before = [(i, role, here.get(i, content)) for i, role, content in self.earlier()]
         new = [m for m in said if not (m.earlier or m.kind == DIVIDER)]
-        own = [(m.id, "assistant", m.content or "") for m in new]
+        own = [(m.id, ASSISTANT, m.content) for m in new]
         # What was said meanwhile, as when the chat was resumed, comes before what is answered now.
         asked = [one for one in before if one[0] == self.answers]
         others = [one for one in before if one[0] != self.answers]

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 
+from webapp.authoring.chat_message import ASSISTANT, COMPLETE, DIVIDER, STREAMING, ChatMessage
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.text import clean_text
 
 MESSAGES_PER_CALL = 1_000
 CHARACTERS_PER_CALL = 4_000_000
 CONTENT_LIMIT = 1_000_000
-DIVIDER = "divider"
 STOPPED = "{} came after the user had pressed Stop, so it was not sent. Return, or let this pass."
 ENDED = (
     "{} came after the callback had ended (or had used up its time), so it would be lost. Await or "
@@ -34,36 +34,12 @@ class Addressed:
     profile: str | None = None
 
 
-@dataclass(frozen=True)
-class Said:
-    """A message at one moment: clean text, ready to be stored; ``None`` when it was removed.
-
-    Or, of the kind ``divider``, the place where another profile begins; its content is the label.
-    """
-
-    id: uuid.UUID
-    author: str | None
-    content: str | None
-    at: datetime
-    streaming: bool = False
-    # Whether it was said in an earlier call of this chat, and is changed by this one.
-    earlier: bool = False
-    # The number of the change in this transcript that made it what it is.
-    version: int = 0
-    kind: str = "assistant"
-    # The profile it was said under.
-    profile: str | None = None
-
-
 @dataclass
 class _Draft:
     """A message of this call while it may still change."""
 
-    author: str | None
-    earlier: bool = False
-    kind: str = "assistant"
-    profile: str | None = None
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # The message as it began, with whatever does not change from token to token.
+    begun: ChatMessage
     parts: list[str] = field(default_factory=list)
     streaming: bool = True
     removed: bool = False
@@ -79,10 +55,16 @@ class _Draft:
         self.held = "\r" if raw.endswith("\r") else ""
         self.parts.append(clean_text(raw.removesuffix("\r")))
 
-    def content(self) -> str:
-        """Return the text so far."""
+    def message(self) -> ChatMessage:
+        """Return the message as it stands."""
         self.parts = ["".join(self.parts)]
-        return self.parts[0] + ("\n" if self.held else "")
+        return replace(
+            self.begun,
+            content=self.parts[0] + ("\n" if self.held else ""),
+            status=STREAMING if self.streaming else COMPLETE,
+            removed=self.removed,
+            version=self.version,
+        )
 
     def length(self) -> int:
         """Return the number of characters so far."""
@@ -135,7 +117,8 @@ class Transcript:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(message, author)
             self._count(len(content) - draft.length())
-            draft.author, draft.parts, draft.held = author, [clean_text(content)], ""
+            draft.begun = replace(draft.begun, author=author)
+            draft.parts, draft.held = [clean_text(content)], ""
             draft.streaming = draft.removed = False
             self._note(draft, len(content))
         return message_id
@@ -199,17 +182,18 @@ class Transcript:
             left, draft = self.profile, self._open_divider()
             if draft is None:
                 _, draft = self._draft(Addressed(None, sent=False), None)
-                draft.kind, draft.streaming, draft.profile_before = DIVIDER, False, left
-            self.profile = draft.profile = profile
+                draft.streaming, draft.profile_before = False, left
+            draft.begun = replace(draft.begun, kind=DIVIDER, profile=profile)
+            self.profile = profile
             draft.parts = [clean_text(label)]
             draft.removed = profile == draft.profile_before
             self._note(draft, len(label))
 
     def _open_divider(self) -> _Draft | None:
         """Return the divider at the end, whether it is shown or not; ``None`` for a message."""
-        drafts = [draft for draft in self._drafts.values() if not draft.earlier]
-        said = [draft for draft in drafts if draft.kind == DIVIDER or not draft.removed]
-        return said[-1] if said and said[-1].kind == DIVIDER else None
+        drafts = [draft for draft in self._drafts.values() if not draft.begun.earlier]
+        said = [draft for draft in drafts if draft.begun.kind == DIVIDER or not draft.removed]
+        return said[-1] if said and said[-1].begun.kind == DIVIDER else None
 
     def close(self, *, stopped: bool = False) -> None:
         """Take no more messages; those that were growing stay as they are."""
@@ -224,23 +208,10 @@ class Transcript:
         with self.changed:
             return any(draft.streaming for draft in self._drafts.values())
 
-    def said(self) -> list[Said]:
+    def said(self) -> list[ChatMessage]:
         """Return the messages as they stand, removed ones too."""
         with self.changed:
-            return [
-                Said(
-                    message_id,
-                    draft.author,
-                    None if draft.removed else draft.content(),
-                    draft.at,
-                    draft.streaming,
-                    draft.earlier,
-                    draft.version,
-                    draft.kind,
-                    draft.profile,
-                )
-                for message_id, draft in self._drafts.items()
-            ]
+            return [draft.message() for draft in self._drafts.values()]
 
     def _refuse_if_closed(self, used: str) -> None:
         if self._closed is not None:
@@ -257,9 +228,17 @@ class Transcript:
                 raise MisuseError(
                     f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
                 )
-            draft = self._drafts[message_id] = _Draft(
-                author, message.sent, profile=message.profile if message.sent else self.profile
+            begun = ChatMessage(
+                id=message_id,
+                kind=ASSISTANT,
+                author=author,
+                content="",
+                status=STREAMING,
+                created_at=datetime.now(UTC),
+                profile=message.profile if message.sent else self.profile,
+                earlier=message.sent,
             )
+            draft = self._drafts[message_id] = _Draft(begun)
         return message_id, draft
 
     def _count(self, added: int) -> None:
@@ -278,12 +257,16 @@ class Transcript:
         self.changed.notify_all()
 
 
-def latest_said(calls: Iterable[list[Said]]) -> list[Said]:
+def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
     """Return the messages of one call after another, each as the last of them left it."""
-    found: dict[uuid.UUID, Said] = {}
+    found: dict[uuid.UUID, ChatMessage] = {}
     for message in chain.from_iterable(calls):
-        first = found.get(message.id, message)
-        found[message.id] = replace(message, earlier=first.earlier, at=first.at)
+        first = found.get(message.id)
+        found[message.id] = (
+            message
+            if first is None
+            else replace(message, earlier=first.earlier, created_at=first.created_at)
+        )
     return list(found.values())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import bindparam, or_, select
 
+from webapp.authoring.chat_message import ASSISTANT, USER
 from webapp.authoring.chat_resume import ResumedMessage
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
@@ -29,9 +30,9 @@ _HISTORY = (
         Message.chat_id == bindparam("of_chat"),
         Message.sequence < bindparam("before"),
         Message.replaced_by.is_(None),
-        Message.kind.in_(["user", "assistant"]),
+        Message.kind.in_([USER, ASSISTANT]),
         Message.content != "",
-        or_(Message.kind == "user", Turn.id.is_(None), ~Turn.retried),
+        or_(Message.kind == USER, Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence.desc())
     .limit(1_000)
@@ -52,7 +53,14 @@ def history_before(
 def resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
     """Return what was said before a message for an app that takes the chat up again."""
     return [
-        ResumedMessage(str(row.id), row.kind, row.author, row.content, row.profile, row.created_at)
+        ResumedMessage(
+            id=str(row.id),
+            role=row.kind,
+            author=row.author,
+            content=row.content,
+            profile=row.profile,
+            created_at=row.created_at,
+        )
         for row in _said_before(chat_id, sequence)
     ]
 
@@ -66,7 +74,7 @@ def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
 def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
     """Return what a user wrote in a message of a chat."""
     written = select(Message.content).where(
-        Message.chat_id == chat_id, Message.id == question_id, Message.kind == "user"
+        Message.chat_id == chat_id, Message.id == question_id, Message.kind == USER
     )
     with read_connection() as connection:
         return str(connection.execute(written).scalar_one())

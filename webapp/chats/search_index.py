@@ -15,10 +15,11 @@ from sqlalchemy import and_, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
 from webapp.chats.models import IS_TITLE, Chat, Message, SearchEntry, Turn
 from webapp.chats.tokenizer import entry_words
 
-SAID = ("user", "assistant")
+SAID = (USER, ASSISTANT)
 # Built once: building a statement takes longer than running it.
 _WRITTEN_BY = select(Chat.owner).where(Chat.id == bindparam("of_chat"), Chat.written)
 _SAID_BEFORE = select(Message.id, Message.content).where(
@@ -32,7 +33,7 @@ _SAID_IN_TURN = (
     .where(
         Turn.id == bindparam("of_turn"),
         Message.sequence >= Turn.first_sequence,
-        Message.kind == "assistant",
+        Message.kind == ASSISTANT,
     )
     .order_by(Message.sequence)
 )
@@ -79,14 +80,13 @@ def index_title(connection: Connection, owner: str, chat_id: uuid.UUID, title: s
 
 
 def index_first_question(
-    connection: Connection, owner: str, question: Message, title: str | None
+    connection: Connection, owner: str, chat_id: uuid.UUID, question: ChatMessage, title: str | None
 ) -> None:
     """Make a chat findable when its user first says something: its title, and all that was said."""
-    chat_id, before = question.chat_id, question.sequence
     if title:
         # Before the messages, which are newer then and say more to somebody who searches.
         index_title(connection, owner, chat_id, title)
-    said = connection.execute(_SAID_BEFORE, {"of_chat": chat_id, "before": before}).all()
+    said = connection.execute(_SAID_BEFORE, {"of_chat": chat_id, "before": question.sequence}).all()
     index_messages(
         connection,
         owner,

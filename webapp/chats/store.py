@@ -1,10 +1,10 @@
-"""Chats in the database: got for their owner, with what was said in them."""
+"""Chats in the database: got for their owner."""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,8 @@ from sqlalchemy import bindparam, select
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.audit import record_refusal
-from webapp.chats.models import Chat, Message
+from webapp.chats.models import Chat
 from webapp.database.engines import read_connection
-from webapp.engine.work import INTERRUPTED
 
 # Built once: building a statement takes longer than running it.
 _CHAT = select(
@@ -32,17 +31,6 @@ _CHAT = select(
     Chat.owner == bindparam("of_owner"),
     Chat.deleted_at.is_(None),
 )
-SHOWN = select(
-    Message.id,
-    Message.kind,
-    Message.author,
-    Message.content,
-    Message.status,
-    Message.created_at,
-    Message.turn_id,
-    Message.sequence,
-    Message.profile,
-).where(Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
 
 
 @dataclass(frozen=True)
@@ -79,29 +67,6 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
     return StoredChat(*chat)
 
 
-@dataclass(frozen=True)
-class StoredMessage:
-    """A message as it is shown: one that nobody writes any more is not growing (R63)."""
-
-    id: uuid.UUID
-    kind: str
-    author: str | None
-    content: str
-    status: str
-    created_at: datetime
-    turn_id: uuid.UUID | None
-    sequence: int
-    profile: str | None
-
-
 def _user(owner: str | None) -> str | None:
     kind, _, identifier = (owner or "").partition(":")
     return identifier if kind == "user" else None
-
-
-def as_shown(row: Any, *, running: bool) -> StoredMessage:
-    """Return a message of the database as it is shown, while the last turn runs or not."""
-    message = StoredMessage(*row)
-    if message.status == "streaming" and not running:
-        return replace(message, status=INTERRUPTED)
-    return message

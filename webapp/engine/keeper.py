@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from webapp.authoring.chat_message import ChatMessage
 from webapp.engine.turn import Turn
-from webapp.engine.work import RUNNING, TurnMessage
+from webapp.engine.work import RUNNING
 
 # How often it looks; and what a step is: so much time, or so many characters (R63).
 TICK_SECONDS = 0.25
@@ -37,7 +38,7 @@ class Step:
     """What a turn has to be stored of: changed messages, and its end if it has ended."""
 
     turn: Turn
-    messages: list[TurnMessage]
+    messages: list[ChatMessage]
     ended: bool
 
 
@@ -139,7 +140,7 @@ class Keeper:
         turn.on_over = self._prune
         return True
 
-    def keep(self, turn: Turn, already_saved: Iterable[TurnMessage] = ()) -> None:
+    def keep(self, turn: Turn, already_saved: Iterable[ChatMessage] = ()) -> None:
         """Look after a turn from now on.
 
         Parameters

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from webapp.authoring.chat_message import ASSISTANT, ERROR, STREAMING, ChatMessage, MessageStatus
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
-from webapp.authoring.transcript import Said, Transcript, latest_said
+from webapp.authoring.transcript import Transcript, latest_said
 from webapp.authoring.types import ChatProfile
 from webapp.engine.call import Begun, begin
 from webapp.engine.loop import process_loop
@@ -30,7 +31,6 @@ from webapp.engine.work import (
     RUNNING,
     STOPPED,
     IdleError,
-    TurnMessage,
     Work,
 )
 
@@ -175,68 +175,61 @@ class Turn:
             self.changed.wait_for(lambda: self.over or self.streaming, seconds)
             return self.over
 
-    def messages(self) -> list[TurnMessage]:
+    def messages(self) -> list[ChatMessage]:
         """Return what the turn has said as it is to be shown and stored now."""
         with self.changed:
             said = latest_said(transcript.said() for transcript in self._transcripts)
             own = [message for message in said if not message.earlier]
-            messages = [self._shown(message, place) for place, message in enumerate(own)]
-            messages += [self._shown(message, None) for message in said if message.earlier]
+            messages = [self._placed(message, place) for place, message in enumerate(own)]
+            messages += [self._placed(message) for message in said if message.earlier]
             if self.placeholder is not None and all(m.id != self.placeholder for m in own):
-                messages.insert(0, self._waiting(is_alone=not own))
+                messages.insert(0, self._waiting(self.placeholder, is_alone=not own))
             if self.over and self.failure is not None:
-                places = [m.position for m in messages if m.position is not None]
-                messages.append(self._failure_message(self.failure, max(places, default=-1) + 1))
+                # After its own messages and the place where the answer was awaited.
+                places = max(len(own), self.placeholder is not None)
+                messages.append(self._failure_message(self.failure, places))
             return [replace(m, status=INTERRUPTED) for m in messages] if self.lost else messages
 
-    def _waiting(self, *, is_alone: bool) -> TurnMessage:
+    def _placed(self, message: ChatMessage, place: int | None = None) -> ChatMessage:
+        status = self._status_of_growing if message.status == STREAMING else message.status
+        if place is None:
+            return message if status == message.status else replace(message, status=status)
+        sequence = self.numbered_from + place
+        return replace(message, status=status, turn_id=self.id, sequence=sequence)
+
+    @property
+    def _status_of_growing(self) -> MessageStatus:
+        """Return the status of a message that was growing when the turn ended, if it has ended."""
+        return STREAMING if self.status == RUNNING else cast(MessageStatus, self.status)
+
+    def _waiting(self, message_id: uuid.UUID, *, is_alone: bool) -> ChatMessage:
         # It goes when something else was said, or nothing at all; where a turn was ended before
         # it said anything, it stays and says so.
-        content = "" if is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED) else None
-        status = "streaming" if self.status == RUNNING else self.status
-        message_id = self.placeholder or uuid.UUID(int=0)
-        version = 0 if content == "" else 1
-        return TurnMessage(
-            message_id,
-            "assistant",
-            None,
-            content,
-            status,
-            self._began_at,
-            0,
-            version,
-            self.chat.chat_profile,
+        stays = is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED)
+        return ChatMessage(
+            id=message_id,
+            kind=ASSISTANT,
+            content="",
+            status=self._status_of_growing,
+            created_at=self._began_at,
+            profile=self.chat.chat_profile,
+            turn_id=self.id,
+            sequence=self.numbered_from,
+            removed=not stays,
+            version=0 if stays else 1,
         )
 
-    def _shown(self, message: Said, position: int | None) -> TurnMessage:
-        status = COMPLETE
-        if message.streaming:
-            status = "streaming" if self.status == RUNNING else self.status
-        return TurnMessage(
-            message.id,
-            message.kind,
-            message.author,
-            message.content,
-            status,
-            message.at,
-            position,
-            message.version,
-            message.profile,
-        )
-
-    def _failure_message(self, failure: CallbackError, position: int) -> TurnMessage:
-        message_id = uuid.uuid5(self.id, "failure")
-        text = self.work.explain(failure)
-        return TurnMessage(
-            message_id,
-            "error",
-            None,
-            text,
-            FAILED,
-            self._ended_at,
-            position,
-            self.version,
-            self.chat.chat_profile,
+    def _failure_message(self, failure: CallbackError, place: int) -> ChatMessage:
+        return ChatMessage(
+            id=uuid.uuid5(self.id, "failure"),
+            kind=ERROR,
+            content=self.work.explain(failure),
+            status=FAILED,
+            created_at=self._ended_at,
+            profile=self.chat.chat_profile,
+            turn_id=self.id,
+            sequence=self.numbered_from + place,
+            version=self.version,
         )
 
     def _spoke_at(self) -> float:

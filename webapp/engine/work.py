@@ -1,19 +1,18 @@
-"""What a turn is given and what it makes: the work, its limits, and its messages."""
+"""What a turn is given: the work and its limits."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final
 
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 
 RUNNING = "running"
-COMPLETE = "complete"
-STOPPED = "stopped"
-FAILED = "failed"
-INTERRUPTED = "interrupted"
+COMPLETE: Final = "complete"
+STOPPED: Final = "stopped"
+FAILED: Final = "failed"
+INTERRUPTED: Final = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -30,23 +29,6 @@ class IdleError(CallbackTimeoutError):
     def __init__(self, callback: str, seconds: float) -> None:
         super().__init__(callback, seconds)
         self.args = (f"{callback}: said nothing for {seconds:g} seconds",)
-
-
-@dataclass(frozen=True)
-class TurnMessage:
-    """A message of a turn as it is to be shown and stored now; without content it is gone."""
-
-    id: uuid.UUID
-    kind: str
-    author: str | None
-    content: str | None
-    status: str
-    created_at: datetime
-    # Its place among the messages of the turn; none for one of an earlier turn.
-    position: int | None
-    version: int
-    # The profile it was said under.
-    profile: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from flask import render_template, url_for
 from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
+from webapp.authoring.chat_message import USER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_it_looked, as_they_look
-from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.engine.work import COMPLETE, RUNNING
 from webapp.pages.message_actions import Actions, actions_of
@@ -47,7 +48,7 @@ class Group:
     """Messages that stand together: what the app said in one turn, or what the user wrote."""
 
     turn_id: uuid.UUID | None
-    messages: tuple[StoredMessage, ...]
+    messages: tuple[ChatMessage, ...]
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def ways_on(offer: Offer) -> list[ChatProfile]:
     return [] if first is None else [first, *(p for p in offer.profiles if p is not first)]
 
 
-def _faces(chat: StoredChat, messages: list[StoredMessage]) -> Faces:
+def _faces(chat: StoredChat, messages: list[ChatMessage]) -> Faces:
     under = {message.profile for message in messages}
     return faces_of(as_they_look(under, offered_profiles().by_name, chat.snapshots))
 
@@ -211,7 +212,7 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
 
 
 def _actions(chat: StoredChat, said: Said, *, offered: bool) -> Actions | None:
-    written = [message.id for message in said.messages if message.kind == "user"]
+    written = [message.id for message in said.messages if message.kind == USER]
     if not written and said.earlier is None:
         return None  # before the user has written there is nothing to rate or to edit
     return actions_of(chat.id, written[-1] if written else None, offered=offered)
@@ -221,10 +222,10 @@ def _problems(suggested: StarterList) -> list[Notice]:
     return [Notice(suggested.problem, is_error=True)] if suggested.problem else []
 
 
-def _groups(messages: list[StoredMessage], awaited: uuid.UUID | None) -> list[Group]:
+def _groups(messages: list[ChatMessage], awaited: uuid.UUID | None) -> list[Group]:
     groups = [
         Group(turn_id, tuple(said))
-        for turn_id, said in groupby(messages, lambda m: None if m.kind == "user" else m.turn_id)
+        for turn_id, said in groupby(messages, lambda m: None if m.kind == USER else m.turn_id)
     ]
     if awaited is not None and all(group.turn_id != awaited for group in groups):
         groups.append(Group(awaited, ()))

@@ -6,13 +6,13 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from flask import Flask, current_app
 from markupsafe import Markup
 
+from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.markdown.growing import GrowingMarkdown, Growth
 from webapp.pages.message_actions import Actions
 from webapp.pages.participants import Faces
@@ -20,65 +20,37 @@ from webapp.pages.participants import Faces
 EXTENSION = "polled_turns"
 
 
-class Shown(Protocol):
-    """A message as it is to be shown: one that is stored, or one that is on its way."""
-
-    @property
-    def id(self) -> uuid.UUID: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def author(self) -> str | None: ...
-    @property
-    def content(self) -> str | None: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def profile(self) -> str | None: ...
-
-
 class Changes(Protocol):
     """A turn as it stands now."""
 
     @property
-    def messages(self) -> list[Shown]: ...
+    def messages(self) -> list[ChatMessage]: ...
     @property
-    def elsewhere(self) -> list[Shown]: ...
+    def elsewhere(self) -> list[ChatMessage]: ...
     @property
     def gone(self) -> list[uuid.UUID]: ...
 
 
 @dataclass
 class _OnPage:
-    """A message that the page has: as what, and if it grows, what is rendered of it."""
+    """A message that the page has, and if it grows, what is rendered of it."""
 
-    kind: str
-    status: str
-    content: str | None
-    author: str | None
-    profile: str | None
+    message: ChatMessage
     markdown: GrowingMarkdown | None = None
     finished: list[Markup] = field(default_factory=list)
     tail: Markup | None = None
 
-    @classmethod
-    def of(cls, message: Shown) -> _OnPage:
-        return cls(message.kind, message.status, message.content, message.author, message.profile)
+    def has_only_grown(self, message: ChatMessage) -> bool:
+        """Return whether nothing but the text differs."""
+        return replace(self.message, content=message.content) == message
 
-    def is_still(self, message: Shown) -> bool:
-        new = (message.status, message.content, message.author, message.profile)
-        return new == (self.status, self.content, self.author, self.profile)
-
-    def take(self, message: Shown) -> Growth | None:
+    def take(self, message: ChatMessage) -> Growth | None:
         """Become ``message``; return how it has grown, if it was growing."""
-        text, grows = message.content or "", message.status == "streaming"
-        if grows and self.status != "streaming":  # it had ended, and goes on all the same
+        text, grows = message.content, message.status == STREAMING
+        if grows and self.message.status != STREAMING:  # it had ended, and goes on all the same
             self.markdown = GrowingMarkdown()
             self.finished.clear()
-        self.status, self.content = message.status, text
-        self.author, self.profile = message.author, message.profile
+        self.message = message
         if self.markdown is None:
             return None
         growth = self.markdown.grow(text) if grows else self.markdown.finish(text)
@@ -113,7 +85,7 @@ class LiveTurn:
         self._elsewhere: set[uuid.UUID] = set()
         self._gone: set[uuid.UUID] = set()
 
-    def whole(self, messages: Iterable[Shown]) -> list[dict[str, object]]:
+    def whole(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
         """Return what `_message.html` takes for each message, for a page that has none of them."""
         with self._lock:
             return [self._as_it_stands(message) for message in messages]
@@ -131,7 +103,7 @@ class LiveTurn:
         """Return the HTML for what changed outside the turn, for a page that has none of that."""
         parts = [self._render("_removed", id=message_id) for message_id in seen.gone]
         for message in seen.elsewhere:
-            values = self._values(message, _OnPage.of(message)) | {"actions": actions}
+            values = self._values(message, _OnPage(message)) | {"actions": actions}
             parts.append(self._render("_changed", **values))
         return "".join(parts)
 
@@ -141,53 +113,53 @@ class LiveTurn:
             return ""
         self._gone.add(message_id)
         removed = self._render("_removed", id=message_id)
-        return removed + self._follows(on_page) if on_page else removed
+        return removed + self._follows(on_page.message) if on_page else removed
 
-    def _change_elsewhere(self, message: Shown) -> str:
+    def _change_elsewhere(self, message: ChatMessage) -> str:
         on_page = self._on_page.get(message.id)
-        if on_page is not None and on_page.is_still(message):
+        if on_page is not None and on_page.message == message:
             return ""
         self._elsewhere.add(message.id)
-        self._on_page[message.id] = _OnPage.of(message)
+        self._on_page[message.id] = _OnPage(message)
         return self._render("_changed", **self._values(message, self._on_page[message.id]))
 
-    def _change(self, message: Shown) -> str:
+    def _change(self, message: ChatMessage) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is None:
             added = self._render("_added", turn_id=self._turn_id, **self._new(message))
             return added + self._follows(message, self._faces.of(message).name)
-        if on_page.is_still(message):
+        if on_page.message == message:
             return ""
-        same_head = (message.status, message.author) == (on_page.status, on_page.author)
+        has_only_grown = on_page.has_only_grown(message)
         growth = on_page.take(message)
-        if same_head and growth is not None and not growth.restart:
+        if has_only_grown and growth is not None and not growth.restart:
             return self._render("_grown", id=message.id, growth=growth)
         changed = self._render("_changed", **self._values(message, on_page))
         return changed + self._follows(message, self._faces.of(message).name)
 
-    def _follows(self, message: Shown | _OnPage, now: str = "") -> str:
+    def _follows(self, message: ChatMessage, now: str = "") -> str:
         """Let the selector follow where another profile begins, and let that be heard."""
-        if message.kind != "divider":
+        if message.kind != DIVIDER:
             return ""
         return self._render("_switched", selector=self._selector, now=now)
 
-    def _as_it_stands(self, message: Shown) -> dict[str, object]:
+    def _as_it_stands(self, message: ChatMessage) -> dict[str, object]:
         on_page = self._on_page.get(message.id)
         if on_page is None:
             return self._new(message)
-        if not on_page.is_still(message):
+        if on_page.message != message:
             on_page.take(message)
         return self._values(message, on_page)
 
-    def _new(self, message: Shown) -> dict[str, object]:
-        on_page = _OnPage.of(message)
+    def _new(self, message: ChatMessage) -> dict[str, object]:
+        on_page = _OnPage(message)
         self._on_page[message.id] = on_page
-        if message.status == "streaming":
+        if message.status == STREAMING:
             on_page.markdown = GrowingMarkdown()
             on_page.take(message)
         return self._values(message, on_page)
 
-    def _values(self, message: Shown, on_page: _OnPage) -> dict[str, object]:
+    def _values(self, message: ChatMessage, on_page: _OnPage) -> dict[str, object]:
         parts = list(on_page.finished) if on_page.markdown else None
         return {"message": message, "faces": self._faces, "parts": parts, "tail": on_page.tail}
 

@@ -13,6 +13,7 @@ from flask import url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, select
 
+from webapp.authoring.chat_message import USER
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET
 from webapp.database.engines import read_connection
@@ -26,7 +27,7 @@ _ANY = uuid.UUID(int=0)
 # What was said before answers nothing, so there is nothing to rate in it.
 FIRST_QUESTION = (
     select(Message.sequence)
-    .where(Message.chat_id == bindparam("chat"), Message.kind == "user")
+    .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
     .order_by(Message.sequence)
     .limit(1)
 )

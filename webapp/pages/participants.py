@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from webapp.accounts.login import viewer
+from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
@@ -20,22 +20,6 @@ from webapp.site import chat_app, settings
 from webapp.web.log import log_failure
 
 NAME_SHOWN = 200
-
-
-class HasAuthor(Protocol):
-    """A message, stored or on its way."""
-
-    @property
-    def kind(self) -> str:
-        """Return ``user``, ``assistant``, ``error`` or ``divider``."""
-
-    @property
-    def author(self) -> str | None:
-        """Return who said it, if that was said."""
-
-    @property
-    def profile(self) -> str | None:
-        """Return the name of the profile it was said under."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +47,14 @@ class Faces:
     seconds: float
     _renamed: dict[str, str] = field(default_factory=dict)
 
-    def of(self, message: HasAuthor) -> Face:
+    def of(self, message: ChatMessage) -> Face:
         """Return whose message it is."""
-        if message.kind == "user":
+        if message.kind == USER:
             return self.viewer
         profile = self.of_profile(message.profile)
-        if message.kind == "divider":
+        if message.kind == DIVIDER:
             return profile
-        if message.kind == "error":
+        if message.kind == ERROR:
             return Face(profile.name)
         if message.author is None:
             return Face(self._shown(profile.name), profile.picture)

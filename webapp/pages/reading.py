@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import bindparam
 from werkzeug.exceptions import BadRequest
 
+from webapp.authoring.chat_message import ChatMessage
+from webapp.chats.message_rows import SHOWN, shown_message
 from webapp.chats.models import Message
-from webapp.chats.store import SHOWN, StoredChat, StoredMessage, as_shown
+from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
 from webapp.engine.work import RUNNING
 from webapp.turns.rows import LOST
@@ -46,7 +48,7 @@ class Said:
         The number of the first of them, if others come before it.
     """
 
-    messages: list[StoredMessage]
+    messages: list[ChatMessage]
     turn: StoredTurn | None
     earlier: int | None = None
 
@@ -101,6 +103,6 @@ def _said_before(chat: StoredChat, turn: StoredTurn | None, before: int) -> Said
     return Said(shown, turn, shown[0].sequence if len(found) > PAGE_MESSAGES else None)
 
 
-def _all_shown(found: Any, turn: StoredTurn | None) -> list[StoredMessage]:
+def _all_shown(found: Any, turn: StoredTurn | None) -> list[ChatMessage]:
     running = turn is not None and turn.status == RUNNING
-    return [as_shown(row, running=running) for row in found]
+    return [shown_message(row, running=running) for row in found]

@@ -22,7 +22,7 @@ from werkzeug.exceptions import Conflict, Forbidden, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
-from webapp.authoring.transcript import DIVIDER
+from webapp.authoring.chat_message import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, get_chat

@@ -15,9 +15,10 @@ from typing import Protocol
 from flask import Flask
 
 from webapp.accounts.sessions.interface import session_is_alive
+from webapp.authoring.chat_message import ChatMessage
 from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING
-from webapp.pages.live import LiveTurn, Shown
+from webapp.pages.live import LiveTurn
 from webapp.turns.stored_turns import turn_as_stored
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.server import Host
@@ -40,11 +41,11 @@ STREAM_SECONDS = 60.0
 class Seen:
     """A turn at one moment: what it has said, how it stands, and a number that grows."""
 
-    messages: list[Shown]
+    messages: list[ChatMessage]
     status: str
     version: int
     # Messages of earlier turns that this one has changed, and those it took away.
-    elsewhere: list[Shown] = field(default_factory=list)
+    elsewhere: list[ChatMessage] = field(default_factory=list)
     gone: list[uuid.UUID] = field(default_factory=list)
 
     @property
@@ -74,11 +75,11 @@ class RunningHere:
         turn = self._turn
         version, status = turn.version, turn.status if turn.stored else RUNNING
         messages = turn.messages()
-        there = [m for m in messages if m.content is not None]
-        own = [m for m in there if m.position is not None]
-        elsewhere = [m for m in there if m.position is None]
-        gone = [m.id for m in messages if m.content is None]
-        return Seen([*own], status, version, [*elsewhere], gone)
+        there = [m for m in messages if not m.removed]
+        own = [m for m in there if not m.earlier]
+        elsewhere = [m for m in there if m.earlier]
+        gone = [m.id for m in messages if m.removed]
+        return Seen(own, status, version, elsewhere, gone)
 
     def wait(self, version: int, seconds: float) -> None:
         """Wait for the turn to say more."""
@@ -98,7 +99,7 @@ class RunningElsewhere:
         with self._app.app_context():
             status, messages = turn_as_stored(*self._ids)
         self._version += 1
-        return Seen([*messages], status, self._version)
+        return Seen(messages, status, self._version)
 
     def wait(self, version: int, seconds: float) -> None:
         """Wait a little; there is nobody to tell."""

@@ -12,8 +12,9 @@ from sqlalchemy import bindparam, or_, select
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
+from webapp.authoring.chat_message import ChatMessage
+from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Chat, Message, Share
-from webapp.chats.store import StoredMessage
 from webapp.database.engines import read_connection, utc_now
 from webapp.web.log import log_event
 
@@ -47,17 +48,7 @@ _SHOWN = (
 )
 _PROFILES = select(Message.profile).where(*_SHOWN, Message.profile.is_not(None)).distinct()
 _MESSAGES = (
-    select(
-        Message.id,
-        Message.kind,
-        Message.author,
-        Message.content,
-        Message.status,
-        Message.created_at,
-        Message.turn_id,
-        Message.sequence,
-        Message.profile,
-    )
+    select(*MESSAGE_COLUMNS)
     .where(*_SHOWN, Message.sequence < bindparam("before"))
     .order_by(Message.sequence.desc())
     .limit(MESSAGES_AT_ONCE + 1)
@@ -83,7 +74,7 @@ class FoundChat:
 class Part:
     """Some messages of a shared chat in a row, and whether there are earlier ones."""
 
-    messages: list[StoredMessage]
+    messages: list[ChatMessage]
     more: bool
 
 
@@ -117,5 +108,5 @@ def messages_before(chat: FoundChat, sequence: int | None) -> Part:
     before = chat.last_sequence + 1 if sequence is None else sequence
     values = {"of_chat": chat.id, "last": chat.last_sequence, "before": before}
     with read_connection() as connection:
-        found = [StoredMessage(*row) for row in connection.execute(_MESSAGES, values)]
+        found = [message_from_row(row) for row in connection.execute(_MESSAGES, values)]
     return Part(found[:MESSAGES_AT_ONCE][::-1], len(found) > MESSAGES_AT_ONCE)

@@ -43,8 +43,9 @@ def _chat(chat: ExportedChat) -> dict[str, Any]:
     }
 
 
-def _message(message: ExportedMessage) -> dict[str, Any]:
-    exported: dict[str, Any] = {
+def _message(exported: ExportedMessage) -> dict[str, Any]:
+    message = exported.message
+    values: dict[str, Any] = {
         "id": str(message.id),
         "kind": message.kind,
         "author": message.author,
@@ -53,11 +54,11 @@ def _message(message: ExportedMessage) -> dict[str, Any]:
         "created_at": moment(message.created_at),
         "profile": message.profile,
     }
-    if message.rating is not None:
-        exported["feedback"] = {"value": message.rating, "comment": message.comment}
-    if message.replaced:
-        exported["replaced"] = True
-    return exported
+    if exported.rating is not None:
+        values["feedback"] = {"value": exported.rating, "comment": exported.comment}
+    if exported.replaced:
+        values["replaced"] = True
+    return values
 
 
 def _dumped(value: dict[str, Any]) -> str:

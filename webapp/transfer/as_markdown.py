@@ -12,16 +12,26 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    DIVIDER,
+    ERROR,
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    STREAMING,
+    USER,
+)
 from webapp.transfer.exported import ExportedChat, ExportedChats, ExportedMessage
 
 UNTITLED = "Untitled chat"
 INDENT = "    "
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ENDED = {
-    "stopped": "stopped",
-    "failed": "failed",
-    "interrupted": "interrupted",
-    "streaming": "still being written",
+    STOPPED: "stopped",
+    FAILED: "failed",
+    INTERRUPTED: "interrupted",
+    STREAMING: "still being written",
 }
 _REPLACED = "_This was replaced: the message was edited, or asked again._\n\n"
 
@@ -57,21 +67,23 @@ def _chat(chat: ExportedChat, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _message(message: ExportedMessage) -> str:
-    if message.kind == "divider":
+def _message(exported: ExportedMessage) -> str:
+    message = exported.message
+    if message.kind == DIVIDER:
         return f"\n## From here on: {one_line(message.content)}\n"
-    replaced = _REPLACED if message.replaced else ""
+    replaced = _REPLACED if exported.replaced else ""
     text = indented(message.content) if message.content else "_Nothing was said._"
-    return f"\n## {_heading(message)}\n\n{replaced}{text}\n"
+    return f"\n## {_heading(exported)}\n\n{replaced}{text}\n"
 
 
-def _heading(message: ExportedMessage) -> str:
+def _heading(exported: ExportedMessage) -> str:
+    message = exported.message
     # The kind comes first, in our words: an author may have any name, that of a user too.
-    kind = {"user": "User", "error": "Error"}.get(message.kind, "Assistant")
-    named = message.author and message.kind == "assistant"
+    kind = {USER: "User", ERROR: "Error"}.get(message.kind, "Assistant")
+    named = message.author and message.kind == ASSISTANT
     parts = [f"{kind} ({one_line(message.author or '')})" if named else kind]
     parts += [_time(message.created_at), _ENDED.get(message.status, "")]
-    parts += ["replaced" if message.replaced else ""]
+    parts += ["replaced" if exported.replaced else ""]
     return " · ".join(part for part in parts if part)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import bindparam, select
 
+from webapp.authoring.chat_message import ChatMessage
+from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.database.engines import read_connection
 
@@ -32,16 +34,9 @@ _CHATS = select(
 ).where(*_MINE, Chat.id.in_(bindparam("wanted", expanding=True)))
 _MESSAGES = (
     select(
-        Message.id,
-        Message.sequence,
-        Message.kind,
-        Message.author,
-        Message.content,
-        Message.status,
-        Message.created_at,
-        Message.profile,
-        Message.replaced_by.is_not(None),
-        Feedback.value,
+        *MESSAGE_COLUMNS,
+        Message.replaced_by.is_not(None).label("replaced"),
+        Feedback.value.label("rating"),
         Feedback.comment,
     )
     .outerjoin(Feedback, Feedback.message_id == Message.id)
@@ -68,14 +63,7 @@ class ExportedChat:
 class ExportedMessage:
     """What is exported of a message; ``rating`` and ``comment`` are its feedback, if it has any."""
 
-    id: uuid.UUID
-    sequence: int
-    kind: str
-    author: str | None
-    content: str
-    status: str
-    created_at: datetime
-    profile: str | None
+    message: ChatMessage
     replaced: bool
     rating: int | None
     comment: str | None
@@ -113,7 +101,7 @@ class ExportedChats:
             yield from batch
             if len(batch) < MESSAGES_AT_ONCE:
                 return
-            after = batch[-1].sequence
+            after = batch[-1].message.sequence
 
     def _batch(self, wanted: Sequence[uuid.UUID]) -> list[ExportedChat]:
         with self.app.app_context(), read_connection() as connection:
@@ -123,4 +111,7 @@ class ExportedChats:
     def _said(self, chat: ExportedChat, after: int) -> list[ExportedMessage]:
         with self.app.app_context(), read_connection() as connection:
             found = connection.execute(_MESSAGES, {"of_chat": chat.id, "after": after})
-            return [ExportedMessage(*row) for row in found]
+            return [
+                ExportedMessage(message_from_row(row), row.replaced, row.rating, row.comment)
+                for row in found
+            ]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
+from webapp.chats.message_rows import message_row
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
@@ -104,18 +105,10 @@ def _message_rows(chat: ImportedChat, chat_id: uuid.UUID) -> Rows:
     replaced_by = uuid.uuid4()
     return [
         {
-            "id": uuid.uuid4(),
-            "chat_id": chat_id,
-            "sequence": number,
-            "kind": message.kind,
-            "author": message.author,
-            "content": message.content,
-            "status": message.status,
-            "created_at": message.created_at,
-            "profile": message.profile,
-            "replaced_by": replaced_by if message.replaced else None,
+            **message_row(chat_id, imported.message),
+            "replaced_by": replaced_by if imported.replaced else None,
         }
-        for number, message in enumerate(chat.messages)
+        for imported in chat.messages
     ]
 
 
@@ -125,10 +118,10 @@ def _feedback_rows(chat: ImportedChat, said: Rows, owner: str) -> Rows:
             "message_id": row["id"],
             "chat_id": row["chat_id"],
             "owner": owner,
-            "profile": message.profile,
-            "value": message.rating.value,
-            "comment": message.rating.comment,
+            "profile": imported.message.profile,
+            "value": imported.rating.value,
+            "comment": imported.rating.comment,
         }
-        for message, row in zip(chat.messages, said, strict=True)
-        if message.rating
+        for imported, row in zip(chat.messages, said, strict=True)
+        if imported.rating
     ]

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    COMPLETE,
+    ERROR,
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    STREAMING,
+    USER,
+    ChatMessage,
+    MessageKind,
+    MessageStatus,
+)
 from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import title_from
-from webapp.engine.work import COMPLETE, INTERRUPTED
 from webapp.transfer.as_json import FORMAT, VERSION
 from webapp.transfer.strict_json import Value, parsed, shown
 
@@ -20,9 +33,7 @@ MOST_PROFILES = 1_000
 COMMENT_LIMIT = 4_000
 # An app may give its profiles labels of any length, and a link to an icon is dropped anyway.
 LABEL_LIMIT = ICON_LIMIT = 100_000
-KINDS = ("user", "assistant", "error", "divider")
-RATED = ("assistant", "error")
-ENDED = (COMPLETE, "stopped", "failed", INTERRUPTED)
+RATED = (ASSISTANT, ERROR)
 
 
 @dataclass(frozen=True)
@@ -35,14 +46,9 @@ class Rating:
 
 @dataclass(frozen=True)
 class ImportedMessage:
-    """A message as it will be stored."""
+    """A message as it will be stored, and what is kept beside it."""
 
-    kind: str
-    author: str | None
-    content: str
-    status: str
-    created_at: datetime
-    profile: str | None
+    message: ChatMessage
     replaced: bool
     rating: Rating | None
 
@@ -97,7 +103,7 @@ def _chat(value: Value, now: datetime, left: int) -> ImportedChat:
     messages = it["messages"].items(MOST_MESSAGES)
     if len(messages) > left:
         raise it["messages"].wrong(f"more than {MOST_MESSAGES:,} messages in all")
-    said = [_message(message, now) for message in messages]
+    said = [_message(message, now, number) for number, message in enumerate(messages)]
     return ImportedChat(
         _title(it["title"], said),
         it["profile"].name(NAME_LIMIT),
@@ -113,7 +119,7 @@ def _title(value: Value, said: list[ImportedMessage]) -> str | None:
     given = value.name(TITLE_LIMIT)
     if given is not None:
         return " ".join(given.split())
-    first = next((message.content for message in said if message.kind == "user"), "")
+    first = next((m.message.content for m in said if m.message.kind == USER), "")
     return title_from(first)
 
 
@@ -132,7 +138,7 @@ def _snapshots(value: Value) -> dict[str, Any]:
     return found
 
 
-def _message(value: Value, now: datetime) -> ImportedMessage:
+def _message(value: Value, now: datetime, sequence: int) -> ImportedMessage:
     it = value.fields(
         "id",
         "kind",
@@ -145,25 +151,26 @@ def _message(value: Value, now: datetime) -> ImportedMessage:
         "replaced",
     )
     it["id"].name(NAME_LIMIT)
-    kind = it["kind"].one_of(*KINDS)
-    return ImportedMessage(
-        kind,
-        it["author"].name(NAME_LIMIT),
-        it["content"].text(CONTENT_LIMIT),
-        _status(it["status"]),
-        it["created_at"].time(now),
-        it["profile"].name(NAME_LIMIT),
-        it["replaced"].yes_or_no(),
-        _rating(it["feedback"], kind),
+    message = ChatMessage(
+        id=uuid.uuid4(),
+        kind=it["kind"].one_of(*get_args(MessageKind)),
+        author=it["author"].name(NAME_LIMIT),
+        content=it["content"].text(CONTENT_LIMIT),
+        status=_status(it["status"]),
+        created_at=it["created_at"].time(now),
+        profile=it["profile"].name(NAME_LIMIT),
+        sequence=sequence,
     )
+    replaced = it["replaced"].yes_or_no()
+    return ImportedMessage(message, replaced, _rating(it["feedback"], message.kind))
 
 
-def _status(value: Value) -> str:
+def _status(value: Value) -> MessageStatus:
     if value.it is None:
         return COMPLETE
-    status = str(value.one_of(*ENDED, "streaming"))
+    status: MessageStatus = value.one_of(COMPLETE, STOPPED, FAILED, INTERRUPTED, STREAMING)
     # Nobody writes it any more.
-    return INTERRUPTED if status == "streaming" else status
+    return INTERRUPTED if status == STREAMING else status
 
 
 def _rating(value: Value, kind: str) -> Rating | None:

@@ -10,11 +10,11 @@ from flask import Flask
 from werkzeug.exceptions import Conflict, TooManyRequests
 
 from webapp.accounts.login import browser_session, signed_in_user, viewer
+from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.message import make_user_message
 from webapp.authoring.types import ChatProfile
-from webapp.chats.models import Message
 from webapp.chats.past_messages import history_before, stored_question
 from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
@@ -80,7 +80,7 @@ class Asked:
     """A turn that was begun, and the user's message in it."""
 
     turn: Turn
-    question: Message | None
+    question: ChatMessage | None
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -117,13 +117,11 @@ def ask(
     """
     if chat_app().get("on_message") is None:
         raise NoAnswers
-    question = Message(
+    question = ChatMessage(
         id=uuid.uuid4(),
-        chat_id=chat.id,
-        kind="user",
-        author=None,
+        kind=USER,
         content=asked.content,
-        status="complete",
+        status=COMPLETE,
         created_at=utc_now(),
         profile=chat.profile,
     )
@@ -230,7 +228,7 @@ def _begin(
     chat: StoredChat,
     turn: Turn,
     key: uuid.UUID,
-    question: Message | None,
+    question: ChatMessage | None,
     replaced: Replaced | None,
 ) -> None:
     looks = turn.profile if looks_new(turn.profile, chat.snapshots) else None

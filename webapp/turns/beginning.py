@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
+from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import Values
 from webapp.chats.locking import one_by_one
+from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
 from webapp.chats.search_index import index_first_question, index_messages, index_title
@@ -28,8 +31,6 @@ from webapp.turns.rows import (
     Asking,
     interrupt,
     is_alive,
-    message_of,
-    row_of,
     turn_row,
 )
 from webapp.web.errors import RETRY_SECONDS
@@ -43,7 +44,6 @@ _COUNTS = select(
     select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
 )
 _NEW_TURN = insert(Turn)
-_NEW_MESSAGES = insert(Message)
 _LAST_QUESTION = (
     select(Message.sequence)
     .where(Message.chat_id == bindparam("chat"), Message.kind == "user")
@@ -90,7 +90,7 @@ class TooManyTurnsError(TooManyRequests):
 def store_begun_turn(
     asking: Asking,
     turn: engine.Turn,
-    question: Message | None,
+    question: ChatMessage | None,
     replaced: Replaced | None = None,
 ) -> bool:
     """Store a turn with its question and the place of its answer, all or none (R56).
@@ -130,7 +130,7 @@ def store_begun_turn(
             title = title_instead(connection, asking.chat_id, replaced, title, made_title)
         values, before = _values_of(connection, asking, turn, taken, replaced)
         turn.chat.values = Values(values)
-        asked_before = _store(connection, asking, turn, question, before)
+        question, asked_before = _store(connection, asking, turn, question, before)
         if asking.looks is not None:
             keep_look(connection, asking.chat_id, asking.looks)
         if question is not None and asked_before:
@@ -140,7 +140,7 @@ def store_begun_turn(
                 connection, asking.owner, asking.chat_id, [(question.id, question.content)]
             )
         elif question is not None:
-            index_first_question(connection, asking.owner, question, taken.title)
+            index_first_question(connection, asking.owner, asking.chat_id, question, taken.title)
     return taken.was_over
 
 
@@ -186,10 +186,12 @@ def _store(
     connection: Connection,
     asking: Asking,
     turn: engine.Turn,
-    question: Message | None,
+    question: ChatMessage | None,
     before: dict[str, Any] | None,
-) -> bool:
-    """Store the rows of a turn; return whether its user had said anything in the chat before.
+) -> tuple[ChatMessage | None, bool]:
+    """Store the rows of a turn.
+
+    Returns the question in its place, and whether its user had said anything in the chat before.
 
     Parameters
     ----------
@@ -207,16 +209,15 @@ def _store(
         connection.execute(_FORGET_VALUES, {"chat": asking.chat_id})
     sequence: int = last + 1
     if question is not None:
-        question.sequence, question.turn_id = sequence, turn.id
+        question = replace(question, sequence=sequence, turn_id=turn.id)
         turn.question_id = question.id
     turn.numbered_from = sequence + (question is not None)
     [waiting] = turn.messages()
-    answer = message_of(asking.chat_id, turn, waiting)
     connection.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
-    connection.execute(_NEW_MESSAGES, [row_of(m) for m in (question, answer) if m is not None])
+    insert_messages(connection, asking.chat_id, [m for m in (question, waiting) if m is not None])
     if question is None and turn.question_id is not None:
         connection.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
-    return bool(asked_before)
+    return question, bool(asked_before)
 
 
 def ask_to_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

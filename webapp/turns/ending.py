@@ -10,30 +10,31 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, select, update
 
 from webapp.accounts.login import signed_in_user
+from webapp.authoring.chat_message import COMPLETE
 from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
+from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
 from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.call import call
-from webapp.engine.work import COMPLETE
 from webapp.signals import housekeeping_due
 from webapp.site import chat_app, settings, this_app
-from webapp.turns.rows import ALIVE, row_of
+from webapp.turns.rows import ALIVE
 from webapp.turns.steps import change_earlier, interrupt_lost
 from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
@@ -175,8 +176,9 @@ def _run_one(callback: Callback, ended: _Ended) -> None:
 
 
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
-    said = context.transcript.said()
-    new = [m for m in said if m.content is not None and not m.earlier]
+    # Whatever was growing when the callback ended stays as it is.
+    said = [replace(m, status=COMPLETE) for m in context.transcript.said()]
+    new = [m for m in said if not m.removed and not m.earlier]
     with write_transaction() as connection:
         # Not if it goes on already: what happens in it now is newer.
         over = update(Chat).where(
@@ -186,25 +188,12 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
             return
         for changed in said:
             if changed.earlier:
-                change_earlier(connection, chat_id, changed, COMPLETE)
+                change_earlier(connection, chat_id, changed)
         if not new:
             return
-        last = connection.scalar(
+        last: int = connection.execute(
             select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)
-        )
-        messages = [
-            Message(
-                id=m.id,
-                chat_id=chat_id,
-                sequence=int(last or 0) + place,
-                kind="assistant",
-                author=m.author,
-                content=m.content,
-                status=COMPLETE,
-                created_at=m.at,
-                profile=context.chat_profile,
-            )
-            for place, m in enumerate(new, start=1)
-        ]
-        connection.execute(insert(Message), [row_of(message) for message in messages])
-        index_changed(connection, chat_id, [(message.id, message.content) for message in messages])
+        ).scalar_one()
+        placed = [replace(m, sequence=last + place) for place, m in enumerate(new, start=1)]
+        insert_messages(connection, chat_id, placed)
+        index_changed(connection, chat_id, [(message.id, message.content) for message in placed])

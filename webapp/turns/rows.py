@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.chat_message import STREAMING
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.search_index import index_turn
 from webapp.database.engines import failed_lately, utc_now
 from webapp.engine import turn as engine
 from webapp.engine.keeper import BEAT_SECONDS
-from webapp.engine.work import INTERRUPTED, RUNNING, TurnMessage
+from webapp.engine.work import INTERRUPTED, RUNNING
 
 # A turn whose process has not said for so long that it is alive was interrupted (R63). In both
 # directions, since clocks are set back as well (R69).
@@ -43,7 +44,7 @@ _BROKEN_OFF = (
     .where(
         Message.chat_id == bindparam("chat"),
         Message.turn_id == bindparam("turn"),
-        Message.status == "streaming",
+        Message.status == STREAMING,
     )
     .values(status=INTERRUPTED)
 )
@@ -88,27 +89,6 @@ def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
         "created_at": now,
         "seen_at": now,
     }
-
-
-def message_of(chat_id: uuid.UUID, turn: engine.Turn, said: TurnMessage) -> Message:
-    """Return the row of what a turn said."""
-    return Message(
-        id=said.id,
-        chat_id=chat_id,
-        sequence=turn.numbered_from + (said.position or 0),
-        kind=said.kind,
-        author=said.author,
-        content=said.content or "",
-        status=said.status,
-        created_at=said.created_at,
-        turn_id=turn.id,
-        profile=said.profile,
-    )
-
-
-def row_of(item: Chat | Message) -> dict[str, object]:
-    """Return a row for a plain insert: the unit of work would cost more than the rows do."""
-    return {column.key: getattr(item, column.key) for column in item.__table__.columns}
 
 
 @dataclass(frozen=True)

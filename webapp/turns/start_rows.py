@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,16 +11,17 @@ from sqlalchemy import Row, bindparam, delete, insert
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import TooManyRequests
 
+from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.locking import RUNNING_IN_CHATS, one_by_one
-from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.message_rows import insert_messages
+from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import with_look_of
-from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine import turn as engine
-from webapp.engine.work import TurnMessage
 from webapp.turns.copying import carry_over, index_carried
-from webapp.turns.rows import ALIVE, RUNNING_TURNS, Asking, message_of, row_of, turn_row
+from webapp.turns.rows import ALIVE, RUNNING_TURNS, Asking, turn_row
 from webapp.web.errors import RETRY_SECONDS
 
 # Built once: building a statement takes longer than running it.
@@ -35,7 +36,6 @@ _REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Ch
 _TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
 _NEW_CHAT = insert(Chat)
 _NEW_TURN = insert(Turn)
-_NEW_MESSAGE = insert(Message)
 
 
 class TooManyStartsError(TooManyRequests):
@@ -68,9 +68,8 @@ class StoredStart:
     """What a chat start left in the database."""
 
     chat: StoredChat
-    messages: list[StoredMessage]
+    messages: list[ChatMessage]
     replaced: list[Row[Any]]
-    said: list[TurnMessage]
 
 
 def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
@@ -89,44 +88,34 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
         When the chat that it goes on with is gone, or an answer is written there.
     """
     over = turn.over
-    said = [m for m in turn.messages() if m.content is not None]
+    messages = [m for m in turn.messages() if not m.removed]
     # After what was said: should the turn go on under another profile in between, a step says so.
     chat = _new_chat(turn, beginning, over=over)
     which = {
         "of_owner": beginning.owner,
         "of_session": beginning.session_id,
         "before": beginning.at,
-        "kept": beginning.continues.id if beginning.continues else chat.id,
+        "kept": beginning.continues.id if beginning.continues else chat["id"],
     }
     with write_transaction() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(_TURNS_TO_REPLACE, which)
         replaced = connection.execute(_REPLACED, which).all()
-        connection.execute(_NEW_CHAT, row_of(chat))
+        connection.execute(_NEW_CHAT, chat)
         if beginning.continues is not None and turn.profile is not None:
-            last = carry_over(connection, beginning.continues, chat.id, turn.profile)
+            last = carry_over(connection, beginning.continues, chat["id"], turn.profile)
             turn.numbered_from = last + 1
+            messages = [replace(m, sequence=last + m.sequence) for m in messages]
         if not over:
             _refuse_too_many(connection, beginning)
-            asking = Asking(chat.id, beginning.owner, turn.id, beginning.most_turns)
+            asking = Asking(chat["id"], beginning.owner, turn.id, beginning.most_turns)
             connection.execute(_NEW_TURN, turn_row(asking, turn))
-        messages = [message_of(chat.id, turn, m) for m in said]
-        new = [row_of(m) for m in messages]
-        if new:
-            connection.execute(_NEW_MESSAGE, new)
+        insert_messages(connection, chat["id"], messages)
         if beginning.continues is not None and over:
-            index_carried(connection, beginning.owner, chat.id, new)
-    kept = StoredChat(
-        chat.id,
-        chat.owner,
-        chat.profile,
-        chat.session_id,
-        chat.turn_id,
-        chat.title,
-        chat.written,
-        snapshots=chat.snapshots,
-    )
-    return StoredStart(kept, [_stored(m) for m in messages], list(replaced), said)
+            index_carried(connection, beginning.owner, chat["id"], messages)
+    names = ("id", "owner", "profile", "session_id", "turn_id", "title", "written", "snapshots")
+    kept = StoredChat(**{name: chat[name] for name in names})
+    return StoredStart(kept, messages, list(replaced))
 
 
 def _refuse_too_many(connection: Connection, beginning: Beginning) -> None:
@@ -137,41 +126,27 @@ def _refuse_too_many(connection: Connection, beginning: Beginning) -> None:
         raise TooManyStartsError
 
 
-def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> Chat:
+def _new_chat(turn: engine.Turn, beginning: Beginning, *, over: bool) -> dict[str, Any]:
     # What a start that failed has set may be half of what it should be.
     keeps = over and turn.failure is None
     now = utc_now()
     continues, offered = beginning.continues, turn.chat.offered or {}
     under = [turn.profile, *(offered.get(m.profile or "") for m in turn.messages())]
-    return Chat(
-        id=uuid.UUID(turn.chat.chat_id),
-        owner=beginning.owner,
-        session_id=beginning.session_id,
-        profile=turn.chat.chat_profile,
+    return {
+        "id": uuid.UUID(turn.chat.chat_id),
+        "owner": beginning.owner,
+        "session_id": beginning.session_id,
+        "profile": turn.chat.chat_profile,
         # What was carried over is not to be replaced by the next start.
-        written=continues is not None,
-        title=continues.title if continues else None,
-        continues=continues.id if continues else None,
-        values=turn.values if keeps and turn.values else {},
-        created_at=now,
-        active_at=now,
+        "written": continues is not None,
+        "title": continues.title if continues else None,
+        "continues": continues.id if continues else None,
+        "values": turn.values if keeps and turn.values else {},
+        "created_at": now,
+        "active_at": now,
         # It may have gone on under another one already.
-        expires_at=expires_at(offered.get(turn.chat.chat_profile or "") or turn.profile, now),
-        turn_id=None if over else turn.id,
-        snapshots=with_look_of(continues.snapshots if continues else {}, *under),
-        pinned=False,
-    )
-
-
-def _stored(message: Message) -> StoredMessage:
-    return StoredMessage(
-        message.id,
-        message.kind,
-        message.author,
-        message.content,
-        message.status,
-        message.created_at,
-        message.turn_id,
-        message.sequence,
-        message.profile,
-    )
+        "expires_at": expires_at(offered.get(turn.chat.chat_profile or "") or turn.profile, now),
+        "turn_id": None if over else turn.id,
+        "snapshots": with_look_of(continues.snapshots if continues else {}, *under),
+        "pinned": False,
+    }

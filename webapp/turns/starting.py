@@ -13,11 +13,12 @@ from sqlalchemy import Row
 from werkzeug.exceptions import Conflict
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
+from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import ChatContext, Earlier
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
-from webapp.chats.store import StoredChat, StoredMessage
+from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING, Work
@@ -47,7 +48,7 @@ class StartedChat:
     """A chat that was just stored, with what the page shows of it."""
 
     chat: StoredChat
-    messages: list[StoredMessage]
+    messages: list[ChatMessage]
     replaced: list[Row[Any]]
     profile: ChatProfile | None
     vanished: str | None
@@ -94,7 +95,7 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
         _begin(turn, most)
         stored = store_started_chat(turn, beginning)
         if stored.chat.turn_id is not None:
-            conversation().keeper.keep(turn, stored.said)
+            conversation().keeper.keep(turn, stored.messages)
             last = StoredTurn(turn.id, RUNNING, None)
     for row in stored.replaced:
         conversation().keeper.interrupt_chat(row.id)

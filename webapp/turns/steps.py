@@ -7,17 +7,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import bindparam, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.authoring.transcript import DIVIDER, Said
+from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.authoring.types import ChatProfile
+from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.profile_rows import go_on_under
 from webapp.chats.retention import expires_at
@@ -25,7 +23,7 @@ from webapp.chats.search_index import index_changed, index_turn
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine import turn as engine
 from webapp.engine.keeper import Saved, Step, StoreUnavailableError
-from webapp.engine.work import RUNNING, TurnMessage
+from webapp.engine.work import RUNNING
 from webapp.turns.rows import (
     ALIVE,
     ENDED,
@@ -33,8 +31,6 @@ from webapp.turns.rows import (
     OURS,
     interrupt,
     may_judge,
-    message_of,
-    row_of,
 )
 from webapp.web.errors import UNAVAILABLE
 from webapp.web.log import log_failure
@@ -61,15 +57,6 @@ _BEGAN_WITH = (
 )
 _GONE = delete(Message).where(
     Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
-)
-_CHANGED = (
-    update(Message)
-    .where(
-        Message.id == bindparam("message"),
-        Message.chat_id == bindparam("chat"),
-        Message.kind == "assistant",
-    )
-    .values(author=bindparam("by"), content=bindparam("text"), status=bindparam("how"))
 )
 
 
@@ -170,7 +157,7 @@ def _save(connection: Connection, step: Step) -> bool | None:
     )
     if asked is None:
         return None
-    store_messages(connection, chat_id, turn, step.messages)
+    store_messages(connection, chat_id, step.messages)
     if any(message.kind == DIVIDER for message in step.messages):
         _go_on(connection, chat_id, turn)
     if step.ended:
@@ -201,38 +188,17 @@ def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
     return (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
 
 
-def store_messages(
-    connection: Connection, chat_id: uuid.UUID, turn: engine.Turn, messages: list[TurnMessage]
-) -> None:
+def store_messages(connection: Connection, chat_id: uuid.UUID, messages: list[ChatMessage]) -> None:
     """Store messages of a turn as they stand: new, changed, or gone."""
-    own = [m for m in messages if m.content is not None and m.position is not None]
     for message in messages:
-        if message.content is None or message.position is None:
-            change_earlier(connection, chat_id, message, message.status)
-    if own:
-        connection.execute(
-            _upsert(connection.dialect.name), [row_of(message_of(chat_id, turn, m)) for m in own]
-        )
+        if message.removed or message.earlier:
+            change_earlier(connection, chat_id, message)
+    upsert_messages(connection, chat_id, [m for m in messages if not (m.removed or m.earlier)])
 
 
-def change_earlier(
-    connection: Connection, chat_id: uuid.UUID, message: TurnMessage | Said, status: str
-) -> None:
+def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> None:
     """Change a message that the app has sent in a chat before, or delete what it took back."""
-    which = {"message": message.id, "chat": chat_id}
-    if message.content is None:
-        connection.execute(_GONE, which)
-    else:
-        new = {"by": message.author, "text": message.content, "how": status}
-        changed = connection.execute(_CHANGED, which | new).rowcount
-        if changed and status != "streaming":
-            index_changed(connection, chat_id, [(message.id, message.content)])
-
-
-@lru_cache(maxsize=2)
-def _upsert(dialect: str) -> Any:
-    # A step that was stored although its transaction seemed to fail is stored again.
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
-    changing = ("author", "content", "status", "profile")
-    changed = {name: statement.excluded[name] for name in changing}
-    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
+    if message.removed:
+        connection.execute(_GONE, {"message": message.id, "chat": chat_id})
+    elif update_message(connection, chat_id, message) and message.status != STREAMING:
+        index_changed(connection, chat_id, [(message.id, message.content)])

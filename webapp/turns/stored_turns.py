@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from werkzeug.exceptions import Conflict, NotFound
 
+from webapp.authoring.chat_message import ChatMessage
+from webapp.chats.message_rows import SHOWN, shown_message
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
-from webapp.chats.store import SHOWN, StoredChat, StoredMessage, as_shown
+from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 from webapp.turns.rows import LOST, is_alive
@@ -71,14 +73,14 @@ def last_turn(chat: StoredChat) -> StoredTurn | None:
     return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
-def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[StoredMessage]]:
+def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[ChatMessage]]:
     """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
     with read_connection() as connection:
         turn = connection.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
     with read_connection() as connection:
         found = connection.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
     status = _status(turn) if turn is not None else INTERRUPTED
-    return status, [as_shown(row, running=status == RUNNING) for row in found]
+    return status, [shown_message(row, running=status == RUNNING) for row in found]
 
 
 def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:

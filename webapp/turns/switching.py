@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Conflict
 
-from webapp.authoring.transcript import DIVIDER
+from webapp.authoring.chat_message import COMPLETE, DIVIDER, ChatMessage
 from webapp.authoring.types import ChatProfile
+from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.profile_rows import go_on_under
 from webapp.chats.snapshots import with_look_of
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
-from webapp.engine.work import COMPLETE
 from webapp.profiles.icons import label
 from webapp.profiles.offer import choose, offered_profile
 from webapp.site import chat_app
@@ -41,7 +40,6 @@ _LAST_TWO = (
 _NEXT = select(func.coalesce(func.max(Message.sequence), 0) + 1).where(
     Message.chat_id == bindparam("of_chat")
 )
-_NEW_DIVIDER = insert(Message)
 _OTHER_PROFILE = (
     update(Message)
     .where(Message.id == bindparam("divider"))
@@ -108,25 +106,18 @@ def _store_divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProf
     last = connection.execute(_LAST_TWO, {"of_chat": chat_id}).all()
     # One that says where a chat comes from has an author (carrying.py), and stays.
     if not last or last[0].kind != DIVIDER or last[0].author is not None:
-        connection.execute(_NEW_DIVIDER, [_divider(connection, chat_id, profile)])
+        divider = ChatMessage(
+            id=uuid.uuid4(),
+            kind=DIVIDER,
+            content=label(profile),
+            status=COMPLETE,
+            created_at=utc_now(),
+            profile=profile.name,
+            sequence=connection.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
+        )
+        insert_messages(connection, chat_id, [divider])
     elif len(last) > 1 and last[1].profile == profile.name:
         connection.execute(_NO_DIVIDER, {"divider": last[0].id})
     else:
         new = {"under": profile.name, "text": label(profile), "now": utc_now()}
         connection.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
-
-
-def _divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> dict[str, Any]:
-    return {
-        "id": uuid.uuid4(),
-        "chat_id": chat_id,
-        "sequence": connection.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
-        "kind": DIVIDER,
-        "author": None,
-        "content": label(profile),
-        "status": COMPLETE,
-        "created_at": utc_now(),
-        "turn_id": None,
-        "profile": profile.name,
-        "replaced_by": None,
-    }

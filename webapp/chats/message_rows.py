@@ -1,0 +1,126 @@
+"""Messages in the database: the one function that makes a row, and the one that reads it.
+
+A new column belongs into `MESSAGE_COLUMNS` and into both functions, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from webapp.authoring.chat_message import ASSISTANT, INTERRUPTED, STREAMING, ChatMessage
+from webapp.chats.models import Message
+
+MESSAGE_COLUMNS = (
+    Message.id,
+    Message.kind,
+    Message.author,
+    Message.content,
+    Message.status,
+    Message.created_at,
+    Message.profile,
+    Message.turn_id,
+    Message.sequence,
+)
+# Built once: building a statement takes longer than running it.
+SHOWN = select(*MESSAGE_COLUMNS).where(
+    Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None)
+)
+_NEW = insert(Message)
+# What a stored message keeps when it changes. One of an earlier call also keeps its profile.
+_KEPT = frozenset(("id", "kind", "created_at", "turn_id", "sequence"))
+_CHANGING = [column.key for column in MESSAGE_COLUMNS if column.key not in _KEPT]
+_CHANGING_LATER = [name for name in _CHANGING if name != "profile"]
+_CHANGED = (
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.chat_id == bindparam("chat"),
+        Message.kind == ASSISTANT,
+    )
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING_LATER})
+)
+
+
+def message_row(chat_id: uuid.UUID, message: ChatMessage) -> dict[str, Any]:
+    """Return the row of a message, for a plain insert."""
+    return {
+        "id": message.id,
+        "chat_id": chat_id,
+        "kind": message.kind,
+        "author": message.author,
+        "content": message.content,
+        "status": message.status,
+        "created_at": message.created_at,
+        "profile": message.profile,
+        "turn_id": message.turn_id,
+        "sequence": message.sequence,
+    }
+
+
+def message_from_row(row: Any) -> ChatMessage:
+    """Return the message of a row that has `MESSAGE_COLUMNS`."""
+    return ChatMessage(
+        id=row.id,
+        kind=row.kind,
+        author=row.author,
+        content=row.content,
+        status=row.status,
+        created_at=row.created_at,
+        profile=row.profile,
+        turn_id=row.turn_id,
+        sequence=row.sequence,
+    )
+
+
+def shown_message(row: Any, *, running: bool) -> ChatMessage:
+    """Return a message as it is shown, while the last turn runs or not.
+
+    Nobody writes a message any more whose turn does not run: it is shown as interrupted.
+    """
+    message = message_from_row(row)
+    if message.status == STREAMING and not running:
+        return replace(message, status=INTERRUPTED)
+    return message
+
+
+def insert_messages(
+    connection: Connection, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
+) -> None:
+    """Store new messages of a chat."""
+    new = [message_row(chat_id, message) for message in messages]
+    if new:
+        connection.execute(_NEW, new)
+
+
+def upsert_messages(
+    connection: Connection, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
+) -> None:
+    """Store messages of a running turn, whether they are stored already or not."""
+    stored = [message_row(chat_id, message) for message in messages]
+    if stored:
+        connection.execute(_upsert(connection.dialect.name), stored)
+
+
+def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> bool:
+    """Change an answer of an earlier turn; return whether it is there."""
+    row = message_row(chat_id, message)
+    new = {f"new_{name}": row[name] for name in _CHANGING_LATER}
+    return bool(
+        connection.execute(_CHANGED, {"message": message.id, "chat": chat_id, **new}).rowcount
+    )
+
+
+@lru_cache(maxsize=2)
+def _upsert(dialect: str) -> Any:
+    # A step that was stored although its transaction seemed to fail is stored again.
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
+    changed = {name: statement.excluded[name] for name in _CHANGING}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
