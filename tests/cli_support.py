@@ -17,6 +17,13 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from tests.support.fork_server import (
+    ENTRY_POINT,
+    ForkedProcess,
+    can_fork,
+    fork_server,
+    that_keeps_bytecode,
+)
 from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
 from webapp.chats.models import Chat
@@ -73,20 +80,24 @@ class CommandLine:
         assert self.dump() == before
         return result.stderr
 
-    def start(self, *arguments: str, code: str = "", **settings: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, code: str = "", **settings: str
+    ) -> subprocess.Popen[str] | ForkedProcess:
         """Start a command in a process of its own; ``code`` runs before it."""
-        command = (
-            ["-c", f"{code}\nfrom webapp.cli import main; main()"] if code else ["-m", "webapp.cli"]
-        )
+        command = [sys.executable, "-c", f"{code}\n{ENTRY_POINT}" if code else ENTRY_POINT]
+        command += arguments
+        environment = {
+            **that_keeps_bytecode(os.environ),
+            "PYTHONPATH": str(CHECKOUT),
+            "WEBAPP_DATABASE_URL": self.url,
+            **settings,
+        }
+        if can_fork(command):
+            return fork_server().start_with_pipes(command[1:], self.folder, environment)
         return subprocess.Popen(
-            [sys.executable, *command, *arguments],
+            command,
             cwd=self.folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(CHECKOUT),
-                "WEBAPP_DATABASE_URL": self.url,
-                **settings,
-            },
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -107,7 +118,7 @@ class CommandLine:
             ["bash", "-c", script],
             cwd=self.folder,
             env={
-                **os.environ,
+                **that_keeps_bytecode(os.environ),
                 "PYTHONPATH": str(CHECKOUT),
                 "WEBAPP_DATABASE_URL": self.url,
                 "WEBAPP_LOG_LEVEL": "ERROR",

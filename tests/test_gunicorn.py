@@ -24,7 +24,8 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_chat_starts_and_is_shown(tmp_path: Path, sqlite_url: str, shape: str) -> None:
-    with gunicorn(tmp_path, production(sqlite_url), *SHAPES[shape]) as server:
+    options = SHAPES[shape]
+    with gunicorn(tmp_path, production(sqlite_url), *options, fork=False) as server:
         visitor = RemoteVisitor(server.port)
         started = visitor.start_chat()
         shown = visitor.get(f"/chats/{started.chat_id}")

@@ -33,7 +33,7 @@ cl.password_auth_callback(cl.seeded_user)
 
 
 def test_chat_starts_leave_nothing_behind(tmp_path: Path, sqlite_url: str) -> None:
-    with gunicorn(tmp_path, production(sqlite_url)) as server:
+    with gunicorn(tmp_path, production(sqlite_url), fork=False) as server:
         (worker,) = server.workers()
         # As many at once as there are threads, so that every thread and connection exists.
         _start_chats(server.port, WARM_UP, at_once=32)
@@ -55,7 +55,8 @@ def test_fifty_logins_at_once_stay_within_bounds(tmp_path: Path, sqlite_url: str
     # Each login comes from an address of its own, or the throttle would answer most of them.
     settings["WEBAPP_PROXY_HOPS"] = "1"
     # More threads than logins, so that only hashing is bounded.
-    with gunicorn(tmp_path, settings, "--workers", "1", "--threads", "64") as server:
+    options = ("--workers", "1", "--threads", "64")
+    with gunicorn(tmp_path, settings, *options, fork=False) as server:
         (worker,) = server.workers()
         visitors = [
             RemoteVisitor(server.port, timeout=60, headers={"X-Forwarded-For": f"192.0.2.{n}"})

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
+from tests.support.fork_server import ForkedProcess
 from webapp.config import Settings, StartupError
 from webapp.serving import hosts_to_trust
 
@@ -47,7 +48,7 @@ HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 class Running:
     """A `chat-profiles run` of an app file."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | ForkedProcess) -> None:
         self.process = process
         assert process.stdout
         self.line = process.stdout.readline()

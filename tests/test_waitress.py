@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_chat_starts_and_is_shown(tmp_path: Path, sqlite_url: str) -> None:
-    with waitress(tmp_path, production(sqlite_url), "--threads", "16") as server:
+    settings = production(sqlite_url)
+    with waitress(tmp_path, settings, "--threads", "16", fork=False) as server:
         visitor = RemoteVisitor(server.port)
         started = visitor.start_chat()
         shown = visitor.get(f"/chats/{started.chat_id}")

@@ -13,6 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.support.apps import APPS, SECRET
+from tests.support.fork_server import ENTRY_POINT, ForkedProcess, can_fork, fork_server
 from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -23,7 +24,9 @@ STOP_SECONDS = 15.0
 class Server:
     """A server process with its workers, and what it wrote to standard output and error."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes] | ForkedProcess, port: int, log_file: Path
+    ) -> None:
         self.process = process
         self.port = port
         self._log_file = log_file
@@ -68,17 +71,21 @@ class Server:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[Server]:
+def gunicorn(
+    folder: Path, settings: Mapping[str, str], *options: str, fork: bool = True
+) -> Iterator[Server]:
     """Yield gunicorn serving ``webapp:create_app()`` in ``folder``; it answers by then."""
-    with running(gunicorn_command(*options), folder, settings) as server:
+    with running(gunicorn_command(*options), folder, settings, fork=fork) as server:
         server.wait_for("/healthz")
         yield server
 
 
 @contextmanager
-def waitress(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[Server]:
+def waitress(
+    folder: Path, settings: Mapping[str, str], *options: str, fork: bool = True
+) -> Iterator[Server]:
     """Yield waitress serving ``webapp:create_app()`` in ``folder``; it answers by then."""
-    with running(waitress_command(*options), folder, settings) as server:
+    with running(waitress_command(*options), folder, settings, fork=fork) as server:
         server.wait_for("/healthz")
         yield server
 
@@ -107,13 +114,15 @@ def waitress_command(*options: str) -> list[str]:
 
 def chat_profiles_command(*arguments: str) -> list[str]:
     """Return the command line of ``chat-profiles``."""
-    return [sys.executable, "-c", "from webapp.cli import main; main()", *arguments]
+    return [sys.executable, "-c", ENTRY_POINT, *arguments]
 
 
 @contextmanager
-def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def running(
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], *, fork: bool = True
+) -> Iterator[Server]:
     """Yield a server that was just started, and stop it at the end."""
-    server = start(command, folder, settings)
+    server = start(command, folder, settings, fork=fork)
     try:
         yield server
     finally:
@@ -121,21 +130,32 @@ def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -
         sys.stdout.write(server.log[-20_000:])  # shown when the test fails
 
 
-def start(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Server:
-    """Start ``command``, with a free port for ``{port}``, and return at once."""
+def start(
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], *, fork: bool = True
+) -> Server:
+    """Start ``command``, with a free port for ``{port}``, and return at once.
+
+    Without ``fork`` its Python starts from nothing, for those who test that.
+    """
     port = free_port()
     log_file = folder / f"server-{port}-{time.monotonic_ns()}.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [part.replace("{port}", str(port)) for part in command],
-            cwd=folder,
-            env=environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # A process group of its own, so that workers never outlive the test.
-            start_new_session=True,
-        )
+    ready = [part.replace("{port}", str(port)) for part in command]
+    # A process group of its own, so that workers never outlive the test.
+    process: subprocess.Popen[bytes] | ForkedProcess
+    with log_file.open("wb") as log, Path(os.devnull).open("rb") as nothing:
+        if fork and can_fork(ready):
+            files = (nothing, log, log)
+            process = fork_server().start(ready[1:], folder, environment(settings), files)
+        else:
+            process = subprocess.Popen(
+                ready,
+                cwd=folder,
+                env=environment(settings),
+                stdin=nothing,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
     return Server(process, port, log_file)
 
 

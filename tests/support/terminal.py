@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import pty
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tests.cli_support import CHECKOUT, CommandLine
+from tests.support.fork_server import ENTRY_POINT, ForkedProcess, fork_server
 
 
 class Terminal:
     """Somebody who reads what a command shows, and answers."""
 
-    def __init__(self, child: int, descriptor: int) -> None:
-        self._child = child
+    def __init__(self, process: ForkedProcess, descriptor: int) -> None:
+        self._process = process
         self._descriptor = descriptor
         self.shown = ""
 
@@ -23,12 +23,14 @@ class Terminal:
     @contextmanager
     def running(cls, cli: CommandLine, *arguments: str) -> Iterator[Terminal]:
         """Yield a terminal in which ``chat-profiles`` runs with ``arguments``."""
-        child, descriptor = pty.fork()
-        if child == 0:
-            os.environ.update(WEBAPP_DATABASE_URL=cli.url, PYTHONPATH=str(CHECKOUT))
-            os.execl(sys.executable, sys.executable, "-m", "webapp.cli", *arguments)
+        descriptor, theirs = pty.openpty()
+        environment = {**os.environ, "WEBAPP_DATABASE_URL": cli.url, "PYTHONPATH": str(CHECKOUT)}
+        process = fork_server().start(
+            ["-c", ENTRY_POINT, *arguments], cli.folder, environment, (theirs, theirs, theirs)
+        )
+        os.close(theirs)
         try:
-            yield cls(child, descriptor)
+            yield cls(process, descriptor)
         finally:
             os.close(descriptor)
 
@@ -51,7 +53,7 @@ class Terminal:
         with suppress(OSError):
             while self._read():
                 pass
-        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        return self._process.wait()
 
     def _read(self) -> bytes:
         data = os.read(self._descriptor, 1_000)
