@@ -1,4 +1,4 @@
-"""Keeping what a function returned, for all chats of this process."""
+"""`cache`: keeping the return values of a function for all chats of this process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeGuard, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from webapp.authoring.caching.calls import Calls, Tasks
-from webapp.authoring.caching.values import Keys, Values
+from webapp.authoring.caching.calls import AsyncCalls, SyncCalls
+from webapp.authoring.caching.values import CacheEntries
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.tools import contains_yield, is_async, name_of
 
@@ -20,8 +20,8 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Cached(Protocol[P, R_co]):
-    """A function whose values are kept."""
+class CachedFunction(Protocol[P, R_co]):
+    """A function whose return values are kept."""
 
     __wrapped__: Callable[..., Any]
 
@@ -32,17 +32,17 @@ class Cached(Protocol[P, R_co]):
         """Return the method of ``instance``, as for any function of a class."""
 
     def clear(self) -> None:
-        """Forget every value, those that are being computed included."""
+        """Forget every value, including those that are being computed."""
 
 
 @overload
-def cache(function: Callable[P, R], /) -> Cached[P, R]: ...
+def cache(function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 
 
 @overload
 def cache(
     *, ttl: float | None = None, maxsize: int = MAXSIZE
-) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
 
 
 def cache(
@@ -50,37 +50,38 @@ def cache(
 ) -> Any:
     """Keep what a function returned, and return it again for the same arguments.
 
-    Values belong to the process, so **all chats and all users get the same object**. Never keep
-    what belongs to one user unless the user is one of the arguments; in such a function do not read
-    `user_session` and send no messages; and do not change what it returns.
+    Values belong to the process, so **all chats and all users get the same object**. Do not keep
+    what belongs to one user unless the user is one of the arguments. Do not read `user_session` or
+    send messages in such a function, and do not change what it returned.
 
-    Calls with the same arguments at the same time compute once; the others wait, an ``async def``
-    without blocking anybody. Calls with other arguments do not wait. If the function raises,
-    nothing is kept: all who waited get that error, and the next call computes anew. If the one who
-    computes is cancelled, the others still get the value.
+    Calls with the same arguments at the same time compute the value once. The other calls wait,
+    those of an ``async def`` without blocking the loop. Calls with other arguments do not wait. If
+    the function raises, nothing is kept: all calls that waited get the error, and the next call
+    computes anew. If the call that computes is cancelled, the others still get the value.
 
     Parameters
     ----------
     function:
-        ``def`` or ``async def``. Its arguments must be hashable: text, numbers, tuples, but no
-        lists and dicts. Arguments of different types are different: ``1``, ``1.0`` and ``True``
-        have a value each. Given by position, by name or by default is the same. In a method
-        ``self`` is an argument like the others, and is kept alive by the cache.
+        ``def`` or ``async def``. Its arguments must be hashable: text, numbers and tuples, but not
+        lists or dicts. Arguments of different types are different: ``1``, ``1.0`` and ``True``
+        have a value each. It makes no difference whether you pass an argument by position, by name
+        or by default. In a method ``self`` is an argument like the others, and the cache keeps it
+        alive.
     ttl:
-        For how many seconds a value is kept after it was computed; for good when left out.
+        How many seconds a value is kept after it was computed; ``None`` keeps it for good.
     maxsize:
-        How many values are kept; the one that was not asked for longest goes first.
+        How many values are kept. The least recently used value goes first.
 
     Returns
     -------
     A function of the same type, with ``clear()``, which forgets every value, and ``__wrapped__``,
-    the function as it was.
+    the original function.
 
     Raises
     ------
     MisuseError
-        For a function or a setting that cannot work; later, for an argument that is not hashable,
-        and for a call that needs its own value while it is computed.
+        The function or a setting cannot work. Raised by a call: an argument is not hashable, or
+        the function needs its own value while it computes it.
 
     Example
     -------
@@ -104,33 +105,6 @@ def cache(
         )
     if function is None:
         return functools.partial(cache, ttl=ttl, maxsize=maxsize)
-    _refuse_function(function)
-    return (_awaited if is_async(function) else _called)(function, Values(ttl, maxsize))
-
-
-def _called(function: Callable[..., Any], values: Values) -> Any:
-    keys, calls = Keys(function), Calls(name_of(function), values)
-
-    @functools.wraps(function, updated=())
-    def cached(*args: Any, **kwargs: Any) -> Any:
-        return calls.value(keys(args, kwargs), functools.partial(function, *args, **kwargs))
-
-    cached.clear = calls.clear  # type: ignore[attr-defined]
-    return cached
-
-
-def _awaited(function: Callable[..., Any], values: Values) -> Any:
-    keys, tasks = Keys(function), Tasks(name_of(function), values)
-
-    @functools.wraps(function, updated=())
-    async def cached(*args: Any, **kwargs: Any) -> Any:
-        return await tasks.value(keys(args, kwargs), functools.partial(function, *args, **kwargs))
-
-    cached.clear = tasks.clear  # type: ignore[attr-defined]
-    return cached
-
-
-def _refuse_function(function: Callable[..., Any]) -> None:
     if inspect.isclass(function):
         raise MisuseError(
             f"@cache needs a function, not the class {function.__name__}: write a `def` that "
@@ -141,17 +115,22 @@ def _refuse_function(function: Callable[..., Any]) -> None:
             f"@cache: {name_of(function)} contains `yield`, and what it gives can be read only "
             "once. Return a list."
         )
+    kind = AsyncCalls if is_async(function) else SyncCalls
+    calls = kind(function, CacheEntries(ttl, maxsize))
+    cached: Any = calls.wrap()
+    cached.clear = calls.clear
+    return cached
 
 
 def _refuse_settings(ttl: object, maxsize: object) -> None:
-    if ttl is not None and not (_is_number(ttl) and 0 < ttl < math.inf):
+    # A bool is an int to Python.
+    is_bool = isinstance(ttl, bool)
+    if ttl is not None and not (
+        isinstance(ttl, int | float) and not is_bool and 0 < ttl < math.inf
+    ):
         raise MisuseError(f"@cache: ttl is a number of seconds above 0, not {ttl!r}.")
     if not (isinstance(maxsize, int) and not isinstance(maxsize, bool) and maxsize > 0):
         raise MisuseError(
             f"@cache: maxsize is a whole number above 0, not {maxsize!r}: a cache without a bound "
             "grows until the process has no memory left."
         )
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

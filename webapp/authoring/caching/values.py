@@ -1,4 +1,4 @@
-"""What `cache` keeps: values by the arguments they were computed from."""
+"""The values that `cache` keeps, and the keys it makes of arguments."""
 
 from __future__ import annotations
 
@@ -22,86 +22,85 @@ ANYTHING = inspect.Signature(
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A value, and when it is too old, by the monotonic clock."""
+class CacheEntry:
+    """A value, and the moment of the monotonic clock at which it expires."""
 
     value: Any
     expires: float
 
 
-class Values:
-    """The kept values of one function, the one that was asked for last at the end.
+class CacheEntries:
+    """The values of one function, the most recently used last.
 
-    The lock is held to look and to put, never while anything is computed.
+    Hold the lock to read and to write, and never while a value is computed.
     """
 
     def __init__(self, ttl: float | None, maxsize: int) -> None:
         self.lock = threading.Lock()
         self._ttl = math.inf if ttl is None else ttl
         self._maxsize = maxsize
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._entries: OrderedDict[Key, CacheEntry] = OrderedDict()
 
-    def fresh(self, key: Key) -> Kept | None:
-        """Return what is kept for ``key``, unless it is too old; to be called with the lock."""
-        kept = self._kept.get(key)
-        if kept is None:
+    def get(self, key: Key) -> CacheEntry | None:
+        """Return the entry of ``key`` unless it has expired. The caller holds the lock."""
+        entry = self._entries.get(key)
+        if entry is None:
             return None
-        if monotonic() >= kept.expires:
-            del self._kept[key]
+        if monotonic() >= entry.expires:
+            del self._entries[key]
             return None
-        self._kept.move_to_end(key)
-        return kept
+        self._entries.move_to_end(key)
+        return entry
 
     def put(self, key: Key, value: object) -> None:
-        """Keep ``value``; to be called with the lock."""
-        self._kept[key] = Kept(value, monotonic() + self._ttl)
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._maxsize:
-            self._kept.popitem(last=False)
+        """Keep ``value``. The caller holds the lock."""
+        self._entries[key] = CacheEntry(value, monotonic() + self._ttl)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._maxsize:
+            self._entries.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget them all; to be called with the lock."""
-        self._kept.clear()
+        """Forget every value. The caller holds the lock."""
+        self._entries.clear()
 
 
-class Keys:
-    """Makes one key of a call's arguments, however they are given."""
+class KeyMaker:
+    """Makes the same key of the arguments of a call, however they are passed."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = name_of(function)
         try:
-            # What a decorator shows of the function below it need not be what it takes itself.
+            # A decorated function need not take what the function below the decorator takes.
             self._signature = inspect.signature(function, follow_wrapped=False)
-        except ValueError:  # some functions written in C do not tell
+        except ValueError:  # some functions written in C have no signature
             self._signature = ANYTHING
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
-        """Return the key; the types are in it, since ``1 == True``."""
+        """Return the key. The types are part of it, since ``1 == True``."""
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self._name}(): {error}") from None
         bound.apply_defaults()
-        parts = list(_parts(bound))
-        key = tuple((name, type(value), value) for name, value in parts)
-        try:
-            hash(key)
-        except TypeError as error:
-            raise self._unhashable(parts) from error
-        return key
 
-    def _unhashable(self, parts: list[tuple[str, Any]]) -> MisuseError:
-        name, value = next(part for part in parts if not _is_hashable(part[1]))
-        return MisuseError(
-            f"@cache: {self._name} was called with a {type(value).__name__} for {name}, which "
-            "cannot be hashed, so its value would not be found again. Give a tuple in place of a "
-            "list, a frozenset in place of a set, `tuple(sorted(d.items()))` in place of a dict "
-            "`d`, or the name or id of an object."
-        )
+        key: list[tuple[str, type, Hashable]] = []
+        for name, value in _list_arguments(bound):
+            try:
+                hash(value)
+            except TypeError as error:
+                raise MisuseError(
+                    f"@cache: {self._name} was called with a {type(value).__name__} for {name}, "
+                    "which cannot be hashed, so its value would not be found again. Give a tuple "
+                    "in place of a list, a frozenset in place of a set, "
+                    "`tuple(sorted(d.items()))` in place of a dict `d`, or the name or id of an "
+                    "object."
+                ) from error
+            key.append((name, type(value), value))
+        return tuple(key)
 
 
-def _parts(bound: BoundArguments) -> Iterator[tuple[str, Any]]:
-    # With the stars, no argument that is gathered can pass for another one.
+def _list_arguments(bound: BoundArguments) -> Iterator[tuple[str, Any]]:
+    # The stars keep an argument in *args or **kwargs apart from one of the same name.
     for name, value in bound.arguments.items():
         kind = bound.signature.parameters[name].kind
         if kind is Parameter.VAR_POSITIONAL:
@@ -110,11 +109,3 @@ def _parts(bound: BoundArguments) -> Iterator[tuple[str, Any]]:
             yield from ((f"**{key}", value[key]) for key in sorted(value))
         else:
             yield name, value
-
-
-def _is_hashable(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
