@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError, describe_error
-from webapp.authoring.loading.script import leave_if_run_as_script
-from webapp.authoring.loading.source_lines import locate_error, locate_function
+from webapp.authoring.loading.source_lines import (
+    is_in_framework,
+    locate_error,
+    locate_function,
+)
+
+EXIT_BAD_INPUT = 2
 
 
 @dataclass(frozen=True)
@@ -104,13 +111,32 @@ def app_being_loaded(used: str) -> ChatApp:
     """Return the app that is being loaded, or explain how to load one."""
     app = _loading.get()
     if app is None:
-        leave_if_run_as_script()
+        _leave_if_run_as_script()
         raise MisuseError(
             f"{used} was used outside an app file that is being loaded. Put it at the top "
             "level of your app file and start that with `chat-profiles run FILE.py`, or give the "
             "file to `webapp.create_app`; do not run it with `python FILE.py`."
         )
     return app
+
+
+def _leave_if_run_as_script() -> None:
+    """End the process with one line if the app file was started by itself.
+
+    An interactive Python is ``__main__`` too, but has no file. It must not end.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and is_in_framework(Path(frame.f_code.co_filename)):
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__") != "__main__":
+        return
+    file = frame.f_globals.get("__file__")
+    if file:
+        sys.stderr.write(
+            f"Error: {file}:{frame.f_lineno}: an app file does nothing when it is run by itself; "
+            f"start it with `chat-profiles run {file}`, or give it to `webapp.create_app`.\n"
+        )
+        raise SystemExit(EXIT_BAD_INPUT)
 
 
 def is_loading() -> bool:
