@@ -1,11 +1,10 @@
-"""The ready password callback, for accounts that an admin seeded."""
+"""`seeded_user`: a ready password callback for the accounts of ``chat-profiles users``."""
 
 from __future__ import annotations
 
-import asyncio
-
 from webapp.authoring.context import running_password_check
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.tools import is_on_loop
 from webapp.authoring.types import User
 
 
@@ -15,14 +14,14 @@ def seeded_user(username: str, password: str) -> User | None:
     Parameters
     ----------
     username:
-        As it was typed; case and width do not matter.
+        As the user typed it. Case and width do not matter.
     password:
-        As it was typed, at most 1,024 bytes.
+        As the user typed it, at most 1,024 bytes.
 
     Raises
     ------
     MisuseError
-        Outside ``@password_auth_callback``, or called directly in an ``async def``.
+        It was called outside ``@password_auth_callback``, or directly in an ``async def``.
 
     Example
     -------
@@ -30,20 +29,12 @@ def seeded_user(username: str, password: str) -> User | None:
 
         cl.password_auth_callback(cl.seeded_user)
 
-    Accounts are made with ``chat-profiles users add NAME``.
+    You make accounts with ``chat-profiles users add NAME``.
     """
-    if _in_a_coroutine():
+    if is_on_loop():
         raise MisuseError(
             "seeded_user takes a moment to hash, which would hold up every chat of this process. "
             "Make the callback a plain `def`, or write "
             "`await asyncio.to_thread(webapp.seeded_user, username, password)`."
         )
     return running_password_check()(username, password)
-
-
-def _in_a_coroutine() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

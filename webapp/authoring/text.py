@@ -1,23 +1,23 @@
-"""The one rule for text that comes in, from browsers and from app files alike (R28)."""
+"""The rule for text that comes in, the same for browsers and app files."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-# C0 without tab and line feed, DEL, and C1: PostgreSQL refuses NUL, terminals and logs obey the
-# others, and nobody types them on purpose. They are removed, never refused, so nothing is lost.
+# C0 without tab and line feed, DEL, and C1. PostgreSQL refuses NUL, terminals and logs obey the
+# others, and nobody types them on purpose. They are removed, not refused, so that no text is lost.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?")
-# Most text has none of them, and looking once is cheaper than replacing three times.
+# Most text has none of them, and one search is cheaper than three replacements.
 _ANY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """Return ``text`` as it is stored: LF line ends, no control characters, no half characters.
+    """Return ``text`` with LF line ends, without control characters and lone surrogates.
 
-    Unicode is not normalised: what somebody wrote stays as they wrote it.
+    Unicode is not normalised: users find their text as they wrote it.
 
     Example
     -------
@@ -30,12 +30,12 @@ def clean_text(text: str) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Say whether ``text`` shows anything: white space and format characters do not."""
+    """Return whether ``text`` has a character that can be seen, not only white space or format."""
     return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def clean_json(value: Any) -> Any:
-    """Return JSON with the same rule kept for every text in it."""
+    """Return JSON with every text in it cleaned by the same rule."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, list | tuple):

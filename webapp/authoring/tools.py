@@ -1,4 +1,4 @@
-"""Crossing between `def` and `async def`: a blocking function awaited, a coroutine waited for."""
+"""`make_async` for blocking functions in `async def`, `run_sync` for coroutines in `def`."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ R = TypeVar("R")
 
 @refuse_brackets
 def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Return an async function that runs ``function`` in a thread, so that it blocks nobody.
+    """Return an async function that runs ``function`` in a thread, so that it blocks no other chat.
 
     Parameters
     ----------
     function:
-        An ordinary function that takes its time: a synchronous client, a computation. In its
-        thread it can send messages and use `user_session` as its caller can. A class will do,
-        too: then its object is made in the thread.
+        A plain function that takes its time: a synchronous client, a computation. In its thread it
+        can send messages and use `user_session` as its caller can. You may also pass a class. Its
+        object is then made in the thread.
 
     Returns
     -------
-    An async function of the same parameters. It returns what ``function`` returns, and raises what
-    that raises; an attempt to end the process, or a ``StopIteration``, becomes a ``RuntimeError``.
-    When whoever awaits it is cancelled, the wait ends at once, but the thread runs to its end: a
-    thread cannot be stopped.
+    An async function with the same parameters. It returns what ``function`` returns, and raises
+    what ``function`` raises. An attempt to end the process, or a ``StopIteration``, becomes a
+    ``RuntimeError``. When the task that awaits it is cancelled, the wait ends at once, but the
+    thread runs to its end: a thread cannot be stopped.
 
     Raises
     ------
     MisuseError
-        When ``function`` is not one that can be run so.
+        ``function`` cannot be run in a thread.
 
     Example
     -------
@@ -55,17 +55,18 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
             found = await cl.make_async(search)("news")
             await cl.Message(content=found).send()
     """
-    _refuse_what_is_not_blocking(function)
+    _refuse_non_blocking(function)
 
     @functools.wraps(function, updated=())
     async def in_thread(*args: P.args, **kwargs: P.kwargs) -> R:
-        # A thread for each call, not `asyncio.to_thread`: its pool has four threads more than the
-        # machine has processors, so a few slow calls would hold up those of every other chat. A
-        # waiting thread costs little. A daemon, so that it cannot hold up the server's exit.
+        # A thread for each call, not `asyncio.to_thread`. The pool of that function has four
+        # threads more than the machine has processors, so a few slow calls would hold up those of
+        # every other chat. A waiting thread costs little. A daemon, so that it cannot hold up the
+        # server's exit.
         future: Future[_Outcome[R]] = Future()
         threading.Thread(
             target=copy_context().run,
-            args=(_settle, future, functools.partial(function, *args, **kwargs)),
+            args=(_set_outcome, future, functools.partial(function, *args, **kwargs)),
             name="webapp-make_async",
             daemon=True,
         ).start()
@@ -77,23 +78,23 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
 def run_sync(awaitable: Awaitable[R], /) -> R:
     """Run a coroutine from a plain ``def``, and return what it returns.
 
-    It runs on the loop that all ``async def`` callbacks share, so a client made at the top of the
-    app file can be used in it. In it messages can be sent and `user_session` be used.
+    It runs on the loop that all ``async def`` callbacks share, so it can use a client that you made
+    at the top of the app file. It can send messages and use `user_session`.
 
     Parameters
     ----------
     awaitable:
-        What the call of an async function gives: ``run_sync(fetch(url))``.
+        What the call of an async function returns: ``run_sync(fetch(url))``.
 
     Returns
     -------
-    What ``await`` would return; it raises what that would raise.
+    What ``await`` would return. It raises what ``await`` would raise.
 
     Raises
     ------
     MisuseError
-        Inside an ``async def``, where it would wait for itself; outside a callback; and for what
-        cannot be awaited, or was awaited already.
+        It was used inside an ``async def``, where it would wait for itself, or outside a callback;
+        or the argument cannot be awaited, or was awaited already.
 
     Example
     -------
@@ -104,15 +105,19 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
             answer = cl.run_sync(client.get("/greeting"))
             cl.Message(content=answer.text).send()
     """
-    _refuse_what_cannot_be_awaited(awaitable)
+    _refuse_non_awaitable(awaitable)
     try:
-        _refuse_on_a_loop()
+        if is_on_loop():
+            raise MisuseError(
+                "run_sync was used inside an `async def`, where it would wait for itself for ever: "
+                "use await there. It is for plain `def` callbacks."
+            )
         submit = running_submit("run_sync()")
     except MisuseError:
         if inspect.iscoroutine(awaitable):
-            awaitable.close()  # or Python adds a warning that it was never awaited
+            awaitable.close()  # or Python warns that it was never awaited
         raise
-    future: Future[_Outcome[R]] = submit(_awaited(awaitable))
+    future: Future[_Outcome[R]] = submit(_await_outcome(awaitable))
     try:
         outcome = future.result()
     except CancelledError:
@@ -122,9 +127,9 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
 
 @dataclass(frozen=True)
 class _Outcome(Generic[R]):
-    """What a call came to, carried by a future as its value.
+    """The value or the error of a call, which a future carries as its value.
 
-    As the future's own error it might arrive as another one, without the line where it was raised
+    As the error of the future it might arrive as another error, without the line that raised it
     (`TimeoutError`), never arrive (`StopIteration`), or end the loop on its way (`SystemExit`).
     """
 
@@ -132,14 +137,13 @@ class _Outcome(Generic[R]):
     error: BaseException | None = None
 
     def get(self) -> R:
-        """Return the value or raise the error."""
         if self.error is not None:
             raise self.error
         return cast("R", self.value)
 
 
 def without_exit(error: BaseException) -> BaseException:
-    """Return ``error``, or one in its place if the loop it is raised on would end by it."""
+    """Return ``error``, or a replacement if ``error`` would end the loop on which it is raised."""
     if not isinstance(error, SystemExit | KeyboardInterrupt):
         return error
     replacement = RuntimeError(f"the function raised {type(error).__name__}")
@@ -148,17 +152,26 @@ def without_exit(error: BaseException) -> BaseException:
 
 
 def is_async(function: object) -> bool:
-    """Say whether calling ``function`` gives a coroutine: by its ``def`` or that of its class."""
+    """Return whether calling ``function``, or an object with ``__call__``, gives a coroutine."""
     call = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but which
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def contains_yield(function: object) -> bool:
-    """Say whether calling ``function`` only makes a generator."""
+    """Return whether calling ``function`` only makes a generator."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
-def _settle(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:
+def is_on_loop() -> bool:
+    """Return whether the caller runs on an event loop, as the code of an ``async def`` does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _set_outcome(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:
     # From here on a cancelled wait leaves the future alone, so that setting it cannot fail.
     if not future.set_running_or_notify_cancel():
         return
@@ -169,14 +182,14 @@ def _settle(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:
     future.set_result(outcome)
 
 
-async def _awaited(awaitable: Awaitable[R]) -> _Outcome[R]:
+async def _await_outcome(awaitable: Awaitable[R]) -> _Outcome[R]:
     try:
         return _Outcome(await awaitable)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - for who waits
         return _Outcome(error=error)
 
 
-def _refuse_what_is_not_blocking(function: object) -> None:
+def _refuse_non_blocking(function: object) -> None:
     if inspect.isawaitable(function):
         raise MisuseError(
             "make_async was given what the call of an async function returned: await that instead."
@@ -198,7 +211,7 @@ def _refuse_what_is_not_blocking(function: object) -> None:
         )
 
 
-def _refuse_what_cannot_be_awaited(awaitable: object) -> None:
+def _refuse_non_awaitable(awaitable: object) -> None:
     if inspect.iscoroutine(awaitable):
         if inspect.getcoroutinestate(awaitable) != inspect.CORO_CREATED:
             raise MisuseError(
@@ -213,17 +226,6 @@ def _refuse_what_cannot_be_awaited(awaitable: object) -> None:
         )
 
 
-def _refuse_on_a_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise MisuseError(
-        "run_sync was used inside an `async def`, where it would wait for itself for ever: "
-        "use await there. It is for plain `def` callbacks."
-    )
-
-
 def name_of(function: object) -> str:
-    """Return the name of a function, as an author knows it."""
+    """Return the name of a function as its author knows it."""
     return str(getattr(function, "__name__", type(function).__name__))

@@ -1,4 +1,4 @@
-"""The values an app file makes: chat profiles, starters and users."""
+"""The values that an app file makes: chat profiles, starters and users."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Starter:
     Parameters
     ----------
     label:
-        What the suggestion is called on the page.
+        The text of the button on the page.
     message:
-        What is said when somebody picks it.
+        The message that is sent when a user picks it.
     icon:
         A URL, or a file under ``/public``; optional.
 
@@ -50,34 +50,34 @@ class Starter:
 @refuse_unknown_arguments
 @dataclass(frozen=True)
 class ChatProfile:
-    """One way of chatting that a user may pick.
+    """A chat profile that a user may choose.
 
     Parameters
     ----------
     name:
-        The identity of the profile; callbacks get it from
+        The identity of the profile. Callbacks get it from
         ``user_session.get("chat_profile")``. 1 to 200 characters, unique in the list.
     markdown_description:
-        What it is good for, as Markdown, at most 100,000 characters; shown before anybody has to
-        choose.
+        What the profile is good for, as Markdown, at most 100,000 characters. Users see it before
+        they choose.
     icon:
         A URL, or a file in ``public/`` beside the app file, written ``/public/name.svg``.
-        Without one the first letter of the label is shown.
+        Without an icon, the page shows the first letter of the label.
     display_name:
-        The label on the page; the name when left out.
+        The label on the page; the name if you leave it out.
     default:
-        Chosen for users who have not chosen yet. The first of several wins.
+        Whether it is chosen for users who have not chosen yet. The first of several wins.
     starters:
-        Suggested first messages; ``None`` means the app's own, ``[]`` none at all.
+        Suggested first messages. ``None`` means those of `set_starters`, ``[]`` none at all.
     keep_days:
-        How many days its chats are kept after something was last said in them, from 1 to 36,500;
-        ``None`` means for good. ``chat-profiles purge`` removes them then.
+        How many days its chats are kept after their last message, from 1 to 36,500. Then
+        ``chat-profiles purge`` removes them. ``None`` keeps them for good.
 
     Raises
     ------
     MisuseError
-        When an argument has the wrong type or is unknown, a text is empty or too long, or a number
-        is out of range.
+        An argument has the wrong type or is unknown, a text is empty or too long, or a number is
+        out of range.
 
     Example
     -------
@@ -108,28 +108,39 @@ class ChatProfile:
         _require_optional_text("ChatProfile", "display_name", self.display_name)
         if not isinstance(self.default, bool):
             raise _wrong_type("ChatProfile", "default", "True or False")
-        _require_starters(self.starters)
-        _require_keep_days(self.name, self.keep_days)
+        starters: object = self.starters
+        if starters is not None and not (
+            isinstance(starters, list | tuple) and all(isinstance(s, Starter) for s in starters)
+        ):
+            raise _wrong_type("ChatProfile", "starters", "a list of Starter, or None")
+        days: object = self.keep_days
+        # A bool is an int to Python.
+        is_whole = isinstance(days, int) and not isinstance(days, bool)
+        if days is not None and not (is_whole and days in range(1, KEEP_DAYS_LIMIT + 1)):
+            raise MisuseError(
+                f"ChatProfile {self.name[:40]!r}: keep_days must be a whole number of days from 1 "
+                f"to {KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
+            )
 
 
 @refuse_unknown_arguments
 @dataclass
 class User:
-    """Somebody who is logged in.
+    """A user who is signed in.
 
     Parameters
     ----------
     identifier:
-        The name that is unique in this app, at most 255 characters.
+        A name that is unique in this app, at most 255 characters.
     display_name:
-        What the page calls them; the identifier when left out.
+        The name on the page; the identifier if you leave it out.
     metadata:
         Any JSON, for example ``{"role": "ADMIN"}``.
 
     Raises
     ------
     MisuseError
-        When the identifier is empty or too long, or the metadata is not a dict.
+        The identifier is empty or too long, or the metadata is not a dict.
 
     Example
     -------
@@ -152,8 +163,8 @@ class User:
 
 
 def _clean_texts(instance: object) -> None:
-    # By the rule for what browsers send (R28), so that a name compares equal to itself when it
-    # comes back from a form, and both databases can store it.
+    # By the rule for text from browsers, so that a name equals itself when it comes back from a
+    # form, and both databases can store it.
     for name, value in vars(instance).items():
         if isinstance(value, str):
             object.__setattr__(instance, name, clean_text(value))
@@ -178,23 +189,6 @@ def _require_description(profile: str, description: object) -> None:
         raise MisuseError(
             f"ChatProfile {profile[:40]!r}: markdown_description has {len(description):,} "
             f"characters and may have {DESCRIPTION_LIMIT:,}; link to the long text instead."
-        )
-
-
-def _require_starters(starters: object) -> None:
-    if starters is None:
-        return
-    if not isinstance(starters, list | tuple) or not all(isinstance(s, Starter) for s in starters):
-        raise _wrong_type("ChatProfile", "starters", "a list of Starter, or None")
-
-
-def _require_keep_days(profile: str, days: object) -> None:
-    # True is a number to Python.
-    is_whole = isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= KEEP_DAYS_LIMIT
-    if days is not None and not is_whole:
-        raise MisuseError(
-            f"ChatProfile {profile[:40]!r}: keep_days must be a whole number of days from 1 to "
-            f"{KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
         )
 
 
