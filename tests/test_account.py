@@ -475,7 +475,7 @@ def test_wrong_current_passwords_are_throttled(app: Flask, log: LogReader) -> No
     assert statuses == [422] * FAILURES + [429]
     answer = change(alice, current="wrong again")
     assert 0 < int(answer.headers["Retry-After"]) <= 601
-    assert "Too many tries" in alert(answer)
+    assert "Too many attempts" in alert(answer)
     assert log.events("password.throttled")
 
 

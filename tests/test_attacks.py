@@ -252,8 +252,8 @@ def test_a_start_too_many_is_told_what_to_do(make_app: AppMaker) -> None:
     names(app, "on_chat_start")["go_on"].set()
     for answer in (page, notice):
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
-        assert "this one was not started" in answer.text
-        assert "Start it when one of them has come to its end, or stop one." in answer.text
+        assert "Chat not started" in answer.text
+        assert "Start this one when one of them has finished, or stop one." in answer.text
     assert notice.headers["HX-Retarget"] == "#notices"
 
 

@@ -415,7 +415,7 @@ def test_a_slow_offer_is_an_error_page_with_a_reference(make_app: AppMaker, log:
     )
     answer = Visitor(app).get("/")
     assert answer.status_code == 500
-    assert "This app took too long" in answer.text
+    assert "The app took too long" in answer.text
     assert log.one("callback.failed")["request"] in answer.text
 
 

@@ -119,7 +119,7 @@ def test_htmx_gets_the_refusal_as_a_notice(alice: Visitor) -> None:
     alice.get("/")
     answer = alice.post("/chats", {"csrf_token": "x"}, htmx=True)
     assert answer.status_code == 400
-    assert "This page is too old" in parse(answer.text).one(data_testid="notice").text
+    assert "Page is out of date" in parse(answer.text).one(data_testid="notice").text
 
 
 def test_over_plain_http_without_its_secure_cookie_the_way_out_is_told(

@@ -245,7 +245,7 @@ def _timed_start(visitor: RemoteVisitor) -> tuple[Answer, float]:
 def _is_refused(answer: Answer) -> None:
     assert answer.status == 503, answer.text
     assert answer.headers["Retry-After"] == "5"
-    assert "Not available right now" in answer.text
+    assert "Temporarily unavailable" in answer.text
     assert "Traceback" not in answer.text
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask, abort
 from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import HTTPException
 
 from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from webapp.web.errors import EXPLANATIONS
+from webapp.web.refusals import Refusal
+from webapp.web.request_guards import ForeignFormError
 
 CODES = [400, 403, 404, 405, 409, 411, 413, 415, 422, 429, 500, 503]
 INTERNALS = ["Traceback", "webapp/", ".py", "SELECT", "sqlite", "Werkzeug", "Flask", "Python/"]
@@ -152,3 +157,42 @@ def test_a_missing_chat_is_logged_with_who_asked(  # R53
     refused = log.one("chat.not_found")
     assert (refused["owner"], refused["ip"]) == ("user:bob", "127.0.0.1")
     assert refused["chat"] in path
+
+
+def our_errors(base: type[HTTPException] = HTTPException) -> Iterator[type[HTTPException]]:
+    for error in base.__subclasses__():
+        if error.__module__.startswith("webapp."):
+            yield error
+        yield from our_errors(error)
+
+
+def test_every_refusal_of_ours_has_its_words() -> None:
+    refusals = [error for error in our_errors() if error not in (Refusal, ForeignFormError)]
+    assert len(refusals) >= 20
+    for error in refusals:
+        assert issubclass(error, Refusal), error
+        assert error.__name__.endswith("Error"), error
+        assert error.code in CODES, error
+        assert re.fullmatch(r"[A-Z]\w+( [\w-]+){1,4}", error.title), error.title
+        for sentence in (getattr(error, "message", None), error.advice):
+            assert not sentence or re.fullmatch(r"[A-Z].+\.", sentence), sentence
+
+
+def test_a_refusal_gives_the_status_the_words_and_when_to_try_again(make_app: AppMaker) -> None:
+    class BusyError(Refusal):
+        code = 429
+        title = "Not sent"
+        message = "“{}” is busy."
+        advice = "Wait."
+        retry_after = 7
+
+    def refuse() -> str:
+        raise BusyError(subject="<b>it</b>")
+
+    app = make_app("roles.py")
+    app.add_url_rule("/busy", view_func=refuse)
+    answer = Visitor(app).get("/busy")
+    page = parse(answer.text)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert page.one("h1").text == "Not sent"
+    assert [p.text for p in page.all("p", dir="auto")] == ["“<b>it</b>” is busy.", "Wait."]

@@ -75,7 +75,7 @@ def test_nothing_is_not_sent(echo: Flask, content: str) -> None:
     before = every_row(echo)
     answer = chat.visitor.post(f"{chat.address}/messages", form(content))
     assert answer.status_code == 422
-    assert "There is nothing to send yet" in answer.text
+    assert "The message is empty. Write a message first." in answer.text
     assert every_row(echo) == before
 
 

@@ -196,7 +196,7 @@ def test_a_chat_in_which_nothing_was_said_cannot_be_shared(alice: Visitor) -> No
     path = store_chat(alice.app)
     answer = alice.post(f"{path}/share")
     assert answer.status_code == 409
-    assert "nothing in this chat yet" in answer.text
+    assert "This chat is empty." in answer.text
     assert count(alice.app, "shares") == 0
 
 

@@ -458,7 +458,7 @@ def test_a_message_that_meets_a_switch_is_not_answered_by_the_profile_before(
     heard = site.heard
     answer = chat.visitor.post(f"{chat.address}/messages", {"content": "On", "key": KEY})
     assert (answer.status_code, site.heard) == (409, heard)
-    assert "has just gone on with another profile" in answer.text
+    assert "has just been continued with another profile" in answer.text
     assert parse(answer.text).one(id="composer-input").text.strip() == "On"
 
 

@@ -107,7 +107,7 @@ def test_text_of_a_page_that_is_too_old_is_kept(alice: Visitor, log: LogReader) 
     answer = say(alice, chat, csrf_token=before)
     text, way_on = kept(answer)
     assert (answer.status_code, text, way_on) == (400, TEXT, chat)
-    assert "This page is too old" in answer.text
+    assert "Page is out of date" in answer.text
     # Nothing to send it with: the token was wrong, so it may be anybody's.
     assert parse(answer.text).all("form") == []
     assert alice.token not in answer.text

@@ -75,7 +75,7 @@ def test_share_read_as_somebody_else_and_stop(new_page: NewPage, site: Site, gua
     expect(notices(alice)).to_contain_text("not shared any more")
     guard.expect("status of 404")
     bob.reload()
-    expect(bob.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(bob.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_copy_the_link(new_page: NewPage, site: Site) -> None:

@@ -195,7 +195,9 @@ def test_text_stays_when_an_answer_is_being_written(
     other.goto(without_javascript.url)
     say(other, "dictate")
     say(without_javascript, "Me too")
-    expect(notices(without_javascript)).to_contain_text(["An answer is still being written here"])
+    expect(notices(without_javascript)).to_contain_text(
+        ["An answer is still being written in this chat"]
+    )
     expect(composer(without_javascript)).to_have_value("Me too")
     without_javascript.wait_for_timeout(2500)  # longer than such a page waits to load itself again
     chatty.end()

@@ -41,7 +41,7 @@ class LoginThrottledError(Exception):
         """Return what whoever tries is told."""
         minutes = max(1, round(self.seconds / 60))
         wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-        return f"Too many tries with this name or from this network. Try again in {wait}."
+        return f"Too many attempts with this username or from this network. Try again in {wait}."
 
 
 def admit(username: str, password: str, ip: str | None) -> User:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
 from webapp.authoring.text import clean_text
 from webapp.feedback.storing import NONE
 from webapp.pages.message_actions import COMMENT_LIMIT, VALUES
 from webapp.web.forms import StrictForm
+from webapp.web.refusals import Refusal
 
-TOO_LONG = "This comment has {:,} characters, and one may have {:,}."
+TOO_LONG = "The comment has {:,} characters, and at most {:,} are possible."
 
 
-class CommentTooLong(RequestEntityTooLarge):
+class CommentTooLongError(Refusal):
     """A comment of more than `COMMENT_LIMIT` characters."""
 
+    code = 413
     title = "Not sent"
-    advice = "Shorten it, then send it again."
+    advice = "Shorten the comment, then send it again."
 
 
 class FeedbackForm(StrictForm):
@@ -43,12 +45,12 @@ class FeedbackForm(StrictForm):
 
         Raises
         ------
-        CommentTooLong
+        CommentTooLongError
             When it is longer than `COMMENT_LIMIT`.
         """
         if self.comment.data is None:
             return None
         comment = self.comment.data.strip()
         if len(comment) > COMMENT_LIMIT:
-            raise CommentTooLong(TOO_LONG.format(len(comment), COMMENT_LIMIT))
+            raise CommentTooLongError(TOO_LONG.format(len(comment), COMMENT_LIMIT))
         return comment

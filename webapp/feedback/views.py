@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.store import StoredChat, get_chat
-from webapp.feedback.forms import CommentTooLong, FeedbackForm
+from webapp.feedback.forms import CommentTooLongError, FeedbackForm
 from webapp.feedback.notification import tell_app
 from webapp.feedback.storing import NONE, store_rating
 from webapp.pages.chat_page import Notice, chat_html
@@ -33,7 +33,7 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     value = form.rating()
     try:
         comment = form.reason()
-    except CommentTooLong as error:
+    except CommentTooLongError as error:
         return _not_taken(chat, message_id, form.comment.data or "", error)
     change = store_rating(chat, message_id, value, comment)
     if change is not None:
@@ -54,7 +54,7 @@ def _fragment(chat: StoredChat, message_id: uuid.UUID, value: str, *, commented:
 
 
 def _not_taken(
-    chat: StoredChat, message_id: uuid.UUID, comment: str, error: CommentTooLong
+    chat: StoredChat, message_id: uuid.UUID, comment: str, error: CommentTooLongError
 ) -> Response:
     # A page with script has it in its field.
     if wants_fragment():
@@ -63,4 +63,4 @@ def _not_taken(
     notice = Notice(f"{what.title}. {what.message} {what.advice}", is_error=True)
     kept = Kept(message_id, comment)
     html = chat_html(chat, "chats/page.html", [notice], kept=kept)
-    return make_response(html, error.code or 413)
+    return make_response(html, error.code)

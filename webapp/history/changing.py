@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.chats.deletion import UNDO_SECONDS, put_out_of_reach
 from webapp.chats.models import Chat
@@ -15,16 +15,16 @@ from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.history.listing import PINNED_LIMIT
+from webapp.web.refusals import Refusal
 
 
-class TooManyPinsError(Conflict):
+class TooManyPinsError(Refusal):
     """This user has as many pinned chats as one may have."""
 
+    code = 409
     title = "Not pinned"
+    message = f"You have pinned {PINNED_LIMIT} chats already."
     advice = "Unpin one of them first."
-
-    def __init__(self) -> None:
-        super().__init__(f"{PINNED_LIMIT} chats are pinned already.")
 
 
 def rename(chat: StoredChat, title: str) -> None:

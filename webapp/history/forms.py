@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from flask import request
-from werkzeug.exceptions import BadRequest, UnprocessableEntity
+from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
 from webapp.authoring.text import clean_text, is_visible
@@ -14,15 +14,17 @@ from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.history.listing import Cursor
 from webapp.web.forms import StrictForm
+from webapp.web.refusals import Refusal
 
 SEARCH_LIMIT = 1_000
 _ENTRY = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 _LARGEST_ENTRY = 2**63 - 1
 
 
-class NoTitle(UnprocessableEntity):
+class InvalidTitleError(Refusal):
     """A title in which there is nothing to see, or too much."""
 
+    code = 422
     title = "Not renamed"
     advice = f"Write a title of 1 to {TITLE_LIMIT} characters."
 
@@ -39,16 +41,16 @@ class TitleForm(StrictForm):
         ------
         BadRequest
             When the field is missing.
-        NoTitle
+        InvalidTitleError
             When there is nothing to see in it, or it is too long.
         """
         if self.title.data is None:
             raise BadRequest
         title = " ".join(self.title.data.split())
         if not is_visible(title):
-            raise NoTitle("A chat cannot be without a title.")
+            raise InvalidTitleError("The title is empty.")
         if len(title) > TITLE_LIMIT:
-            raise NoTitle(f"This title has {len(title):,} characters.")
+            raise InvalidTitleError(f"The title has {len(title):,} characters.")
         return title
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
@@ -14,7 +14,7 @@ from webapp.chats.store import StoredChat, get_chat
 from webapp.history import sidebar as pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
 from webapp.history.deletion_job import delete_soon
-from webapp.history.forms import NoTitle, PinForm, PlainForm, TitleForm, asked
+from webapp.history.forms import InvalidTitleError, PinForm, PlainForm, TitleForm, asked
 from webapp.pages.recovered_text import keep_texts_of
 from webapp.site import this_app
 from webapp.turns.asking import stop_turn
@@ -52,7 +52,7 @@ def set_title(chat_id: uuid.UUID) -> Response:
     form.refuse_strange_fields()
     try:
         rename(chat, form.new_title())
-    except NoTitle as error:
+    except InvalidTitleError as error:
         return _not_renamed(chat, form.title.data or "", error)
     return _changed(chat)
 
@@ -121,11 +121,11 @@ def _changed(chat: StoredChat) -> Response:
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
 
-def _not_renamed(chat: StoredChat, draft: str, error: HTTPException) -> Response:
-    more = {"draft": draft, "problem": f"{error.description} {error.advice}"}  # type: ignore[attr-defined]
+def _not_renamed(chat: StoredChat, draft: str, error: InvalidTitleError) -> Response:
+    more = {"draft": draft, "problem": f"{error.message} {error.advice}"}
     if wants_fragment():
         still_open = pages.item_html(chat, is_open=True, **more)
         answer = swap_whole(still_open, f"#item-{chat.id}", "outerHTML")
-        answer.status_code = error.code or 422
+        answer.status_code = error.code
         return answer
     return make_response(pages.chat_page_html(chat, **more), error.code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity
+from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 from wtforms.validators import Length, Optional
 
@@ -13,25 +13,29 @@ from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.turns.asking import Question
 from webapp.web.forms import StrictForm
+from webapp.web.refusals import Refusal
 
 MESSAGE_BYTES = 32 * 1024
 # Of characters that a link may put into the composer: all of them fit into one message.
 PROMPT_LIMIT = 8_000
-EMPTY = "There is nothing to send yet."
-TOO_LONG = "This message has {:,} bytes, and one may have {:,}."
+TOO_LONG = "It has {:,} bytes, and at most {:,} can be sent at once."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 
 
-class TooLong(RequestEntityTooLarge):
+class MessageTooLongError(Refusal):
     """A message of more than `MESSAGE_BYTES`."""
 
+    code = 413
+    title = "Message is too long"
     advice = "Shorten it, or send it in parts."
 
 
-class Empty(UnprocessableEntity):
+class EmptyMessageError(Refusal):
     """A message in which there is nothing to see."""
 
+    code = 422
     title = "Not sent"
+    message = "The message is empty."
     advice = "Write a message first."
 
 
@@ -100,9 +104,9 @@ class MessageForm(KeyedForm):
         ------
         BadRequest
             When a field is missing, or the key is none of ours.
-        Empty
+        EmptyMessageError
             When there is nothing in it.
-        TooLong
+        MessageTooLongError
             When it is longer than `MESSAGE_BYTES`.
         """
         if self.content.data is None:
@@ -110,9 +114,9 @@ class MessageForm(KeyedForm):
         content = self.content.data.strip("\n")
         size = len(content.encode())
         if size > MESSAGE_BYTES:
-            raise TooLong(TOO_LONG.format(size, MESSAGE_BYTES))
+            raise MessageTooLongError(TOO_LONG.format(size, MESSAGE_BYTES))
         if not is_visible(content):
-            raise Empty(EMPTY)
+            raise EmptyMessageError
         return Question(content, self.form_key())
 
 

@@ -14,7 +14,7 @@ from webapp.authoring.types import NAME_LIMIT, ChatProfile
 from webapp.pages.chat_page import PICK, Notice, vanished_notice
 from webapp.pages.forms import PROMPT_LIMIT
 from webapp.profiles.offer import (
-    ProfileNotOffered,
+    ProfileNotOfferedError,
     current_choice,
     find_vanished_choice,
     offered_profile,
@@ -66,7 +66,7 @@ def opening_of(link: Link) -> Opening:
         return _usual(link.notices)
     try:
         return Opening(offered_profile(link.profile), link.notices)
-    except ProfileNotOffered as error:
+    except ProfileNotOfferedError as error:
         way_on = PICK if len(offered_profiles().profiles) > 1 else ""
         notice = Notice(REFUSED + way_on, error.subject, is_error=True)
         return Opening(_usual([]).profile, [notice, *link.notices], refused=True)

@@ -18,7 +18,7 @@ from flask import (
     request,
     url_for,
 )
-from werkzeug.exceptions import Conflict, Forbidden, HTTPException
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
@@ -163,13 +163,13 @@ def not_taken(
         The message that it was to replace: if that can still be, its field keeps the text, and
         else the composer.
     """
-    withdrawn = isinstance(error, Forbidden)
+    withdrawn = error.code == 403
     if wants_fragment() and not withdrawn:
         raise error
     notices = [] if withdrawn else [_notice(error)]
     template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
     kept = None
-    if message_id is not None and not isinstance(error, (Forbidden, Conflict)):
+    if message_id is not None and error.code not in (403, 409):
         kept, draft = Kept(message_id, draft), ""
     html = chat_html(chat, template, notices, draft, kept=kept)
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import g, request, session
-from werkzeug.exceptions import Forbidden
 
 from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import signed_in_user
@@ -25,6 +24,7 @@ from webapp.profiles.last_choice import find_last_choice, forget_name, remember_
 from webapp.profiles.missing_icons import log_missing_icons
 from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED
+from webapp.web.refusals import Refusal
 
 CHOICE_KEY = "chat_profile"
 DEFAULT_LANGUAGE = "en"
@@ -57,12 +57,13 @@ class Offer:
         return self.find(chosen) or marked or first
 
 
-class ProfileNotOffered(Forbidden):
+class ProfileNotOfferedError(Refusal):
     """The name of a profile that this user is not offered: forged, or withdrawn since."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__("The profile “{}” is not offered to you (any more).")
-        self.subject = name[:100]
+    code = 403
+    title = "Profile not available"
+    message = "The profile “{}” is not offered to you."
+    advice = "Choose another profile, or ask the administrator."
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         """Let the selector on the page fetch what is offered now."""
@@ -74,14 +75,14 @@ def offered_profile(name: str) -> ChatProfile:
 
     Raises
     ------
-    ProfileNotOffered
+    ProfileNotOfferedError
         For every other name. The refusal is logged, and the author's code never sees the name.
     """
     profile = offered_profiles().find(name)
     if profile is None:
         user = signed_in_user()
         record_refusal("profile.refused", user.identifier if user else None, profile=name)
-        raise ProfileNotOffered(name)
+        raise ProfileNotOfferedError(subject=name[:100])
     return profile
 
 

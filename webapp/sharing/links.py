@@ -9,11 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Message, Share
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.web.refusals import Refusal
 
 TOKEN_BYTES = 32
 
@@ -53,14 +54,13 @@ class Link:
     newer: int
 
 
-class NothingToShareError(Conflict):
-    """A chat in which nothing was said."""
+class NothingToShareError(Refusal):
+    """A chat without messages."""
 
+    code = 409
     title = "Not shared"
-    advice = "Write something in it first."
-
-    def __init__(self) -> None:
-        super().__init__("There is nothing in this chat yet.")
+    message = "This chat is empty."
+    advice = "Write a message in it first."
 
 
 def link_of(chat: StoredChat) -> Link | None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from urllib.parse import quote
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import BadRequest, TooManyRequests
 
 from webapp.accounts.login import owner
 from webapp.database.engines import release_connection, utc_now
@@ -21,6 +20,7 @@ from webapp.transfer.exported import ExportedChats
 from webapp.turns.runtime import conversation
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
+from webapp.web.refusals import Refusal
 from webapp.web.server import give_up_silent_readers, host_of, most_held, wait_again
 from webapp.web.sse import Slot
 
@@ -38,14 +38,23 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2
 PIECE_CHARACTERS = 64 * 1024
 
 
-class TooManyDownloads(TooManyRequests):
-    """No thread is free for one more download, or this user has enough of them (R66)."""
+class TooManyDownloadsError(Refusal):
+    """No thread is free for one more download, or this user has enough of them."""
 
-    title = "Not now"
-    advice = "Wait until another download has ended, then try again."
+    code = 429
+    title = "Too many downloads"
+    message = "Too many downloads are in progress."
+    advice = "Wait until one of them has finished, then try again."
+    retry_after = RETRY_SECONDS
 
-    def __init__(self) -> None:
-        super().__init__("Too many downloads are under way.", retry_after=RETRY_SECONDS)
+
+class UnknownFormatError(Refusal):
+    """A format in which no chat is exported."""
+
+    code = 400
+    title = "Unknown format"
+    message = "A chat can be exported as markdown or json."
+    advice = "Go back and use the buttons on the page."
 
 
 def asked_format() -> str:
@@ -58,7 +67,7 @@ def asked_format() -> str:
     """
     asked = request.args.getlist("format") or ["markdown"]
     if len(asked) > 1 or asked[0] not in FORMATS:
-        raise BadRequest("An export has the format markdown or json.")
+        raise UnknownFormatError
     return asked[0]
 
 
@@ -67,7 +76,7 @@ def download(ids: list[uuid.UUID], title: str, form: str) -> Response:
 
     Raises
     ------
-    TooManyDownloads
+    TooManyDownloadsError
         When no thread is free for it.
     """
     write, media_type, ending = FORMATS[form]
@@ -105,7 +114,7 @@ def _place(whose: str | None) -> Slot:
     most = most_held(host_of(request.environ))
     slot = conversation().slots.take(most, f"download {whose}", DOWNLOADS_OF_ONE)
     if slot is None:
-        raise TooManyDownloads
+        raise TooManyDownloadsError
     return slot
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from flask import Flask
-from werkzeug.exceptions import Conflict, TooManyRequests
 
 from webapp.accounts.login import browser_session, signed_in_user, viewer
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
@@ -38,33 +37,29 @@ from webapp.turns.runtime import conversation
 from webapp.turns.thread_budget import time_to_wait
 from webapp.web.errors import RETRY_SECONDS, request_id
 from webapp.web.log import log_failure
+from webapp.web.refusals import Refusal
 
 YOU = "User"
 # So long the answer to Stop waits for the end to be stored, if the turn runs here.
 WAIT_FOR_STOP_SECONDS = 1.0
 
 
-class NotResumed(TooManyRequests):
-    """This user has as many answers under way as one may have (R66)."""
+class ChatNotResumedError(Refusal):
+    """This user has as many answers under way as one may have."""
 
-    title = "Not resumed yet"
-    advice = "Write in this chat, or load it again, when one of them is there."
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Several answers are being written for you already, so this chat was not resumed.",
-            retry_after=RETRY_SECONDS,
-        )
+    code = 429
+    title = "Chat not resumed"
+    message = "Several answers are being written for you already, so this chat was not resumed."
+    advice = "Write in this chat, or reload it, when one of them is finished."
+    retry_after = RETRY_SECONDS
 
 
-class NoAnswers(Conflict):
+class AppNotAnsweringError(Refusal):
     """The app does not answer messages."""
 
+    code = 409
     title = "Not sent"
-    advice = ""
-
-    def __init__(self) -> None:
-        super().__init__("This app does not answer messages.")
+    message = "This app does not answer messages."
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
 
     Raises
     ------
-    ProfileNotOffered
+    ProfileNotOfferedError
         When it was withdrawn; it is logged, and the author's code is not called.
     """
     return None if chat.profile is None else offered_profile(chat.profile)
@@ -108,15 +103,15 @@ def ask(
         When this form was sent before: nothing is begun.
     ChatBusyError, TooManyTurnsError
         When it is not the time.
-    NoAnswers
+    AppNotAnsweringError
         When the app has no ``@on_message``.
-    NotLast
+    NotLastMessageError
         When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.
     """
     if chat_app().get("on_message") is None:
-        raise NoAnswers
+        raise AppNotAnsweringError
     question = ChatMessage(
         id=uuid.uuid4(),
         kind=USER,
@@ -141,7 +136,7 @@ def ask_again(
 
     Raises
     ------
-    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLast, NotFound
+    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLastMessageError, NotFound
         As for `ask`.
     """
     content = stored_question(chat.id, question_id)
@@ -158,7 +153,7 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> Asked:
     ------
     NotOverError
         When there is nothing to resume, or the app has no ``@on_chat_resume``.
-    NotResumed
+    ChatNotResumedError
         When it is not the time.
     NotFound
         When the chat is gone.
@@ -170,7 +165,7 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> Asked:
         asking = _admitted(chat, uuid.uuid4())
         store_resumption(asking, turn)
     except TooManyTurnsError:
-        raise NotResumed from None
+        raise ChatNotResumedError from None
     _run(chat, turn, asking, turn.numbered_from, resumes=True)
     return Asked(turn, None)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import TooManyRequests
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import Values
@@ -34,6 +33,7 @@ from webapp.turns.rows import (
     turn_row,
 )
 from webapp.web.errors import RETRY_SECONDS
+from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _COUNTS = select(
@@ -74,17 +74,14 @@ _RETRIED = (
 )
 
 
-class TooManyTurnsError(TooManyRequests):
-    """This user has as many answers under way as one may have (R66)."""
+class TooManyTurnsError(Refusal):
+    """This user has as many answers under way as one may have."""
 
-    title = "Too much at once"
-    advice = "Send it when one of them is there, or stop one."
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Several answers are being written for you already; your message was not sent.",
-            retry_after=RETRY_SECONDS,
-        )
+    code = 429
+    title = "Not sent"
+    message = "Several answers are being written for you already, so your message was not sent."
+    advice = "Send it when one of them is finished, or stop one."
+    retry_after = RETRY_SECONDS
 
 
 def store_begun_turn(
@@ -114,7 +111,7 @@ def store_begun_turn(
         When it is not the time.
     ProfileChangedError
         When the chat has gone on under another profile since it was fetched.
-    NotLast
+    NotLastMessageError
         When the chat has gone on after what is to be replaced.
     NotFound
         When the chat is gone.

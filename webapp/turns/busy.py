@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.chats.store import StoredChat
 from webapp.turns.claiming import HOLDER
 from webapp.turns.rows import interrupt, is_alive
 from webapp.turns.runtime import conversation
+from webapp.web.refusals import Refusal
 
 
-class StillAnsweringError(Conflict):
+class StillAnsweringError(Refusal):
     """An answer is being written in the chat."""
 
-    title = "Not yet"
-    advice = "Choose again when the answer is there, or stop the answer."
-
-    def __init__(self) -> None:
-        super().__init__("An answer is still being written in this chat.")
+    code = 409
+    title = "Profile not changed"
+    message = "An answer is still being written in this chat."
+    advice = "Choose again when it is finished, or stop the answer."
 
 
 def refuse_busy(connection: Connection, chat: StoredChat) -> None:

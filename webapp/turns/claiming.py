@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import String, and_, bindparam, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
@@ -17,6 +17,7 @@ from webapp.engine.work import RUNNING
 from webapp.turns.form_keys import refuse_twice
 from webapp.turns.rows import Asking, interrupt, is_alive
 from webapp.turns.runtime import conversation
+from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _FREE = (
@@ -68,24 +69,22 @@ HOLDER = (
 )
 
 
-class ChatBusyError(Conflict):
+class ChatBusyError(Refusal):
     """An answer is being written in this chat already."""
 
-    title = "Not yet"
-    advice = "Send it when the answer is there, or stop the answer."
-
-    def __init__(self) -> None:
-        super().__init__("An answer is still being written here; your message was not sent.")
-
-
-class ProfileChangedError(Conflict):
-    """The chat has just gone on under another profile, which nobody has looked up yet (R21)."""
-
+    code = 409
     title = "Not sent"
-    advice = "Reload the page to see which one, and send it again."
+    message = "An answer is still being written in this chat."
+    advice = "Send your message when it is finished, or stop the answer."
 
-    def __init__(self) -> None:
-        super().__init__("This chat has just gone on with another profile.")
+
+class ProfileChangedError(Refusal):
+    """The chat has just been continued with another profile, which nobody has looked up yet."""
+
+    code = 409
+    title = "Not sent"
+    message = "This chat has just been continued with another profile."
+    advice = "Reload the page to see which one, then send your message again."
 
 
 class NotOverError(Exception):

@@ -6,10 +6,10 @@ import uuid
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict
 
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
+from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _BY_KEY = (
@@ -19,11 +19,13 @@ _BY_KEY = (
 )
 
 
-class SentBefore(Conflict):
+class FormReusedError(Refusal):
     """A form that was sent before comes again with another text."""
 
+    code = 409
     title = "Not sent"
-    advice = "Send it again to say it."
+    message = "This form was sent before with another text, so this text was not sent."
+    advice = "Send it again."
 
 
 class AlreadyAskedError(Exception):
@@ -42,9 +44,9 @@ class AlreadyAskedError(Exception):
         self.turn_id = turn_id
         self.content = content
 
-    def with_another_text(self) -> Conflict:
+    def with_another_text(self) -> Refusal:
         """Return the error for a form that comes again with another text, which would be lost."""
-        return SentBefore("This form was sent before with another text, so this was not sent.")
+        return FormReusedError()
 
 
 def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:

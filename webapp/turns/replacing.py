@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
@@ -19,6 +19,7 @@ from webapp.chats.titles import title_from
 from webapp.database.engines import read_connection
 from webapp.engine.work import COMPLETE
 from webapp.turns.stored_turns import last_turn
+from webapp.web.refusals import Refusal
 
 _LAST_QUESTION = (
     select(Message.id, Message.sequence)
@@ -77,14 +78,13 @@ _TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindp
 _RESTORED = update(Chat).where(Chat.id == bindparam("in_chat")).values(values=bindparam("kept"))
 
 
-class NotLast(Conflict):
-    """A message that was not the last one of its user any more."""
+class NotLastMessageError(Refusal):
+    """A message that is not the last one of its user any more."""
 
-    title = "Not possible"
-    advice = "Reload the page to see the chat as it is."
-
-    def __init__(self) -> None:
-        super().__init__("Only the last message can be changed, and the chat has gone on since.")
+    code = 409
+    title = "Message not changed"
+    message = "Only the last message can be changed, and the chat has continued since."
+    advice = "Reload the page to see the current chat."
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
     ------
     NotFound
         When it is none of the user's in this chat.
-    NotLast
+    NotLastMessageError
         When they have written another one since.
     """
     with read_connection() as connection:
@@ -119,7 +119,7 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
     with read_connection() as connection:
         last = connection.execute(_LAST_QUESTION, {"chat": chat.id}).first()
     if last is None or last.id != message_id:
-        raise NotLast
+        raise NotLastMessageError
     return Replaced(message_id)
 
 
@@ -128,12 +128,12 @@ def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replaced:
 
     Raises
     ------
-    NotLast
+    NotLastMessageError
         When the turn is not the last one, has not come to its end, or answers nothing.
     """
     last = last_turn(chat)
     if last is None or (last.id, last.status) != (turn_id, COMPLETE) or last.question_id is None:
-        raise NotLast
+        raise NotLastMessageError
     return Replaced(last.question_id, turn_id)
 
 
@@ -147,15 +147,15 @@ def set_aside(
 
     Raises
     ------
-    NotLast
+    NotLastMessageError
         When the chat has gone on since it was looked at.
     """
     which = {"chat": chat_id}
     last = connection.execute(_LAST_QUESTION, which).first()
     if last is None or last.id != replaced.question_id:
-        raise NotLast
+        raise NotLastMessageError
     if replaced.answer_of not in (None, connection.scalar(_NEWEST_TURN, which)):
-        raise NotLast
+        raise NotLastMessageError
     first = last.sequence + (replaced.answer_of is not None)
     connection.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
     before = values_before(connection, chat_id, replaced.question_id)

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import TooManyRequests
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.locking import RUNNING_IN_CHATS, one_by_one
@@ -23,6 +22,7 @@ from webapp.engine import turn as engine
 from webapp.turns.copying import carry_over, index_carried
 from webapp.turns.rows import ALIVE, RUNNING_TURNS, Asking, turn_row
 from webapp.web.errors import RETRY_SECONDS
+from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _TO_REPLACE = (
@@ -38,17 +38,14 @@ _NEW_CHAT = insert(Chat)
 _NEW_TURN = insert(Turn)
 
 
-class TooManyStartsError(TooManyRequests):
-    """This user has as many starts and answers under way as one may have (R66)."""
+class TooManyStartsError(Refusal):
+    """This user has as many starts and answers under way as one may have."""
 
-    title = "Too much at once"
-    advice = "Start it when one of them has come to its end, or stop one."
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Several chats of yours are starting or answering already; this one was not started.",
-            retry_after=RETRY_SECONDS,
-        )
+    code = 429
+    title = "Chat not started"
+    message = "Several of your chats are starting or answering already."
+    advice = "Start this one when one of them has finished, or stop one."
+    retry_after = RETRY_SECONDS
 
 
 @dataclass(frozen=True)

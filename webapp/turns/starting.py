@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
-from werkzeug.exceptions import Conflict
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
 from webapp.authoring.chat_message import ChatMessage
@@ -38,6 +37,7 @@ from webapp.turns.stored_turns import StoredTurn
 from webapp.turns.thread_budget import time_to_wait
 from webapp.web.errors import request_id
 from webapp.web.log import log_failure
+from webapp.web.refusals import Refusal
 
 # For so long a start is waited for; then it goes on by itself, and the page watches it.
 WAIT_SECONDS = 1.0
@@ -67,7 +67,7 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
 
     Raises
     ------
-    ProfileNotOffered
+    ProfileNotOfferedError
         When the name is not offered to this user; the author's code never sees it.
     CallbackError
         When the profiles cannot be listed.
@@ -102,14 +102,13 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
     return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
 
 
-class NotWithdrawn(Conflict):
-    """The profile of the chat is offered, so it can go on as it is."""
+class ProfileNotWithdrawnError(Refusal):
+    """The profile of the chat is offered, so the chat needs no copy."""
 
-    title = "Not needed"
+    code = 409
+    title = "Chat not copied"
+    message = "The profile of this chat is available again."
     advice = "Reload the page and write in the chat."
-
-    def __init__(self) -> None:
-        super().__init__("The profile of this chat is available again.")
 
 
 def continue_chat(chat: StoredChat, name: str) -> StartedChat:
@@ -117,14 +116,14 @@ def continue_chat(chat: StoredChat, name: str) -> StartedChat:
 
     Raises
     ------
-    ProfileNotOffered, CallbackError, TooManyStartsError, NotFound, StillAnsweringError
+    ProfileNotOfferedError, CallbackError, TooManyStartsError, NotFound, StillAnsweringError
         As for `start_chat`.
-    NotWithdrawn
+    ProfileNotWithdrawnError
         When the chat can go on as it is.
     """
     offered_profile(name)
     if chat.profile is None or offered_profiles().find(chat.profile) is not None:
-        raise NotWithdrawn
+        raise ProfileNotWithdrawnError
     release_connection()
     # Before the author's code runs, and once more when the new chat is stored.
     with write_transaction() as connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.message_rows import SHOWN, shown_message
@@ -18,6 +18,7 @@ from webapp.database.engines import read_connection
 from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
 from webapp.turns.rows import LOST, is_alive
 from webapp.turns.runtime import conversation
+from webapp.web.refusals import Refusal
 
 # What a turn said follows its question, which is left out.
 _SAID = (
@@ -50,11 +51,12 @@ _LAST_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.questio
 )
 
 
-class NotToRetry(Conflict):
+class CannotRetryError(Refusal):
     """A turn that cannot be run again."""
 
-    title = "Not possible"
-    advice = "Reload the page to see the chat as it is, or start a new one."
+    code = 409
+    title = "Cannot try again"
+    advice = "Reload the page to see the current chat, or start a new one."
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,9 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     """
     last = last_turn(chat)
     if last is None or last.id != turn_id or last.status in (RUNNING, COMPLETE):
-        raise NotToRetry("This answer cannot be tried again: the chat has gone on since.")
+        raise CannotRetryError("The chat has continued since this answer.")
     if last.question_id is None:
-        raise NotToRetry("The start of a chat cannot be tried again.")
+        raise CannotRetryError("Only an answer can be tried again, not the start of a chat.")
     return last.question_id
 
 

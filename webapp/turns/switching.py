@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import Conflict
 
 from webapp.authoring.chat_message import COMPLETE, DIVIDER, ChatMessage
 from webapp.authoring.types import ChatProfile
@@ -22,6 +21,7 @@ from webapp.profiles.offer import choose, offered_profile
 from webapp.site import chat_app
 from webapp.turns.busy import StillAnsweringError, refuse_busy
 from webapp.turns.runtime import conversation
+from webapp.web.refusals import Refusal
 
 # Of one that nobody answers in at this moment; on PostgreSQL it is then ours to the end.
 _HELD = (
@@ -48,14 +48,13 @@ _OTHER_PROFILE = (
 _NO_DIVIDER = delete(Message).where(Message.id == bindparam("divider"))
 
 
-class StartsAnew(Conflict):
+class SwitchingOffError(Refusal):
     """In this app, choosing a profile starts a new chat."""
 
-    title = "Not possible"
+    code = 409
+    title = "Profile not switched"
+    message = "In this app, a chat keeps the profile that it was started with."
     advice = "Choose the profile at the top to start a chat with it."
-
-    def __init__(self) -> None:
-        super().__init__("In this app a chat keeps the profile that it was started with.")
 
 
 def switch_chat(chat: StoredChat, name: str) -> StoredChat:
@@ -65,15 +64,15 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
     ------
     NotFound
         When the chat is gone.
-    ProfileNotOffered
+    ProfileNotOfferedError
         When the name is not offered to this user; the author's code never sees it.
-    StartsAnew
+    SwitchingOffError
         When the app does not have it so.
     StillAnsweringError
         When an answer is being written.
     """
     if not chat_app().switches_here:
-        raise StartsAnew
+        raise SwitchingOffError
     profile = offered_profile(name)
     if profile.name == chat.profile:
         return chat

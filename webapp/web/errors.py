@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -23,6 +23,7 @@ from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
 from webapp.database.engines import note_failure
 from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
 from webapp.web.log import log_event, log_failure
+from webapp.web.refusals import Refusal
 
 RETRY_SECONDS = 5
 PASSED_ON = ("Allow", "Retry-After", PROFILES_CHANGED[0])
@@ -48,92 +49,93 @@ class Explanation:
     name: str = ""
 
 
+GIVE_REFERENCE = "If it keeps happening, give the administrator the reference below."
 EXPLANATIONS = {
     400: Explanation(
-        "That request was not understood",
-        "Something in it was missing or not as expected.",
+        "Request not understood",
+        "Something in the request was missing or not as expected.",
         "Go back, reload the page, and try again.",
     ),
     403: Explanation(
-        "That is not available to you",
+        "Not available to you",
         "What you asked for is not offered to you.",
-        "Pick something else, or ask the people who run this site.",
+        "Choose something else, or ask the administrator.",
     ),
     404: Explanation(
-        "There is nothing here",
-        "The page does not exist, or it belongs to somebody else.",
+        "Page not found",
+        "The page does not exist, or it belongs to someone else.",
         "Check the address, or start a new chat.",
     ),
     405: Explanation(
-        "That cannot be done here",
-        "This address does not take that kind of request.",
-        "Go back and use the buttons of the page.",
+        "Not possible here",
+        "This address does not accept that kind of request.",
+        "Go back and use the buttons on the page.",
     ),
     409: Explanation(
-        "Somebody was faster",
-        "What you changed has changed in the meantime.",
-        "Reload the page and try again.",
+        "Someone changed this first",
+        "The page you see is no longer current.",
+        "Reload the page to see the current version, then try again.",
     ),
     411: Explanation(
-        "The size was not told",
-        "A form must come with its length.",
-        "Go back and use the form of the page.",
+        "Missing Content-Length",
+        "The request does not give the length of the form.",
+        "Go back and use the form on the page.",
     ),
     413: Explanation(
-        "That is too long",
-        "More was sent than can be taken at once.",
+        "Text is too long",
+        "The form holds more than can be sent at once.",
         "Shorten the text and send it again.",
     ),
     415: Explanation(
-        "That kind of content is not taken",
+        "Content not accepted",
         "Only ordinary form fields can be sent here.",
-        "Go back and use the form of the page.",
+        "Go back and use the form on the page.",
     ),
     422: Explanation(
-        "That could not be used",
-        "Something in the form needs another look.",
+        "Form not accepted",
+        "Something in the form needs to be corrected.",
         "Go back, correct it, and send it again.",
     ),
     429: Explanation(
-        "That was too often",
-        "There were too many tries in a short time.",
+        "Too many attempts",
+        "There were too many attempts in a short time.",
         "Wait a few minutes, then try again.",
     ),
     500: Explanation(
-        "Something went wrong here",
-        "It is not your fault, and it has been written down.",
-        "Try again; if it goes on, tell the people who run this site the reference below.",
+        "Something went wrong",
+        "The fault is on the site, not with you. It was logged.",
+        f"Try again. {GIVE_REFERENCE}",
     ),
     503: Explanation(
-        "Not available right now",
-        "The data cannot be reached at the moment; nothing was changed.",
+        "Temporarily unavailable",
+        "The database cannot be reached at the moment. Nothing was changed.",
         "Wait a few seconds, then try again.",
     ),
 }
 FORM_TOO_OLD = Explanation(
-    "This page is too old",
-    "Its form is no longer valid, for instance because you signed in or out in another tab.",
+    "Page is out of date",
+    "Its form is no longer valid, for example because you signed in or out in another tab.",
     "Reload the page and try again.",
 )
 NEEDS_HTTPS = Explanation(
     "This site needs HTTPS",
     "Over plain HTTP, your browser does not keep the cookie that this site needs.",
-    "Open the address with https:// instead. Who runs this site finds a hint in its log.",
+    "Open the address with https:// instead. The administrator will find details in the log.",
 )
 WRONG_HOST = Explanation(
-    "There is no site under this name",
+    "Unknown host name",
     "The server was asked for a host name that it does not serve.",
-    "Check the address. Who runs this site can add the name to WEBAPP_TRUSTED_HOSTS.",
+    "Check the address. The administrator can add the name to WEBAPP_TRUSTED_HOSTS.",
 )
 APP_FAILED = Explanation(
-    "This app made a mistake",
+    "The app failed",
     "The code of this app failed, so the page could not be prepared. No chat was started.",
-    "Try again; if it goes on, tell the people who run this site the reference below.",
+    f"Try again. {GIVE_REFERENCE}",
 )
 APP_TOO_SLOW = Explanation(
-    "This app took too long",
+    "The app took too long",
     "The code of this app did not answer in time. No chat was started.",
-    "Try again in a moment; if it goes on, tell the people who run this site the reference below.",
+    f"Try again in a moment. {GIVE_REFERENCE}",
 )
 
 
@@ -160,17 +162,10 @@ def show_http_error(error: HTTPException) -> Response:
 
 
 def explanation(error: HTTPException) -> Explanation:
-    """Return the words for a status; whoever knows more puts it into the description."""
-    usual = EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
-    if error.description and error.description != type(error).description:
-        return replace(
-            usual,
-            message=error.description,
-            name=getattr(error, "subject", ""),
-            title=getattr(error, "title", usual.title),
-            advice=getattr(error, "advice", usual.advice),
-        )
-    return usual
+    """Return the words of a refusal of ours, or else those for the status."""
+    if isinstance(error, Refusal):
+        return Explanation(error.title, error.message, error.advice, error.subject)
+    return EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
 
 
 def log_refused_form(error: CSRFError, user: str | None) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from flask import request
 from flask_wtf import FlaskForm
-from werkzeug.exceptions import BadRequest
+
+from webapp.web.refusals import Refusal
 
 CSRF_FIELD = "csrf_token"
 
 
-class StrangeField(BadRequest):
+class FormFieldError(Refusal):
     """A field that the form does not have, or that came twice."""
 
-    def __init__(self, problem: str, field: str) -> None:
-        super().__init__(problem)
-        self.subject = field[:64]
+    code = 400
+    title = "Form not accepted"
+    advice = "Go back, reload the page, and try again."
 
 
 class StrictForm(FlaskForm):
@@ -30,12 +31,14 @@ class StrictForm(FlaskForm):
 
         Raises
         ------
-        StrangeField
+        FormFieldError
             Naming the field.
         """
         known = {field.name for field in self}
         for name, values in request.form.lists():
             if name not in known and name != CSRF_FIELD:
-                raise StrangeField("This form has no field “{}”.", name)
+                raise FormFieldError("This form has no field “{}”.", subject=name[:64])
             if len(values) > 1:
-                raise StrangeField(f"The field “{{}}” was sent {len(values)} times.", name)
+                raise FormFieldError(
+                    f"The field “{{}}” was sent {len(values)} times.", subject=name[:64]
+                )

@@ -10,10 +10,11 @@ from flask import Flask, Request, g, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, LengthRequired, UnsupportedMediaType
+from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from webapp.web.late_schema import wait_for_schema
+from webapp.web.refusals import Refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 256 * 1024
@@ -27,6 +28,15 @@ class ForeignFormError(CSRFError):
     """A form that the browser says another site has sent."""
 
     description = "The form came from another site."
+
+
+class TooManyFieldsError(Refusal):
+    """A form with more fields than any of ours has."""
+
+    code = 400
+    title = "Form not accepted"
+    message = f"A form may have at most {MAX_FIELDS} fields."
+    advice = "Go back and use the form on the page."
 
 
 class FormParser(FormDataParser):
@@ -89,7 +99,7 @@ def refuse_other_bodies() -> None:
         # A body in chunks is cut at the limit without a word, and its last fields would be lost.
         raise LengthRequired
     if len(list(request.form.items(multi=True))) > MAX_FIELDS:
-        raise BadRequest(f"A form may have {MAX_FIELDS} fields.")
+        raise TooManyFieldsError
 
 
 def refuse_other_sites() -> None:

@@ -1,0 +1,45 @@
+"""The base of our HTTP errors: a status, and the words that the page or the notice shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+
+
+class Refusal(HTTPException):
+    """A request that is refused. Each subclass gives the status and the words.
+
+    ``{}`` in the message stands for the subject, which may be anything that a browser or an author
+    has sent.
+
+    Attributes
+    ----------
+    title:
+        2 to 5 words without a full stop.
+    message:
+        One sentence: what happened.
+    advice:
+        What to do now.
+    retry_after:
+        After how many seconds a program may try again.
+    """
+
+    code: int
+    title: str
+    message: str
+    advice: str = ""
+    retry_after: int | None = None
+
+    def __init__(self, message: str | None = None, *, subject: str = "") -> None:
+        if message is not None:
+            self.message = message
+        self.subject = subject
+        super().__init__(self.message)
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Return the headers of the answer."""
+        headers = super().get_headers(*args, **kwargs)
+        if self.retry_after is not None:
+            headers.append(("Retry-After", str(self.retry_after)))
+        return headers
