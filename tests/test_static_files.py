@@ -15,6 +15,8 @@ import brotli
 import pytest
 import rcssmin
 import rjsmin
+from flask import Flask
+from werkzeug.test import Client
 
 from scripts import build_static
 from webapp.web import assets
@@ -157,6 +159,16 @@ def test_an_edited_script_is_served_at_once(checkout: Path) -> None:
     (checkout / "static/js/extra.js").write_text("const hello = 1;\n")
     assets.build_if_changed()
     assert b"hello" in built_in(checkout)["htmx.bundle.js"]
+
+
+def test_a_site_that_runs_serves_what_was_edited(checkout: Path) -> None:
+    client = Client(assets.static_files(Flask("nothing"), autorefresh=True))
+    with client.get("/static/htmx.bundle.js") as before:
+        assert b"hello" not in before.data
+    (checkout / "static/js/extra.js").write_text("const hello = 1;\n")
+    with client.get("/static/htmx.bundle.js") as after:
+        assert b"hello" in after.data
+        assert "max-age=0" in after.headers["Cache-Control"]
 
 
 def test_a_removed_script_is_served_no_more(checkout: Path) -> None:
