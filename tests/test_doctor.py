@@ -12,9 +12,9 @@ from tests.cli_support import CommandLine
 from tests.support.doctor import Answer, Answers, Found, ask_doctor, telling
 from tests.support.proxies import CERTIFICATE, proxy
 from tests.support.servers import Server, gunicorn, production, waitress
-from webapp.doctor import stream_checks as probing
+from webapp.doctor import stream_checks
 from webapp.doctor.http_client import Site
-from webapp.doctor.stream_checks import Probed
+from webapp.doctor.stream_checks import StreamProbe
 
 pytestmark = pytest.mark.slow
 
@@ -66,8 +66,8 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the doctor try things once, where trying again changes nothing but the time it takes."""
-    monkeypatch.setattr(probing, "TRIES", 1)
-    monkeypatch.setattr(probing, "MOST_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(stream_checks, "TRIES", 1)
+    monkeypatch.setattr(stream_checks, "MOST_RETRY_SECONDS", 0.5)
 
 
 # ---- sites that are as they should be
@@ -174,7 +174,14 @@ def test_a_proxy_of_the_last_century_is_noted(check: Check, site: Server) -> Non
     ],
 )
 def test_what_arrives_together_is_one_lump(arrivals: tuple[float, ...], lumps: int) -> None:
-    probed = Probed("sse", 6, "any", arrivals, complete=True, answer=Any)  # type: ignore[arg-type]
+    probed = StreamProbe(
+        way="sse",
+        streams=6,
+        server="any",
+        arrivals=arrivals,
+        complete=True,
+        answer=Any,  # type: ignore[arg-type]
+    )
     assert (probed.lumps, probed.flows) == (lumps, lumps >= 4)
 
 
@@ -197,7 +204,7 @@ def test_sync_workers_are_told_to_have_threads(
         (("poll", 0, "waitress"), "poll", "Start waitress with `--threads 32`"),
         (("poll", 0, "mod_wsgi"), "poll", "daemon mode with `threads=32`"),
         (("inline", 0, "uWSGI"), "inline", "--enable-threads --threads 32"),
-        (("sse", 0, "gunicorn"), "sse-without-threads", "take the setting away"),
+        (("sse", 0, "gunicorn"), "sse-without-threads", "remove the setting"),
     ],
 )
 def test_too_few_threads_are_to_be_changed(

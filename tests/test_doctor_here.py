@@ -13,7 +13,7 @@ from tests.support.apps import SECRET
 from tests.support.doctor import Found, ask_doctor
 from webapp.config import Settings
 from webapp.database.schema import upgrade
-from webapp.doctor import local_checks as local
+from webapp.doctor import local_checks
 
 SIMPLE = """
 import webapp as cl
@@ -213,7 +213,7 @@ def test_no_streams_at_all_is_told(check: Check, monkeypatch: pytest.MonkeyPatch
 def test_the_servers_of_this_python_are_named(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "SERVERS", ("waitress", "no-such-server"))
+    monkeypatch.setattr(local_checks, "SERVERS", ("waitress", "no-such-server"))
     text = check().text("servers")
     assert text.startswith("Installed in this Python: waitress ")
     assert "no-such" not in text

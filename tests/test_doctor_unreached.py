@@ -11,8 +11,7 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.doctor import Answer, Answers, Found, ask_doctor
 from tests.support.proxies import proxy
-from webapp.doctor import http_client as asking
-from webapp.doctor import stream_checks as probing
+from webapp.doctor import http_client, stream_checks
 from webapp.doctor.http_client import Site
 
 Check = Callable[[str], Found]
@@ -43,7 +42,7 @@ def test_a_name_without_an_address_is_told(check: Check) -> None:
 def test_a_server_that_says_nothing_is_not_waited_for(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(http_client, "TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = check(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert found.codes("change") == {"timeout"}
@@ -101,7 +100,7 @@ def test_a_site_of_an_earlier_version_is_told(check: Check) -> None:
 def test_a_site_whose_streams_are_taken_is_told(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "MOST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(stream_checks, "MOST_RETRY_SECONDS", 0.0)
     answers: Answers = {
         "/healthz": (200, {}, b"ok\n"),
         "/readyz": (503, {}, b"the schema is old; run `chat-profiles db upgrade`\n\x1b[2J"),

@@ -35,11 +35,11 @@ IMPATIENT = """
 import os, signal
 import webapp.serving
 
-def say_and_interrupt(*where, say=webapp.serving._say_where):
+def say_and_interrupt(*where, say=webapp.serving._print_address):
     say(*where)
     os.kill(os.getpid(), signal.SIGINT)
 
-webapp.serving._say_where = say_and_interrupt
+webapp.serving._print_address = say_and_interrupt
 """
 SECONDS = 60.0
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from webapp.accounts.commands import groups as commands
+from webapp.app import build_app
 from webapp.authoring.errors import AuthoringError
 from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
@@ -19,7 +20,7 @@ from webapp.database import engines
 from webapp.database.commands import database as database_group
 from webapp.database.commands import secret
 from webapp.database.engines import db
-from webapp.doctor.command import doctor
+from webapp.doctor.command import make_command as make_doctor_command
 from webapp.feedback.commands import feedback
 from webapp.serving import ServedApp, serve, serve_and_reload
 from webapp.upkeep import commands as upkeep
@@ -138,7 +139,7 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
 
 chat_profiles.add_command(run)
 chat_profiles.add_command(secret)
-chat_profiles.add_command(doctor)
+chat_profiles.add_command(make_doctor_command(build_app))
 chat_profiles.add_command(database_group)
 chat_profiles.add_command(commands.users)
 chat_profiles.add_command(commands.sessions)

@@ -1,17 +1,17 @@
-"""What to change in the servers between browser and app, as far as their answers name them."""
+"""Advice on the servers between browser and app, as far as their answers name them."""
 
 from __future__ import annotations
 
 from webapp.doctor.http_client import Answer
 
 OR_POLL = "If you cannot change it, set WEBAPP_STREAMING=poll."
-# Words in the headers of an answer that give away who has passed it on, and what to do there.
+# Words in the headers of an answer that name a server on the way, and what to change there.
 BUFFERING = {
     "nginx": "In nginx, set `proxy_buffering off;` for this site, and let X-Accel-Buffering count.",
     "apache": "In Apache, add `flushpackets=on` to the ProxyPass line.",
     "caddy": "In Caddy, set `flush_interval -1` in reverse_proxy.",
-    "envoy": "In Envoy, take the buffer filter away from this route.",
-    "cloudflare": "At Cloudflare, switch off what rewrites or buffers answers for this site.",
+    "envoy": "In Envoy, remove the buffer filter from this route.",
+    "cloudflare": "At Cloudflare, switch off rewriting and buffering for this site.",
     "cloudfront": "At CloudFront, forward this site without caching and compression.",
     "varnish": "In Varnish, set `beresp.do_stream = true` and pass /chats/ and /healthz/stream.",
 }
@@ -36,22 +36,22 @@ SHAPES = {
 ANY_SHAPE = "Give the server threads, as gunicorn `--workers 1 --threads 32` does."
 
 
-def against_buffering(answer: Answer) -> str:
-    """Return how to let a stream through what has passed this answer on."""
-    return f"{_named(BUFFERING, answer) or ANY_BUFFERING} {OR_POLL}"
+def advise_on_buffering(answer: Answer) -> str:
+    """Return how to let streams pass the server that has passed on this answer."""
+    return f"{_find_advice(BUFFERING, answer) or ANY_BUFFERING} {OR_POLL}"
 
 
-def against_compressing(answer: Answer) -> str:
-    """Return how to keep what has passed this answer on from compressing a stream."""
-    return _named(COMPRESSING, answer) or ANY_COMPRESSING
+def advise_on_compression(answer: Answer) -> str:
+    """Return how to keep the server that has passed on this answer from compressing streams."""
+    return _find_advice(COMPRESSING, answer) or ANY_COMPRESSING
 
 
-def for_more_threads(server: str) -> str:
+def advise_on_threads(server: str) -> str:
     """Return how to start a server so that answers can be streamed."""
     return SHAPES.get(server, ANY_SHAPE)
 
 
-def _named(advice: dict[str, str], answer: Answer) -> str:
-    told = " ".join(answer.header(name) for name in ("Server", "Via", "X-Served-By", "X-Cache"))
-    told += " cloudflare" if "CF-Ray" in answer.headers else ""
-    return next((text for word, text in advice.items() if word in told.lower()), "")
+def _find_advice(advice: dict[str, str], answer: Answer) -> str:
+    headers = " ".join(answer.header(name) for name in ("Server", "Via", "X-Served-By", "X-Cache"))
+    headers += " cloudflare" if "CF-Ray" in answer.headers else ""
+    return next((text for word, text in advice.items() if word in headers.lower()), "")

@@ -1,4 +1,4 @@
-"""What the doctor has found, in words for whoever hosts the site and in a stable form."""
+"""The findings of the doctor, as sentences for the administrator and in a stable form."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GOOD = "good"
-# Worth knowing; nothing has to be done.
+# Worth knowing. Nothing has to be changed.
 HINT = "hint"
 CHANGE = "change"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     level:
         ``good``, ``hint`` or ``change``.
     code:
-        A name that stays the same, such as ``buffered``; for programs.
+        A stable name for programs, such as ``buffered``.
     text:
-        What was found, as a sentence.
+        The finding, as a sentence.
     advice:
-        What to do, as a sentence; empty where nothing is to be done.
+        The thing to do, as a sentence. Empty if there is nothing to do.
     """
 
     level: str
@@ -34,12 +34,12 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """Return it as one line."""
+        """Return the finding as one line."""
         return " ".join(f"{self.text} {self.advice}".split())
 
 
 def good(code: str, text: str) -> Finding:
-    """Return a finding about something that is as it should be."""
+    """Return a finding that all is well."""
     return Finding(GOOD, code, text)
 
 
@@ -49,26 +49,26 @@ def hint(code: str, text: str, advice: str = "") -> Finding:
 
 
 def change(code: str, text: str, advice: str = "") -> Finding:
-    """Return a finding about something that should be changed."""
+    """Return a finding that something should change."""
     return Finding(CHANGE, code, text, advice)
 
 
 class EndOfCheckError(Exception):
-    """Nothing more can be looked at, and why."""
+    """The checks cannot continue, for the reason in ``finding``."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.line)
         self.finding = finding
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Report:
-    """Everything that was found about one site.
+    """All findings about one site.
 
     Parameters
     ----------
     checked:
-        Its address; ``None`` for the settings of this machine.
+        The address of the site, or ``None`` for the settings of this machine.
     """
 
     checked: str | None
@@ -80,12 +80,12 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, *findings: Finding) -> None:
-        """Add what was found."""
+        """Add findings."""
         self.findings += findings
 
     @property
     def changes(self) -> int:
-        """Return how many things should be changed."""
+        """Return the number of things that should change."""
         return sum(finding.level == CHANGE for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Asking a site over HTTP, and noting when each piece of its answer arrives.
+"""A small HTTP client that notes when each piece of an answer arrives.
 
-It goes to one host and no other, without cookies, passwords or the proxies of the environment.
+It asks one host and no other, without cookies, passwords or the proxies of the environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from webapp.console import BadInputError
 from webapp.doctor.findings import EndOfCheckError, Finding, change
 
 TIMEOUT_SECONDS = 10.0
-# A whole answer takes no longer and is no longer, whatever is at the other end.
+# The longest and the largest answer that is read, whatever server sends it.
 ANSWER_SECONDS = 20.0
 MOST_BYTES = 256 * 1024
 EXAMPLE = "write it as https://chat.example.org"
@@ -28,7 +28,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True)
 class Site:
-    """Where a site is."""
+    """The address of a site."""
 
     scheme: str
     host: str
@@ -37,12 +37,12 @@ class Site:
 
     @classmethod
     def from_url(cls, text: str) -> Site:
-        """Return the site that somebody typed.
+        """Return the site whose address somebody typed.
 
         Raises
         ------
         BadInputError
-            When it is no address of a site; the line says how to write one.
+            When ``text`` is not the address of a site. The line says how to write one.
         """
         try:
             url = _split(text)
@@ -58,14 +58,14 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Return its address."""
+        """Return the address as text."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
     @property
     def is_loopback(self) -> bool:
-        """Say whether it is on this machine."""
+        """Return whether the site is on this machine."""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
@@ -76,62 +76,79 @@ class Site:
         return replace(self, scheme="https", port=port)
 
     def target(self, path: str, location: str) -> SplitResult | None:
-        """Return where a redirect of ``path`` leads; ``None`` when that is no address."""
+        """Return the target of a redirect from ``path``, or ``None`` if it is not an address."""
         try:
             return _split(urljoin(self.url + path, location))
         except ValueError:
             return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a site said, and how many seconds after the question each piece of it came.
+    """The answer of a site.
 
-    ``whole`` is false when the answer broke off.
+    Parameters
+    ----------
+    pieces:
+        The pieces of the body, each with the seconds from the request to its arrival.
+    complete:
+        Whether the answer came to its end.
     """
 
     status: int
     headers: Message
     version: int
     pieces: tuple[tuple[float, bytes], ...]
-    whole: bool
+    complete: bool
 
     @property
     def text(self) -> str:
-        """Return its body."""
+        """Return the body."""
         return b"".join(piece for _, piece in self.pieces).decode(errors="replace")
 
     def header(self, name: str) -> str:
-        """Return a header, or nothing."""
+        """Return a header, or an empty text."""
         return str(self.headers.get(name, ""))
 
 
-def ask(site: Site, path: str, encodings: str = "identity") -> Answer:
-    """Return what ``site`` answers to a GET of ``path``; a redirect is not followed.
+def get(site: Site, path: str, encodings: str = "identity") -> Answer:
+    """Return what ``site`` answers to a GET of ``path``. A redirect is not followed.
 
     Parameters
     ----------
     encodings:
-        How the answer may be compressed, as in ``Accept-Encoding``.
+        The compression that the answer may have, as in ``Accept-Encoding``.
 
     Raises
     ------
     EndOfCheckError
         When there is no answer, with the reason and what to do.
     """
-    connection = _connection(site)
+    connection: HTTPConnection
+    if site.scheme == "http":
+        connection = HTTPConnection(site.host, site.port, timeout=TIMEOUT_SECONDS)
+    else:
+        context = ssl.create_default_context()
+        connection = HTTPSConnection(site.host, site.port, timeout=TIMEOUT_SECONDS, context=context)
+    headers = {
+        "Accept": "*/*",
+        "Accept-Encoding": encodings,
+        "User-Agent": "chat-profiles doctor",
+    }
     began = time.monotonic()
     try:
-        connection.request("GET", site.path + path, headers=_headers(encodings))
+        connection.request("GET", site.path + path, headers=headers)
         response = connection.getresponse()
-        pieces, whole = _read(response, began)
-        return Answer(response.status, response.headers, response.version, pieces, whole)
-    except ssl.SSLError as error:
-        raise EndOfCheckError(_tls_problem(site, error)) from error
-    except HTTPException as error:
-        raise EndOfCheckError(_no_http(site)) from error
-    except OSError as error:
-        raise EndOfCheckError(_unreachable(site, error)) from error
+        pieces, complete = _read(response, began)
+        return Answer(
+            status=response.status,
+            headers=response.headers,
+            version=response.version,
+            pieces=pieces,
+            complete=complete,
+        )
+    except (HTTPException, OSError) as error:
+        raise EndOfCheckError(_explain(site, error)) from error
     finally:
         connection.close()
 
@@ -143,17 +160,6 @@ def _split(text: str) -> SplitResult:
     # Both raise when there can be no such port or name.
     _ = url.port, (url.hostname or "").encode("idna")
     return url
-
-
-def _connection(site: Site) -> HTTPConnection:
-    if site.scheme == "http":
-        return HTTPConnection(site.host, site.port, timeout=TIMEOUT_SECONDS)
-    context = ssl.create_default_context()
-    return HTTPSConnection(site.host, site.port, timeout=TIMEOUT_SECONDS, context=context)
-
-
-def _headers(encodings: str) -> dict[str, str]:
-    return {"Accept": "*/*", "Accept-Encoding": encodings, "User-Agent": "chat-profiles doctor"}
 
 
 def _read(response: HTTPResponse, began: float) -> tuple[tuple[tuple[float, bytes], ...], bool]:
@@ -171,41 +177,37 @@ def _read(response: HTTPResponse, began: float) -> tuple[tuple[tuple[float, byte
     return tuple(pieces), False
 
 
-def _tls_problem(site: Site, error: ssl.SSLError) -> Finding:
+def _explain(site: Site, error: HTTPException | OSError) -> Finding:
     if isinstance(error, ssl.SSLCertVerificationError):
         return change(
             "certificate",
             f"The certificate of {site.host} is not accepted: {error.verify_message}.",
-            "Install one for this name from an authority that browsers know, and the certificates "
-            "between them.",
+            "Install a certificate for this name from an authority that browsers know, with the "
+            "certificates between them.",
         )
-    return change(
-        "tls",
-        f"There is no TLS at {site.url}: {error.reason or error}.",
-        "Check the port, and that TLS is switched on there.",
-    )
-
-
-def _no_http(site: Site) -> Finding:
-    return change(
-        "no-http",
-        f"What answers at {site.url} speaks no HTTP, or hangs up.",
-        "Check the port, and whether it wants https instead of http.",
-    )
-
-
-def _unreachable(site: Site, error: OSError) -> Finding:
+    if isinstance(error, ssl.SSLError):
+        return change(
+            "tls",
+            f"There is no TLS at {site.url}: {error.reason or error}.",
+            "Check the port, and that TLS is switched on there.",
+        )
+    if isinstance(error, HTTPException):
+        return change(
+            "no-http",
+            f"The server at {site.url} does not speak HTTP, or closes the connection.",
+            "Check the port, and whether it wants https instead of http.",
+        )
     if isinstance(error, socket.gaierror):
         return change(
             "unknown-name",
             f"The name {site.host} has no address.",
-            "Check how it is written, and its entry in the DNS.",
+            "Check its spelling, and its entry in the DNS.",
         )
     if isinstance(error, TimeoutError):
         return change(
             "timeout",
             f"{site.url} does not answer within {TIMEOUT_SECONDS:g} s.",
-            "Check that the server runs, and that no firewall drops what is sent to it.",
+            "Check that the server runs, and that no firewall drops the requests.",
         )
     return change(
         "refused",

@@ -1,15 +1,17 @@
-"""Looking at the settings of this machine, and at the app as it would run here; changes nothing."""
+"""Checks of the settings of this machine, and of the app as it would run here.
+
+They change nothing.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -17,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from waitress import wasyncore
 from waitress.server import create_server
 
-from webapp.app import build_app
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
@@ -33,31 +34,58 @@ from webapp.database.commands import find_readable_files, find_schema_problems
 from webapp.database.engines import db, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
-from webapp.doctor.site_checks import readiness, streaming
+from webapp.doctor.site_checks import check_readiness, check_streaming
 
 SERVERS = ("gunicorn", "waitress", "uWSGI", "mod_wsgi")
 THREADS = 8  # as `chat-profiles run` has
-LOOK_SECONDS = 0.1
+LOOP_SECONDS = 0.1
+
+BuildApp = Callable[[ChatApp, Settings], Flask]
 
 
-def check_here() -> Report:
-    """Return what is found in the settings of this machine."""
-    report = Report(None)
+def check_settings(build_app: BuildApp) -> Report:
+    """Return the findings about the settings of this machine, and about the app as it runs here.
+
+    Parameters
+    ----------
+    build_app:
+        Makes the Flask app of an app file, as `webapp.app.build_app` does.
+    """
+    report = Report(checked=None)
     try:
-        settings = _settings()
-        report.add(*_safety(settings))
-        report.add(*_files(settings))
-        report.add(_streaming_setting(settings), _servers())
-        found = [*_database(settings)]
-        report.add(*found)
-        _watch(_app(settings, report), report, ready=[f.level for f in found] == [GOOD])
-        report.add(_next(settings))
+        settings = _read_settings()
+        report.add(*_check_safety(settings))
+        report.add(*_check_permissions(settings))
+        if settings.streaming == "auto":
+            report.add(good("auto", "WEBAPP_STREAMING is auto: the server decides how to stream."))
+        else:
+            text = f"WEBAPP_STREAMING={settings.streaming} is set, whatever the server can do."
+            report.add(hint("forced", text))
+        servers = [f"{name} {number}" for name in SERVERS if (number := _find_version(name))]
+        report.add(good("servers", f"Installed in this Python: {', '.join(servers)}."))
+        database = [*_check_database(settings)]
+        report.add(*database)
+
+        chat_app = _load(settings, report)
+        with _serve(build_app(chat_app, _for_loopback(settings))) as site:
+            if [finding.level for finding in database] == [GOOD]:
+                report.add(*check_readiness(site))
+            report.add(*check_streaming(site, report))
+        hosts = settings.trusted_hosts or ("chat.example.org",)
+        report.add(
+            hint(
+                "ask-the-site",
+                f"This is the result with waitress and {THREADS} threads, without a proxy.",
+                "To check your server and its proxy, run `chat-profiles doctor "
+                f"https://{hosts[0].lstrip('.')}`.",
+            )
+        )
     except EndOfCheckError as end:
         report.add(end.finding)
     return report
 
 
-def _settings() -> Settings:
+def _read_settings() -> Settings:
     try:
         settings = Settings.from_environment()
         _ = settings.url
@@ -66,31 +94,25 @@ def _settings() -> Settings:
     return settings
 
 
-def _safety(settings: Settings) -> Iterator[Finding]:
-    # Only the first problem is told each time, so it is asked again as if the secret were fine.
-    other = replace(settings, secret_key=new_secret(), secret_key_fallbacks=())
-    problems = dict.fromkeys(line for each in (settings, other) if (line := _problem(each)))
+def _check_safety(settings: Settings) -> Iterator[Finding]:
+    # Each check names only its first problem, so a second one looks behind a bad secret.
+    with_secret = replace(settings, secret_key=new_secret(), secret_key_fallbacks=())
+    problems: dict[str, None] = {}
+    for checked in (settings, with_secret):
+        try:
+            checked.refuse_if_unsafe()
+        except StartupError as error:
+            problems[error.line] = None
     for line in problems:
         yield change("unsafe", line)
     if not problems:
-        yield good("safe", f"The secret is set, and so are the names: {_names(settings)}.")
+        names = ", ".join(settings.trusted_hosts)
+        yield good("safe", f"The secret is set, and so are the host names: {names}.")
     if settings.insecure_cookies:
         yield hint("insecure-cookies", "WEBAPP_INSECURE_COOKIES lets cookies travel unprotected.")
 
 
-def _problem(settings: Settings) -> str:
-    try:
-        settings.refuse_if_unsafe()
-    except StartupError as error:
-        return error.line
-    return ""
-
-
-def _names(settings: Settings) -> str:
-    return ", ".join(settings.trusted_hosts)
-
-
-def _files(settings: Settings) -> Iterator[Finding]:
+def _check_permissions(settings: Settings) -> Iterator[Finding]:
     for warning in find_readable_files(settings):
         yield change("open-file", f"{warning}.")
     secret = instance_folder() / "secret_key"
@@ -98,28 +120,24 @@ def _files(settings: Settings) -> Iterator[Finding]:
         yield change("open-file", f"{secret} can be read by others; run `chmod 600 {secret}`.")
 
 
-def _streaming_setting(settings: Settings) -> Finding:
-    if settings.streaming == "auto":
-        return good("auto", "WEBAPP_STREAMING is auto: the server decides how answers are watched.")
-    return hint("forced", f"WEBAPP_STREAMING={settings.streaming} is set, whatever the server can.")
-
-
-def _servers() -> Finding:
-    found = [f"{name} {number}" for name in SERVERS if (number := _version(name))]
-    return good("servers", f"Installed in this Python: {', '.join(found)}.")
-
-
-def _version(name: str) -> str:
+def _find_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
         return ""
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _check_database(settings: Settings) -> Iterator[Finding]:
     file = sqlite_file(settings.url)
     if file and not file.exists():
-        yield from _missing(file)
+        yield hint("no-database", f"There is no database at {file} yet; the first start makes it.")
+        folder = next(folder for folder in file.parents if folder.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            yield change(
+                "closed-folder",
+                f"This user may not write in {folder}, the folder of the database.",
+                "Change its owner or permissions, or WEBAPP_DATABASE_URL.",
+            )
         return
     try:
         problems = list(find_schema_problems(settings))
@@ -134,44 +152,29 @@ def _database(settings: Settings) -> Iterator[Finding]:
         missing = change("no-driver", "PostgreSQL needs one more package.", advice)
         raise EndOfCheckError(missing) from error
     for problem in problems:
-        yield change("database", f"About the database: {problem}.")
+        yield change("database", f"Problem with the database: {problem}.")
     if not problems:
         yield good("database", "The database answers, and its schema is current.")
 
 
-def _missing(file: Path) -> Iterator[Finding]:
-    yield hint("no-database", f"There is no database at {file} yet; the first start makes it.")
-    folder = next(folder for folder in file.parents if folder.exists())
-    if not os.access(folder, os.W_OK | os.X_OK):
-        yield change(
-            "closed-folder",
-            f"This user may not write in {folder}, where the database is to be.",
-            "Change its owner or rights, or WEBAPP_DATABASE_URL.",
-        )
-
-
-def _app(settings: Settings, report: Report) -> Flask:
+def _load(settings: Settings, report: Report) -> ChatApp:
     if settings.chat is None:
-        text = "WEBAPP_CHAT is not set, so no app can be started."
+        text = "WEBAPP_CHAT is not set, so the doctor cannot start an app."
         advice = "Give the path of your app file, such as WEBAPP_CHAT=/srv/chat/app.py."
         raise EndOfCheckError(change("no-app-file", text, advice))
-    chat_app = _loaded(settings.chat)
-    report.add(good("app-file", f"The app file loads: {chat_app.file_name}."))
-    if not chat_app.callbacks:
-        report.add(change("empty-app-file", "It registers nothing; are the decorators there?"))
-    return build_app(chat_app, _on_loopback(settings))
-
-
-def _loaded(chat: str) -> ChatApp:
     try:
-        return load_chat_app(chat)
+        chat_app = load_chat_app(settings.chat)
     except AuthoringError as error:
         advice = "Correct the app file."
         raise EndOfCheckError(change("app-file", f"{error}".rstrip(".") + ".", advice)) from error
+    report.add(good("app-file", f"The app file loads: {chat_app.file_name}."))
+    if not chat_app.callbacks:
+        report.add(change("empty-app-file", "It registers nothing; are the decorators there?"))
+    return chat_app
 
 
-def _on_loopback(settings: Settings) -> Settings:
-    # In memory only: a secret that is missing is not written anywhere.
+def _for_loopback(settings: Settings) -> Settings:
+    # In memory only: a missing secret is not written anywhere.
     return replace(
         settings,
         production=False,
@@ -181,47 +184,31 @@ def _on_loopback(settings: Settings) -> Settings:
     )
 
 
-def _watch(app: Flask, report: Report, *, ready: bool) -> None:
-    with _served(app) as site:
-        if ready:
-            report.add(*readiness(site))
-        report.add(*streaming(site, report))
-
-
 @contextmanager
-def _served(app: Flask) -> Iterator[Site]:
-    """Yield where ``app`` is served by waitress for the moment, as `chat-profiles run` would."""
-    # It says when a request waits for a thread, as the first one may.
+def _serve(app: Flask) -> Iterator[Site]:
+    """Serve ``app`` with waitress for a moment, as `chat-profiles run` does."""
+    # waitress logs each request that waits for a thread, as the first one may.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     sockets: dict[int, Any] = {}
-    # Typed by what it is for one address, which is what is asked for here.
+    # Its type depends on the number of addresses. Here it is one.
     server: Any = create_server(
         app, map=sockets, host="127.0.0.1", port=0, threads=THREADS, ident=None
     )
-    enough = threading.Event()
-    loop = threading.Thread(target=_serve, args=(sockets, enough), daemon=True)
+    done = threading.Event()
+
+    def run_loop() -> None:
+        while not done.is_set():
+            wasyncore.loop(LOOP_SECONDS, map=sockets, count=1)
+
+    loop = threading.Thread(target=run_loop, daemon=True)
     loop.start()
     try:
         yield Site("http", "127.0.0.1", int(server.effective_port))
     finally:
-        # The threads first: what they still say goes through sockets that are closed last.
+        # The threads first: their last answers need the sockets.
         server.task_dispatcher.shutdown()
-        enough.set()
+        done.set()
         loop.join()
         wasyncore.close_all(sockets)
         with app.app_context():
             db.engine.dispose()
-
-
-def _serve(sockets: dict[int, Any], enough: threading.Event) -> None:
-    while not enough.is_set():
-        wasyncore.loop(LOOK_SECONDS, map=sockets, count=1)
-
-
-def _next(settings: Settings) -> Finding:
-    host = settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else "chat.example.org"
-    return hint(
-        "ask-the-site",
-        f"So it is with waitress and {THREADS} threads, asked directly.",
-        f"What your server and its proxy do: `chat-profiles doctor https://{host}`.",
-    )

@@ -1,15 +1,15 @@
-"""Looking at a site from outside, as a browser meets it."""
+"""Checks of a site from outside, as a browser meets it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from urllib.parse import SplitResult
 
-from webapp.doctor.advice import against_buffering, against_compressing, for_more_threads
+from webapp.doctor.advice import advise_on_buffering, advise_on_compression, advise_on_threads
 from webapp.doctor.findings import EndOfCheckError, Finding, Report, change, good, hint
-from webapp.doctor.http_client import HTTP_1_0, REDIRECTS, Answer, Site, ask
-from webapp.doctor.page_checks import pages
-from webapp.doctor.stream_checks import Probed, compresses, probe
+from webapp.doctor.http_client import HTTP_1_0, REDIRECTS, Answer, Site, get
+from webapp.doctor.page_checks import check_pages
+from webapp.doctor.stream_checks import StreamProbe, find_compression, probe_stream
 from webapp.web.errors import WRONG_HOST
 from webapp.web.sse import HEADERS
 
@@ -17,21 +17,21 @@ ALIVE = "/healthz"
 
 
 def check_site(site: Site) -> Report:
-    """Return what is found at the address of a site."""
-    report = Report(site.url)
+    """Return the findings about the site at an address."""
+    report = Report(checked=site.url)
     try:
-        site = _reached(site, report)
-        report.add(*readiness(site))
-        report.add(*streaming(site, report))
-        report.add(*pages(site))
+        site = _find_site(site, report)
+        report.add(*check_readiness(site))
+        report.add(*check_streaming(site, report))
+        report.add(*check_pages(site))
     except EndOfCheckError as end:
         report.add(end.finding)
     return report
 
 
-def readiness(site: Site) -> Iterator[Finding]:
+def check_readiness(site: Site) -> Iterator[Finding]:
     """Yield whether the site can serve chats."""
-    answer = ask(site, "/readyz")
+    answer = get(site, "/readyz")
     if answer.status == 200:
         yield good("ready", "The database takes changes, and its schema is current.")
     elif answer.status == 503:
@@ -39,61 +39,59 @@ def readiness(site: Site) -> Iterator[Finding]:
         yield change(
             "not-ready",
             f"The site runs but is not ready: {said}.",
-            "Look at its log, and run `chat-profiles db check` there.",
+            "Read its log, and run `chat-profiles db check` there.",
         )
     else:
         yield hint("no-readyz", f"/readyz is not passed on ({answer.status}).")
 
 
-def streaming(site: Site, report: Report) -> Iterator[Finding]:
-    """Yield how answers reach a page, and what is in their way; notes what was measured."""
-    probed = probe(site)
-    report.way, report.streams, report.server = probed.way, probed.streams, probed.server
-    yield _way(probed)
-    if probed.streamed:
-        report.arrivals = probed.arrivals
-        report.buffered = not probed.flows
-        yield _flow(probed)
-        method = compresses(site)
+def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
+    """Yield how answers reach a page and what is in their way, and note the measurements."""
+    probe = probe_stream(site)
+    report.way, report.streams, report.server = probe.way, probe.streams, probe.server
+    yield _check_way(probe)
+    if probe.is_streamed:
+        report.arrivals = probe.arrivals
+        report.buffered = not probe.flows
+        yield _check_flow(probe)
+        method = find_compression(site)
         if method:
             yield change(
                 "compressed",
-                f"Something compresses streams ({method}), which holds words back.",
-                against_compressing(probed.answer),
+                f"A server in between compresses streams ({method}), which holds words back.",
+                advise_on_compression(probe.answer),
             )
-    yield from _transport(probed)
+    yield from _check_transport(probe)
 
 
-def _reached(site: Site, report: Report) -> Site:
-    """Return the site that answers, which is the same over HTTPS if it leads there."""
-    answer = ask(site, ALIVE)
+def _find_site(site: Site, report: Report) -> Site:
+    """Return the site that answers. It is the same site over HTTPS if plain HTTP leads there."""
+    answer = get(site, ALIVE)
     if answer.status in REDIRECTS:
-        site = _over_https(site, answer)
+        target = site.target(ALIVE, answer.header("Location"))
+        expected = (site.host, site.path + ALIVE)
+        if target is None or (target.hostname, target.path) != expected:
+            raise EndOfCheckError(_explain_redirect(site, target))
+        if (site.scheme, target.scheme) != ("http", "https"):
+            raise EndOfCheckError(_explain_redirect(site, target))
+        site = site.over_https(target.port)
         report.add(good("redirected-to-https", f"Plain HTTP leads to {site.url}."))
-        answer = ask(site, ALIVE)
-    problem = _stranger(site, answer)
+        answer = get(site, ALIVE)
+    problem = _find_wrong_site(site, answer)
     if problem:
         raise EndOfCheckError(problem)
     report.add(good("alive", f"The site answers at {site.url}."))
     return site
 
 
-def _over_https(site: Site, answer: Answer) -> Site:
-    target = site.target(ALIVE, answer.header("Location"))
-    same = target is not None and (target.hostname, target.path) == (site.host, site.path + ALIVE)
-    if target is not None and same and (site.scheme, target.scheme) == ("http", "https"):
-        return site.over_https(target.port)
-    raise EndOfCheckError(_led_away(site, target))
-
-
-def _led_away(site: Site, target: SplitResult | None) -> Finding:
+def _explain_redirect(site: Site, target: SplitResult | None) -> Finding:
     if target is None or not target.hostname:
         return change("redirected", f"{site.url} redirects to nowhere.", "Correct the redirect.")
     if target.hostname != site.host:
         return change(
             "redirected",
-            f"{site.url} leads to another host, {target.hostname}, which is not asked.",
-            "Give the address that people end up at, and let /healthz pass without a login.",
+            f"{site.url} leads to another host, {target.hostname}, which the doctor does not ask.",
+            "Give the address where people arrive, and let /healthz pass without signing in.",
         )
     return change(
         "redirected",
@@ -102,96 +100,96 @@ def _led_away(site: Site, target: SplitResult | None) -> Finding:
     )
 
 
-def _stranger(site: Site, answer: Answer) -> Finding | None:
-    """Return why this is not the site that was meant, or ``None`` if it is."""
+def _find_wrong_site(site: Site, answer: Answer) -> Finding | None:
+    """Return why this is not the right site, or ``None`` if it is."""
     if answer.status in REDIRECTS:
-        return _led_away(site, site.target(ALIVE, answer.header("Location")))
+        return _explain_redirect(site, site.target(ALIVE, answer.header("Location")))
     if answer.status == 400 and WRONG_HOST.title in answer.text:
         return change(
             "wrong-host",
-            f"The app is asked under a name that it does not serve; the address says {site.host}.",
+            f"The app does not serve the name that it is asked for; the address says {site.host}.",
             "Add the name to WEBAPP_TRUSTED_HOSTS, and let the proxy pass the Host header on "
             "(nginx: `proxy_set_header Host $http_host;`).",
         )
     if answer.status in (502, 503, 504):
         return change(
             "no-app",
-            f"What is in front answers {answer.status}: the app behind it is not reached.",
-            "Start the app, and compare its address with that in the proxy.",
+            f"The server in front answers {answer.status}: it does not reach the app.",
+            "Start the app, and compare its address with the one in the proxy.",
         )
     if answer.status in (401, 403):
         return change(
             "blocked",
-            f"{ALIVE} is closed to visitors ({answer.status}) by something in front of the app.",
+            f"A server in front of the app closes {ALIVE} to visitors ({answer.status}).",
             "Let /healthz, /readyz and /healthz/stream pass.",
         )
     if answer.status != 200 or answer.text.strip() != "ok":
         return change(
             "another-site",
-            f"What answers at {site.url} is not Chat Profiles ({answer.status}).",
+            f"The server at {site.url} is not Chat Profiles ({answer.status}).",
             "Check the address, and the path below which the app is mounted.",
         )
     return None
 
 
-def _way(probed: Probed) -> Finding:
-    server = "" if probed.server == "unknown" else f" ({probed.server})"
-    if probed.streamed:
-        return good("sse", f"Answers are streamed, {probed.streams} at once in a process{server}.")
-    if probed.way == "sse":
+def _check_way(probe: StreamProbe) -> Finding:
+    server = "" if probe.server == "unknown" else f" ({probe.server})"
+    if probe.is_streamed:
+        return good("sse", f"Answers are streamed, {probe.streams} at once in a process{server}.")
+    if probe.way == "sse":
         return change(
             "sse-without-threads",
             f"WEBAPP_STREAMING=sse is set, but this server{server} has no thread for a stream.",
-            f"{for_more_threads(probed.server)} Or take the setting away.",
+            f"{advise_on_threads(probe.server)} Or remove the setting.",
         )
-    if probed.streams:
-        return hint(probed.way, f"WEBAPP_STREAMING={probed.way} is set, so nothing is streamed.")
-    if probed.way == "inline":
+    if probe.streams:
+        return hint(probe.way, f"WEBAPP_STREAMING={probe.way} is set, so nothing is streamed.")
+    if probe.way == "inline":
         return change(
             "inline",
-            f"A page waits for the whole answer: nothing runs between requests here{server}.",
-            for_more_threads(probed.server),
+            f"Pages wait for whole answers: the server runs nothing between requests{server}.",
+            advise_on_threads(probe.server),
         )
     return change(
         "poll",
         f"Pages ask again and again instead of a stream: one or two threads are too few{server}.",
-        f"{for_more_threads(probed.server)} Or WEBAPP_MAX_STREAMS is 0.",
+        f"{advise_on_threads(probe.server)} Or WEBAPP_MAX_STREAMS is 0.",
     )
 
 
-def _flow(probed: Probed) -> Finding:
-    if not probed.complete:
+def _check_flow(probe: StreamProbe) -> Finding:
+    if not probe.complete:
         return change(
             "cut-off",
-            "A stream of 1.5 s breaks off before its end.",
-            "Raise the time limits of what is in front of the app, and look at the app's log.",
+            "A stream of 1.5 s ends too early.",
+            "Raise the time limits of the servers in front of the app, and read the app's log.",
         )
-    if probed.flows:
-        return good("flows", "Nothing holds a stream back: its events arrive one by one.")
-    if probed.lumps == 1:
+    if probe.flows:
+        return good("flows", "Nothing holds streams back: the events arrive one by one.")
+    if probe.lumps == 1:
         return change(
             "buffered",
-            "Something in between buffers: all events of a stream arrive at its end.",
-            against_buffering(probed.answer),
+            "A server in between buffers: all events of a stream arrive at its end.",
+            advise_on_buffering(probe.answer),
         )
     return change(
         "lumpy",
-        f"Something in between holds a stream back: it arrives in {probed.lumps} lumps.",
-        against_buffering(probed.answer),
+        f"A server in between holds streams back: the events arrive in {probe.lumps} lumps.",
+        advise_on_buffering(probe.answer),
     )
 
 
-def _transport(probed: Probed) -> Iterator[Finding]:
-    answer = probed.answer
+def _check_transport(probe: StreamProbe) -> Iterator[Finding]:
+    answer = probe.answer
     if answer.version == HTTP_1_0:
         yield hint(
             "http-1.0",
-            "Something in between speaks HTTP/1.0, so each request needs a connection of its own.",
+            "A server in between speaks HTTP/1.0, so each request needs a connection of its own.",
             "Let it speak HTTP/1.1 (nginx towards the app: `proxy_http_version 1.1;`).",
         )
     if answer.header("Cache-Control").replace(" ", "") != HEADERS["Cache-Control"].replace(" ", ""):
         yield change(
             "cache-control",
-            "Something in between changes the Cache-Control of streams, which says no-store.",
-            "Let it pass the header on as it is.",
+            "A server in between changes the Cache-Control header of streams, which is no-store.",
+            "Let it pass on the header as it is.",
         )
