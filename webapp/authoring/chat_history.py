@@ -1,4 +1,4 @@
-"""What was said in the running chat so far, as clients of language models take it."""
+"""`chat_history`: the messages of the running chat, as clients of language models take them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from webapp.authoring.errors import MisuseError
 
 
 def chat_history(limit: int | None = None) -> list[dict[str, str]]:
-    """Return what was said so far, oldest first.
+    """Return the messages of the running chat, oldest first.
 
-    It ends with the message that is being answered, and what has been said to that by now. Errors
-    that were shown, answers that were tried again, and empty messages are left out; an answer that
-    was stopped is there as far as it got.
+    The list ends with the message that is being answered, and what you have sent since. It leaves
+    out errors, answers that the user had tried again, and empty messages. It has a stopped answer
+    as far as it got.
 
     Parameters
     ----------
     limit:
-        At most so many messages, the newest; ``None`` for all, up to 1,000.
+        The most messages to return, the newest ones; ``None`` for all, up to 1,000.
 
     Returns
     -------
-    A list of ``{"role": "user" or "assistant", "content": text}``, as OpenAI's clients and those
-    of others take it: https://platform.openai.com/docs/api-reference/chat/create.
+    A list of ``{"role": "user" or "assistant", "content": text}``, as the clients of OpenAI and
+    others take it: https://platform.openai.com/docs/api-reference/chat/create.
 
     Raises
     ------
     MisuseError
-        Outside a callback that runs in a chat.
+        The call is not in a callback that runs in a chat.
 
     Example
     -------
@@ -41,5 +41,5 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
     chat = running_chat("chat_history()")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise MisuseError("chat_history takes a number of messages from 1 up, or None for all.")
-    said = [{"role": role, "content": content} for _, role, content in chat.so_far() if content]
-    return said if limit is None else said[-limit:]
+    history = [{"role": role, "content": text} for _, role, text in chat.so_far() if text]
+    return history if limit is None else history[-limit:]

@@ -1,4 +1,4 @@
-"""The call that is running: which chat it belongs to, and where its messages go."""
+"""The running callback: which chat it belongs to, and where its messages go."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OWN_THREADS = (
 
 
 class Values:
-    """The chat's own values; closed when the call ends, like the `Transcript`."""
+    """The values of a chat's `user_session`; closed when the call ends, like the `Transcript`."""
 
     def __init__(self, values: dict[str, Any] | None = None) -> None:
         self._lock = threading.Lock()
@@ -31,11 +31,10 @@ class Values:
         self._closed = False
 
     def get(self, key: str, default: Any) -> Any:
-        """Return the value of ``key``, or ``default``."""
         return self._values.get(key, default)
 
     def set(self, key: str, value: Any) -> None:
-        """Take a value, or say why it can no longer be taken."""
+        """Set a value; refuse it once the call has ended."""
         with self._lock:
             if self._closed:
                 raise MisuseError(
@@ -45,24 +44,25 @@ class Values:
             self._values[key] = value
 
     def copy(self) -> dict[str, Any]:
-        """Return the values as they are now, in a copy to the last list."""
+        """Return a deep copy of the values."""
         with self._lock:
             return copy.deepcopy(self._values)
 
     def now(self) -> dict[str, Any]:
-        """Return the values as they are now: the objects themselves."""
+        """Return a shallow copy: the author's own objects."""
         with self._lock:
             return dict(self._values)
 
     def close(self) -> dict[str, Any]:
-        """Stop taking values and return those that were taken."""
+        """Refuse further values, and return those that were set."""
         with self._lock:
             self._closed = True
             return self._values
 
 
-# Id, role and text of what was said before this call, oldest first.
-Earlier = Callable[[], list[tuple[uuid.UUID, str, str]]]
+# The id, role and text of a message.
+PastMessage = tuple[uuid.UUID, str, str]
+Earlier = Callable[[], list[PastMessage]]
 
 
 @dataclass
@@ -74,29 +74,35 @@ class ChatContext:
     chat_profile: str | None
     values: Values = field(default_factory=Values)
     transcript: Transcript = field(default_factory=Transcript)
+    # Reads the messages before this call, oldest first. The default, `list`, returns none.
     earlier: Earlier = list
-    # What its user is offered, by name; none where another profile cannot begin.
+    # The profiles that the user is offered, by name; `None` where the profile cannot be switched.
     offered: Mapping[str, ChatProfile] | None = None
-    # The message that is being answered, and what was said in this turn before that began.
+    # The message that is being answered, and the messages of this turn that were sent before it.
     answers: uuid.UUID | None = None
     said_first: frozenset[uuid.UUID] = frozenset()
 
     def __post_init__(self) -> None:
         self.transcript.profile = self.chat_profile
 
-    def so_far(self) -> list[tuple[uuid.UUID, str, str]]:
-        """Return what was said before this call and in it: the conversation at this moment."""
-        said = self.transcript.said()
-        # What this call has changed or taken back is stored with it, and not before.
-        here = {message.id: message.content for message in said}
-        before = [(i, role, here.get(i, content)) for i, role, content in self.earlier()]
-        new = [m for m in said if not (m.earlier or m.kind == DIVIDER)]
-        own = [(m.id, ASSISTANT, m.content) for m in new]
-        # What was said meanwhile, as when the chat was resumed, comes before what is answered now.
-        asked = [one for one in before if one[0] == self.answers]
-        others = [one for one in before if one[0] != self.answers]
-        first = [one for one in own if one[0] in self.said_first]
-        return [*others, *first, *asked, *(one for one in own if one[0] not in self.said_first)]
+    def so_far(self) -> list[PastMessage]:
+        """Return the messages before this call and in it, as they stand at this moment."""
+        states = self.transcript.said()
+        # What this call changes of earlier messages is not stored before it ends.
+        contents = {state.id: state.content for state in states}
+        earlier = [(key, role, contents.get(key, text)) for key, role, text in self.earlier()]
+        new = [
+            (state.id, ASSISTANT, state.content)
+            for state in states
+            if not state.earlier and state.kind != DIVIDER
+        ]
+
+        before = [message for message in earlier if message[0] != self.answers]
+        # What @on_chat_resume sent in this turn comes before the message that is answered now.
+        resumed = [message for message in new if message[0] in self.said_first]
+        question = [message for message in earlier if message[0] == self.answers]
+        answer = [message for message in new if message[0] not in self.said_first]
+        return [*before, *resumed, *question, *answer]
 
 
 CheckPassword = Callable[[str, str], User | None]
@@ -105,11 +111,11 @@ Submit = Callable[[Coroutine[Any, Any, Any]], Future[Any]]
 
 @dataclass(frozen=True)
 class Running:
-    """What the functions an author calls can reach while a callback runs."""
+    """What the functions of `webapp` can reach while a callback runs."""
 
     chat: ChatContext | None = None
     check_password: CheckPassword | None = None
-    # Starts a coroutine on the loop of the process, in a copy of the context that is current then.
+    # Starts a coroutine on the loop of the process, in a copy of the current context.
     submit: Submit | None = None
 
 
@@ -117,12 +123,12 @@ _running: ContextVar[Running | None] = ContextVar("webapp_running", default=None
 
 
 def enter(running: Running) -> None:
-    """Set what is running, in the context that the callback will run in."""
+    """Set what the callback can reach; called in the context in which it will run."""
     _running.set(running)
 
 
 def running_chat(used: str) -> ChatContext:
-    """Return the chat of the running callback, or teach where ``used`` works."""
+    """Return the chat of the running callback, or explain where ``used`` works."""
     running = _running.get()
     if running is None or running.chat is None:
         raise MisuseError(
@@ -135,7 +141,7 @@ def running_chat(used: str) -> ChatContext:
 
 
 def running_password_check() -> CheckPassword:
-    """Return the check of seeded accounts, or teach where it works."""
+    """Return the check of seeded accounts, or explain where it works."""
     running = _running.get()
     if running is None or running.check_password is None:
         raise MisuseError(
@@ -146,7 +152,7 @@ def running_password_check() -> CheckPassword:
 
 
 def running_submit(used: str) -> Submit:
-    """Return the way to the loop of the process, or teach where ``used`` works."""
+    """Return what starts a coroutine on the loop, or explain where ``used`` works."""
     running = _running.get()
     if running is None or running.submit is None:
         raise MisuseError(

@@ -1,4 +1,4 @@
-"""What can go wrong in an app file, said so that its author can fix it."""
+"""Errors about an app file, with a message that tells its author what to change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Class = TypeVar("Class", bound=type)
 
 
 class AuthoringError(Exception):
-    """Something in the author's code must change; the message says what."""
+    """The author's code must change; the message says how."""
 
 
 class MisuseError(AuthoringError):
@@ -21,7 +21,7 @@ class MisuseError(AuthoringError):
 
 
 class StoppedError(MisuseError):
-    """Something was sent after the user had pressed Stop; a callback may let it pass."""
+    """A message was sent after the user had pressed Stop. A callback need not catch it."""
 
 
 class AppFileError(AuthoringError):
@@ -42,7 +42,7 @@ class AppFileError(AuthoringError):
 
 
 class CallbackError(AuthoringError):
-    """A callback raised, or gave back something it may not; the cause is chained.
+    """A callback raised an error, or returned something wrong. Its cause is chained.
 
     Parameters
     ----------

@@ -12,12 +12,12 @@ VALUE_LIMIT = 1_000_000
 
 
 def stored_copy(key: str, value: object) -> Any:
-    """Return ``value`` as it will come back from the database.
+    """Return ``value`` of a `user_session` as it will come back from the database.
 
     Raises
     ------
     MisuseError
-        When it would not come back as it went in.
+        It would come back changed, or not at all.
     """
     text = ""
     try:
@@ -40,7 +40,7 @@ def stored_copy(key: str, value: object) -> Any:
 
 
 def json_problem(value: object, where: str) -> str | None:
-    """Say what of ``value`` is not JSON and where it stands; ``None`` when all of it is."""
+    """Return which part of ``value`` is not JSON and where it is; ``None`` if all of it is JSON."""
     match value:
         case None | bool() | int() | str():
             return None

@@ -1,4 +1,4 @@
-"""Values that belong to one chat and are stored with it."""
+"""`user_session`: values that belong to one chat and are stored with it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ RESERVED = ("id", "user", "chat_profile")
 
 
 class UserSession:
-    """The running chat's values: one set per chat, stored with it as JSON.
+    """The values of the running chat, stored with it as JSON.
 
-    Reserved keys, which can be read but not set: ``id`` (of the chat), ``user`` (a `User`, or
+    You can read the reserved keys but not set them: ``id`` (of the chat), ``user`` (a `User`, or
     ``None``) and ``chat_profile`` (the name of the chosen profile, or ``None``).
 
     Example
@@ -34,7 +34,7 @@ class UserSession:
         Raises
         ------
         MisuseError
-            Outside a callback that runs in a chat.
+            The call is not in a callback that runs in a chat.
         """
         chat = running_chat("user_session.get()")
         if key in RESERVED:
@@ -47,7 +47,7 @@ class UserSession:
         Parameters
         ----------
         key:
-            Text, and none of the reserved keys.
+            Text, but not one of the reserved keys.
         value:
             JSON: None, bool, int, float, text, and lists and dicts (with text keys) of these; at
             most 1,000,000 characters of it.
@@ -55,7 +55,8 @@ class UserSession:
         Raises
         ------
         MisuseError
-            For a reserved key, a value that is not JSON, or outside a chat.
+            The key is reserved, the value is not JSON, or the call is not in a callback that runs
+            in a chat.
         """
         chat = running_chat("user_session.set()")
         if not isinstance(key, str):
@@ -65,7 +66,7 @@ class UserSession:
                 f"user_session key {key!r} is reserved: it is set for you. Choose another name."
             )
         stored_copy(key, value)
-        # As it will be stored, or it would be found in this call and not in the next.
+        # Cleaned as the database will store it, or only this call would find it.
         chat.values.set(clean_text(key), value)
 
 
