@@ -440,14 +440,14 @@ def test_a_chat_that_goes_while_it_is_changed_stays_gone(
     alice: Visitor, monkeypatch: pytest.MonkeyPatch, place: str, form: dict[str, str]
 ) -> None:
     chat = written_chat(alice)
-    get_chat = store.get_chat
+    my_chat = store.my_chat
 
     def then_cleared(*arguments: Any) -> Any:
-        found = get_chat(*arguments)
+        found = my_chat(*arguments)
         assert alice.twin().post("/chats/clear").status_code == 303
         return found
 
-    monkeypatch.setattr(views, "get_chat", then_cleared)
+    monkeypatch.setattr(views, "my_chat", then_cleared)
     answer = alice.post(f"{chat}/{place}", form)
     assert answer.status_code == (303 if place == "delete" else 404)
     assert alice.post(f"{chat}/restore").status_code == 404

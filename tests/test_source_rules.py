@@ -97,3 +97,23 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
 
 def test_no_file_is_huge() -> None:
     assert [name(p) for p in tracked_files() if p.stat().st_size > 400_000] == []
+
+
+# A chat that its user has deleted is nobody's to get, and this view brings it back.
+BRINGS_BACK = "restore"
+
+
+def test_a_view_gets_a_chat_only_by_my_chat() -> None:
+    views = [
+        function
+        for path in SOURCES
+        if path.name.endswith("views.py")
+        for function in ast.parse(path.read_text()).body
+        if isinstance(function, ast.FunctionDef)
+        and function.decorator_list
+        and any(argument.arg == "chat_id" for argument in function.args.args)
+    ]
+    assert len(views) >= 20
+    for view in views:
+        used = [called(n) for n in ast.walk(view) if isinstance(n, ast.Call)]
+        assert ("my_chat" in used) != (view.name == BRINGS_BACK), view.name

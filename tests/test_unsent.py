@@ -178,7 +178,7 @@ def test_text_of_other_forms_is_kept_without_a_database(
     def fails(*_args: object) -> None:
         raise OperationalError("BEGIN", None, OSError("no database"))
 
-    for place in ("feedback.views.get_chat", "history.views.get_chat", "transfer.views.ImportForm"):
+    for place in ("feedback.views.my_chat", "history.views.my_chat", "transfer.views.ImportForm"):
         monkeypatch.setattr(f"webapp.{place}", fails)
     answer = alice.post(address, {field: TEXT, **others})
     again = parse(answer.text).with_class("unsent")[0]

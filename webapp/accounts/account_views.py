@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts import own_password
 from webapp.accounts import sign_out as leaving
 from webapp.accounts.authentication import LoginThrottledError
-from webapp.accounts.forms import EndSessionForm, PasswordForm
+from webapp.accounts.forms import PasswordForm
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
@@ -22,6 +22,7 @@ from webapp.accounts.sessions.devices import MOST_SHOWN, own_sessions
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
 from webapp.site import answers, settings
+from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import go_to
 
 CURRENT, NEW = "current", "new"
@@ -47,7 +48,7 @@ def account() -> Response:
 def end_session(session_id: uuid.UUID) -> Response:
     """End one of one's own sessions; the one of this request is a logout."""
     me = _me()
-    EndSessionForm().refuse_strange_fields()
+    expect_no_fields()
     if session_id == browser_session().require_row():
         leaving.log_out()
         return go_to(url_for("accounts.login"))
@@ -61,7 +62,7 @@ def end_session(session_id: uuid.UUID) -> Response:
 def end_other_sessions() -> Response:
     """End all of one's own sessions but this one."""
     me = _me()
-    EndSessionForm().refuse_strange_fields()
+    expect_no_fields()
     leaving.end_other_sessions(me)
     return go_to(url_for("accounts.account", done="others"))
 
@@ -75,7 +76,6 @@ def change_password() -> Response:
     """
     me = _me()
     form = PasswordForm()
-    form.refuse_strange_fields()
     if not form.validate():
         return _incomplete(me, form)
     current, new = form.current_password.data or "", form.new_password.data or ""

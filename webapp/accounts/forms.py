@@ -46,11 +46,3 @@ class PasswordForm(StrictForm):
     new_password = PasswordField(
         "New password", validators=[InputRequired("Enter a new password."), _in_bytes]
     )
-
-
-class EndSessionForm(StrictForm):
-    """Nothing but the token against forged forms: the address says which."""
-
-
-class LogoutForm(StrictForm):
-    """Nothing but the token against forged forms."""

@@ -13,13 +13,14 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.authentication import LoginRefusedError, LoginThrottledError, admit
-from webapp.accounts.forms import LoginForm, LogoutForm
+from webapp.accounts.forms import LoginForm
 from webapp.accounts.login import signed_in_user
 from webapp.accounts.routes import blueprint
 from webapp.accounts.sign_out import log_out
 from webapp.authoring.errors import AuthoringError
 from webapp.site import chat_app
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
+from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import go_to
 from webapp.web.log import log_failure
 from webapp.web.redirects import local_path
@@ -45,7 +46,6 @@ def log_in_with_password() -> BaseResponse:
     if not _login_on():
         return go_to(url_for("chats.new"))
     form = LoginForm()
-    form.refuse_strange_fields()
     if not form.validate():
         return _answer(form, _problem(form), 400)
     return _refusal(form) or go_to(local_path(form.next.data, url_for("chats.new")))
@@ -70,8 +70,7 @@ def _refusal(form: LoginForm) -> Response | None:
 @blueprint.post("/logout")
 def logout() -> BaseResponse:
     """End the session."""
-    form = LogoutForm()
-    form.refuse_strange_fields()
+    expect_no_fields()
     log_out()
     return go_to(url_for("accounts.login" if _login_on() else "chats.new"))
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.audit import record_refusal
+from webapp.accounts.login import owner
 from webapp.chats.models import Chat
 from webapp.database.engines import read_connection
 
@@ -48,8 +49,8 @@ class StoredChat:
     snapshots: dict[str, Any] = field(default_factory=dict)
 
 
-def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
-    """Return a chat of ``owner``.
+def my_chat(chat_id: uuid.UUID) -> StoredChat:
+    """Return a chat of whoever asks: the only way in which a view gets one.
 
     Raises
     ------
@@ -57,12 +58,11 @@ def get_chat(chat_id: uuid.UUID, owner: str | None) -> StoredChat:
         When it is somebody else's, or there is none: the two look the same (R20). It is logged
         with who asked (R53).
     """
+    me = owner()
     with read_connection() as connection:
-        chat = connection.execute(_CHAT, {"wanted": chat_id, "of_owner": owner}).first()
+        chat = connection.execute(_CHAT, {"wanted": chat_id, "of_owner": me}).first()
     if chat is None:
-        record_refusal(
-            "chat.not_found", _user(owner), level=logging.INFO, owner=owner, chat=chat_id
-        )
+        record_refusal("chat.not_found", _user(me), level=logging.INFO, owner=me, chat=chat_id)
         raise NotFound
     return StoredChat(*chat)
 

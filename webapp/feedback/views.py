@@ -8,8 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
-from webapp.accounts.login import owner
-from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.store import StoredChat, my_chat
 from webapp.feedback.forms import CommentTooLongError, FeedbackForm
 from webapp.feedback.notification import tell_app
 from webapp.feedback.storing import NONE, store_rating
@@ -27,9 +26,8 @@ keep_texts_of(blueprint)
 @login_needed
 def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     """Take what the user thinks of an answer."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = FeedbackForm()
-    form.refuse_strange_fields()
     value = form.rating()
     try:
         comment = form.reason()

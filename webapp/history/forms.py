@@ -72,10 +72,6 @@ class PinForm(StrictForm):
         return bool(self.pinned.data == "yes")
 
 
-class PlainForm(StrictForm):
-    """A form that says nothing but that it was sent."""
-
-
 @dataclass(frozen=True)
 class Asked:
     """What a page of the history is asked with."""

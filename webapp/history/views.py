@@ -10,14 +10,15 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.store import StoredChat, my_chat
 from webapp.history import sidebar as pages
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
 from webapp.history.deletion_job import delete_soon
-from webapp.history.forms import InvalidTitleError, PinForm, PlainForm, TitleForm, asked
+from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, asked
 from webapp.pages.recovered_text import keep_texts_of
 from webapp.site import this_app
 from webapp.turns.asking import stop_turn
+from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment
 from webapp.web.log import log_event
 
@@ -37,7 +38,7 @@ def listing() -> str:
 @login_needed
 def menu(chat_id: uuid.UUID) -> str:
     """Show what can be done with a chat."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     if wants_fragment():
         return pages.item_html(chat, is_open="close" not in request.args)
     return pages.chat_page_html(chat)
@@ -47,9 +48,8 @@ def menu(chat_id: uuid.UUID) -> str:
 @login_needed
 def set_title(chat_id: uuid.UUID) -> Response:
     """Give a chat another title."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = TitleForm()
-    form.refuse_strange_fields()
     try:
         rename(chat, form.new_title())
     except InvalidTitleError as error:
@@ -61,9 +61,8 @@ def set_title(chat_id: uuid.UUID) -> Response:
 @login_needed
 def set_pin(chat_id: uuid.UUID) -> Response:
     """Pin a chat to the top, or let it go."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = PinForm()
-    form.refuse_strange_fields()
     pin(chat, pinned=form.is_pinned())
     if wants_fragment():
         # It moves to another place, so all of the list is drawn again, as it was asked for.
@@ -76,8 +75,8 @@ def set_pin(chat_id: uuid.UUID) -> Response:
 @login_needed
 def delete(chat_id: uuid.UUID) -> Response:
     """Put a chat out of sight, and offer to bring it back."""
-    chat = get_chat(chat_id, owner())
-    PlainForm().refuse_strange_fields()
+    chat = my_chat(chat_id)
+    expect_no_fields()
     stop_turn(chat, None)
     delete_chat(chat)
     log_event("chat.deleted", owner=chat.owner, chat=chat.id)
@@ -94,7 +93,7 @@ def delete(chat_id: uuid.UUID) -> Response:
 @login_needed
 def restore(chat_id: uuid.UUID) -> Response:
     """Bring a deleted chat back."""
-    PlainForm().refuse_strange_fields()
+    expect_no_fields()
     whose = owner()
     if whose is None or not restore_chat(whose, chat_id):
         log_event("chat.not_found", owner=whose, chat=chat_id)
@@ -106,7 +105,7 @@ def restore(chat_id: uuid.UUID) -> Response:
 @login_needed
 def clear() -> Response:
     """Delete all chats of this user."""
-    PlainForm().refuse_strange_fields()
+    expect_no_fields()
     whose = owner()
     if whose is not None:
         log_event("chats.cleared", owner=whose, count=delete_all(whose))

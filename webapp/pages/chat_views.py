@@ -10,9 +10,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
-from webapp.accounts.login import owner
 from webapp.chats.snapshots import as_it_looked
-from webapp.chats.store import get_chat
+from webapp.chats.store import my_chat
 from webapp.pages.chat_page import Notice, chat_html, earlier_html, new_chat_html, vanished_notice
 from webapp.pages.forms import PROMPT_LIMIT, ProfileForm, StartForm
 from webapp.pages.reading import Said, number_from
@@ -57,7 +56,6 @@ def link(name: str) -> Response:
 def start() -> Response:
     """Start a chat, with the chosen profile or the default one."""
     form = StartForm()
-    form.refuse_strange_fields()
     if not form.validate():
         raise BadRequest
     started = start_chat(form.profile.data)
@@ -78,7 +76,7 @@ def start() -> Response:
 @login_needed
 def show(chat_id: uuid.UUID) -> str:
     """Show a chat: its newest messages, or those before the one that ``before`` names."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     if "before" in request.args:
         template = "chats/_earlier.html" if wants_fragment() else "chats/earlier.html"
         return earlier_html(chat, template, _before())
@@ -110,9 +108,8 @@ def _before() -> int:
 @login_needed
 def continue_with(chat_id: uuid.UUID) -> Response:
     """Start a chat that goes on with what was said in one whose profile was withdrawn."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = ProfileForm()
-    form.refuse_strange_fields()
     started = continue_chat(chat, form.name())
     end_other_chats(started.chat, started.replaced)
     url = url_for("chats.show", chat_id=started.chat.id)
@@ -126,9 +123,8 @@ def continue_with(chat_id: uuid.UUID) -> Response:
 @login_needed
 def switch(chat_id: uuid.UUID) -> Response:
     """Let a chat go on under another profile."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = ProfileForm()
-    form.refuse_strange_fields()
     switched = switch_chat(chat, form.name())
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
@@ -141,7 +137,7 @@ def switch(chat_id: uuid.UUID) -> Response:
 @login_needed
 def selector(chat_id: uuid.UUID) -> str | Response:
     """Show what can be picked in a chat: the selector, for pages whose own is out of date."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     offer, name = offered_profiles(), name_by_now(chat)

@@ -152,10 +152,6 @@ class RetryForm(KeyedForm):
         return _uuid(self.turn.data)
 
 
-class ResumeForm(StrictForm):
-    """That a chat is to be resumed: it says nothing more."""
-
-
 class StopForm(StrictForm):
     """Which turn is to be stopped; none means the one that runs."""
 

@@ -25,7 +25,7 @@ from webapp.accounts.login import browser_session
 from webapp.authoring.chat_message import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_they_look
-from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.store import StoredChat, my_chat
 from webapp.chats.titles import title_from
 from webapp.database.engines import utc_now
 from webapp.engine.turn import Turn
@@ -142,7 +142,7 @@ def asked_before(chat: StoredChat, *, from_composer: bool = False) -> BaseRespon
     """
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    now = get_chat(chat.id, chat.owner)
+    now = my_chat(chat.id)
     # The history is told of a title that has changed.
     listed = render_template("chats/_listed.html") if now.title != chat.title else ""
     key = render_template("chats/_next_key.html", key=uuid.uuid4()) if from_composer else ""

@@ -9,9 +9,8 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
-from webapp.accounts.login import owner
-from webapp.chats.store import StoredChat, get_chat
-from webapp.pages.forms import EditForm, MessageForm, ResumeForm, RetryForm, StopForm
+from webapp.chats.store import StoredChat, my_chat
+from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
 from webapp.pages.recovered_text import keep_texts_of
 from webapp.pages.turn_responses import (
     answer_to,
@@ -28,6 +27,7 @@ from webapp.turns.claiming import NotOverError
 from webapp.turns.form_keys import AlreadyAskedError, sent_with
 from webapp.turns.replacing import answer_to_replace, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
+from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
 
 blueprint = Blueprint("turns", __name__)
@@ -38,9 +38,8 @@ keep_texts_of(blueprint)
 @login_needed
 def say(chat_id: uuid.UUID) -> Response:
     """Take a message, and answer with what comes of it."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = MessageForm()
-    form.refuse_strange_fields()
     try:
         profile = profile_of(chat)
         asked = ask(chat, profile, form.question())
@@ -70,9 +69,8 @@ def _was_said(chat: StoredChat, form: MessageForm) -> bool:
 @login_needed
 def retry(chat_id: uuid.UUID) -> Response:
     """Answer a message once more, after an answer that did not come to its end."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = RetryForm()
-    form.refuse_strange_fields()
     if sent_with(chat.id, form.form_key()) is not None:
         return asked_before(chat)
     profile = profile_of(chat)
@@ -88,9 +86,8 @@ def retry(chat_id: uuid.UUID) -> Response:
 @login_needed
 def resume(chat_id: uuid.UUID) -> Response:
     """Resume a chat that is over; of one that is not, show how it stands."""
-    chat = get_chat(chat_id, owner())
-    form = ResumeForm()
-    form.refuse_strange_fields()
+    chat = my_chat(chat_id)
+    expect_no_fields()
     try:
         asked = resume_chat(chat, profile_of(chat))
     except NotOverError:
@@ -106,9 +103,8 @@ def resume(chat_id: uuid.UUID) -> Response:
 @login_needed
 def edit(chat_id: uuid.UUID) -> Response:
     """Take another text for the last message, and answer that instead."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = EditForm()
-    form.refuse_strange_fields()
     message_id = form.message_id()
     try:
         profile = profile_of(chat)
@@ -131,9 +127,8 @@ def edit(chat_id: uuid.UUID) -> Response:
 @login_needed
 def regenerate(chat_id: uuid.UUID) -> Response:
     """Answer the last message once more, in the place of its answer."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = RetryForm()
-    form.refuse_strange_fields()
     if sent_with(chat.id, form.form_key()) is not None:
         return asked_before(chat)
     profile = profile_of(chat)
@@ -149,9 +144,8 @@ def regenerate(chat_id: uuid.UUID) -> Response:
 @login_needed
 def stop(chat_id: uuid.UUID) -> Response:
     """Stop the answer that is being written; whoever watches is told by the turn itself."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     form = StopForm()
-    form.refuse_strange_fields()
     stop_turn(chat, form.turn_id())
     if wants_fragment():
         return make_response("", 204)
@@ -162,7 +156,7 @@ def stop(chat_id: uuid.UUID) -> Response:
 @login_needed
 def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     """Tell a page how a turn goes on."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
@@ -173,7 +167,7 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
 @login_needed
 def news(chat_id: uuid.UUID) -> Response:
     """Tell a page that was idle how its chat stands, if it has gone on after the turn named."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     last = last_turn(chat)

@@ -10,13 +10,12 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.guard import login_needed
-from webapp.accounts.login import owner
-from webapp.chats.store import StoredChat, get_chat
+from webapp.chats.store import StoredChat, my_chat
 from webapp.sharing import links
 from webapp.sharing.access import refuse_unless_readable, sharing_needed
 from webapp.sharing.shared_chat import find_shared
 from webapp.sharing.shared_page import manage_html, shared_html
-from webapp.web.forms import StrictForm
+from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
 from webapp.web.log import log_event
 
@@ -32,7 +31,7 @@ _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
 @sharing_needed
 def manage(chat_id: uuid.UUID) -> str:
     """Show whether and how a chat is shared."""
-    chat = get_chat(chat_id, owner())
+    chat = my_chat(chat_id)
     return manage_html(chat, "sharing/_manage.html" if wants_fragment() else "sharing/manage.html")
 
 
@@ -41,7 +40,8 @@ def manage(chat_id: uuid.UUID) -> str:
 @sharing_needed
 def share(chat_id: uuid.UUID) -> BaseResponse:
     """Share a chat as it is now, under the link that it has or a new one."""
-    chat = _chosen(chat_id)
+    chat = my_chat(chat_id)
+    expect_no_fields()
     links.share(chat)
     log_event("chat.shared", owner=chat.owner, chat=chat.id)
     return _changed(chat, SHARED)
@@ -52,7 +52,8 @@ def share(chat_id: uuid.UUID) -> BaseResponse:
 @sharing_needed
 def unshare(chat_id: uuid.UUID) -> BaseResponse:
     """Take the link of a chat back, for good."""
-    chat = _chosen(chat_id)
+    chat = my_chat(chat_id)
+    expect_no_fields()
     if links.unshare(chat):
         log_event("chat.unshared", owner=chat.owner, chat=chat.id)
     return _changed(chat, STOPPED)
@@ -69,12 +70,6 @@ def view(token: str) -> Response:
     # Who finds it by a search engine was not sent it.
     response.headers["X-Robots-Tag"] = "noindex"
     return response
-
-
-def _chosen(chat_id: uuid.UUID) -> StoredChat:
-    chat = get_chat(chat_id, owner())
-    StrictForm().refuse_strange_fields()
-    return chat
 
 
 def _changed(chat: StoredChat, notice: str) -> BaseResponse:

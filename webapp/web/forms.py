@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import request
 from flask_wtf import FlaskForm
 
@@ -19,21 +21,23 @@ class FormFieldError(Refusal):
 
 
 class StrictForm(FlaskForm):
-    """A form that refuses fields it does not have (R22) and fields that come twice (R31)."""
+    """A form that refuses, as soon as it is made, fields it does not have or that come twice.
+
+    Raises
+    ------
+    FormFieldError
+        The field is not one of this form, or was sent more than once.
+    """
 
     class Meta(FlaskForm.Meta):
         """Settings of WTForms."""
 
         csrf = False  # the token was checked before the view was called: web/request_guards.py
 
-    def refuse_strange_fields(self) -> None:
-        """Refuse the request unless it has just the fields of this form.
-
-        Raises
-        ------
-        FormFieldError
-            Naming the field.
-        """
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if "formdata" in kwargs:
+            return  # it reads nothing from the request
         known = {field.name for field in self}
         for name, values in request.form.lists():
             if name not in known and name != CSRF_FIELD:
@@ -42,3 +46,14 @@ class StrictForm(FlaskForm):
                 raise FormFieldError(
                     f"The field “{{}}” was sent {len(values)} times.", subject=name[:64]
                 )
+
+
+def expect_no_fields() -> None:
+    """Refuse a form with any field but the token: the address says everything else.
+
+    Raises
+    ------
+    FormFieldError
+        There is a field.
+    """
+    StrictForm()
