@@ -11,11 +11,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import make_url
 
+from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chromium import find_chromium
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer, find_postgresql
+from webapp.accounts import passwords
 from webapp.config import Settings
 from webapp.database.schema import upgrade
 
@@ -62,6 +64,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with the least that is allowed, a seventh of the work; a module that tests the hashes
+    themselves has a fixture of this name that does nothing."""
+    cheap = {"MEMORY_KIB": passwords.IMPORT_MEMORY_KIB[0], "ROUNDS": 1}
+    dummy = passwords._DUMMY_HASH.replace("m=19456,t=2,", f"m={cheap['MEMORY_KIB']},t=1,")
+    for name, value in {**cheap, "_DUMMY_HASH": dummy}.items():
+        monkeypatch.setattr(passwords, name, value)
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a SQLite file with the current schema, to be copied."""
@@ -102,6 +114,12 @@ def postgresql_url(postgresql_server: PostgreSQLServer) -> Iterator[str]:
 def either_url(request: pytest.FixtureRequest) -> str:
     """Return a database of each kind in turn; for what must be the same on both."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def cli(sqlite_url: str, tmp_path: Path) -> CommandLine:
+    """Return the command, in a folder of its own, on a fresh SQLite database."""
+    return CommandLine(tmp_path, sqlite_url)
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ FULL = Path("/dev/full")
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    found = CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
-    found.add("alice")
-    return found
+def cli(cli: CommandLine) -> CommandLine:
+    cli.add("alice")
+    return cli
 
 
 @pytest.mark.parametrize(

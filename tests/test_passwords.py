@@ -23,6 +23,11 @@ GOOD_PASSWORD = "violet tractor parade"
 DIGEST = "$OylKzYYkl50cfJldBZFxLw$l1M4NXeFaCZTkDV8F5YyLZ01fRStQ8y5mUzJTg4vKQU"
 
 
+@pytest.fixture(autouse=True)
+def _cheap_passwords() -> None:
+    """Hash as a site does: it is what is tested here."""
+
+
 @pytest.fixture(scope="module")
 def hasher() -> PasswordHasher:
     return PasswordHasher()

@@ -16,6 +16,11 @@ from webapp.accounts import seeded_accounts as seeded
 from webapp.database.engines import db
 
 
+@pytest.fixture(autouse=True)
+def _cheap_passwords() -> None:
+    """Hash as a site does: it is what is tested here."""
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path, f"sqlite:///{tmp_path}/chat.sqlite3")

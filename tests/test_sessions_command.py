@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,6 @@ from tests.cli_support import CommandLine
 from webapp.database.engines import utc_now
 
 LONG_AGO = timedelta(days=60)
-
-
-@pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    found = CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
-    found.ok("users", "list")
-    return found
 
 
 def listed(cli: CommandLine, *options: str) -> list[dict[str, str]]:

@@ -21,11 +21,6 @@ from webapp.database.engines import db
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
-
-
-@pytest.fixture
 def alice(cli: CommandLine) -> CommandLine:
     """Return a command line whose database has Alice, an admin who is logged in twice."""
     cli.add("alice", GOOD_PASSWORD, "--role", "ADMIN")
@@ -49,7 +44,8 @@ def details(cli: CommandLine, username: str) -> object:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in all_commands()], ids=" ".join)
-def test_every_command_has_help_with_an_example(cli: CommandLine, path: tuple[str, ...]) -> None:
+def test_every_command_has_help_with_an_example(tmp_path: Path, path: tuple[str, ...]) -> None:
+    cli = CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
     text = cli.ok(*path, "--help")
     assert "Example:\n" in text
     assert f"chat-profiles {' '.join(path)}".strip() in text.split("Example:\n")[1]

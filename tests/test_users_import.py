@@ -26,13 +26,6 @@ event.listen(Session, "after_flush_postexec", end)
 """
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    found = CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
-    found.ok("users", "list")
-    return found
-
-
 def write(cli: CommandLine, name: str, text: str | bytes) -> str:
     path = cli.folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)

@@ -12,11 +12,6 @@ from tests.support.terminal import Terminal
 from webapp.accounts import seeded_accounts as seeded
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, f"sqlite:///{tmp_path}/instance/chat.sqlite3")
-
-
 def can_log_in(cli: CommandLine, username: str) -> bool:
     with cli.app():
         return seeded.check_password(username, GOOD_PASSWORD) is not None
