@@ -142,6 +142,22 @@ def roles_app(make_app: AppMaker) -> Flask:
     return make_app("roles.py", sharing="yes")
 
 
+@pytest.fixture(scope="module")
+def shared_app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Return one app like `roles_app` for all those tests of a module that change nothing in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    file = folder / "chat.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    with AppMaker.in_folder(folder, f"sqlite:///{file}") as maker:
+        yield maker("roles.py", sharing="yes")
+
+
+@pytest.fixture(scope="module")
+def shared_alice(shared_app: Flask) -> Visitor:
+    """Return Alice, signed in to `shared_app`, for tests that change nothing of hers."""
+    return Visitor(shared_app).logged_in("alice")
+
+
 @pytest.fixture
 def visitor(simple_app: Flask) -> Visitor:
     """Return somebody with a browser, at the app without login."""

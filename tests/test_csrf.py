@@ -65,40 +65,43 @@ def test_every_form_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_form_without_token_is_refused(alice: Visitor, path: str, log: LogReader) -> None:
-    before = every_row(alice.app)
-    assert forged(alice, path) == 400
-    assert every_row(alice.app) == before
+def test_a_form_without_token_is_refused(shared_alice: Visitor, path: str, log: LogReader) -> None:
+    before = every_row(shared_alice.app)
+    assert forged(shared_alice, path) == 400
+    assert every_row(shared_alice.app) == before
     assert log.one("csrf.refused")["ip"] == "127.0.0.1"  # R53
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_wrong_token_is_refused(alice: Visitor, path: str) -> None:
-    before = every_row(alice.app)
-    for token in ("", "x", "a.b.c", "'", "\x00", "x" * 5_000, alice.token[:-1]):
-        assert forged(alice, path, data={**FIELDS[path], "csrf_token": token}) == 400
-    assert every_row(alice.app) == before
+def test_a_wrong_token_is_refused(shared_alice: Visitor, path: str) -> None:
+    before = every_row(shared_alice.app)
+    for token in ("", "x", "a.b.c", "'", "\x00", "x" * 5_000, shared_alice.token[:-1]):
+        assert forged(shared_alice, path, data={**FIELDS[path], "csrf_token": token}) == 400
+    assert every_row(shared_alice.app) == before
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_somebody_elses_token_is_refused(alice: Visitor, bob: Visitor, path: str) -> None:
-    assert forged(alice, path, data={**FIELDS[path], "csrf_token": bob.token}) == 400
+def test_somebody_elses_token_is_refused(
+    shared_alice: Visitor, shared_app: Flask, path: str
+) -> None:
+    token = Visitor(shared_app).logged_in("bob").token
+    assert forged(shared_alice, path, data={**FIELDS[path], "csrf_token": token}) == 400
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_token_in_the_address_does_not_count(alice: Visitor, path: str) -> None:
-    assert forged(alice, path, query_string={"csrf_token": alice.token}) == 400
+def test_a_token_in_the_address_does_not_count(shared_alice: Visitor, path: str) -> None:
+    assert forged(shared_alice, path, query_string={"csrf_token": shared_alice.token}) == 400
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_another_sites_form_is_refused_even_with_the_token(
-    alice: Visitor, headers: dict[str, str]
+    shared_alice: Visitor, headers: dict[str, str]
 ) -> None:
-    before = every_row(alice.app)
+    before = every_row(shared_alice.app)
     for path in ALL_FORMS:
-        data = {**FIELDS[path], "csrf_token": alice.token}
-        assert forged(alice, path, data=data, headers=headers) == 400
-    assert every_row(alice.app) == before
+        data = {**FIELDS[path], "csrf_token": shared_alice.token}
+        assert forged(shared_alice, path, data=data, headers=headers) == 400
+    assert every_row(shared_alice.app) == before
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def filed(public: Path, make_app: AppMaker) -> Visitor:
 @pytest.mark.parametrize(
     "path", [*ALL_PAGES, "/nothing", "/static/app.css", "/static/nothing.css", "/static/"]
 )
-def test_every_answer_carries_the_headers(alice: Visitor, path: str) -> None:  # R40, R42
-    for visitor in (alice, Visitor(alice.app)):
+def test_every_answer_carries_the_headers(shared_alice: Visitor, path: str) -> None:  # R40, R42
+    for visitor in (shared_alice, Visitor(shared_alice.app)):
         answer = visitor.get(path)
         assert answer.headers["Content-Security-Policy"] == POLICY
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -69,11 +69,11 @@ def test_every_answer_carries_the_headers(alice: Visitor, path: str) -> None:  #
 
 
 @pytest.mark.parametrize("path", [*ALL_PAGES, "/static/app.css", "/nothing"])
-def test_no_answer_opens_a_door_to_other_sites(alice: Visitor, path: str) -> None:  # R43
+def test_no_answer_opens_a_door_to_other_sites(shared_alice: Visitor, path: str) -> None:  # R43
     preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for answer in (
-        alice.get(path, headers={"Origin": "https://evil.example"}),
-        alice.client.options(path, headers=preflight),
+        shared_alice.get(path, headers={"Origin": "https://evil.example"}),
+        shared_alice.client.options(path, headers=preflight),
     ):
         assert [name for name, _ in answer.headers if name.startswith("Access-Control")] == []
         assert "Server" not in answer.headers
@@ -82,8 +82,8 @@ def test_no_answer_opens_a_door_to_other_sites(alice: Visitor, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/profiles", "/login", "/nothing", "/healthz"])
-def test_answers_are_not_stored_and_vary(alice: Visitor, path: str) -> None:  # R44
-    answer = alice.get(path)
+def test_answers_are_not_stored_and_vary(shared_alice: Visitor, path: str) -> None:  # R44
+    answer = shared_alice.get(path)
     assert answer.headers["Cache-Control"] == "no-store"
     assert {"Cookie", "HX-Request"} <= set(answer.vary)
 
@@ -129,9 +129,9 @@ def test_strict_transport_only_over_https(make_app: AppMaker, path: str) -> None
         "127.0.0.2",
     ],
 )
-def test_another_host_is_refused(alice: Visitor, host: str) -> None:  # R46
+def test_another_host_is_refused(shared_alice: Visitor, host: str) -> None:  # R46
     for path in ("/", "/login", "/nothing", "/static/app.css"):
-        answer = alice.get(path, headers={"Host": host})
+        answer = shared_alice.get(path, headers={"Host": host})
         assert answer.status_code == 400
         assert "evil" not in answer.text
         assert "Content-Security-Policy" in answer.headers
@@ -144,13 +144,14 @@ def test_a_refused_host_is_logged(alice: Visitor, log: LogReader) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1"])
-def test_a_trusted_host_is_served_on_any_port(anonymous: Visitor, host: str) -> None:
+def test_a_trusted_host_is_served_on_any_port(shared_app: Flask, host: str) -> None:
+    anonymous = Visitor(shared_app)
     assert anonymous.get("/login", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/public//icon.svg", "/chats//", "/login/", "/login//"])
-def test_no_odd_address_is_redirected_with_a_host(alice: Visitor, path: str) -> None:  # R46
-    answer = alice.get(path)
+def test_no_odd_address_is_redirected_with_a_host(shared_alice: Visitor, path: str) -> None:  # R46
+    answer = shared_alice.get(path)
     assert answer.status_code == 404
     assert "Location" not in answer.headers
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
+from flask import Flask
 
 from tests.support.corpus import sample_id, samples, text_of
 from tests.support.html import parse
@@ -38,7 +39,8 @@ def test_the_rule_for_local_paths(sample: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("sample", HOSTILE, ids=sample_id)
-def test_after_login_a_hostile_next_leads_home(anonymous: Visitor, sample: dict[str, Any]) -> None:
+def test_after_login_a_hostile_next_leads_home(shared_app: Flask, sample: dict[str, Any]) -> None:
+    anonymous = Visitor(shared_app)
     page = anonymous.get(f"/login?next={in_address(sample)}")
     assert page.status_code == 200
     kept = parse(page.text).one("input", name="next")["value"]
@@ -66,7 +68,8 @@ def test_a_hostile_next_does_not_move_somebody_who_is_logged_in(bob: Visitor) ->
 
 
 @pytest.mark.parametrize("target", GOOD)
-def test_a_good_next_is_followed(anonymous: Visitor, target: str) -> None:
+def test_a_good_next_is_followed(shared_app: Flask, target: str) -> None:
+    anonymous = Visitor(shared_app)
     page = anonymous.get("/login", query_string={"next": target})
     kept = parse(page.text).one("input", name="next")["value"]
     form = {"username": "bob", "password": "bobbob", "next": kept}

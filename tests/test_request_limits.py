@@ -41,17 +41,19 @@ STRANGE_FIELDS = [
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)
-def test_only_form_bodies_are_taken(alice: Visitor, content_type: str) -> None:  # R26
-    before = every_row(alice.app)
+def test_only_form_bodies_are_taken(shared_alice: Visitor, content_type: str) -> None:  # R26
+    before = every_row(shared_alice.app)
     for path in (*ALL_FORMS, "/nothing"):
-        answer = alice.client.post(path, data=b"{}", content_type=content_type)
+        answer = shared_alice.client.post(path, data=b"{}", content_type=content_type)
         assert answer.status_code == 415
-    assert every_row(alice.app) == before
+    assert every_row(shared_alice.app) == before
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_other_bodies_are_refused_for_every_unsafe_method(alice: Visitor, method: str) -> None:
-    answer = alice.client.open("/chats", method=method, json={})
+def test_other_bodies_are_refused_for_every_unsafe_method(
+    shared_alice: Visitor, method: str
+) -> None:
+    answer = shared_alice.client.open("/chats", method=method, json={})
     assert answer.status_code == 415
 
 
@@ -75,9 +77,9 @@ def limit(path: str) -> int:
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_body_above_its_limit_is_413(alice: Visitor, path: str) -> None:  # R27
+def test_a_body_above_its_limit_is_413(shared_alice: Visitor, path: str) -> None:  # R27
     body = b"x=" + b"a" * limit(path)
-    answer = alice.client.post(path, data=body, content_type=FORM)
+    answer = shared_alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 413
     assert "too long" in answer.text
 
@@ -103,29 +105,29 @@ def test_bytes_that_are_no_text_become_the_replacement_character(alice: Visitor)
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_body_at_the_limit_is_read(alice: Visitor, path: str) -> None:
+def test_a_body_at_the_limit_is_read(shared_alice: Visitor, path: str) -> None:
     body = b"x=" + b"a" * (limit(path) - 2)
-    assert alice.client.post(path, data=body, content_type=FORM).status_code == 400
+    assert shared_alice.client.post(path, data=body, content_type=FORM).status_code == 400
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_more_than_50_fields_are_refused(alice: Visitor, path: str) -> None:  # R27
+def test_more_than_50_fields_are_refused(shared_alice: Visitor, path: str) -> None:  # R27
     body = "&".join(f"f{number}=1" for number in range(MAX_FIELDS + 1))
-    answer = alice.client.post(path, data=body, content_type=FORM)
+    answer = shared_alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 400
     assert "may have at most 50 fields" in answer.text
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_an_unknown_field_is_refused(alice: Visitor, path: str) -> None:  # R22
-    own_chat = alice.start_chat("team").rpartition("/")[2]
+def test_an_unknown_field_is_refused(shared_alice: Visitor, path: str) -> None:  # R22
+    own_chat = shared_alice.start_chat("team").rpartition("/")[2]
     path = path.replace(NOBODYS_CHAT, own_chat)
-    before = every_row(alice.app)
+    before = every_row(shared_alice.app)
     for field in STRANGE_FIELDS:
-        answer = alice.post(path, {field: "1"})
+        answer = shared_alice.post(path, {field: "1"})
         assert answer.status_code == 400
         assert f"no field “{field}”" in parse(answer.text).text
-    assert every_row(alice.app) == before
+    assert every_row(shared_alice.app) == before
 
 
 @pytest.mark.parametrize(
@@ -137,12 +139,12 @@ def test_an_unknown_field_is_refused(alice: Visitor, path: str) -> None:  # R22
     ],
 )
 def test_a_field_that_comes_twice_is_refused(  # R31
-    alice: Visitor, path: str, fields: list[tuple[str, str]]
+    shared_alice: Visitor, path: str, fields: list[tuple[str, str]]
 ) -> None:
-    token = alice.token
+    token = shared_alice.token
     doubled = [("csrf_token", token), *fields] if fields else [("csrf_token", token)] * 2
     body = "&".join(f"{name}={value}" for name, value in doubled)
-    answer = alice.client.post(path, data=body, content_type=FORM)
+    answer = shared_alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 400
     assert "was sent 2 times" in answer.text
 

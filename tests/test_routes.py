@@ -31,7 +31,8 @@ def test_every_route_stands_in_exactly_one_table(roles_app: Flask) -> None:  # R
 
 
 @pytest.mark.parametrize("path", PAGES_OF_USERS)
-def test_a_stranger_who_opens_a_page_is_sent_to_login(anonymous: Visitor, path: str) -> None:  # R19
+def test_a_stranger_who_opens_a_page_is_sent_to_login(shared_app: Flask, path: str) -> None:  # R19
+    anonymous = Visitor(shared_app)
     answer = anonymous.get(path)
     assert answer.status_code == 303
     expected = "/login" if path == "/" else f"/login?next={path}"
@@ -39,7 +40,8 @@ def test_a_stranger_who_opens_a_page_is_sent_to_login(anonymous: Visitor, path: 
 
 
 @pytest.mark.parametrize("path", PAGES_OF_USERS)
-def test_htmx_sends_a_stranger_to_login(anonymous: Visitor, path: str) -> None:  # R19
+def test_htmx_sends_a_stranger_to_login(shared_app: Flask, path: str) -> None:  # R19
+    anonymous = Visitor(shared_app)
     answer = anonymous.get(path, headers=HTMX)
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"] == "/login"
@@ -74,19 +76,19 @@ def test_login_pages_lead_home_where_login_is_off(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", sorted({*ALL_PAGES, *ALL_FORMS}))
-def test_a_method_that_a_route_does_not_take_is_405(alice: Visitor, path: str) -> None:
+def test_a_method_that_a_route_does_not_take_is_405(shared_alice: Visitor, path: str) -> None:
     taken = {method for (_, method), p in (PUBLIC | USER).items() if p == path}
     allowed = {"OPTIONS", *taken, *({"HEAD"} if "GET" in taken else set())}
     for method in METHODS - taken:
-        answer = alice.client.open(path, method=method)
+        answer = shared_alice.client.open(path, method=method)
         assert answer.status_code == 405
         assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "MADEUP"])
-def test_unknown_methods_are_refused(alice: Visitor, method: str) -> None:  # R48
+def test_unknown_methods_are_refused(shared_alice: Visitor, method: str) -> None:  # R48
     for path in ("/", "/login", "/static/app.css", "/public/x", "/nothing"):
-        answer = alice.client.open(path, method=method)
+        answer = shared_alice.client.open(path, method=method)
         assert answer.status_code in (404, 405)
         assert method not in answer.text
 
@@ -127,8 +129,8 @@ def test_looking_notes_when_a_session_was_used_and_nothing_else(  # R12
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
-def test_head_and_options_carry_no_body(alice: Visitor, method: str) -> None:
-    assert alice.client.open("/", method=method).data == b""
+def test_head_and_options_carry_no_body(shared_alice: Visitor, method: str) -> None:
+    assert shared_alice.client.open("/", method=method).data == b""
 
 
 def stored(time: datetime) -> str:
@@ -160,8 +162,8 @@ def test_a_chat_is_still_mine_from_another_browser(roles_app: Flask, alice: Visi
     "chat_id",
     ["1", "-1", str(2**63), "٣", "None", "%00", "..", f"{NOBODYS_CHAT}0", "{" + NOBODYS_CHAT + "}"],
 )
-def test_an_id_is_a_uuid_or_404(alice: Visitor, chat_id: str) -> None:  # R29
-    assert alice.get(f"/chats/{chat_id}").status_code == 404
+def test_an_id_is_a_uuid_or_404(shared_alice: Visitor, chat_id: str) -> None:  # R29
+    assert shared_alice.get(f"/chats/{chat_id}").status_code == 404
 
 
 def test_two_apps_do_not_share_chats_or_logins(make_app: AppMaker) -> None:
