@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import shutil
 
+# Chromium takes only the last of several lists, so this one begins with what Playwright switches
+# off by default and our pages could notice.
+DISABLED = [
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    # The popup of the address bar is two pages with a process of their own, which each window
+    # loads before anybody types there. They took half of the processor time of a short test.
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+    # A process kept ready for the next site: the tests have only one.
+    "SpareRendererForSitePerProcess",
+]
 FLAGS = [
+    f"--disable-features={','.join(DISABLED)}",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
