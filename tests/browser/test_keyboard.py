@@ -73,9 +73,10 @@ def test_home_and_end(desktop: Page, five: Site) -> None:
 
 def test_typing_goes_to_the_profile_that_starts_so(desktop: Page, five: Site) -> None:
     open_by_keyboard(desktop, five)
+    desktop.evaluate("void (Date.now = () => 1000)")
     press(desktop, "p")
     focus_is(desktop, "plain")
-    desktop.wait_for_timeout(750)  # a pause starts a new word
+    desktop.evaluate("void (Date.now = () => 1750)")  # a pause starts a new word
     press(desktop, "w", "r")
     focus_is(desktop, "writer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.chatty import Chatty
+from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import NewPage
 from tests.browser.steps import (
     answer,
@@ -75,8 +75,9 @@ def test_who_scrolls_up_slowly_is_not_pulled_back(grown: Page, chatty: Chatty, s
 
 
 def test_a_long_answer_that_comes_at_once_is_read_from_its_beginning(
-    desktop: Page, chatty: Chatty
+    desktop: Page, chatty_with: ChattyMaker
 ) -> None:
+    chatty = chatty_with(streaming="inline")  # so that it does come at once on a busy machine, too
     open_chat(desktop, chatty.site)
     for paragraphs in (40, 41):
         ask(desktop, f"at-once {paragraphs}")

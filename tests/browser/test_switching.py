@@ -144,6 +144,7 @@ def test_a_choice_made_while_a_chat_starts_wins(desktop: Page, slow: Site) -> No
 def test_an_open_list_stays_open_when_the_chat_has_started(desktop: Page, slow: Site) -> None:
     desktop.goto(str(slow))
     open_selector(desktop)
+    focus_is(desktop, "one")
     desktop.keyboard.press("End")
     focus_is(desktop, "three")
     started(desktop, "one")
