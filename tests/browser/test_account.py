@@ -97,18 +97,20 @@ def test_a_wrong_password_is_told_at_its_field(desktop: Page, site: Site, guard:
     assert findings(desktop) == []
 
 
-@pytest.mark.parametrize("options", [{}, PHONE, {"viewport": {"width": 320, "height": 700}}])
-def test_axe_finds_nothing_and_nothing_overflows(
-    new_page: NewPage, site: Site, options: dict[str, object]
-) -> None:
+def test_axe_finds_nothing_and_nothing_overflows(new_page: NewPage, site: Site) -> None:
     account(new_page(user_agent="x" * 190), site)
-    page = new_page(**options)
-    account(page, site)
-    has_a_sound_outline(page)
-    assert findings(page) == []
-    assert not page.evaluate(OVERFLOWS)
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    assert findings(page, COLOURS) == []
+    for options, widths in (({}, (1280, 320)), (PHONE, (390,))):
+        page = new_page(**options)
+        account(page, site)
+        has_a_sound_outline(page)
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+            page.reload()
+            assert findings(page) == []
+            assert not page.evaluate(OVERFLOWS), width
+            page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+            assert findings(page, COLOURS) == []
 
 
 def test_without_javascript(new_page: NewPage, site: Site) -> None:

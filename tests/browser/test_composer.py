@@ -72,31 +72,32 @@ def test_shift_enter_breaks_the_line(desktop: Page, chatty: Chatty) -> None:
     assert chatty.heard == ["one\ntwo\nthree"]
 
 
-@pytest.mark.parametrize("marks", ["isComposing: true", "keyCode: 229"])
-def test_enter_of_an_input_method_does_not_send(desktop: Page, chatty: Chatty, marks: str) -> None:
+def test_enter_of_an_input_method_does_not_send(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
-    composer(desktop).click()
     session = desktop.context.new_cdp_session(desktop)
-    session.send(
-        "Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3}
-    )
-    enter = f"new KeyboardEvent('keydown', {{key: 'Enter', {marks}, bubbles: true}})"
-    composer(desktop).evaluate(f"e => e.dispatchEvent({enter})")
-    session.send("Input.insertText", {"text": "日本"})
-    expect(composer(desktop)).to_have_value("日本")
-    desktop.keyboard.press("Enter")
-    ended(desktop)
-    assert chatty.heard == ["日本"]
+    for count, marks in ((1, "isComposing: true"), (2, "keyCode: 229")):
+        composer(desktop).click()
+        session.send(
+            "Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3}
+        )
+        enter = f"new KeyboardEvent('keydown', {{key: 'Enter', {marks}, bubbles: true}})"
+        composer(desktop).evaluate(f"e => e.dispatchEvent({enter})")
+        session.send("Input.insertText", {"text": "日本"})
+        expect(composer(desktop)).to_have_value("日本")
+        desktop.keyboard.press("Enter")
+        expect(messages(desktop)).to_have_count(2 * count)
+        ended(desktop)
+        assert chatty.heard == ["日本"] * count
 
 
-@pytest.mark.parametrize("blank", ["", "   ", "\n\n"])
-def test_blank_text_is_not_sent(desktop: Page, chatty: Chatty, blank: str) -> None:
+def test_blank_text_is_not_sent(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     sent: list[str] = []
     desktop.on("request", lambda request: sent.append(request.url) if request.post_data else None)
-    ask(desktop, blank)
-    expect(composer(desktop)).to_have_value(blank)
-    assert sent == []
+    for blank in ("", "   ", "\n\n"):
+        ask(desktop, blank)
+        expect(composer(desktop)).to_have_value(blank)
+        assert sent == []
 
 
 def test_a_double_click_on_send_sends_once(desktop: Page, chatty: Chatty) -> None:

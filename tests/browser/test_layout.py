@@ -13,7 +13,7 @@ from tests.browser.chatty import Chatty
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.states import REFUSALS, STATES
+from tests.browser.states import STATES
 from tests.browser.steps import (
     answer,
     ask,
@@ -24,22 +24,11 @@ from tests.browser.steps import (
     open_chat,
     open_selector,
     option,
+    started,
 )
 
 pytestmark = pytest.mark.browser
 
-# The states with the most in them.
-WIDE = sorted(STATES.keys() - {"login", "starting", "chat", "one-profile", "no-match"})
-WIDTHS = (320, 390, 640, 1280, 1920)
-# Cut off on purpose: text for screen readers, and what has a scroll bar of its own.
-WIDER = """() => {
-    const meant = ".hush, .skip, .wide-only, .who, .home-name, pre, table, svg";
-    const outside = ({left, right}) => left < -0.5 || right > innerWidth + 0.5;
-    return [...document.querySelectorAll("body *")]
-        .filter((e) => e.checkVisibility() && !e.closest(meant))
-        .filter((e) => outside(e.getBoundingClientRect()))
-        .map((e) => e.outerHTML.slice(0, 90));
-}"""
 MOVING = """() => document.getAnimations()
     .filter((a) => a.effect.getComputedTiming().duration > 1)
     .map((a) => a.animationName ?? a.transitionProperty)"""
@@ -63,28 +52,18 @@ def overlap(one: Locator, other: Locator) -> bool:
     )
 
 
-@pytest.mark.parametrize("state", WIDE)
-def test_nothing_is_wider_than_the_screen(
-    new_page: NewPage, shared_app: Callable[[str], Site], guard: Guard, state: str
-) -> None:
-    guard.expect(*REFUSALS)
-    page = new_page(reduced_motion="reduce")
-    STATES[state].visit(page, shared_app(STATES[state].app_file))
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-        assert page.evaluate(WIDER) == [], width
-
-
-@pytest.mark.parametrize("width", [320, 390, 800, 1280])
-def test_long_names_do_not_push_the_bar_apart(new_page: NewPage, five: Site, width: int) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
-    open_chat(page, five)
-    choose(page, "long")
-    parts = [page.locator(".home"), page.locator("#profile-button"), page.locator(".bar-end")]
-    assert not any(overlap(a, b) for a, b in pairwise(parts))
-    assert box(page.locator("#profile-button"))["width"] >= 88
-    assert box(page.get_by_role("banner"))["height"] <= 72
+def test_long_names_do_not_push_the_bar_apart(desktop: Page, five: Site) -> None:
+    open_chat(desktop, five)
+    choose(desktop, "long")
+    for width in (320, 390, 800, 1280):
+        desktop.set_viewport_size({"width": width, "height": 800})
+        desktop.reload()
+        started(desktop, "long")
+        bar = (".home", "#profile-button", ".bar-end")
+        parts = [desktop.locator(part) for part in bar]
+        assert not any(overlap(a, b) for a, b in pairwise(parts)), width
+        assert box(desktop.locator("#profile-button"))["width"] >= 88, width
+        assert box(desktop.get_by_role("banner"))["height"] <= 72, width
 
 
 def test_at_200_percent_every_message_can_be_seen(
@@ -185,17 +164,18 @@ def test_code_that_was_streamed_scrolls_by_itself_and_by_keyboard(
     expect(code).to_have_attribute("tabindex", "0")
 
 
-@pytest.mark.parametrize("text", ["1. One\n\n   Two\n\n2. Three", "> One\n>\n> Two"])
-def test_paragraphs_in_lists_and_quotes_are_apart(desktop: Page, chatty: Chatty, text: str) -> None:
+def test_paragraphs_in_lists_and_quotes_are_apart(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
-    ask(desktop, "dictate")
-    chatty.dictate(text)
-    chatty.end()
-    one, two = (ended(desktop).get_by_text(word, exact=True) for word in ("One", "Two"))
-    gap = two.evaluate("e => e.getBoundingClientRect().top") - one.evaluate(
-        "e => e.getBoundingClientRect().bottom"
-    )
-    assert gap >= 4
+    for count, text in ((2, "1. One\n\n   Two\n\n2. Three"), (4, "> One\n>\n> Two")):
+        ask(desktop, "dictate")
+        chatty.dictate(text)
+        chatty.end()
+        expect(messages(desktop)).to_have_count(count)
+        one, two = (ended(desktop).get_by_text(word, exact=True) for word in ("One", "Two"))
+        gap = two.evaluate("e => e.getBoundingClientRect().top") - one.evaluate(
+            "e => e.getBoundingClientRect().bottom"
+        )
+        assert gap >= 4, text
 
 
 def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(

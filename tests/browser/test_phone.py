@@ -7,10 +7,19 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage
 from tests.browser.site import Site
 from tests.browser.states import STATES
-from tests.browser.steps import ended, log_in, messages, open_chat, option, panel, started
+from tests.browser.steps import (
+    ended,
+    log_in,
+    messages,
+    open_chat,
+    option,
+    panel,
+    started,
+    wait_until,
+)
+from tests.browser.test_accessibility import ARRIVED
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +67,7 @@ def test_a_tap_beside_the_sheet_closes_it(phone: Page, simple: Site) -> None:
 def test_the_sheet_stands_on_the_lower_edge(phone: Page, simple: Site) -> None:
     open_chat(phone, simple)
     phone.locator("#profile-button").tap()
-    phone.wait_for_timeout(250)  # it slides in
+    wait_until(phone, ARRIVED)  # it slides in
     box = panel(phone).bounding_box()
     assert box is not None
     assert (box["x"], box["width"], box["y"] + box["height"]) == (0, 390, 844)
@@ -119,15 +128,15 @@ DRAWN = """(text) => [...document.querySelectorAll("bdi")]
     .filter((e) => !e.closest("[popover]")).length"""
 
 
-@pytest.mark.parametrize("width", [320, 390, 640, 800, 1280])
-def test_who_is_logged_in_and_as_what_is_drawn_at_any_width(
-    new_page: NewPage, roles: Site, width: int
-) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
-    log_in(page, roles, "alice")
-    started(page)
-    assert page.evaluate(DRAWN, "alice") == 1
-    assert page.evaluate(DRAWN, "ADMIN") == 1
+def test_who_is_logged_in_and_as_what_is_drawn_at_any_width(desktop: Page, roles: Site) -> None:
+    log_in(desktop, roles, "alice")
+    started(desktop)
+    for width in (320, 390, 640, 800, 1280):
+        desktop.set_viewport_size({"width": width, "height": 800})
+        desktop.reload()
+        started(desktop)
+        assert desktop.evaluate(DRAWN, "alice") == 1, width
+        assert desktop.evaluate(DRAWN, "ADMIN") == 1, width
 
 
 def test_who_is_logged_in_is_one_tap_away(phone: Page, roles: Site) -> None:

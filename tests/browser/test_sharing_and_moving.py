@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page, expect
 
@@ -15,6 +14,7 @@ from tests.browser.conftest import PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import log_in, messages, notices
+from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 from tests.support.exports import chat_of, export_of, store_chat
 
@@ -46,8 +46,7 @@ def is_sound(page: Page) -> None:
     heading."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colour in between
-        found = Axe().run(page).response["violations"]
-        assert not found, [(rule["id"], rule["nodes"][0]["target"]) for rule in found]
+        assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("h1")).to_have_count(1)
 
