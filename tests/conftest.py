@@ -24,6 +24,17 @@ from webapp.database.schema import upgrade
 NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no processor is left alone with one at the end.
+
+    ``make test`` hands them out in this order (``--no-loadscope-reorder``).
+    """
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    driven = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: (item.path not in long, item.path not in driven))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,27 @@ def elements(path: Path) -> list[tuple[str, str]]:
     return [(tag.lower(), attributes) for tag, attributes in TAG.findall(text)]
 
 
+def in_every_file(check: Callable[[Path], None]) -> Callable[[], None]:
+    """Make one test of a check of one file; it tells of every file that fails."""
+
+    def test() -> None:
+        found = []
+        for path in FILES:
+            try:
+                check(path)
+            except (AssertionError, ValueError, pytest.fail.Exception) as error:
+                found.append(f"{name(path)}: {error}")
+        assert not found, "\n".join(found)
+
+    return test
+
+
 def test_there_are_templates() -> None:
     assert len(FILES) > 20
     assert sum(len(elements(path)) for path in FILES) > 100
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_no_inline_script_or_style(path: Path) -> None:
     for tag, attributes in elements(path):
         assert tag != "style"
@@ -44,7 +60,7 @@ def test_no_inline_script_or_style(path: Path) -> None:
             assert re.search(r"src=\"\{\{+ ?asset\(", attributes), attributes
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_no_htmx_feature_that_needs_eval(path: Path) -> None:
     for _, attributes in elements(path):
         assert "hx-on" not in attributes
@@ -53,7 +69,7 @@ def test_no_htmx_feature_that_needs_eval(path: Path) -> None:
         assert not re.search(r"hx-(vals|headers|request|vars)=", attributes), attributes
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_a_control_works_without_script(path: Path) -> None:
     for tag, attributes in elements(path):
         if "hx-post" in attributes:
@@ -65,7 +81,7 @@ def test_a_control_works_without_script(path: Path) -> None:
             pytest.fail(f"a form cannot do that without script: {attributes}")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_every_form_is_a_post_with_a_token_or_a_get(path: Path) -> None:
     for form in re.findall(r"<form\b.*?</form>", source(path), flags=re.DOTALL):
         if 'method="post"' in form:
@@ -74,17 +90,17 @@ def test_every_form_is_a_post_with_a_token_or_a_get(path: Path) -> None:
             assert "csrf_token" not in form, form
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_what_an_element_does_stands_on_it(path: Path) -> None:
     assert "xmlattr" not in source(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_nothing_is_marked_as_safe(path: Path) -> None:
     assert not re.search(r"\|\s*safe\b|autoescape\s+false|Markup\(", source(path))
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_no_address_is_outside(path: Path) -> None:
     assert not re.search(r"(?:https?:)?//[\w{]", source(path))
     for _, attributes in elements(path):
@@ -92,13 +108,13 @@ def test_no_address_is_outside(path: Path) -> None:
             pytest.fail(f"an address is written out instead of made by url_for: {address}")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_attributes_are_quoted(path: Path) -> None:
     for _, attributes in elements(path):
         assert not re.search(r"=\s*\{\{", attributes), attributes
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
+@in_every_file
 def test_no_link_opens_a_window(path: Path) -> None:  # R33
     assert "target=" not in re.sub(r"hx-target=|popovertarget=", "", source(path))
 
