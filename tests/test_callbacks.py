@@ -349,7 +349,7 @@ def test_callbacks_see_no_request_and_no_database(make_app: AppMaker, asynchrono
 @pytest.mark.parametrize("asynchronous", ["", "async "])
 def test_no_connection_is_held_while_a_callback_runs(
     make_app: AppMaker, asynchronous: str, either_url: str
-) -> None:  # R59
+) -> None:
     make_app.database_url = either_url
     app = make_app(WATCHED.format(head=f"{asynchronous}def"))
     housekeeping_due.disconnect(app, delete_soon)  # it has a connection of its own for a moment

@@ -1,4 +1,4 @@
-"""Chat applications for Flask and classic WSGI hosting: what an app file imports.
+"""Chat applications for Flask and WSGI hosting: the names that an app file imports.
 
 Example
 -------
@@ -69,8 +69,8 @@ __all__ = [
     "user_session",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows the names above, and is to refuse all others
+if not TYPE_CHECKING:  # or a type checker would accept every name
 
     def __getattr__(name: str) -> NoReturn:
-        """Say what there is instead of a name that is not there (yet)."""
+        """Explain what to use instead of a name that does not exist."""
         raise missing_name(__name__, name, __all__, NOT_YET)

@@ -1,4 +1,8 @@
-"""The decorators of an app file: each fills one slot and returns the function unchanged."""
+"""The decorators of an app file.
+
+Each registers one function and returns it unchanged. It raises `MisuseError` when it is used twice,
+used outside an app file that is being loaded, or put on something that it cannot call.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +38,15 @@ PasswordCallback = TypeVar(
 
 @refuse_brackets
 def set_chat_profiles(callback: ProfilesCallback) -> ProfilesCallback:
-    """Register the function that lists the profiles a user may pick.
+    """Register the function that lists the profiles that a user may choose.
 
     Parameters
     ----------
     callback:
         A function of 0, 1 (``current_user``) or 2 (``current_user, language``) parameters,
-        ``def`` or ``async def``. ``current_user`` is a `User`, or ``None`` when login is off;
-        ``language`` is a tag such as ``fr`` or ``pt-BR``. It returns a list of `ChatProfile`;
-        ``None`` or ``[]`` means that there is nothing to pick.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        ``def`` or ``async def``. ``current_user`` is a `User`, or ``None`` when login is off.
+        ``language`` is a tag such as ``fr`` or ``pt-BR``. It returns a list of `ChatProfile`.
+        ``None`` or ``[]`` means that there is nothing to choose.
 
     Example
     -------
@@ -74,17 +69,8 @@ def set_starters(callback: StartersCallback) -> StartersCallback:
     ----------
     callback:
         A function of 0, 1 (``current_user``) or 2 (``current_user, language``) parameters, as for
-        `set_chat_profiles`. It returns a list of `Starter`; ``None`` or ``[]`` suggests nothing.
-        A profile with ``starters=[]`` has none, one with ``starters=None`` has these.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        `set_chat_profiles`. It returns a list of `Starter`. ``None`` or ``[]`` suggests nothing.
+        A profile with ``starters=[]`` has none, a profile with ``starters=None`` has these.
 
     Example
     -------
@@ -104,17 +90,8 @@ def on_chat_start(callback: StartCallback) -> StartCallback:
     Parameters
     ----------
     callback:
-        A function without parameters, ``def`` or ``async def``. What it sends with
-        `Message.send` is stored and shown.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, ``def`` or ``async def``. The messages that it sends are
+        stored and shown.
 
     Example
     -------
@@ -129,24 +106,15 @@ def on_chat_start(callback: StartCallback) -> StartCallback:
 
 @refuse_brackets
 def on_message(callback: MessageCallback) -> MessageCallback:
-    """Register the function that answers what users write; it runs once for each message.
+    """Register the function that answers users. It runs once for each message.
 
     Parameters
     ----------
     callback:
-        A function of no parameter or of the `Message` that was written, ``def`` or ``async def``.
-        It answers with `Message.send` and `Message.stream_token`; what it returns is ignored. It
-        runs on whether anybody watches or not, until it ends, its time is up, or the user presses
-        Stop.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, or of the `Message` that the user wrote, ``def`` or
+        ``async def``. It answers with `Message.send` and `Message.stream_token`. Its return value
+        is ignored. It runs until it returns, its time is up, or the user presses Stop, even if
+        nobody watches.
 
     Example
     -------
@@ -166,17 +134,8 @@ def on_stop(callback: StartCallback) -> StartCallback:
     Parameters
     ----------
     callback:
-        A function without parameters, ``def`` or ``async def``. It runs after the answer was
-        ended, with the chat's `user_session`; what it sends is shown.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, ``def`` or ``async def``. It runs after the answer has
+        ended, with the chat's `user_session`. The messages that it sends are shown.
 
     Example
     -------
@@ -193,22 +152,13 @@ def on_stop(callback: StartCallback) -> StartCallback:
 def on_chat_end(callback: StartCallback) -> StartCallback:
     """Register the function that runs once when a chat has ended.
 
-    A chat ends when its user starts another one in the same browser or logs out, or when nothing
-    was said in it for ``WEBAPP_CHAT_IDLE_MINUTES``; never because a connection was lost.
+    A chat ends when its user starts another one in the same browser or signs out, or when it had
+    no message for ``WEBAPP_CHAT_IDLE_MINUTES``. A lost connection does not end it.
 
     Parameters
     ----------
     callback:
         A function without parameters, ``def`` or ``async def``, with the chat's `user_session`.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
 
     Example
     -------
@@ -223,22 +173,13 @@ def on_chat_end(callback: StartCallback) -> StartCallback:
 
 @refuse_brackets
 def on_logout(callback: LogoutCallback) -> LogoutCallback:
-    """Register the function that runs when somebody has logged out.
+    """Register the function that runs when a user has signed out.
 
     Parameters
     ----------
     callback:
-        A function of no parameter or of the `User` who logged out, ``def`` or ``async def``. If
-        it fails, the log says so, and the user is logged out all the same.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, or of the `User` who signed out, ``def`` or ``async def``.
+        If it fails, the failure is logged, and the user is signed out all the same.
 
     Example
     -------
@@ -253,23 +194,14 @@ def on_logout(callback: LogoutCallback) -> LogoutCallback:
 
 @refuse_brackets
 def author_rename(callback: RenameCallback) -> RenameCallback:
-    """Register the function that says under which name an author of messages is shown.
+    """Register the function that returns the name under which an author of messages is shown.
 
     Parameters
     ----------
     callback:
         A function of the original author, ``def`` or ``async def``, that returns the name to
-        show. It is asked whenever a message of the app is shown, old ones included: messages are
-        stored under the original name.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        show. It runs whenever a message of the app is shown, even an old one: messages are stored
+        with the original name.
 
     Example
     -------
@@ -286,23 +218,14 @@ def author_rename(callback: RenameCallback) -> RenameCallback:
 
 @refuse_brackets
 def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
-    """Register the function that decides who may log in; its presence turns login on.
+    """Register the function that decides who may sign in. Its presence turns login on.
 
     Parameters
     ----------
     callback:
         A function of ``(username, password)``, ``def`` or ``async def``, that returns a `User`,
-        or ``None`` to refuse. Raising is a failure that the user sees as "try again later".
-        `seeded_user` is a ready one for the accounts of ``chat-profiles users``.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        or ``None`` to refuse. If it raises, the user sees "try again later", never "wrong
+        password". `seeded_user` is a ready callback for the accounts of ``chat-profiles users``.
 
     Example
     -------

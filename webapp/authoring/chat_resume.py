@@ -1,4 +1,4 @@
-"""What an app is told of a chat that goes on after it was over."""
+"""`on_chat_resume`: a chat that its user resumes after it has ended."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 
-# What dictionaries of threads hold elsewhere, and where it is here.
+# The keys of Chainlit's dictionary of a thread, and what to use here.
 _ELSEWHERE = {
     "steps": "its messages are in chat.messages",
     "elements": "a message carries no files; its messages are in chat.messages",
     "metadata": "the values of its user_session are in chat.user_session",
     "name": "its title is chat.title",
     "createdAt": "each of chat.messages has created_at",
-    "userId": 'who is logged in is user_session.get("user")',
-    "userIdentifier": 'who is logged in is user_session.get("user").identifier',
+    "userId": 'the signed-in user is user_session.get("user")',
+    "userIdentifier": 'the name of the signed-in user is user_session.get("user").identifier',
     "tags": "a chat has no tags; the chosen profile is chat.profile",
 }
 
 
 class NoSuchKeyError(MisuseError, KeyError):
-    """A chat or a message was asked for something that it does not have."""
+    """A chat or a message does not have the item."""
 
     def __str__(self) -> str:
-        # KeyError would put the sentence into quotes.
+        # KeyError would quote the sentence.
         return str(self.args[0])
 
 
@@ -39,17 +39,17 @@ class ResumedMessage:
     Parameters
     ----------
     id:
-        The id under which the chat knows it, a UUID.
+        The id of the message, a UUID.
     role:
         ``"user"`` or ``"assistant"``.
     author:
-        Who said it, if the app gave a name.
+        The author, if the app gave one.
     content:
         Its text.
     profile:
-        The name of the chat profile it was said under, or ``None``.
+        The name of the chat profile at that time, or ``None``.
     created_at:
-        When it was said, in UTC.
+        When it was sent, in UTC.
 
     Example
     -------
@@ -74,34 +74,35 @@ class ResumedMessage:
     created_at: datetime
 
     def __getitem__(self, key: str) -> Any:
-        """Return what the attribute of that name holds."""
+        """Return the attribute of that name."""
         return _item(self, "message", key)
 
 
 @dataclass(frozen=True)
 class ResumedChat:
-    """A chat that is resumed, as it was when it was left.
+    """A chat that is resumed, as its user left it.
 
-    Its values can be read as attributes, ``chat.id``, and as items, ``chat["id"]``.
+    You can read its values as attributes, ``chat.id``, and as items, ``chat["id"]``.
 
     Parameters
     ----------
     id:
         The id of the chat, a UUID.
     title:
-        What it is called, if it has a title.
+        Its title, or ``None``.
     profile:
         The name of its chat profile, or ``None``.
     messages:
-        What was said, oldest first: the newest 1,000 messages, without errors, answers that were
-        tried again or replaced, and empty ones.
+        The newest 1,000 messages, oldest first. It leaves out errors, answers that were tried again
+        or replaced, and empty messages.
     user_session:
-        The chat's own values as they were stored: a copy; `user_session.set` changes them.
+        A copy of the chat's stored values. Use `user_session.set` to change them.
 
     Raises
     ------
     MisuseError
-        Which is also a `KeyError`: for an item that it does not have, with what to use instead.
+        The chat does not have the item. The error is also a `KeyError`, and names what to use
+        instead.
 
     Example
     -------
@@ -117,13 +118,13 @@ class ResumedChat:
     user_session: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
-        """Return what the attribute of that name holds."""
+        """Return the attribute of that name."""
         return _item(self, "chat", key)
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say what there is instead of a name that is known from elsewhere."""
+            """Explain what to use instead of a name that Chainlit has."""
             raise AttributeError(_no_such(self, "chat", name, f"chat.{name}"))
 
 
@@ -138,26 +139,17 @@ ResumeCallback = TypeVar(
 
 @refuse_brackets
 def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
-    """Register the function that runs when a user comes back to a chat that was over.
+    """Register the function that runs when a user comes back to a chat that has ended.
 
-    A chat is over when its user has started another one in the same browser or logged out, or when
-    nothing was said in it for ``WEBAPP_CHAT_IDLE_MINUTES``. Opening it again resumes it, once;
-    where there is no JavaScript the next message does, before ``@on_message`` is called for it.
+    A chat ends when its user starts another one in the same browser or signs out, or when it had
+    no message for ``WEBAPP_CHAT_IDLE_MINUTES``. Opening the chat again resumes it, once. Without
+    JavaScript the next message resumes it, before ``@on_message`` runs for that message.
 
     Parameters
     ----------
     callback:
-        A function of no parameter or of the `ResumedChat`, ``def`` or ``async def``. It runs with
-        the chat's `user_session`, and what it sends stands at the end of the chat.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, or of the `ResumedChat`, ``def`` or ``async def``. It runs
+        with the chat's `user_session`, and the messages that it sends are added to the chat.
 
     Example
     -------
@@ -173,12 +165,12 @@ def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
 
 
 def _item(thing: ResumedChat | ResumedMessage, called: str, key: str) -> Any:
-    if key in (one.name for one in fields(thing)):
+    if key in (each.name for each in fields(thing)):
         return getattr(thing, key)
     raise NoSuchKeyError(_no_such(thing, called, key, f"{called}[{key!r}]"))
 
 
 def _no_such(thing: ResumedChat | ResumedMessage, called: str, key: str, written: str) -> str:
-    known = ", ".join(f"{called}.{one.name}" for one in fields(thing))
+    known = ", ".join(f"{called}.{each.name}" for each in fields(thing))
     hint = _ELSEWHERE.get(key, "see docs/authoring.md")
     return f"{written} does not exist; there is {known}: {hint}."

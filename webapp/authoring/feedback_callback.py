@@ -1,4 +1,4 @@
-"""What a user thinks of an answer, as an app is told of it."""
+"""`on_feedback`: what users think of answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webapp.authoring.types import User
 
 @dataclass(frozen=True)
 class Feedback:
-    """A rating that a user has given, changed or taken back.
+    """A rating that a user gave, changed or took back.
 
     Parameters
     ----------
@@ -23,17 +23,17 @@ class Feedback:
     message_id:
         The answer, as `Message.id` has it.
     value:
-        ``up``, ``down``, or ``none`` when the rating was taken back.
+        ``up`` or ``down``, or ``none`` if the user took the rating back.
     comment:
-        What the user wrote about it, at most 4,000 characters; empty when nothing.
+        The user's comment, at most 4,000 characters. It may be empty.
     content:
         The text of the answer.
     profile:
-        The name of the profile under which it was given; ``None`` where there are none.
+        The name of the profile that answered; ``None`` if the app has no profiles.
     user:
-        Who rated it; ``None`` when login is off.
+        The user who rated it; ``None`` when login is off.
     previous:
-        What the rating was before: ``up``, ``down``, or ``none`` for the first one.
+        The rating before: ``up``, ``down``, or ``none`` if there was none.
 
     Example
     -------
@@ -53,7 +53,7 @@ class Feedback:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say what there is instead of a name that is known from elsewhere."""
+            """Explain what to use instead of a name that Chainlit has."""
             present = [each.name for each in fields(self)]
             raise missing_name("Feedback", name, present, FEEDBACK_NOT_YET)
 
@@ -63,25 +63,16 @@ FeedbackCallback = TypeVar("FeedbackCallback", bound=Callable[[], Any] | Callabl
 
 @refuse_brackets
 def on_feedback(callback: FeedbackCallback) -> FeedbackCallback:
-    """Register the function that is told what users think of answers.
+    """Register the function that gets what users think of answers.
 
     It runs once for each change, in the background, after the rating is stored. If it fails, the
-    log says so, and the rating stays.
+    failure is logged, and the rating stays.
 
     Parameters
     ----------
     callback:
-        A function of no parameter or of the `Feedback`, ``def`` or ``async def``. It runs for no
-        chat: `user_session` and messages do not work in it.
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        A function without parameters, or of the `Feedback`, ``def`` or ``async def``. It does not
+        run in a chat: `user_session` and messages do not work in it.
 
     Example
     -------

@@ -1,4 +1,4 @@
-"""What is said in a chat: by the app, and by whoever writes to it."""
+"""`Message`: a message of a chat, from the app or from its user."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
 class Message:
     """A message of the running chat.
 
-    Its methods act at once; awaiting what they return is allowed and changes nothing, so ``def``
-    and ``async def`` callbacks read the same.
+    Its methods act at once. You may await them or not, so ``def`` and ``async def`` callbacks read
+    the same.
 
     Parameters
     ----------
     content:
-        Markdown, at most 1,000,000 characters. A dict or list is shown as JSON in a code block,
-        anything else as ``str()`` gives it.
+        Markdown, at most 1,000,000 characters. A dict or list is shown as JSON in a code block, and
+        anything else as its ``str()``.
     author:
-        Who says it, at most 200 characters; the chat profile, or the app, when left out.
+        Who says it, at most 200 characters. If you leave it out, the chat profile or the app.
 
     Example
     -------
@@ -50,14 +50,14 @@ class Message:
         self._parts = [_as_text(content)]
         self.author = _author(author)
         self._id: uuid.UUID | None = None
-        # The chat that it was said in; one that the user wrote cannot be sent again.
+        # The chat in which it was sent. A message that the user wrote cannot be sent again.
         self._chat_id: str | None = None
         self._profile: str | None = None
         self._from_user = False
 
     @property
     def content(self) -> str:
-        """The text: as it was given or last set, with what was streamed since."""
+        """The text as it was given or last set, with the tokens streamed since."""
         self._parts = ["".join(self._parts)]
         return self._parts[0]
 
@@ -67,47 +67,46 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The id under which the chat knows this message, a UUID."""
+        """The id of the message in the chat, a UUID."""
         if self._id is None:
             self._id = uuid.uuid4()
         return str(self._id)
 
     def send(self) -> Message:
-        """Send the message now, or what it has become by now; return it.
+        """Send the message as it is now, and return it. A message can be sent again.
 
         Raises
         ------
         MisuseError
-            Outside a chat, after the callback has ended, or above the limits.
+            The call is outside a chat, the callback has ended, or a limit is exceeded.
         """
         return self._send("Message.send()")
 
     def update(self) -> Message:
-        """Show what ``content`` and ``author`` are by now; return the message.
+        """Show the current ``content`` and ``author`` of a sent message, and return it.
 
         Raises
         ------
         MisuseError
-            As for `send`, and for a message that has not been sent.
+            As for `send`, or the message has not been sent.
         """
         self._require_sent("Message.update()")
         return self._send("Message.update()")
 
     def stream_token(self, token: str | None, is_sequence: bool = False) -> Message:
-        """Let the message grow by ``token``, and appear with the first one; return it.
+        """Append ``token`` to the message, and return it. The first token makes it appear.
 
         Parameters
         ----------
         token:
-            Text, of any length; ``None``, which models' clients send at the end, says nothing.
+            Text of any length. ``None``, which the clients of models send at the end, is ignored.
         is_sequence:
-            ``True``: ``token`` is the whole text so far, and takes the place of what was there.
+            ``True`` if ``token`` is the whole text so far, which replaces the earlier text.
 
         Raises
         ------
         MisuseError
-            Outside a chat, after the callback has ended, or above the limits. Once the user has
-            pressed Stop it is a ``StoppedError``.
+            As for `send`. Once the user has pressed Stop it is a ``StoppedError``.
         """
         chat = self._chat("Message.stream_token()")
         if token is None:
@@ -127,7 +126,7 @@ class Message:
         return self
 
     def remove(self) -> Message:
-        """Take the message back; return it. It can be sent again, as a new one.
+        """Remove the message from the chat, and return it. It can be sent again, as a new one.
 
         Raises
         ------
@@ -141,18 +140,18 @@ class Message:
         return self
 
     def __await__(self) -> Generator[None, None, Message]:
-        """Give back the message at once: there is nothing to wait for."""
+        """Return the message at once: there is nothing to wait for."""
         yield from ()  # makes this a generator, which is what `await` asks for
         return self
 
-    if not TYPE_CHECKING:  # a type checker is to go on refusing what is not there
+    if not TYPE_CHECKING:  # or a type checker would accept every name
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say what there is instead of a method that is not there (yet)."""
+            """Explain what to use instead of a name that does not exist."""
             raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
 
         def __setattr__(self, name: str, value: object) -> None:
-            """Say so when something is set that would be shown nowhere."""
+            """Refuse to set an attribute that would have no effect."""
             if name not in _SET:
                 raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
             super().__setattr__(name, value)
@@ -162,7 +161,7 @@ class Message:
 
     def _send(self, used: str) -> Message:
         chat = self._chat(used)
-        # Both may have been given anew since the message was made.
+        # Both may have been set since the message was made.
         author = _author(self.author)
         self._id = chat.transcript.send(used, self._addressed(), self.content, author)
         self._note_sent(chat)
@@ -195,7 +194,7 @@ class Message:
 
 
 def make_user_message(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:
-    """Return the message that the user wrote, as ``@on_message`` is given it."""
+    """Return the message that the user wrote, as ``@on_message`` gets it."""
     message = Message(content=content)
     message.author = author
     message._id, message._chat_id, message._from_user = message_id, chat_id, True
@@ -208,7 +207,7 @@ def _as_text(content: object) -> str:
     if isinstance(content, dict | list):
         try:
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        except (TypeError, ValueError, RecursionError):  # of no JSON, or it holds itself
+        except (TypeError, ValueError, RecursionError):  # not JSON, or it contains itself
             return str(content)
         return f"```json\n{text}\n```"
     return str(content)

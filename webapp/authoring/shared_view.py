@@ -17,7 +17,7 @@ ViewCallback = TypeVar(
 
 @dataclass(frozen=True)
 class SharedChat:
-    """A chat that somebody opens by its link.
+    """A shared chat that somebody opens by its link.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class SharedChat:
     profile:
         The name of its profile, or ``None``.
     owner:
-        The identifier of the user who has shared it; ``None`` when login is off.
+        The identifier of the user who shared it; ``None`` when login is off.
     imported:
-        Whether its owner has imported it, so that its text may be anybody's.
+        Whether its owner imported it, so that anybody may have written its text.
 
     Example
     -------
@@ -49,25 +49,16 @@ class SharedChat:
 def on_shared_chat_view(callback: ViewCallback) -> ViewCallback:
     """Register the function that decides who may read a chat that was shared by a link.
 
-    It is asked each time somebody opens the link, its owner included, once it is sure that they are
-    offered every profile of the chat. Without it, that is enough.
+    It runs each time somebody opens the link, the owner too, if they are offered every profile of
+    the chat. An app without this callback checks only that.
 
     Parameters
     ----------
     callback:
         A function of 0, 1 (``chat``) or 2 (``chat, viewer``) parameters, ``def`` or ``async def``.
-        ``chat`` is a `SharedChat`; ``viewer`` is a `User`, or ``None`` when login is off. It
-        returns ``True`` or ``False``; ``False`` is answered as if there were no such link. Raising,
-        or any other answer, is an error page: a failure is never "no".
-
-    Returns
-    -------
-    The same function.
-
-    Raises
-    ------
-    MisuseError
-        When it is used twice, outside an app file, or on something that cannot be called so.
+        ``chat`` is a `SharedChat`, and ``viewer`` a `User`, or ``None`` when login is off. It
+        returns ``True`` or ``False``. ``False`` looks as if the link did not exist. If it raises or
+        returns anything else, the viewer sees an error page: a failure never counts as "no".
 
     Example
     -------

@@ -1,7 +1,7 @@
-"""Names that an app file asks for and that do not exist: what there is instead.
+"""Names that an app file uses and that do not exist, with what to use instead.
 
-Chainlit has many that this version does not have. Whoever moves an app over reads here, in the
-error, what is missing and what to use, rather than that an attribute was not found.
+Chainlit has many names that this version does not have. If you move an app over, the error tells
+you what is missing and what to use, not only that an attribute was not found.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import get_close_matches
 NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_STEPS = "steps and task lists are not shown yet; send a Message"
-NO_OTHER_LOGIN = "people log in with a password (password_auth_callback)"
+NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 
 _GROUPS = {
@@ -36,7 +36,7 @@ _GROUPS = {
         "ChatSettings CopilotFunction"
     ),
     NO_AUDIO: "on_audio_start on_audio_chunk on_audio_end InputAudioChunk OutputAudioChunk",
-    "send a Message, or raise: people see an error with a reference": "ErrorMessage",
+    "send a Message, or raise: users see an error with a reference": "ErrorMessage",
     "chats are stored already; WEBAPP_DATABASE_URL says where": "data_layer",
     "user_session has what belongs to the running chat": "context",
     "no other window or server can be talked to yet": (
@@ -81,13 +81,13 @@ def missing_name(
     Parameters
     ----------
     owner:
-        What was asked, as the author writes it: ``webapp`` or ``Message``.
+        The module or class as the author writes it: ``webapp`` or ``Message``.
     name:
-        What it was asked for. The names that Python asks for by itself get its own message.
+        The missing name. Names that Python looks up by itself get Python's own message.
     present:
-        The names that an author can use, for a hint at a misspelling.
+        The names that exist, for a hint at a misspelling.
     not_yet:
-        What to say of names that are known from elsewhere.
+        Names that Chainlit has, each with what to use instead.
     """
     if name.startswith("__"):
         return AttributeError(f"{owner} has no attribute {name!r}")
