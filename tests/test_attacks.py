@@ -162,8 +162,16 @@ def test_a_turn_that_was_stopped_before_it_began_runs_nothing(make_app: AppMaker
     app = make_app(
         "import webapp as cl\nRAN = []\n@cl.on_message\nasync def a(m):\n    RAN.append(1)\n"
     )
-    work = Work("on_message", (None,), Limits(60, 60), lambda _: "", lambda _: None)
-    turn = Turn(app.extensions["chat_app"], ChatContext("c", None, None), work)
+    work = Work(
+        decorator="on_message",
+        arguments=(None,),
+        limits=Limits(60, 60),
+        explain=lambda _: "",
+        log=lambda _: None,
+    )
+    turn = Turn(
+        app.extensions["chat_app"], ChatContext(chat_id="c", user=None, chat_profile=None), work
+    )
     turn.stop()
     turn.begin()
     time.sleep(0.3)

@@ -47,7 +47,7 @@ class StartupError(SystemExit):
         return self.line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that can be set from outside; `from_environment` reads the ``WEBAPP_`` names."""
 

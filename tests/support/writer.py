@@ -36,8 +36,10 @@ def main(count: int) -> int:
 
 def _said(text: str) -> Turn:
     """Return a turn that has ended, and said something."""
-    context = ChatContext(str(uuid.uuid4()), None, "GPT-4")
-    work = Work("on_chat_start", (), Limits(1.0, 1.0), str, print)
+    context = ChatContext(chat_id=str(uuid.uuid4()), user=None, chat_profile="GPT-4")
+    work = Work(
+        decorator="on_chat_start", arguments=(), limits=Limits(1.0, 1.0), explain=str, log=print
+    )
     turn = Turn(ChatApp("writer"), context, work)
     turn.chat.transcript.send("send", Addressed(None, sent=False), text, None)
     turn.begin()

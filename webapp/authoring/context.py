@@ -65,7 +65,7 @@ PastMessage = tuple[uuid.UUID, str, str]
 Earlier = Callable[[], list[PastMessage]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChatContext:
     """The chat that a callback runs in."""
 

@@ -34,7 +34,7 @@ class Addressed:
     profile: str | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Draft:
     """A message of this call while it may still change."""
 
@@ -238,7 +238,7 @@ class Transcript:
                 profile=message.profile if message.sent else self.profile,
                 earlier=message.sent,
             )
-            draft = self._drafts[message_id] = _Draft(begun)
+            draft = self._drafts[message_id] = _Draft(begun=begun)
         return message_id, draft
 
     def _count(self, added: int) -> None:

@@ -1,6 +1,6 @@
 """Messages in the database: the one function that makes a row, and the one that reads it.
 
-A new column belongs into `MESSAGE_COLUMNS` and into both functions, and nowhere else.
+A new column belongs into `MESSAGE_COLUMNS` and `message_row`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ MESSAGE_COLUMNS = (
     Message.turn_id,
     Message.sequence,
 )
+# Columns are named as the fields are.
+_NAMES = [column.key for column in MESSAGE_COLUMNS]
 # Built once: building a statement takes longer than running it.
 SHOWN = select(*MESSAGE_COLUMNS).where(
     Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None)
@@ -36,7 +38,7 @@ SHOWN = select(*MESSAGE_COLUMNS).where(
 _NEW = insert(Message)
 # What a stored message keeps when it changes. One of an earlier call also keeps its profile.
 _KEPT = frozenset(("id", "kind", "created_at", "turn_id", "sequence"))
-_CHANGING = [column.key for column in MESSAGE_COLUMNS if column.key not in _KEPT]
+_CHANGING = [name for name in _NAMES if name not in _KEPT]
 _CHANGING_LATER = [name for name in _CHANGING if name != "profile"]
 _CHANGED = (
     update(Message)
@@ -66,18 +68,8 @@ def message_row(chat_id: uuid.UUID, message: ChatMessage) -> dict[str, Any]:
 
 
 def message_from_row(row: Any) -> ChatMessage:
-    """Return the message of a row that has `MESSAGE_COLUMNS`."""
-    return ChatMessage(
-        id=row.id,
-        kind=row.kind,
-        author=row.author,
-        content=row.content,
-        status=row.status,
-        created_at=row.created_at,
-        profile=row.profile,
-        turn_id=row.turn_id,
-        sequence=row.sequence,
-    )
+    """Return the message of a row that begins with `MESSAGE_COLUMNS`."""
+    return ChatMessage(**dict(zip(_NAMES, row, strict=False)))
 
 
 def shown_message(row: Any, *, running: bool) -> ChatMessage:

@@ -34,7 +34,7 @@ _CHAT = select(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredChat:
     """What a request needs to know of a chat."""
 
@@ -64,7 +64,7 @@ def my_chat(chat_id: uuid.UUID) -> StoredChat:
     if chat is None:
         record_refusal("chat.not_found", _user(me), level=logging.INFO, owner=me, chat=chat_id)
         raise NotFound
-    return StoredChat(*chat)
+    return StoredChat(**chat._mapping)
 
 
 def _user(owner: str | None) -> str | None:

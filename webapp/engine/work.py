@@ -31,7 +31,7 @@ class IdleError(CallbackTimeoutError):
         self.args = (f"{callback}: said nothing for {seconds:g} seconds",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """What a turn runs, within which limits, and what becomes of a failure.
 

@@ -21,14 +21,14 @@ def tell_app(chat: StoredChat, change: Change) -> None:
     if callback is None:
         return
     feedback = Feedback(
-        str(chat.id),
-        str(change.message_id),
-        change.value,
-        change.comment,
-        change.content,
-        change.profile,
-        signed_in_user(),
-        change.previous,
+        chat_id=str(chat.id),
+        message_id=str(change.message_id),
+        value=change.value,
+        comment=change.comment,
+        content=change.content,
+        profile=change.profile,
+        user=signed_in_user(),
+        previous=change.previous,
     )
     in_background("feedback", _tell, callback, feedback)
 

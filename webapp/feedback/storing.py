@@ -45,7 +45,7 @@ _RATING = select(Feedback.value, Feedback.comment).where(
 _NO_RATING = delete(Feedback).where(Feedback.message_id == bindparam("message"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A rating as it is stored now, and as it was."""
 
@@ -91,14 +91,22 @@ def store_rating(
         reason = "" if value == NONE else earlier if comment is None else comment
         if (value, reason) == (previous, earlier):
             return None
-        _store(connection, chat, which, value, reason, answer.profile)
-    return Change(message_id, value, reason, answer.content, answer.profile, previous)
+        _store(connection, chat, which, value=value, comment=reason, profile=answer.profile)
+    return Change(
+        message_id=message_id,
+        value=value,
+        comment=reason,
+        content=answer.content,
+        profile=answer.profile,
+        previous=previous,
+    )
 
 
 def _store(
     connection: Connection,
     chat: StoredChat,
     which: dict[str, uuid.UUID],
+    *,
     value: str,
     comment: str,
     profile: str | None,

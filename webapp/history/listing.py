@@ -27,6 +27,8 @@ _COLUMNS = (
     Chat.pinned,
     Chat.active_at,
 )
+# Columns are named as the fields of an item are.
+_NAMES = [column.key for column in _COLUMNS]
 # Built once: building a statement takes longer than running it.
 _LISTED = (
     select(*_COLUMNS)
@@ -65,7 +67,7 @@ class Cursor:
         return cls(_EPOCH + timedelta(microseconds=int(found[1])), uuid.UUID(found[2]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """A chat as the history shows it."""
 
@@ -112,7 +114,7 @@ def get_item(owner: str, chat_id: uuid.UUID) -> Item | None:
     )
     with read_connection() as connection:
         found = connection.execute(wanted).first()
-    return Item(*found) if found else None
+    return _item(found) if found else None
 
 
 def profiles_in_history(owner: str) -> list[str]:
@@ -142,7 +144,11 @@ def _items(owner: str, profile: str | None, before: Cursor | None, *, pinned: bo
     if before is not None:
         values |= {"at": before.at, "last": before.last}
     with read_connection() as connection:
-        return [Item(*row) for row in connection.execute(statement, values)]
+        return [_item(row) for row in connection.execute(statement, values)]
+
+
+def _item(row: Any) -> Item:
+    return Item(**dict(zip(_NAMES, row, strict=True)))
 
 
 _STATEMENTS: dict[tuple[bool, bool], Select[Any]] = {

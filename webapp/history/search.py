@@ -31,7 +31,7 @@ BATCHES = (300, 1_500, 3_000, 3_000)
 CHATS_AT_ONCE = 3 * PAGE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hit:
     """A chat in which something was found, and the part of it that shows why."""
 
@@ -163,11 +163,11 @@ def _hits(chats: list[Row[Any]], terms: list[Term]) -> list[Hit]:
 
 def _hit(row: Row[Any], text: str, terms: list[Term]) -> Hit:
     return Hit(
-        row.chat_id,
-        row.title or "",
-        row.profile,
-        row.snapshots,
-        row.pinned,
-        row.active_at,
-        snippet(text, terms),
+        chat_id=row.chat_id,
+        title=row.title or "",
+        profile=row.profile,
+        snapshots=row.snapshots,
+        pinned=row.pinned,
+        active_at=row.active_at,
+        snippet=snippet(text, terms),
     )

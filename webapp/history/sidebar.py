@@ -124,13 +124,13 @@ def face_in(offer: Offer) -> Callable[[Item], ChatProfile | None]:
 def _searched(found: Found, asked: Asked) -> Listing:
     items = [
         Item(
-            hit.chat_id,
-            hit.title,
-            hit.profile,
-            hit.snapshots,
-            hit.pinned,
-            hit.active_at,
-            hit.snippet,
+            id=hit.chat_id,
+            title=hit.title,
+            profile=hit.profile,
+            snapshots=hit.snapshots,
+            pinned=hit.pinned,
+            active_at=hit.active_at,
+            snippet=hit.snippet,
         )
         for hit in found.hits
     ]

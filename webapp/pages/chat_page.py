@@ -51,7 +51,7 @@ class Group:
     messages: tuple[ChatMessage, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Controls:
     """What stands under the messages: Stop and how to go on watching, or Try again, or nothing.
 
@@ -82,18 +82,19 @@ def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
     """Return the controls of a turn for this viewer."""
     chat_id = chat.id
     turn_id = turn.id if turn else None
+    answers = turn is not None and turn.question_id is not None
     return Controls(
-        turn.status if turn else COMPLETE,
-        chat_id,
-        turn_id,
-        generate_csrf(),
-        url_for("chats.show", chat_id=chat_id),
-        url_for("turns.stop", chat_id=chat_id),
+        status=turn.status if turn else COMPLETE,
+        chat_id=chat_id,
+        turn_id=turn_id,
+        token=generate_csrf(),
+        chat=url_for("chats.show", chat_id=chat_id),
+        stop=url_for("turns.stop", chat_id=chat_id),
         # The start of a chat answers nothing that could be answered again.
-        url_for("turns.retry", chat_id=chat_id) if turn and turn.question_id else "",
-        url_for("turns.regenerate", chat_id=chat_id) if turn and turn.question_id else "",
-        url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
-        url_for("turns.news", chat_id=chat_id, after=turn_id or "", under=chat.profile or ""),
+        retry=url_for("turns.retry", chat_id=chat_id) if answers else "",
+        regenerate=url_for("turns.regenerate", chat_id=chat_id) if answers else "",
+        follow=url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
+        news=url_for("turns.news", chat_id=chat_id, after=turn_id or "", under=chat.profile or ""),
         key=uuid.uuid4(),
     )
 

@@ -54,7 +54,7 @@ class Kept:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Actions:
     """What one viewer can do with the messages of one chat; complete in itself, like `Controls`."""
 
@@ -89,13 +89,15 @@ def actions_of(
     offered:
         Whether the chat's profile still is, so that the chat can go on.
     """
+    ratings, first_question = _ratings(chat_id)
     goes_on = offered and chat_app().get("on_message") is not None
     return Actions(
-        generate_csrf(),
-        url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),
-        url_for("turns.edit", chat_id=chat_id) if goes_on else None,
-        question_id,
-        *_ratings(chat_id),
+        token=generate_csrf(),
+        rate=url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),
+        edit=url_for("turns.edit", chat_id=chat_id) if goes_on else None,
+        question_id=question_id,
+        ratings=ratings,
+        first_question=first_question,
     )
 
 

@@ -35,7 +35,7 @@ class Face:
         return initial(self.name)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Faces:
     """The faces of one chat, for one viewer."""
 
@@ -94,9 +94,9 @@ def faces_of(profiles: Iterable[ChatProfile]) -> Faces:
     """
     who = viewer()
     return Faces(
-        Face(who.name if who else "You"),
-        Face(settings().site_name or "Chat Profiles"),
-        {profile.name: Face(label(profile), icon_src(profile)) for profile in profiles},
-        chat_app().get("author_rename"),
-        settings().callback_seconds,
+        viewer=Face(who.name if who else "You"),
+        site=Face(settings().site_name or "Chat Profiles"),
+        profiles={profile.name: Face(label(profile), icon_src(profile)) for profile in profiles},
+        rename=chat_app().get("author_rename"),
+        seconds=settings().callback_seconds,
     )

@@ -32,7 +32,7 @@ _FOUND = (
         Chat.imported_at,
         Share.token,
         Share.last_sequence,
-        Share.created_at,
+        Share.created_at.label("shared_at"),
     )
     .join(Share, Share.chat_id == Chat.id)
     .where(
@@ -55,7 +55,7 @@ _MESSAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FoundChat:
     """A chat that is shared under a token."""
 
@@ -93,7 +93,7 @@ def find_shared(token: str) -> FoundChat:
     if found is None:
         log_event("shared.not_found", owner=owner())
         raise NotFound
-    return FoundChat(*found)
+    return FoundChat(**found._mapping)
 
 
 def profiles_in(chat: FoundChat) -> set[str]:

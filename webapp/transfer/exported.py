@@ -46,7 +46,7 @@ _MESSAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportedChat:
     """What is exported of a chat, but for its messages."""
 
@@ -106,7 +106,7 @@ class ExportedChats:
     def _batch(self, wanted: Sequence[uuid.UUID]) -> list[ExportedChat]:
         with self.app.app_context(), read_connection() as connection:
             found = connection.execute(_CHATS, {"of_owner": self.owner, "wanted": wanted})
-            return [ExportedChat(*row) for row in found]
+            return [ExportedChat(**row._mapping) for row in found]
 
     def _said(self, chat: ExportedChat, after: int) -> list[ExportedMessage]:
         with self.app.app_context(), read_connection() as connection:

@@ -53,7 +53,7 @@ class ImportedMessage:
     rating: Rating | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImportedChat:
     """A chat as it will be stored, but for its ids and its owner, which are never taken over."""
 
@@ -105,13 +105,13 @@ def _chat(value: Value, now: datetime, left: int) -> ImportedChat:
         raise it["messages"].wrong(f"more than {MOST_MESSAGES:,} messages in all")
     said = [_message(message, now, number) for number, message in enumerate(messages)]
     return ImportedChat(
-        _title(it["title"], said),
-        it["profile"].name(NAME_LIMIT),
-        _snapshots(it["profiles"]),
-        it["created_at"].time(now),
-        it["active_at"].time(now),
-        it["pinned"].yes_or_no(),
-        said,
+        title=_title(it["title"], said),
+        profile=it["profile"].name(NAME_LIMIT),
+        snapshots=_snapshots(it["profiles"]),
+        created_at=it["created_at"].time(now),
+        active_at=it["active_at"].time(now),
+        pinned=it["pinned"].yes_or_no(),
+        messages=said,
     )
 
 

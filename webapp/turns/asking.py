@@ -201,7 +201,9 @@ def explained(failure: CallbackError, reference: str, what: str) -> str:
 
 def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
     offered = offered_profiles().by_name
-    context = ChatContext(str(chat.id), signed_in_user(), chat.profile, offered=offered)
+    context = ChatContext(
+        chat_id=str(chat.id), user=signed_in_user(), chat_profile=chat.profile, offered=offered
+    )
     turn = Turn(chat_app(), context, work, uuid.uuid4())
     turn.profile = profile
     turn.owner = chat.owner
@@ -211,11 +213,13 @@ def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
 def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
     who = viewer()
     return Work(
-        "on_message",
-        (make_user_message(str(chat.id), question_id, content, who.name if who else YOU),),
-        conversation().limits,
-        partial(explained, reference=request_id(), what="the answer"),
-        partial(_log, chat_id=chat.id, reference=request_id()),
+        decorator="on_message",
+        arguments=(
+            make_user_message(str(chat.id), question_id, content, who.name if who else YOU),
+        ),
+        limits=conversation().limits,
+        explain=partial(explained, reference=request_id(), what="the answer"),
+        log=partial(_log, chat_id=chat.id, reference=request_id()),
     )
 
 
@@ -240,7 +244,7 @@ def _admitted(chat: StoredChat, key: uuid.UUID) -> Asking:
         raise TooManyTurnsError
     here = browser_session().require_row() if resume_callback() else None
     release_connection()
-    return Asking(chat.id, chat.owner, key, most, here)
+    return Asking(chat_id=chat.id, owner=chat.owner, key=key, most_turns=most, resumes_in=here)
 
 
 def _run(chat: StoredChat, turn: Turn, asking: Asking, first_new: int, *, resumes: bool) -> None:

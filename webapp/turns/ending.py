@@ -154,10 +154,10 @@ def _run_all(callback: Callback, ended: list[_Ended]) -> None:
 def _run_one(callback: Callback, ended: _Ended) -> None:
     app = this_app()
     context = ChatContext(
-        str(ended.chat_id),
-        ended.user,
-        ended.profile,
-        Values(ended.values),
+        chat_id=str(ended.chat_id),
+        user=ended.user,
+        chat_profile=ended.profile,
+        values=Values(ended.values),
         earlier=lambda: history_before(app, ended.chat_id, NO_SEQUENCE_YET),
     )
     seconds = settings().callback_seconds

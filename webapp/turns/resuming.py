@@ -29,12 +29,12 @@ def resuming_work(
 ) -> Work:
     """Return the work of resuming a chat."""
     return Work(
-        "on_chat_resume",
-        arguments,
-        conversation().limits,
-        partial(_explained, reference=request_id()),
-        partial(_log, chat_id=chat.id, reference=request_id()),
-        then,
+        decorator="on_chat_resume",
+        arguments=arguments,
+        limits=conversation().limits,
+        explain=partial(_explained, reference=request_id()),
+        log=partial(_log, chat_id=chat.id, reference=request_id()),
+        then=then,
     )
 
 

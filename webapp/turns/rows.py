@@ -91,7 +91,7 @@ def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asking:
     """Who asks in which chat, by which form, and how many turns one user may have under way.
 

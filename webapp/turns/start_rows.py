@@ -105,7 +105,12 @@ def store_started_chat(turn: engine.Turn, beginning: Beginning) -> StoredStart:
             messages = [replace(m, sequence=last + m.sequence) for m in messages]
         if not over:
             _refuse_too_many(connection, beginning)
-            asking = Asking(chat["id"], beginning.owner, turn.id, beginning.most_turns)
+            asking = Asking(
+                chat_id=chat["id"],
+                owner=beginning.owner,
+                key=turn.id,
+                most_turns=beginning.most_turns,
+            )
             connection.execute(_NEW_TURN, turn_row(asking, turn))
         insert_messages(connection, chat["id"], messages)
         if beginning.continues is not None and over:

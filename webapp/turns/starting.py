@@ -43,7 +43,7 @@ from webapp.web.refusals import Refusal
 WAIT_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StartedChat:
     """A chat that was just stored, with what the page shows of it."""
 
@@ -82,9 +82,9 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
     session_id = browser_session().require_row()
     beginning = Beginning(owner_of_new_chats(), session_id, began_at, most, continues)
     context = ChatContext(
-        str(uuid.uuid4()),
-        signed_in_user(),
-        profile.name if profile else None,
+        chat_id=str(uuid.uuid4()),
+        user=signed_in_user(),
+        chat_profile=profile.name if profile else None,
         earlier=_carried(continues) if continues else list,
         offered=offered_profiles().by_name,
     )
@@ -99,7 +99,14 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
             last = StoredTurn(turn.id, RUNNING, None)
     for row in stored.replaced:
         conversation().keeper.interrupt_chat(row.id)
-    return StartedChat(stored.chat, stored.messages, stored.replaced, profile, vanished, last)
+    return StartedChat(
+        chat=stored.chat,
+        messages=stored.messages,
+        replaced=stored.replaced,
+        profile=profile,
+        vanished=vanished,
+        turn=last,
+    )
 
 
 class ProfileNotWithdrawnError(Refusal):
@@ -169,11 +176,11 @@ def _begin(turn: Turn, most: int) -> None:
 def _turn(context: ChatContext, profile: ChatProfile | None, owner: str) -> Turn:
     limits = conversation().start_limits
     work = Work(
-        "on_chat_start",
-        (),
-        limits,
-        partial(_explained, reference=request_id()),
-        partial(_log, chat_id=context.chat_id, reference=request_id()),
+        decorator="on_chat_start",
+        arguments=(),
+        limits=limits,
+        explain=partial(_explained, reference=request_id()),
+        log=partial(_log, chat_id=context.chat_id, reference=request_id()),
     )
     turn = Turn(chat_app(), context, work)
     turn.profile = profile

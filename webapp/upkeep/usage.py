@@ -20,7 +20,7 @@ _SAID_HERE = (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Usage:
     """What happened under a profile in a week, which is named by its Monday."""
 
@@ -54,7 +54,7 @@ def usage(period: Period) -> list[Usage]:
             counted = connection.execute(statement).mappings().all()
         for row in counted:
             one = found.setdefault(
-                (row["week"], row["profile"]), Usage(row["week"], row["profile"])
+                (row["week"], row["profile"]), Usage(week=row["week"], profile=row["profile"])
             )
             vars(one).update(row)
     return sorted(found.values(), key=lambda u: (u.week, u.profile is None, u.profile or ""))

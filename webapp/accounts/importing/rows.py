@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 Progress = Callable[[Iterable[Item], int, str], Iterable[Item]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """How one account shall be; ``None`` leaves a part of it as it is."""
 

@@ -16,7 +16,7 @@ from webapp.site import settings
 MOST_SHOWN = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OwnSession:
     """One device on which somebody is logged in."""
 
@@ -54,12 +54,12 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
     with read_connection() as connection:
         return [
             OwnSession(
-                row.id,
-                _in_words(row.created_at),
-                _in_words(row.seen_at),
-                device_of(row.user_agent),
-                row.ip or "unknown",
-                row.id == this,
+                id=row.id,
+                began=_in_words(row.created_at),
+                seen=_in_words(row.seen_at),
+                device=device_of(row.user_agent),
+                ip=row.ip or "unknown",
+                is_this=row.id == this,
             )
             for row in connection.execute(found)
         ]
