@@ -20,7 +20,7 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
 from webapp.chats.tokenizer import Words
@@ -84,14 +84,6 @@ class Chat(Model):
     # The chat whose conversation was carried over into this one.
     continues: Mapped[uuid.UUID | None] = mapped_column()
 
-    messages: Mapped[list[Message]] = relationship(
-        back_populates="chat",
-        order_by="Message.sequence",
-        cascade="all, delete-orphan",
-        passive_deletes=True,
-        lazy="raise",
-    )
-
 
 class Message(Model):
     """One message of a chat."""
@@ -115,8 +107,6 @@ class Message(Model):
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
     # The turn that took its place when the user edited or asked again: it is exported, not shown.
     replaced_by: Mapped[uuid.UUID | None] = mapped_column()
-
-    chat: Mapped[Chat] = relationship(back_populates="messages", lazy="raise")
 
 
 class Turn(Model):
