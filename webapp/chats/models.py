@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webapp.authoring.chat_message import COMPLETE
 from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
 from webapp.chats.tokenizer import Words
 from webapp.database.engines import Model, UTCDateTime, utc_now
@@ -99,7 +100,7 @@ class Message(Model):
     kind: Mapped[str] = mapped_column(String(16))
     author: Mapped[str | None] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(16), default="complete")
+    status: Mapped[str] = mapped_column(String(16), default=COMPLETE)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     # The turn that it was said in; none for what a chat start said at once.
     turn_id: Mapped[uuid.UUID | None] = mapped_column()

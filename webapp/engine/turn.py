@@ -15,7 +15,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from webapp.authoring.chat_message import ASSISTANT, ERROR, STREAMING, ChatMessage, MessageStatus
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    COMPLETE,
+    ERROR,
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    STREAMING,
+    ChatMessage,
+    MessageStatus,
+)
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
@@ -25,11 +35,7 @@ from webapp.engine.call import Begun, begin
 from webapp.engine.loop import process_loop
 from webapp.engine.outcome import ends_stopped, explained, problem_with, values_to_store
 from webapp.engine.work import (
-    COMPLETE,
-    FAILED,
-    INTERRUPTED,
     RUNNING,
-    STOPPED,
     IdleError,
     Work,
 )

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 
+# The status of a turn that has not ended. One that has ended has a status of `chat_message`.
 RUNNING = "running"
-COMPLETE: Final = "complete"
-STOPPED: Final = "stopped"
-FAILED: Final = "failed"
-INTERRUPTED: Final = "interrupted"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
+from webapp.authoring.chat_message import ASSISTANT, COMPLETE
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
-from webapp.engine.work import COMPLETE
 from webapp.pages.message_actions import FIRST_QUESTION, NAMES, VALUES
 
 NONE = "none"
@@ -31,7 +31,7 @@ _ANSWER = (
     .where(
         Message.id == bindparam("message"),
         Message.chat_id == bindparam("chat"),
-        Message.kind == "assistant",
+        Message.kind == ASSISTANT,
         Message.status == COMPLETE,
         Message.turn_id.is_not(None),
         Message.sequence > FIRST_QUESTION.scalar_subquery(),

@@ -12,12 +12,12 @@ from flask import render_template, url_for
 from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
-from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_it_looked, as_they_look
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
-from webapp.engine.work import COMPLETE, RUNNING
+from webapp.engine.work import RUNNING
 from webapp.pages.message_actions import Actions, actions_of
 from webapp.pages.participants import Faces, faces_of
 from webapp.pages.reading import Said, said_before, said_in

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.chat_message import USER, ChatMessage
 from webapp.authoring.context import Values
 from webapp.chats.locking import one_by_one
 from webapp.chats.message_rows import insert_messages
@@ -41,12 +41,12 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
-    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == "user").exists(),
+    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == USER).exists(),
 )
 _NEW_TURN = insert(Turn)
 _LAST_QUESTION = (
     select(Message.sequence)
-    .where(Message.chat_id == bindparam("chat"), Message.kind == "user")
+    .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
     .order_by(Message.sequence.desc())
     .limit(1)
 )

@@ -13,11 +13,11 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
+from webapp.authoring.chat_message import COMPLETE, DIVIDER, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import title_from
 from webapp.database.engines import read_connection
-from webapp.engine.work import COMPLETE
 from webapp.turns.stored_turns import last_turn
 from webapp.web.refusals import Refusal
 
@@ -25,7 +25,7 @@ _LAST_QUESTION = (
     select(Message.id, Message.sequence)
     .where(
         Message.chat_id == bindparam("chat"),
-        Message.kind == "user",
+        Message.kind == USER,
         Message.replaced_by.is_(None),
     )
     .order_by(Message.sequence.desc())
@@ -44,7 +44,7 @@ _NEWEST_TURN = (
 _WRITTEN = select(Message.id).where(
     Message.id == bindparam("message"),
     Message.chat_id == bindparam("chat"),
-    Message.kind == "user",
+    Message.kind == USER,
 )
 # The turns of a question after the first took over what that one began with.
 _VALUES_BEFORE = (
@@ -60,7 +60,7 @@ _REPLACED = (
         Message.sequence >= bindparam("first"),
         Message.replaced_by.is_(None),
         # Which profile the chat is under by now is true all the same.
-        Message.kind != "divider",
+        Message.kind != DIVIDER,
     )
     .values(replaced_by=bindparam("turn"))
 )
@@ -68,7 +68,7 @@ _FIRST_WRITTEN = (
     select(Message.id, Message.content)
     .where(
         Message.chat_id == bindparam("chat"),
-        Message.kind == "user",
+        Message.kind == USER,
         Message.replaced_by.is_(None),
     )
     .order_by(Message.sequence)

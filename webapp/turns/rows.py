@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import STREAMING
+from webapp.authoring.chat_message import INTERRUPTED, STREAMING
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.search_index import index_turn
 from webapp.database.engines import failed_lately, utc_now
 from webapp.engine import turn as engine
 from webapp.engine.keeper import BEAT_SECONDS
-from webapp.engine.work import INTERRUPTED, RUNNING
+from webapp.engine.work import RUNNING
 
 # A turn whose process has not said for so long that it is alive was interrupted (R63). In both
 # directions, since clocks are set back as well (R69).

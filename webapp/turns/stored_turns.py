@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.chat_message import COMPLETE, INTERRUPTED, ChatMessage
 from webapp.chats.message_rows import SHOWN, shown_message
 from webapp.chats.models import Chat, Message
 from webapp.chats.models import Turn as TurnRow
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
-from webapp.engine.work import COMPLETE, INTERRUPTED, RUNNING
+from webapp.engine.work import RUNNING
 from webapp.turns.rows import LOST, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, distinct, func, literal_column, or_, select, true
 
+from webapp.authoring.chat_message import ASSISTANT, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import db, read_connection
 from webapp.upkeep.manners import first_moment, last_moment
@@ -72,7 +73,7 @@ def _messages(period: Period) -> Select[Any]:
     return (
         _by_week(Message.profile, Message.created_at, *numbers)
         .join(Chat, Chat.id == Message.chat_id)
-        .where(Message.kind == "user", *_SAID_HERE, period.holds(Message.created_at))
+        .where(Message.kind == USER, *_SAID_HERE, period.holds(Message.created_at))
     )
 
 
@@ -82,7 +83,7 @@ def _answers(period: Period) -> Select[Any]:
         _by_week(Message.profile, Turn.created_at, func.count(distinct(Turn.id)).label("answers"))
         .join(Chat, Chat.id == Message.chat_id)
         .join(Turn, (Turn.id == Message.turn_id) & (Turn.chat_id == Chat.id))
-        .where(Message.kind == "assistant", Message.content != "", *_SAID_HERE)
+        .where(Message.kind == ASSISTANT, Message.content != "", *_SAID_HERE)
         .where(Turn.question_id.is_not(None), ~Turn.retried, period.holds(Turn.created_at))
     )
 
