@@ -77,7 +77,7 @@ def tried(visitor: Visitor, username: str, password: str = "wrong") -> int:
     return visitor.post("/login", {"username": username, "password": password}).status_code
 
 
-def test_a_login_and_a_logout_are_on_record(cli: CommandLine, alice: Visitor) -> None:  # R53
+def test_a_login_and_a_logout_are_on_record(cli: CommandLine, alice: Visitor) -> None:
     [entry] = listed(cli, "--event", "login.ok")
     assert (entry["user"], entry["ip"], entry["details"]) == ("alice", "127.0.0.1", {})
     assert entry["at"].endswith("Z")
@@ -92,7 +92,7 @@ def test_a_failed_login_is_on_record_under_the_name_of_the_account(
     assert newest(cli) == ("login.failed", "alice", {})
 
 
-def test_a_name_that_nobody_has_is_not_kept(cli: CommandLine, app: Flask) -> None:  # R51
+def test_a_name_that_nobody_has_is_not_kept(cli: CommandLine, app: Flask) -> None:
     assert tried(Visitor(app), SECRET_TYPED_AS_NAME) == 401
     assert newest(cli) == ("login.failed", None, {})
     assert SECRET_TYPED_AS_NAME not in str(every_row(app, audited=True))
@@ -127,9 +127,7 @@ def test_writing_in_a_chat_of_somebody_else_is_on_record(cli: CommandLine, alice
     assert newest(cli) == ("chat.not_found", "alice", details)
 
 
-def test_looking_at_a_chat_of_somebody_else_is_only_logged(  # R24
-    alice: Visitor, log: LogReader
-) -> None:
+def test_looking_at_a_chat_of_somebody_else_is_only_logged(alice: Visitor, log: LogReader) -> None:
     before = every_row(alice.app, audited=True)
     nobodys = uuid.uuid4()
     assert alice.get(f"/chats/{nobodys}").status_code == 404
@@ -162,7 +160,7 @@ def test_all_refusals_are_in_the_log(alice: Visitor, log: LogReader) -> None:
     assert len(log.events("profile.refused")) == 15
 
 
-def test_nothing_secret_is_on_record(app: Flask, cli: CommandLine) -> None:  # R51
+def test_nothing_secret_is_on_record(app: Flask, cli: CommandLine) -> None:
     visitor = Visitor(app)
     tried(visitor, "alice", "a wrong pass-word")
     visitor.logged_in("alice", GOOD_PASSWORD)
@@ -315,7 +313,7 @@ def test_the_list_can_be_narrowed(trail: CommandLine) -> None:
     assert [e["user"] for e in listed(trail, "--event", "event.2")] == ["bob"]
     assert listed(trail, "--event", "event.2", "--user", "alice") == []
     assert listed(trail, "--user", "\udcff") == []
-    assert trail("audit", "--event", "x").stderr == "There is no such entry.\n"
+    assert trail("audit", "--event", "x").stderr == "There are no such entries.\n"
 
 
 def test_the_table_shows_what_the_json_holds(trail: CommandLine) -> None:

@@ -145,12 +145,12 @@ def test_another_value_is_refused(chat: Chat, value: str) -> None:
     assert count(chat.visitor.app, "feedback") == 0
 
 
-def test_a_strange_field_is_refused(chat: Chat) -> None:  # R22
+def test_a_strange_field_is_refused(chat: Chat) -> None:
     assert rate(chat, "up", profile="two").status_code == 400
     assert count(chat.visitor.app, "feedback") == 0
 
 
-def test_a_comment_is_cleaned_like_all_text(chat: Chat) -> None:  # R28
+def test_a_comment_is_cleaned_like_all_text(chat: Chat) -> None:
     rate(chat, "up", comment="a\r\nb\x00\x07c")
     assert column(chat.visitor.app, "feedback.comment") == ["a\nbc"]
 
@@ -169,7 +169,7 @@ def test_htmx_gets_a_notice_for_a_comment_that_is_too_long(chat: Chat) -> None:
     assert (refused.status_code, refused.headers["HX-Retarget"]) == (413, "#notices")
 
 
-def test_another_users_answer_is_404(chat: Chat) -> None:  # R20
+def test_another_users_answer_is_404(chat: Chat) -> None:
     bob = Visitor(chat.visitor.app).logged_in("bob")
     assert rate(chat, by=bob).status_code == 404
     assert count(chat.visitor.app, "feedback") == 0
@@ -284,7 +284,7 @@ def test_many_ratings_at_once_leave_one(chat: Chat) -> None:
     assert count(chat.visitor.app, "feedback") == 1
 
 
-def test_ratings_that_cannot_be_stored_are_503(make_app: AppMaker) -> None:  # R60
+def test_ratings_that_cannot_be_stored_are_503(make_app: AppMaker) -> None:
     chat = Chat.of(Visitor(make_app(APP)).logged_in("alice"), "one").say("Hello")
     message = answer_in(chat)["data-message-id"]
     run_sql(chat.visitor.app, "ALTER TABLE feedback RENAME TO feedback_away")

@@ -174,7 +174,7 @@ def test_a_file_is_closed_to_others_and_never_replaced(
         (("--since", "2026-02-30"), "is not a date"),
         (("--since", "٢٠٢٦-٠١-٠١"), "is not a date"),
         (("--value", "none"), "none"),
-        (("--json", "--csv"), "not both"),
+        (("--json", "--csv"), "choose one of --json and --csv"),
         (("--profile",), "--profile"),
         (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv"),
         (("surplus",), "surplus"),

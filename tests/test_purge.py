@@ -253,7 +253,7 @@ def test_a_purge_is_on_record_when_it_removed_something(cli: CommandLine) -> Non
 
 
 def test_it_says_how_many_went(cli: CommandLine) -> None:
-    assert cli.ok("purge") == "Nothing is over yet: there is nothing to remove.\n"
+    assert cli.ok("purge") == "There is nothing to remove yet.\n"
     store(cli, *(chat(expires_at=utc_now() - HOUR) for _ in range(3)))
     [line] = [line for line in cli.ok("purge").splitlines() if line.startswith("expired chats")]
     assert line.split() == ["expired", "chats", "3"]

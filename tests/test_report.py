@@ -231,8 +231,8 @@ def test_it_counts_what_really_is_said(either_url: str, tmp_path: Path, cli: Com
 
 
 def test_nothing_yet_is_said_so(cli: CommandLine) -> None:
-    assert cli("report").stderr == "Nothing was said yet.\n"
-    assert cli("report", "--since", "2026-01-01").stderr == "Nothing was said in this time.\n"
+    assert cli("report").stderr == "There are no messages yet.\n"
+    assert cli("report", "--since", "2026-01-01").stderr == "There are no messages in this time.\n"
     assert report(cli) == []
 
 

@@ -26,6 +26,8 @@ SHOWN_CHARACTERS = 40
 _HELP_INSTEAD: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 Item = TypeVar("Item")
+# The full-width signs are for Excel.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 class BadInputError(click.ClickException):
@@ -200,6 +202,15 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         click.echo("  ".join(cells).rstrip())
+
+
+def escape_formula(cell: object) -> object:
+    """Return a cell of CSV that no spreadsheet takes for a formula.
+
+    A formula may send its neighbours elsewhere:
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:

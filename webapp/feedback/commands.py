@@ -1,4 +1,4 @@
-"""`chat-profiles feedback`: what users think of answers, for whoever improves them."""
+"""The command `chat-profiles feedback`: the ratings of answers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from webapp.console import (
     operator,
     write_output,
 )
-from webapp.feedback.export import Wanted, as_csv, as_json, rated
+from webapp.feedback.export import RatingFilter, read_ratings, write_csv, write_json
 from webapp.pages.message_actions import VALUES
 from webapp.web.log import log_event
 
 STDIO = "-"
 
 
-@click.group(cls=CommandGroup, short_help="Export what users think of answers.")
+@click.group(cls=CommandGroup, short_help="Export the ratings of answers.")
 def feedback() -> None:
-    """Export what users think of answers.
+    """Export the ratings of answers.
 
     \b
     Example:
@@ -35,13 +35,13 @@ def feedback() -> None:
 
 
 @feedback.command(short_help="Write all ratings as CSV or JSON.")
-@click.option("--since", metavar="DATE", help="Only those given or changed since, in UTC.")
-@click.option("--profile", metavar="NAME", help="Only those of answers under this profile.")
-@click.option("--value", type=click.Choice(list(VALUES)), help="Only these.")
+@click.option("--since", metavar="DATE", help="Only ratings given or changed since then (UTC).")
+@click.option("--profile", metavar="NAME", help="Only ratings of answers under this profile.")
+@click.option("--value", type=click.Choice(list(VALUES)), help="Only these ratings.")
 @click.option("--json", "as_array", is_flag=True, help="Write a JSON array.")
-@click.option("--csv", "as_table", is_flag=True, help="Write CSV, as without this option.")
+@click.option("--csv", "as_table", is_flag=True, help="Write CSV (the default).")
 @click.option(
-    "--output", metavar="FILE", default=STDIO, help="Write to FILE, which must not be there yet."
+    "--output", metavar="FILE", default=STDIO, help="Write to FILE, which must not exist."
 )
 def export(
     since: str | None,
@@ -53,8 +53,8 @@ def export(
 ) -> None:
     """Write all ratings with their comments, questions and answers.
 
-    Answers that were replaced by now are among them. In CSV a cell that a spreadsheet would take
-    for a formula begins with an apostrophe.
+    Ratings of answers that were replaced since are included. In CSV, a cell that a spreadsheet
+    would take for a formula begins with an apostrophe.
 
     \b
     Example:
@@ -63,16 +63,19 @@ def export(
       chat-profiles feedback export --since 2026-01-01 --profile GPT-4 --value down
     """
     if as_array and as_table:
-        raise BadInputError("say --json or --csv, not both")
-    wanted = Wanted(
-        None if since is None else _date(since),
-        None if profile is None else clean_text(profile),
-        value,
-    )
-    written = (as_json if as_array else as_csv)(rated(wanted))
-    # First: whoever reads it may take a part and close the pipe.
+        raise BadInputError("choose one of --json and --csv")
+    try:
+        # Python's own parser takes weeks and times as well.
+        text = since if since is None or since.isascii() else ""
+        day = None if text is None else datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise BadInputError(f"{since!r} is not a date; write it as 2026-01-31") from error
+    name = None if profile is None else clean_text(profile)
+    ratings = read_ratings(RatingFilter(since=day, profile=name, value=value))
+    lines = write_json(ratings) if as_array else write_csv(ratings)
+    # First, since the reader may take a part of the output and close the pipe.
     log_event("feedback.exported", by=operator())
-    parts = (text.encode() for text in written)
+    parts = (line.encode() for line in lines)
     if output == STDIO:
         write_output(parts)
     else:
@@ -80,26 +83,17 @@ def export(
         note(f"Wrote {output}.")
 
 
-def _date(text: str) -> datetime:
-    try:
-        # Python's own reading takes weeks and times as well.
-        found = datetime.strptime(text if text.isascii() else "", "%Y-%m-%d")  # noqa: DTZ007
-    except ValueError as error:
-        raise BadInputError(f"{text!r} is not a date; write it as 2026-01-31") from error
-    return found.replace(tzinfo=UTC)
-
-
 def _write_private(path: Path, parts: Iterable[bytes]) -> None:
-    # O_EXCL: a file that is there already may be somebody's, with other people's rights on it.
+    # O_EXCL: an existing file may belong to somebody else, with permissions for other people.
     try:
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise BadInputError(f"{path} exists already; choose another name") from error
     with os.fdopen(opened, "wb") as file:
-        file.writelines(_or_remove(path, parts))
+        file.writelines(_write_or_remove(path, parts))
 
 
-def _or_remove(path: Path, parts: Iterable[bytes]) -> Iterator[bytes]:
+def _write_or_remove(path: Path, parts: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from parts
     except BaseException:

@@ -1,4 +1,4 @@
-"""All ratings with the answers they are about, row by row, as CSV or JSON."""
+"""All ratings with their answers, row by row, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from webapp.chats.models import Feedback, Message, Turn
-from webapp.console import iso
+from webapp.console import escape_formula, iso
 from webapp.database.engines import db
 from webapp.pages.message_actions import NAMES, VALUES
 
@@ -30,8 +30,6 @@ COLUMNS = (
     "question",
     "answer",
 )
-# What a spreadsheet would take for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_AT_ONCE = 500
 _Question = aliased(Message)
 _ALL = (
@@ -55,40 +53,40 @@ _ALL = (
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which ratings to export; all by default."""
+class RatingFilter:
+    """The ratings to export. The default is all of them."""
 
     since: datetime | None = None
     profile: str | None = None
     value: str | None = None
 
 
-def rated(wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """Yield the ratings, those given first before the others; few are in memory at a time."""
-    found = _ALL
+def read_ratings(wanted: RatingFilter) -> Iterator[dict[str, Any]]:
+    """Yield the ratings, oldest first. Only a few are in memory at a time."""
+    query = _ALL
     if wanted.since is not None:
-        found = found.where(Feedback.changed_at >= wanted.since)
+        query = query.where(Feedback.changed_at >= wanted.since)
     if wanted.profile is not None:
-        found = found.where(Feedback.profile == wanted.profile)
+        query = query.where(Feedback.profile == wanted.profile)
     if wanted.value is not None:
-        found = found.where(Feedback.value == VALUES[wanted.value])
+        query = query.where(Feedback.value == VALUES[wanted.value])
     with db.engine.connect().execution_options(yield_per=_ROWS_AT_ONCE) as connection:
-        for row in connection.execute(found):
-            yield _entry(row)
+        for row in connection.execute(query):
+            yield _rating_of(row)
 
 
-def as_csv(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """Yield a table, line by line; no cell is a formula to a spreadsheet."""
+def write_csv(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """Yield a table, line by line, with no formula for a spreadsheet."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    yield _taken(file)
+    yield _take_text(file)
     for entry in entries:
-        writer.writerow([_cell(entry[column]) for column in COLUMNS])
-        yield _taken(file)
+        writer.writerow([escape_formula(entry[column] or "") for column in COLUMNS])
+        yield _take_text(file)
 
 
-def as_json(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+def write_json(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     """Yield an array, object by object."""
     between = "[\n"
     for entry in entries:
@@ -97,7 +95,7 @@ def as_json(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     yield "[]\n" if between == "[\n" else "\n]\n"
 
 
-def _entry(row: Any) -> dict[str, Any]:
+def _rating_of(row: Any) -> dict[str, Any]:
     kind, _, identifier = row.owner.partition(":")
     return {
         "at": iso(row.created_at),
@@ -114,12 +112,7 @@ def _entry(row: Any) -> dict[str, Any]:
     }
 
 
-def _cell(value: str | None) -> str:
-    text = value or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _taken(file: io.StringIO) -> str:
+def _take_text(file: io.StringIO) -> str:
     text = file.getvalue()
     file.seek(0)
     file.truncate()

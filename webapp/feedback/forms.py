@@ -6,12 +6,12 @@ from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
 from webapp.authoring.text import clean_text
-from webapp.feedback.storing import NONE
+from webapp.feedback.ratings import NONE
 from webapp.pages.message_actions import COMMENT_LIMIT, VALUES
 from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 
-TOO_LONG = "The comment has {:,} characters, and at most {:,} are possible."
+TOO_LONG = "The comment has {:,} characters. Use at most {:,}."
 
 
 class CommentTooLongError(Refusal):
@@ -23,7 +23,7 @@ class CommentTooLongError(Refusal):
 
 
 class FeedbackForm(StrictForm):
-    """What a user thinks of an answer, and why."""
+    """The rating of an answer, and a comment."""
 
     value = StringField()
     comment = StringField(filters=[lambda text: None if text is None else clean_text(text)])
@@ -34,19 +34,19 @@ class FeedbackForm(StrictForm):
         Raises
         ------
         BadRequest
-            When it is anything else.
+            When the value is none of them.
         """
         if self.value.data not in (*VALUES, NONE):
             raise BadRequest
         return str(self.value.data)
 
     def reason(self) -> str | None:
-        """Return the comment; ``None`` when the form has none, so that an earlier one stays.
+        """Return the comment. ``None`` means that the form has none, and an earlier one stays.
 
         Raises
         ------
         CommentTooLongError
-            When it is longer than `COMMENT_LIMIT`.
+            When the comment is longer than `COMMENT_LIMIT`.
         """
         if self.comment.data is None:
             return None

@@ -1,4 +1,4 @@
-"""Telling the app what a user thinks: in the background, when it is stored."""
+"""Calls the app's `@on_feedback` in the background, when a rating is stored."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from webapp.authoring.feedback_callback import Feedback
 from webapp.authoring.loading.app_file import Callback
 from webapp.chats.store import StoredChat
 from webapp.engine.call import call
-from webapp.feedback.storing import Change
+from webapp.feedback.ratings import RatingChange
 from webapp.site import chat_app, settings
 from webapp.web.background import in_background
 from webapp.web.log import log_failure
 
 
-def tell_app(chat: StoredChat, change: Change) -> None:
-    """Call the app's ``@on_feedback``, if it has one; nobody waits for it."""
+def notify_app(chat: StoredChat, change: RatingChange) -> None:
+    """Call the app's ``@on_feedback`` in the background, if there is one."""
     callback: Callback | None = chat_app().get("on_feedback")
     if callback is None:
         return
@@ -30,10 +30,10 @@ def tell_app(chat: StoredChat, change: Change) -> None:
         user=signed_in_user(),
         previous=change.previous,
     )
-    in_background("feedback", _tell, callback, feedback)
+    in_background("feedback", _call_app, callback, feedback)
 
 
-def _tell(callback: Callback, feedback: Feedback) -> None:
+def _call_app(callback: Callback, feedback: Feedback) -> None:
     try:
         call(callback, (feedback,), Running(), settings().callback_seconds)
     except AuthoringError as error:

@@ -1,4 +1,4 @@
-"""Rating an answer."""
+"""The view that stores the rating of an answer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from webapp.accounts.guard import login_needed
 from webapp.chats.store import StoredChat, my_chat
 from webapp.feedback.forms import CommentTooLongError, FeedbackForm
-from webapp.feedback.notification import tell_app
-from webapp.feedback.storing import NONE, store_rating
+from webapp.feedback.notification import notify_app
+from webapp.feedback.ratings import NONE, store_rating
 from webapp.pages.chat_page import Notice, chat_html
 from webapp.pages.message_actions import Kept, actions_of
 from webapp.pages.recovered_text import keep_texts_of
@@ -25,36 +25,33 @@ keep_texts_of(blueprint)
 @blueprint.post("/chats/<uuid:chat_id>/messages/<uuid:message_id>/feedback")
 @login_needed
 def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
-    """Take what the user thinks of an answer."""
+    """Store the rating of an answer."""
     chat = my_chat(chat_id)
     form = FeedbackForm()
     value = form.rating()
     try:
         comment = form.reason()
     except CommentTooLongError as error:
-        return _not_taken(chat, message_id, form.comment.data or "", error)
+        return _respond_refused(chat, message_id, form.comment.data or "", error)
     change = store_rating(chat, message_id, value, comment)
     if change is not None:
-        tell_app(chat, change)
+        notify_app(chat, change)
     if not wants_fragment():
         place = f"message-{message_id}"
         return redirect(url_for("chats.show", chat_id=chat.id, _anchor=place), 303)
-    return make_response(_fragment(chat, message_id, value, commented=comment is not None))
-
-
-def _fragment(chat: StoredChat, message_id: uuid.UUID, value: str, *, commented: bool) -> str:
     message = {"id": message_id}
-    if commented:
-        return render_template("chats/_thanks.html", message=message, thanks=True)
-    said = {} if value == NONE else {"thanks": True}
+    if comment is not None:
+        return make_response(render_template("chats/_thanks.html", message=message, thanks=True))
+    thanks = {} if value == NONE else {"thanks": True}
     actions = actions_of(chat.id, None)
-    return render_template("chats/_actions.html", message=message, actions=actions, **said)
+    html = render_template("chats/_actions.html", message=message, actions=actions, **thanks)
+    return make_response(html)
 
 
-def _not_taken(
+def _respond_refused(
     chat: StoredChat, message_id: uuid.UUID, comment: str, error: CommentTooLongError
 ) -> Response:
-    # A page with script has it in its field.
+    # With JavaScript, the comment is still in its field.
     if wants_fragment():
         raise error
     what = explanation(error)

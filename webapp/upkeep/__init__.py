@@ -1,1 +1,1 @@
-"""Keeping house: what is removed when its time is over, what was used, and what has happened."""
+"""The commands `purge`, `report` and `audit`: old rows, usage, and the audit trail."""

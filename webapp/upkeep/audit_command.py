@@ -1,4 +1,4 @@
-"""`chat-profiles audit`: what has happened."""
+"""The command `chat-profiles audit`: the audit trail."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.console import WholeNumber, iso, note, print_table
 from webapp.database.engines import db
-from webapp.upkeep.manners import (
+from webapp.upkeep.command_options import (
     Day,
     as_csv_option,
     as_json_option,
     command,
-    first_moment,
     needs_tables,
     print_csv,
-    refuse_two_forms,
+    refuse_two_formats,
+    start_of_day,
 )
 
 HEAD = ("AT", "EVENT", "USER", "IP", "DETAILS")
 MOST = 1_000_000
 
 
-@command("List logins, refusals and changes of users.")
-@click.option("--event", metavar="NAME", help="Only of this kind, such as login.failed.")
-@click.option("--user", metavar="USERNAME", help="Only about this user.")
+@command("List sign-ins, refusals and changes of users.")
+@click.option("--event", metavar="NAME", help="Only entries of this event, such as login.failed.")
+@click.option("--user", metavar="USERNAME", help="Only entries about this user.")
 @click.option("--since", type=Day(), metavar="DATE", help="The first day to list (UTC).")
 @click.option(
     "--limit",
     type=WholeNumber(1, MOST),
     default=100,
     show_default=True,
-    help="How many at most.",
+    help="The largest number of entries.",
 )
 @as_csv_option
 @as_json_option
@@ -51,15 +51,25 @@ def audit(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """List logins, refusals and changes of users, the newest first.
+    """List sign-ins, refusals and changes of users, newest first.
 
     \b
     Example:
       chat-profiles audit --user alice
       chat-profiles audit --event login.failed --since 2026-03-01 --limit 1000 --csv
     """
-    refuse_two_forms(as_csv=as_csv, as_json=as_json)
-    found = _entries(event, user, since, limit)
+    refuse_two_formats(as_csv=as_csv, as_json=as_json)
+    query = select(AuditEntry).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit)
+    if event is not None:
+        query = query.where(AuditEntry.event == clean_text(event))
+    if user is not None:
+        # The name of an account, or the name that an app's own callback gave.
+        name = clean_text(user)
+        query = query.where(AuditEntry.identifier.in_({name, canonical(name)}))
+    if since is not None:
+        query = query.where(AuditEntry.at >= start_of_day(since))
+    found = list(db.session.scalars(query))
+
     if as_json:
         click.echo(json.dumps([_as_json(each) for each in found], indent=2))
     elif as_csv:
@@ -67,22 +77,7 @@ def audit(
     elif found:
         print_table(HEAD, [_cells(each) for each in found])
     else:
-        note("There is no such entry.")
-
-
-def _entries(
-    event: str | None, user: str | None, since: date | None, limit: int
-) -> list[AuditEntry]:
-    wanted = select(AuditEntry).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit)
-    if event is not None:
-        wanted = wanted.where(AuditEntry.event == clean_text(event))
-    if user is not None:
-        # As accounts are called, or as an app's own callback calls somebody.
-        name = clean_text(user)
-        wanted = wanted.where(AuditEntry.identifier.in_({name, canonical(name)}))
-    if since is not None:
-        wanted = wanted.where(AuditEntry.at >= first_moment(since))
-    return list(db.session.scalars(wanted))
+        note("There are no such entries.")
 
 
 def _cells(entry: AuditEntry) -> tuple[str, str, str, str, str]:

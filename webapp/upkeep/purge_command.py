@@ -1,4 +1,4 @@
-"""`chat-profiles purge`: removing what is over."""
+"""The command `chat-profiles purge`: removing old rows."""
 
 from __future__ import annotations
 
@@ -9,44 +9,40 @@ import click
 from webapp.accounts.audit import record
 from webapp.console import operator, print_table, say
 from webapp.site import settings
-from webapp.upkeep.manners import command, needs_tables
-from webapp.upkeep.purging import Kind, count, kinds, remove
+from webapp.upkeep.command_options import command, needs_tables
+from webapp.upkeep.purging import count_rows, list_kinds, remove_rows
 
-NOTHING = "Nothing is over yet: there is nothing to remove."
+NOTHING = "There is nothing to remove yet."
 
 
-@command("Remove chats and other rows whose time is over.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@command("Remove old chats and other rows for good.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @needs_tables
 def purge(dry_run: bool, as_json: bool) -> None:
-    """Remove for good what is over: let a timer run it once a day.
+    """Remove old rows for good. Let a timer run this once a day.
 
-    These are chats whose profile keeps them for so many days and no longer (keep_days), chats that
-    their users deleted and cannot bring back any more, chats of visitors whose session has ended,
-    chats of yesterday in which nobody wrote anything, login sessions that have expired, old login
-    attempts, and audit entries older than WEBAPP_AUDIT_DAYS.
+    Old rows are chats that are older than keep_days of their profile, chats that their users
+    deleted and can no longer restore, chats of visitors whose session has ended, chats of an
+    earlier day without a message of the user, expired sessions, old sign-in attempts, and audit
+    entries older than WEBAPP_AUDIT_DAYS.
 
-    It works in small steps, so the site goes on meanwhile; what was stopped goes on the next time.
+    It works in small steps, so the site can stay up. If you stop it, the next run continues.
 
     \b
     Example:
       chat-profiles purge --dry-run
       chat-profiles purge
     """
-    found = kinds(settings())
-    numbers = {kind.name: count(kind) if dry_run else remove(kind) for kind in found}
+    kinds = list_kinds(settings())
+    work = count_rows if dry_run else remove_rows
+    numbers = {kind.name: work(kind) for kind in kinds}
     if any(numbers.values()) and not dry_run:
         record("purged", None, by=operator(), **{k: n for k, n in numbers.items() if n})
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, "removed": numbers}, indent=2))
+    elif any(numbers.values()):
+        head = "WOULD BE REMOVED" if dry_run else "REMOVED"
+        print_table((head, ""), [(kind.label, f"{numbers[kind.name]:>9,}") for kind in kinds])
     else:
-        _say(found, numbers, dry_run=dry_run)
-
-
-def _say(found: list[Kind], numbers: dict[str, int], *, dry_run: bool) -> None:
-    if not any(numbers.values()):
         say(NOTHING)
-        return
-    head = "WOULD BE REMOVED" if dry_run else "REMOVED"
-    print_table((head, ""), [(kind.label, f"{numbers[kind.name]:>9,}") for kind in found])

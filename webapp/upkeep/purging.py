@@ -1,14 +1,13 @@
-"""What may go, and its going: in small transactions, so that nobody waits for them."""
+"""The rows that `purge` removes, in small transactions so that nobody waits for long."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, String, cast, delete, exists, func, not_, select
+from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func, not_, select
 
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.accounts.sessions.rows import expired
@@ -21,9 +20,9 @@ from webapp.engine.work import RUNNING
 from webapp.turns.rows import ALIVE
 
 UNWRITTEN_FOR = timedelta(days=1)
-# Of what hangs on nothing and has little in it.
+# The rows of a small transaction, for tables with small rows.
 SMALL_BATCH = 1_000
-# So many are found by one look at a whole table.
+# How many rows one query over a whole table finds.
 ROUND = 10_000
 VISITOR = "session:"
 
@@ -32,7 +31,7 @@ Table = type[Chat] | type[LoginSession] | type[LoginAttempt] | type[AuditEntry]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of rows that may go: what they are called, in which table they are, and which."""
+    """A kind of rows that may go: its name, its table, and the condition of its rows."""
 
     name: str
     table: Table
@@ -40,104 +39,86 @@ class Kind:
 
     @property
     def label(self) -> str:
-        """Return what they are called on the terminal."""
+        """Return the name on the terminal."""
         return self.name.replace("_", " ")
 
 
-def kinds(settings: Settings) -> list[Kind]:
-    """Return what may go by now; no row is of two kinds."""
+def list_kinds(settings: Settings) -> list[Kind]:
+    """Return the kinds of rows that may go by now. No row is of two kinds."""
     now = utc_now()
-    over = expired(
+    session_expired = expired(
         now,
         timedelta(hours=settings.session_idle_hours),
         timedelta(hours=settings.session_hours),
     )
-    old = AuditEntry.at < now - timedelta(days=settings.audit_days)
-    return [
-        *_chats(now, over),
-        Kind("expired_sessions", LoginSession, over),
-        Kind("login_attempts", LoginAttempt, forgettable(now)),
-        Kind("audit_entries", AuditEntry, old),
-    ]
-
-
-def count(kind: Kind) -> int:
-    """Return how many rows of a kind there are."""
-    with read_connection() as connection:
-        found = select(func.count()).select_from(kind.table).where(kind.which)
-        return connection.scalar(found) or 0
-
-
-def remove(kind: Kind) -> int:
-    """Delete all rows of a kind, and return how many went."""
-    if kind.table is Chat:
-        return sum(_chats_removed(kind))
-    return sum(iter(lambda: _some_removed(kind), 0))
-
-
-def _chats(now: datetime, session_is_over: ColumnElement[bool]) -> Iterator[Kind]:
+    running = exists().where(
+        Turn.chat_id == Chat.id, Turn.status == RUNNING, Turn.seen_at > now - ALIVE
+    )
     rules = {
         "expired_chats": Chat.expires_at.is_not(None) & (Chat.expires_at <= now),
         "deleted_chats": deleted_before(now - timedelta(seconds=UNDO_SECONDS)),
-        "chats_of_gone_visitors": _is_of_gone_visitor(session_is_over),
-        "unwritten_chats": _is_left_unwritten(now),
+        "chats_of_gone_visitors": _belongs_to_gone_visitor(session_expired),
+        "unwritten_chats": ~Chat.written & (Chat.created_at < now - UNWRITTEN_FOR) & ~running,
     }
-    earlier: list[ColumnElement[bool]] = []
+    kinds = []
+    earlier: ColumnElement[bool] = false()
     for name, rule in rules.items():
-        yield Kind(name, Chat, rule & not_(_any(earlier)) if earlier else rule)
-        earlier.append(rule)
+        kinds.append(Kind(name, Chat, rule & not_(earlier)))
+        earlier = earlier | rule
+    too_old = AuditEntry.at < now - timedelta(days=settings.audit_days)
+    return [
+        *kinds,
+        Kind("expired_sessions", LoginSession, session_expired),
+        Kind("login_attempts", LoginAttempt, forgettable(now)),
+        Kind("audit_entries", AuditEntry, too_old),
+    ]
 
 
-def _any(rules: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    first, *others = rules
-    for other in others:
-        first |= other
-    return first
+def count_rows(kind: Kind) -> int:
+    """Return the number of rows of a kind."""
+    with read_connection() as connection:
+        query = select(func.count()).select_from(kind.table).where(kind.which)
+        return connection.scalar(query) or 0
 
 
-def _is_of_gone_visitor(session_is_over: ColumnElement[bool]) -> ColumnElement[bool]:
-    # A visitor's chats can be seen from one session only. Without the dashes, which SQLite does
-    # not store.
+def remove_rows(kind: Kind) -> int:
+    """Delete all rows of a kind, and return their number."""
+    if kind.table is Chat:
+        return sum(_remove_chats(kind))
+    return sum(iter(lambda: _remove_batch(kind), 0))
+
+
+def _belongs_to_gone_visitor(session_expired: ColumnElement[bool]) -> ColumnElement[bool]:
+    # Only one session can see a visitor's chats. The dashes go, since SQLite does not store them.
     session = func.replace(func.substr(Chat.owner, len(VISITOR) + 1), "-", "")
     alive = select(func.replace(cast(LoginSession.id, String), "-", "")).where(
-        not_(session_is_over)
+        not_(session_expired)
     )
     return Chat.owner.startswith(VISITOR, autoescape=True) & session.not_in(alive)
 
 
-def _is_left_unwritten(now: datetime) -> ColumnElement[bool]:
-    running = exists().where(
-        Turn.chat_id == Chat.id, Turn.status == RUNNING, Turn.seen_at > now - ALIVE
-    )
-    return ~Chat.written & (Chat.created_at < now - UNWRITTEN_FOR) & ~running
-
-
-def _chats_removed(kind: Kind) -> Iterator[int]:
-    gone = -1
-    while gone:
-        gone = 0
-        found = _found(kind)
+def _remove_chats(kind: Kind) -> Iterator[int]:
+    removed = -1
+    while removed:
+        removed = 0
+        with read_connection() as connection:
+            query = select(Chat.id).where(kind.which).limit(ROUND)
+            found = list(connection.scalars(query))
         for start in range(0, len(found), CHATS_AT_ONCE):
-            ids = found[start : start + CHATS_AT_ONCE]
-            which = Chat.id.in_(ids) & kind.which
-            gone += sum(iter(partial(_some_forgotten, which), 0))
-        yield gone
+            which = Chat.id.in_(found[start : start + CHATS_AT_ONCE]) & kind.which
+            removed += sum(iter(partial(_remove_some_chats, which), 0))
+        yield removed
 
 
-def _some_forgotten(which: ColumnElement[bool]) -> int:
+def _remove_some_chats(which: ColumnElement[bool]) -> int:
     with write_transaction() as connection:
         return forget_chats(connection, which)
 
 
-def _found(kind: Kind) -> list[uuid.UUID]:
-    with read_connection() as connection:
-        return list(connection.scalars(select(Chat.id).where(kind.which).limit(ROUND)))
-
-
-def _some_removed(kind: Kind) -> int:
+def _remove_batch(kind: Kind) -> int:
     table = kind.table
     with write_transaction() as connection:
-        found = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
-        # On PostgreSQL: whoever waits for nobody can wait with nobody in a circle.
-        ids = list(connection.scalars(found.with_for_update(skip_locked=True)))
+        query = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
+        # On PostgreSQL: a transaction that waits for nobody cannot be part of a deadlock.
+        ids = list(connection.scalars(query.with_for_update(skip_locked=True)))
         return connection.execute(delete(table).where(table.id.in_(ids))).rowcount

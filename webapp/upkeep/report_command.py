@@ -1,4 +1,4 @@
-"""`chat-profiles report`: how much a site is used."""
+"""The command `chat-profiles report`: how much a site is used."""
 
 from __future__ import annotations
 
@@ -9,60 +9,64 @@ from datetime import date
 import click
 
 from webapp.console import BadInputError, note, print_table
-from webapp.upkeep.manners import (
+from webapp.upkeep.command_options import (
     Day,
     as_csv_option,
     as_json_option,
     command,
     needs_tables,
     print_csv,
-    refuse_two_forms,
+    refuse_two_formats,
 )
-from webapp.upkeep.usage import Period, Usage, usage
+from webapp.upkeep.usage import Period, Usage, count_usage
 
 NO_PROFILE = "(no profile)"
 HEAD = ("WEEK FROM", "PROFILE", "CHATS", "MESSAGES", "ANSWERS", "USERS")
 CSV_HEAD = ("week", "profile", "chats", "messages", "answers", "users")
 
 
-@command("Say how much the site is used, by profile and week.")
+@command("Show how much the site is used, by profile and week.")
 @click.option("--since", type=Day(), metavar="DATE", help="The first day that counts (UTC).")
 @click.option("--until", type=Day(), metavar="DATE", help="The last day that counts (UTC).")
 @as_csv_option
 @as_json_option
 @needs_tables
 def report(since: date | None, until: date | None, as_csv: bool, as_json: bool) -> None:
-    """Say how much the site is used, by profile and week.
+    """Show how much the site is used, by profile and week.
 
-    A week is named by its Monday. It counts chats that began and were written in, messages of
-    users, answers to them, and the users who wrote, each once a line. Imported chats do not count,
-    nor do messages that were replaced or carried over from another chat. What was removed from the
-    database does not count any more.
+    Each line has a week, by its Monday, and counts the new chats in which users wrote, the messages
+    of users, the answers, and the different users who wrote. Imported chats do not count, and
+    neither do messages that were replaced or copied from another chat. Rows that were removed from
+    the database no longer count.
 
     \b
     Example:
       chat-profiles report
       chat-profiles report --since 2026-01-01 --until 2026-03-31 --csv > usage.csv
     """
-    refuse_two_forms(as_csv=as_csv, as_json=as_json)
+    refuse_two_formats(as_csv=as_csv, as_json=as_json)
     if since is not None and until is not None and since > until:
         raise BadInputError(f"--since {since} is later than --until {until}")
-    found = usage(Period(since, until))
+    found = count_usage(Period(since, until))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     elif as_csv:
         print_csv(CSV_HEAD, [_cells(each) for each in found])
     elif found:
-        rows = [(week, name, *_aligned(numbers)) for week, name, *numbers in map(_cells, found)]
+        rows = []
+        for week, name, *numbers in map(_cells, found):
+            widths = [len(head) for head in HEAD[2:]]
+            cells = [f"{n:>{width},}" for n, width in zip(numbers, widths, strict=True)]
+            rows.append((week, name, *cells))
         print_table(HEAD, rows)
     else:
-        note("Nothing was said in this time." if since or until else "Nothing was said yet.")
+        note(
+            "There are no messages in this time."
+            if since or until
+            else "There are no messages yet."
+        )
 
 
-def _cells(one: Usage) -> tuple[str, str, int, int, int, int]:
-    name = NO_PROFILE if one.profile is None else one.profile
-    return one.week, name, one.chats, one.messages, one.answers, one.users
-
-
-def _aligned(numbers: list[int]) -> list[str]:
-    return [f"{number:>{len(head)},}" for number, head in zip(numbers, HEAD[2:], strict=True)]
+def _cells(usage: Usage) -> tuple[str, str, int, int, int, int]:
+    name = NO_PROFILE if usage.profile is None else usage.profile
+    return usage.week, name, usage.chats, usage.messages, usage.answers, usage.users

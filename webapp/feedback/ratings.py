@@ -1,4 +1,4 @@
-"""Ratings in the database: one for each answer, of its owner."""
+"""Ratings in the database: at most one for each answer, given by the owner of the chat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ASSISTANT, COMPLETE
@@ -19,10 +18,10 @@ from webapp.database.engines import utc_now, write_transaction
 from webapp.pages.message_actions import FIRST_QUESTION, NAMES, VALUES
 
 NONE = "none"
-# On PostgreSQL who deletes a chat waits until its rating is stored. The chat first, as they do.
+# On PostgreSQL, deleting a chat waits until its rating is stored. Both lock the chat first.
 _CHAT = (
     select(Chat.id)
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
+    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("owner_id"))
     .where(Chat.deleted_at.is_(None))
     .with_for_update(read=True, key_share=True)
 )
@@ -46,8 +45,8 @@ _NO_RATING = delete(Feedback).where(Feedback.message_id == bindparam("message"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """A rating as it is stored now, and as it was."""
+class RatingChange:
+    """A rating as it is now, and its previous value."""
 
     message_id: uuid.UUID
     value: str
@@ -59,28 +58,28 @@ class Change:
 
 def store_rating(
     chat: StoredChat, message_id: uuid.UUID, value: str, comment: str | None
-) -> Change | None:
-    """Store what the owner of a chat thinks of an answer in it.
+) -> RatingChange | None:
+    """Store the rating of an answer.
 
     Parameters
     ----------
     value:
-        ``up``, ``down``, or ``none`` to take it back, comment and all.
+        ``up``, ``down``, or ``none`` to remove the rating and its comment.
     comment:
-        Why; with ``None`` an earlier comment stays.
+        The reason. With ``None`` an earlier comment stays.
 
     Returns
     -------
-    What has changed; ``None`` when it was just so before.
+    The change, or ``None`` if nothing has changed.
 
     Raises
     ------
     NotFound
-        When there is no such answer, it has not come to its end, or another took its place.
+        When there is no such answer, it is not complete, or it was replaced.
     """
     with write_transaction() as connection:
         which = {"chat": chat.id, "message": message_id}
-        if connection.execute(_CHAT, {"chat": chat.id, "of_owner": chat.owner}).first() is None:
+        if connection.execute(_CHAT, {"chat": chat.id, "owner_id": chat.owner}).first() is None:
             raise NotFound
         answer = connection.execute(_ANSWER, which).first()
         if answer is None:
@@ -91,8 +90,22 @@ def store_rating(
         reason = "" if value == NONE else earlier if comment is None else comment
         if (value, reason) == (previous, earlier):
             return None
-        _store(connection, chat, which, value=value, comment=reason, profile=answer.profile)
-    return Change(
+        if value == NONE:
+            connection.execute(_NO_RATING, which)
+        else:
+            now = utc_now()
+            row = {
+                "message_id": message_id,
+                "chat_id": chat.id,
+                "owner": chat.owner,
+                "profile": answer.profile,
+                "value": VALUES[value],
+                "comment": reason or None,
+                "created_at": now,
+                "changed_at": now,
+            }
+            connection.execute(_upsert(connection.dialect.name), row)
+    return RatingChange(
         message_id=message_id,
         value=value,
         comment=reason,
@@ -100,32 +113,6 @@ def store_rating(
         profile=answer.profile,
         previous=previous,
     )
-
-
-def _store(
-    connection: Connection,
-    chat: StoredChat,
-    which: dict[str, uuid.UUID],
-    *,
-    value: str,
-    comment: str,
-    profile: str | None,
-) -> None:
-    if value == NONE:
-        connection.execute(_NO_RATING, which)
-        return
-    now = utc_now()
-    row = {
-        "message_id": which["message"],
-        "chat_id": chat.id,
-        "owner": chat.owner,
-        "profile": profile,
-        "value": VALUES[value],
-        "comment": comment or None,
-        "created_at": now,
-        "changed_at": now,
-    }
-    connection.execute(_upsert(connection.dialect.name), row)
 
 
 @lru_cache(maxsize=2)
