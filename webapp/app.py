@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, send_file
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
-from werkzeug.local import LocalProxy
 
-from webapp.accounts import account_views, login
+from webapp.accounts import account_views
 from webapp.accounts import views as accounts_views
-from webapp.accounts.commands import groups as commands
+from webapp.accounts.commands import groups as account_commands
+from webapp.accounts.login import set_up_login
 from webapp.accounts.sessions.interface import DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp, is_loading
@@ -27,25 +26,23 @@ from webapp.database import engines
 from webapp.database.schema import settle_schema
 from webapp.feedback import commands as feedback_commands
 from webapp.feedback import views as feedback_views
-from webapp.history import deletion_job
-from webapp.history import sidebar as pages
 from webapp.history import views as history_views
-from webapp.markdown.descriptions import description_html, summary_html
-from webapp.markdown.messages import message_html
-from webapp.pages import chat_views as chats_views
-from webapp.pages import live, turn_views
-from webapp.profiles import icons
+from webapp.history.deletion_job import set_up_deletion
+from webapp.pages import chat_views, turn_views
+from webapp.pages.live import set_up_live_turns
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.sharing import views as sharing_views
+from webapp.templating import set_up_templates
 from webapp.transfer import views as transfer_views
-from webapp.turns.runtime import EXTENSION as CONVERSATION
 from webapp.turns.runtime import set_up_conversation
 from webapp.upkeep import commands as upkeep_commands
-from webapp.web import assets, errors, headers, health, late_schema, probe
-from webapp.web import log as events
-from webapp.web import middleware as front
-from webapp.web import request_guards as requests
+from webapp.web import assets, health, late_schema, probe
+from webapp.web.errors import handle_errors, log_unavailable
+from webapp.web.headers import send_headers
+from webapp.web.log import set_up_logging
+from webapp.web.middleware import stand_in_front
+from webapp.web.request_guards import guard_requests
 from webapp.wiring import wire_rooms
 
 PUBLIC_SECONDS = 300
@@ -105,24 +102,29 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     app.url_map.merge_slashes = False
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     wire_rooms(app, settings, chat_app)
-    events.set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level)
     engines.init_app(app, settings)
+
+    # What a request meets, and what its answer meets on the way back.
+    stand_in_front(app, settings, watch_files=watch_files)
     app.session_interface = DatabaseSessions(settings)
-    requests.guard_requests(app)
-    errors.handle_errors(app)
-    login.set_up_login(app)
-    headers.send_headers(app)
+    guard_requests(app)
+    handle_errors(app)
+    set_up_login(app)
+    send_headers(app)
     _add_routes(app, chat_app)
-    _dress_templates(app, settings, chat_app)
-    app.extensions[deletion_job.EXTENSION] = deletion_job.DeletionJob()
-    set_up_conversation(app, settings)
-    app.extensions[live.EXTENSION] = live.LiveTurns()
-    probe.set_up_probe(app, app.extensions[CONVERSATION].slots)
-    commands.add_to(app)
+    set_up_templates(app, settings, chat_app)
+
+    # What this process keeps between requests.
+    conversation = set_up_conversation(app, settings)
+    set_up_live_turns(app)
+    set_up_deletion(app)
+    probe.set_up_probe(app, conversation.slots)
+
+    account_commands.add_to(app)
     upkeep_commands.add_to(app)
     app.cli.add_command(feedback_commands.feedback)
     app.cli.add_command(database_commands.database)
-    front.stand_in_front(app, settings, watch_files=watch_files)
     return app
 
 
@@ -166,13 +168,13 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
     except (SQLAlchemyError, OSError) as error:
         # A database that is down is no reason not to start: pages say 503 until it is back (R61).
         with app.app_context():
-            errors.log_unavailable(error)
+            log_unavailable(error)
         app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
 
 
 def _add_routes(app: Flask, chat_app: ChatApp) -> None:
     modules = (
-        chats_views,
+        chat_views,
         turn_views,
         feedback_views,
         history_views,
@@ -202,38 +204,3 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         response = send_file(path, max_age=PUBLIC_SECONDS, etag=True)
         response.cache_control.public = True
         return response
-
-
-def _dress_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
-    app.jinja_env.globals.update(
-        site_name=settings.site_name or "Chat Profiles",
-        login_on=chat_app.login_on,
-        sharing_on=settings.sharing,
-        switches_here=chat_app.switches_here,
-        # Asked for only where it is used: error pages must not need a session.
-        viewer=LocalProxy(login.viewer),
-        asset=assets.asset,
-        page_headers=icons.page_headers,
-        theme_url=partial(assets.theme_url, chat_app.public_folder),
-        # What stands beside every chat, without the chats knowing of it.
-        history_of_page=pages.history_of_page,
-        face_in=pages.face_in,
-        deleted_chat=pages.deleted_chat,
-    )
-    _add_filters(app)
-    # Imported or included by each template, they would cost a context for every picture.
-    pictures: Any = app.jinja_env.get_template("_pictures.html").module
-    texts: Any = app.jinja_env.get_template("_texts.html").module
-    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon, sentence=texts.sentence)
-
-
-def _add_filters(app: Flask) -> None:
-    app.jinja_env.filters.update(
-        description_html=lambda profile: description_html(profile.markdown_description),
-        summary_html=lambda profile: summary_html(profile.markdown_description),
-        content_html=lambda message: message_html(message.content),
-        icon_src=icons.icon_src,
-        initial=icons.initial,
-        label=icons.label,
-        iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
-    )

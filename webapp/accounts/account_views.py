@@ -9,8 +9,7 @@ from flask import make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from webapp.accounts import own_password
-from webapp.accounts import sign_out as leaving
+from webapp.accounts import own_password, sign_out
 from webapp.accounts.authentication import LoginThrottledError
 from webapp.accounts.forms import PasswordForm
 from webapp.accounts.guard import login_needed
@@ -50,9 +49,9 @@ def end_session(session_id: uuid.UUID) -> Response:
     me = _me()
     expect_no_fields()
     if session_id == browser_session().require_row():
-        leaving.log_out()
+        sign_out.log_out()
         return go_to(url_for("accounts.login"))
-    if not leaving.end_session(me, session_id):
+    if not sign_out.end_session(me, session_id):
         return _page(me, 404, notice=GONE)
     return go_to(url_for("accounts.account", done="session"))
 
@@ -63,7 +62,7 @@ def end_other_sessions() -> Response:
     """End all of one's own sessions but this one."""
     me = _me()
     expect_no_fields()
-    leaving.end_other_sessions(me)
+    sign_out.end_other_sessions(me)
     return go_to(url_for("accounts.account", done="others"))
 
 

@@ -46,6 +46,11 @@ class DeletionJob:
             return asked
 
 
+def set_up_deletion(app: Flask) -> None:
+    """Give ``app`` its deletion job; no thread is started yet."""
+    app.extensions[EXTENSION] = DeletionJob()
+
+
 def delete_soon(app: Flask) -> None:
     """Delete what cannot be brought back any more, and do not wait for it."""
     job: DeletionJob = app.extensions[EXTENSION]

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.store import StoredChat, my_chat
-from webapp.history import sidebar as pages
+from webapp.history import sidebar
 from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
 from webapp.history.deletion_job import delete_soon
 from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, asked
@@ -31,7 +31,7 @@ keep_texts_of(blueprint)
 def listing() -> str:
     """Show the chats of this user: newest first, or those that a search has found."""
     what = asked()
-    return pages.list_html(what) if wants_fragment() else pages.page_html(what)
+    return sidebar.list_html(what) if wants_fragment() else sidebar.page_html(what)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/menu")
@@ -40,8 +40,8 @@ def menu(chat_id: uuid.UUID) -> str:
     """Show what can be done with a chat."""
     chat = my_chat(chat_id)
     if wants_fragment():
-        return pages.item_html(chat, is_open="close" not in request.args)
-    return pages.chat_page_html(chat)
+        return sidebar.item_html(chat, is_open="close" not in request.args)
+    return sidebar.chat_page_html(chat)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/title")
@@ -66,7 +66,7 @@ def set_pin(chat_id: uuid.UUID) -> Response:
     pin(chat, pinned=form.is_pinned())
     if wants_fragment():
         # It moves to another place, so all of the list is drawn again, as it was asked for.
-        closed = pages.item_html(chat, is_open=False)
+        closed = sidebar.item_html(chat, is_open=False)
         return make_response(closed + render_template("chats/_listed.html"))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
@@ -85,7 +85,7 @@ def delete(chat_id: uuid.UUID) -> Response:
         return redirect(url_for("history.listing", deleted=chat.id), 303)
     if came_from_page(url_for("chats.show", chat_id=chat.id)):
         return go_to(url_for("chats.new", deleted=chat.id))
-    deleted = pages.Deleted(chat.id, chat.title or "")
+    deleted = sidebar.Deleted(chat.id, chat.title or "")
     return make_response(render_template("history/_gone.html", deleted=deleted))
 
 
@@ -116,15 +116,15 @@ def clear() -> Response:
 def _changed(chat: StoredChat) -> Response:
     if wants_fragment():
         here = came_from_page(url_for("chats.show", chat_id=chat.id))
-        return make_response(pages.item_html(chat, is_open=False, names_page=here))
+        return make_response(sidebar.item_html(chat, is_open=False, names_page=here))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
 
 
 def _not_renamed(chat: StoredChat, draft: str, error: InvalidTitleError) -> Response:
     more = {"draft": draft, "problem": f"{error.message} {error.advice}"}
     if wants_fragment():
-        still_open = pages.item_html(chat, is_open=True, **more)
+        still_open = sidebar.item_html(chat, is_open=True, **more)
         answer = swap_whole(still_open, f"#item-{chat.id}", "outerHTML")
         answer.status_code = error.code
         return answer
-    return make_response(pages.chat_page_html(chat, **more), error.code)
+    return make_response(sidebar.chat_page_html(chat, **more), error.code)

@@ -191,6 +191,11 @@ class LiveTurns:
             self._turns.pop(turn_id, None)
 
 
+def set_up_live_turns(app: Flask) -> None:
+    """Let ``app`` keep what it has rendered of turns that pages ask for."""
+    app.extensions[EXTENSION] = LiveTurns()
+
+
 def polled_turns() -> LiveTurns:
     """Return what was rendered of the turns of this process that pages ask for."""
     found: LiveTurns = current_app.extensions[EXTENSION]

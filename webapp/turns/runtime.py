@@ -29,14 +29,16 @@ class Conversation:
     slots: Slots = field(default_factory=Slots)
 
 
-def set_up_conversation(app: Flask, settings: Settings) -> None:
+def set_up_conversation(app: Flask, settings: Settings) -> Conversation:
     """Let ``app`` run turns; nothing is started before the first one."""
     keeper = Keeper(TurnRows(app), on_start=partial(_end_well, settings.shutdown_seconds))
-    app.extensions[EXTENSION] = Conversation(
+    made = Conversation(
         keeper,
         Limits(settings.turn_seconds, settings.turn_idle_seconds),
         Limits(settings.chat_start_seconds, settings.chat_start_seconds),
     )
+    app.extensions[EXTENSION] = made
+    return made
 
 
 def conversation() -> Conversation:

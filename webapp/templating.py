@@ -1,0 +1,50 @@
+"""What every template may use: the globals and filters of Jinja."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from werkzeug.local import LocalProxy
+
+from webapp.accounts.login import viewer
+from webapp.authoring.loading.app_file import ChatApp
+from webapp.config import Settings
+from webapp.history import sidebar
+from webapp.markdown.descriptions import description_html, summary_html
+from webapp.markdown.messages import message_html
+from webapp.profiles import icons
+from webapp.web import assets
+
+
+def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
+    """Give the templates of ``app`` their globals and filters."""
+    app.jinja_env.globals.update(
+        site_name=settings.site_name or "Chat Profiles",
+        login_on=chat_app.login_on,
+        sharing_on=settings.sharing,
+        switches_here=chat_app.switches_here,
+        # Looked up only where it is used: error pages must not need a session.
+        viewer=LocalProxy(viewer),
+        asset=assets.asset,
+        page_headers=icons.page_headers,
+        theme_url=partial(assets.theme_url, chat_app.public_folder),
+        # What stands beside every chat: the rooms of the chats do not know of the history.
+        history_of_page=sidebar.history_of_page,
+        face_in=sidebar.face_in,
+        deleted_chat=sidebar.deleted_chat,
+    )
+    app.jinja_env.filters.update(
+        description_html=lambda profile: description_html(profile.markdown_description),
+        summary_html=lambda profile: summary_html(profile.markdown_description),
+        content_html=lambda message: message_html(message.content),
+        icon_src=icons.icon_src,
+        initial=icons.initial,
+        label=icons.label,
+        iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    # Imported or included by each template, they would cost a context for every picture.
+    pictures: Any = app.jinja_env.get_template("_pictures.html").module
+    texts: Any = app.jinja_env.get_template("_texts.html").module
+    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon, sentence=texts.sentence)
