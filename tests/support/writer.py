@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from webapp import create_app
 from webapp.authoring.context import ChatContext
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.authoring.transcript import Addressed
+from webapp.authoring.transcript import MessageTarget
 from webapp.database.engines import utc_now
 from webapp.engine.turn import Turn
 from webapp.engine.work import Limits, Work
@@ -41,7 +41,7 @@ def _said(text: str) -> Turn:
         decorator="on_chat_start", arguments=(), limits=Limits(1.0, 1.0), explain=str, log=print
     )
     turn = Turn(ChatApp("writer"), context, work)
-    turn.chat.transcript.send("send", Addressed(None, sent=False), text, None)
+    turn.chat.transcript.send("send", MessageTarget(None, sent=False), text, None)
     turn.begin()
     return turn
 

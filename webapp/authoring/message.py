@@ -11,7 +11,7 @@ from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.transcript import Addressed
+from webapp.authoring.transcript import MessageTarget
 
 AUTHOR_LIMIT = 200
 _SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_profile", "_from_user"))
@@ -117,9 +117,9 @@ class Message:
             self._parts = []
         author = _author(self.author)
         if is_sequence and self._id:
-            chat.transcript.send("Message.stream_token()", self._addressed(), "", author)
+            chat.transcript.send("Message.stream_token()", self._target(), "", author)
         self._id = chat.transcript.stream(
-            "Message.stream_token()", self._addressed(), token, author, self._parts
+            "Message.stream_token()", self._target(), token, author, self._parts
         )
         self._parts.append(token)
         self._note_sent(chat)
@@ -135,7 +135,7 @@ class Message:
         """
         self._require_sent("Message.remove()")
         chat = self._chat("Message.remove()")
-        chat.transcript.remove("Message.remove()", self._addressed())
+        chat.transcript.remove("Message.remove()", self._target())
         self._id = self._chat_id = None
         return self
 
@@ -163,7 +163,7 @@ class Message:
         chat = self._chat(used)
         # Both may have been set since the message was made.
         author = _author(self.author)
-        self._id = chat.transcript.send(used, self._addressed(), self.content, author)
+        self._id = chat.transcript.send(used, self._target(), self.content, author)
         self._note_sent(chat)
         return self
 
@@ -171,8 +171,8 @@ class Message:
         if self._chat_id is None:
             self._chat_id, self._profile = chat.chat_id, chat.chat_profile
 
-    def _addressed(self) -> Addressed:
-        return Addressed(self._id, sent=self._chat_id is not None, profile=self._profile)
+    def _target(self) -> MessageTarget:
+        return MessageTarget(self._id, sent=self._chat_id is not None, profile=self._profile)
 
     def _chat(self, used: str) -> ChatContext:
         chat = running_chat(used)

@@ -1,4 +1,4 @@
-"""What a call says in its chat, as it stands at any moment: whoever watches can wait for more."""
+"""The messages of one call at any moment. A thread can wait until they change."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ENDED = (
 
 
 @dataclass(frozen=True)
-class Addressed:
-    """Which message is meant: its id if it has one, whether it was sent before, and under which
-    profile if it was."""
+class MessageTarget:
+    """Which message a call is about."""
 
     id: uuid.UUID | None
     sent: bool
+    # The profile under which it was sent.
     profile: str | None = None
 
 
@@ -38,25 +38,25 @@ class Addressed:
 class _Draft:
     """A message of this call while it may still change."""
 
-    # The message as it began, with whatever does not change from token to token.
+    # The message as it began, with all that does not change from token to token.
     begun: ChatMessage
     parts: list[str] = field(default_factory=list)
     streaming: bool = True
     removed: bool = False
     version: int = 0
-    # Of a divider: the profile that it left.
+    # Only for a divider: the profile before it.
     profile_before: str | None = None
     # A carriage return at the end of a token is the first half of a line end, or a whole one.
     held: str = ""
 
     def add(self, token: str) -> None:
-        """Take a token, cleaned as if all of them had come at once."""
+        """Append a token, cleaned as if all tokens had come at once."""
         raw = self.held + token
         self.held = "\r" if raw.endswith("\r") else ""
         self.parts.append(clean_text(raw.removesuffix("\r")))
 
     def message(self) -> ChatMessage:
-        """Return the message as it stands."""
+        """Return the message as it is now."""
         self.parts = ["".join(self.parts)]
         return replace(
             self.begun,
@@ -67,22 +67,21 @@ class _Draft:
         )
 
     def length(self) -> int:
-        """Return the number of characters so far."""
         return sum(map(len, self.parts))
 
 
 class Transcript:
     """The messages of one call, in the order in which they began; closed when the call ends.
 
-    Threads that the author starts may speak at the same time, hence the lock. Once closed it
-    refuses: what nobody will store must not look as if it had been said.
+    Threads that the author starts may send messages at the same time, so there is a lock. A closed
+    transcript refuses messages: one that will not be stored must not look as if it was sent.
 
     Parameters
     ----------
     first_id:
-        The id of the first message, where one stands in the chat already and waits for its text.
+        The id of the first message, if the chat has a message already that waits for its text.
     changed:
-        Notified at each change; shared by the transcripts of one turn.
+        Notified at each change, and shared by the transcripts of one turn.
     version:
         The number of changes in earlier transcripts of the turn.
     """
@@ -97,25 +96,25 @@ class Transcript:
         self.version = version
         self.spoke_at = time.monotonic()
         self.unsaved = 0
-        # Under which messages are said from now on.
+        # The profile of the messages from now on.
         self.profile: str | None = None
         self._first_id = first_id
         self._drafts: dict[uuid.UUID, _Draft] = {}
         self._length = 0
         self._closed: MisuseError | None = None
 
-    def send(self, used: str, message: Addressed, content: str, author: str | None) -> uuid.UUID:
-        """Take a whole message, new or instead of what it was; return its id.
+    def send(self, used: str, target: MessageTarget, content: str, author: str | None) -> uuid.UUID:
+        """Add a whole message or replace one, and return its id.
 
         Raises
         ------
         MisuseError
-            When the call has ended, or the message or all of them are too long.
+            The call has ended, or the message or all messages together are too long.
         """
         _refuse_length(len(content))
         with self.changed:
             self._refuse_if_closed(used)
-            message_id, draft = self._draft(message, author)
+            message_id, draft = self._draft(target, author)
             self._count(len(content) - draft.length())
             draft.begun = replace(draft.begun, author=author)
             draft.parts, draft.held = [clean_text(content)], ""
@@ -124,26 +123,31 @@ class Transcript:
         return message_id
 
     def stream(
-        self, used: str, message: Addressed, token: str, author: str | None, before: Sequence[str]
+        self,
+        used: str,
+        target: MessageTarget,
+        token: str,
+        author: str | None,
+        before: Sequence[str],
     ) -> uuid.UUID:
-        """Let a message grow by ``token``, beginning it if need be; return its id.
+        """Append a token to a message, which is added if it is new, and return its id.
 
         Parameters
         ----------
         before:
-            Its text so far, in parts: of one that this call has not said anything of yet.
+            The text so far, in parts, of a message that this call has not sent or changed before.
 
         Raises
         ------
         MisuseError
-            When the call has ended, or the message or all of them are too long.
+            The call has ended, or the message or all messages together are too long.
         """
         with self.changed:
             self._refuse_if_closed(used)
-            if message.id not in self._drafts:
+            if target.id not in self._drafts:
                 token = "".join([*before, token])
-            message_id, draft = self._draft(message, author)
-            # Before it is taken: what is too long must not be kept either.
+            message_id, draft = self._draft(target, author)
+            # Before the token is added: one that is too long must not be kept.
             if self._length + len(token) > CONTENT_LIMIT:
                 _refuse_length(draft.length() + len(token))
             self._count(len(token))
@@ -152,51 +156,49 @@ class Transcript:
             self._note(draft, len(token))
         return message_id
 
-    def remove(self, used: str, message: Addressed) -> None:
-        """Take a message back.
+    def remove(self, used: str, target: MessageTarget) -> None:
+        """Remove a message from the chat.
 
         Raises
         ------
         MisuseError
-            When the call has ended.
+            The call has ended.
         """
         with self.changed:
             self._refuse_if_closed(used)
-            _, draft = self._draft(message, None)
+            _, draft = self._draft(target, None)
             self._length -= draft.length()
             draft.parts, draft.held, draft.streaming, draft.removed = [], "", False, True
             self._note(draft, 0)
 
     def switch(self, used: str, profile: str, label: str) -> None:
-        """Say that another profile begins here; without a message in between, the last one counts.
+        """Add a divider at which another profile begins, or change the divider at the end.
 
         Raises
         ------
         MisuseError
-            When the call has ended.
+            The call has ended.
         """
         with self.changed:
             self._refuse_if_closed(used)
-            # The answer comes after the divider, so it cannot stand where it was awaited.
+            # The answer comes after the divider, so it cannot take the place that waits for it.
             self._first_id = None
-            left, draft = self.profile, self._open_divider()
-            if draft is None:
-                _, draft = self._draft(Addressed(None, sent=False), None)
-                draft.streaming, draft.profile_before = False, left
+            # A divider at the end, shown or not: no message has come since the last switch.
+            new = [draft for draft in self._drafts.values() if not draft.begun.earlier]
+            shown = [draft for draft in new if draft.begun.kind == DIVIDER or not draft.removed]
+            if shown and shown[-1].begun.kind == DIVIDER:
+                draft = shown[-1]
+            else:
+                _, draft = self._draft(MessageTarget(None, sent=False), None)
+                draft.streaming, draft.profile_before = False, self.profile
             draft.begun = replace(draft.begun, kind=DIVIDER, profile=profile)
             self.profile = profile
             draft.parts = [clean_text(label)]
             draft.removed = profile == draft.profile_before
             self._note(draft, len(label))
 
-    def _open_divider(self) -> _Draft | None:
-        """Return the divider at the end, whether it is shown or not; ``None`` for a message."""
-        drafts = [draft for draft in self._drafts.values() if not draft.begun.earlier]
-        said = [draft for draft in drafts if draft.begun.kind == DIVIDER or not draft.removed]
-        return said[-1] if said and said[-1].begun.kind == DIVIDER else None
-
     def close(self, *, stopped: bool = False) -> None:
-        """Take no more messages; those that were growing stay as they are."""
+        """Refuse further messages. Those that were growing stay as they are."""
         with self.changed:
             if self._closed is None:
                 self._closed = StoppedError(STOPPED) if stopped else MisuseError(ENDED)
@@ -204,12 +206,12 @@ class Transcript:
 
     @property
     def streaming(self) -> bool:
-        """Say whether a message is growing."""
+        """Whether a message is growing."""
         with self.changed:
             return any(draft.streaming for draft in self._drafts.values())
 
     def said(self) -> list[ChatMessage]:
-        """Return the messages as they stand, removed ones too."""
+        """Return the messages as they are now, removed ones too."""
         with self.changed:
             return [draft.message() for draft in self._drafts.values()]
 
@@ -217,10 +219,10 @@ class Transcript:
         if self._closed is not None:
             raise type(self._closed)(str(self._closed).format(used))
 
-    def _draft(self, message: Addressed, author: str | None) -> tuple[uuid.UUID, _Draft]:
-        message_id = message.id or self._first_id or uuid.uuid4()
-        if not message.sent:
-            # Only the first new message may stand where the answer is awaited.
+    def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
+        message_id = target.id or self._first_id or uuid.uuid4()
+        if not target.sent:
+            # Only the first new message may take the place that waits for the answer.
             self._first_id = None
         draft = self._drafts.get(message_id)
         if draft is None:
@@ -235,8 +237,8 @@ class Transcript:
                 content="",
                 status=STREAMING,
                 created_at=datetime.now(UTC),
-                profile=message.profile if message.sent else self.profile,
-                earlier=message.sent,
+                profile=target.profile if target.sent else self.profile,
+                earlier=target.sent,
             )
             draft = self._drafts[message_id] = _Draft(begun=begun)
         return message_id, draft
@@ -252,13 +254,13 @@ class Transcript:
     def _note(self, draft: _Draft, length: int) -> None:
         self.version += 1
         draft.version = self.version
-        self.unsaved += max(length, 1)  # to take a message back is worth storing as well
+        self.unsaved += max(length, 1)  # a removed message must be stored too
         self.spoke_at = time.monotonic()
         self.changed.notify_all()
 
 
 def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
-    """Return the messages of one call after another, each as the last of them left it."""
+    """Return the messages of a turn's calls, each as the last call left it."""
     found: dict[uuid.UUID, ChatMessage] = {}
     for message in chain.from_iterable(calls):
         first = found.get(message.id)
