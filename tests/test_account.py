@@ -1,4 +1,4 @@
-"""One's own account: where one is signed in (R15), and one's password (R16)."""
+"""One's own account: where one is signed in, and one's password."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_the_page_shows_ones_own_sessions_and_nobody_elses(app: Flask) -> None:
     assert "Last seen on" in shown[1].text
 
 
-def test_looking_at_the_page_changes_nothing(app: Flask) -> None:  # R24
+def test_looking_at_the_page_changes_nothing(app: Flask) -> None:
     alice = device(app)
     before = every_row(app)
     page_of(alice)
@@ -217,7 +217,7 @@ def test_a_session_that_has_expired_is_not_shown(either_app: Flask) -> None:
 @pytest.mark.parametrize(
     "agent", ["<script>alert(1)</script>", "ok\u202eevil", "x" * 5_000, '"><img src=x>']
 )
-def test_what_a_browser_calls_itself_is_harmless(simple_app: Flask, agent: str) -> None:  # R36
+def test_what_a_browser_calls_itself_is_harmless(simple_app: Flask, agent: str) -> None:
     shown = device_of(agent)
     assert len(shown) <= 61
     template = simple_app.jinja_env.get_template("accounts/_sessions.html")
@@ -305,7 +305,7 @@ def test_the_page_signs_this_device_out_by_the_form_that_clears_drafts(alice: Vi
     assert [end_of(each) for each in sessions(alice)] == ["/logout"]
 
 
-def test_another_users_session_is_not_found(either_app: Flask) -> None:  # R20
+def test_another_users_session_is_not_found(either_app: Flask) -> None:
     alice, bob, other = device(either_app), device(either_app, "bob"), device(either_app, "bob")
     his = end_of(sessions(bob)[1])
     before = every_row(either_app)
@@ -318,12 +318,12 @@ def test_another_users_session_is_not_found(either_app: Flask) -> None:  # R20
 
 
 @pytest.mark.parametrize("name", ["1", "x" * 500, "٠" * 8, f"{NOBODYS_SESSION}0", "%00", ".."])
-def test_what_is_no_id_is_not_found(alice: Visitor, name: str) -> None:  # R29
+def test_what_is_no_id_is_not_found(alice: Visitor, name: str) -> None:
     assert alice.post(f"/account/sessions/{name}/end").status_code == 404
 
 
 @pytest.mark.parametrize("path", [OTHERS, PASSWORD, f"/account/sessions/{NOBODYS_SESSION}/end"])
-def test_strange_fields_are_refused(alice: Visitor, path: str) -> None:  # R22
+def test_strange_fields_are_refused(alice: Visitor, path: str) -> None:
     before = every_row(alice.app)
     assert alice.post(path, {"identifier": "bob"}).status_code == 400
     twice = {"current_password": ["a", "b"], "new_password": "c"}
@@ -372,7 +372,7 @@ def test_a_password_is_changed(either_app: Flask, log: LogReader) -> None:
     assert NEW_PASSWORD not in log.text
 
 
-def test_other_sessions_end_and_this_one_gets_a_new_id(either_app: Flask) -> None:  # R9, R14
+def test_other_sessions_end_and_this_one_gets_a_new_id(either_app: Flask) -> None:
     here, there, bob = device(either_app), device(either_app), device(either_app, "bob")
     old = here.twin()
     chat = here.start_chat()
@@ -382,7 +382,7 @@ def test_other_sessions_end_and_this_one_gets_a_new_id(either_app: Flask) -> Non
     assert count(either_app, "login_sessions") == 2
 
 
-def test_tokens_from_before_are_dead(app: Flask) -> None:  # R23
+def test_tokens_from_before_are_dead(app: Flask) -> None:
     alice = device(app)
     early = alice.token
     change(alice)
@@ -442,7 +442,7 @@ def test_a_missing_current_password_is_asked_for(app: Flask) -> None:
     assert (answer.status_code, alert(answer)) == (422, "Enter your current password.")
 
 
-def test_a_password_is_taken_as_it_was_typed(app: Flask) -> None:  # R5
+def test_a_password_is_taken_as_it_was_typed(app: Flask) -> None:
     spaced = "  Größe\tzwölf Öfen 日本 "
     assert change(device(app), new=spaced).status_code == 303
     assert (can_log_in(app, spaced.strip()), can_log_in(app, spaced)) == (False, True)
@@ -469,7 +469,7 @@ def test_a_password_that_is_kept_elsewhere_is_not_changed_here(alice: Visitor) -
     assert every_row(alice.app) == before
 
 
-def test_wrong_current_passwords_are_throttled(app: Flask, log: LogReader) -> None:  # R16
+def test_wrong_current_passwords_are_throttled(app: Flask, log: LogReader) -> None:
     alice = device(app)
     statuses = [change(alice, current=f"wrong {n}").status_code for n in range(FAILURES + 1)]
     assert statuses == [422] * FAILURES + [429]
@@ -487,7 +487,7 @@ def test_guessing_ends_where_even_the_right_password_has_to_wait(app: Flask) -> 
     assert can_log_in(app, GOOD_PASSWORD) is False
 
 
-def test_guesses_of_a_stolen_session_lock_out_nobody_who_is_known(app: Flask) -> None:  # R3
+def test_guesses_of_a_stolen_session_lock_out_nobody_who_is_known(app: Flask) -> None:
     alice, thief = device(app), device(app).twin()
     thief.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
     thief.get(PAGE)
@@ -497,14 +497,14 @@ def test_guesses_of_a_stolen_session_lock_out_nobody_who_is_known(app: Flask) ->
     assert can_log_in(app, NEW_PASSWORD)
 
 
-def test_failures_count_with_those_of_the_login_page(app: Flask) -> None:  # R2
+def test_failures_count_with_those_of_the_login_page(app: Flask) -> None:
     alice = device(app)
     for number in range(FAILURES):
         can_log_in(app, f"wrong {number}")
     assert change(alice, current="wrong").status_code == 429
 
 
-def test_a_login_that_is_being_checked_comes_to_nothing(  # R14
+def test_a_login_that_is_being_checked_comes_to_nothing(
     either_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = device(either_app)
@@ -546,7 +546,7 @@ def test_what_an_admin_did_meanwhile_stays(
     assert count(either_app, "login_sessions") == 0
 
 
-def test_a_session_that_was_ended_meanwhile_is_not_revived(  # R13
+def test_a_session_that_was_ended_meanwhile_is_not_revived(
     either_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = device(either_app)
@@ -577,7 +577,7 @@ def test_two_changes_at_once_leave_one_password_and_one_session(either_app: Flas
     assert sum(can_log_in(either_app, new) for new in twins) == 1
 
 
-def test_a_change_costs_two_hashes_and_a_wrong_try_one(  # R8
+def test_a_change_costs_two_hashes_and_a_wrong_try_one(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = device(app)

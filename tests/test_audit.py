@@ -268,7 +268,7 @@ def test_a_change_and_its_entry_are_stored_together_or_not_at_all(
     def breaks(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "chat.sqlite3")
 
-    monkeypatch.setattr(audit.Audited, "record", breaks)
+    monkeypatch.setattr(audit.AuditedTransaction, "record", breaks)
     assert cli("users", "disable", "alice").exit_code == 2
     assert json.loads(cli.ok("users", "show", "alice", "--json"))["disabled"] is False
     assert listed(cli) == before

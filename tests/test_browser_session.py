@@ -1,4 +1,4 @@
-"""Server sessions: rotated, merged, limited, and never revived (R9-R14)."""
+"""Server sessions: rotated, merged, limited, and never revived."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def while_a_chat_starts(visitor: Visitor, act: Callable[[], Any]) -> Any:
         return answer.result()
 
 
-def test_login_gives_a_new_id_of_256_bits(anonymous: Visitor) -> None:  # R9
+def test_login_gives_a_new_id_of_256_bits(anonymous: Visitor) -> None:
     anonymous.get("/login")
     before = cookie_of(anonymous)
     anonymous.logged_in("alice")
@@ -79,7 +79,7 @@ def test_every_login_has_an_id_of_its_own(roles_app: Flask) -> None:
     assert len(ids) == 3
 
 
-def test_only_a_hash_of_the_id_is_stored(alice: Visitor) -> None:  # R9
+def test_only_a_hash_of_the_id_is_stored(alice: Visitor) -> None:
     token = cookie_of(alice)
     assert column(alice.app, "login_sessions.token_hash") == [
         hashlib.sha256(token.encode()).hexdigest()
@@ -87,14 +87,14 @@ def test_only_a_hash_of_the_id_is_stored(alice: Visitor) -> None:  # R9
     assert token not in str(every_row(alice.app))
 
 
-def test_logging_in_again_kills_the_old_id(alice: Visitor) -> None:  # R9
+def test_logging_in_again_kills_the_old_id(alice: Visitor) -> None:
     old = cookie_of(alice)
     alice.logged_in("alice")
     assert not is_logged_in(with_cookie(alice.app, old))
     assert count(alice.app, "login_sessions") == 1
 
 
-def test_logout_kills_the_id_and_deletes_the_row(alice: Visitor) -> None:  # R13
+def test_logout_kills_the_id_and_deletes_the_row(alice: Visitor) -> None:
     old = cookie_of(alice)
     answer = alice.post("/logout")
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
@@ -129,7 +129,7 @@ def test_another_browser_stays_logged_in_after_logout(roles_app: Flask) -> None:
     ],
     ids=lambda value: ascii(value)[:30],
 )
-def test_a_chosen_cookie_is_a_new_visitor(roles_app: Flask, value: str) -> None:  # R10
+def test_a_chosen_cookie_is_a_new_visitor(roles_app: Flask, value: str) -> None:
     visitor = with_cookie(roles_app, value)
     assert visitor.get("/login").status_code == 200
     assert visitor.get("/").status_code == 303
@@ -137,7 +137,7 @@ def test_a_chosen_cookie_is_a_new_visitor(roles_app: Flask, value: str) -> None:
     assert cookie_of(visitor) not in ("", value)
 
 
-def test_a_planted_cookie_is_not_adopted_at_login(roles_app: Flask) -> None:  # R10
+def test_a_planted_cookie_is_not_adopted_at_login(roles_app: Flask) -> None:
     attacker = Visitor(roles_app)
     attacker.get("/login")
     planted = cookie_of(attacker)
@@ -152,7 +152,7 @@ def test_a_planted_login_is_replaced_by_the_victims_own(roles_app: Flask, bob: V
 
 
 @pytest.mark.parametrize("order", [0, 1])
-def test_of_two_cookies_neither_counts(roles_app: Flask, bob: Visitor, order: int) -> None:  # R10
+def test_of_two_cookies_neither_counts(roles_app: Flask, bob: Visitor, order: int) -> None:
     pair = [f"session={cookie_of(bob)}", "session=planted"]
     client = roles_app.test_client(use_cookies=False)
     headers = {"Cookie": "; ".join(pair if order else pair[::-1])}
@@ -161,7 +161,7 @@ def test_of_two_cookies_neither_counts(roles_app: Flask, bob: Visitor, order: in
     assert client.get("/", headers={"Cookie": pair[0]}).status_code == 200
 
 
-def test_a_visitors_token_ends_like_a_session(make_app: AppMaker, later: Any) -> None:  # R23
+def test_a_visitors_token_ends_like_a_session(make_app: AppMaker, later: Any) -> None:
     visitor = Visitor(make_app("roles.py", session_hours="1"))
     visitor.get("/login")
     later(hours=2)
@@ -204,13 +204,13 @@ def test_a_signed_cookie_holds_nothing_but_the_token(anonymous: Visitor) -> None
     assert not is_logged_in(with_cookie(anonymous.app, str(forged)))
 
 
-def test_looking_at_pages_makes_no_row(visitor: Visitor) -> None:  # R24
+def test_looking_at_pages_makes_no_row(visitor: Visitor) -> None:
     for path in ("/", "/profiles", "/nothing", "/healthz"):
         visitor.get(path)
     assert count(visitor.app, "login_sessions") == 0
 
 
-def test_a_request_that_runs_across_logout_cannot_revive_it(make_app: AppMaker) -> None:  # R13
+def test_a_request_that_runs_across_logout_cannot_revive_it(make_app: AppMaker) -> None:
     alice = Visitor(make_app(GATED)).logged_in("alice")
     other_tab = with_cookie(alice.app, cookie_of(alice))
     answer = while_a_chat_starts(alice, lambda: other_tab.post("/logout"))
@@ -263,7 +263,7 @@ def test_many_requests_at_once_lose_no_key(roles_app: Flask, alice: Visitor) -> 
 @pytest.mark.parametrize(
     ("age", "still"), [("seen_at -23 hours", True), ("seen_at -25 hours", False)]
 )
-def test_a_session_ends_when_it_is_idle(alice: Visitor, age: str, still: bool) -> None:  # R12
+def test_a_session_ends_when_it_is_idle(alice: Visitor, age: str, still: bool) -> None:
     make_older(alice.app, age)
     assert is_logged_in(alice) is still
 
@@ -271,7 +271,7 @@ def test_a_session_ends_when_it_is_idle(alice: Visitor, age: str, still: bool) -
 @pytest.mark.parametrize(
     ("age", "still"), [("created_at -13 days", True), ("created_at -15 days", False)]
 )
-def test_a_session_ends_however_busy_it_is(alice: Visitor, age: str, still: bool) -> None:  # R12
+def test_a_session_ends_however_busy_it_is(alice: Visitor, age: str, still: bool) -> None:
     make_older(alice.app, age)
     assert is_logged_in(alice) is still
 
@@ -302,7 +302,7 @@ def test_being_there_is_written_at_most_every_five_minutes(alice: Visitor) -> No
     assert column(alice.app, "login_sessions.seen_at") == before
 
 
-def test_health_checks_and_icons_do_not_keep_a_session_alive(alice: Visitor) -> None:  # R12
+def test_health_checks_and_icons_do_not_keep_a_session_alive(alice: Visitor) -> None:
     make_older(alice.app, "seen_at -23 hours")
     before = every_row(alice.app)
     for path in ("/healthz", "/readyz", "/public/icon.svg", "/static/app.css"):
@@ -316,13 +316,13 @@ def test_expired_sessions_are_removed_at_the_next_login(roles_app: Flask, bob: V
     assert column(roles_app, "login_sessions.identifier") == ["alice"]
 
 
-def test_a_deleted_row_ends_the_session_at_the_next_request(alice: Visitor) -> None:  # R14
+def test_a_deleted_row_ends_the_session_at_the_next_request(alice: Visitor) -> None:
     run_sql(alice.app, "DELETE FROM login_sessions")
     assert not is_logged_in(alice)
     assert count(alice.app, "login_sessions") == 0
 
 
-def test_a_clock_that_goes_back_ends_no_session(alice: Visitor) -> None:  # R69
+def test_a_clock_that_goes_back_ends_no_session(alice: Visitor) -> None:
     make_older(alice.app, "seen_at +1 hours")
     make_older(alice.app, "created_at +1 hours")
     assert is_logged_in(alice)
@@ -330,7 +330,7 @@ def test_a_clock_that_goes_back_ends_no_session(alice: Visitor) -> None:  # R69
 
 def test_a_new_secret_with_the_old_as_fallback_keeps_every_session(
     make_app: AppMaker,
-) -> None:  # R52
+) -> None:
     old = make_app("roles.py")
     alice = Visitor(old).logged_in("alice")
     anonymous = Visitor(old)
@@ -353,7 +353,7 @@ def test_a_new_secret_alone_ends_forms_but_not_sessions(make_app: AppMaker) -> N
     assert anonymous.post("/login", {"username": "bob", "password": "bobbob"}).status_code == 400
 
 
-def test_in_production_the_cookie_is_locked_to_the_host(make_app: AppMaker) -> None:  # R11
+def test_in_production_the_cookie_is_locked_to_the_host(make_app: AppMaker) -> None:
     visitor = Visitor(make_app("roles.py", insecure_cookies="false"))
     base = "https://localhost"
     fresh = visitor.get("/login", base_url=base)

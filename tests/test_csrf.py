@@ -1,4 +1,4 @@
-"""Forms are taken from this site's own pages only (R23)."""
+"""Forms are taken from this site's own pages only."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_form_without_token_is_refused(shared_alice: Visitor, path: str, log: 
     before = every_row(shared_alice.app)
     assert forged(shared_alice, path) == 400
     assert every_row(shared_alice.app) == before
-    assert log.one("csrf.refused")["ip"] == "127.0.0.1"  # R53
+    assert log.one("csrf.refused")["ip"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
@@ -135,7 +135,7 @@ def test_over_plain_http_without_its_secure_cookie_the_way_out_is_told(
     assert "WEBAPP_INSECURE_COOKIES" in log.one("request.insecure")["hint"]
 
 
-def test_a_refused_form_is_logged_with_its_user(alice: Visitor, log: LogReader) -> None:  # R53
+def test_a_refused_form_is_logged_with_its_user(alice: Visitor, log: LogReader) -> None:
     assert alice.client.post("/chats", data={"profile": "team"}).status_code == 400
     assert log.one("csrf.refused")["user"] == "alice"
 

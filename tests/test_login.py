@@ -54,7 +54,7 @@ def test_a_wrong_password_is_refused_with_one_line(
     assert count(anonymous.app, "login_sessions") == 0
 
 
-def test_a_wrong_password_and_an_unknown_user_look_the_same(anonymous: Visitor) -> None:  # R1
+def test_a_wrong_password_and_an_unknown_user_look_the_same(anonymous: Visitor) -> None:
     answers = [
         anonymous.post("/login", {"username": name, "password": "wrong"})
         for name in ("alice", "zelda")
@@ -78,7 +78,7 @@ def test_the_name_stays_and_the_password_does_not(anonymous: Visitor) -> None:
     assert "my wrong secret" not in html
 
 
-def test_the_form_helps_password_managers(anonymous: Visitor) -> None:  # R5
+def test_the_form_helps_password_managers(anonymous: Visitor) -> None:
     form = parse(anonymous.get("/login").text).one(data_testid="login-form")
     assert form.one(id="username")["autocomplete"] == "username"
     assert form.one(id="password")["autocomplete"] == "current-password"
@@ -88,7 +88,7 @@ def test_the_form_helps_password_managers(anonymous: Visitor) -> None:  # R5
 @pytest.mark.parametrize(
     "password", ["  two  spaces  ", "pa\u0308ssword", "päss", "\t", "x" * 1_024, "a\x00b", "\r\n"]
 )
-def test_a_password_arrives_as_it_was_typed(make_app: AppMaker, password: str) -> None:  # R5
+def test_a_password_arrives_as_it_was_typed(make_app: AppMaker, password: str) -> None:
     app = make_app(f"""
         import webapp as cl
         @cl.password_auth_callback
@@ -120,7 +120,7 @@ def test_the_display_name_is_what_the_page_calls_somebody(make_app: AppMaker) ->
     assert "role" not in menu.text.lower()
 
 
-def test_login_and_logout_are_logged(roles_app: Flask, log: LogReader) -> None:  # R53
+def test_login_and_logout_are_logged(roles_app: Flask, log: LogReader) -> None:
     visitor = Visitor(roles_app)
     tried(visitor, "alice", "wrong")
     visitor.logged_in("alice").post("/logout")
@@ -133,7 +133,7 @@ def test_login_and_logout_are_logged(roles_app: Flask, log: LogReader) -> None: 
     assert all(e["time"].endswith("+00:00") for e in log.events())
 
 
-def test_after_logout_nothing_of_the_chat_is_shown(alice: Visitor) -> None:  # R13
+def test_after_logout_nothing_of_the_chat_is_shown(alice: Visitor) -> None:
     chat = alice.start_chat("team")
     assert alice.get(chat).headers["Cache-Control"] == "no-store"
     answer = alice.post("/logout")
@@ -257,14 +257,12 @@ def test_a_session_that_is_not_understood_is_logged_out_and_not_an_error(
 
 
 @pytest.mark.parametrize("username", ["\u200d", "\ufeff", "\u3000", "\x00", " "])
-def test_a_name_of_nothing_visible_is_none(anonymous: Visitor, username: str) -> None:  # R28
+def test_a_name_of_nothing_visible_is_none(anonymous: Visitor, username: str) -> None:
     assert tried(anonymous, username, "x")[0] == 400
 
 
 @pytest.mark.parametrize(("password", "status"), [("é" * 512, 401), ("é" * 513, 400)])
-def test_a_password_is_measured_in_bytes(  # R5
-    anonymous: Visitor, password: str, status: int
-) -> None:
+def test_a_password_is_measured_in_bytes(anonymous: Visitor, password: str, status: int) -> None:
     assert tried(anonymous, "alice", password)[0] == status
 
 

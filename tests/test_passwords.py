@@ -1,4 +1,4 @@
-"""Passwords: hashed a few at a time, and refused when they can be guessed (R5-R8)."""
+"""Passwords: hashed a few at a time, and refused when they can be guessed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_password_matches_its_hash_and_nothing_else(
     assert not hasher.verify(stored, password[:-1])
 
 
-def test_twins_that_differ_after_72_bytes_are_told_apart(hasher: PasswordHasher) -> None:  # R5
+def test_twins_that_differ_after_72_bytes_are_told_apart(hasher: PasswordHasher) -> None:
     stored = hasher.hash("p" * 72 + "one")
     assert not hasher.verify(stored, "p" * 72 + "two")
     assert not hasher.verify(stored, "p" * 72)
@@ -89,14 +89,14 @@ def test_twins_that_differ_after_72_bytes_are_told_apart(hasher: PasswordHasher)
 )
 def test_an_unknown_user_or_corrupt_hash_costs_one_hash(
     hasher: PasswordHasher, hashes: list[bytes], stored: str | None
-) -> None:  # R1, R7
+) -> None:
     assert not hasher.verify(stored, GOOD_PASSWORD)
     assert len(hashes) == 1
 
 
 def test_a_wrong_or_right_password_costs_one_hash(
     hasher: PasswordHasher, hashes: list[bytes]
-) -> None:  # R1
+) -> None:
     stored = hasher.hash(GOOD_PASSWORD)
     assert hasher.verify(stored, GOOD_PASSWORD)
     assert not hasher.verify(stored, "wrong")
@@ -105,13 +105,13 @@ def test_a_wrong_or_right_password_costs_one_hash(
 
 def test_what_is_longer_than_1024_bytes_is_never_hashed(
     hasher: PasswordHasher, hashes: list[bytes]
-) -> None:  # R5
+) -> None:
     stored = hasher.hash(GOOD_PASSWORD)
     assert not hasher.verify(stored, "é" * 513)
     assert [len(secret) <= 1_024 for secret in hashes] == [True]
 
 
-def test_the_dummy_costs_as_much_as_a_real_hash(hasher: PasswordHasher) -> None:  # R1
+def test_the_dummy_costs_as_much_as_a_real_hash(hasher: PasswordHasher) -> None:
     stored = hasher.hash(GOOD_PASSWORD)
 
     def cost(of: str | None) -> float:
@@ -124,7 +124,7 @@ def test_the_dummy_costs_as_much_as_a_real_hash(hasher: PasswordHasher) -> None:
     assert 0.3 < higher < 0.7
 
 
-def test_only_a_few_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:  # R8
+def test_only_a_few_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hasher, running, most = PasswordHasher(), 0, 0
     lock = threading.Lock()
 
@@ -171,7 +171,7 @@ def test_other_kinds_of_hash_are_not_taken() -> None:
     assert not is_argon2_hash("")
 
 
-def test_a_hash_with_other_parameters_needs_a_new_one(hasher: PasswordHasher) -> None:  # R7
+def test_a_hash_with_other_parameters_needs_a_new_one(hasher: PasswordHasher) -> None:
     assert not hasher.needs_rehash(hasher.hash(GOOD_PASSWORD))
     assert hasher.needs_rehash(argon2.PasswordHasher(time_cost=1).hash(GOOD_PASSWORD))
 
@@ -212,19 +212,19 @@ def test_passwords_that_are_hard_to_guess_are_taken(password: str) -> None:
         "Wonderful Site 1",
     ],
 )
-def test_common_passwords_and_known_names_are_refused(password: str) -> None:  # R6
+def test_common_passwords_and_known_names_are_refused(password: str) -> None:
     with pytest.raises(PasswordError) as refusal:
         refuse_weak(password, "alice.smith", names=["Wonderful Site"])
     assert "\n" not in str(refusal.value)
 
 
-def test_the_length_is_as_configured() -> None:  # R5
+def test_the_length_is_as_configured() -> None:
     refuse_weak("xk3f9wq2mz", "alice", minimum=10)
     with pytest.raises(PasswordError, match="at least 15"):
         refuse_weak("xk3f9wq2mz", "alice", minimum=15)
 
 
-def test_the_limit_counts_bytes() -> None:  # R5
+def test_the_limit_counts_bytes() -> None:
     refuse_weak("é7Ω" * 204, "alice")
     with pytest.raises(PasswordError, match="1,024 bytes"):
         refuse_weak("é7Ω" * 206, "alice")

@@ -61,7 +61,7 @@ def shape(answer: Any, username: str) -> tuple[int, str, list[tuple[str, str]]]:
     return answer.status_code, page.replace(token, ""), headers
 
 
-def test_wrong_unknown_and_disabled_look_the_same(app: Flask) -> None:  # R1
+def test_wrong_unknown_and_disabled_look_the_same(app: Flask) -> None:
     tries = [("alice", "wrong"), ("nobody", GOOD_PASSWORD), ("carol", GOOD_PASSWORD)]
     shapes = [shape(tried(app, *each), each[0]) for each in tries]
     assert shapes[0][0] == 401
@@ -94,7 +94,7 @@ def while_hashing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], obj
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_the_account_ends_a_login_that_is_under_way(  # R14
+def test_a_change_of_the_account_ends_a_login_that_is_under_way(
     either_app: Flask,
     while_hashing: Callable[[Callable[[], object]], None],
     log: LogReader,
@@ -126,7 +126,7 @@ def test_a_change_that_takes_no_rights_lets_a_login_go_on(
     assert column(app, "login_sessions.identifier") == ["alice"]
 
 
-def test_a_locked_database_keeps_the_name_that_was_typed(  # R60
+def test_a_locked_database_keeps_the_name_that_was_typed(
     app: Flask, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 100)

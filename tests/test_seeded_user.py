@@ -77,9 +77,9 @@ def test_the_right_password_gives_the_user(alice: CommandLine, typed: str) -> No
 )
 def test_anything_else_gives_nobody_for_one_hash(
     alice: CommandLine, hashes: list[int], username: str, password: str
-) -> None:  # R1
+) -> None:
     assert seeded.check_password(username, password) is None
-    assert hashes == [0]  # R59: no connection is held meanwhile
+    assert hashes == [0]  # no connection is held meanwhile
 
 
 def test_a_login_takes_one_query_and_one_hash(alice: CommandLine, hashes: list[int]) -> None:
@@ -101,14 +101,14 @@ def test_a_disabled_user_is_refused_for_one_hash(alice: CommandLine, hashes: lis
 @pytest.mark.parametrize("stored", [None, "", "corrupt", "$argon2id$v=19$m=9999999,t=9,p=9$a$b"])
 def test_a_corrupt_hash_is_a_failed_login(
     alice: CommandLine, hashes: list[int], stored: str | None
-) -> None:  # R7
+) -> None:
     directory.get("alice").password_hash = stored
     db.session.commit()
     assert seeded.check_password("alice", GOOD_PASSWORD) is None
     assert hashes == [0]
 
 
-def test_a_login_renews_a_hash_of_other_parameters(alice: CommandLine) -> None:  # R7
+def test_a_login_renews_a_hash_of_other_parameters(alice: CommandLine) -> None:
     old = argon2.PasswordHasher(time_cost=1, memory_cost=8_192).hash(GOOD_PASSWORD)
     directory.get("alice").password_hash = old
     db.session.commit()

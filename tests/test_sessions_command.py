@@ -25,7 +25,7 @@ def test_list_shows_who_is_logged_in_where(cli: CommandLine) -> None:
     assert all(text in out for text in (number, "alice", "203.0.113.5", "Firefox", "LAST SEEN"))
 
 
-def test_list_as_json_has_fixed_keys_and_no_secret(cli: CommandLine) -> None:  # R9
+def test_list_as_json_has_fixed_keys_and_no_secret(cli: CommandLine) -> None:
     cli.log_in("alice", token="f" * 64)
     (found,) = listed(cli)
     assert list(found) == ["id", "user", "created_at", "seen_at", "ip", "user_agent"]
@@ -42,7 +42,7 @@ def test_list_can_be_of_one_user(cli: CommandLine) -> None:
     assert "not logged in" in cli("sessions", "list", "--user", "nobody").stderr
 
 
-def test_list_escapes_what_a_terminal_would_obey(cli: CommandLine) -> None:  # R15
+def test_list_escapes_what_a_terminal_would_obey(cli: CommandLine) -> None:
     cli.log_in("alice", user_agent="\x1b]0;owned\x07 \u202e Firefox\nalice")
     out = cli.ok("sessions", "list")
     assert "\\x1b]0;owned\\x07" in out
@@ -57,13 +57,13 @@ def test_list_leaves_out_what_has_expired(cli: CommandLine) -> None:
     assert [s["user"] for s in listed(cli)] == ["alice"]
 
 
-def test_revoke_ends_one_session(cli: CommandLine) -> None:  # R14
+def test_revoke_ends_one_session(cli: CommandLine) -> None:
     first, second = cli.log_in("alice"), cli.log_in("alice")
     assert cli.ok("sessions", "revoke", first) == "Ended 1 login session.\n"
     assert [s["id"] for s in listed(cli)] == [second]
 
 
-def test_revoke_ends_those_of_a_user(cli: CommandLine) -> None:  # R14
+def test_revoke_ends_those_of_a_user(cli: CommandLine) -> None:
     for name in ("alice", "alice", "bob"):
         cli.log_in(name)
     assert cli.ok("sessions", "revoke", "--user", "Alice") == "Ended 2 login sessions.\n"
@@ -71,7 +71,7 @@ def test_revoke_ends_those_of_a_user(cli: CommandLine) -> None:  # R14
     assert cli.ok("sessions", "revoke", "--user", "alice") == "Ended 0 login sessions.\n"
 
 
-def test_revoke_ends_those_of_everybody(cli: CommandLine) -> None:  # R14
+def test_revoke_ends_those_of_everybody(cli: CommandLine) -> None:
     for name in ("alice", "bob"):
         cli.log_in(name)
     assert cli.ok("sessions", "revoke", "--all") == "Ended 2 login sessions.\n"

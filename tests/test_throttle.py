@@ -1,4 +1,4 @@
-"""Guessing passwords is slowed down, and cannot lock anybody out (R2-R4)."""
+"""Guessing passwords is slowed down, and cannot lock anybody out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from webapp.accounts.throttle import (
     FAILURES_WHERE_KNOWN,
     PATIENCE_SECONDS,
     Attempt,
-    Blocked,
+    Wait,
     begin_attempt,
     ip_key,
     username_key,
@@ -82,7 +82,7 @@ def test_the_eleventh_try_is_429_with_the_seconds_to_wait(app: Flask, log: LogRe
     assert answer.status_code == 429
     assert 590 <= int(answer.headers["Retry-After"]) <= 601
     assert "Try again in 10 minutes" in parse(answer.text).one(role="alert").text
-    assert log.one("login.throttled")["user"] == "alice"  # R53
+    assert log.one("login.throttled")["user"] == "alice"
 
 
 def test_even_the_right_password_waits_then(app: Flask) -> None:
@@ -117,13 +117,13 @@ def test_failures_from_one_address_count_for_all_names(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("variant", ["ALICE", " alice ", "ａｌｉｃｅ", "alice\x00"])
-def test_a_name_written_differently_is_the_same_name(app: Flask, variant: str) -> None:  # R18
+def test_a_name_written_differently_is_the_same_name(app: Flask, variant: str) -> None:
     for number in range(FAILURES):
         fail(app, 1, ip=f"192.0.2.{number}")
     assert attempt(app, username=variant, ip=ELSEWHERE).status_code == 429
 
 
-def test_a_stranger_cannot_lock_the_owner_out(app: Flask) -> None:  # R3
+def test_a_stranger_cannot_lock_the_owner_out(app: Flask) -> None:
     assert attempt(app, "right", ip=HOME).status_code == 303
     fail(app, ip=ELSEWHERE)
     assert attempt(app, "right", ip=ELSEWHERE).status_code == 429
@@ -142,7 +142,7 @@ def test_a_known_address_may_not_guess_for_ever_either(app: Flask) -> None:
     assert len(asked()) == 1 + FAILURES_WHERE_KNOWN
 
 
-def test_the_right_password_at_a_known_address_works_after_many_wrong_ones(  # R3
+def test_the_right_password_at_a_known_address_works_after_many_wrong_ones(
     app: Flask,
 ) -> None:
     assert attempt(app, "right").status_code == 303
@@ -160,7 +160,7 @@ def test_a_success_elsewhere_does_not_reset_a_strangers_count(app: Flask) -> Non
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Client-IP"])
-def test_a_forged_address_does_not_change_the_count(app: Flask, header: str) -> None:  # R4
+def test_a_forged_address_does_not_change_the_count(app: Flask, header: str) -> None:
     for number in range(FAILURES):
         name = f"user{number}"
         fail(app, 1, username=name, **{header.replace("-", "_"): f"203.0.113.{number}"})
@@ -168,7 +168,7 @@ def test_a_forged_address_does_not_change_the_count(app: Flask, header: str) -> 
     assert attempt(app, username="fresh", **forged).status_code == 429
 
 
-def test_behind_a_proxy_the_last_forwarded_address_counts(make_app: AppMaker) -> None:  # R47
+def test_behind_a_proxy_the_last_forwarded_address_counts(make_app: AppMaker) -> None:
     app = make_app(COUNTING, proxy_hops="1")
     for number in range(FAILURES):
         fail(app, 1, username=f"user{number}", X_Forwarded_For=f"10.0.0.{number}, 203.0.113.5")
@@ -200,7 +200,7 @@ def test_a_proxys_nonsense_address_is_no_server_error(
         (None, "unknown"),
     ],
 )
-def test_ipv6_counts_by_its_network(address: str | None, key: str) -> None:  # R2
+def test_ipv6_counts_by_its_network(address: str | None, key: str) -> None:
     assert ip_key(address) == key
 
 
@@ -228,7 +228,7 @@ def test_twenty_tries_at_once_let_ten_through(make_app: AppMaker, either_url: st
 
 
 @pytest.mark.slow
-def test_workers_share_the_count(tmp_path: Path, either_url: str) -> None:  # R2
+def test_workers_share_the_count(tmp_path: Path, either_url: str) -> None:
     app_file = tmp_path / "counting.py"
     app_file.write_text(textwrap.dedent(COUNTING))
     options = ("--workers", "3", "--threads", "8")
@@ -268,11 +268,11 @@ def test_a_try_whose_judge_has_died_counts_as_failed(app: Flask) -> None:
         assert isinstance(begin_attempt_in(app), Attempt)
     run_sql(app, "UPDATE login_attempts SET at = datetime(at, '-61 seconds') || '.000000'")
     began = time.monotonic()
-    assert isinstance(begin_attempt_in(app), Blocked)
+    assert isinstance(begin_attempt_in(app), Wait)
     assert time.monotonic() - began < PATIENCE_SECONDS
 
 
-def begin_attempt_in(app: Flask) -> Attempt | Blocked:
+def begin_attempt_in(app: Flask) -> Attempt | Wait:
     with app.app_context():
         return begin_attempt("alice", HOME)
 

@@ -1,4 +1,4 @@
-"""User names: one form for each, and no two that look alike (R18)."""
+"""User names: one form for each, and no two that look alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.accounts.usernames import SKELETON_LIMIT, UsernameError, canonical, checked, skeleton
+from webapp.accounts.usernames import (
+    SKELETON_LIMIT,
+    UsernameError,
+    canonical,
+    skeleton,
+    validate_username,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +30,7 @@ from webapp.accounts.usernames import SKELETON_LIMIT, UsernameError, canonical, 
 )
 def test_a_name_has_one_form(typed: str, stored: str) -> None:
     assert canonical(typed) == stored
-    assert checked(typed) == stored
+    assert validate_username(typed) == stored
 
 
 @given(st.text(max_size=80))
@@ -35,8 +41,8 @@ def test_the_one_form_stays_as_it_is(text: str) -> None:
 @given(st.text(max_size=80))
 def test_any_text_is_taken_or_refused_but_never_a_crash(text: str) -> None:
     with suppress(UsernameError):
-        name = checked(text)
-        assert checked(name) == name
+        name = validate_username(text)
+        assert validate_username(name) == name
         assert 0 < len(skeleton(name)) <= SKELETON_LIMIT
 
 
@@ -58,7 +64,7 @@ def test_any_text_is_taken_or_refused_but_never_a_crash(text: str) -> None:
     ],
 )
 def test_names_of_any_one_script_are_taken(name: str) -> None:
-    assert checked(name)
+    assert validate_username(name)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +100,17 @@ def test_names_of_any_one_script_are_taken(name: str) -> None:
 )
 def test_misleading_names_are_refused(name: str) -> None:
     with pytest.raises(UsernameError):
-        checked(name)
+        validate_username(name)
 
 
 def test_a_refusal_never_holds_the_character_itself() -> None:
     with pytest.raises(UsernameError, match=r"U\+202E"):
-        checked("x\u202ey")
+        validate_username("x\u202ey")
 
 
 def test_a_refusal_names_the_scripts() -> None:
     with pytest.raises(UsernameError, match=r"several scripts \(Cyrillic and Latin\)$"):
-        checked("p\u0430ypal")
+        validate_username("p\u0430ypal")
 
 
 @pytest.mark.parametrize(

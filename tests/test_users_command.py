@@ -65,7 +65,7 @@ def test_no_list_of_commands_is_cut_off(cli: CommandLine, group: tuple[str, ...]
     assert "..." not in cli.ok(*group, "--help").partition("Commands:")[2]
 
 
-def test_no_command_takes_a_password_as_an_argument() -> None:  # R17
+def test_no_command_takes_a_password_as_an_argument() -> None:
     for path, command in all_commands():
         for parameter in command.params:
             if "password" in (parameter.name or ""):
@@ -84,13 +84,13 @@ def test_add_stores_a_user_with_the_password_of_standard_input(cli: CommandLine)
     assert can_log_in(cli, "alice", GOOD_PASSWORD)
 
 
-def test_add_keeps_the_spaces_of_a_password(cli: CommandLine) -> None:  # R5
+def test_add_keeps_the_spaces_of_a_password(cli: CommandLine) -> None:
     cli.add("alice", f" {GOOD_PASSWORD} \r\n")
     assert can_log_in(cli, "alice", f" {GOOD_PASSWORD} ")
     assert not can_log_in(cli, "alice", GOOD_PASSWORD)
 
 
-def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None:  # R17
+def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None:
     result = cli("users", "add", "alice", "--generate")
     password = result.stdout.removesuffix("\n")
     assert len(password) >= 20
@@ -102,7 +102,7 @@ def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None: 
 
 def test_a_generated_password_is_not_printed_when_it_is_not_stored(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R17: somebody else adds the name between the look and the transaction
+) -> None:  # somebody else adds the name between the look and the transaction
     cli.add("alice")
     monkeypatch.setattr(directory, "refuse_taken", lambda _: None)
     monkeypatch.setattr(directory, "_refuse_taken", lambda *_: None)
@@ -116,18 +116,18 @@ def test_a_generated_password_is_as_long_as_configured(
     assert len(cli.ok("users", "add", "alice", "--generate").strip()) >= 64
 
 
-def test_the_password_is_nowhere_but_on_standard_input(cli: CommandLine) -> None:  # R17, R51
+def test_the_password_is_nowhere_but_on_standard_input(cli: CommandLine) -> None:
     code, out, err = cli.process(
         "users", "add", "alice", "--password-stdin", stdin=GOOD_PASSWORD, WEBAPP_LOG_LEVEL="DEBUG"
     )
     assert code == 0
     assert GOOD_PASSWORD not in out + err + "".join(cli.dump())
-    assert f'"event": "user.added", "user": "alice", "by": "cli:{getpass.getuser()}"' in err  # R53
+    assert f'"event": "user.added", "user": "alice", "by": "cli:{getpass.getuser()}"' in err
 
 
 def test_a_user_of_the_system_without_a_name_is_logged_by_number(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, log: LogReader
-) -> None:  # R53
+) -> None:
     def fail() -> str:
         raise KeyError("no such uid")
 
@@ -228,7 +228,7 @@ def test_bad_input_has_the_exit_code_of_a_real_process(cli: CommandLine) -> None
     )
 
 
-def test_if_missing_can_be_repeated(alice: CommandLine) -> None:  # R17
+def test_if_missing_can_be_repeated(alice: CommandLine) -> None:
     before = alice.dump()
     out = alice.ok("users", "add", "Alice", "--generate", "--if-missing")
     assert "already" in out
@@ -236,7 +236,7 @@ def test_if_missing_can_be_repeated(alice: CommandLine) -> None:  # R17
     assert alice.dump() == before
 
 
-def test_of_two_who_add_the_same_name_at_once_one_does(cli: CommandLine) -> None:  # R18
+def test_of_two_who_add_the_same_name_at_once_one_does(cli: CommandLine) -> None:
     processes = [cli.start("users", "add", "alice", "--generate") for _ in range(2)]
     ends = [(*process.communicate(timeout=60), process.returncode) for process in processes]
     assert sorted(code for _, _, code in ends) == [0, 2]
@@ -279,7 +279,7 @@ def test_show_prints_the_metadata(alice: CommandLine) -> None:
     assert '{"role": "ADMIN"}' in alice.ok("users", "show", "alice")
 
 
-def test_set_password_ends_sessions_and_forgets_failures(alice: CommandLine) -> None:  # R3, R14
+def test_set_password_ends_sessions_and_forgets_failures(alice: CommandLine) -> None:
     alice.fail_logins("alice")
     out = alice.ok("users", "set-password", "Alice", "--password-stdin", stdin="lamp river seventy")
     assert out == "Set a new password for 'alice'; ended 2 login sessions.\n"
@@ -289,7 +289,7 @@ def test_set_password_ends_sessions_and_forgets_failures(alice: CommandLine) -> 
     assert not can_log_in(alice, "alice", GOOD_PASSWORD)
 
 
-def test_update_of_rights_ends_sessions(alice: CommandLine) -> None:  # R9
+def test_update_of_rights_ends_sessions(alice: CommandLine) -> None:
     out = alice.ok("users", "update", "alice", "--role", "USER")
     assert "ended 2 login sessions" in out
     assert details(alice, "alice") == {"role": "USER"}
@@ -335,12 +335,12 @@ def test_update_replaces_and_removes_metadata(alice: CommandLine) -> None:
     alice.ok(
         "users", "update", "alice", "--metadata", '{"a": 1, "b": {"c": [null]}, "d": "\\u0000x"}'
     )
-    assert details(alice, "alice") == {"a": 1, "b": {"c": [None]}, "d": "x"}  # R28: no NUL
+    assert details(alice, "alice") == {"a": 1, "b": {"c": [None]}, "d": "x"}  # no NUL
     alice.ok("users", "update", "alice", "--remove-metadata", "a", "--remove-metadata", "d")
     assert details(alice, "alice") == {"b": {"c": [None]}}
 
 
-def test_disable_keeps_out_and_enable_lets_in(alice: CommandLine) -> None:  # R14
+def test_disable_keeps_out_and_enable_lets_in(alice: CommandLine) -> None:
     assert alice.ok("users", "disable", "alice") == "Disabled 'alice'; ended 2 login sessions.\n"
     assert not can_log_in(alice, "alice", GOOD_PASSWORD)
     alice.fail_logins("alice")
@@ -349,7 +349,7 @@ def test_disable_keeps_out_and_enable_lets_in(alice: CommandLine) -> None:  # R1
     assert alice.rows("SELECT * FROM login_attempts") == []
 
 
-def test_unlock_forgets_failed_logins_only_of_this_user(alice: CommandLine) -> None:  # R3
+def test_unlock_forgets_failed_logins_only_of_this_user(alice: CommandLine) -> None:
     alice.fail_logins("alice")
     alice.fail_logins("bob", times=1)
     assert alice.ok("users", "unlock", "ALICE") == "Unlocked 'alice'.\n"
@@ -394,7 +394,7 @@ def test_remove_deletes_the_users_chats_so_that_the_name_can_be_given_again(
 
 def test_chats_of_a_removed_user_go_in_small_steps(
     alice: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R60
+) -> None:
     steps: list[int] = []
     forget = deletion.forget_chats
 
@@ -426,7 +426,7 @@ def test_a_removal_that_is_stopped_leaves_no_chat_in_reach(
 
 def test_a_change_that_cannot_end_the_sessions_is_not_made(
     alice: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R14: one transaction
+) -> None:  # one transaction
     before = alice.dump()
 
     def fail(*_: object) -> None:
@@ -467,4 +467,4 @@ def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) ->
     processes = [cli.start("users", "add", "carol", "--generate") for _ in range(2)]
     for process in processes:
         process.communicate(timeout=60)
-    assert sorted(process.returncode for process in processes) == [0, 2]  # R18
+    assert sorted(process.returncode for process in processes) == [0, 2]

@@ -139,7 +139,7 @@ def test_what_is_left_out_stays(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     "row", ["role\nalice,X", "password\nalice,lamp river seventy", "disabled\nalice,true"]
 )
-def test_a_change_of_rights_or_password_ends_sessions(cli: CommandLine, row: str) -> None:  # R14
+def test_a_change_of_rights_or_password_ends_sessions(cli: CommandLine, row: str) -> None:
     cli.add("alice")
     cli.log_in("alice")
     cli.log_in("bob")
@@ -224,7 +224,7 @@ def test_at_most_20_problems_are_listed(cli: CommandLine) -> None:
     assert lines[-1] == "  and 80 more"
 
 
-def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:  # R51
+def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:
     rows = "alice,password99\nbob,alice 99 canary\n,x"
     for number, text in enumerate((f"username,password\n{rows}", rows)):
         result = cli("users", "import", write(cli, f"users{number}.csv", text))
@@ -330,7 +330,7 @@ def test_an_export_gives_the_same_users_elsewhere(
     assert imported(cli, file) == (0, 0, 3)
 
 
-def test_an_export_is_private_and_holds_hashes_only_when_asked(cli: CommandLine) -> None:  # R54
+def test_an_export_is_private_and_holds_hashes_only_when_asked(cli: CommandLine) -> None:
     cli.add("alice")
     file = cli.folder / "out.json"
     cli.ok("users", "export", str(file))

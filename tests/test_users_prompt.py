@@ -65,7 +65,7 @@ def test_ctrl_c_at_the_prompt_changes_nothing(cli: CommandLine) -> None:
     assert cli.dump() == before
 
 
-def test_a_change_is_logged_at_a_terminal_too_with_who_made_it(cli: CommandLine) -> None:  # R53
+def test_a_change_is_logged_at_a_terminal_too_with_who_made_it(cli: CommandLine) -> None:
     cli.add("alice")
     with Terminal.running(cli, "users", "disable", "alice") as terminal:
         assert terminal.end() == 0

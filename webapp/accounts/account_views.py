@@ -17,7 +17,7 @@ from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.routes import blueprint
-from webapp.accounts.sessions.devices import MOST_SHOWN, own_sessions
+from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
 from webapp.site import answers, settings
@@ -111,7 +111,7 @@ def _incomplete(me: User, form: PasswordForm) -> Response:
 def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any) -> Response:
     page = render_template(
         "accounts/account.html",
-        sessions=own_sessions(me.identifier, browser_session().require_row()),
+        sessions=list_devices(me.identifier, browser_session().require_row()),
         most=MOST_SHOWN,
         has_password=own_password.has_password_here(me),
         least=settings().password_min_length,

@@ -79,7 +79,7 @@ class Entry:
         }
 
 
-class Audited:
+class AuditedTransaction:
     """A write transaction whose entries are stored with it, and logged once it is committed."""
 
     def __init__(self, session: Session) -> None:
@@ -95,7 +95,7 @@ class Audited:
         of them."""
         self._stored(Entry(event, identifier, details))
 
-    def take_back(self) -> None:
+    def roll_back(self) -> None:
         """Undo all that was done, and record nothing of it."""
         self.session.rollback()
         self.entries.clear()
@@ -110,7 +110,7 @@ def record(event: str, identifier: str | None, **details: object) -> None:
 
     Nothing is stored for a request that only reads (R24), nor while the database is away; the log
     has it in any case. Not to be called within a write transaction: that is what
-    `writing_audited` is for.
+    `audited_transaction` is for.
 
     Parameters
     ----------
@@ -150,12 +150,12 @@ def record_refused_login(event: str, typed: str) -> None:
 
 
 @contextmanager
-def writing_audited() -> Iterator[Audited]:
+def audited_transaction() -> Iterator[AuditedTransaction]:
     """Yield a write transaction of the request's session that records what it does."""
     with writing() as session:
-        audited = Audited(session)
-        yield audited
-    for entry in audited.entries:
+        transaction = AuditedTransaction(session)
+        yield transaction
+    for entry in transaction.entries:
         entry.log()
 
 

@@ -8,7 +8,7 @@ from webapp.accounts.password_check import ask_the_app
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.accounts.throttle import (
     Attempt,
-    Blocked,
+    Wait,
     attempt_failed,
     attempt_succeeded,
     attempt_undecided,
@@ -44,7 +44,7 @@ class LoginThrottledError(Exception):
         return f"Too many attempts with this username or from this network. Try again in {wait}."
 
 
-def admit(username: str, password: str, ip: str | None) -> User:
+def authenticate(username: str, password: str, ip: str | None) -> User:
     """Log somebody in, and return who it is.
 
     Raises
@@ -55,7 +55,7 @@ def admit(username: str, password: str, ip: str | None) -> User:
         When the author's callback fails: nobody has judged this try, so it does not count.
     """
     attempt = begin_attempt(username, ip)
-    if isinstance(attempt, Blocked):
+    if isinstance(attempt, Wait):
         raise _throttled(username, attempt.seconds)
     user = _judged(username, password, attempt)
     record(LOGIN_OK, user.identifier)

@@ -19,7 +19,7 @@ class DetailsError(ValueError):
     """A display name or metadata cannot be used; the message says why, in one line."""
 
 
-def checked_display_name(text: str) -> str | None:
+def validate_display_name(text: str) -> str | None:
     """Return a display name as it is stored; ``None`` for an empty one.
 
     Raises
@@ -47,10 +47,10 @@ def metadata_from_json(text: str) -> dict[str, Any]:
     DetailsError
         When it is not a JSON object that can be stored.
     """
-    return checked_metadata(strict_json(text, "metadata"))
+    return validate_metadata(strict_json(text, "metadata"))
 
 
-def checked_metadata(value: object) -> dict[str, Any]:
+def validate_metadata(value: object) -> dict[str, Any]:
     """Return metadata as it is stored, its texts cleaned.
 
     Raises

@@ -14,14 +14,14 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts.audit import Audited, writing_audited
-from webapp.accounts.details import DetailsError, checked_display_name, checked_metadata
+from webapp.accounts.audit import AuditedTransaction, audited_transaction
+from webapp.accounts.details import DetailsError, validate_display_name, validate_metadata
 from webapp.accounts.models import Account
 from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.seeded_accounts import name_to_find, password_hasher
 from webapp.accounts.sessions.rows import end_sessions_of
 from webapp.accounts.throttle import forget_failures
-from webapp.accounts.usernames import checked, skeleton
+from webapp.accounts.usernames import skeleton, validate_username
 from webapp.console import operator
 from webapp.database.engines import db, release_connection
 from webapp.signals import removing_user, user_removed
@@ -97,9 +97,9 @@ def add(
     UsernameError, PasswordError, DetailsError
         When one of them cannot be used.
     """
-    name = checked(username)
-    shown = checked_display_name(display_name or "")
-    metadata = checked_metadata(dict(details or {}))
+    name = validate_username(username)
+    shown = validate_display_name(display_name or "")
+    metadata = validate_metadata(dict(details or {}))
     refuse_taken(name)
     stored = _new_hash(password, name, shown) if password is not None else None
     account = Account(
@@ -110,11 +110,11 @@ def add(
         password_hash=stored,
     )
     try:
-        with writing_audited() as audited:
-            _refuse_taken(audited.session, name)
-            audited.session.add(account)
-            audited.record("user.added", name, by=operator())
-            _last_step(audited.session, before_commit)
+        with audited_transaction() as transaction:
+            _refuse_taken(transaction.session, name)
+            transaction.session.add(account)
+            transaction.record("user.added", name, by=operator())
+            _last_step(transaction.session, before_commit)
     except IntegrityError as error:
         # PostgreSQL lets two processes look at once; the constraint decides.
         raise _taken(name) from error
@@ -136,12 +136,12 @@ def set_password(
     """
     account = get(username)
     stored = _new_hash(password, account.username, account.display_name)
-    with _changing(username) as (audited, found):
+    with _changing(username) as (transaction, found):
         found.password_hash = stored
-        forget_failures(audited.session, found.username)
-        ended = end_sessions(audited.session, found)
-        audited.record("user.password_set", found.username, sessions=ended, by=operator())
-        _last_step(audited.session, before_commit)
+        forget_failures(transaction.session, found.username)
+        ended = end_sessions(transaction.session, found)
+        transaction.record("user.password_set", found.username, sessions=ended, by=operator())
+        _last_step(transaction.session, before_commit)
     return Change(found, ended)
 
 
@@ -167,43 +167,43 @@ def change_details(
         Keys to take out of the metadata.
     """
     refuse_two_roles(details, role)
-    with _changing(username) as (audited, account):
+    with _changing(username) as (transaction, account):
         wanted = dict(account.details if details is None else details)
         wanted.update({} if role is None else {"role": role})
         _remove_keys(wanted, remove)
-        wanted = checked_metadata(wanted)
+        wanted = validate_metadata(wanted)
         if display_name is not None:
-            account.display_name = checked_display_name(display_name)
+            account.display_name = validate_display_name(display_name)
         new_rights = wanted != account.details
-        if not (new_rights or audited.session.is_modified(account)):
+        if not (new_rights or transaction.session.is_modified(account)):
             return Change(account, changed=False)
         ended = 0
         if new_rights:
             account.details = wanted
-            ended = end_sessions(audited.session, account)
-        audited.record("user.updated", account.username, sessions=ended, by=operator())
+            ended = end_sessions(transaction.session, account)
+        transaction.record("user.updated", account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def disable(username: str) -> Change:
     """Keep somebody out from the next request on; nothing of theirs is lost."""
-    with _changing(username) as (audited, account):
+    with _changing(username) as (transaction, account):
         if account.disabled:
             return Change(account, changed=False)
         account.disabled = True
-        ended = end_sessions(audited.session, account)
-        audited.record("user.disabled", account.username, sessions=ended, by=operator())
+        ended = end_sessions(transaction.session, account)
+        transaction.record("user.disabled", account.username, sessions=ended, by=operator())
     return Change(account, ended)
 
 
 def enable(username: str) -> Change:
     """Let somebody in again, and forget their failed logins."""
-    with _changing(username) as (audited, account):
+    with _changing(username) as (transaction, account):
         if not account.disabled:
             return Change(account, changed=False)
         account.disabled = False
-        forget_failures(audited.session, account.username)
-        audited.record("user.enabled", account.username, by=operator())
+        forget_failures(transaction.session, account.username)
+        transaction.record("user.enabled", account.username, by=operator())
     return Change(account)
 
 
@@ -214,12 +214,12 @@ def remove(username: str) -> Change:
     are out of reach at once, and then go in small steps, so that nobody waits for long ones; what
     was stopped goes with `chat-profiles purge`.
     """
-    with _changing(username) as (audited, account):
-        removing_user.send(session=audited.session, username=account.username)
-        ended = end_sessions(audited.session, account)
-        forget_failures(audited.session, account.username)
-        audited.session.delete(account)
-        audited.record("user.removed", account.username, sessions=ended, by=operator())
+    with _changing(username) as (transaction, account):
+        removing_user.send(session=transaction.session, username=account.username)
+        ended = end_sessions(transaction.session, account)
+        forget_failures(transaction.session, account.username)
+        transaction.session.delete(account)
+        transaction.record("user.removed", account.username, sessions=ended, by=operator())
     user_removed.send(username=account.username)
     return Change(account, ended)
 
@@ -233,17 +233,17 @@ def end_sessions(session: Session, account: Account) -> int:
     return end_sessions_of(session, account.username)
 
 
-def taken_by(session: Session, where: ColumnElement[bool]) -> dict[str, str]:
+def find_look_alikes(session: Session, where: ColumnElement[bool]) -> dict[str, str]:
     """Return the user names of accounts by their skeleton."""
     rows = session.execute(select(Account.skeleton, Account.username).where(where))
     return {row.skeleton: row.username for row in rows}
 
 
 @contextmanager
-def _changing(username: str) -> Iterator[tuple[Audited, Account]]:
+def _changing(username: str) -> Iterator[tuple[AuditedTransaction, Account]]:
     """Yield an account inside a write transaction, as it is now and locked for others."""
-    with writing_audited() as audited:
-        account = audited.session.scalar(
+    with audited_transaction() as transaction:
+        account = transaction.session.scalar(
             select(Account)
             .where(Account.username == name_to_find(username))
             .with_for_update()
@@ -251,7 +251,7 @@ def _changing(username: str) -> Iterator[tuple[Audited, Account]]:
         )
         if account is None:
             raise _no_account(username)
-        yield audited, account
+        yield transaction, account
 
 
 def _new_hash(password: str, username: str, display_name: str | None) -> str:
@@ -268,7 +268,7 @@ def _last_step(session: Session, step: Callable[[], None] | None) -> None:
 
 
 def _refuse_taken(session: Session, name: str) -> None:
-    owner = taken_by(session, Account.skeleton == skeleton(name)).get(skeleton(name))
+    owner = find_look_alikes(session, Account.skeleton == skeleton(name)).get(skeleton(name))
     if owner == name:
         raise _taken(name)
     if owner is not None:

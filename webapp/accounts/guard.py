@@ -19,9 +19,9 @@ def login_needed(view: Callable[P, R]) -> Callable[P, R]:
     guarded = login_required(view)
 
     @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+    def answer_user(*args: P.args, **kwargs: P.kwargs) -> R:
         login_on = chat_app().login_on
         answer: R = (guarded if login_on else view)(*args, **kwargs)
         return answer
 
-    return checked
+    return answer_user

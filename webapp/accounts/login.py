@@ -16,7 +16,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from webapp.accounts.seeded_accounts import CheckedAccount, still_as_checked
+from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
 from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
@@ -86,7 +86,7 @@ def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
     own[USER_KEY] = asdict(user)
     # Now rather than with the next page, which would write for it.
     own[CSRF_FIELD] = secrets.token_hex(32)
-    own.renew(user.identifier, partial(still_as_checked, accounts))
+    own.renew(user.identifier, partial(are_unchanged, accounts))
 
 
 def signed_in_user() -> User | None:

@@ -17,9 +17,9 @@ from webapp.accounts.models import Account, LoginSession
 from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.seeded_accounts import password_hasher
-from webapp.accounts.sign_out import after_end_of
+from webapp.accounts.sign_out import announce_end
 from webapp.accounts.throttle import (
-    Blocked,
+    Wait,
     attempt_failed,
     attempt_succeeded,
     begin_attempt,
@@ -88,7 +88,7 @@ def change_password(user: User, current: str, new: str, ip: str | None) -> int:
     store = partial(_store, account, stored, own.require_row(), ended)
     own.rotate({CSRF_FIELD: secrets.token_hex(32)}, store)
     record("password.changed", user.identifier, sessions=len(ended))
-    after_end_of(ended, user)
+    announce_end(ended, user)
     return len(ended)
 
 
@@ -101,7 +101,7 @@ def _account_of(user: User) -> _Account | None:
 
 def _check(account: _Account, password: str, ip: str | None) -> None:
     attempt = begin_attempt(account.username, ip)
-    if isinstance(attempt, Blocked):
+    if isinstance(attempt, Wait):
         raise _throttled(account.username, attempt.seconds)
     release_connection()
     if password_hasher().verify(account.password_hash, password):

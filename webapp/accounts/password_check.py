@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from webapp.accounts.details import checked_metadata
+from webapp.accounts.details import validate_metadata
 from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import CheckPassword, Running
 from webapp.authoring.errors import describe_error
@@ -56,7 +56,7 @@ def _as_stored(callback: Callback, answer: object) -> User:
             f"returned {name}; return a webapp.User to let somebody in, or None"
         )
     try:
-        metadata = checked_metadata(answer.metadata)
+        metadata = validate_metadata(answer.metadata)
         return User(answer.identifier, answer.display_name, metadata)
     except Exception as error:
         problem = f"returned a User that cannot be stored: {describe_error(error)}"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordHasher
-from webapp.accounts.usernames import UsernameError, checked
+from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.authoring.types import User
 from webapp.database.engines import db, release_connection, writing
 from webapp.web.log import log_event
@@ -58,7 +58,7 @@ def check_password(username: str, password: str) -> CheckedAccount | None:
     return CheckedAccount(user, found.id, found.epoch)
 
 
-def still_as_checked(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:
+def are_unchanged(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:
     """Say whether these accounts may still log in; they stay so until the transaction ends.
 
     Checking a password takes a while, in which an admin may disable the account or change its
@@ -86,7 +86,7 @@ def password_hasher() -> PasswordHasher:
 def name_to_find(username: str) -> str:
     """Return the canonical form of a typed name; one that nobody has when it is not a name."""
     try:
-        return checked(username)
+        return validate_username(username)
     except UsernameError:
         return ""  # nobody's name
 

@@ -29,7 +29,7 @@ def log_out() -> None:
         record("logout", user.identifier)
         _call_on_logout(user)
     if row is not None:
-        after_end_of([row.id], user)
+        announce_end([row.id], user)
 
 
 def end_session(user: User, session_id: uuid.UUID) -> bool:
@@ -42,7 +42,7 @@ def end_other_sessions(user: User) -> int:
     return _end(user, LoginSession.id != browser_session().require_row())
 
 
-def after_end_of(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
+def announce_end(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
     """Do what other rooms have to do once sessions have ended."""
     for session_id in session_ids:
         session_ended.send(session_id=session_id, user=user)
@@ -54,7 +54,7 @@ def _end(user: User, which: ColumnElement[bool]) -> int:
         ended = list(connection.scalars(theirs.returning(LoginSession.id)))
     if ended:
         record("sessions.ended", user.identifier, sessions=len(ended))
-    after_end_of(ended, user)
+    announce_end(ended, user)
     return len(ended)
 
 

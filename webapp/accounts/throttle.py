@@ -39,17 +39,17 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Blocked:
+class Wait:
     """A try that was not let through, and how many seconds to wait.
 
-    ``only_for_now`` says that tries which are being judged at this moment count among the failures.
+    ``may_pass`` says that tries which are being judged at this moment count among the failures.
     """
 
     seconds: int
-    only_for_now: bool = False
+    may_pass: bool = False
 
 
-def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
+def begin_attempt(username: str, ip: str | None) -> Attempt | Wait:
     """Count a try before it is made, so that twenty at once count as twenty.
 
     Parameters
@@ -61,7 +61,7 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
 
     Returns
     -------
-    `Blocked` after ten failures in ten minutes for this name or this address. An address from
+    `Wait` after ten failures in ten minutes for this name or this address. An address from
     which this name has logged in before is counted apart from everybody else's, so a stranger's
     guesses cannot lock its owner out; and somebody there who forgot the password, or who shares
     the address, cannot either before fifty.
@@ -70,7 +70,7 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Blocked:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = _begin(*keys)
-        if isinstance(answer, Attempt) or not answer.only_for_now or time.monotonic() > give_up:
+        if isinstance(answer, Attempt) or not answer.may_pass or time.monotonic() > give_up:
             return answer
         # A class that logs in at nine o'clock, behind one address: most of them will be right.
         time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - not a secret
@@ -84,7 +84,7 @@ def attempt_succeeded(attempt: Attempt) -> None:
             .where(LoginAttempt.id == attempt.id)
             .values(succeeded=True, decided=True)
         )
-        session.execute(delete(LoginAttempt).where(forgettable(utc_now())))
+        session.execute(delete(LoginAttempt).where(where_forgettable(utc_now())))
 
 
 def attempt_failed(attempt: Attempt) -> None:
@@ -101,7 +101,7 @@ def attempt_undecided(attempt: Attempt) -> None:
         session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
 
 
-def forgettable(now: datetime) -> ColumnElement[bool]:
+def where_forgettable(now: datetime) -> ColumnElement[bool]:
     """Return which tries no rule looks at any more."""
     # Both halves name both columns of an index: every login asks this, among the logins of months.
     return (LoginAttempt.succeeded & (LoginAttempt.at < now - KNOWN_FOR)) | (
@@ -137,7 +137,7 @@ def ip_key(ip: str | None) -> str:
     return str(address)
 
 
-def _begin(name: str, ip: str) -> Attempt | Blocked:
+def _begin(name: str, ip: str) -> Attempt | Wait:
     with separate_session() as session:
         _one_at_a_time(session)
         known = _is_known(session, name, ip)
@@ -196,14 +196,14 @@ def _known_failures(name: str, ip: str) -> ColumnElement[bool]:
     )
 
 
-def _blocked_as_stranger(session: Session, name: str, ip: str) -> Blocked:
+def _blocked_as_stranger(session: Session, name: str, ip: str) -> Wait:
     rules = (LoginAttempt.username_key == name, LoginAttempt.ip_key == ip)
     found = [_blocked(session, and_(rule, LoginAttempt.stranger), FAILURES) for rule in rules]
     # One that has to wait in any case decides.
-    return max(found, key=lambda each: (bool(each.seconds), not each.only_for_now, each.seconds))
+    return max(found, key=lambda each: (bool(each.seconds), not each.may_pass, each.seconds))
 
 
-def _blocked(session: Session, rule: ColumnElement[bool], allowed: int) -> Blocked:
+def _blocked(session: Session, rule: ColumnElement[bool], allowed: int) -> Wait:
     """Return the wait until fewer than the allowed failures are left in the window; 0 for none."""
     now = utc_now()
     failures = session.execute(
@@ -213,6 +213,6 @@ def _blocked(session: Session, rule: ColumnElement[bool], allowed: int) -> Block
         .limit(allowed)
     ).all()
     if len(failures) < allowed:
-        return Blocked(0)
+        return Wait(0)
     seconds = max(1, int((failures[-1].at + WINDOW - now).total_seconds()) + 1)
-    return Blocked(seconds, any(not f.decided and f.at > now - JUDGING for f in failures))
+    return Wait(seconds, any(not f.decided and f.at > now - JUDGING for f in failures))

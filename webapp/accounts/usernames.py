@@ -45,7 +45,7 @@ def canonical(username: str) -> str:
     return unicodedata.normalize("NFKC", folded).strip()
 
 
-def checked(username: str) -> str:
+def validate_username(username: str) -> str:
     """Return the canonical form of a name that may be given to somebody.
 
     Raises

@@ -12,7 +12,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.accounts.authentication import LoginRefusedError, LoginThrottledError, admit
+from webapp.accounts.authentication import LoginRefusedError, LoginThrottledError, authenticate
 from webapp.accounts.forms import LoginForm
 from webapp.accounts.login import signed_in_user
 from webapp.accounts.routes import blueprint
@@ -53,7 +53,7 @@ def log_in_with_password() -> BaseResponse:
 
 def _refusal(form: LoginForm) -> Response | None:
     try:
-        admit(form.username.data or "", form.password.data or "", request.remote_addr)
+        authenticate(form.username.data or "", form.password.data or "", request.remote_addr)
     except LoginRefusedError:
         return _answer(form, REFUSED, 401)
     except LoginThrottledError as error:

@@ -16,12 +16,12 @@ from webapp.accounts.importing.files import (
     FORMATS,
     MAX_FILE_BYTES,
     AccountFileError,
-    format_of,
+    format_accounts,
+    guess_format,
     read_rows,
-    written,
 )
-from webapp.accounts.importing.rows import Wanted, checked_rows
-from webapp.accounts.importing.storing import Counts, seconds_to_hash, store, with_hashes
+from webapp.accounts.importing.rows import ImportedAccount, validate_rows
+from webapp.accounts.importing.storing import Counts, hash_passwords, seconds_to_hash, store
 from webapp.console import (
     BadInputError,
     count_noun,
@@ -66,9 +66,9 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
     """
     try:
         rows = read_rows(_content(file), _format(file, file_format))
-        wanted = checked_rows(rows, show_progress)
+        wanted = validate_rows(rows, show_progress)
         _say_how_long(wanted, dry_run=dry_run)
-        counts = store(with_hashes(wanted, show_progress, dry_run=dry_run), dry_run=dry_run)
+        counts = store(hash_passwords(wanted, show_progress, dry_run=dry_run), dry_run=dry_run)
     except AccountFileError as error:
         raise _listed(file, error.problems) from error
     _say_what_changed(counts, dry_run=dry_run)
@@ -91,7 +91,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
     """
     accounts = directory.all_accounts()
     wanted_format = file_format or ("csv" if file == STDIO else _format(file, None))
-    text = written(accounts, wanted_format, with_hashes=with_hashes)
+    text = format_accounts(accounts, wanted_format, with_hashes=with_hashes)
     log = functools.partial(
         log_event, "users.exported", count=len(accounts), hashes=with_hashes, by=operator()
     )
@@ -112,13 +112,13 @@ def _content(file: str) -> bytes:
 
 
 def _format(file: str, chosen: str | None) -> str:
-    found = chosen or format_of(file)
+    found = chosen or guess_format(file)
     if found is None:
         raise BadInputError(f"the format of {file!r} is not known; add --format csv, json or toml")
     return found
 
 
-def _say_how_long(wanted: list[Wanted], *, dry_run: bool) -> None:
+def _say_how_long(wanted: list[ImportedAccount], *, dry_run: bool) -> None:
     seconds = seconds_to_hash(wanted)
     if seconds < WORTH_A_WORD_SECONDS:
         return

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import ColumnElement, delete, select, true
 
-from webapp.accounts.audit import writing_audited
+from webapp.accounts.audit import audited_transaction
 from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import LoginSession
 from webapp.accounts.usernames import canonical
@@ -89,13 +89,13 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
 
 def _end(which: ColumnElement[bool], user: str | None, session_id: str | None) -> int:
     gone = delete(LoginSession).where(which).returning(LoginSession.identifier)
-    with writing_audited() as audited:
-        users = audited.session.scalars(gone).all()
+    with audited_transaction() as transaction:
+        users = transaction.session.scalars(gone).all()
         if session_id is not None and not users:
             raise BadInputError(f"there is no session {session_id!r}; {SEE_LIST}")
         # As they are called here, which may not be as the name was typed.
         whose = users[0] if len(set(users)) == 1 else user
-        audited.record(
+        transaction.record(
             "sessions.revoked", whose, session=session_id, sessions=len(users), by=operator()
         )
     return len(users)

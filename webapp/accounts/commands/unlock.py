@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.accounts.audit import writing_audited
+from webapp.accounts.audit import audited_transaction
 from webapp.accounts.directory import AccountError, find
 from webapp.accounts.throttle import forget_failures, forget_failures_at
 from webapp.accounts.usernames import canonical
@@ -21,20 +21,22 @@ def unlock(username: str) -> str:
     """
     account = find(username)
     name = account.username if account else canonical(username)
-    with writing_audited() as audited:
-        forgotten = forget_failures(audited.session, name)
+    with audited_transaction() as transaction:
+        forgotten = forget_failures(transaction.session, name)
         if account is None and not forgotten:
             raise AccountError(
                 f"there is no user {name[:80]!r}, and no failed login of that name; see "
                 "`chat-profiles users list`"
             )
-        audited.record("user.unlocked", name, by=operator())
+        transaction.record("user.unlocked", name, by=operator())
     return name
 
 
 def unlock_address(address: str) -> int:
     """Forget the failed logins of strangers at an address (R3), and return how many there were."""
-    with writing_audited() as audited:
-        forgotten = forget_failures_at(audited.session, address)
-        audited.record("address.unlocked", None, address=address, failures=forgotten, by=operator())
+    with audited_transaction() as transaction:
+        forgotten = forget_failures_at(transaction.session, address)
+        transaction.record(
+            "address.unlocked", None, address=address, failures=forgotten, by=operator()
+        )
     return forgotten

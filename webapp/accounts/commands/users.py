@@ -11,12 +11,12 @@ import click
 
 from webapp.accounts import directory
 from webapp.accounts.commands import unlock as unlock_commands
-from webapp.accounts.details import DetailsError, checked_display_name, metadata_from_json
+from webapp.accounts.details import DetailsError, metadata_from_json, validate_display_name
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.throttle import UNKNOWN, ip_key
-from webapp.accounts.usernames import UsernameError, checked
+from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.console import BadInputError, CommandGroup, count_noun, printable, say
 from webapp.database.engines import release_connection
 from webapp.database.schema import settle_schema
@@ -84,8 +84,8 @@ def add(
       chat-profiles users add bob --display-name "Bob B." --generate
       chat-profiles users add carol --password-stdin < password.txt
     """
-    name = checked(username)
-    shown = checked_display_name(display_name or "")
+    name = validate_username(username)
+    shown = validate_display_name(display_name or "")
     details = _details(metadata, role)
     if if_missing and directory.find(name):
         _say_there_already(name)

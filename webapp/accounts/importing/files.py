@@ -50,7 +50,7 @@ class Row:
     values: dict[str, Any]
 
 
-def format_of(name: str) -> str | None:
+def guess_format(name: str) -> str | None:
     """Return the format that a file name's ending stands for."""
     ending = PurePath(name).suffix.lower().removeprefix(".")
     return ending if ending in FORMATS else None
@@ -71,7 +71,7 @@ def read_rows(data: bytes, file_format: str) -> list[Row]:
     return rows
 
 
-def written(accounts: Iterable[Account], file_format: str, *, with_hashes: bool) -> str:
+def format_accounts(accounts: Iterable[Account], file_format: str, *, with_hashes: bool) -> str:
     """Return a file's text from which `read_rows` gets the same accounts back."""
     entries = [_entry(account, with_hashes=with_hashes) for account in accounts]
     return {"csv": _as_csv, "json": _as_json, "toml": _as_toml}[file_format](entries)

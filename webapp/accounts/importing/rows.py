@@ -10,15 +10,15 @@ from sqlalchemy import select
 
 from webapp.accounts.details import (
     DetailsError,
-    checked_display_name,
-    checked_metadata,
     metadata_from_json,
+    validate_display_name,
+    validate_metadata,
 )
 from webapp.accounts.directory import refuse_two_roles
 from webapp.accounts.importing.files import AccountFileError, Row
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordError, is_argon2_hash, refuse_weak
-from webapp.accounts.usernames import UsernameError, checked, skeleton
+from webapp.accounts.usernames import UsernameError, skeleton, validate_username
 from webapp.console import SHOWN_CHARACTERS
 from webapp.database.engines import db, release_connection
 from webapp.site import settings
@@ -32,7 +32,7 @@ Progress = Callable[[Iterable[Item], int, str], Iterable[Item]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ImportedAccount:
     """How one account shall be; ``None`` leaves a part of it as it is."""
 
     place: str
@@ -45,7 +45,7 @@ class Wanted:
     disabled: bool | None
 
 
-def checked_rows(rows: list[Row], progress: Progress[Row]) -> list[Wanted]:
+def validate_rows(rows: list[Row], progress: Progress[Row]) -> list[ImportedAccount]:
     """Return what the rows ask for.
 
     Raises
@@ -72,16 +72,16 @@ def batches(items: list[str]) -> Iterator[list[str]]:
         yield items[start : start + NAMES_AT_ONCE]
 
 
-def _wanted(row: Row) -> Wanted:
+def _wanted(row: Row) -> ImportedAccount:
     values = row.values
-    name = checked(_text(values, "username") or "")
-    shown = checked_display_name(_text(values, "display_name") or "")
+    name = validate_username(_text(values, "username") or "")
+    shown = validate_display_name(_text(values, "display_name") or "")
     details = _details(values.get("metadata"))
     role = _text(values, "role")
     refuse_two_roles(details, role)
     if role is not None:
-        role = checked_metadata({"role": role})["role"]
-    return Wanted(
+        role = validate_metadata({"role": role})["role"]
+    return ImportedAccount(
         place=row.place,
         username=name,
         display_name=shown,
@@ -103,7 +103,7 @@ def _text(values: Mapping[str, Any], column: str) -> str | None:
 def _details(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
-    return metadata_from_json(value) if isinstance(value, str) else checked_metadata(value)
+    return metadata_from_json(value) if isinstance(value, str) else validate_metadata(value)
 
 
 def _password(values: Mapping[str, Any], name: str, shown: str | None) -> str | None:
@@ -137,11 +137,11 @@ def _boolean(value: object) -> bool | None:
     return found
 
 
-def _twins(wanted: list[Wanted]) -> list[str]:
+def _twins(wanted: list[ImportedAccount]) -> list[str]:
     """Name the rows whose user stands in the file twice, or looks like another user (R18)."""
     problems = []
     shapes = {each.username: skeleton(each.username) for each in wanted}
-    first: dict[str, Wanted] = {}
+    first: dict[str, ImportedAccount] = {}
     for each in wanted:
         other = first.setdefault(shapes[each.username], each)
         if other is not each and other.username == each.username:

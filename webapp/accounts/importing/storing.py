@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts.audit import Audited, writing_audited
+from webapp.accounts.audit import AuditedTransaction, audited_transaction
 from webapp.accounts.directory import end_sessions
 from webapp.accounts.importing.files import AccountFileError
-from webapp.accounts.importing.rows import Progress, Wanted, batches
+from webapp.accounts.importing.rows import ImportedAccount, Progress, batches
 from webapp.accounts.models import Account, LoginSession
 from webapp.accounts.passwords import PasswordHasher
 from webapp.accounts.seeded_accounts import password_hasher
@@ -38,7 +38,7 @@ class Counts:
     without_password: int = 0
 
 
-def seconds_to_hash(wanted: list[Wanted]) -> float:
+def seconds_to_hash(wanted: list[ImportedAccount]) -> float:
     """Return about how long hashing will take on this machine; measures one hash."""
     count = sum(1 for each in wanted if each.password is not None)
     if not count:
@@ -48,7 +48,9 @@ def seconds_to_hash(wanted: list[Wanted]) -> float:
     return count * (time.perf_counter() - start) / password_hasher().at_once
 
 
-def with_hashes(wanted: list[Wanted], progress: Progress[Wanted], *, dry_run: bool) -> list[Wanted]:
+def hash_passwords(
+    wanted: list[ImportedAccount], progress: Progress[ImportedAccount], *, dry_run: bool
+) -> list[ImportedAccount]:
     """Return ``wanted`` with its passwords hashed, on several threads.
 
     A password that the account has already is dropped, so that importing the same file again
@@ -61,14 +63,14 @@ def with_hashes(wanted: list[Wanted], progress: Progress[Wanted], *, dry_run: bo
     release_connection()
     hasher = password_hasher()
 
-    def hashed(each: Wanted) -> Wanted:
+    def hashed(each: ImportedAccount) -> ImportedAccount:
         return _hashed(each, stored.get(each.username), hasher, dry_run=dry_run)
 
     done = {each.username: each for each in _on_threads(hashed, plain, hasher.at_once, progress)}
     return [done.get(each.username, each) for each in wanted]
 
 
-def store(wanted: list[Wanted], *, dry_run: bool) -> Counts:
+def store(wanted: list[ImportedAccount], *, dry_run: bool) -> Counts:
     """Store all accounts in one transaction, and say what changed; a dry run takes it all back.
 
     Raises
@@ -78,17 +80,19 @@ def store(wanted: list[Wanted], *, dry_run: bool) -> Counts:
     """
     counts = Counts()
     try:
-        with writing_audited() as audited:
-            _store_all(audited, wanted, counts)
+        with audited_transaction() as transaction:
+            _store_all(transaction, wanted, counts)
             if dry_run:
-                audited.take_back()
+                transaction.roll_back()
     except IntegrityError as error:
         raise AccountFileError(["somebody added one of these users just now; try again"]) from error
     return counts
 
 
-def _store_all(audited: Audited, wanted: list[Wanted], counts: Counts) -> None:
-    session = audited.session
+def _store_all(
+    transaction: AuditedTransaction, wanted: list[ImportedAccount], counts: Counts
+) -> None:
+    session = transaction.session
     existing = {a.username: a for a in _accounts(session, wanted)}
     logged_in = set(session.scalars(select(LoginSession.identifier).distinct()))
     by = operator()
@@ -97,13 +101,15 @@ def _store_all(audited: Audited, wanted: list[Wanted], counts: Counts) -> None:
         _store_one(session, each, existing.get(each.username), logged_in, counts)
         if counts.unchanged == before:
             added = each.username not in existing
-            audited.record_part("user.imported", each.username, added=added, by=by)
+            transaction.record_part("user.imported", each.username, added=added, by=by)
     if counts.added or counts.changed:
-        audited.record("users.imported", None, added=counts.added, changed=counts.changed, by=by)
+        transaction.record(
+            "users.imported", None, added=counts.added, changed=counts.changed, by=by
+        )
     session.flush()
 
 
-def _accounts(session: Session, wanted: list[Wanted]) -> Iterator[Account]:
+def _accounts(session: Session, wanted: list[ImportedAccount]) -> Iterator[Account]:
     for names in batches([each.username for each in wanted]):
         yield from session.scalars(
             select(Account)
@@ -113,7 +119,9 @@ def _accounts(session: Session, wanted: list[Wanted]) -> Iterator[Account]:
         )
 
 
-def _hashed(each: Wanted, stored: str | None, hasher: PasswordHasher, *, dry_run: bool) -> Wanted:
+def _hashed(
+    each: ImportedAccount, stored: str | None, hasher: PasswordHasher, *, dry_run: bool
+) -> ImportedAccount:
     password = each.password or ""
     if stored is not None and hasher.verify(stored, password):
         return replace(each, password=None)
@@ -122,11 +130,11 @@ def _hashed(each: Wanted, stored: str | None, hasher: PasswordHasher, *, dry_run
 
 
 def _on_threads(
-    work: Callable[[Wanted], Wanted],
-    items: list[Wanted],
+    work: Callable[[ImportedAccount], ImportedAccount],
+    items: list[ImportedAccount],
     threads: int,
-    progress: Progress[Wanted],
-) -> list[Wanted]:
+    progress: Progress[ImportedAccount],
+) -> list[ImportedAccount]:
     pool = ThreadPoolExecutor(threads)
     try:
         return list(progress(pool.map(work, items), len(items), "Hashing"))
@@ -137,7 +145,7 @@ def _on_threads(
 
 def _store_one(
     session: Session,
-    wanted: Wanted,
+    wanted: ImportedAccount,
     account: Account | None,
     logged_in: set[str | None],
     counts: Counts,
@@ -162,7 +170,7 @@ def _store_one(
         account.epoch += 1  # for want of sessions: one question less for each of thousands
 
 
-def _new_account(wanted: Wanted) -> Account:
+def _new_account(wanted: ImportedAccount) -> Account:
     return Account(
         username=wanted.username,
         skeleton=skeleton(wanted.username),
@@ -173,11 +181,11 @@ def _new_account(wanted: Wanted) -> Account:
     )
 
 
-def _changes_rights(account: Account, wanted: Wanted) -> bool:
+def _changes_rights(account: Account, wanted: ImportedAccount) -> bool:
     return wanted.disabled is True or _merged(account.details, wanted) != account.details
 
 
-def _apply(account: Account, wanted: Wanted) -> None:
+def _apply(account: Account, wanted: ImportedAccount) -> None:
     account.display_name = wanted.display_name or account.display_name
     details = _merged(account.details, wanted)
     if details != account.details:
@@ -186,6 +194,6 @@ def _apply(account: Account, wanted: Wanted) -> None:
     account.disabled = account.disabled if wanted.disabled is None else wanted.disabled
 
 
-def _merged(details: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _merged(details: Mapping[str, Any], wanted: ImportedAccount) -> dict[str, Any]:
     merged = dict(details if wanted.details is None else wanted.details)
     return merged | ({} if wanted.role is None else {"role": wanted.role})

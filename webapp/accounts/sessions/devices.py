@@ -17,7 +17,7 @@ MOST_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnSession:
+class Device:
     """One device on which somebody is logged in."""
 
     id: uuid.UUID
@@ -28,7 +28,7 @@ class OwnSession:
     is_this: bool
 
 
-def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
+def list_devices(identifier: str, this: uuid.UUID) -> list[Device]:
     """Return the sessions of a user: this one first, then the newest.
 
     There are at most `MOST_SHOWN`, and one more if there are more.
@@ -53,7 +53,7 @@ def own_sessions(identifier: str, this: uuid.UUID) -> list[OwnSession]:
     )
     with read_connection() as connection:
         return [
-            OwnSession(
+            Device(
                 id=row.id,
                 began=_in_words(row.created_at),
                 seen=_in_words(row.seen_at),

@@ -103,13 +103,13 @@ class SessionRows:
         return StoredSession(row["id"], identifier, row["seen_at"], values), token
 
     def _expired(self, replaced: uuid.UUID | None) -> Any:
-        over = expired(utc_now(), self._idle, self._absolute)
+        over = where_expired(utc_now(), self._idle, self._absolute)
         # `id IS NULL` for want of one would keep the indexes of the others from being used.
         which = over if replaced is None else or_(over, LoginSession.id == replaced)
         return delete(LoginSession).where(which)
 
 
-def expired(now: datetime, idle: timedelta, absolute: timedelta) -> ColumnElement[bool]:
+def where_expired(now: datetime, idle: timedelta, absolute: timedelta) -> ColumnElement[bool]:
     """Return which sessions are over by now (R12)."""
     return or_(LoginSession.seen_at <= now - idle, LoginSession.created_at <= now - absolute)
 
