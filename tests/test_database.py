@@ -64,8 +64,8 @@ def pragma(app: Flask, name: str) -> object:
     ("name", "value"),
     [("foreign_keys", 1), ("busy_timeout", 5_000), ("synchronous", 2), ("journal_mode", "wal")],
 )
-def test_every_connection_keeps_the_rules(simple_app: Flask, name: str, value: object) -> None:
-    assert pragma(simple_app, name) == value
+def test_every_connection_keeps_the_rules(make_app: AppMaker, name: str, value: object) -> None:
+    assert pragma(make_app("simple.py", sqlite_synchronous=None), name) == value
 
 
 def test_synchronous_is_a_setting(make_app: AppMaker) -> None:

@@ -150,12 +150,18 @@ def test_code_is_plain_until_it_is_finished() -> None:
     assert code_of(live.finish(fence(PYTHON, "python")).finished).all("span")
 
 
+def seconds_of(code: str, language: str) -> float:
+    began = time.thread_time()
+    highlight(code, language, Allowance(seconds=0.005))
+    return time.thread_time() - began
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_code_takes_no_more_than_it_may(language: str) -> None:
     for unit in ("\n", " \n", "a\n", "a b ", '"a\\', "/* ", "a.", "=", "<?", "<a b=", "_"):
-        began = time.thread_time()
-        highlight(unit * (BLOCK_LIMIT // len(unit)), language, Allowance(seconds=0.005))
-        assert time.thread_time() - began < 0.3, unit
+        code = unit * (BLOCK_LIMIT // len(unit))
+        # What is slow is slow each time; what collects garbage, or shares its core, is not.
+        assert any(seconds_of(code, language) < 0.3 for _ in range(3)), unit
 
 
 def test_one_message_spends_no_more_for_having_many_blocks() -> None:

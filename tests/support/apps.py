@@ -82,18 +82,23 @@ class AppMaker:
         return path
 
     def config(self, **settings: Any) -> dict[str, Any]:
-        """Return the settings of a production app that answers on http://localhost."""
+        """Return the settings of a production app that answers on http://localhost.
+
+        A setting that is ``None`` is left to the app.
+        """
         base: dict[str, Any] = {
             "WEBAPP_SECRET_KEY": SECRET,
             "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
             "WEBAPP_INSECURE_COOKIES": "true",
             "WEBAPP_DATABASE_URL": self.database_url,
+            # What waits for the disk at each commit waits for every other test as well.
+            "WEBAPP_SQLITE_SYNCHRONOUS": "NORMAL",
         }
         given = {
             (name if name.isupper() else f"WEBAPP_{name.upper()}"): value
             for name, value in settings.items()
         }
-        return {**base, **given}
+        return {name: value for name, value in {**base, **given}.items() if value is not None}
 
     def close(self) -> None:
         """End what still runs, as when a server ends, and give back every connection."""
