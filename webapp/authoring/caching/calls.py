@@ -33,11 +33,11 @@ class SyncCalls:
 
     def wrap(self) -> Callable[..., Any]:
         @functools.wraps(self._function, updated=())
-        def cached(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
             key = self._make_key(args, kwargs)
             return self._get(key, functools.partial(self._function, *args, **kwargs))
 
-        return cached
+        return wrapper
 
     def _get(self, key: Key, compute: Callable[[], Any]) -> Any:
         while True:
@@ -117,11 +117,11 @@ class AsyncCalls:
 
     def wrap(self) -> Callable[..., Any]:
         @functools.wraps(self._function, updated=())
-        async def cached(*args: Any, **kwargs: Any) -> Any:
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
             key = self._make_key(args, kwargs)
             return await self._get(key, functools.partial(self._function, *args, **kwargs))
 
-        return cached
+        return wrapper
 
     async def _get(self, key: Key, compute: Callable[[], Awaitable[Any]]) -> Any:
         while True:
