@@ -19,7 +19,7 @@ from tests.support.rows import column, count, every_row, run_sql, statements
 from webapp.chats import models, store
 from webapp.database.engines import db
 from webapp.history import views
-from webapp.history.deletion_job import delete_all
+from webapp.history.deletion_job import delete_for_good
 from webapp.history.groups import heading_of
 from webapp.history.listing import PAGE_SIZE, PINNED_LIMIT
 
@@ -170,7 +170,7 @@ def test_a_heading_is_not_said_again_on_the_next_page(alice: Visitor) -> None:
 @pytest.mark.parametrize(
     "before", ["x", "1", "-1-" + "0" * 32, "1-" + "g" * 32, "٣-" + "0" * 32, "1" * 40, "0" * 18]
 )
-def test_a_place_that_no_page_has_named_is_refused(alice: Visitor, before: str) -> None:  # R29
+def test_a_place_that_no_page_has_named_is_refused(alice: Visitor, before: str) -> None:
     assert alice.get(f"/chats?before={before}").status_code == 400
 
 
@@ -356,7 +356,7 @@ def test_what_cannot_be_brought_back_is_really_deleted(alice: Visitor) -> None:
     alice.post(f"{gone}/delete")
     run_sql(alice.app, "UPDATE chats SET deleted_at = '2026-01-01' WHERE deleted_at IS NOT NULL")
     with alice.app.app_context():
-        delete_all()
+        delete_for_good()
     Chat.at(alice, kept).until(lambda: count(alice.app, "chats") == 1)
     assert [str(i) for i in column(alice.app, "chats.id")] == [kept.rpartition("/")[2]]
     for table in ("messages.chat_id", "turns.chat_id", "search_entries.chat_id"):

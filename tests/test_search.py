@@ -137,12 +137,12 @@ def test_words_of_two_messages_are_not_found_together(history: History) -> None:
 def test_a_search_for_nothing_says_so(history: History, query: str) -> None:
     history.write("chat", "said")
     found = history.search(query)
-    assert (found.hits, found.next, found.nothing_to_look_for) == ([], None, True)
+    assert (found.hits, found.next, found.is_empty_query) == ([], None, True)
 
 
 def test_a_search_that_finds_nothing_is_not_a_search_for_nothing(history: History) -> None:
     found = history.search("xyzzy")
-    assert (found.hits, found.next, found.nothing_to_look_for) == ([], None, False)
+    assert (found.hits, found.next, found.is_empty_query) == ([], None, False)
 
 
 def test_the_chat_in_which_it_was_said_last_comes_first(history: History) -> None:
@@ -179,7 +179,7 @@ def test_a_chat_found_by_its_title_alone_shows_that(history: History) -> None:
     assert "".join(part.text for part in hit.snippet) == "needle title"
 
 
-def test_chats_of_others_are_not_found(history: History) -> None:  # R20
+def test_chats_of_others_are_not_found(history: History) -> None:
     history.write("theirs", "needle", owner="user:bob")
     assert history.found("needle") == []
     assert history.found("needle", owner="user:bob") == ["theirs"]

@@ -220,7 +220,7 @@ def test_a_replaced_chat_leaves_nothing_in_the_index(app: Flask) -> None:
     assert count(app, "search_entries") == 5
 
 
-def test_the_clock_plays_no_part(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:  # R69
+def test_the_clock_plays_no_part(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = Chat(app).say("question")
     monkeypatch.setattr("webapp.turns.asking.utc_now", lambda: utc_now() - timedelta(hours=1))
     chat.say("later")

@@ -6,13 +6,13 @@ import pytest
 
 from tests.support.corpus import samples, text_of
 from webapp.chats.tokenizer import query_terms
-from webapp.history.snippets import LOOKED_AT, SIDE, Part, snippet
+from webapp.history.snippets import LOOKED_AT, SIDE, Part, make_snippet
 
 HOSTILE = [text_of(sample) for sample in samples("xss")]
 
 
 def parts(text: str, query: str) -> tuple[Part, ...]:
-    return snippet(text, query_terms(query))
+    return make_snippet(text, query_terms(query))
 
 
 def shown(text: str, query: str) -> str:

@@ -12,7 +12,7 @@ from tests.support.chats import Chat
 from tests.support.corpus import samples, text_of
 from tests.support.rows import column, run_sql
 from webapp.authoring.text import clean_text, is_visible
-from webapp.chats.titles import MADE_TITLE_LIMIT, title_from
+from webapp.chats.titles import MADE_TITLE_LIMIT, make_title
 
 ECHO = """
     import webapp as cl
@@ -48,34 +48,34 @@ def echo_app(make_app: AppMaker, either_url: str) -> Flask:
     ],
 )
 def test_the_first_visible_line_is_the_title(text: str, title: str | None) -> None:
-    assert title_from(text) == title
+    assert make_title(text) == title
 
 
 def test_a_long_line_is_cut_at_a_word() -> None:
-    title = title_from("word " * 40) or ""
+    title = make_title("word " * 40) or ""
     assert title == "word " * 15 + "word…"
     assert len(title) <= MADE_TITLE_LIMIT
 
 
 def test_a_line_without_spaces_is_cut_where_its_place_is_over() -> None:
-    assert title_from("x" * 200) == "x" * (MADE_TITLE_LIMIT - 1) + "…"
+    assert make_title("x" * 200) == "x" * (MADE_TITLE_LIMIT - 1) + "…"
 
 
 def test_two_hundred_emoji_are_cut_between_two_of_them() -> None:
-    title = title_from(COUPLE * 200) or ""
+    title = make_title(COUPLE * 200) or ""
     assert len(title) <= MADE_TITLE_LIMIT
     assert title.removesuffix("…") == COUPLE * (len(title) // len(COUPLE))
 
 
 def test_an_accent_is_not_cut_off_from_its_letter() -> None:
-    title = title_from("e\u0301" * 200) or ""
+    title = make_title("e\u0301" * 200) or ""
     assert title.endswith("e\u0301…")
     assert len(unicodedata.normalize("NFC", title)) == MADE_TITLE_LIMIT // 2
 
 
 def test_any_text_has_a_short_title_of_one_line_if_it_shows_anything() -> None:
     for text in (clean_text(text_of(sample)[:100_000]) for sample in samples("nasty_strings")):
-        title = title_from(text)
+        title = make_title(text)
         assert (title is not None) == is_visible(text), text
         assert title is None or (0 < len(title) <= MADE_TITLE_LIMIT and "\n" not in title)
 

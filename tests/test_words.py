@@ -15,7 +15,7 @@ from webapp.chats.tokenizer import (
     Term,
     chat_word,
     entry_words,
-    folded,
+    fold_text,
     owner_word,
     query_terms,
 )
@@ -174,5 +174,5 @@ def test_a_long_search_looks_for_its_first_words() -> None:
 
 def test_folding_is_done_once_and_for_all() -> None:
     for sample in samples("nasty_strings"):
-        once = folded(text_of(sample)[:10_000])
-        assert folded(once) == once, sample
+        once = fold_text(text_of(sample)[:10_000])
+        assert fold_text(once) == once, sample

@@ -31,9 +31,9 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         page_headers=icons.page_headers,
         theme_url=partial(assets.theme_url, chat_app.public_folder),
         # What stands beside every chat: the rooms of the chats do not know of the history.
-        history_of_page=sidebar.history_of_page,
-        face_in=sidebar.face_in,
-        deleted_chat=sidebar.deleted_chat,
+        newest_history=sidebar.newest_history,
+        profile_finder=sidebar.profile_finder,
+        find_deleted_chat=sidebar.find_deleted_chat,
     )
     app.jinja_env.filters.update(
         description_html=lambda profile: description_html(profile.markdown_description),

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from webapp.chats.titles import title_from
+from webapp.chats.titles import make_title
 from webapp.chats.tokenizer import Words, entry_words
 
 revision = "0003"
@@ -211,7 +211,7 @@ def _fill_search() -> None:
 def _entries_of(chat_id: uuid.UUID, owner: str) -> Iterator[dict[str, Any]]:
     said = op.get_bind().execute(SAID, {"of_chat": chat_id}).all()
     question = next((m.content for m in said if m.kind == "user"), "")
-    if title := title_from(question):
+    if title := make_title(question):
         named = sa.update(CHATS).where(CHATS.c.id == chat_id).values(title=title)
         op.get_bind().execute(named)
         yield _entry(owner, chat_id, None, title)

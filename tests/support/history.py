@@ -14,7 +14,7 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
 from webapp.database.engines import db, read_connection, utc_now, write_transaction
-from webapp.history.search import Found, search
+from webapp.history.search import SearchResult, search
 
 OWNER = "user:alice"
 # Fails when the index does not say what the table says.
@@ -80,7 +80,7 @@ class History:
         owner: str = OWNER,
         profile: str | None = None,
         before: int | None = None,
-    ) -> Found:
+    ) -> SearchResult:
         """Search, and return a page."""
         with self.app.app_context():
             return search(owner, query, profile, before)

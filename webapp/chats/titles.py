@@ -1,30 +1,30 @@
-"""The title of a chat, made from the first thing its user said."""
+"""The title of a chat, made from its user's first message."""
 
 from __future__ import annotations
 
 from webapp.authoring.text import is_visible
-from webapp.chats.truncation import cut
+from webapp.chats.truncation import truncate
 
 MADE_TITLE_LIMIT = 80
 FENCES = ("```", "~~~")
 
 
-def title_from(text: str) -> str | None:
-    """Return the first line of a message that shows something, cut to a length that fits a list.
+def make_title(text: str) -> str | None:
+    """Return the first visible line of a message, truncated to fit a list.
 
-    The fence of a code block is taken only where there is nothing else.
+    The fence of a code block becomes a title only if there is no other line.
 
     Returns
     -------
     str or None
-        At most `MADE_TITLE_LIMIT` characters; ``None`` when nothing of the message is visible.
+        At most `MADE_TITLE_LIMIT` characters. ``None`` if nothing of the message is visible.
 
     Example
     -------
-    >>> title_from("\\n  How   do I\\nsort?")
+    >>> make_title("\\n  How   do I\\nsort?")
     'How do I'
     """
     lines = [" ".join(line.split()) for line in text.splitlines() if is_visible(line)]
     others = (line for line in lines if not line.startswith(FENCES))
     title = next(others, lines[0] if lines else None)
-    return None if title is None else cut(title, MADE_TITLE_LIMIT)
+    return None if title is None else truncate(title, MADE_TITLE_LIMIT)

@@ -1,8 +1,8 @@
-"""The words of a text, as both databases index them: the same text has the same words in both.
+"""The words of a text for the full-text search. Both databases index the same words.
 
-SQLite's and PostgreSQL's own parsers disagree on accents, symbols, numbers and languages without
-spaces, so the text is taken apart here, and each word is written so that no parser takes it apart
-again: a letter of ours that says what it is, then letters and digits.
+The parsers of SQLite and PostgreSQL disagree on accents, symbols, numbers and languages without
+spaces. So this module splits the text, and writes each word so that no parser splits it again: a
+letter for its kind, then letters and digits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from itertools import pairwise
 from sqlalchemy import Text
 from sqlalchemy.dialects import postgresql
 
-# What a column of words is: text that SQLite's triggers index, or PostgreSQL's own type.
+# The type of a column of words: text that SQLite's triggers index, or PostgreSQL's own type.
 Words = Text().with_variant(postgresql.TSVECTOR(), "postgresql")
 
 WORD_LIMIT = 64
@@ -27,47 +27,47 @@ WORDS_PER_ENTRY = 20_000
 # PostgreSQL takes 1 MB of words at most.
 BYTES_PER_ENTRY = 500_000
 WORDS_PER_QUERY = 32
-# Written without spaces between words: each character is a word, and each pair of neighbours.
+# Scripts without spaces between words: each character is a word, and so is each pair.
 _DENSE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-# Written with vowel signs that are no letters to Python; without the full stops among them.
+# Scripts with vowel signs that Python does not count as letters, without their full stops.
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 _PART = re.compile(
     rf"(?P<dense>[{_DENSE}]+)|(?P<word>(?:[^\W_{_DENSE}{_INDIC}]+|[{_INDIC}]+)+)|(?P<symbol>\S)"
 )
-# Where a word can begin: not after what may stand in one.
+# A word does not begin after a character that can be part of a word.
 _BEGIN = rf"(?<![^\W_{_DENSE}])(?<![{_INDIC}])"
-# The first letters of what is indexed: a word, a symbol by its number, an owner, a chat.
+# The first letter is the kind: a word, a symbol by its number, an owner, a chat.
 _WORD, _SYMBOL, _OWNER, _CHAT = "wxoc"
-# What stands in these belongs to a word, whatever Unicode calls it.
+# All signs of these scripts belong to a word, whatever Unicode calls them.
 _ALL_SIGNS = re.compile(f"[{_DENSE}{_INDIC}]")
-# Colours of skin, and which picture of a character is meant.
+# Skin tones, and selectors of a variant of a character.
 _VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# Without a dot it is a letter of its own in Turkish, of which I is the capital.
+# The dotless i is a letter of its own in Turkish, and its capital is I.
 _DOTLESS = {0x131: "i"}
 
 
 @dataclass(frozen=True)
 class Term:
-    """Something a text must have to be found: a word, or the beginning of one."""
+    """A word that a text must have to be found, or the beginning of one."""
 
     word: str
     is_prefix: bool = False
 
     @property
     def text(self) -> str:
-        """Return what it is written as in a folded text."""
+        """Return the term as it stands in a folded text."""
         kind, rest = self.word[0], self.word[1:]
         return rest if kind == _WORD else chr(int(rest, 16))
 
 
 def entry_words(owner: str, chat_id: uuid.UUID, text: str) -> str:
-    """Return what is indexed for a text: its words, and whose it is."""
+    """Return the words that are indexed for a text: its own, and those of its owner and chat."""
     words = {owner_word(owner): None, chat_word(chat_id): None}
     size = 0
-    for word in _indexed(folded(text)):
+    for word in _split_text(fold_text(text)):
         if word not in words:
             size += len(word.encode()) + 1
             if size > BYTES_PER_ENTRY or len(words) > WORDS_PER_ENTRY:
@@ -77,13 +77,13 @@ def entry_words(owner: str, chat_id: uuid.UUID, text: str) -> str:
 
 
 def query_terms(text: str) -> list[Term]:
-    """Return what a text must have to match a search; nothing for a search for nothing."""
-    found = dict.fromkeys(_asked(folded(text)))
+    """Return the terms of a search. The list is empty if there is no word to search for."""
+    found = dict.fromkeys(_split_query(fold_text(text)))
     return list(found)[:WORDS_PER_QUERY]
 
 
-def places_of(terms: list[Term]) -> re.Pattern[str]:
-    """Return what finds each place of a folded text at which a term matches, in its first group.
+def match_pattern(terms: list[Term]) -> re.Pattern[str]:
+    """Return a pattern whose first group matches each place of a term in a folded text.
 
     Places may overlap, as the pairs of characters do.
     """
@@ -93,27 +93,27 @@ def places_of(terms: list[Term]) -> re.Pattern[str]:
 
 
 def owner_word(owner: str) -> str:
-    """Return the word that everything of an owner has."""
+    """Return the word of all entries of an owner."""
     return _OWNER + hashlib.sha256(owner.encode()).hexdigest()[:16]
 
 
 def chat_word(chat_id: uuid.UUID) -> str:
-    """Return the word that everything of a chat has."""
+    """Return the word of all entries of a chat."""
     return _CHAT + chat_id.hex
 
 
-def folded(text: str) -> str:
-    """Return a text without what a search does not care about: case, accents, widths."""
+def fold_text(text: str) -> str:
+    """Return a text without the differences that a search ignores: case, accents, widths."""
     if text.isascii():
         return text.lower()
-    # One character may stand for eighteen.
+    # One character may become eighteen.
     wide = unicodedata.normalize("NFKD", text)[:CHARACTERS_PER_ENTRY]
     bare = unicodedata.normalize("NFKD", wide.casefold())
-    return unicodedata.normalize("NFC", bare.translate(_Unmarked(_DOTLESS)))
+    return unicodedata.normalize("NFC", bare.translate(_MarkTable(_DOTLESS)))
 
 
-class _Unmarked(dict[int, str | None]):
-    """A table for `str.translate`: marks go, and what was asked once is known."""
+class _MarkTable(dict[int, str | None]):
+    """A table for `str.translate` that removes marks, and remembers each character."""
 
     def __missing__(self, code: int) -> str | None:
         kept = self[code] = None if _is_mark(chr(code)) else chr(code)
@@ -128,7 +128,7 @@ def _is_mark(character: str) -> bool:
     return is_accent or is_format or _VARIANTS.match(character) is not None
 
 
-def _indexed(text: str) -> Iterator[str]:
+def _split_text(text: str) -> Iterator[str]:
     for found in _PART.finditer(text):
         if run := found["dense"]:
             yield from map(_as_word, run)
@@ -139,7 +139,7 @@ def _indexed(text: str) -> Iterator[str]:
             yield _as_symbol(found[0])
 
 
-def _asked(text: str) -> Iterator[Term]:
+def _split_query(text: str) -> Iterator[Term]:
     for found in _PART.finditer(text):
         if run := found["dense"]:
             yield from (Term(_as_word(part)) for part in [*_pairs(run)] or [run])

@@ -1,4 +1,4 @@
-"""What a user does with a chat in the history: name it, pin it, delete it, take that back."""
+"""Changes of a chat in the history: rename, pin, delete, restore."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webapp.web.refusals import Refusal
 
 
 class TooManyPinsError(Refusal):
-    """This user has as many pinned chats as one may have."""
+    """The user has pinned the largest number of chats."""
 
     code = 409
     title = "Not pinned"
@@ -27,81 +27,78 @@ class TooManyPinsError(Refusal):
     advice = "Unpin one of them first."
 
 
-def rename(chat: StoredChat, title: str) -> None:
+def rename_chat(chat: StoredChat, title: str) -> None:
     """Give a chat another title.
 
     Raises
     ------
     NotFound
-        When it is gone meanwhile.
+        When the chat was deleted since.
     """
     with write_transaction() as connection:
-        _change(connection, _this(chat).values(title=title))
+        if not connection.execute(_update(chat).values(title=title)).rowcount:
+            raise NotFound
         index_title(connection, chat.owner, chat.id, title)
 
 
-def pin(chat: StoredChat, *, pinned: bool) -> None:
-    """Pin a chat to the top of the history, or let it go.
+def pin_chat(chat: StoredChat, *, pinned: bool) -> None:
+    """Pin a chat to the top of the history, or unpin it.
 
     Raises
     ------
     TooManyPinsError
-        When as many are pinned as one may have.
+        When the user has pinned `PINNED_LIMIT` chats.
     NotFound
-        When the chat is gone meanwhile.
+        When the chat was deleted since.
     """
     with write_transaction() as connection:
-        if pinned and pinned_count(connection, chat.owner, besides=chat.id) >= PINNED_LIMIT:
+        if pinned and count_pinned(connection, chat.owner, besides=chat.id) >= PINNED_LIMIT:
             raise TooManyPinsError
-        _change(connection, _this(chat).values(pinned=pinned))
+        if not connection.execute(_update(chat).values(pinned=pinned)).rowcount:
+            raise NotFound
 
 
-def pinned_count(connection: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
-    """Return how many chats a user has pinned, not counting one of them."""
+def count_pinned(connection: Connection, owner: str, besides: uuid.UUID | None = None) -> int:
+    """Return the number of chats that a user has pinned, without one of them."""
     pins = [Chat.owner == owner, Chat.written, Chat.pinned, Chat.deleted_at.is_(None)]
     others = [] if besides is None else [Chat.id != besides]
     return connection.scalar(select(func.count()).where(*pins, *others)) or 0
 
 
 def delete_chat(chat: StoredChat) -> None:
-    """Put a chat out of sight; its rows go when it cannot be brought back any more."""
+    """Soft-delete a chat. Its rows go when it can no longer be restored."""
     with write_transaction() as connection:
-        connection.execute(_this(chat).values(deleted_at=utc_now()))
+        connection.execute(_update(chat).values(deleted_at=utc_now()))
 
 
 def restore_chat(owner: str, chat_id: uuid.UUID) -> bool:
-    """Bring a deleted chat back; say whether it was still there."""
-    back = update(Chat).where(*_deleted(owner, chat_id)).values(deleted_at=None)
+    """Restore a deleted chat, and return whether that was still possible."""
+    restored = update(Chat).where(*_is_restorable(owner, chat_id)).values(deleted_at=None)
     with write_transaction() as connection:
-        return bool(connection.execute(back).rowcount)
+        return bool(connection.execute(restored).rowcount)
 
 
-def deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
-    """Return the title of a chat that was deleted and can be brought back."""
-    wanted = select(func.coalesce(Chat.title, "")).where(*_deleted(owner, chat_id))
+def find_deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
+    """Return the title of a deleted chat that can be restored."""
+    wanted = select(func.coalesce(Chat.title, "")).where(*_is_restorable(owner, chat_id))
     with read_connection() as connection:
         title: str | None = connection.scalar(wanted)
     return title
 
 
-def delete_all(owner: str) -> int:
-    """Put all chats of a user out of sight for good; return how many there were."""
+def delete_all_chats(owner: str) -> int:
+    """Soft-delete all chats of a user so that they cannot be restored; return their number."""
     with write_transaction() as connection:
         return put_out_of_reach(connection, Chat.owner == owner, Chat.deleted_at.is_(None))
 
 
-def _this(chat: StoredChat) -> Update:
-    # Deleted twice is deleted once: a chat that is gone for good must not be within reach again.
+def _update(chat: StoredChat) -> Update:
+    # Not a deleted chat: a second deletion would let a chat be restored that is gone for good.
     return update(Chat).where(
         Chat.id == chat.id, Chat.owner == chat.owner, Chat.deleted_at.is_(None)
     )
 
 
-def _change(connection: Connection, change: Update) -> None:
-    if not connection.execute(change).rowcount:
-        raise NotFound
-
-
-def _deleted(owner: str, chat_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+def _is_restorable(owner: str, chat_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
     since = utc_now() - timedelta(seconds=UNDO_SECONDS)
     return (Chat.id == chat_id, Chat.owner == owner, Chat.deleted_at > since)

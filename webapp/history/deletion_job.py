@@ -1,4 +1,4 @@
-"""Deleting for good, in the background: a request only puts chats out of sight."""
+"""Deletes chats for good in the background. Requests only soft-delete them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTENSION = "deletion_job"
 
 
 class DeletionJob:
-    """The one thread of a process that deletes for good what cannot be restored any more."""
+    """The one thread of a process that deletes chats for good."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class DeletionJob:
         self._again = False
 
     def begin(self) -> None:
-        """Look for what is to be deleted, now and in the background."""
+        """Look for chats to delete, in the background."""
         with self._lock:
             self._again = True
             if not self._running:
@@ -32,18 +32,17 @@ class DeletionJob:
                 self._running = True
 
     def _run(self) -> None:
-        while self._is_asked():
+        while self._has_work():
             try:
-                delete_all()
+                delete_for_good()
             except UNAVAILABLE as error:
-                # They stay out of sight, and go the next time.
+                # The chats stay soft-deleted until the next time.
                 log_unavailable(error)
 
-    def _is_asked(self) -> bool:
+    def _has_work(self) -> bool:
         with self._lock:
-            asked, self._again = self._again, False
-            self._running = asked
-            return asked
+            self._running, self._again = self._again, False
+            return self._running
 
 
 def set_up_deletion(app: Flask) -> None:
@@ -52,13 +51,13 @@ def set_up_deletion(app: Flask) -> None:
 
 
 def delete_soon(app: Flask) -> None:
-    """Delete what cannot be brought back any more, and do not wait for it."""
+    """Delete chats that can no longer be restored, in the background."""
     job: DeletionJob = app.extensions[EXTENSION]
     job.begin()
 
 
-def delete_all() -> int:
-    """Delete what cannot be brought back any more, in small transactions; return how many."""
+def delete_for_good() -> int:
+    """Delete chats that can no longer be restored, in small transactions; return their number."""
     before = utc_now() - timedelta(seconds=UNDO_SECONDS)
     count = 0
     while True:

@@ -1,4 +1,4 @@
-"""The forms of the history, and what its pages are asked with."""
+"""The forms of the history, and the parameters of its pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_ENTRY = 2**63 - 1
 
 
 class InvalidTitleError(Refusal):
-    """A title in which there is nothing to see, or too much."""
+    """A title that is empty or too long."""
 
     code = 422
     title = "Not renamed"
@@ -30,19 +30,19 @@ class InvalidTitleError(Refusal):
 
 
 class TitleForm(StrictForm):
-    """What a chat is to be called."""
+    """The new title of a chat."""
 
     title = StringField(filters=[lambda text: None if text is None else clean_text(text)])
 
     def new_title(self) -> str:
-        """Return the title, in one line.
+        """Return the title on one line.
 
         Raises
         ------
         BadRequest
             When the field is missing.
         InvalidTitleError
-            When there is nothing to see in it, or it is too long.
+            When the title is empty or too long.
         """
         if self.title.data is None:
             raise BadRequest
@@ -55,17 +55,17 @@ class TitleForm(StrictForm):
 
 
 class PinForm(StrictForm):
-    """Whether a chat is to be pinned."""
+    """Whether to pin a chat."""
 
     pinned = StringField()
 
     def is_pinned(self) -> bool:
-        """Return what was asked for.
+        """Return whether to pin the chat.
 
         Raises
         ------
         BadRequest
-            When it is neither ``yes`` nor ``no``.
+            When the value is neither ``yes`` nor ``no``.
         """
         if self.pinned.data not in ("yes", "no"):
             raise BadRequest
@@ -73,38 +73,34 @@ class PinForm(StrictForm):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a page of the history is asked with."""
+class HistoryQuery:
+    """The parameters of a page of the history."""
 
-    text: str
-    profile: str | None
-    before: Cursor | None
-    # In a search, what comes before is counted in entries.
-    before_entry: int | None
+    text: str = ""
+    profile: str | None = None
+    before: Cursor | None = None
+    # A search is paged by the numbers of search entries.
+    before_entry: int | None = None
 
 
-def asked() -> Asked:
-    """Return what this page of the history was asked with.
+def read_query() -> HistoryQuery:
+    """Return the parameters of this request for a page of the history.
 
     Raises
     ------
     BadRequest
-        When it goes on from somewhere that no page has named (R29).
+        When the end of the page before is not valid.
     """
     text = clean_text(request.args.get("q", ""))[:SEARCH_LIMIT]
     profile = clean_text(request.args.get("profile", ""))[:NAME_LIMIT] or None
     before = request.args.get("before", "")
     if not before:
-        return Asked(text, profile, None, None)
+        return HistoryQuery(text, profile)
     if text.strip():
-        return Asked(text, profile, None, _entry(before))
-    cursor = Cursor.parsed(before)
+        if not _ENTRY.fullmatch(before) or int(before) > _LARGEST_ENTRY:
+            raise BadRequest
+        return HistoryQuery(text, profile, before_entry=int(before))
+    cursor = Cursor.parse(before)
     if cursor is None:
         raise BadRequest
-    return Asked(text, profile, cursor, None)
-
-
-def _entry(text: str) -> int:
-    if not _ENTRY.fullmatch(text) or int(text) > _LARGEST_ENTRY:
-        raise BadRequest
-    return int(text)
+    return HistoryQuery(text, profile, before=cursor)

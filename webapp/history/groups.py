@@ -1,4 +1,4 @@
-"""When something was last said in a chat, in the words of the history."""
+"""The headings of the history, by the day of the last message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 
-from webapp.history.listing import Item
+from webapp.history.listing import HistoryItem
 
 PINNED = "Pinned"
 MONTHS = [
@@ -27,40 +27,40 @@ MONTHS = [
 
 
 @dataclass(frozen=True)
-class Group:
-    """Chats under one heading; none where the page before has said it already."""
+class ChatGroup:
+    """Chats under one heading. There is none if the page before ended with the same heading."""
 
     heading: str | None
-    items: tuple[Item, ...]
+    items: tuple[HistoryItem, ...]
 
 
-def grouped(
-    items: Iterable[Item], now: datetime, zone: tzinfo, after: datetime | None = None
-) -> list[Group]:
-    """Return chats under headings such as ``Today``, in the order in which they come.
+def group_by_day(
+    items: Iterable[HistoryItem], now: datetime, zone: tzinfo, after: datetime | None = None
+) -> list[ChatGroup]:
+    """Return chats under headings such as ``Today``, in the same order.
 
     Parameters
     ----------
     zone:
-        Where a day begins.
+        The time zone in which days begin.
     after:
-        When something was last said in the chat before the first one of these.
+        The time of the last message in the chat before the first of these.
     """
     today = now.astimezone(zone).date()
 
-    def heading(item: Item) -> str:
+    def heading(item: HistoryItem) -> str:
         return heading_of(item.active_at.astimezone(zone).date(), today)
 
-    said = heading_of(after.astimezone(zone).date(), today) if after else None
+    last = heading_of(after.astimezone(zone).date(), today) if after else None
     return [
-        Group(None if name == said else name, tuple(chats))
+        ChatGroup(None if name == last else name, tuple(chats))
         for name, chats in groupby(items, heading)
     ]
 
 
 def heading_of(day: date, today: date) -> str:
-    """Return the heading that a day stands under."""
-    if day >= today:  # of a clock that was set back as well
+    """Return the heading of a day."""
+    if day >= today:  # a later day means that a clock was set back
         return "Today"
     if day == today - timedelta(days=1):
         return "Yesterday"

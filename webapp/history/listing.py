@@ -1,4 +1,4 @@
-"""The history of a user, page by page: each is one look into an index, however many there are."""
+"""The history of a user, page by page. Each page is one read of an index."""
 
 from __future__ import annotations
 
@@ -27,40 +27,43 @@ _COLUMNS = (
     Chat.pinned,
     Chat.active_at,
 )
-# Columns are named as the fields of an item are.
+# The columns have the names of the fields of an item.
 _NAMES = [column.key for column in _COLUMNS]
 # Built once: building a statement takes longer than running it.
-_LISTED = (
+_PAGE = (
     select(*_COLUMNS)
     .where(
-        Chat.owner == bindparam("of_owner"),
+        Chat.owner == bindparam("owner_id"),
         Chat.written,
-        Chat.pinned == bindparam("pins"),
+        Chat.pinned == bindparam("is_pinned"),
         Chat.deleted_at.is_(None),
     )
     .order_by(Chat.active_at.desc(), Chat.id.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("size"))
 )
 _OLDER = (
     tuple_(Chat.active_at, Chat.id)
-    < tuple_(bindparam("at", type_=Chat.active_at.type), bindparam("last", type_=Chat.id.type)),
+    < tuple_(
+        bindparam("before_time", type_=Chat.active_at.type),
+        bindparam("before_id", type_=Chat.id.type),
+    ),
 )
-_UNDER_PROFILE = (Chat.profile == bindparam("under"),)
+_UNDER_PROFILE = (Chat.profile == bindparam("profile_name"),)
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page of the history ended: everything older comes after it."""
+    """The end of a page of the history: the time and the id of its last chat."""
 
-    at: datetime
-    last: uuid.UUID
+    time: datetime
+    chat_id: uuid.UUID
 
     def __str__(self) -> str:
-        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}-{self.last.hex}"
+        return f"{(self.time - _EPOCH) // timedelta(microseconds=1)}-{self.chat_id.hex}"
 
     @classmethod
-    def parsed(cls, text: str) -> Cursor | None:
-        """Return the cursor that a page was asked with; ``None`` when it is none of ours."""
+    def parse(cls, text: str) -> Cursor | None:
+        """Return the cursor in an address, or ``None`` if the text is not a cursor."""
         found = _CURSOR.fullmatch(text)
         if found is None:
             return None
@@ -68,7 +71,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class HistoryItem:
     """A chat as the history shows it."""
 
     id: uuid.UUID
@@ -81,33 +84,33 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some chats of a user, newest first, and where to go on."""
+class HistoryPage:
+    """Some chats of a user, newest first, and the cursor of the next page."""
 
-    items: list[Item]
+    items: list[HistoryItem]
     next: str | None = None
-    pinned: list[Item] = field(default_factory=list)
+    pinned: list[HistoryItem] = field(default_factory=list)
 
 
-def listed(owner: str, profile: str | None = None, before: Cursor | None = None) -> Page:
-    """Return a page of the chats that ``owner`` has written in, the pinned ones with the first.
+def list_chats(owner: str, profile: str | None = None, before: Cursor | None = None) -> HistoryPage:
+    """Return a page of the chats in which ``owner`` has written. Pinned chats are on the first.
 
     Parameters
     ----------
     profile:
-        Only those under the profile of this name.
+        Only chats under this profile.
     before:
-        Only those older than the last one of another page.
+        Only chats that are older than the end of another page.
     """
-    pinned = [] if before else _items(owner, profile, None, pinned=True)
-    items = _items(owner, profile, before, pinned=False)
+    pinned = [] if before else _read_items(owner, profile, None, pinned=True)
+    items = _read_items(owner, profile, before, pinned=False)
     more = len(items) > PAGE_SIZE
     items = items[:PAGE_SIZE]
     following = str(Cursor(items[-1].active_at, items[-1].id)) if more else None
-    return Page(items, following, pinned)
+    return HistoryPage(items, following, pinned)
 
 
-def get_item(owner: str, chat_id: uuid.UUID) -> Item | None:
+def get_item(owner: str, chat_id: uuid.UUID) -> HistoryItem | None:
     """Return a chat of ``owner`` as the history shows it."""
     wanted = select(*_COLUMNS).where(
         Chat.id == chat_id, Chat.owner == owner, Chat.deleted_at.is_(None)
@@ -118,10 +121,10 @@ def get_item(owner: str, chat_id: uuid.UUID) -> Item | None:
 
 
 def profiles_in_history(owner: str) -> list[str]:
-    """Return the names of the profiles that a user's chats are under, in order.
+    """Return the names of the profiles of a user's chats, in order.
 
-    From name to name through the index, as SQLite has no loose index scan:
-    https://wiki.postgresql.org/wiki/Loose_indexscan has it for PostgreSQL.
+    The query goes through the index from name to name, since SQLite has no loose index scan:
+    https://wiki.postgresql.org/wiki/Loose_indexscan
     """
     theirs = (Chat.owner == owner, Chat.profile.is_not(None))
     names = select(func.min(Chat.profile).label("name")).where(*theirs).cte("names", recursive=True)
@@ -132,27 +135,29 @@ def profiles_in_history(owner: str) -> list[str]:
         return [name for name in connection.scalars(select(names.c.name)) if name is not None]
 
 
-def _items(owner: str, profile: str | None, before: Cursor | None, *, pinned: bool) -> list[Item]:
+def _read_items(
+    owner: str, profile: str | None, before: Cursor | None, *, pinned: bool
+) -> list[HistoryItem]:
     statement = _STATEMENTS[profile is not None, before is not None]
     values: dict[str, Any] = {
-        "of_owner": owner,
-        "pins": pinned,
-        "most": PINNED_LIMIT if pinned else PAGE_SIZE + 1,
+        "owner_id": owner,
+        "is_pinned": pinned,
+        "size": PINNED_LIMIT if pinned else PAGE_SIZE + 1,
     }
     if profile is not None:
-        values["under"] = profile
+        values["profile_name"] = profile
     if before is not None:
-        values |= {"at": before.at, "last": before.last}
+        values |= {"before_time": before.time, "before_id": before.chat_id}
     with read_connection() as connection:
         return [_item(row) for row in connection.execute(statement, values)]
 
 
-def _item(row: Any) -> Item:
-    return Item(**dict(zip(_NAMES, row, strict=True)))
+def _item(row: Any) -> HistoryItem:
+    return HistoryItem(**dict(zip(_NAMES, row, strict=True)))
 
 
 _STATEMENTS: dict[tuple[bool, bool], Select[Any]] = {
-    (under_profile, older): _LISTED.where(
+    (under_profile, older): _PAGE.where(
         *(_UNDER_PROFILE if under_profile else ()), *(_OLDER if older else ())
     )
     for under_profile in (False, True)

@@ -1,4 +1,4 @@
-"""The statements of a search: each takes as many rows as it is told, however many there are."""
+"""The statements of a search. Each reads a bounded number of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Row,
     Select,
     and_,
@@ -29,17 +28,17 @@ from webapp.chats.models import Chat, Message, SearchEntry
 from webapp.database.engines import db, read_connection
 from webapp.history.snippets import LOOKED_AT
 
-# Above every entry.
+# A number above that of every entry.
 NEWEST = 2**62
-# Of so many chats all can be named in a query.
+# The largest number of chats that a query names.
 FEW_CHATS = 300
 
 _IS_SHOWN = and_(
-    Chat.owner == bindparam("of_owner"),
+    Chat.owner == bindparam("owner_id"),
     Chat.written,
     Chat.deleted_at.is_(None),
 )
-_UNDER_PROFILE = Chat.profile == bindparam("of_profile")
+_UNDER_PROFILE = Chat.profile == bindparam("profile_name")
 # Built once: building a statement takes longer than running it.
 _CHATS_UNDER = select(Chat.id).where(_IS_SHOWN, _UNDER_PROFILE).limit(FEW_CHATS + 1)
 _TEXTS = select(Message.id, func.substr(Message.content, 1, LOOKED_AT[-1])).where(
@@ -48,50 +47,51 @@ _TEXTS = select(Message.id, func.substr(Message.content, 1, LOOKED_AT[-1])).wher
 
 
 @dataclass(frozen=True)
-class Which:
-    """Whose chats are searched, and under which profile they must be, if any."""
+class ChatFilter:
+    """The owner of the chats that are searched, and their profile if only one counts."""
 
     owner: str
     profile: str | None
 
     @property
     def values(self) -> dict[str, str]:
-        """Return the values of a statement for this."""
-        profile = {} if self.profile is None else {"of_profile": self.profile}
-        return {"of_owner": self.owner, **profile}
+        """Return the parameters of a statement."""
+        profile = {} if self.profile is None else {"profile_name": self.profile}
+        return {"owner_id": self.owner, **profile}
 
 
-def chats_under(which: Which) -> list[uuid.UUID]:
-    """Return the chats under a profile, but no more than one above `FEW_CHATS`."""
+def chats_under_profile(chats: ChatFilter) -> list[uuid.UUID]:
+    """Return the chats under the profile, at most one more than `FEW_CHATS`."""
     with read_connection() as connection:
-        return list(connection.scalars(_CHATS_UNDER, which.values))
+        return list(connection.scalars(_CHATS_UNDER, chats.values))
 
 
 def newest_by_chat(
-    query: str, which: Which, before: int, most: int, *, exactly: bool = False
+    query: str, chats: ChatFilter, before: int, size: int, *, exactly: bool = False
 ) -> list[Row[Any]]:
-    """Look at the newest entries that match, and return the chats they are in, newest first.
+    """Read the newest entries that match, and return their chats, newest first.
 
-    Each row says how many ``entries`` were in its chat, which was the ``top`` and which the
-    ``oldest``; the ``newest`` of what was not replaced, and the ``message_id`` of the newest
-    message, if there is one. ``is_shown`` is None for a chat that is not to be found.
+    Each row has the number of ``entries`` in its chat, the numbers of the ``top`` and the
+    ``oldest`` one, the ``newest`` one of a message that was not replaced, and the ``message_id``
+    of the newest message, if there is one. ``is_shown`` is None for a chat that may not be found.
 
     Parameters
     ----------
     exactly:
-        Without it no entry is taken to be of a message that was replaced, as hardly any is: to
-        look up each costs four times as much as all the rest. ``replaced_by`` tells of one.
+        Whether to check each entry for a message that was replaced. Few are, and the check costs
+        four times as much as the rest. Without it, ``replaced_by`` of a row shows that its newest
+        match was replaced.
     """
     statement = _newest_by_chat(
-        db.engine.dialect.name, under_profile=which.profile is not None, exactly=exactly
+        db.engine.dialect.name, under_profile=chats.profile is not None, exactly=exactly
     )
-    values = {**which.values, "query": query, "before": before, "most": most}
+    values = {**chats.values, "query": query, "before": before, "size": size}
     with read_connection() as connection:
         return list(connection.execute(statement, values).all())
 
 
 def chats_since(query: str, since: int) -> set[uuid.UUID]:
-    """Return the chats with an entry that matches and still stands, from a place on."""
+    """Return the chats with a match that was not replaced, from an entry on."""
     with read_connection() as connection:
         statement = _chats_since(db.engine.dialect.name)
         return set(connection.scalars(statement, {"query": query, "since": since}))
@@ -116,13 +116,34 @@ def _matching(dialect: str) -> tuple[Any, Select[Any]]:
 
 @lru_cache(maxsize=8)
 def _newest_by_chat(dialect: str, *, under_profile: bool, exactly: bool) -> Select[Any]:
-    chats = _by_chat(dialect, exactly=exactly)
-    said = SearchEntry.__table__.alias("said")
+    number, matching = _matching(dialect)
+    newest = matching.where(number < bindparam("before")).order_by(number.desc())
+    found = newest.limit(bindparam("size")).cte("found")
+    still_counts = Message.replaced_by.is_(None) if exactly else true()
+    is_message = SearchEntry.message_id.is_not(None)
+    entries = found.join(SearchEntry, SearchEntry.id == found.c.id)
+    if exactly:
+        entries = entries.outerjoin(Message, Message.id == SearchEntry.message_id)
+    chats = (
+        select(
+            SearchEntry.chat_id,
+            func.count().label("entries"),
+            func.max(SearchEntry.id).label("top"),
+            func.min(SearchEntry.id).label("oldest"),
+            func.max(case((still_counts, SearchEntry.id))).label("newest"),
+            func.max(case((and_(still_counts, is_message), SearchEntry.id))).label("message"),
+        )
+        .select_from(entries)
+        .group_by(SearchEntry.chat_id)
+        .cte("by_chat")
+    )
+
+    entry = SearchEntry.__table__.alias("entry")
     shown = and_(_IS_SHOWN, _UNDER_PROFILE) if under_profile else _IS_SHOWN
     return (
         select(
             chats,
-            said.c.message_id,
+            entry.c.message_id,
             Message.replaced_by,
             Chat.written.label("is_shown"),
             Chat.title,
@@ -133,33 +154,9 @@ def _newest_by_chat(dialect: str, *, under_profile: bool, exactly: bool) -> Sele
         )
         .select_from(chats)
         .outerjoin(Chat, and_(Chat.id == chats.c.chat_id, shown))
-        .outerjoin(said, said.c.id == chats.c.said)
-        .outerjoin(Message, Message.id == said.c.message_id)
+        .outerjoin(entry, entry.c.id == chats.c.message)
+        .outerjoin(Message, Message.id == entry.c.message_id)
         .order_by(chats.c.top.desc())
-    )
-
-
-def _by_chat(dialect: str, *, exactly: bool) -> CTE:
-    number, matching = _matching(dialect)
-    newest = matching.where(number < bindparam("before")).order_by(number.desc())
-    found = newest.limit(bindparam("most")).cte("found")
-    stands = Message.replaced_by.is_(None) if exactly else true()
-    is_message = SearchEntry.message_id.is_not(None)
-    entries = found.join(SearchEntry, SearchEntry.id == found.c.id)
-    if exactly:
-        entries = entries.outerjoin(Message, Message.id == SearchEntry.message_id)
-    return (
-        select(
-            SearchEntry.chat_id,
-            func.count().label("entries"),
-            func.max(SearchEntry.id).label("top"),
-            func.min(SearchEntry.id).label("oldest"),
-            func.max(case((stands, SearchEntry.id))).label("newest"),
-            func.max(case((and_(stands, is_message), SearchEntry.id))).label("said"),
-        )
-        .select_from(entries)
-        .group_by(SearchEntry.chat_id)
-        .cte("by_chat")
     )
 
 

@@ -1,4 +1,4 @@
-"""The history: looked through, searched, and changed."""
+"""The views of the history: list, search, and the changes of a chat."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.chats.store import StoredChat, my_chat
 from webapp.history import sidebar
-from webapp.history.changing import delete_all, delete_chat, pin, rename, restore_chat
+from webapp.history.changing import (
+    delete_all_chats,
+    delete_chat,
+    pin_chat,
+    rename_chat,
+    restore_chat,
+)
 from webapp.history.deletion_job import delete_soon
-from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, asked
+from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, read_query
 from webapp.pages.recovered_text import keep_texts_of
 from webapp.site import this_app
 from webapp.turns.asking import stop_turn
@@ -29,15 +35,15 @@ keep_texts_of(blueprint)
 @blueprint.get("/chats")
 @login_needed
 def listing() -> str:
-    """Show the chats of this user: newest first, or those that a search has found."""
-    what = asked()
-    return sidebar.list_html(what) if wants_fragment() else sidebar.page_html(what)
+    """Show the chats of this user: newest first, or the results of a search."""
+    query = read_query()
+    return sidebar.list_html(query) if wants_fragment() else sidebar.page_html(query)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/menu")
 @login_needed
 def menu(chat_id: uuid.UUID) -> str:
-    """Show what can be done with a chat."""
+    """Show the menu of a chat."""
     chat = my_chat(chat_id)
     if wants_fragment():
         return sidebar.item_html(chat, is_open="close" not in request.args)
@@ -51,21 +57,24 @@ def set_title(chat_id: uuid.UUID) -> Response:
     chat = my_chat(chat_id)
     form = TitleForm()
     try:
-        rename(chat, form.new_title())
+        rename_chat(chat, form.new_title())
     except InvalidTitleError as error:
-        return _not_renamed(chat, form.title.data or "", error)
-    return _changed(chat)
+        return _respond_not_renamed(chat, form.title.data or "", error)
+    if not wants_fragment():
+        return redirect(url_for("history.menu", chat_id=chat.id), 303)
+    is_open_page = came_from_page(url_for("chats.show", chat_id=chat.id))
+    return make_response(sidebar.item_html(chat, is_open=False, names_page=is_open_page))
 
 
 @blueprint.post("/chats/<uuid:chat_id>/pin")
 @login_needed
 def set_pin(chat_id: uuid.UUID) -> Response:
-    """Pin a chat to the top, or let it go."""
+    """Pin a chat to the top, or unpin it."""
     chat = my_chat(chat_id)
     form = PinForm()
-    pin(chat, pinned=form.is_pinned())
+    pin_chat(chat, pinned=form.is_pinned())
     if wants_fragment():
-        # It moves to another place, so all of the list is drawn again, as it was asked for.
+        # The chat moves, so the page asks for the whole list again.
         closed = sidebar.item_html(chat, is_open=False)
         return make_response(closed + render_template("chats/_listed.html"))
     return redirect(url_for("history.menu", chat_id=chat.id), 303)
@@ -74,7 +83,7 @@ def set_pin(chat_id: uuid.UUID) -> Response:
 @blueprint.post("/chats/<uuid:chat_id>/delete")
 @login_needed
 def delete(chat_id: uuid.UUID) -> Response:
-    """Put a chat out of sight, and offer to bring it back."""
+    """Delete a chat, and offer to restore it."""
     chat = my_chat(chat_id)
     expect_no_fields()
     stop_turn(chat, None)
@@ -85,18 +94,18 @@ def delete(chat_id: uuid.UUID) -> Response:
         return redirect(url_for("history.listing", deleted=chat.id), 303)
     if came_from_page(url_for("chats.show", chat_id=chat.id)):
         return go_to(url_for("chats.new", deleted=chat.id))
-    deleted = sidebar.Deleted(chat.id, chat.title or "")
+    deleted = sidebar.DeletedChat(chat.id, chat.title or "")
     return make_response(render_template("history/_gone.html", deleted=deleted))
 
 
 @blueprint.post("/chats/<uuid:chat_id>/restore")
 @login_needed
 def restore(chat_id: uuid.UUID) -> Response:
-    """Bring a deleted chat back."""
+    """Restore a deleted chat."""
     expect_no_fields()
-    whose = owner()
-    if whose is None or not restore_chat(whose, chat_id):
-        log_event("chat.not_found", owner=whose, chat=chat_id)
+    chats_of = owner()
+    if chats_of is None or not restore_chat(chats_of, chat_id):
+        log_event("chat.not_found", owner=chats_of, chat=chat_id)
         raise NotFound
     return go_to(url_for("chats.show", chat_id=chat_id))
 
@@ -106,21 +115,14 @@ def restore(chat_id: uuid.UUID) -> Response:
 def clear() -> Response:
     """Delete all chats of this user."""
     expect_no_fields()
-    whose = owner()
-    if whose is not None:
-        log_event("chats.cleared", owner=whose, count=delete_all(whose))
+    chats_of = owner()
+    if chats_of is not None:
+        log_event("chats.cleared", owner=chats_of, count=delete_all_chats(chats_of))
         delete_soon(this_app())
     return go_to(url_for("history.listing"))
 
 
-def _changed(chat: StoredChat) -> Response:
-    if wants_fragment():
-        here = came_from_page(url_for("chats.show", chat_id=chat.id))
-        return make_response(sidebar.item_html(chat, is_open=False, names_page=here))
-    return redirect(url_for("history.menu", chat_id=chat.id), 303)
-
-
-def _not_renamed(chat: StoredChat, draft: str, error: InvalidTitleError) -> Response:
+def _respond_not_renamed(chat: StoredChat, draft: str, error: InvalidTitleError) -> Response:
     more = {"draft": draft, "problem": f"{error.message} {error.advice}"}
     if wants_fragment():
         still_open = sidebar.item_html(chat, is_open=True, **more)

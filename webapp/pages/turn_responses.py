@@ -26,7 +26,7 @@ from webapp.authoring.chat_message import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, my_chat
-from webapp.chats.titles import title_from
+from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now
 from webapp.engine.turn import Turn
 from webapp.engine.work import RUNNING
@@ -201,7 +201,7 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
             selector=told.selector_after(answers, controls, first=first is not None),
             # From now on it is in the history, and has a title.
             is_first=first is not None,
-            title=(chat.title or title_from(first.content)) if first else None,
+            title=(chat.title or make_title(first.content)) if first else None,
         )
     )
 

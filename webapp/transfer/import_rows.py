@@ -15,7 +15,7 @@ from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
 from webapp.database.engines import write_transaction
-from webapp.history.changing import pinned_count
+from webapp.history.changing import count_pinned
 from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
 from webapp.transfer.imported import ImportedChat
@@ -54,7 +54,7 @@ def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> 
 
 
 def _unpin_too_many(connection: Connection, owner: str, chat_rows: Rows) -> None:
-    room = PINNED_LIMIT - pinned_count(connection, owner)
+    room = PINNED_LIMIT - count_pinned(connection, owner)
     for row in [row for row in chat_rows if row["pinned"]][max(room, 0) :]:
         row["pinned"] = False
 

@@ -23,7 +23,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
-from webapp.chats.titles import title_from
+from webapp.chats.titles import make_title
 from webapp.transfer.as_json import FORMAT, VERSION
 from webapp.transfer.strict_json import Value, parsed, shown
 
@@ -120,7 +120,7 @@ def _title(value: Value, said: list[ImportedMessage]) -> str | None:
     if given is not None:
         return " ".join(given.split())
     first = next((m.message.content for m in said if m.message.kind == USER), "")
-    return title_from(first)
+    return make_title(first)
 
 
 def _snapshots(value: Value) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
 from webapp.chats.search_index import index_first_question, index_messages, index_title
-from webapp.chats.titles import title_from
+from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine import turn as engine
 from webapp.engine.work import RUNNING
@@ -116,7 +116,7 @@ def store_begun_turn(
     NotFound
         When the chat is gone.
     """
-    made_title = title_from(question.content) if question is not None else None
+    made_title = make_title(question.content) if question is not None else None
     with write_transaction() as connection:
         taken = take(connection, asking, turn, made_title)
         # Not before: on PostgreSQL the same form may be stored, and answered, while this one

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from webapp.authoring.chat_message import COMPLETE, DIVIDER, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
-from webapp.chats.titles import title_from
+from webapp.chats.titles import make_title
 from webapp.database.engines import read_connection
 from webapp.turns.stored_turns import last_turn
 from webapp.web.refusals import Refusal
@@ -178,7 +178,7 @@ def title_instead(
     first = connection.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
     if made is None or first is None or first.id != replaced.question_id:
         return title
-    if title != title_from(first.content):  # its user has named it
+    if title != make_title(first.content):  # its user has named it
         return title
     connection.execute(_TITLED, {"in_chat": chat_id, "made": made})
     return made

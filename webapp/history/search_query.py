@@ -1,4 +1,4 @@
-"""What is searched for, in the language of each database's full-text search."""
+"""A search in the query language of each database's full-text search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.chats.tokenizer import Term, chat_word, owner_word
 
 @dataclass(frozen=True)
 class Operators:
-    """How a database writes that both, one, or not the other must be there; and a beginning."""
+    """The operators of a query language: and, or, and not, and the mark of a prefix."""
 
     both: str
     either: str
@@ -26,29 +26,28 @@ POSTGRESQL = Operators(" & ", " | ", " & !", ":*")
 
 
 @dataclass(frozen=True)
-class Matching:
-    """What an entry must have to be found: whose it is, and all terms of a search.
+class SearchQuery:
+    """The conditions of a search: the owner of the entries, and all terms.
 
-    The words are letters and digits, so nothing that a user types is read as an operator.
+    The words are letters and digits, so the database reads nothing that a user types as an
+    operator.
     """
 
     owner: str
     terms: tuple[Term, ...]
     operators: Operators
 
-    def query(
+    def match(
         self, within: Collection[uuid.UUID] = (), apart_from: Collection[uuid.UUID] = ()
     ) -> str:
-        """Return the query: in any chat of the owner, or only in some, and in others not."""
-        write = self.operators
-        needed = [owner_word(self.owner), *map(self._written, self.terms)]
+        """Return the query text, for all chats of the owner, or within or apart from some."""
+        syntax = self.operators
+        words = [term.word + (syntax.prefix if term.is_prefix else "") for term in self.terms]
+        needed = [owner_word(self.owner), *words]
         if within:
             needed.append(self._any_of(within))
-        query = f"({write.both.join(needed)})"
-        return f"{query}{write.but_not}{self._any_of(apart_from)}" if apart_from else query
-
-    def _written(self, term: Term) -> str:
-        return term.word + (self.operators.prefix if term.is_prefix else "")
+        query = f"({syntax.both.join(needed)})"
+        return f"{query}{syntax.but_not}{self._any_of(apart_from)}" if apart_from else query
 
     def _any_of(self, chats: Iterable[uuid.UUID]) -> str:
         return f"({self.operators.either.join(map(chat_word, chats))})"
