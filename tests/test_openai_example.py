@@ -6,6 +6,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.model_server import SECRET, WORDS, ModelServer
 from tests.support.people import Visitor
+from webapp.engine.loop import process_loop
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "openai_client.py"
 KEY = "sk-key-of-the-site"
@@ -50,6 +52,8 @@ def chat_with(
 ) -> Iterator[Any]:
     """Return `chat_with(model)`, which starts a chat of the example on our server."""
 
+    clients = []
+
     def start(model: str, url: str | None = None, seconds: float = 20) -> Chat:
         monkeypatch.setenv("OPENAI_BASE_URL", url or server.url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -57,10 +61,14 @@ def chat_with(
         app = make_app(EXAMPLE)
         file: Any = sys.modules["openai_client"]
         file.client = file.client.with_options(timeout=openai.Timeout(seconds, connect=5))
+        clients.append(file.client)
         return Chat(app, model)
 
     yield start
     server.free.set()
+    # Its connections belong to the loop, and would be found open when they are collected.
+    for client in clients:
+        process_loop.submit(client.close(), Context()).result(ANSWER_SECONDS)
 
 
 def test_the_answer_of_a_model_is_shown(chat_with: Any, server: ModelServer) -> None:
