@@ -48,6 +48,8 @@ class _Draft:
     profile_before: str | None = None
     # A carriage return at the end of a token is the first half of a line end, or a whole one.
     held: str = ""
+    # The message when it was last read. Most messages of a long answer do not change again.
+    last_read: ChatMessage | None = None
 
     def add(self, token: str) -> None:
         """Append a token, cleaned as if all tokens had come at once."""
@@ -57,14 +59,17 @@ class _Draft:
 
     def message(self) -> ChatMessage:
         """Return the message as it is now."""
+        if self.last_read is not None and self.last_read.version == self.version:
+            return self.last_read
         self.parts = ["".join(self.parts)]
-        return replace(
+        self.last_read = replace(
             self.begun,
             content=self.parts[0] + ("\n" if self.held else ""),
             status=STREAMING if self.streaming else COMPLETE,
             removed=self.removed,
             version=self.version,
         )
+        return self.last_read
 
     def length(self) -> int:
         return sum(map(len, self.parts))
