@@ -17,9 +17,8 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from webapp.accounts.addresses import IP_LIMIT, ip_key
 from webapp.accounts.models import Account, AuditEntry
-from webapp.accounts.sessions.rows import IP_LIMIT
-from webapp.accounts.throttle import ip_key
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.authoring.types import IDENTIFIER_LIMIT

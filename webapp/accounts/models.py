@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webapp.accounts.usernames import USERNAME_LIMIT
 from webapp.authoring.types import IDENTIFIER_LIMIT
 from webapp.database.engines import Model, UTCDateTime, utc_now
-
-USERNAME_LIMIT = 64
 
 
 class Account(Model):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import random
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from webapp.accounts.addresses import ip_key
 from webapp.accounts.models import LoginAttempt
 from webapp.accounts.usernames import canonical
 from webapp.database.engines import separate_session, utc_now
@@ -22,7 +22,6 @@ WINDOW = timedelta(minutes=10)
 # Whoever judges a try has ended by then, or died.
 JUDGING = timedelta(seconds=60)
 PATIENCE_SECONDS = 3.0
-UNKNOWN = "unknown"
 KNOWN_FOR = timedelta(days=90)
 
 
@@ -122,19 +121,6 @@ def forget_failures_at(session: Session, ip: str) -> int:
 def username_key(username: str) -> str:
     """Return what a user name is counted under: a hash, since passwords get typed there too."""
     return hashlib.sha256(f"username:{canonical(username)}".encode(errors="replace")).hexdigest()
-
-
-def ip_key(ip: str | None) -> str:
-    """Return what an address is counted under."""
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return UNKNOWN
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
-        address = address.ipv4_mapped
-    return str(address)
 
 
 def _begin(name: str, ip: str) -> Attempt | Wait:

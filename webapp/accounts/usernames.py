@@ -8,8 +8,6 @@ from functools import cache
 from confusable_homoglyphs.categories import alias
 from confusable_homoglyphs.confusables import confusables_data
 
-from webapp.accounts.models import USERNAME_LIMIT
-
 PUNCTUATION = frozenset("._@+-")
 DIGITS = frozenset("0123456789")
 # Scripts that one language writes together (UTS 39, 5.1 "augmented script sets").
@@ -23,6 +21,7 @@ MAX_MARKS = 2
 # Letters and marks that draw nothing (Default_Ignorable_Code_Point): two names with and without
 # one would look the same.
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+USERNAME_LIMIT = 64
 SKELETON_LIMIT = USERNAME_LIMIT * 4
 
 

@@ -33,13 +33,13 @@ from webapp.database.connections import (
     follow_postgresql_rules,
     follow_sqlite_rules,
 )
-from webapp.site import settings
 
 POOL_WAIT_SECONDS = 5
 # For how long a health check tries to write, and the free disk space below which it need not.
 TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
 _FAILED_AT = "webapp_database_failed_at"
+_FILE = "webapp_sqlite_file"
 
 
 class Base(DeclarativeBase):
@@ -113,6 +113,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(settings.url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     db.init_app(app)
+    app.extensions[_FILE] = sqlite_file(settings.url)
     app.extensions["webapp_write_queue"] = (
         WriteQueue() if is_sqlite(settings.url) else nullcontext({})
     )
@@ -233,7 +234,7 @@ def try_to_write() -> None:
 
 def _refuse_full_disk() -> None:
     # SQLite notices when it commits, and there is nothing to commit.
-    file = sqlite_file(settings().url)
+    file: Path | None = current_app.extensions[_FILE]
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
 

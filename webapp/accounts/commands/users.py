@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import click
 
 from webapp.accounts import directory
+from webapp.accounts.addresses import UNKNOWN, ip_key
 from webapp.accounts.commands import unlock as unlock_commands
 from webapp.accounts.details import DetailsError, metadata_from_json, validate_display_name
 from webapp.accounts.directory import AccountError, AccountExistsError, Change
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
-from webapp.accounts.throttle import UNKNOWN, ip_key
 from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.console import BadInputError, CommandGroup, count_noun, printable, say
 from webapp.database.engines import release_connection

@@ -18,13 +18,13 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, up
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from webapp.accounts.addresses import IP_LIMIT
 from webapp.accounts.models import LoginSession
 from webapp.authoring.text import clean_text
 from webapp.database.engines import read_connection, utc_now, write_transaction
 
 TOKEN_BYTES = 32
 USER_AGENT_LIMIT = 200
-IP_LIMIT = 64
 # Built once: every request asks this, and building the question takes longer than the answer.
 _FIND = select(
     LoginSession.id, LoginSession.identifier, LoginSession.seen_at, LoginSession.data
