@@ -19,6 +19,7 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from tests.support.servers import gunicorn, production
 from tests.support.wire import RemoteVisitor
+from webapp.accounts.addresses import ip_key
 from webapp.accounts.throttle import (
     FAILURES,
     FAILURES_WHERE_KNOWN,
@@ -26,7 +27,6 @@ from webapp.accounts.throttle import (
     Attempt,
     Wait,
     begin_attempt,
-    ip_key,
     username_key,
 )
 
