@@ -28,7 +28,7 @@ from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
 from webapp.chats.models import Chat
 from webapp.cli import admin_app, chat_profiles
-from webapp.database.engines import db, utc_now, writing
+from webapp.database.engines import db, utc_now, write_session
 
 CHECKOUT = Path(__file__).parent.parent
 GOOD_PASSWORD = "violet tractor parade"
@@ -165,7 +165,7 @@ class CommandLine:
 
     def log_in(self, username: str, token: str = "", **columns: Any) -> str:
         """Store a login session of somebody, and return its id."""
-        with self.app(), writing() as session:
+        with self.app(), write_session() as session:
             row = LoginSession(
                 token_hash=token or os.urandom(8).hex(), identifier=username, data={}, **columns
             )
@@ -175,7 +175,7 @@ class CommandLine:
 
     def store_chats(self, owner: str, count: int = 1) -> None:
         """Store chats of somebody."""
-        with self.app(), writing() as session:
+        with self.app(), write_session() as session:
             session.add_all(
                 Chat(id=uuid.uuid4(), owner=owner, written=True, values={}, created_at=utc_now())
                 for _ in range(count)
@@ -183,7 +183,7 @@ class CommandLine:
 
     def fail_logins(self, username: str, times: int = 3) -> None:
         """Store failed logins of somebody."""
-        with self.app(), writing() as session:
+        with self.app(), write_session() as session:
             key = username_key(username)
             session.add_all(
                 LoginAttempt(username_key=key, ip_key="198.51.100.7") for _ in range(times)

@@ -21,7 +21,7 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts import audit
 from webapp.accounts.models import AuditEntry
-from webapp.database.engines import utc_now, writing
+from webapp.database.engines import utc_now, write_session
 
 # Alice may log in, and is offered one profile.
 APP = """
@@ -276,7 +276,7 @@ def test_a_change_and_its_entry_are_stored_together_or_not_at_all(
 
 
 def store_entries(cli: CommandLine, number: int, event: str, **columns: Any) -> None:
-    with cli.app(), writing() as session:
+    with cli.app(), write_session() as session:
         session.add_all(
             AuditEntry(event=event, **{"details": {}, **columns}) for _ in range(number)
         )
@@ -284,7 +284,7 @@ def store_entries(cli: CommandLine, number: int, event: str, **columns: Any) -> 
 
 def age(cli: CommandLine) -> None:
     """Let two minutes pass for all that is on record."""
-    with cli.app(), writing() as session:
+    with cli.app(), write_session() as session:
         for entry in session.query(AuditEntry):
             entry.at -= timedelta(minutes=2)
 

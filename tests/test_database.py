@@ -25,7 +25,7 @@ from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
 from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
-from webapp.database.engines import db, writing
+from webapp.database.engines import db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
 from webapp.history.deletion_job import delete_soon
 from webapp.signals import housekeeping_due
@@ -118,7 +118,7 @@ def test_a_block_that_fails_stores_nothing(visitor: Visitor) -> None:
 
 
 def delete_and_fail() -> None:
-    with writing() as session:
+    with write_session() as session:
         session.connection().exec_driver_sql("DELETE FROM chats")
         raise RuntimeError
 

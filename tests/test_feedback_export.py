@@ -18,7 +18,7 @@ from flask.cli import ScriptInfo
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from webapp.chats.models import Chat, Feedback, Message, Turn
-from webapp.database.engines import writing
+from webapp.database.engines import write_session
 from webapp.feedback.commands import feedback
 from webapp.feedback.export import COLUMNS
 
@@ -48,7 +48,7 @@ def rate(command: CommandLine) -> Rate:
     ) -> str:
         chat, turn, asked, said = (uuid.uuid4() for _ in range(4))
         at = BEGAN + timedelta(days=day)
-        with command.app(), writing() as session:
+        with command.app(), write_session() as session:
             session.add(Chat(id=chat, owner=owner, written=True, values={}, profile=profile))
             session.flush()
             common = {"chat_id": chat, "turn_id": turn, "status": "complete", "profile": profile}

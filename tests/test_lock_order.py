@@ -20,7 +20,7 @@ from tests.support.people import Visitor
 from tests.support.rows import run_sql
 from webapp.accounts.models import LoginSession
 from webapp.chats.models import Chat
-from webapp.database.engines import utc_now, writing
+from webapp.database.engines import utc_now, write_session
 from webapp.turns import steps as turn_steps
 
 pytestmark = pytest.mark.postgresql
@@ -120,7 +120,7 @@ def test_who_changes_many_chats_locks_them_by_their_ids(make: AppMaker, change: 
 def store_chats(visitor: Visitor) -> list[uuid.UUID]:
     """Store some chats of this browser, and return them by their ids: the last was stored first."""
     ids = [uuid.UUID(int=number) for number in range(1, 9)]
-    with visitor.app.app_context(), writing() as rows:
+    with visitor.app.app_context(), write_session() as rows:
         session = rows.scalar(select(LoginSession.id).where(LoginSession.identifier == "alice"))
         for chat_id in reversed(ids):
             rows.add(

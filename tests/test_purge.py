@@ -20,7 +20,7 @@ from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
 from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
 from webapp.chats.tokenizer import entry_words
-from webapp.database.engines import Model, utc_now, write_transaction, writing
+from webapp.database.engines import Model, utc_now, write_session, write_transaction
 from webapp.upkeep import purging
 
 DAY = timedelta(days=1)
@@ -49,7 +49,7 @@ def chat(owner: str = "user:alice", **columns: Any) -> Chat:
 
 
 def store(cli: CommandLine, *rows: Model) -> None:
-    with cli.app(), writing() as session:
+    with cli.app(), write_session() as session:
         for row in rows:
             session.add(row)
             session.flush()

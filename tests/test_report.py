@@ -16,7 +16,7 @@ from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat as SaidChat
 from webapp.chats.models import Chat, Message, Turn
-from webapp.database.engines import writing
+from webapp.database.engines import write_session
 
 # Of the week that begins on Monday, 2 March 2026.
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Store:
         """Store a chat, begun at a time."""
         given = {"owner": "user:alice", "written": True, "values": {}, **columns}
         chat = Chat(id=uuid.uuid4(), profile=profile, created_at=at, **given)
-        with self.cli.app(), writing() as session:
+        with self.cli.app(), write_session() as session:
             session.add(chat)
         return chat
 
@@ -65,7 +65,7 @@ class Store:
             seen_at=at,
             **given,
         )
-        with self.cli.app(), writing() as session:
+        with self.cli.app(), write_session() as session:
             session.add(turn)
         return turn
 
@@ -75,7 +75,7 @@ class Store:
 
     def _add(self, chat: Chat, turn: Turn, **columns: Any) -> None:
         given = {"content": "Text", "profile": chat.profile, **columns}
-        with self.cli.app(), writing() as session:
+        with self.cli.app(), write_session() as session:
             number = uuid.uuid4().int % 2**31
             message = Message(
                 id=uuid.uuid4(), chat_id=chat.id, turn_id=turn.id, sequence=number, **given

@@ -22,7 +22,7 @@ from webapp.accounts.models import Account, AuditEntry
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
 from webapp.authoring.types import IDENTIFIER_LIMIT
-from webapp.database.engines import utc_now, write_transaction, writing
+from webapp.database.engines import utc_now, write_session, write_transaction
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 
@@ -151,7 +151,7 @@ def record_refused_login(event: str, typed: str) -> None:
 @contextmanager
 def audited_transaction() -> Iterator[AuditedTransaction]:
     """Yield a write transaction of the request's session that records what it does."""
-    with writing() as session:
+    with write_session() as session:
         transaction = AuditedTransaction(session)
         yield transaction
     for entry in transaction.entries:

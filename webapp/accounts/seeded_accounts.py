@@ -14,7 +14,7 @@ from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordHasher
 from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.authoring.types import User
-from webapp.database.engines import db, release_connection, writing
+from webapp.database.engines import db, release_connection, write_session
 from webapp.web.log import log_event
 
 
@@ -94,7 +94,7 @@ def name_to_find(username: str) -> str:
 def _rehash(username: str, old_hash: str, password: str) -> None:
     stored = password_hasher().hash(password)
     try:
-        with writing() as session:
+        with write_session() as session:
             # Only over the hash that was checked: an admin may have set another one meanwhile.
             session.execute(
                 update(Account)

@@ -1,4 +1,9 @@
-"""The database object, its engines, and transactions that read and write."""
+"""The database object, its engines, and transactions that read and write.
+
+Use `read_connection` for one statement and `write_transaction` for changes: both are plain
+connections, which cost least. Use `write_session` to change objects of the models, in commands and
+seeds. Use `separate_session` to do that while the request's session must stay as it is.
+"""
 
 from __future__ import annotations
 
@@ -155,11 +160,12 @@ def maintenance_engine(settings: Settings) -> Engine:
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
+def write_session() -> Iterator[Session]:
     """Yield the request's session in a write transaction: all of the block is stored, or none.
 
-    A read transaction that is open is ended first. SQLite begins with ``BEGIN IMMEDIATE``, since
-    a transaction that turns from reading to writing fails at once when somebody wrote in between.
+    Use it to change objects of the models that the request or command has loaded. An open read
+    transaction is ended first. SQLite begins with ``BEGIN IMMEDIATE``, since a transaction that
+    turns from reading to writing fails at once if another process has written in between.
     """
     db.session.commit()
     with current_app.extensions["webapp_write_queue"] as turn:
@@ -174,7 +180,11 @@ def writing() -> Iterator[Session]:
 
 @contextmanager
 def separate_session() -> Iterator[Session]:
-    """Yield a session of its own in a write transaction, apart from the request's."""
+    """Yield a new session in a write transaction.
+
+    Use it where the request's session must be neither committed nor rolled back, as for a sign-in
+    attempt: it counts whatever becomes of the request.
+    """
     with current_app.extensions["webapp_write_queue"] as turn:
         maker = sessionmaker(bind=db.engine.execution_options(**turn))
         with maker(expire_on_commit=False) as session, session.begin():
@@ -190,10 +200,10 @@ def release_connection() -> None:
 
 @contextmanager
 def read_connection() -> Iterator[Connection]:
-    """Yield a connection for a single statement; it is given back at the end of the block.
+    """Yield a connection for one statement that reads.
 
-    For what happens in every request: the ORM's session costs more than the statement, and on
-    SQLite a statement by itself needs no transaction.
+    Use it for what each request reads. The ORM's session costs more than the statement, and on
+    SQLite a single statement needs no transaction.
     """
     with db.engine.connect() as connection:
         connection.execution_options(**{ONE_LOOK: True})
@@ -202,10 +212,10 @@ def read_connection() -> Iterator[Connection]:
 
 @contextmanager
 def write_transaction() -> Iterator[Connection]:
-    """Yield a connection in a write transaction, apart from the request's session.
+    """Yield a connection in a write transaction.
 
-    The ORM's session costs as much as a flush of the disk, so chats and sessions are stored with
-    plain statements. What the request was reading is ended first.
+    Use it for what each request writes, with plain statements: the ORM's session costs as much as a
+    flush of the disk. An open read transaction of the request's session is ended first.
     """
     release_connection()
     with current_app.extensions["webapp_write_queue"] as turn, db.engine.connect() as connection:
