@@ -96,6 +96,10 @@ MISTAKES: list[tuple[str, object, str]] = [
     (f"{MESSAGE}.sequence", 1, f'{MESSAGE}: has "sequence", which is not known'),
     (f"{MESSAGE}.feedback", {"value": 1}, f"{MESSAGE}.feedback: only an answer can be rated"),
     ("chats[0].messages[2].feedback", {}, "chats[0].messages[2].feedback.value: must be 1 or -1"),
+    ("chats[0].messages[2].feedback", {"value": 2}, "feedback.value: must be 1 or -1"),
+    (f"{CHAT}.messages", [{"kind": "user"}], f"{MESSAGE}.content: must be text"),
+    (f"{CHAT}.profiles", {"a": {"label": 1}}, f'{CHAT}.profiles["a"].label: must be text'),
+    (f"{CHAT}.profiles", {"x" * 201: {}}, "has 201 characters and may have 200"),
     ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
     ("chats[0].messages[2].feedback", {"value": 1, "by": ""}, 'feedback: has "by", which is not'),
 ]
