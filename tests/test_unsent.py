@@ -15,6 +15,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import every_row, run_sql
+from webapp.pages.recovered_text import TEXT_FIELDS
 
 SIGNED_OUT = "You were signed out, so your message was not sent. Copy it, then sign in."
 NO_MESSAGE = "00000000-0000-4000-8000-000000000003"
@@ -38,6 +39,7 @@ def say(
 def kept(answer: TestResponse) -> tuple[str, str]:
     """Return the text that the page holds, and the address of the way on."""
     [unsent] = parse(answer.text).with_class("unsent")
+    assert unsent.one("label").text in {f"Your {it.called}" for it in TEXT_FIELDS.values()}
     # Browsers leave the first line break of a field out.
     return unsent.one("textarea").text.removeprefix("\n"), unsent.one("a")["href"]
 

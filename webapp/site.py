@@ -13,26 +13,26 @@ from werkzeug.wrappers import Response
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 
-SETTINGS, CHAT_APP, ANSWERS = "settings", "chat_app", "answers"
+SETTINGS, CHAT_APP, HOOKS = "settings", "chat_app", "hooks"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What lower rooms ask of higher ones, which they must not import.
+class Hooks:
+    """Functions of higher rooms that lower rooms call, and must not import.
 
     A signal (`webapp/signals.py`) returns nothing to its sender. These do.
     """
 
     count_chats: Callable[[str], int]
     top_bar: Callable[[], dict[str, Any]]
-    signed_out: Callable[[], Response | None]
-    form_too_old: Callable[[], Response | None]
+    keep_text_of_signed_out: Callable[[], Response | None]
+    keep_text_of_old_form: Callable[[], Response | None]
 
 
-def set_up_site(app: Flask, settings: Settings, chat_app: ChatApp | None, answers: Answers) -> None:
+def set_up_site(app: Flask, settings: Settings, chat_app: ChatApp | None, hooks: Hooks) -> None:
     """Keep in ``app`` what the functions of this module return; commands have no app file."""
     app.extensions[SETTINGS] = settings
-    app.extensions[ANSWERS] = answers
+    app.extensions[HOOKS] = hooks
     if chat_app is not None:
         app.extensions[CHAT_APP] = chat_app
 
@@ -54,7 +54,7 @@ def chat_app() -> ChatApp:
     return found
 
 
-def answers() -> Answers:
-    """Return what other rooms have registered to be asked."""
-    found: Answers = app_ctx.app.extensions[ANSWERS]
+def hooks() -> Hooks:
+    """Return the functions of higher rooms that lower rooms may call."""
+    found: Hooks = app_ctx.app.extensions[HOOKS]
     return found

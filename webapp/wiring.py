@@ -1,4 +1,4 @@
-"""Which room hears what another one announces, and who answers what: one wiring for every app."""
+"""Which room hears which signal, and which functions of higher rooms the lower ones may call."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from webapp.history import deletion_job
 from webapp.pages import recovered_text
 from webapp.profiles import last_choice, offer
 from webapp.signals import housekeeping_due, removing_user, session_ended, user_removed
-from webapp.site import Answers, set_up_site
+from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
 
 
 def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) -> None:
     """Give ``app`` its doors and connect its rooms, whether it serves pages or runs commands."""
-    answers = Answers(
+    hooks = Hooks(
         count_chats=deletion.count_chats,
         top_bar=offer.top_bar,
-        signed_out=recovered_text.signed_out_but_kept,
-        form_too_old=recovered_text.too_old_but_kept,
+        keep_text_of_signed_out=recovered_text.keep_text_of_signed_out,
+        keep_text_of_old_form=recovered_text.keep_text_of_old_form,
     )
-    set_up_site(app, settings, chat_app, answers)
+    set_up_site(app, settings, chat_app, hooks)
     removing_user.connect(app, deletion.hide_chats_of_user)
     removing_user.connect(app, last_choice.forget_choice_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)

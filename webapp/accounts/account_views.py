@@ -20,7 +20,7 @@ from webapp.accounts.routes import blueprint
 from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
-from webapp.site import answers, settings
+from webapp.site import hooks, settings
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import go_to
 
@@ -116,7 +116,7 @@ def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any
         has_password=own_password.has_password_here(me),
         least=settings().password_min_length,
         notices=[{"text": notice, "name": "", "is_error": status >= 400}] if notice else [],
-        **answers().top_bar(),
+        **hooks().top_bar(),
         **form,
     )
     return make_response(page, status)

@@ -20,7 +20,7 @@ from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
 from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
-from webapp.site import answers, chat_app
+from webapp.site import chat_app, hooks
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
 from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
@@ -161,7 +161,7 @@ def _refuse_form(error: CSRFError) -> Response:
     ours = not isinstance(error, ForeignFormError)
     if login_on and not logging_in and user is None:
         return _send_to_login() if ours else _to_login_page()
-    kept = answers().form_too_old() if ours else None
+    kept = hooks().keep_text_of_old_form() if ours else None
     return kept or explain(400, FORM_TOO_OLD)
 
 
@@ -171,7 +171,7 @@ def _lacks_its_cookie() -> bool:
 
 
 def _send_to_login() -> Response:
-    return answers().signed_out() or _to_login_page()
+    return hooks().keep_text_of_signed_out() or _to_login_page()
 
 
 def _to_login_page() -> Response:

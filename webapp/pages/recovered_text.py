@@ -30,8 +30,18 @@ SIGNED_OUT = Explanation(
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a form takes: what it is called, in which field it is, and what is sent beside it."""
+class TextField:
+    """A field that holds a user's text.
+
+    Parameters
+    ----------
+    called:
+        What the page calls the text.
+    field:
+        The name of the field.
+    beside:
+        The other fields that are sent with it.
+    """
 
     called: str
     field: str
@@ -40,12 +50,12 @@ class Taken:
 
 # By endpoint; the hooks are one for the whole app, so the forms of other rooms stand here as well.
 SAY = "turns.say"
-TAKE_TEXT = {
-    SAY: Taken("message", "content", ("key",)),
-    "turns.edit": Taken("message", "content", ("key", "message")),
-    "feedback.rate": Taken("comment", "comment", ("value",)),
-    "history.set_title": Taken("title", "title"),
-    "transfer.import_chats": Taken("import", "data"),
+TEXT_FIELDS = {
+    SAY: TextField("message", "content", ("key",)),
+    "turns.edit": TextField("message", "content", ("key", "message")),
+    "feedback.rate": TextField("comment", "comment", ("value",)),
+    "history.set_title": TextField("title", "title"),
+    "transfer.import_chats": TextField("import", "data"),
 }
 
 
@@ -54,14 +64,14 @@ def keep_text(error: Exception) -> Response:
     unavailable = show_unavailable(error)
     if not holds_text():
         return unavailable
-    taken = _taken()
+    field = _text_field()
     response = _page(
         503,
         title=EXPLANATIONS[503].title,
-        advice=f"Your {taken.called} was not sent, and nothing of it is lost. Wait a few seconds, "
+        advice=f"Your {field.called} was not sent, and nothing of it is lost. Wait a few seconds, "
         "then send it again.",
         token=request.form.get(CSRF_FIELD, ""),
-        beside={name: request.form.get(name, "") for name in taken.beside},
+        beside={name: request.form.get(name, "") for name in field.beside},
     )
     response.headers["Retry-After"] = unavailable.headers["Retry-After"]
     return response
@@ -73,7 +83,7 @@ def keep_texts_of(blueprint: Blueprint) -> None:
         blueprint.register_error_handler(error, keep_text)
 
 
-def signed_out_but_kept() -> Response | None:
+def keep_text_of_signed_out() -> Response | None:
     """Answer a text of somebody whose login has ended; ``None`` when no text could be lost."""
     if _is_beside_the_composer():
         return explain(401, SIGNED_OUT)
@@ -82,14 +92,14 @@ def signed_out_but_kept() -> Response | None:
     return _page(
         401,
         title="Not sent",
-        advice=f"You were signed out, so your {_taken().called} was not sent. Copy it, then sign "
-        "in.",
+        advice=f"You were signed out, so your {_text_field().called} was not sent. "
+        "Copy it, then sign in.",
         way_on=url_for("accounts.login", next=_place()[1]),
         to="Sign in",
     )
 
 
-def too_old_but_kept() -> Response | None:
+def keep_text_of_old_form() -> Response | None:
     """Answer a text whose form is not valid any more; ``None`` when no text could be lost.
 
     Not with a form to send it again: whoever it really came from, its token was wrong.
@@ -101,7 +111,7 @@ def too_old_but_kept() -> Response | None:
     return _page(
         400,
         title=FORM_TOO_OLD.title,
-        advice=f"Your {_taken().called} was not sent. Copy it, then paste it into {where}.",
+        advice=f"Your {_text_field().called} was not sent. Copy it, then paste it into {where}.",
         way_on=way_on,
         to=f"Open {where}",
     )
@@ -109,26 +119,28 @@ def too_old_but_kept() -> Response | None:
 
 def holds_text() -> bool:
     """Say whether this request brings a text that no script keeps."""
-    sends = request.method == "POST" and request.endpoint in TAKE_TEXT and not wants_fragment()
+    sends = request.method == "POST" and request.endpoint in TEXT_FIELDS and not wants_fragment()
     return sends and bool(_text().strip())
 
 
 def _is_beside_the_composer() -> bool:
     # With script a text stays in its field; but only that of the composer is kept over a login.
-    is_one = request.endpoint in TAKE_TEXT and request.endpoint != SAY and wants_fragment()
+    is_one = request.endpoint in TEXT_FIELDS and request.endpoint != SAY and wants_fragment()
     return is_one and bool(_text().strip())
 
 
-def _taken() -> Taken:
-    return TAKE_TEXT[request.endpoint or ""]
+def _text_field() -> TextField:
+    return TEXT_FIELDS[request.endpoint or ""]
 
 
 def _text() -> str:
-    return request.form.get(_taken().field, "")
+    return request.form.get(_text_field().field, "")
 
 
 def _page(code: int, **words: Any) -> Response:
-    html = render_template("chats/unsent.html", code=code, taken=_taken(), text=_text(), **words)
+    html = render_template(
+        "chats/unsent.html", code=code, field=_text_field(), text=_text(), **words
+    )
     return make_response(html, code)
 
 

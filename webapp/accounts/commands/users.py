@@ -20,7 +20,7 @@ from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.console import BadInputError, CommandGroup, count_noun, printable, say
 from webapp.database.engines import release_connection
 from webapp.database.schema import settle_schema
-from webapp.site import answers, settings
+from webapp.site import hooks, settings
 
 
 class AccountsGroup(CommandGroup):
@@ -244,7 +244,7 @@ def remove(username: str, yes: bool) -> None:
 
 
 def _confirm_removal(username: str) -> None:
-    chats = count_noun(answers().count_chats(username), "chat")
+    chats = count_noun(hooks().count_chats(username), "chat")
     release_connection()
     click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
 
