@@ -21,9 +21,11 @@ from webapp.database.schema import upgrade
 USER = "postgres"
 # A server that is killed loses nothing of this; one whose machine is may.
 OPTIONS = ("fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal")
-# What a test may have changed besides rows.
+# What a test may have changed besides rows: tables, columns, triggers, and the schema's version.
 SHAPE = """
-    SELECT md5(string_agg(concat(relname, relkind, relnatts, relhastriggers), ',' ORDER BY relname))
+    SELECT
+        md5(string_agg(concat(relname, relkind, relnatts, relhastriggers), ',' ORDER BY relname)),
+        (SELECT string_agg(version_num, ',') FROM alembic_version)
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 """
 END_OTHER_CONNECTIONS = """
