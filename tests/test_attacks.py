@@ -20,8 +20,8 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from webapp.authoring.context import ChatContext
-from webapp.engine.turn import Turn
-from webapp.engine.work import Limits, Work
+from webapp.engine.turn import RunningTurn
+from webapp.engine.work import Limits, TurnSpec, Work
 from webapp.pages.watching import RunningHere, Seen
 
 KEY = "00000000-0000-4000-8000-000000000001"
@@ -164,14 +164,14 @@ def test_a_turn_that_was_stopped_before_it_began_runs_nothing(make_app: AppMaker
     )
     work = Work(
         decorator="on_message",
-        arguments=(None,),
+        arguments=lambda: (None,),
         limits=Limits(60, 60),
         explain=lambda _: "",
         log=lambda _: None,
     )
-    turn = Turn(
-        app.extensions["chat_app"], ChatContext(chat_id="c", user=None, chat_profile=None), work
-    )
+    spec = TurnSpec(id=uuid.uuid4(), owner="user:alice", profile=None)
+    context = ChatContext(chat_id="c", user=None, chat_profile=None)
+    turn = RunningTurn(app.extensions["chat_app"], context, work, spec)
     turn.stop()
     turn.begin()
     time.sleep(0.3)

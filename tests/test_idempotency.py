@@ -30,8 +30,7 @@ from tests.support.conversation import (
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
-from webapp.turns import beginning as turn_begin
-from webapp.turns import claiming as taking
+from webapp.turns import beginning, claiming
 
 MOST_AT_ONCE = 4
 LONG_AGO = "2026-01-01 00:00:00.000000"
@@ -184,8 +183,8 @@ def test_form_whose_twin_was_answered_meanwhile_is_taken_once(
 ) -> None:
     with AppMaker.in_folder(tmp_path, postgresql_url) as make:
         writer, key = Writer(make("talker.py")), str(uuid.uuid4())
-        late = Late(taking.take)
-        monkeypatch.setattr(turn_begin, "take", late)
+        late = Late(claiming.claim_chat)
+        monkeypatch.setattr(beginning, "claim_chat", late)
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(writer.send, ["echo one"], key, htmx=True)
             assert late.is_there.wait(PATIENCE)

@@ -567,10 +567,10 @@ def test_stop_between_resuming_and_answering_ends_both(
     """)
     chat = Chat(app).say("Hello")
     run_sql(app, "UPDATE chats SET ended_at = active_at")
-    going_on: list[turns.Turn] = []
-    go_on = turns.Turn._go_on
+    going_on: list[turns.RunningTurn] = []
+    go_on = turns.RunningTurn._go_on
 
-    def noted(turn: turns.Turn, *more: Any) -> None:
+    def noted(turn: turns.RunningTurn, *more: Any) -> None:
         going_on.append(turn)
         go_on(turn, *more)
 
@@ -579,7 +579,7 @@ def test_stop_between_resuming_and_answering_ends_both(
             turn.stop()
         return begin(*arguments)
 
-    monkeypatch.setattr(turns.Turn, "_go_on", noted)
+    monkeypatch.setattr(turns.RunningTurn, "_go_on", noted)
     monkeypatch.setattr("webapp.engine.turn.begin", stopped_first)
     chat.begin("Stop me")
     until(lambda: names(app)["CANCELLED"] == ["Stop me"])

@@ -131,7 +131,7 @@ def test_what_a_turn_said_is_found_when_its_process_is_gone(app: Flask) -> None:
     [chat_id] = column(app, "chats.id")
     [turn_id] = column(app, "chats.turn_id")
     with app.app_context(), write_transaction() as connection:
-        turn_rows.interrupt(connection, chat_id, turn_id)
+        turn_rows.interrupt_turn(connection, chat_id, turn_id)
     assert found(app, "halfway")
     # It runs on in this process, which must not outlive its database.
     keeper = app.extensions["conversation"].keeper

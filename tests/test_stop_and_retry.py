@@ -16,7 +16,7 @@ from tests.support.html import Element
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.engine import turn as turns
-from webapp.engine.call import Begun, begin
+from webapp.engine.call import RunningCall, begin
 from webapp.turns import ending
 
 TALKS = """
@@ -174,7 +174,7 @@ def test_on_stop_that_takes_too_long_is_ended_and_told(
 def test_on_stop_that_ends_as_soon_as_it_is_cancelled_is_told_as_too_long(
     make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def begun(*arguments: Any) -> Begun:
+    def begun(*arguments: Any) -> RunningCall:
         call = begin(*arguments)
 
         def cancel() -> None:

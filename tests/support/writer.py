@@ -15,9 +15,9 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.transcript import MessageTarget
 from webapp.database.engines import utc_now
-from webapp.engine.turn import Turn
-from webapp.engine.work import Limits, Work
-from webapp.turns.start_rows import Beginning, store_started_chat
+from webapp.engine.turn import RunningTurn
+from webapp.engine.work import Limits, TurnSpec, Work
+from webapp.turns.start_rows import StartRequest, store_started_chat
 
 
 def main(count: int) -> int:
@@ -26,21 +26,25 @@ def main(count: int) -> int:
     with create_app().app_context():
         for number in range(count):
             session_id = uuid.uuid4()
-            beginning = Beginning(f"session:{session_id}", session_id, utc_now(), 5)
+            request = StartRequest(
+                owner=f"session:{session_id}",
+                session_id=session_id,
+                began_at=utc_now(),
+                most_turns=5,
+            )
             try:
-                store_started_chat(_said(f"number {number}"), beginning)
+                store_started_chat(_said(request.owner, f"number {number}"), request)
             except DBAPIError:
                 errors += 1
     return errors
 
 
-def _said(text: str) -> Turn:
+def _said(owner: str, text: str) -> RunningTurn:
     """Return a turn that has ended, and said something."""
     context = ChatContext(chat_id=str(uuid.uuid4()), user=None, chat_profile="GPT-4")
-    work = Work(
-        decorator="on_chat_start", arguments=(), limits=Limits(1.0, 1.0), explain=str, log=print
-    )
-    turn = Turn(ChatApp("writer"), context, work)
+    work = Work(decorator="on_chat_start", limits=Limits(1.0, 1.0), explain=str, log=print)
+    spec = TurnSpec(id=uuid.uuid4(), owner=owner, profile=None)
+    turn = RunningTurn(ChatApp("writer"), context, work, spec)
     turn.chat.transcript.send("send", MessageTarget(None, sent=False), text, None)
     turn.begin()
     return turn

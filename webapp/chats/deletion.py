@@ -12,7 +12,12 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from webapp.chats.locking import CHATS_IN_ORDER, RUNNING_IN_CHATS
+from webapp.chats.locking import (
+    CHATS_IN_ORDER,
+    RUNNING_IN_CHATS,
+    lock_free_chats,
+    lock_running_turns,
+)
 from webapp.chats.models import Chat, Message
 from webapp.database.engines import db, utc_now, write_transaction
 
@@ -41,8 +46,7 @@ def put_out_of_reach(connection: Connection, *which: ColumnElement[bool]) -> int
     with `forget_deleted`.
     """
     long_ago = utc_now() - 2 * timedelta(seconds=UNDO_SECONDS)
-    if connection.dialect.name == "postgresql":
-        connection.execute(RUNNING_IN_CHATS.where(*which))
+    lock_running_turns(connection, RUNNING_IN_CHATS.where(*which))
     meant = Chat.id.in_(CHATS_IN_ORDER.where(*which))
     return connection.execute(
         update(Chat).where(meant, *which).values(deleted_at=long_ago)
@@ -76,12 +80,7 @@ def forget_chats(connection: Connection, which: ColumnElement[bool]) -> int:
     found = _not_too_long([(row[0], row[1]) for row in connection.execute(wanted)])
     if not found:
         return 0
-    if connection.dialect.name == "postgresql":
-        # Turns before their chats, as everybody locks them; then no chat that would have to be
-        # waited for, and none that is not meant any more: it may have been brought back.
-        connection.execute(RUNNING_IN_CHATS.where(Chat.id.in_(found)))
-        free = select(Chat.id).where(Chat.id.in_(found), which).order_by(Chat.id)
-        found = list(connection.scalars(free.with_for_update(of=Chat, skip_locked=True)))
+    found = lock_free_chats(connection, found, which)
     return connection.execute(delete(Chat).where(Chat.id.in_(found))).rowcount
 
 

@@ -23,7 +23,7 @@ LOOP_GRACE = 1.0
 
 
 @dataclass(frozen=True)
-class Begun:
+class RunningCall:
     """A call that is under way.
 
     Parameters
@@ -39,7 +39,7 @@ class Begun:
     cancel: Callable[[], object]
 
 
-def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> Begun:
+def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> RunningCall:
     """Begin an author's function; the caller does not wait.
 
     Parameters
@@ -56,26 +56,26 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     RuntimeError
         When this machine has no thread left for it.
     """
-    awaited = _Awaited()
+    awaited = _Coroutines()
     context = _context(running, awaited)
     accepted = callback.select_arguments(arguments)
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
         future = _on_loop(ended, callback.function(*accepted), context)
-        return Begun(ended, partial(process_loop.cancel, future))
+        return RunningCall(ended, partial(process_loop.cancel, future))
     _start_thread(callback, context, _follow, ended, callback, accepted, awaited)
-    return Begun(ended, awaited.cancel)
+    return RunningCall(ended, awaited.cancel)
 
 
 def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) -> Future[Any]:
-    return process_loop.submit(_settling(ended, awaitable), context)
+    return process_loop.submit(_report_end(ended, awaitable), context)
 
 
-async def _settling(ended: Future[Any], awaitable: Awaitable[Any]) -> None:
+async def _report_end(ended: Future[Any], awaitable: Awaitable[Any]) -> None:
     # The loop's own future is done as soon as it is cancelled, before the coroutine has cleaned up.
     try:
-        result = await _contained(awaitable)
+        result = await _contain_exits(awaitable)
     except asyncio.CancelledError as error:
         ended.set_exception(_as_exception(error))
         raise
@@ -106,7 +106,7 @@ def call(
     CallbackError
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
-    context = _context(running, _Awaited())
+    context = _context(running, _Coroutines())
     try:
         return _call(callback, callback.select_arguments(arguments), context, seconds)
     except CallbackTimeoutError:
@@ -116,20 +116,20 @@ def call(
         raise callback.failure(error) from error
 
 
-def _context(running: Running, awaited: _Awaited) -> Context:
+def _context(running: Running, awaited: _Coroutines) -> Context:
     context = Context()
     context.run(enter, replace(running, submit=awaited.submit))
     return context
 
 
-class _Awaited:
+class _Coroutines:
     """The coroutines that a plain function waits for, or has returned."""
 
     def __init__(self) -> None:
         self._cancels: dict[Future[Any], Callable[[], object]] = {}
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        future = process_loop.submit(_contained(coroutine), copy_context())
+        future = process_loop.submit(_contain_exits(coroutine), copy_context())
         self.add(future, future.cancel)
         return future
 
@@ -155,7 +155,7 @@ def _call(
 
 def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seconds: float) -> Any:
     timeout = CallbackTimeoutError(f"@{callback.decorator}", seconds)
-    future = process_loop.submit(_limited(awaitable, seconds, timeout), context)
+    future = process_loop.submit(_limit(awaitable, seconds, timeout), context)
     try:
         return _outcome(future, seconds + LOOP_GRACE, timeout)
     finally:
@@ -163,17 +163,17 @@ def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seco
             process_loop.suspect()
 
 
-async def _limited(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
+async def _limit(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
     try:
         async with asyncio.timeout(seconds) as limit:
-            return await _contained(awaitable)
+            return await _contain_exits(awaitable)
     except TimeoutError:
         if limit.expired():
             raise timeout from None
         raise
 
 
-async def _contained(awaitable: Awaitable[Any]) -> Any:
+async def _contain_exits(awaitable: Awaitable[Any]) -> Any:
     try:
         return await awaitable
     except (Exception, asyncio.CancelledError):
@@ -200,7 +200,10 @@ def _start_thread(callback: Callback, context: Context, *work: Any) -> None:
 
 
 def _follow(
-    future: Future[Any], callback: Callback, arguments: tuple[object, ...], awaited: _Awaited
+    future: Future[Any],
+    callback: Callback,
+    arguments: tuple[object, ...],
+    awaited: _Coroutines,
 ) -> None:
     """Run a plain function, and what it returns if that has to be awaited."""
     called: Future[Any] = Future()

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from webapp.authoring.chat_message import ChatMessage
-from webapp.engine.turn import Turn
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
+from webapp.engine.turn import RunningTurn
 
-# How often it looks; and what a step is: so much time, or so many characters (R63).
+# How often the keeper looks at its turns.
 TICK_SECONDS = 0.25
+# A turn is stored when it has said something new and so much time has passed, or so many
+# characters have come.
 STEP_SECONDS = 1.0
 STEP_CHARACTERS = 2_000
-# How often it looks for users who pressed Stop elsewhere, and says that it is alive.
+# How often the keeper asks whether a user pressed Stop in another process.
 LOOK_FOR_STOP_SECONDS = 1.0
+# How often a process gives its heartbeat: it notes in the database that its turns are alive.
 BEAT_SECONDS = 5.0
-# With nothing to look after for so long, the thread ends; the next turn starts another one.
+# The thread ends when it has had no turn for so long. The next turn starts another one.
 IDLE_SECONDS = 10.0
 
 logger = logging.getLogger("webapp")
@@ -35,16 +38,16 @@ class StoreUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """What a turn has to be stored of: changed messages, and its end if it has ended."""
+    """What is to be stored of a turn: changed messages, and its end if it has ended."""
 
-    turn: Turn
+    turn: RunningTurn
     messages: list[ChatMessage]
     ended: bool
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What became of steps: the turns that are not ours any more, and those that are to stop."""
+class SaveResult:
+    """What storing steps has shown: turns this process has lost, and turns that are to stop."""
 
     lost: set[uuid.UUID] = field(default_factory=set)
     to_stop: set[uuid.UUID] = field(default_factory=set)
@@ -53,7 +56,7 @@ class Saved:
 class TurnStore(Protocol):
     """Where turns are stored, seen from here: the engine knows no database."""
 
-    def save(self, steps: list[Step]) -> Saved:
+    def save(self, steps: list[Step]) -> SaveResult:
         """Store the steps, and note that their turns are alive.
 
         Raises
@@ -66,12 +69,14 @@ class TurnStore(Protocol):
         """Return which of these turns a user has asked to stop."""
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
-        """Note that these turns are alive; return those that are still ours."""
+        """Note that these turns are alive, and return those that this process still has."""
 
 
 @dataclass
-class _Kept:
-    turn: Turn
+class TrackedTurn:
+    """A turn that the keeper looks after, and how much of it is stored."""
+
+    turn: RunningTurn
     saved: dict[uuid.UUID, tuple[int, str]] = field(default_factory=dict)
     characters: int = 0
     saved_at: float = field(default_factory=time.monotonic)
@@ -107,11 +112,11 @@ class Keeper:
         self._store = store
         self._on_start = on_start
         self._changed = threading.Condition()
-        self._turns: dict[uuid.UUID, _Kept] = {}
+        self._turns: dict[uuid.UUID, TrackedTurn] = {}
         self._thread: threading.Thread | None = None
         self._started = False
         # Those that were at work before they were kept, and those that still are afterwards.
-        self._unkept: dict[uuid.UUID, Turn] = {}
+        self._unkept: dict[uuid.UUID, RunningTurn] = {}
         self._woken = False
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
@@ -119,7 +124,7 @@ class Keeper:
             forget = weakref.WeakMethod(self._forget)
             os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
-    def admit(self, turn: Turn, most: int, seconds: float) -> bool:
+    def admit(self, turn: RunningTurn, most: int, seconds: float) -> bool:
         """Count a turn among the work of its owner before it begins, if there is room for it.
 
         Whoever begins a turn that is not kept at once asks for this first, so that what cannot be
@@ -137,10 +142,9 @@ class Keeper:
             if not self._changed.wait_for(lambda: self._unkept_of(turn.owner) < most, seconds):
                 return False
             self._unkept[turn.id] = turn
-        turn.on_over = self._prune
         return True
 
-    def keep(self, turn: Turn, already_saved: Iterable[ChatMessage] = ()) -> None:
+    def keep(self, turn: RunningTurn, already_saved: Iterable[ChatMessage] = ()) -> None:
         """Look after a turn from now on.
 
         Parameters
@@ -150,8 +154,7 @@ class Keeper:
         already_saved:
             What of its messages was stored with it.
         """
-        kept = _Kept(turn, {m.id: (m.version, m.status) for m in already_saved})
-        turn.on_over = self._wake
+        kept = TrackedTurn(turn, {m.id: (m.version, m.status) for m in already_saved})
         with self._changed:
             self._turns[turn.id] = kept
             if self._thread is None or not self._thread.is_alive():
@@ -162,7 +165,7 @@ class Keeper:
                 self._on_start(self)
         self._wake()
 
-    def find(self, turn_id: uuid.UUID) -> Turn | None:
+    def find(self, turn_id: uuid.UUID) -> RunningTurn | None:
         """Return the turn if it runs in this process."""
         kept = self._turns.get(turn_id)
         return kept.turn if kept else None
@@ -184,7 +187,7 @@ class Keeper:
                 kept.turn.interrupt()
 
     def shut_down(self, seconds: float) -> None:
-        """Let the turns end by themselves for a while, then interrupt and store them (R67)."""
+        """Let the turns end by themselves for a while, then interrupt and store them ."""
         give_up = time.monotonic() + seconds
         with self._changed:
             self._changed.wait_for(lambda: not self._turns, seconds)
@@ -207,6 +210,15 @@ class Keeper:
         theirs = [turn for turn in self._unkept.values() if turn.owner == owner]
         return sum(turn.lingers or not (turn.over or turn.id in self._turns) for turn in theirs)
 
+    def note_over(self, turn: RunningTurn) -> None:
+        """Store the end of a turn that is kept soon; of another one, forget what has ended."""
+        with self._changed:
+            kept = turn.id in self._turns
+        if kept:
+            self._wake()
+        else:
+            self._prune()
+
     def _prune(self) -> None:
         with self._changed:
             self._unkept = {i: turn for i, turn in self._unkept.items() if turn.at_work}
@@ -222,12 +234,12 @@ class Keeper:
             try:
                 self._look_after(kept)
             except StoreUnavailableError as error:
-                # The text is in memory; it is tried again until the store is back (R60).
+                # The text is in memory; it is tried again until the store is back .
                 logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
                 time.sleep(STEP_SECONDS)
                 self._wake()
 
-    def _next(self) -> list[_Kept]:
+    def _next(self) -> list[TrackedTurn]:
         """Wait for something to do, and return the turns; none when there were none for long."""
         with self._changed:
             self._changed.wait_for(
@@ -239,13 +251,15 @@ class Keeper:
                 self._thread = None  # while nobody can begin another one
             return list(self._turns.values())
 
-    def _look_after(self, kept: list[_Kept]) -> None:
+    def _look_after(self, kept: list[TrackedTurn]) -> None:
         now = time.monotonic()
         for one in kept:
             one.turn.check_limits()
         self._save([one for one in kept if one.is_due(now)], now)
         # A turn that was just stored has said so by that, and was told whether to stop.
-        quiet = [one for one in kept if one.turn.status == RUNNING and one.saved_at != now]
+        quiet = [
+            one for one in kept if one.turn.status == TurnStatus.RUNNING and one.saved_at != now
+        ]
         if quiet and now - self._looked_at >= LOOK_FOR_STOP_SECONDS:
             self._looked_at = now
             self._stop(quiet, self._store.asked_to_stop([one.turn.id for one in quiet]))
@@ -258,12 +272,12 @@ class Keeper:
                     one.turn.interrupt()
 
     @staticmethod
-    def _stop(kept: list[_Kept], asked: set[uuid.UUID]) -> None:
+    def _stop(kept: list[TrackedTurn], asked: set[uuid.UUID]) -> None:
         for one in kept:
             if one.turn.id in asked:
                 one.turn.stop()
 
-    def _save(self, due: list[_Kept], now: float) -> None:
+    def _save(self, due: list[TrackedTurn], now: float) -> None:
         if not due:
             return
         characters = [one.turn.unsaved for one in due]
@@ -276,10 +290,11 @@ class Keeper:
             lost = step.turn.id in stored.lost
             if lost:
                 step.turn.interrupt()
-            if lost or step.ended:
+            # A turn that is being stopped ends first, within its limits. Its end is lost then.
+            if step.ended or (lost and step.turn.over):
                 self._release(step.turn, lost=lost)
 
-    def _release(self, turn: Turn, *, lost: bool) -> None:
+    def _release(self, turn: RunningTurn, *, lost: bool) -> None:
         with self._changed:
             self._turns.pop(turn.id, None)
             if turn.lingers:

@@ -19,7 +19,7 @@ GENERATOR = (
 
 
 def problem_with(result: object, *, said_something: bool, decorator: str) -> str | None:
-    """Say what is wrong with what a callback has returned; ``None`` when nothing is."""
+    """Return what is wrong with the result of a callback; ``None`` if nothing is."""
     if isinstance(result, Generator) or isasyncgen(result):
         return GENERATOR
     # A start may well say nothing, and make values that it returns.
@@ -29,8 +29,8 @@ def problem_with(result: object, *, said_something: bool, decorator: str) -> str
     return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
 
 
-def explained(callback: Callback, error: Exception) -> CallbackError:
-    """Return the error of a callback in words for its author; the cause is chained."""
+def callback_error(callback: Callback, error: Exception) -> CallbackError:
+    """Return an error of a callback in words for its author, with the cause chained."""
     if isinstance(error, CallbackError):
         return error
     failure = callback.failure(error)
@@ -39,13 +39,13 @@ def explained(callback: Callback, error: Exception) -> CallbackError:
 
 
 def ends_stopped(error: Exception) -> bool:
-    """Say whether a stopped callback may end so: cancelled, or told when it spoke again."""
+    """Return whether a stopped callback may end so: cancelled, or refused when it spoke again."""
     cancelled = isinstance(error.__cause__, asyncio.CancelledError)
     return cancelled or isinstance(error, CancelledError | StoppedError)
 
 
 def values_to_store(callback: Callback | None, values: dict[str, Any]) -> dict[str, Any]:
-    """Return a chat's values as they are to be stored; without a callback, as they are.
+    """Return a chat's values in copies that can be stored; without a callback, uncopied.
 
     Raises
     ------

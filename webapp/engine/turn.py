@@ -16,12 +16,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from webapp.authoring.chat_message import (
-    ASSISTANT,
-    COMPLETE,
     ERROR,
     FAILED,
     INTERRUPTED,
-    STOPPED,
     STREAMING,
     ChatMessage,
     MessageStatus,
@@ -30,119 +27,154 @@ from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.transcript import Transcript, latest_said
-from webapp.authoring.types import ChatProfile
-from webapp.engine.call import Begun, begin
+from webapp.engine.call import RunningCall, begin
 from webapp.engine.loop import process_loop
-from webapp.engine.outcome import ends_stopped, explained, problem_with, values_to_store
-from webapp.engine.work import (
-    RUNNING,
-    IdleError,
-    Work,
+from webapp.engine.outcome import callback_error, ends_stopped, problem_with, values_to_store
+from webapp.engine.phases import (
+    OVER_PHASES,
+    STOPPING_PHASES,
+    Lifecycle,
+    Phase,
+    Transition,
+    TurnStatus,
 )
+from webapp.engine.work import IdleError, TurnSpec, Work
 
-# So long a stopped callback may clean up, and then `@on_stop` may run.
+# How long a stopped callback may clean up, and how long `@on_stop` may run after that.
 CLEAN_UP_SECONDS = 1.0
 ON_STOP_SECONDS = 10.0
+_KEEP_PLACEHOLDER = (TurnStatus.RUNNING, TurnStatus.STOPPED, TurnStatus.INTERRUPTED)
 
 
-class Turn:
+def _ignore(turn: RunningTurn) -> None:
+    del turn
+
+
+class RunningTurn:
     """A turn that runs in this process.
+
+    Nobody but the turn itself sets its attributes.
 
     Parameters
     ----------
     app:
-        Whose callbacks run.
+        The app file whose callbacks run.
     chat:
         The chat it runs in.
     work:
         What runs.
-    placeholder:
-        The id of the message that stands in the chat for the answer already, if one does.
+    spec:
+        Which turn of the chat it is.
+    on_over:
+        Called once, with the turn, when its end can be stored.
     """
 
     def __init__(
-        self, app: ChatApp, chat: ChatContext, work: Work, placeholder: uuid.UUID | None = None
+        self,
+        app: ChatApp,
+        chat: ChatContext,
+        work: Work,
+        spec: TurnSpec,
+        on_over: Callable[[RunningTurn], None] = _ignore,
     ) -> None:
-        self.id = uuid.uuid4()
+        self.id = spec.id
+        self.owner = spec.owner
+        self.profile = spec.profile
+        self.question_id = spec.question_id
+        self.first_sequence = spec.first_sequence
+        placeholder = spec.placeholder
         self.changed = threading.Condition()
-        self.chat = replace(chat, transcript=Transcript(placeholder, self.changed))
-        self.placeholder = placeholder
-        self.status = RUNNING
+        transcript = Transcript(placeholder.id if placeholder else None, self.changed)
+        self.chat = replace(chat, transcript=transcript, earlier=self._earlier)
+        # How it ends: decided once, by the first transition out of Phase.RUNNING.
+        self.status = TurnStatus.RUNNING
         self.failure: CallbackError | None = None
         self.values: dict[str, Any] | None = None
         # Where one work followed another: the values that the second began with.
         self.values_between: dict[str, Any] | None = None
-        self.over = False
-        self.stored = False
-        self.lost = False
-        # Under which profile it is shown to those who follow it.
-        self.profile: ChatProfile | None = None
-        # Whose it is.
-        self.owner = ""
-        # Set by whoever stores it: the message it answers, and the number of its first one.
-        self.question_id: uuid.UUID | None = None
-        self.numbered_from = 1
-        self.on_over: Callable[[], None] = _nobody
-        # What runs now, or is about to.
-        self.work = work
         self._app = app
+        self._work = work
+        self._placeholder = placeholder
+        self._on_over = on_over
+        self._lifecycle = Lifecycle(self.changed)
         self._began = time.monotonic()
-        self._began_at = datetime.now(UTC)
-        self._transcripts = [self.chat.transcript]
-        self._ended_at = self._began_at
-        self._call: Begun | None = None
-        self._on_stop_call: Begun | None = None
+        self._transcripts = [transcript]
+        self._ended_at = datetime.now(UTC)
         self._stopped = 0.0
-        self._after_stop_began = False
-        self._settled = False
+        self._call: RunningCall | None = None
+        self._on_stop_call: RunningCall | None = None
         # How much had been said when the work began that runs now.
         self._said_before = 0
 
+    @property
+    def phase(self) -> Phase:
+        """Return where the turn is in its life."""
+        return self._lifecycle.phase
+
+    @property
+    def over(self) -> bool:
+        """Return whether the turn has ended, so that its end can be stored."""
+        return self.phase in OVER_PHASES
+
+    @property
+    def stored(self) -> bool:
+        """Return whether the end is in the database, or will never be."""
+        return self.phase in (Phase.STORED, Phase.LOST)
+
+    @property
+    def lost(self) -> bool:
+        """Return whether the end will never be in the database."""
+        return self.phase is Phase.LOST
+
     def begin(self) -> None:
         """Run the callback; an app that has none says nothing."""
-        if self.status != RUNNING:  # it was stopped before it began
+        if not self._is_running():  # it was stopped before it began
             return
-        callback = self._app.get(self.work.decorator)
+        callback = self._app.get(self._work.decorator)
         if callback is None:
-            self._end(COMPLETE)
+            self._end(TurnStatus.COMPLETE)
             return
+        arguments = self._work.arguments()
         try:
-            self._call = begin(callback, self.work.arguments, Running(chat=self.chat))
+            self._call = begin(callback, arguments, Running(chat=self.chat))
         except RuntimeError as error:  # no thread is left
-            self._end(FAILED, callback.failure(error))
+            self._end(TurnStatus.FAILED, callback.failure(error))
             return
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
-        if self.status != RUNNING:  # it was stopped while this began, which it could not know of
+        if not self._is_running():
+            # It was stopped while this began, and could not know of the call.
             self._call.cancel()
 
     def stop(self) -> None:
         """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
-        self._end(STOPPED)
+        self._end(TurnStatus.STOPPED)
 
     def interrupt(self) -> None:
         """End the turn because the process ends, or because it was given up elsewhere."""
-        self._end(INTERRUPTED)
+        self._end(TurnStatus.INTERRUPTED)
+
+    def _is_running(self) -> bool:
+        return self.phase is Phase.RUNNING
 
     def check_limits(self) -> None:
-        """End the turn if its time is up (R64)."""
+        """End the turn if its time is up."""
         now = time.monotonic()
-        if self.status == STOPPED and not self.over:
-            self._give_up_stopping(now)
-        limits, decorator = self.work.limits, f"@{self.work.decorator}"
+        if self.phase in STOPPING_PHASES:
+            self._give_up_stopping(now - self._stopped)
+        limits, decorator = self._work.limits, f"@{self._work.decorator}"
+        spoke_at = max(transcript.spoke_at for transcript in self._transcripts)
         if now - self._began > limits.total:
-            self._end(FAILED, CallbackTimeoutError(decorator, limits.total))
-        elif now - self._spoke_at() > limits.idle:
-            self._end(FAILED, IdleError(decorator, limits.idle))
-        if self.over and self._call is not None and not self._call.ended.done():
+            self._end(TurnStatus.FAILED, CallbackTimeoutError(decorator, limits.total))
+        elif now - spoke_at > limits.idle:
+            self._end(TurnStatus.FAILED, IdleError(decorator, limits.idle))
+        if self.lingers:
             process_loop.suspect()
 
     def mark_stored(self, *, lost: bool = False) -> None:
         """Note that the end of the turn is in the database, or that it will never be."""
         with self.changed:
-            self.stored, self.lost = True, lost
-            if lost:
-                self.status = INTERRUPTED
-            self.changed.notify_all()
+            if self._lifecycle.move(Transition.LOSE if lost else Transition.STORE) and lost:
+                self.status = TurnStatus.INTERRUPTED
 
     @property
     def version(self) -> int:
@@ -182,145 +214,135 @@ class Turn:
             return self.over
 
     def messages(self) -> list[ChatMessage]:
-        """Return what the turn has said as it is to be shown and stored now."""
+        """Return what the turn has said, as it is to be shown and stored now."""
         with self.changed:
             said = latest_said(transcript.said() for transcript in self._transcripts)
             own = [message for message in said if not message.earlier]
-            messages = [self._placed(message, place) for place, message in enumerate(own)]
-            messages += [self._placed(message) for message in said if message.earlier]
-            if self.placeholder is not None and all(m.id != self.placeholder for m in own):
-                messages.insert(0, self._waiting(self.placeholder, is_alone=not own))
+            messages = [
+                replace(
+                    self._with_status(message),
+                    turn_id=self.id,
+                    sequence=self.first_sequence + place,
+                )
+                for place, message in enumerate(own)
+            ]
+            messages += [self._with_status(message) for message in said if message.earlier]
+            placeholder = self._placeholder
+            if placeholder is not None and all(m.id != placeholder.id for m in own):
+                messages.insert(0, self._unfilled(placeholder, is_alone=not own))
             if self.over and self.failure is not None:
                 # After its own messages and the place where the answer was awaited.
-                places = max(len(own), self.placeholder is not None)
-                messages.append(self._failure_message(self.failure, places))
+                place = max(len(own), placeholder is not None)
+                messages.append(self._failure_message(self.failure, self.first_sequence + place))
             return [replace(m, status=INTERRUPTED) for m in messages] if self.lost else messages
 
-    def _placed(self, message: ChatMessage, place: int | None = None) -> ChatMessage:
-        status = self._status_of_growing if message.status == STREAMING else message.status
-        if place is None:
-            return message if status == message.status else replace(message, status=status)
-        sequence = self.numbered_from + place
-        return replace(message, status=status, turn_id=self.id, sequence=sequence)
+    def _with_status(self, message: ChatMessage) -> ChatMessage:
+        """Return a message that was growing when the turn ended with the status of the turn."""
+        if message.status != STREAMING or self.status == TurnStatus.RUNNING:
+            return message
+        return replace(message, status=cast(MessageStatus, self.status.value))
 
-    @property
-    def _status_of_growing(self) -> MessageStatus:
-        """Return the status of a message that was growing when the turn ended, if it has ended."""
-        return STREAMING if self.status == RUNNING else cast(MessageStatus, self.status)
+    def _unfilled(self, placeholder: ChatMessage, *, is_alone: bool) -> ChatMessage:
+        # It goes when something else was said, or nothing at all. If the turn was ended before it
+        # said anything, the placeholder stays and says so.
+        stays = is_alone and self.status in _KEEP_PLACEHOLDER
+        return replace(self._with_status(placeholder), removed=not stays, version=0 if stays else 1)
 
-    def _waiting(self, message_id: uuid.UUID, *, is_alone: bool) -> ChatMessage:
-        # It goes when something else was said, or nothing at all; where a turn was ended before
-        # it said anything, it stays and says so.
-        stays = is_alone and self.status in (RUNNING, STOPPED, INTERRUPTED)
-        return ChatMessage(
-            id=message_id,
-            kind=ASSISTANT,
-            content="",
-            status=self._status_of_growing,
-            created_at=self._began_at,
-            profile=self.chat.chat_profile,
-            turn_id=self.id,
-            sequence=self.numbered_from,
-            removed=not stays,
-            version=0 if stays else 1,
-        )
-
-    def _failure_message(self, failure: CallbackError, place: int) -> ChatMessage:
+    def _failure_message(self, failure: CallbackError, sequence: int) -> ChatMessage:
         return ChatMessage(
             id=uuid.uuid5(self.id, "failure"),
             kind=ERROR,
-            content=self.work.explain(failure),
+            content=self._work.explain(failure),
             status=FAILED,
             created_at=self._ended_at,
             profile=self.chat.chat_profile,
             turn_id=self.id,
-            sequence=self.numbered_from + place,
+            sequence=sequence,
             version=self.version,
         )
 
-    def _spoke_at(self) -> float:
-        return max(transcript.spoke_at for transcript in self._transcripts)
+    def _earlier(self) -> list[tuple[uuid.UUID, str, str]]:
+        return self._work.earlier()
 
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        if self.status == STOPPED:
+        if self.status == TurnStatus.STOPPED:
             if isinstance(error, Exception) and not ends_stopped(error):
-                self.work.log(explained(callback, error))
-            self._after_stop()
+                self._work.log(callback_error(callback, error))
+            self._finish_stopping()
         elif isinstance(error, Exception):
-            self._end(FAILED, explained(callback, error))
+            self._end(TurnStatus.FAILED, callback_error(callback, error))
         elif problem := problem_with(
             done.result(),
             said_something=self.chat.transcript.version > self._said_before,
-            decorator=self.work.decorator,
+            decorator=self._work.decorator,
         ):
-            self._end(FAILED, callback.wrong_answer(problem))
-        elif self.work.then is not None and self.status == RUNNING:
-            self._go_on(callback, self.work.then)
+            self._end(TurnStatus.FAILED, callback.wrong_answer(problem))
+        elif self._work.then is not None and self._is_running():
+            self._go_on(callback, self._work.then)
         else:
-            self._end(COMPLETE)
+            self._end(TurnStatus.COMPLETE)
 
     def _go_on(self, callback: Callback, work: Work) -> None:
         try:
             self.values_between = values_to_store(callback, self.chat.values.now())
         except CallbackError as error:
-            self._end(FAILED, error)
+            self._end(TurnStatus.FAILED, error)
             return
-        self.work, self._said_before = work, self.chat.transcript.version
+        self._work, self._said_before = work, self.chat.transcript.version
         self.chat.said_first = frozenset(said.id for said in self.chat.transcript.said())
         self.begin()
 
     @property
     def lingers(self) -> bool:
-        """Say whether the callback still runs although the turn is over."""
+        """Return whether the callback still runs although the turn is over."""
         return self.over and self._call is not None and not self._call.ended.done()
 
     @property
     def at_work(self) -> bool:
-        """Say whether the turn is not over, or its callback still runs although it is."""
+        """Return whether the turn is not over, or its callback still runs although it is."""
         return not self.over or self.lingers
 
-    def _end(self, status: str, failure: CallbackError | None = None) -> None:
+    def _end(self, status: TurnStatus, failure: CallbackError | None = None) -> None:
+        stopped = status == TurnStatus.STOPPED
         with self.changed:
-            if self.status != RUNNING:
+            call = self._call
+            under_way = call is not None and not call.ended.done()
+            stopping = stopped and under_way
+            if not self._lifecycle.move(Transition.STOP if stopping else Transition.END):
                 return
             self.status, self.failure = status, failure
             self._ended_at = datetime.now(UTC)
             self._stopped = time.monotonic()
-        self.chat.transcript.close(stopped=status == STOPPED)
-        under_way = self._call is not None and not self._call.ended.done()
-        if self._call is not None and under_way:
-            self._call.cancel()
-        if not (under_way and status == STOPPED):
-            self._settle(self._app.get(self.work.decorator))
-
-    def _after_stop(self) -> None:
-        """Go on when the callback has ended, or does not end although it was stopped."""
-        with self.changed:
-            if self._after_stop_began:
-                return
-            self._after_stop_began = True
-        on_stop = self._app.get("on_stop")
-        if on_stop is None:
-            self._settle(self._app.get(self.work.decorator))
+        self.chat.transcript.close(stopped=stopped)
+        if call is not None and under_way:
+            call.cancel()
+        if stopping:
+            self._lifecycle.move(Transition.CLEAN_UP)
         else:
-            self._call_on_stop(on_stop)
+            self._settle(self._app.get(self._work.decorator))
 
-    def _give_up_stopping(self, now: float) -> None:
-        if now - self._stopped > CLEAN_UP_SECONDS:
-            self._after_stop()
-        if now - self._stopped > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
+    def _give_up_stopping(self, seconds: float) -> None:
+        if seconds > CLEAN_UP_SECONDS:
+            self._finish_stopping()
+        if seconds > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
             on_stop = self._on_stop_call
-            if on_stop is None:
-                self._settle(None)
-            else:
-                # Settled first: what it says when it is cancelled is not what went wrong.
-                self._settle(None, CallbackTimeoutError("@on_stop", ON_STOP_SECONDS))
+            failure = CallbackTimeoutError("@on_stop", ON_STOP_SECONDS) if on_stop else None
+            # Settled first: what it says when it is cancelled is not what went wrong.
+            if self._end_on_stop(None, failure) and on_stop is not None:
                 on_stop.cancel()
 
-    def _call_on_stop(self, on_stop: Callback) -> None:
-        transcript = Transcript(None, self.changed, self.chat.transcript.version)
+    def _finish_stopping(self) -> None:
+        """Run ``@on_stop`` now that the callback has ended, or has not ended in time."""
+        on_stop = self._app.get("on_stop")
+        if on_stop is None:
+            if self._lifecycle.move(Transition.SKIP_ON_STOP):
+                self._settle(self._app.get(self._work.decorator))
+            return
         with self.changed:
+            if not self._lifecycle.move(Transition.RUN_ON_STOP):
+                return
+            transcript = Transcript(None, self.changed, self.chat.transcript.version)
             self._transcripts.append(transcript)
         chat = replace(
             self.chat,
@@ -332,34 +354,33 @@ class Turn:
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))
         except RuntimeError as error:  # no thread is left
-            self._settle(on_stop, on_stop.failure(error))
+            self._end_on_stop(on_stop, on_stop.failure(error))
             return
         self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        self._settle(on_stop, explained(on_stop, error) if isinstance(error, Exception) else None)
+        failure = callback_error(on_stop, error) if isinstance(error, Exception) else None
+        self._end_on_stop(on_stop, failure)
 
-    def _settle(self, callback: Callback | None, failure: CallbackError | None = None) -> None:
+    def _end_on_stop(self, on_stop: Callback | None, failure: CallbackError | None) -> bool:
         with self.changed:
-            if self._settled:  # the first to say how it ended is right
-                return
-            self._settled = True
+            if not self._lifecycle.move(Transition.END_ON_STOP):
+                return False
             self.failure = failure or self.failure
+        self._settle(on_stop)
+        return True
+
+    def _settle(self, callback: Callback | None) -> None:
+        """Make the end ready to be stored; ``callback`` is the one that set the values last."""
         for transcript in self._transcripts:
             transcript.close()
         try:
             self.values = values_to_store(callback, self.chat.values.close())
         except CallbackError as error:
             self.failure = self.failure or error
-            self.status = FAILED if self.status == COMPLETE else self.status
+            self.status = TurnStatus.FAILED if self.status == TurnStatus.COMPLETE else self.status
         if self.failure is not None:
-            self.work.log(self.failure)
-        with self.changed:
-            self.over = True
-            self.changed.notify_all()
-        self.on_over()
-
-
-def _nobody() -> None:
-    """Stand for whoever wants to know, until somebody does."""
+            self._work.log(self.failure)
+        self._lifecycle.move(Transition.SETTLE)
+        self._on_over(self)

@@ -12,12 +12,12 @@ from flask import render_template, url_for
 from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
-from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
+from webapp.authoring.chat_message import USER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import as_it_looked, as_they_look
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
 from webapp.pages.message_actions import Actions, actions_of
 from webapp.pages.participants import Faces, faces_of
 from webapp.pages.reading import Said, said_before, said_in
@@ -26,7 +26,6 @@ from webapp.profiles.offer import Offer, current_choice, offered_profiles
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
-from webapp.turns.rows import LOST
 from webapp.turns.stored_turns import StoredTurn
 
 VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
@@ -84,7 +83,7 @@ def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
     turn_id = turn.id if turn else None
     answers = turn is not None and turn.question_id is not None
     return Controls(
-        status=turn.status if turn else COMPLETE,
+        status=turn.status if turn else TurnStatus.COMPLETE,
         chat_id=chat_id,
         turn_id=turn_id,
         token=generate_csrf(),
@@ -116,7 +115,7 @@ def chat_html(
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": messages,
-        "groups": _groups(messages, turn.id if turn and turn.status in (RUNNING, LOST) else None),
+        "groups": _groups(messages, turn.id if turn and turn.seems_to_run else None),
         "controls": controls_of(chat, turn),
         "actions": _actions(chat, said, offered=not withdrawn),
         "faces": _faces(chat, messages),

@@ -14,8 +14,7 @@ from webapp.chats.message_rows import SHOWN, shown_message
 from webapp.chats.models import Message
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
-from webapp.engine.work import RUNNING
-from webapp.turns.rows import LOST
+from webapp.engine.phases import TurnStatus
 from webapp.turns.stored_turns import StoredTurn, last_turn
 
 PAGE_MESSAGES = 50
@@ -58,7 +57,7 @@ def said_in(chat: StoredChat) -> Said:
     # The turn first: should it end in between, the messages are at least as far as it says.
     turn = last_turn(chat)
     said = _said_before(chat, turn, NO_SEQUENCE_YET)
-    if said.earlier is None or turn is None or turn.status not in (RUNNING, LOST):
+    if said.earlier is None or turn is None or not turn.seems_to_run:
         return said
     if said.messages[0].turn_id != turn.id:
         return said
@@ -104,5 +103,5 @@ def _said_before(chat: StoredChat, turn: StoredTurn | None, before: int) -> Said
 
 
 def _all_shown(found: Any, turn: StoredTurn | None) -> list[ChatMessage]:
-    running = turn is not None and turn.status == RUNNING
+    running = turn is not None and turn.status == TurnStatus.RUNNING
     return [shown_message(row, running=running) for row in found]

@@ -28,8 +28,8 @@ from webapp.chats.snapshots import as_they_look
 from webapp.chats.store import StoredChat, my_chat
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now
-from webapp.engine.turn import Turn
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
+from webapp.engine.turn import RunningTurn
 from webapp.pages.chat_page import Controls, Notice, as_it_stands, chat_html, controls_of
 from webapp.pages.live import LiveTurn, polled_turns
 from webapp.pages.message_actions import Actions, Kept, actions_of
@@ -45,8 +45,7 @@ from webapp.pages.watching import (
 )
 from webapp.profiles.offer import offered_profiles
 from webapp.site import chat_app, settings, this_app
-from webapp.turns.asking import Asked
-from webapp.turns.rows import LOST
+from webapp.turns.asking import StartedTurn
 from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import StoredTurn, last_turn
 from webapp.turns.thread_budget import HURRIED_SECONDS, time_to_wait
@@ -72,7 +71,7 @@ NEWS = timedelta(seconds=5)
 PAGE_SECONDS = 1.0
 
 
-def went_on(chat: StoredChat, under: str | None, first: str | None) -> BaseResponse:
+def respond_with_news(chat: StoredChat, under: str | None, first: str | None) -> BaseResponse:
     """Answer a page whose chat has gone on elsewhere.
 
     Parameters
@@ -89,26 +88,28 @@ def went_on(chat: StoredChat, under: str | None, first: str | None) -> BaseRespo
     return swap_whole(chat_html(chat, "chats/_went_on.html", said=said), "#messages")
 
 
-def answer_to(chat: StoredChat, asked: Asked) -> BaseResponse:
+def respond_started(chat: StoredChat, started: StartedTurn) -> BaseResponse:
     """Answer a message that was taken, with as much of what comes of it as there is soon."""
-    return _answer(chat, asked, "chats/_said.html")
+    return _answer(chat, started, "chats/_said.html")
 
 
-def resumed(chat: StoredChat, asked: Asked) -> BaseResponse:
+def respond_resumed(chat: StoredChat, started: StartedTurn) -> BaseResponse:
     """Answer a page whose chat was resumed, as if it had asked something."""
-    return _answer(chat, asked, "chats/_resumed.html")
+    return _answer(chat, started, "chats/_resumed.html")
 
 
-def replaced_by(chat: StoredChat, asked: Asked) -> BaseResponse:
+def respond_replaced(chat: StoredChat, started: StartedTurn) -> BaseResponse:
     """Answer a turn that took the place of another: what was said before goes from the page."""
-    _wait_a_little(asked.turn)
-    return asked_before(chat)
+    _wait_a_little(started.turn)
+    return respond_as_it_stands(chat)
 
 
-def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> BaseResponse:
+def respond_to_follower(
+    chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool
+) -> BaseResponse:
     """Answer a page that asks how a turn goes on; with nothing while that is not known."""
     browser_session().in_background = True
-    if shown_as_lost and stored.status == LOST:
+    if shown_as_lost and stored.status == TurnStatus.LOST:
         return make_response("", 204)
     turn = conversation().keeper.find(stored.id)
     source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
@@ -118,7 +119,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
         offered = offered_profiles().by_name
     way = way_to_watch(settings(), host_of(request.environ))
     # A stream leaves the place under the messages as it is, and Stop must come back there first.
-    told = _Told(chat, offered, stored, source, "poll" if shown_as_lost else way)
+    told = TurnResponse(chat, offered, stored, source, "poll" if shown_as_lost else way)
     return told.answer(
         lambda controls, answers: render_template(
             "chats/_followed.html",
@@ -132,7 +133,7 @@ def followed(chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool) -> Ba
     )
 
 
-def asked_before(chat: StoredChat, *, from_composer: bool = False) -> BaseResponse:
+def respond_as_it_stands(chat: StoredChat, *, from_composer: bool = False) -> BaseResponse:
     """Answer a form that was sent before: with the chat as it stands by now (R57).
 
     Parameters
@@ -149,7 +150,7 @@ def asked_before(chat: StoredChat, *, from_composer: bool = False) -> BaseRespon
     return swap_whole(as_it_stands(now, chat.profile) + listed + key, "#chat")
 
 
-def not_taken(
+def respond_refused(
     chat: StoredChat, draft: str, error: HTTPException, message_id: uuid.UUID | None = None
 ) -> BaseResponse:
     """Answer a message that cannot be taken now; its text is kept.
@@ -180,18 +181,18 @@ def not_taken(
     return response
 
 
-def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
-    turn = asked.turn
+def _answer(chat: StoredChat, started: StartedTurn, template: str) -> BaseResponse:
+    turn = started.turn
     way = _wait_a_little(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    begun = StoredTurn(turn.id, RUNNING, turn.question_id)
-    told = _Told(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
-    first = None if chat.written else asked.question
+    begun = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
+    told = TurnResponse(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
+    first = None if chat.written else started.question
     return told.answer(
         lambda controls, answers: render_template(
             template,
-            question=asked.question,
+            question=started.question,
             turn_id=turn.id,
             answers=answers,
             controls=controls,
@@ -206,7 +207,7 @@ def _answer(chat: StoredChat, asked: Asked, template: str) -> BaseResponse:
     )
 
 
-class _Told:
+class TurnResponse:
     """A turn, and the page that is to be told of it."""
 
     def __init__(
@@ -227,7 +228,7 @@ class _Told:
         self._host = host_of(request.environ)
         self._turn_id = turn.id
         self._chat = chat
-        self._controls = controls_of(chat, replace(turn, status=RUNNING))
+        self._controls = controls_of(chat, replace(turn, status=TurnStatus.RUNNING))
 
     def answer(self, draw: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
         """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
@@ -261,7 +262,8 @@ class _Told:
         said = [answer["message"] for answer in answers]
         switches = [message.created_at for message in said if message.kind == DIVIDER]
         # A page that asks every second need not be told each time.
-        is_news = controls.status != RUNNING or any(utc_now() - at < NEWS for at in switches)
+        has_ended = controls.status != TurnStatus.RUNNING
+        is_news = has_ended or any(utc_now() - at < NEWS for at in switches)
         return self._selector if switches and is_news else ""
 
     def _slot(self) -> Slot | None:
@@ -292,7 +294,7 @@ class _Told:
         return lambda status: template.render(controls=controls.ended(status), asks_now=asks)
 
 
-def _wait_a_little(turn: Turn) -> str:
+def _wait_a_little(turn: RunningTurn) -> str:
     """Wait as long as an answer in one piece is worth it; return the way to watch the turn."""
     way = way_to_watch(settings(), host_of(request.environ))
     if way == "inline":

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from flask import Blueprint, make_response, redirect, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
+from webapp.authoring.types import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
 from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
 from webapp.pages.recovered_text import keep_texts_of
 from webapp.pages.turn_responses import (
-    answer_to,
-    asked_before,
-    followed,
-    not_taken,
-    replaced_by,
-    resumed,
-    went_on,
+    respond_as_it_stands,
+    respond_refused,
+    respond_replaced,
+    respond_resumed,
+    respond_started,
+    respond_to_follower,
+    respond_with_news,
 )
-from webapp.turns.asking import ask, ask_again, profile_of, stop_turn
+from webapp.turns.asking import StartedTurn, ask, ask_again, profile_of, stop_turn
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import NotOverError
 from webapp.turns.form_keys import AlreadyAskedError, sent_with
@@ -37,66 +39,41 @@ keep_texts_of(blueprint)
 @blueprint.post("/chats/<uuid:chat_id>/messages")
 @login_needed
 def say(chat_id: uuid.UUID) -> Response:
-    """Take a message, and answer with what comes of it."""
+    """Take a message, and answer it."""
     chat = my_chat(chat_id)
     form = MessageForm()
-    try:
-        profile = profile_of(chat)
-        asked = ask(chat, profile, form.question())
-    except AlreadyAskedError as error:
-        if error.content == form.question().content:
-            return asked_before(chat, from_composer=True)
-        return not_taken(chat, form.draft, error.with_another_text())
-    except NotFound:
-        raise
-    except HTTPException as error:
-        if _was_said(chat, form):
-            return asked_before(chat, from_composer=True)
-        return not_taken(chat, form.draft, error)
-    return answer_to(chat, asked)
 
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        return ask(chat, profile, form.question())
 
-def _was_said(chat: StoredChat, form: MessageForm) -> bool:
-    # What would be refused now may have been taken the first time (R57).
-    try:
-        question = form.question()
-    except HTTPException:
-        return False
-    return sent_with(chat.id, question.key) == question.content
+    return _attempt(chat, form, begin, respond_started)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/retry")
 @login_needed
 def retry(chat_id: uuid.UUID) -> Response:
-    """Answer a message once more, after an answer that did not come to its end."""
+    """Answer a message once more, after an answer that failed or was stopped."""
     chat = my_chat(chat_id)
     form = RetryForm()
-    if sent_with(chat.id, form.form_key()) is not None:
-        return asked_before(chat)
-    profile = profile_of(chat)
-    try:
-        question_id = question_to_retry(chat, form.turn_id())
-        asked = ask_again(chat, profile, question_id, form.form_key())
-    except AlreadyAskedError:
-        return asked_before(chat)
-    return answer_to(chat, asked)
+    turn_id, key = form.turn_id(), form.form_key()
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        return ask_again(chat, profile, question_to_retry(chat, turn_id), key)
+
+    return _attempt(chat, form, begin, respond_started)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/resume")
 @login_needed
 def resume(chat_id: uuid.UUID) -> Response:
-    """Resume a chat that is over; of one that is not, show how it stands."""
+    """Resume a chat that has ended; if it has not, show how it stands."""
     chat = my_chat(chat_id)
     expect_no_fields()
-    try:
-        asked = resume_chat(chat, profile_of(chat))
-    except NotOverError:
-        return asked_before(chat)
-    except NotFound:
-        raise
-    except HTTPException as error:
-        return not_taken(chat, "", error)
-    return resumed(chat, asked)
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        return resume_chat(chat, profile)
+
+    return _attempt(chat, None, begin, respond_resumed)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/edit")
@@ -106,21 +83,12 @@ def edit(chat_id: uuid.UUID) -> Response:
     chat = my_chat(chat_id)
     form = EditForm()
     message_id = form.message_id()
-    try:
-        profile = profile_of(chat)
-        replaced = question_to_edit(chat, message_id)
-        asked = ask(chat, profile, form.question(), replaced)
-    except AlreadyAskedError as error:
-        if error.content == form.question().content:
-            return asked_before(chat)
-        return not_taken(chat, form.draft, error.with_another_text(), message_id)
-    except NotFound:
-        raise
-    except HTTPException as error:
-        if _was_said(chat, form):
-            return asked_before(chat)
-        return not_taken(chat, form.draft, error, message_id)
-    return replaced_by(chat, asked)
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        replacement = question_to_edit(chat, message_id)
+        return ask(chat, profile, form.question(), replacement)
+
+    return _attempt(chat, form, begin, respond_replaced)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/regenerate")
@@ -129,15 +97,61 @@ def regenerate(chat_id: uuid.UUID) -> Response:
     """Answer the last message once more, in the place of its answer."""
     chat = my_chat(chat_id)
     form = RetryForm()
-    if sent_with(chat.id, form.form_key()) is not None:
-        return asked_before(chat)
-    profile = profile_of(chat)
+    turn_id, key = form.turn_id(), form.form_key()
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        replacement = answer_to_replace(chat, turn_id)
+        return ask_again(chat, profile, replacement.question_id, key, replacement)
+
+    return _attempt(chat, form, begin, respond_replaced)
+
+
+def _attempt(
+    chat: StoredChat,
+    form: MessageForm | RetryForm | None,
+    begin: Callable[[ChatProfile | None], StartedTurn],
+    respond: Callable[[StoredChat, StartedTurn], Response],
+) -> Response:
+    """Begin a turn under the chat's profile, and respond with it.
+
+    A form that was sent before begins nothing: the response shows the chat as it stands. If the
+    turn is refused, the response keeps the text that was written.
+    """
+    # Its field is free for the next message.
+    from_composer = isinstance(form, MessageForm) and not isinstance(form, EditForm)
     try:
-        replaced = answer_to_replace(chat, form.turn_id())
-        asked = ask_again(chat, profile, replaced.question_id, form.form_key(), replaced)
-    except AlreadyAskedError:
-        return asked_before(chat)
-    return replaced_by(chat, asked)
+        started = begin(profile_of(chat))
+    except NotOverError:
+        return respond_as_it_stands(chat)
+    except AlreadyAskedError as error:
+        if not isinstance(form, MessageForm) or error.content == form.question().content:
+            return respond_as_it_stands(chat, from_composer=from_composer)
+        refusal: HTTPException = error.with_another_text()
+    except NotFound:
+        raise
+    except HTTPException as error:
+        # What is refused now may have been accepted the first time.
+        if _was_sent(chat, form):
+            return respond_as_it_stands(chat, from_composer=from_composer)
+        if isinstance(form, RetryForm):  # in which nothing was written
+            raise
+        refusal = error
+    else:
+        return respond(chat, started)
+    draft = form.draft if isinstance(form, MessageForm) else ""
+    replaces = form.message_id() if isinstance(form, EditForm) else None
+    return respond_refused(chat, draft, refusal, replaces)
+
+
+def _was_sent(chat: StoredChat, form: MessageForm | RetryForm | None) -> bool:
+    if form is None:
+        return False
+    try:
+        content = form.question().content if isinstance(form, MessageForm) else None
+        sent = sent_with(chat.id, form.form_key())
+    except HTTPException:
+        return False
+    return sent is not None and content in (None, sent)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/stop")
@@ -160,7 +174,7 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return followed(chat, turn, shown_as_lost="lost" in request.args)
+    return respond_to_follower(chat, turn, shown_as_lost="lost" in request.args)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/news")
@@ -174,4 +188,4 @@ def news(chat_id: uuid.UUID) -> Response:
     known = (request.args.get("after"), request.args.get("under"))
     if known == (str(last.id) if last else "", chat.profile or ""):
         return make_response("", 204)
-    return went_on(chat, known[1], request.args.get("first"))
+    return respond_with_news(chat, known[1], request.args.get("first"))

@@ -16,8 +16,8 @@ from flask import Flask
 
 from webapp.accounts.sessions.interface import session_is_alive
 from webapp.authoring.chat_message import ChatMessage
-from webapp.engine.turn import Turn
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
+from webapp.engine.turn import RunningTurn
 from webapp.pages.live import LiveTurn
 from webapp.turns.stored_turns import turn_as_stored
 from webapp.web.errors import UNAVAILABLE, log_unavailable
@@ -51,7 +51,7 @@ class Seen:
     @property
     def running(self) -> bool:
         """Say whether there is more to come."""
-        return self.status == RUNNING
+        return self.status == TurnStatus.RUNNING
 
 
 class Source(Protocol):
@@ -67,13 +67,13 @@ class Source(Protocol):
 class RunningHere:
     """A turn of this process."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: RunningTurn) -> None:
         self._turn = turn
 
     def seen(self) -> Seen:
         """Return the turn as it stands; its end is seen when it is stored, not before."""
         turn = self._turn
-        version, status = turn.version, turn.status if turn.stored else RUNNING
+        version, status = turn.version, turn.status if turn.stored else TurnStatus.RUNNING
         messages = turn.messages()
         there = [m for m in messages if not m.removed]
         own = [m for m in there if not m.earlier]

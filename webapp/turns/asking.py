@@ -6,41 +6,38 @@ import uuid
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flask import Flask
-
 from webapp.accounts.login import browser_session, signed_in_user, viewer
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
-from webapp.authoring.context import ChatContext
-from webapp.authoring.errors import CallbackError, CallbackTimeoutError
-from webapp.authoring.message import make_user_message
+from webapp.authoring.context import ChatContext, Values
+from webapp.authoring.message import Message, make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.chats.past_messages import history_before, stored_question
 from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now
-from webapp.engine.turn import Turn
-from webapp.engine.work import IdleError, Work
+from webapp.engine.turn import RunningTurn
+from webapp.engine.work import TurnSpec, Work
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
     TooManyTurnsError,
+    TurnPlace,
     ask_to_stop,
     store_begun_turn,
     store_resumption,
 )
-from webapp.turns.claiming import NotOverError
+from webapp.turns.claiming import NotOverError, TurnRequest
 from webapp.turns.ending import end_other_chats
-from webapp.turns.replacing import Replaced
-from webapp.turns.resuming import resume_callback, resume_first, resuming_work
-from webapp.turns.rows import Asking
+from webapp.turns.failures import work_of
+from webapp.turns.replacing import Replacement
+from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
 from webapp.turns.thread_budget import time_to_wait
-from webapp.web.errors import RETRY_SECONDS, request_id
-from webapp.web.log import log_failure
+from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
 YOU = "User"
-# So long the answer to Stop waits for the end to be stored, if the turn runs here.
+# How long the answer to Stop waits for the end to be stored, if the turn runs here.
 WAIT_FOR_STOP_SECONDS = 1.0
 
 
@@ -71,15 +68,15 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A turn that was begun, and the user's message in it."""
+class StartedTurn:
+    """A turn that was begun, and the user's message in it if it is new."""
 
-    turn: Turn
+    turn: RunningTurn
     question: ChatMessage | None
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
-    """Return the profile of a chat, if this user is offered it now (R21).
+    """Return the profile of a chat, if this user is offered it now.
 
     Raises
     ------
@@ -92,37 +89,39 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
 def ask(
     chat: StoredChat,
     profile: ChatProfile | None,
-    asked: Question,
-    replaced: Replaced | None = None,
-) -> Asked:
+    question: Question,
+    replacement: Replacement | None = None,
+) -> StartedTurn:
     """Store what a user wrote, instead of something else if so told, and begin its turn.
 
     Raises
     ------
     AlreadyAskedError
         When this form was sent before: nothing is begun.
-    ChatBusyError, TooManyTurnsError
-        When it is not the time.
+    ChatBusyError
+        When another turn is running.
+    TooManyTurnsError
+        When the user is at the limit.
     AppNotAnsweringError
         When the app has no ``@on_message``.
     NotLastMessageError
         When the chat has gone on after what is to be replaced.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
     if chat_app().get("on_message") is None:
         raise AppNotAnsweringError
-    question = ChatMessage(
+    message = ChatMessage(
         id=uuid.uuid4(),
         kind=USER,
-        content=asked.content,
+        content=question.content,
         status=COMPLETE,
         created_at=utc_now(),
         profile=chat.profile,
     )
-    turn = _turn(chat, profile, _answering(chat, question.id, asked.content))
-    _begin(chat, turn, asked.key, question, replaced)
-    return Asked(turn, question)
+    request = _request(chat, profile, question.key)
+    request = replace(request, question=message, replacement=replacement)
+    return _answer(chat, request, _message_of(chat, message.id, message.content))
 
 
 def ask_again(
@@ -130,8 +129,8 @@ def ask_again(
     profile: ChatProfile | None,
     question_id: uuid.UUID,
     key: uuid.UUID,
-    replaced: Replaced | None = None,
-) -> Asked:
+    replacement: Replacement | None = None,
+) -> StartedTurn:
     """Begin a turn that answers an old question once more, beside or in the place of its answer.
 
     Raises
@@ -140,34 +139,32 @@ def ask_again(
         As for `ask`.
     """
     content = stored_question(chat.id, question_id)
-    turn = _turn(chat, profile, _answering(chat, question_id, content))
-    turn.question_id = question_id
-    _begin(chat, turn, key, None, replaced)
-    return Asked(turn, None)
+    request = _request(chat, profile, key)
+    request = replace(request, answers=question_id, replacement=replacement)
+    return _answer(chat, request, _message_of(chat, question_id, content))
 
 
-def resume(chat: StoredChat, profile: ChatProfile | None) -> Asked:
-    """Resume a chat that is over, as a turn in which nothing is answered.
+def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
+    """Resume a chat that has ended, as a turn in which nothing is answered.
 
     Raises
     ------
     NotOverError
         When there is nothing to resume, or the app has no ``@on_chat_resume``.
     ChatNotResumedError
-        When it is not the time.
+        When the user is at the limit.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
     if resume_callback() is None:
         raise NotOverError
-    turn = _turn(chat, profile, resuming_work(chat))
     try:
-        asking = _admitted(chat, uuid.uuid4())
-        store_resumption(asking, turn)
+        request = _request(chat, profile, uuid.uuid4())
+        release_connection()
+        place = store_resumption(request)
     except TooManyTurnsError:
         raise ChatNotResumedError from None
-    _run(chat, turn, asking, turn.numbered_from, resumes=True)
-    return Asked(turn, None)
+    return _run(chat, request, place, None)
 
 
 def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
@@ -185,94 +182,81 @@ def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
             turn.wait_until_stored(seconds)
 
 
-def explained(failure: CallbackError, reference: str, what: str) -> str:
-    """Return what a user is told of a failure: never its text, which may hold anything (R49)."""
-    if isinstance(failure, IdleError):
-        reason = f"Nothing came for {failure.seconds:g} seconds, so {what} was stopped."
-    elif isinstance(failure, CallbackTimeoutError):
-        reason = (
-            f"{what.capitalize()} took longer than {failure.seconds:g} seconds, so it was stopped."
-        )
-    else:
-        reason = "Something went wrong while this answer was written."
-    advice = "Try again; if it goes on, tell the people who run this site the reference"
-    return f"{reason} {advice} {reference}."
-
-
-def _turn(chat: StoredChat, profile: ChatProfile | None, work: Work) -> Turn:
-    offered = offered_profiles().by_name
-    context = ChatContext(
-        chat_id=str(chat.id), user=signed_in_user(), chat_profile=chat.profile, offered=offered
-    )
-    turn = Turn(chat_app(), context, work, uuid.uuid4())
-    turn.profile = profile
-    turn.owner = chat.owner
-    return turn
-
-
-def _answering(chat: StoredChat, question_id: uuid.UUID, content: str) -> Work:
-    who = viewer()
-    return Work(
-        decorator="on_message",
-        arguments=(
-            make_user_message(str(chat.id), question_id, content, who.name if who else YOU),
-        ),
-        limits=conversation().limits,
-        explain=partial(explained, reference=request_id(), what="the answer"),
-        log=partial(_log, chat_id=chat.id, reference=request_id()),
-    )
-
-
-def _begin(
-    chat: StoredChat,
-    turn: Turn,
-    key: uuid.UUID,
-    question: ChatMessage | None,
-    replaced: Replaced | None,
-) -> None:
-    looks = turn.profile if looks_new(turn.profile, chat.snapshots) else None
-    asking = replace(_admitted(chat, key), looks=looks)
-    was_over = store_begun_turn(asking, turn, question, replaced)
-    first_new = turn.numbered_from - (question is not None)
-    _run(chat, turn, asking, first_new, resumes=was_over)
-
-
-def _admitted(chat: StoredChat, key: uuid.UUID) -> Asking:
+def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> TurnRequest:
     most = settings().turns_per_user
     if conversation().keeper.lingering(chat.owner) >= most:
-        # Stopped, and still at work: what cannot be ended from outside must not pile up.
+        # Callbacks that were stopped, and still run, cannot be ended from outside: they must not
+        # pile up.
         raise TooManyTurnsError
-    here = browser_session().require_row() if resume_callback() else None
+    return TurnRequest(
+        turn_id=uuid.uuid4(),
+        chat_id=chat.id,
+        owner=chat.owner,
+        profile=profile,
+        profile_name=chat.profile,
+        user=signed_in_user(),
+        offered=offered_profiles().by_name,
+        key=key,
+        most_turns=most,
+        session_id=browser_session().require_row() if resume_callback() else None,
+        new_snapshot=profile if looks_new(profile, chat.snapshots) else None,
+    )
+
+
+def _message_of(chat: StoredChat, question_id: uuid.UUID, content: str) -> Message:
+    who = viewer()
+    return make_user_message(str(chat.id), question_id, content, who.name if who else YOU)
+
+
+def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> StartedTurn:
     release_connection()
-    return Asking(chat_id=chat.id, owner=chat.owner, key=key, most_turns=most, resumes_in=here)
+    place = store_begun_turn(request)
+    work = work_of(
+        "on_message",
+        chat.id,
+        conversation().limits,
+        arguments=lambda: (message,),
+        earlier=partial(history_before, this_app(), chat.id, place.first_sequence),
+    )
+    return _run(chat, request, place, work)
 
 
-def _run(chat: StoredChat, turn: Turn, asking: Asking, first_new: int, *, resumes: bool) -> None:
-    conversation().keeper.keep(turn, turn.messages())
-    turn.chat.earlier = partial(_earlier, _app(), turn, first_new)
-    turn.chat.answers = turn.question_id
-    if resumes:
-        try:
-            resume_first(chat, turn, first_new)
-        except BaseException:
-            turn.interrupt()  # nobody would begin it any more
-            raise
-    turn.begin()
-    if resumes:
-        # Its user has left them for this one, as for a chat that starts.
-        end_other_chats(replace(chat, session_id=asking.resumes_in), ())
-
-
-def _earlier(app: Flask, turn: Turn, first_new: int) -> list[tuple[uuid.UUID, str, str]]:
-    # What resumes the chat comes before what the user has just written.
-    resumes = turn.work.decorator == "on_chat_resume"
-    before = first_new if resumes else turn.numbered_from
-    return history_before(app, uuid.UUID(turn.chat.chat_id), before)
-
-
-def _log(failure: CallbackError, *, chat_id: uuid.UUID, reference: str) -> None:
-    log_failure("turn.failed", failure, chat=chat_id, request=reference)
-
-
-def _app() -> Flask:
-    return this_app()
+def _run(
+    chat: StoredChat, request: TurnRequest, place: TurnPlace, work: Work | None
+) -> StartedTurn:
+    """Run a turn that is stored. If its chat had ended, resume that first."""
+    context = ChatContext(
+        chat_id=str(chat.id),
+        user=request.user,
+        chat_profile=chat.profile,
+        values=Values(place.values),
+        offered=request.offered,
+        answers=request.question_id,
+    )
+    if work is None or place.had_ended:
+        work = resuming_work(chat, context.values, place.first_new, then=work)
+    keeper = conversation().keeper
+    turn = RunningTurn(
+        chat_app(),
+        context,
+        work,
+        TurnSpec(
+            id=request.turn_id,
+            owner=request.owner,
+            profile=request.profile,
+            question_id=request.question_id,
+            first_sequence=place.first_sequence,
+            placeholder=place.placeholder,
+        ),
+        keeper.note_over,
+    )
+    keeper.keep(turn, [place.placeholder])
+    try:
+        turn.begin()
+    except BaseException:
+        turn.interrupt()  # nobody would begin it any more
+        raise
+    if place.had_ended:
+        # Its user has left the other chats for this one, as for a chat that starts.
+        end_other_chats(replace(chat, session_id=request.session_id), ())
+    return StartedTurn(turn, place.question)

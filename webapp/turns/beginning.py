@@ -1,34 +1,31 @@
-"""Beginning a turn: with the message it answers, all or none, and once for each form (R56, R57)."""
+"""Storing a turn that begins: with the message it answers, all or none, once for each form."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import USER, ChatMessage
-from webapp.authoring.context import Values
-from webapp.chats.locking import one_by_one
+from webapp.authoring.chat_message import ASSISTANT, STREAMING, USER, ChatMessage
+from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
 from webapp.chats.profile_rows import keep_look
 from webapp.chats.search_index import index_first_question, index_messages, index_title
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
-from webapp.engine import turn as engine
-from webapp.engine.work import RUNNING
-from webapp.turns.claiming import Taken, take, take_to_resume
+from webapp.engine.phases import TurnStatus
+from webapp.turns.claiming import ClaimedChat, TurnRequest, claim_chat, claim_ended_chat
 from webapp.turns.form_keys import refuse_twice
-from webapp.turns.replacing import Replaced, set_aside, title_instead, values_before
+from webapp.turns.replacing import replace_messages, retitle, values_before
 from webapp.turns.rows import (
     ALIVE,
     OURS,
     RUNNING_TURNS,
-    Asking,
-    interrupt,
+    interrupt_turn,
     is_alive,
     turn_row,
 )
@@ -68,7 +65,7 @@ _RETRIED = (
     .where(
         Turn.chat_id == bindparam("chat"),
         Turn.question_id == bindparam("question"),
-        Turn.status != RUNNING,
+        Turn.status != TurnStatus.RUNNING,
     )
     .values(retried=True)
 )
@@ -84,22 +81,40 @@ class TooManyTurnsError(Refusal):
     retry_after = RETRY_SECONDS
 
 
-def store_begun_turn(
-    asking: Asking,
-    turn: engine.Turn,
-    question: ChatMessage | None,
-    replaced: Replaced | None = None,
-) -> bool:
-    """Store a turn with its question and the place of its answer, all or none (R56).
-
-    Returns whether the chat was over until now, where the app wants to know; it is not any more.
+@dataclass(frozen=True, kw_only=True)
+class TurnPlace:
+    """Where a turn that was stored stands in its chat, and what it found there.
 
     Parameters
     ----------
     question:
-        What the user wrote; ``None`` when an old question, the turn's own, is answered again.
-    replaced:
-        What the turn takes the place of, if it does.
+        What the user wrote, as it was stored; ``None`` if it was not new.
+    placeholder:
+        The message that stands for the answer until the app says something.
+    values:
+        The chat's values with which the turn begins.
+    had_ended:
+        Whether the chat had ended before, in an app that resumes chats.
+    """
+
+    question: ChatMessage | None
+    placeholder: ChatMessage
+    values: dict[str, Any]
+    had_ended: bool
+
+    @property
+    def first_sequence(self) -> int:
+        """Return the number of the first message that the turn says."""
+        return self.placeholder.sequence
+
+    @property
+    def first_new(self) -> int:
+        """Return the number of the first message that was not in the chat before."""
+        return self.question.sequence if self.question is not None else self.first_sequence
+
+
+def store_begun_turn(request: TurnRequest) -> TurnPlace:
+    """Store a turn with its question and the place of its answer, in one transaction.
 
     The turn gets the chat's values as they are now, or as they were before what it replaces.
 
@@ -107,125 +122,132 @@ def store_begun_turn(
     ------
     AlreadyAskedError
         When the form was sent before.
-    ChatBusyError, TooManyTurnsError
-        When it is not the time.
+    ChatBusyError
+        When another turn is running.
+    TooManyTurnsError
+        When the user is at the limit.
     ProfileChangedError
-        When the chat has gone on under another profile since it was fetched.
+        When the chat has changed its profile since it was fetched.
     NotLastMessageError
         When the chat has gone on after what is to be replaced.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
+    chat_id, question, replacement = request.chat_id, request.question, request.replacement
     made_title = make_title(question.content) if question is not None else None
     with write_transaction() as connection:
-        taken = take(connection, asking, turn, made_title)
-        # Not before: on PostgreSQL the same form may be stored, and answered, while this one
-        # comes to the chat.
-        refuse_twice(connection, asking.chat_id, asking.key)
-        title = taken.title
-        if replaced is not None:
-            title = title_instead(connection, asking.chat_id, replaced, title, made_title)
-        values, before = _values_of(connection, asking, turn, taken, replaced)
-        turn.chat.values = Values(values)
-        question, asked_before = _store(connection, asking, turn, question, before)
-        if asking.looks is not None:
-            keep_look(connection, asking.chat_id, asking.looks)
-        if question is not None and asked_before:
-            if title and title != taken.title:
-                index_title(connection, asking.owner, asking.chat_id, title)
-            index_messages(
-                connection, asking.owner, asking.chat_id, [(question.id, question.content)]
-            )
+        claimed = claim_chat(connection, request, made_title)
+        # Only now: on PostgreSQL the same form may be stored, and answered, while this one waits
+        # for the chat.
+        refuse_twice(connection, chat_id, request.key)
+
+        title, values = claimed.title, claimed.values
+        # With which the question was first answered.
+        first_values: dict[str, Any] | None = values
+        if replacement is not None:
+            title = retitle(connection, chat_id, replacement, title, made_title)
+            before = replace_messages(connection, chat_id, request.turn_id, replacement)
+            values = first_values = values if before is None else before
+        elif request.answers is not None:
+            before = values_before(connection, chat_id, request.answers)
+            first_values = values if before is None else before
+
+        place, has_written = _insert_turn(connection, request, claimed, values, first_values)
+        if request.new_snapshot is not None:
+            keep_look(connection, chat_id, request.new_snapshot)
+        question = place.question
+        if question is not None and has_written:
+            if title and title != claimed.title:
+                index_title(connection, request.owner, chat_id, title)
+            index_messages(connection, request.owner, chat_id, [(question.id, question.content)])
         elif question is not None:
-            index_first_question(connection, asking.owner, asking.chat_id, question, taken.title)
-    return taken.was_over
+            index_first_question(connection, request.owner, chat_id, question, claimed.title)
+    return place
 
 
-def _values_of(
-    connection: Connection,
-    asking: Asking,
-    turn: engine.Turn,
-    taken: Taken,
-    replaced: Replaced | None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the values a turn begins with, and those with which its question was first answered.
-
-    What a turn takes the place of is put aside.
-    """
-    if replaced is not None:
-        before = set_aside(connection, asking.chat_id, turn.id, replaced)
-        values = taken.values if before is None else before
-        return values, values
-    if turn.question_id is None:
-        return taken.values, taken.values
-    first = values_before(connection, asking.chat_id, turn.question_id)
-    return taken.values, taken.values if first is None else first
-
-
-def store_resumption(asking: Asking, turn: engine.Turn) -> None:
-    """Store a turn that resumes a chat which is over; of several at once, one does.
+def store_resumption(request: TurnRequest) -> TurnPlace:
+    """Store a turn that resumes a chat which has ended; of several at once, one does.
 
     Raises
     ------
     NotOverError
-        When the chat is not over, or not any more.
+        When the chat has not ended, or has been resumed since.
     TooManyTurnsError
-        When it is not the time.
+        When the user is at the limit.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
     with write_transaction() as connection:
-        turn.chat.values = Values(take_to_resume(connection, asking, turn))
-        _store(connection, asking, turn, None, None)
+        claimed = claim_ended_chat(connection, request)
+        place, _ = _insert_turn(connection, request, claimed, claimed.values, None)
+    return place
 
 
-def _store(
+def _insert_turn(
     connection: Connection,
-    asking: Asking,
-    turn: engine.Turn,
-    question: ChatMessage | None,
-    before: dict[str, Any] | None,
-) -> tuple[ChatMessage | None, bool]:
-    """Store the rows of a turn.
-
-    Returns the question in its place, and whether its user had said anything in the chat before.
+    request: TurnRequest,
+    claimed: ClaimedChat,
+    values: dict[str, Any],
+    first_values: dict[str, Any] | None,
+) -> tuple[TurnPlace, bool]:
+    """Insert the rows of a turn; return its place, and whether its user had written before.
 
     Parameters
     ----------
-    before:
+    first_values:
         The values with which its question was first answered; ``None`` when it answers nothing.
     """
-    one_by_one(connection, asking.owner)
-    counted = {"of_owner": asking.owner, "seen_after": utc_now() - ALIVE}
-    last, running, asked_before = connection.execute(
-        _COUNTS, {"chat": asking.chat_id, **counted}
-    ).one()
-    if running >= asking.most_turns:
+    chat = {"chat": request.chat_id}
+    serialize_user_turns(connection, request.owner)
+    counted = {"of_owner": request.owner, "seen_after": utc_now() - ALIVE}
+    last, running, has_written = connection.execute(_COUNTS, {**chat, **counted}).one()
+    if running >= request.most_turns:
         raise TooManyTurnsError
-    if before is not None:
-        connection.execute(_FORGET_VALUES, {"chat": asking.chat_id})
-    sequence: int = last + 1
+    if first_values is not None:
+        connection.execute(_FORGET_VALUES, chat)
+
+    question, sequence = request.question, last + 1
     if question is not None:
-        question = replace(question, sequence=sequence, turn_id=turn.id)
-        turn.question_id = question.id
-    turn.numbered_from = sequence + (question is not None)
-    [waiting] = turn.messages()
-    connection.execute(_NEW_TURN, {**turn_row(asking, turn), "values_before": before})
-    insert_messages(connection, asking.chat_id, [m for m in (question, waiting) if m is not None])
-    if question is None and turn.question_id is not None:
-        connection.execute(_RETRIED, {"chat": asking.chat_id, "question": turn.question_id})
-    return question, bool(asked_before)
+        question = replace(question, sequence=sequence, turn_id=request.turn_id)
+        sequence += 1
+    placeholder = ChatMessage(
+        id=uuid.uuid4(),
+        kind=ASSISTANT,
+        content="",
+        status=STREAMING,
+        created_at=utc_now(),
+        profile=request.profile_name,
+        turn_id=request.turn_id,
+        sequence=sequence,
+    )
+    row = turn_row(
+        turn_id=request.turn_id,
+        chat_id=request.chat_id,
+        owner=request.owner,
+        key=request.key,
+        question_id=request.question_id,
+        first_sequence=sequence,
+    )
+    connection.execute(_NEW_TURN, {**row, "values_before": first_values})
+    new = [message for message in (question, placeholder) if message is not None]
+    insert_messages(connection, request.chat_id, new)
+    if request.answers is not None:
+        connection.execute(_RETRIED, {**chat, "question": request.answers})
+    place = TurnPlace(
+        question=question, placeholder=placeholder, values=values, had_ended=claimed.had_ended
+    )
+    return place, bool(has_written)
 
 
 def ask_to_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
-    """Leave word for the process that runs a turn; if it is gone, end the turn here."""
+    """Ask the process that runs a turn to stop it; if that process is gone, end the turn here."""
     with write_transaction() as connection:
         seen_at = connection.scalar(
             select(Turn.seen_at).where(
-                Turn.id == turn_id, Turn.chat_id == chat_id, Turn.status == RUNNING
+                Turn.id == turn_id, Turn.chat_id == chat_id, Turn.status == TurnStatus.RUNNING
             )
         )
         if seen_at is not None and not is_alive(seen_at):
-            interrupt(connection, chat_id, turn_id)
+            interrupt_turn(connection, chat_id, turn_id)
         elif seen_at is not None:
             connection.execute(OURS.values(stop_asked=True), {"turn": turn_id})

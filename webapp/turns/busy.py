@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.chats.store import StoredChat
 from webapp.turns.claiming import HOLDER
-from webapp.turns.rows import interrupt, is_alive
+from webapp.turns.rows import interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -38,4 +38,4 @@ def refuse_busy(connection: Connection, chat: StoredChat) -> None:
         return
     if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.seen_at):
         raise StillAnsweringError
-    interrupt(connection, chat.id, holder.turn_id)
+    interrupt_turn(connection, chat.id, holder.turn_id)

@@ -1,7 +1,9 @@
-"""Taking a chat for a turn: `chats.turn_id` is its lock, and one turn at a time has it."""
+"""Claiming a chat for a turn: `chats.turn_id` is its lock, and one turn at a time has it."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +11,15 @@ from sqlalchemy import String, and_, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
+from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.types import ChatProfile, User
 from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
 from webapp.database.engines import utc_now
-from webapp.engine import turn as engine
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_twice
-from webapp.turns.rows import Asking, interrupt, is_alive
+from webapp.turns.replacing import Replacement
+from webapp.turns.rows import interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -26,7 +30,7 @@ _FREE = (
     Chat.turn_id.is_(None),
     Chat.deleted_at.is_(None),
 )
-_TAKE = (
+_CLAIM = (
     update(Chat)
     .where(*_FREE)
     .values(
@@ -37,12 +41,12 @@ _TAKE = (
         expires_at=bindparam("expires"),
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
     )
-    # As they are now: an answer that ended a moment ago may have changed them.
+    # The values as they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
-# Locks as the update that follows does, so that what it says is still true then.
-_OVER = (
-    select(Chat.ended_at.is_not(None).label("was_over"))
+# Locks the row as the update that follows does, so that the result still holds then.
+_HAD_ENDED = (
+    select(Chat.ended_at.is_not(None).label("had_ended"))
     .where(*_FREE)
     .with_for_update(key_share=True)
 )
@@ -56,14 +60,14 @@ _RESUME = (
         ended_at=None,
         expires_at=bindparam("expires"),
     )
-    .returning(Chat.values.label("values_now"), Chat.profile)
+    .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
 HOLDER = (
     select(Chat.turn_id, Turn.seen_at)
-    .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == RUNNING))
+    .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == TurnStatus.RUNNING))
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.deleted_at.is_(None))
 )
@@ -79,7 +83,7 @@ class ChatBusyError(Refusal):
 
 
 class ProfileChangedError(Refusal):
-    """The chat has just been continued with another profile, which nobody has looked up yet."""
+    """The chat has changed its profile since it was fetched. The new one was not checked."""
 
     code = 409
     title = "Not sent"
@@ -88,20 +92,74 @@ class ProfileChangedError(Refusal):
 
 
 class NotOverError(Exception):
-    """A chat is not over, or not any more: there is nothing to resume."""
+    """A chat has not ended, or has been resumed already: there is nothing to resume."""
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A chat as it was when a turn took it, and whether it was over until then."""
+@dataclass(frozen=True, kw_only=True)
+class TurnRequest:
+    """A turn that is about to begin, whole before anything of it is stored.
+
+    Parameters
+    ----------
+    turn_id:
+        The id that its row gets.
+    profile:
+        The chat's profile as it is offered now.
+    profile_name:
+        The name of the profile that the chat had when it was fetched.
+    user:
+        Who is signed in.
+    offered:
+        The profiles that the user is offered, by name.
+    key:
+        The key of the form that was sent.
+    most_turns:
+        How many turns one user may have under way.
+    session_id:
+        The browser's session in which a chat that has ended is resumed; ``None`` if the app has no
+        ``@on_chat_resume``.
+    question:
+        What the user wrote, if it is new.
+    answers:
+        The message to be answered once more, if no new one is.
+    replacement:
+        What the turn takes the place of, if it does.
+    new_snapshot:
+        The chat's profile, if it looks different from the chat's snapshot of it.
+    """
+
+    turn_id: uuid.UUID
+    chat_id: uuid.UUID
+    owner: str
+    profile: ChatProfile | None
+    profile_name: str | None
+    user: User | None
+    offered: Mapping[str, ChatProfile]
+    key: uuid.UUID
+    most_turns: int
+    session_id: uuid.UUID | None
+    question: ChatMessage | None = None
+    answers: uuid.UUID | None = None
+    replacement: Replacement | None = None
+    new_snapshot: ChatProfile | None = None
+
+    @property
+    def question_id(self) -> uuid.UUID | None:
+        """Return the message that the turn answers."""
+        return self.question.id if self.question is not None else self.answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedChat:
+    """A chat as it was when a turn claimed it."""
 
     values: dict[str, Any]
     title: str | None
-    was_over: bool = False
+    had_ended: bool
 
 
-def take(connection: Connection, asking: Asking, turn: engine.Turn, title: str | None) -> Taken:
-    """Take a chat for a turn; one whose turn has lost its process is free.
+def claim_chat(connection: Connection, request: TurnRequest, title: str | None) -> ClaimedChat:
+    """Claim a chat for a turn; one whose turn has lost its process is free.
 
     Parameters
     ----------
@@ -111,84 +169,83 @@ def take(connection: Connection, asking: Asking, turn: engine.Turn, title: str |
     Raises
     ------
     AlreadyAskedError
-        When it is this form that has the chat.
+        When the turn that has the chat came from the same form.
     ChatBusyError
-        When another turn has it.
+        When another turn has the chat.
     ProfileChangedError
-        When it has gone on under another profile since it was fetched.
+        When the chat has changed its profile since it was fetched.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
-    taken = _taken(connection, asking, turn, title)
-    if taken is not None:
-        return taken
-    holder = connection.execute(HOLDER, _who(asking)).first()
+    claimed = _claim_free_chat(connection, request, title)
+    if claimed is not None:
+        return claimed
+    holder = connection.execute(HOLDER, _chat_of(request)).first()
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
     if not (here or is_alive(holder.seen_at)):
-        interrupt(connection, asking.chat_id, holder.turn_id)
-        taken = _taken(connection, asking, turn, title)
-    if taken is None:
-        # Somebody has it, on PostgreSQL perhaps only since a moment ago: it may be the same form.
-        refuse_twice(connection, asking.chat_id, asking.key)
+        interrupt_turn(connection, request.chat_id, holder.turn_id)
+        claimed = _claim_free_chat(connection, request, title)
+    if claimed is None:
+        # On PostgreSQL the holder may have come a moment ago, with the same form.
+        refuse_twice(connection, request.chat_id, request.key)
         raise ChatBusyError
-    return taken
+    return claimed
 
 
-def take_to_resume(connection: Connection, asking: Asking, turn: engine.Turn) -> dict[str, Any]:
-    """Take a chat that is over, and return its values; of several turns at once, one has it.
+def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedChat:
+    """Claim a chat that has ended, to resume it; of several turns at once, one gets it.
 
     Raises
     ------
     NotOverError
-        When the chat is not over, or not any more.
+        When the chat has not ended, or has been resumed since.
     ProfileChangedError
-        When it has gone on under another profile since it was fetched.
+        When the chat has changed its profile since it was fetched.
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     """
-    which = {**_for_turn(asking, turn), "of_session": asking.resumes_in}
+    which = {**_new_holder(request), "of_session": request.session_id}
     chat = connection.execute(_RESUME, which).first()
     if chat is None:
-        raise NotFound if connection.execute(HOLDER, _who(asking)).first() is None else NotOverError
-    _refuse_other_profile(chat.profile, turn)
-    values: dict[str, Any] = chat.values_now
-    return values
+        holder = connection.execute(HOLDER, _chat_of(request)).first()
+        raise NotFound if holder is None else NotOverError
+    if chat.profile != request.profile_name:
+        raise ProfileChangedError
+    return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=True)
 
 
-def _taken(
-    connection: Connection, asking: Asking, turn: engine.Turn, title: str | None
-) -> Taken | None:
-    was_over = False
-    if asking.resumes_in is not None:
-        free = connection.execute(_OVER, _who(asking)).first()
+def _claim_free_chat(
+    connection: Connection, request: TurnRequest, title: str | None
+) -> ClaimedChat | None:
+    had_ended = False
+    if request.session_id is not None:
+        free = connection.execute(_HAD_ENDED, _chat_of(request)).first()
         if free is None:
             return None
-        was_over = free.was_over
-    chat = connection.execute(_TAKE, {**_for_turn(asking, turn), "made_title": title}).first()
+        had_ended = free.had_ended
+
+    chat = connection.execute(_CLAIM, {**_new_holder(request), "made_title": title}).first()
     if chat is None:
         return None
-    _refuse_other_profile(chat.profile, turn)
-    if was_over:
-        connection.execute(_IN_SESSION, {"chat": asking.chat_id, "of_session": asking.resumes_in})
-    return Taken(chat.values_now, chat.title, was_over)
-
-
-def _refuse_other_profile(profile: str | None, turn: engine.Turn) -> None:
-    if profile != turn.chat.chat_profile:
+    if chat.profile != request.profile_name:
         raise ProfileChangedError
+    if had_ended:
+        session = {"chat": request.chat_id, "of_session": request.session_id}
+        connection.execute(_IN_SESSION, session)
+    return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=had_ended)
 
 
-def _who(asking: Asking) -> dict[str, Any]:
-    return {"chat": asking.chat_id, "of_owner": asking.owner}
+def _chat_of(request: TurnRequest) -> dict[str, Any]:
+    return {"chat": request.chat_id, "of_owner": request.owner}
 
 
-def _for_turn(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
+def _new_holder(request: TurnRequest) -> dict[str, Any]:
     now = utc_now()
     return {
-        **_who(asking),
-        "turn": turn.id,
+        **_chat_of(request),
+        "turn": request.turn_id,
         "now": now,
-        "expires": expires_at(turn.profile, now),
+        "expires": expires_at(request.profile, now),
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Text, bindparam, cast, or_, select
+from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import (
@@ -28,9 +28,9 @@ from webapp.database.engines import utc_now
 from webapp.profiles.icons import label
 from webapp.turns.busy import refuse_busy
 
-# So many messages are in memory at once, however long the chat is.
+# How many messages are in memory at once, however long the chat is.
 AT_ONCE = 500
-_CARRIED = (
+_COPIED = (
     select(
         *MESSAGE_COLUMNS,
         cast(SearchEntry.words, Text).label("words"),
@@ -40,6 +40,7 @@ _CARRIED = (
     .where(
         Message.chat_id == bindparam("of_chat"),
         Message.sequence > bindparam("after"),
+        Message.sequence <= bindparam("last"),
         Message.replaced_by.is_(None),
         Message.kind.in_([*SAID, DIVIDER]),
         or_(Message.kind != ASSISTANT, Turn.id.is_(None), ~Turn.retried),
@@ -49,35 +50,71 @@ _CARRIED = (
 )
 
 
-def carry_over(
-    connection: Connection, old: StoredChat, chat_id: uuid.UUID, profile: ChatProfile
-) -> int:
-    """Copy what was said in a chat into a new one, and say so; return the last number there.
+_LAST_SEQUENCE = select(func.coalesce(func.max(Message.sequence), 0)).where(
+    Message.chat_id == bindparam("of_chat")
+)
 
-    Errors, and answers that others took the place of, stay behind. What was said is then no part
-    of a turn: it cannot be stopped or tried again.
+
+@dataclass(frozen=True)
+class CopySource:
+    """A chat of which a copy is made, with the number of its last message at that moment.
+
+    Copies keep their numbers, so the number of the first message after them is known before.
+    """
+
+    chat: StoredChat
+    last_sequence: int
+
+    @property
+    def next_sequence(self) -> int:
+        """Return the number of the first message after the copies and the divider."""
+        return self.last_sequence + 2
+
+
+def copy_source(connection: Connection, chat: StoredChat) -> CopySource:
+    """Return a chat as it can be copied now.
 
     Raises
     ------
     NotFound
-        When the old chat is gone.
+        When the chat no longer exists.
+    StillAnsweringError
+        When an answer is being written in it.
+    """
+    refuse_busy(connection, chat)
+    return CopySource(chat, connection.execute(_LAST_SEQUENCE, {"of_chat": chat.id}).scalar_one())
+
+
+def copy_conversation(
+    connection: Connection, source: CopySource, chat_id: uuid.UUID, profile: ChatProfile
+) -> None:
+    """Copy what was said in a chat into a new one, with a divider that names the source.
+
+    Errors, and answers that others took the place of, stay behind. The copies belong to no turn:
+    they cannot be stopped or tried again.
+
+    Raises
+    ------
+    NotFound
+        When the old chat no longer exists.
     StillAnsweringError
         When an answer is being written there.
     """
+    old = source.chat
     refuse_busy(connection, old)
     if old.title:
         index_title(connection, old.owner, chat_id, old.title)
-    last = 0
-    for found in _pages(connection, old.id):
-        copies = [_copy(row, last + place) for place, row in enumerate(found, start=1)]
+    which = {"of_chat": old.id, "last": source.last_sequence, "after": -1}
+    while found := _next_rows(connection, which):
+        copies = [_copy(row) for row in found]
         insert_messages(connection, chat_id, copies)
         store_entries(connection, list(_entries(old.id, chat_id, found, copies)))
-        last += len(copies)
-    insert_messages(connection, chat_id, [_divider(old, profile, last + 1)])
-    return last + 1
+        which["after"] = found[-1].sequence
+    divider = _divider(old, profile, source.last_sequence + 1)
+    insert_messages(connection, chat_id, [divider])
 
 
-def index_carried(
+def index_opening(
     connection: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
 ) -> None:
     """Make messages with which a chat begins findable, as those of every chat in the history."""
@@ -99,18 +136,15 @@ def _entries(
             yield {"chat_id": chat_id, "message_id": copy.id, "words": words}
 
 
-def _pages(connection: Connection, chat_id: uuid.UUID) -> Iterator[Sequence[Any]]:
-    after = -1
-    while found := connection.execute(_CARRIED, {"of_chat": chat_id, "after": after}).all():
-        yield found
-        after = found[-1].sequence
+def _next_rows(connection: Connection, which: dict[str, Any]) -> Sequence[Any]:
+    return connection.execute(_COPIED, which).all()
 
 
-def _copy(row: Row[Any], sequence: int) -> ChatMessage:
+def _copy(row: Row[Any]) -> ChatMessage:
     old = message_from_row(row)
     # Nobody writes the copy of a growing message.
     status = INTERRUPTED if old.status == STREAMING else old.status
-    return replace(old, id=uuid.uuid4(), status=status, turn_id=None, sequence=sequence)
+    return replace(old, id=uuid.uuid4(), status=status, turn_id=None)
 
 
 def _divider(old: StoredChat, profile: ChatProfile, sequence: int) -> ChatMessage:

@@ -1,4 +1,4 @@
-"""Forms that are sent twice: each has a key, and has its effect once (R57)."""
+"""Forms that are sent twice: each has a key, and has its effect once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FormReusedError(Refusal):
 
 
 class AlreadyAskedError(Exception):
-    """The form was sent before (R57).
+    """The form was sent before.
 
     Parameters
     ----------

@@ -13,11 +13,12 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import COMPLETE, DIVIDER, USER
+from webapp.authoring.chat_message import DIVIDER, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import make_title
 from webapp.database.engines import read_connection
+from webapp.engine.phases import TurnStatus
 from webapp.turns.stored_turns import last_turn
 from webapp.web.refusals import Refusal
 
@@ -88,7 +89,7 @@ class NotLastMessageError(Refusal):
 
 
 @dataclass(frozen=True)
-class Replaced:
+class Replacement:
     """What a new turn takes the place of: a question and its answers, or the answers alone.
 
     Parameters
@@ -103,7 +104,7 @@ class Replaced:
     answer_of: uuid.UUID | None = None
 
 
-def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
+def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     """Return what a new text for a message replaces.
 
     Raises
@@ -120,10 +121,10 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replaced:
         last = connection.execute(_LAST_QUESTION, {"chat": chat.id}).first()
     if last is None or last.id != message_id:
         raise NotLastMessageError
-    return Replaced(message_id)
+    return Replacement(message_id)
 
 
-def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replaced:
+def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replacement:
     """Return what another answer to the question of a turn replaces.
 
     Raises
@@ -132,15 +133,17 @@ def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replaced:
         When the turn is not the last one, has not come to its end, or answers nothing.
     """
     last = last_turn(chat)
-    if last is None or (last.id, last.status) != (turn_id, COMPLETE) or last.question_id is None:
+    if last is None or last.question_id is None:
         raise NotLastMessageError
-    return Replaced(last.question_id, turn_id)
+    if last.id != turn_id or last.status != TurnStatus.COMPLETE:
+        raise NotLastMessageError
+    return Replacement(last.question_id, turn_id)
 
 
-def set_aside(
-    connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID, replaced: Replaced
+def replace_messages(
+    connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID, replacement: Replacement
 ) -> dict[str, Any] | None:
-    """Let a turn that has the chat to itself take the place of what was said.
+    """Let a turn that has claimed the chat take the place of what was said.
 
     Returns the chat's values as they were before that, for the turn and the chat to begin with
     again; ``None`` when nobody knows, as the answer is older than this feature.
@@ -152,22 +155,22 @@ def set_aside(
     """
     which = {"chat": chat_id}
     last = connection.execute(_LAST_QUESTION, which).first()
-    if last is None or last.id != replaced.question_id:
+    if last is None or last.id != replacement.question_id:
         raise NotLastMessageError
-    if replaced.answer_of not in (None, connection.scalar(_NEWEST_TURN, which)):
+    if replacement.answer_of not in (None, connection.scalar(_NEWEST_TURN, which)):
         raise NotLastMessageError
-    first = last.sequence + (replaced.answer_of is not None)
+    first = last.sequence + (replacement.answer_of is not None)
     connection.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
-    before = values_before(connection, chat_id, replaced.question_id)
+    before = values_before(connection, chat_id, replacement.question_id)
     if before is not None:
         connection.execute(_RESTORED, {"in_chat": chat_id, "kept": before})
     return before
 
 
-def title_instead(
+def retitle(
     connection: Connection,
     chat_id: uuid.UUID,
-    replaced: Replaced,
+    replacement: Replacement,
     title: str | None,
     made: str | None,
 ) -> str | None:
@@ -176,7 +179,7 @@ def title_instead(
     Called before what is replaced is put aside. Returns the title that the chat has then.
     """
     first = connection.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
-    if made is None or first is None or first.id != replaced.question_id:
+    if made is None or first is None or first.id != replacement.question_id:
         return title
     if title != make_title(first.content):  # its user has named it
         return title

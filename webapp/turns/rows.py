@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import INTERRUPTED, STREAMING
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.chat_message import STREAMING
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.search_index import index_turn
 from webapp.database.engines import failed_lately, utc_now
-from webapp.engine import turn as engine
 from webapp.engine.keeper import BEAT_SECONDS
-from webapp.engine.work import RUNNING
+from webapp.engine.phases import TurnStatus
 
-# A turn whose process has not said for so long that it is alive was interrupted (R63). In both
-# directions, since clocks are set back as well (R69).
+# A turn was interrupted when its process has not given a heartbeat for so long. Heartbeats from the
+# future are as old, since clocks are set back as well.
 ALIVE = timedelta(seconds=20)
-# So long after an outage every process has said again that it is alive.
+# How long after an outage of the database every process has given a heartbeat again.
 HEARD_AGAIN_SECONDS = 2 * BEAT_SECONDS
-# What the last turn of a chat looks like then, while its row says that it runs: it may yet turn
-# out to. Never stored.
-LOST = "lost"
 # How many a user has, in all processes.
 RUNNING_TURNS = select(func.count()).where(
     Turn.owner == bindparam("of_owner"),
-    Turn.status == RUNNING,
+    Turn.status == TurnStatus.RUNNING,
     Turn.seen_at > bindparam("seen_after"),
 )
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
-OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == RUNNING)
+OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == TurnStatus.RUNNING)
 ENDED = OURS.values(
     seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
 ).returning(Turn.stop_asked)
@@ -46,67 +40,55 @@ _BROKEN_OFF = (
         Message.turn_id == bindparam("turn"),
         Message.status == STREAMING,
     )
-    .values(status=INTERRUPTED)
+    .values(status=TurnStatus.INTERRUPTED)
 )
 
 
 def is_alive(seen_at: datetime | None) -> bool:
-    """Say whether the process of a running turn is there, going by when it last said so."""
+    """Return whether the process of a running turn is there, by its last heartbeat."""
     if seen_at is None:
         return False
     return abs(utc_now() - seen_at) < ALIVE or not may_judge()
 
 
 def may_judge() -> bool:
-    """Say whether silence means anything: while the database is away nobody can be heard.
+    """Return whether a missing heartbeat means anything.
 
-    Who finds it failing waits until the others have had the time to speak.
+    While the database is away, no process can give one. A process that finds the database failing
+    waits until the others have had the time for it.
     """
     return not failed_lately(HEARD_AGAIN_SECONDS)
 
 
-def interrupt(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
-    """Note that a turn ended with the process that ran it."""
+def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+    """Store that a turn ended with the process that ran it."""
     which = {"chat": chat_id, "turn": turn_id}
-    connection.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": INTERRUPTED})
+    connection.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": TurnStatus.INTERRUPTED})
     connection.execute(_BROKEN_OFF, which)
     index_turn(connection, connection.execute(_FREED, which).first(), chat_id, turn_id)
 
 
-def turn_row(asking: Asking, turn: engine.Turn) -> dict[str, Any]:
+def turn_row(
+    *,
+    turn_id: uuid.UUID,
+    chat_id: uuid.UUID,
+    owner: str,
+    key: uuid.UUID,
+    question_id: uuid.UUID | None,
+    first_sequence: int,
+) -> dict[str, Any]:
     """Return the row of a turn that begins now in this process."""
     now = utc_now()
     return {
-        "id": turn.id,
-        "chat_id": asking.chat_id,
-        "owner": asking.owner,
-        "key": asking.key,
-        "status": RUNNING,
-        "question_id": turn.question_id,
-        "first_sequence": turn.numbered_from,
+        "id": turn_id,
+        "chat_id": chat_id,
+        "owner": owner,
+        "key": key,
+        "status": TurnStatus.RUNNING,
+        "question_id": question_id,
+        "first_sequence": first_sequence,
         "stop_asked": False,
         "retried": False,
         "created_at": now,
         "seen_at": now,
     }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asking:
-    """Who asks in which chat, by which form, and how many turns one user may have under way.
-
-    Parameters
-    ----------
-    resumes_in:
-        Where the app has an ``@on_chat_resume``: the browser's session in which a chat that was
-        over goes on.
-    looks:
-        The chat's profile, where it does not look as the chat remembers it.
-    """
-
-    chat_id: uuid.UUID
-    owner: str
-    key: uuid.UUID
-    most_turns: int
-    resumes_in: uuid.UUID | None = None
-    looks: ChatProfile | None = None

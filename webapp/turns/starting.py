@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +12,13 @@ from sqlalchemy import Row
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import ChatContext, Earlier
-from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.types import ChatProfile
-from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
+from webapp.chats.past_messages import history_before
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
-from webapp.engine.turn import Turn
-from webapp.engine.work import RUNNING, Work
+from webapp.engine.phases import TurnStatus
+from webapp.engine.turn import RunningTurn
+from webapp.engine.work import TurnSpec
 from webapp.profiles.offer import (
     choose,
     current_choice,
@@ -30,16 +28,15 @@ from webapp.profiles.offer import (
     offered_profiles,
 )
 from webapp.site import chat_app, settings, this_app
-from webapp.turns.busy import refuse_busy
+from webapp.turns.copying import CopySource, copy_source
+from webapp.turns.failures import work_of
 from webapp.turns.runtime import conversation
-from webapp.turns.start_rows import Beginning, TooManyStartsError, store_started_chat
+from webapp.turns.start_rows import StartRequest, TooManyStartsError, store_started_chat
 from webapp.turns.stored_turns import StoredTurn
 from webapp.turns.thread_budget import time_to_wait
-from webapp.web.errors import request_id
-from webapp.web.log import log_failure
 from webapp.web.refusals import Refusal
 
-# For so long a start is waited for; then it goes on by itself, and the page watches it.
+# How long a request waits for `on_chat_start` before it continues in the background.
 WAIT_SECONDS = 1.0
 
 
@@ -55,15 +52,15 @@ class StartedChat:
     turn: StoredTurn | None
 
 
-def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> StartedChat:
+def start_chat(asked_for: str | None, source: CopySource | None = None) -> StartedChat:
     """Start a chat for this user.
 
     Parameters
     ----------
     asked_for:
         The profile's name as the browser sent it, or ``None`` for the default chain.
-    continues:
-        The chat whose conversation comes along, if one does.
+    source:
+        The chat whose conversation is copied into the new one, if one is.
 
     Raises
     ------
@@ -78,27 +75,32 @@ def start_chat(asked_for: str | None, continues: StoredChat | None = None) -> St
     """
     began_at = utc_now()
     profile, vanished = _profile(asked_for)
-    most = settings().turns_per_user
-    session_id = browser_session().require_row()
-    beginning = Beginning(owner_of_new_chats(), session_id, began_at, most, continues)
-    context = ChatContext(
-        chat_id=str(uuid.uuid4()),
-        user=signed_in_user(),
-        chat_profile=profile.name if profile else None,
-        earlier=_carried(continues) if continues else list,
-        offered=offered_profiles().by_name,
+    request = StartRequest(
+        owner=owner_of_new_chats(),
+        session_id=browser_session().require_row(),
+        began_at=began_at,
+        most_turns=settings().turns_per_user,
+        source=source,
     )
+    turn = _turn(request, profile)
     release_connection()
-    turn = _turn(context, profile, beginning.owner)
-    last = None  # a start that is over is no turn of the chat
-    with _ended_if_it_fails(turn):
-        _begin(turn, most)
-        stored = store_started_chat(turn, beginning)
+    keeper, last = conversation().keeper, None  # a start that is over is no turn of the chat
+    try:
+        with time_to_wait(WAIT_SECONDS) as seconds:
+            if not keeper.admit(turn, request.most_turns, seconds):
+                raise TooManyStartsError
+            turn.begin()
+            turn.wait_until_over(min(seconds, conversation().start_limits.total))
+        turn.check_limits()
+        stored = store_started_chat(turn, request)
         if stored.chat.turn_id is not None:
-            conversation().keeper.keep(turn, stored.messages)
-            last = StoredTurn(turn.id, RUNNING, None)
+            keeper.keep(turn, stored.messages)
+            last = StoredTurn(turn.id, TurnStatus.RUNNING, None)
+    except BaseException:
+        turn.interrupt()  # nobody else would: it is not kept
+        raise
     for row in stored.replaced:
-        conversation().keeper.interrupt_chat(row.id)
+        keeper.interrupt_chat(row.id)
     return StartedChat(
         chat=stored.chat,
         messages=stored.messages,
@@ -134,13 +136,8 @@ def continue_chat(chat: StoredChat, name: str) -> StartedChat:
     release_connection()
     # Before the author's code runs, and once more when the new chat is stored.
     with write_transaction() as connection:
-        refuse_busy(connection, chat)
-    return start_chat(name, chat)
-
-
-def _carried(chat: StoredChat) -> Earlier:
-    app = this_app()
-    return lambda: history_before(app, chat.id, NO_SEQUENCE_YET)
+        source = copy_source(connection, chat)
+    return start_chat(name, source)
 
 
 def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
@@ -154,49 +151,26 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
     return offered_profiles().default(current_choice()), vanished
 
 
-@contextmanager
-def _ended_if_it_fails(turn: Turn) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        turn.interrupt()  # nobody else would: it is not kept
-        raise
-
-
-def _begin(turn: Turn, most: int) -> None:
-    """Run the start until it is over or can be watched, or for as long as one may wait."""
-    with time_to_wait(WAIT_SECONDS) as seconds:
-        if not conversation().keeper.admit(turn, most, seconds):
-            raise TooManyStartsError
-        turn.begin()
-        turn.wait_until_over(min(seconds, conversation().start_limits.total))
-    turn.check_limits()
-
-
-def _turn(context: ChatContext, profile: ChatProfile | None, owner: str) -> Turn:
-    limits = conversation().start_limits
-    work = Work(
-        decorator="on_chat_start",
-        arguments=(),
-        limits=limits,
-        explain=partial(_explained, reference=request_id()),
-        log=partial(_log, chat_id=context.chat_id, reference=request_id()),
+def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
+    chat_id, source = uuid.uuid4(), request.source
+    context = ChatContext(
+        chat_id=str(chat_id),
+        user=signed_in_user(),
+        chat_profile=profile.name if profile else None,
+        offered=offered_profiles().by_name,
     )
-    turn = Turn(chat_app(), context, work)
-    turn.profile = profile
-    turn.owner = owner
-    return turn
-
-
-def _explained(failure: CallbackError, reference: str) -> str:
-    if isinstance(failure, CallbackTimeoutError):
-        reason = (
-            f"This chat took longer than {failure.seconds:g} seconds to start, so it was stopped."
-        )
-    else:
-        reason = "Something went wrong while this chat started."
-    return f"{reason} Start a new chat to try again. (reference {reference})"
-
-
-def _log(failure: CallbackError, *, chat_id: str, reference: str) -> None:
-    log_failure("chat_start.failed", failure, chat=chat_id, request=reference)
+    earlier: Earlier = list
+    if source is not None:
+        earlier = partial(history_before, this_app(), source.chat.id, source.next_sequence)
+    return RunningTurn(
+        chat_app(),
+        context,
+        work_of("on_chat_start", chat_id, conversation().start_limits, earlier=earlier),
+        TurnSpec(
+            id=uuid.uuid4(),
+            owner=request.owner,
+            profile=profile,
+            first_sequence=source.next_sequence if source else 1,
+        ),
+        conversation().keeper.note_over,
+    )

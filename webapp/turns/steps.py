@@ -1,4 +1,4 @@
-"""Storing turns while they run: in steps, and at their end (R63)."""
+"""Storing turns while they run: in steps, and at their end."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from webapp.chats.profile_rows import go_on_under
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_changed, index_turn
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
-from webapp.engine import turn as engine
-from webapp.engine.keeper import Saved, Step, StoreUnavailableError
-from webapp.engine.work import RUNNING
+from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
+from webapp.engine.phases import TurnStatus
+from webapp.engine.turn import RunningTurn
 from webapp.turns.rows import (
     ALIVE,
     ENDED,
     LET_GO,
     OURS,
-    interrupt,
+    interrupt_turn,
     may_judge,
 )
 from webapp.web.errors import UNAVAILABLE
@@ -42,7 +42,7 @@ _FREED = LET_GO.values(
 _FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
 _LOST = (
     select(Turn.chat_id, Turn.id)
-    .where(Turn.status == RUNNING, Turn.seen_at < bindparam("seen_before"))
+    .where(Turn.status == TurnStatus.RUNNING, Turn.seen_at < bindparam("seen_before"))
     .order_by(Turn.id)
 )
 # What was set when the chat was resumed is there when the question is answered anew. Not of one
@@ -67,7 +67,7 @@ class TurnRows:
         self._app = app
         self._beat_at = 0.0
 
-    def save(self, steps: list[Step]) -> Saved:
+    def save(self, steps: list[Step]) -> SaveResult:
         """Store the steps in one transaction; if one of them cannot be, each by itself."""
         with self._app.app_context():
             try:
@@ -77,14 +77,15 @@ class TurnRows:
             except SQLAlchemyError as error:
                 if len(steps) > 1:
                     each = [self.save([step]) for step in steps]
-                    return Saved(
+                    return SaveResult(
                         set().union(*(one.lost for one in each)),
                         set().union(*(one.to_stop for one in each)),
                     )
-                log_failure("turn.not_stored", error, turn=steps[0].turn.id)
+                turn = steps[0].turn
+                log_failure("turn.not_stored", error, turn=turn.id)
                 with _mapped_errors(), write_transaction() as connection:
-                    interrupt(connection, uuid.UUID(steps[0].turn.chat.chat_id), steps[0].turn.id)
-                return Saved(lost={steps[0].turn.id})
+                    interrupt_turn(connection, uuid.UUID(turn.chat.chat_id), turn.id)
+                return SaveResult(lost={turn.id})
 
     def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
@@ -96,7 +97,7 @@ class TurnRows:
         """Note that these turns are alive, and end those whose processes are not."""
         now = utc_now()
         with self._app.app_context(), _mapped_errors(), write_transaction() as connection:
-            alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == RUNNING)
+            alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == TurnStatus.RUNNING)
             locked = alive.order_by(Turn.id).with_for_update()
             beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
             ours = set(connection.scalars(beaten.returning(Turn.id)))
@@ -117,7 +118,7 @@ def interrupt_lost(connection: Connection, seen_before: datetime) -> None:
         return
     lost = connection.execute(_LOST, {"seen_before": seen_before}).all()
     for chat_id, turn_id in lost:
-        interrupt(connection, chat_id, turn_id)
+        interrupt_turn(connection, chat_id, turn_id)
 
 
 @contextmanager
@@ -133,8 +134,8 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
     return StoreUnavailableError(str(error).splitlines()[0])
 
 
-def _save_all(steps: list[Step]) -> Saved:
-    saved = Saved()
+def _save_all(steps: list[Step]) -> SaveResult:
+    saved = SaveResult()
     with write_transaction() as connection:
         # In the order in which everybody locks turns on PostgreSQL.
         for step in sorted(steps, key=lambda step: step.turn.id):
@@ -177,14 +178,14 @@ def _save(connection: Connection, step: Step) -> bool | None:
     return asked
 
 
-def _go_on(connection: Connection, chat_id: uuid.UUID, turn: engine.Turn) -> None:
+def _go_on(connection: Connection, chat_id: uuid.UUID, turn: RunningTurn) -> None:
     """Let the chat be under the profile with which the turn goes on."""
     profile = _profile_by_now(turn)
     if profile is not None:
         go_on_under(connection, chat_id, profile)
 
 
-def _profile_by_now(turn: engine.Turn) -> ChatProfile | None:
+def _profile_by_now(turn: RunningTurn) -> ChatProfile | None:
     return (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
 
 

@@ -9,28 +9,27 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import COMPLETE, INTERRUPTED, ChatMessage
+from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.message_rows import SHOWN, shown_message
-from webapp.chats.models import Chat, Message
-from webapp.chats.models import Turn as TurnRow
+from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
-from webapp.engine.work import RUNNING
-from webapp.turns.rows import LOST, is_alive
+from webapp.engine.phases import TurnStatus
+from webapp.turns.rows import is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
 # What a turn said follows its question, which is left out.
 _SAID = (
-    SHOWN.join(TurnRow, TurnRow.id == Message.turn_id)
+    SHOWN.join(Turn, Turn.id == Message.turn_id)
     .where(
-        TurnRow.id == bindparam("of_turn"),
-        Message.sequence >= TurnRow.first_sequence,
+        Turn.id == bindparam("of_turn"),
+        Message.sequence >= Turn.first_sequence,
     )
     .order_by(Message.sequence)
 )
-_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
-    TurnRow.chat_id == bindparam("of_chat"), TurnRow.id == bindparam("of_turn")
+_TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
+    Turn.chat_id == bindparam("of_chat"), Turn.id == bindparam("of_turn")
 )
 # The one that runs, which may have said nothing yet; else the newest message names the newest one,
 # by the index of a chat's messages.
@@ -46,8 +45,8 @@ _SAID_LAST = (
     .limit(1)
     .scalar_subquery()
 )
-_LAST_TURN = select(TurnRow.id, TurnRow.status, TurnRow.seen_at, TurnRow.question_id).where(
-    TurnRow.id == func.coalesce(_RUNS, _SAID_LAST)
+_LAST_TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
+    Turn.id == func.coalesce(_RUNS, _SAID_LAST)
 )
 
 
@@ -64,8 +63,13 @@ class StoredTurn:
     """The last turn of a chat, as it stands."""
 
     id: uuid.UUID
-    status: str
+    status: TurnStatus
     question_id: uuid.UUID | None
+
+    @property
+    def seems_to_run(self) -> bool:
+        """Return whether its row says that it runs."""
+        return self.status in (TurnStatus.RUNNING, TurnStatus.LOST)
 
 
 def last_turn(chat: StoredChat) -> StoredTurn | None:
@@ -75,14 +79,14 @@ def last_turn(chat: StoredChat) -> StoredTurn | None:
     return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
-def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[str, list[ChatMessage]]:
+def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[TurnStatus, list[ChatMessage]]:
     """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
     with read_connection() as connection:
         turn = connection.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
     with read_connection() as connection:
         found = connection.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
-    status = _status(turn) if turn is not None else INTERRUPTED
-    return status, [shown_message(row, running=status == RUNNING) for row in found]
+    status = _status(turn) if turn is not None else TurnStatus.INTERRUPTED
+    return status, [shown_message(row, running=status == TurnStatus.RUNNING) for row in found]
 
 
 def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
@@ -105,18 +109,20 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
 
     Raises
     ------
-    Conflict
+    CannotRetryError
         When it is not the last one, still runs, or came to its end.
     """
     last = last_turn(chat)
-    if last is None or last.id != turn_id or last.status in (RUNNING, COMPLETE):
+    not_to_retry = (TurnStatus.RUNNING, TurnStatus.COMPLETE)
+    if last is None or last.id != turn_id or last.status in not_to_retry:
         raise CannotRetryError("The chat has continued since this answer.")
     if last.question_id is None:
         raise CannotRetryError("Only an answer can be tried again, not the start of a chat.")
     return last.question_id
 
 
-def _status(turn: Any) -> str:
+def _status(turn: Any) -> TurnStatus:
     # One of this process runs, whatever the clock says.
     alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
-    return LOST if turn.status == RUNNING and not alive else str(turn.status)
+    lost = turn.status == TurnStatus.RUNNING and not alive
+    return TurnStatus.LOST if lost else TurnStatus(turn.status)

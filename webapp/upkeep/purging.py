@@ -16,7 +16,6 @@ from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, f
 from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
-from webapp.engine.work import RUNNING
 from webapp.turns.rows import ALIVE
 
 UNWRITTEN_FOR = timedelta(days=1)
@@ -52,7 +51,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
         timedelta(hours=settings.session_hours),
     )
     running = exists().where(
-        Turn.chat_id == Chat.id, Turn.status == RUNNING, Turn.seen_at > now - ALIVE
+        Turn.chat_id == Chat.id, Turn.status == TurnStatus.RUNNING, Turn.seen_at > now - ALIVE
     )
     rules = {
         "expired_chats": Chat.expires_at.is_not(None) & (Chat.expires_at <= now),
