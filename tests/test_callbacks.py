@@ -27,8 +27,7 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.engine import call as engine_call
 from webapp.engine import loop as engine_loop
 from webapp.engine.call import call
-from webapp.history.deletion_job import delete_soon
-from webapp.signals import housekeeping_due
+from webapp.web.housekeeping import EXTENSION as HOUSEKEEPING
 
 
 def run(function: Callable[..., Any], *arguments: object, seconds: float = 5.0) -> Any:
@@ -352,7 +351,7 @@ def test_no_connection_is_held_while_a_callback_runs(
 ) -> None:
     make_app.database_url = either_url
     app = make_app(WATCHED.format(head=f"{asynchronous}def"))
-    housekeeping_due.disconnect(app, delete_soon)  # it has a connection of its own for a moment
+    app.extensions[HOUSEKEEPING].jobs.clear()  # they have a connection of their own for a moment
     file: Any = sys.modules["app_file"]
     file.look = lambda: file.SEEN.append(pooled_connections_in_use(app))
     visitor = Visitor(app).logged_in("bob")

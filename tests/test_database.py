@@ -27,8 +27,7 @@ from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
-from webapp.history.deletion_job import delete_soon
-from webapp.signals import housekeeping_due
+from webapp.web.housekeeping import EXTENSION as HOUSEKEEPING
 
 
 @pytest.fixture
@@ -348,7 +347,7 @@ def test_a_postgresql_server_may_restart(
 
 def test_no_connection_is_kept_after_a_request(alice: Visitor) -> None:
     # It has a connection of its own for a moment.
-    housekeeping_due.disconnect(alice.app, delete_soon)
+    alice.app.extensions[HOUSEKEEPING].jobs.clear()
     for path in ("/", "/nothing", "/profiles", "/readyz", alice.start_chat("team")):
         alice.get(path)
         assert pooled_connections_in_use(alice.app) == 0

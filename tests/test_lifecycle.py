@@ -15,7 +15,7 @@ from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, run_sql
-from webapp.turns import ending
+from webapp.web import housekeeping
 
 ENDS = """
     import threading
@@ -140,7 +140,7 @@ def test_a_chat_ends_with_its_session(make_app: AppMaker) -> None:
 def test_a_chat_ends_after_long_silence(
     make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ending, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
     app = make_app(ENDS, chat_idle_minutes="30")
     written(Visitor(app).logged_in("alice"))
     run_sql(app, "UPDATE chats SET active_at = '2020-01-01 00:00:00.000000'")

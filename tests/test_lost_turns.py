@@ -12,16 +12,16 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.apps import AppMaker
+from tests.support.apps import AppMaker, wait_for_background
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, run_sql
 from webapp.engine.keeper import StoreUnavailableError
-from webapp.turns import ending
 from webapp.turns import rows as turn_rows
 from webapp.turns.steps import TurnRows
+from webapp.web import housekeeping
 
 LONG_AGO = datetime(2026, 1, 1)  # noqa: DTZ001 - as it is stored
 
@@ -93,13 +93,16 @@ def test_who_could_not_reach_the_database_calls_no_turn_broken_off(elsewhere: El
     assert elsewhere.page().all(data_testid="retry") == []
 
 
-def test_who_could_not_reach_the_database_ends_no_turn(elsewhere: Elsewhere) -> None:
+def test_who_could_not_reach_the_database_ends_no_turn(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere.loses_the_database()
     assert elsewhere.says("echo two").status_code == 409
     assert elsewhere.visitor.post(f"{elsewhere.address}/stop").status_code == 303
-    elsewhere.there.extensions.pop(ending.LOOKED_AT, None)
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
     other = Visitor(elsewhere.there)
     other.start_chat()
+    wait_for_background()
     assert column(elsewhere.there, "turns.status") == ["running"]
     assert column(elsewhere.there, "turns.stop_asked") == [True]
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker
+from tests.support.apps import AppMaker, wait_for_background
 from tests.support.chats import Chat
 from tests.support.html import Element
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.engine import turn as turns
 from webapp.engine.call import RunningCall, begin
-from webapp.turns import ending
+from webapp.web import housekeeping
 
 TALKS = """
     import asyncio
@@ -349,15 +349,18 @@ def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -
     assert column(app, "turns.status") == ["complete", "interrupted"]
 
 
-def test_a_lost_turn_is_ended_by_the_next_chat_that_starts(make_app: AppMaker) -> None:
+def test_a_lost_turn_is_ended_when_the_next_chat_starts(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = make_app(TALKS)
     chat = Chat(app)
     chat.begin("long")
     chat.until(lambda: "some words" in column(app, "messages.content"))
     app.extensions["conversation"].keeper._turns.clear()
     run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000'")
-    app.extensions.pop(ending.LOOKED_AT)
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
     Chat(app)
+    wait_for_background()
     assert column(app, "turns.status") == ["interrupted"]
     assert column(app, "chats.turn_id") == [None, None]
 

@@ -54,8 +54,3 @@ def user_removed(*, username: str) -> None:
 @AppSignal
 def session_ended(*, session_id: uuid.UUID, user: User | None) -> None:
     """A login session has ended: its user signed out, here or from another device."""
-
-
-@AppSignal
-def housekeeping_due() -> None:
-    """A minute or more has passed since housekeeping was done in this process."""

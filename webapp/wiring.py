@@ -10,9 +10,10 @@ from webapp.config import Settings
 from webapp.history import deletion_job
 from webapp.pages import recovered_text
 from webapp.profiles import last_choice, offer
-from webapp.signals import housekeeping_due, removing_user, session_ended, user_removed
+from webapp.signals import removing_user, session_ended, user_removed
 from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
+from webapp.web.housekeeping import set_up_housekeeping
 
 
 def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) -> None:
@@ -28,4 +29,9 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
     removing_user.connect(app, last_choice.forget_choice_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)
     session_ended.connect(app, ending.end_chats_of_session)
-    housekeeping_due.connect(app, deletion_job.delete_soon)
+    jobs = {
+        "end_lost_turns": ending.end_lost_turns,
+        "delete_chats": deletion_job.delete_for_good,
+        "end_idle_chats": ending.end_idle_chats,
+    }
+    set_up_housekeeping(app, jobs)

@@ -19,7 +19,7 @@ from webapp.database.engines import db
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
 # What a request leaves behind to be done, with a connection of its own.
-BACKGROUND = {"webapp-deletion", "webapp-chat-end", "webapp-feedback"}
+BACKGROUND = {"webapp-housekeeping", "webapp-deletion", "webapp-chat-end", "webapp-feedback"}
 BACKGROUND_SECONDS = 10.0
 
 
@@ -105,10 +105,15 @@ class AppMaker:
         for app in self._made:
             app.extensions["conversation"].keeper.shut_down(0)
         # A connection that comes back to a pool after its end stays open until it is collected.
-        for thread in threading.enumerate():
-            if thread.name in BACKGROUND:
-                thread.join(BACKGROUND_SECONDS)
+        wait_for_background()
         for app in self._made:
             with app.app_context():
                 db.session.remove()
                 db.engine.dispose()
+
+
+def wait_for_background() -> None:
+    """Wait until nothing is done in the background any more that a request has begun."""
+    for thread in threading.enumerate():
+        if thread.name in BACKGROUND:
+            thread.join(BACKGROUND_SECONDS)

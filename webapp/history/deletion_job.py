@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
-from flask import Flask
-
 from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
 from webapp.database.engines import utc_now, write_transaction
+from webapp.site import this_app
 from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 
@@ -50,9 +49,9 @@ def set_up_deletion(app: Flask) -> None:
     app.extensions[EXTENSION] = DeletionJob()
 
 
-def delete_soon(app: Flask) -> None:
+def delete_soon() -> None:
     """Delete chats that can no longer be restored, in the background."""
-    job: DeletionJob = app.extensions[EXTENSION]
+    job: DeletionJob = this_app().extensions[EXTENSION]
     job.begin()
 
 

@@ -89,7 +89,7 @@ def delete(chat_id: uuid.UUID) -> Response:
     stop_turn(chat, None)
     delete_chat(chat)
     log_event("chat.deleted", owner=chat.owner, chat=chat.id)
-    delete_soon(this_app())
+    delete_soon()
     if not wants_fragment():
         return redirect(url_for("history.listing", deleted=chat.id), 303)
     if came_from_page(url_for("chats.show", chat_id=chat.id)):
@@ -118,7 +118,7 @@ def clear() -> Response:
     chats_of = owner()
     if chats_of is not None:
         log_event("chats.cleared", owner=chats_of, count=delete_all_chats(chats_of))
-        delete_soon(this_app())
+        delete_soon()
     return go_to(url_for("history.listing"))
 
 

@@ -34,6 +34,7 @@ from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
 from webapp.turns.thread_budget import time_to_wait
 from webapp.web.errors import RETRY_SECONDS
+from webapp.web.housekeeping import run_housekeeping_if_due
 from webapp.web.refusals import Refusal
 
 YOU = "User"
@@ -259,4 +260,5 @@ def _run(
     if place.had_ended:
         # Its user has left the other chats for this one, as for a chat that starts.
         end_other_chats(replace(chat, session_id=request.session_id), ())
+        run_housekeeping_if_due()
     return StartedTurn(turn, place.question)

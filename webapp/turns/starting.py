@@ -34,6 +34,7 @@ from webapp.turns.runtime import conversation
 from webapp.turns.start_rows import StartRequest, TooManyStartsError, store_started_chat
 from webapp.turns.stored_turns import StoredTurn
 from webapp.turns.thread_budget import time_to_wait
+from webapp.web.housekeeping import run_housekeeping_if_due
 from webapp.web.refusals import Refusal
 
 # How long a request waits for `on_chat_start` before it continues in the background.
@@ -101,6 +102,7 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
         raise
     for row in stored.replaced:
         keeper.interrupt_chat(row.id)
+    run_housekeeping_if_due()
     return StartedChat(
         chat=stored.chat,
         messages=stored.messages,

@@ -112,13 +112,14 @@ class TurnRows:
         return self._beat_at - before < ALIVE.total_seconds()
 
 
-def interrupt_lost(connection: Connection, seen_before: datetime) -> None:
-    """End the turns whose processes have not said since then that they are alive."""
+def interrupt_lost(connection: Connection, seen_before: datetime) -> int:
+    """End the turns whose processes have given no heartbeat since then; return how many."""
     if not may_judge():
-        return
+        return 0
     lost = connection.execute(_LOST, {"seen_before": seen_before}).all()
     for chat_id, turn_id in lost:
         interrupt_turn(connection, chat_id, turn_id)
+    return len(lost)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, f
 from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.engine.phases import TurnStatus
 from webapp.turns.rows import ALIVE
 
 UNWRITTEN_FOR = timedelta(days=1)
