@@ -33,7 +33,7 @@ WATCHED = {
     "author: transcript": "webapp.authoring.transcript:Transcript.stream",
     "keeper: looking": "webapp.engine.keeper:Keeper._look_after",
     "keeper: saving": "webapp.turns.steps:TurnRows.save",
-    "keeper: who pressed Stop": "webapp.turns.steps:TurnRows.asked_to_stop",
+    "keeper: who pressed Stop": "webapp.turns.steps:TurnRows.find_stop_requests",
     "keeper: alive": "webapp.turns.steps:TurnRows.beat",
 }
 

@@ -568,7 +568,7 @@ def test_stop_between_resuming_and_answering_ends_both(
     chat = Chat(app).say("Hello")
     run_sql(app, "UPDATE chats SET ended_at = active_at")
     going_on: list[turns.RunningTurn] = []
-    go_on = turns.RunningTurn._go_on
+    go_on = turns.RunningTurn._continue_with
 
     def noted(turn: turns.RunningTurn, *more: Any) -> None:
         going_on.append(turn)
@@ -579,7 +579,7 @@ def test_stop_between_resuming_and_answering_ends_both(
             turn.stop()
         return begin(*arguments)
 
-    monkeypatch.setattr(turns.RunningTurn, "_go_on", noted)
+    monkeypatch.setattr(turns.RunningTurn, "_continue_with", noted)
     monkeypatch.setattr("webapp.engine.turn.begin", stopped_first)
     chat.begin("Stop me")
     until(lambda: names(app)["CANCELLED"] == ["Stop me"])

@@ -319,11 +319,11 @@ class LosingStore:
         self.ended += [step.ended for step in steps]
         return SaveResult(lost={step.turn.id for step in steps})
 
-    def asked_to_stop(self, _turns: list[uuid.UUID]) -> set[uuid.UUID]:
+    def find_stop_requests(self, _turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Find nothing."""
         return set()
 
-    beat = asked_to_stop
+    beat = find_stop_requests
 
 
 def test_a_turn_that_is_lost_while_it_stops_ends_before_it_is_let_go(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Calling one of the author's functions: sync or async, in time, and with its failure explained."""
+"""Calling an author's function, sync or async, within its time limit."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from webapp.authoring.errors import CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback
 from webapp.engine.loop import process_loop
 
-# How much longer than the callback's own limit we wait for the loop to say so. Past it the loop
-# itself is stuck: a coroutine is blocking it.
+# The loop enforces the limit of a callback. How much longer a caller waits for it: after that, a
+# coroutine is blocking the loop.
 LOOP_GRACE = 1.0
 
 
@@ -40,7 +40,7 @@ class RunningCall:
 
 
 def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -> RunningCall:
-    """Begin an author's function; the caller does not wait.
+    """Begin an author's function without waiting for its end.
 
     Parameters
     ----------

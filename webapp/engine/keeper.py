@@ -1,4 +1,4 @@
-"""Keeps the turns of this process: stores them in steps, ends them in time, and at the end."""
+"""The keeper of a process looks after its turns: it stores them and ends slow ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger("webapp")
 
 
 class StoreUnavailableError(Exception):
-    """The store cannot be reached at the moment; nothing was stored."""
+    """The store cannot be reached at the moment. Nothing was stored."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SaveResult:
 
 
 class TurnStore(Protocol):
-    """Where turns are stored, seen from here: the engine knows no database."""
+    """Where turns are stored. The engine itself knows no database."""
 
     def save(self, steps: list[Step]) -> SaveResult:
         """Store the steps, and note that their turns are alive.
@@ -65,7 +65,7 @@ class TurnStore(Protocol):
             When nothing can be stored at the moment.
         """
 
-    def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+    def find_stop_requests(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
@@ -115,7 +115,7 @@ class Keeper:
         self._turns: dict[uuid.UUID, TrackedTurn] = {}
         self._thread: threading.Thread | None = None
         self._started = False
-        # Those that were at work before they were kept, and those that still are afterwards.
+        # Turns that began and are not kept yet, and turns that are over but whose callbacks run.
         self._unkept: dict[uuid.UUID, RunningTurn] = {}
         self._woken = False
         self._looked_at = 0.0
@@ -125,10 +125,10 @@ class Keeper:
             os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
     def admit(self, turn: RunningTurn, most: int, seconds: float) -> bool:
-        """Count a turn among the work of its owner before it begins, if there is room for it.
+        """Count a turn among the work of its owner, and return whether there is room for it.
 
-        Whoever begins a turn that is not kept at once asks for this first, so that what cannot be
-        ended from outside does not pile up.
+        Call it before a turn begins that is kept only later. A callback cannot be ended from
+        outside, so callbacks must not pile up.
 
         Parameters
         ----------
@@ -181,13 +181,13 @@ class Keeper:
             return sum(turn.owner == owner and turn.lingers for turn in self._unkept.values())
 
     def interrupt_chat(self, chat_id: uuid.UUID) -> None:
-        """End what runs in a chat that is gone."""
+        """Interrupt what runs in a chat that was deleted."""
         for kept in list(self._turns.values()):
             if kept.turn.chat.chat_id == str(chat_id):
                 kept.turn.interrupt()
 
     def shut_down(self, seconds: float) -> None:
-        """Let the turns end by themselves for a while, then interrupt and store them ."""
+        """Let the turns end by themselves for a while, then interrupt and store them."""
         give_up = time.monotonic() + seconds
         with self._changed:
             self._changed.wait_for(lambda: not self._turns, seconds)
@@ -206,12 +206,12 @@ class Keeper:
         self._started = False
 
     def _unkept_of(self, owner: str) -> int:
-        # One that is kept and goes on is counted by its row, with those of other processes.
+        # A turn that is kept and runs is counted by its row, with the turns of other processes.
         theirs = [turn for turn in self._unkept.values() if turn.owner == owner]
         return sum(turn.lingers or not (turn.over or turn.id in self._turns) for turn in theirs)
 
-    def note_over(self, turn: RunningTurn) -> None:
-        """Store the end of a turn that is kept soon; of another one, forget what has ended."""
+    def note_end(self, turn: RunningTurn) -> None:
+        """Store the end of a turn soon, or forget the turn if it is not kept."""
         with self._changed:
             kept = turn.id in self._turns
         if kept:
@@ -234,13 +234,13 @@ class Keeper:
             try:
                 self._look_after(kept)
             except StoreUnavailableError as error:
-                # The text is in memory; it is tried again until the store is back .
+                # The text is in memory; it is tried again until the store is back.
                 logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
                 time.sleep(STEP_SECONDS)
                 self._wake()
 
     def _next(self) -> list[TrackedTurn]:
-        """Wait for something to do, and return the turns; none when there were none for long."""
+        """Wait for something to do, and return the turns; none after `IDLE_SECONDS` without any."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._woken and bool(self._turns),
@@ -256,13 +256,13 @@ class Keeper:
         for one in kept:
             one.turn.check_limits()
         self._save([one for one in kept if one.is_due(now)], now)
-        # A turn that was just stored has said so by that, and was told whether to stop.
+        # Storing a turn is a heartbeat, and tells whether to stop it.
         quiet = [
             one for one in kept if one.turn.status == TurnStatus.RUNNING and one.saved_at != now
         ]
         if quiet and now - self._looked_at >= LOOK_FOR_STOP_SECONDS:
             self._looked_at = now
-            self._stop(quiet, self._store.asked_to_stop([one.turn.id for one in quiet]))
+            self._stop(quiet, self._store.find_stop_requests([one.turn.id for one in quiet]))
         silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]
         if silent:
             ours = self._store.beat([one.turn.id for one in silent])

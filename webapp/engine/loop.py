@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextvars import Context
 from typing import Any
 
-# For how long a loop may go on not answering, after a call on it was not ended in time.
+# How long a loop may be silent, after a call on it was not ended in time.
 STUCK_SECONDS = 10.0
 
 logger = logging.getLogger("webapp")
@@ -55,7 +55,7 @@ class ProcessLoop:
         loop.call_soon_threadsafe(loop.call_soon, future.cancel)
 
     def suspect(self) -> None:
-        """Ask the loop for a sign of life: it has not ended a call whose time was up."""
+        """Check whether the loop is blocked: it has not ended a call whose time was up."""
         with self._lock:
             loop = self._loop
             if loop is None or loop.is_closed() or self._silent_since is not None:
@@ -64,7 +64,7 @@ class ProcessLoop:
             loop.call_soon_threadsafe(self._is_alive, loop)
 
     def _is_alive(self, loop: asyncio.AbstractEventLoop) -> None:
-        # One that comes back after it was replaced says nothing about its successor.
+        # A loop that comes back after it was replaced proves nothing about its successor.
         if self._loop is loop:
             self._silent_since = None
 
@@ -106,7 +106,7 @@ class ProcessLoop:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    # What is left on it has lost whoever waited for it; its `finally` blocks still run.
+    # Nobody waits for what is left on it, but its `finally` blocks still run.
     try:
         loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
     finally:

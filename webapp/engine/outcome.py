@@ -1,4 +1,4 @@
-"""What became of a callback that was run: its error, its answer, and the values it leaves."""
+"""The outcome of a callback: its error, what it returned, and the values it leaves."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ GENERATOR = (
 )
 
 
-def problem_with(result: object, *, said_something: bool, decorator: str) -> str | None:
+def find_problem(result: object, *, said_something: bool, decorator: str) -> str | None:
     """Return what is wrong with the result of a callback; ``None`` if nothing is."""
     if isinstance(result, Generator) or isasyncgen(result):
         return GENERATOR
-    # A start may well say nothing, and make values that it returns.
+    # `@on_chat_start` may say nothing and return a value.
     if result is None or said_something or decorator != "on_message":
         return None
-    # Likely somebody who expects it to be shown.
+    # The author probably expects the returned text to be shown.
     return f"sent nothing and returned {type(result).__name__}, {NOBODY_SEES}"
 
 
-def callback_error(callback: Callback, error: Exception) -> CallbackError:
+def as_callback_error(callback: Callback, error: Exception) -> CallbackError:
     """Return an error of a callback in words for its author, with the cause chained."""
     if isinstance(error, CallbackError):
         return error
@@ -38,13 +38,13 @@ def callback_error(callback: Callback, error: Exception) -> CallbackError:
     return failure
 
 
-def ends_stopped(error: Exception) -> bool:
+def is_expected_after_stop(error: Exception) -> bool:
     """Return whether a stopped callback may end so: cancelled, or refused when it spoke again."""
     cancelled = isinstance(error.__cause__, asyncio.CancelledError)
     return cancelled or isinstance(error, CancelledError | StoppedError)
 
 
-def values_to_store(callback: Callback | None, values: dict[str, Any]) -> dict[str, Any]:
+def copy_values(callback: Callback | None, values: dict[str, Any]) -> dict[str, Any]:
     """Return a chat's values in copies that can be stored; without a callback, uncopied.
 
     Raises

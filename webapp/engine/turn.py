@@ -29,7 +29,12 @@ from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.transcript import Transcript, latest_said
 from webapp.engine.call import RunningCall, begin
 from webapp.engine.loop import process_loop
-from webapp.engine.outcome import callback_error, ends_stopped, problem_with, values_to_store
+from webapp.engine.outcome import (
+    as_callback_error,
+    copy_values,
+    find_problem,
+    is_expected_after_stop,
+)
 from webapp.engine.phases import (
     OVER_PHASES,
     STOPPING_PHASES,
@@ -127,7 +132,7 @@ class RunningTurn:
         return self.phase is Phase.LOST
 
     def begin(self) -> None:
-        """Run the callback; an app that has none says nothing."""
+        """Run the callback. Without one, the turn is complete at once."""
         if not self._is_running():  # it was stopped before it began
             return
         callback = self._app.get(self._work.decorator)
@@ -142,15 +147,15 @@ class RunningTurn:
             return
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
         if not self._is_running():
-            # It was stopped while this began, and could not know of the call.
+            # It was stopped while the call began, and `_end` could not cancel the call.
             self._call.cancel()
 
     def stop(self) -> None:
-        """End the turn because the user said so; what was said stays, and ``@on_stop`` runs."""
+        """End the turn because the user pressed Stop. Its text stays, and ``@on_stop`` runs."""
         self._end(TurnStatus.STOPPED)
 
     def interrupt(self) -> None:
-        """End the turn because the process ends, or because it was given up elsewhere."""
+        """End the turn because the process ends, or because another process has ended its row."""
         self._end(TurnStatus.INTERRUPTED)
 
     def _is_running(self) -> bool:
@@ -171,7 +176,7 @@ class RunningTurn:
             process_loop.suspect()
 
     def mark_stored(self, *, lost: bool = False) -> None:
-        """Note that the end of the turn is in the database, or that it will never be."""
+        """Note that the end of the turn is in the database, or never will be."""
         with self.changed:
             if self._lifecycle.move(Transition.LOSE if lost else Transition.STORE) and lost:
                 self.status = TurnStatus.INTERRUPTED
@@ -188,27 +193,27 @@ class RunningTurn:
 
     @property
     def streaming(self) -> bool:
-        """Say whether a message is growing at this moment."""
+        """Return whether a message is growing at this moment."""
         return self.chat.transcript.streaming
 
     def wait(self, version: int, seconds: float) -> None:
-        """Wait until there is something newer than ``version``, at most so long."""
+        """Wait until there is something newer than ``version``, for ``seconds`` at most."""
         with self.changed:
             self.changed.wait_for(lambda: self.version > version, seconds)
 
     def wait_for_answer(self, seconds: float) -> bool:
-        """Wait for the end, or until an answer begins to grow; say whether the end is stored."""
+        """Wait for the end or a growing answer, and return whether the end is stored."""
         with self.changed:
             self.changed.wait_for(lambda: self.stored or self.streaming, seconds)
             return self.stored
 
     def wait_until_stored(self, seconds: float) -> bool:
-        """Wait for the end; say whether it came and is stored."""
+        """Wait for the end, and return whether it is stored."""
         with self.changed:
             return self.changed.wait_for(lambda: self.stored, seconds)
 
     def wait_until_over(self, seconds: float) -> bool:
-        """Wait for the end, stored or not, or until an answer begins to grow; say which it was."""
+        """Wait for the end or a growing answer, and return whether the turn is over."""
         with self.changed:
             self.changed.wait_for(lambda: self.over or self.streaming, seconds)
             return self.over
@@ -243,8 +248,8 @@ class RunningTurn:
         return replace(message, status=cast(MessageStatus, self.status.value))
 
     def _unfilled(self, placeholder: ChatMessage, *, is_alone: bool) -> ChatMessage:
-        # It goes when something else was said, or nothing at all. If the turn was ended before it
-        # said anything, the placeholder stays and says so.
+        # It is removed if the turn said something else, or completed without a word. If the turn
+        # was ended before it said anything, the placeholder stays and shows that.
         stays = is_alone and self.status in _KEEP_PLACEHOLDER
         return replace(self._with_status(placeholder), removed=not stays, version=0 if stays else 1)
 
@@ -267,25 +272,25 @@ class RunningTurn:
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
         error = done.exception()
         if self.status == TurnStatus.STOPPED:
-            if isinstance(error, Exception) and not ends_stopped(error):
-                self._work.log(callback_error(callback, error))
+            if isinstance(error, Exception) and not is_expected_after_stop(error):
+                self._work.log(as_callback_error(callback, error))
             self._finish_stopping()
         elif isinstance(error, Exception):
-            self._end(TurnStatus.FAILED, callback_error(callback, error))
-        elif problem := problem_with(
+            self._end(TurnStatus.FAILED, as_callback_error(callback, error))
+        elif problem := find_problem(
             done.result(),
             said_something=self.chat.transcript.version > self._said_before,
             decorator=self._work.decorator,
         ):
             self._end(TurnStatus.FAILED, callback.wrong_answer(problem))
         elif self._work.then is not None and self._is_running():
-            self._go_on(callback, self._work.then)
+            self._continue_with(callback, self._work.then)
         else:
             self._end(TurnStatus.COMPLETE)
 
-    def _go_on(self, callback: Callback, work: Work) -> None:
+    def _continue_with(self, callback: Callback, work: Work) -> None:
         try:
-            self.values_between = values_to_store(callback, self.chat.values.now())
+            self.values_between = copy_values(callback, self.chat.values.now())
         except CallbackError as error:
             self._end(TurnStatus.FAILED, error)
             return
@@ -328,7 +333,7 @@ class RunningTurn:
         if seconds > CLEAN_UP_SECONDS + ON_STOP_SECONDS:
             on_stop = self._on_stop_call
             failure = CallbackTimeoutError("@on_stop", ON_STOP_SECONDS) if on_stop else None
-            # Settled first: what it says when it is cancelled is not what went wrong.
+            # Settled first: the error of its cancellation is not what went wrong.
             if self._end_on_stop(None, failure) and on_stop is not None:
                 on_stop.cancel()
 
@@ -360,7 +365,7 @@ class RunningTurn:
 
     def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        failure = callback_error(on_stop, error) if isinstance(error, Exception) else None
+        failure = as_callback_error(on_stop, error) if isinstance(error, Exception) else None
         self._end_on_stop(on_stop, failure)
 
     def _end_on_stop(self, on_stop: Callback | None, failure: CallbackError | None) -> bool:
@@ -376,7 +381,7 @@ class RunningTurn:
         for transcript in self._transcripts:
             transcript.close()
         try:
-            self.values = values_to_store(callback, self.chat.values.close())
+            self.values = copy_values(callback, self.chat.values.close())
         except CallbackError as error:
             self.failure = self.failure or error
             self.status = TurnStatus.FAILED if self.status == TurnStatus.COMPLETE else self.status

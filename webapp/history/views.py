@@ -22,7 +22,6 @@ from webapp.history.changing import (
 from webapp.history.deletion_job import delete_soon
 from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, read_query
 from webapp.pages.recovered_text import keep_texts_of
-from webapp.site import this_app
 from webapp.turns.asking import stop_turn
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment

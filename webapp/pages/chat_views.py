@@ -19,7 +19,7 @@ from webapp.pages.start_links import Link, link_in, opening_of
 from webapp.profiles.offer import offered_profiles
 from webapp.turns.ending import end_other_chats
 from webapp.turns.starting import StartedChat, continue_chat, start_chat
-from webapp.turns.switching import name_by_now, switch_chat
+from webapp.turns.switching import current_profile_name, switch_chat
 from webapp.web.htmx import at_address, came_from, swap_whole, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
@@ -140,7 +140,7 @@ def selector(chat_id: uuid.UUID) -> str | Response:
     chat = my_chat(chat_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    offer, name = offered_profiles(), name_by_now(chat)
+    offer, name = offered_profiles(), current_profile_name(chat)
     return render_template(
         "profiles/_selector.html",
         offer=offer,

@@ -25,8 +25,8 @@ from webapp.pages.turn_responses import (
 )
 from webapp.turns.asking import StartedTurn, ask, ask_again, profile_of, stop_turn
 from webapp.turns.asking import resume as resume_chat
-from webapp.turns.claiming import NotOverError
-from webapp.turns.form_keys import AlreadyAskedError, sent_with
+from webapp.turns.claiming import ChatNotEndedError
+from webapp.turns.form_keys import AlreadyAskedError, find_sent_content
 from webapp.turns.replacing import answer_to_replace, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
 from webapp.web.forms import expect_no_fields
@@ -121,7 +121,7 @@ def _attempt(
     from_composer = isinstance(form, MessageForm) and not isinstance(form, EditForm)
     try:
         started = begin(profile_of(chat))
-    except NotOverError:
+    except ChatNotEndedError:
         return respond_as_it_stands(chat)
     except AlreadyAskedError as error:
         if not isinstance(form, MessageForm) or error.content == form.question().content:
@@ -148,7 +148,7 @@ def _was_sent(chat: StoredChat, form: MessageForm | RetryForm | None) -> bool:
         return False
     try:
         content = form.question().content if isinstance(form, MessageForm) else None
-        sent = sent_with(chat.id, form.form_key())
+        sent = find_sent_content(chat.id, form.form_key())
     except HTTPException:
         return False
     return sent is not None and content in (None, sent)

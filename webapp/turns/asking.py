@@ -1,4 +1,4 @@
-"""Saying something in a chat: the profile, the rows, and then the author's callback."""
+"""Answering what a user says: store the turn first, then run the author's callback."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
     TooManyTurnsError,
     TurnPlace,
-    ask_to_stop,
+    request_stop,
     store_begun_turn,
     store_resumption,
 )
-from webapp.turns.claiming import NotOverError, TurnRequest
+from webapp.turns.claiming import ChatNotEndedError, TurnRequest
 from webapp.turns.ending import end_other_chats
-from webapp.turns.failures import work_of
+from webapp.turns.failures import make_work
 from webapp.turns.replacing import Replacement
 from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
@@ -93,7 +93,7 @@ def ask(
     question: Question,
     replacement: Replacement | None = None,
 ) -> StartedTurn:
-    """Store what a user wrote, instead of something else if so told, and begin its turn.
+    """Store what a user wrote, and begin the turn that answers it.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def ask(
     )
     request = _request(chat, profile, question.key)
     request = replace(request, question=message, replacement=replacement)
-    return _answer(chat, request, _message_of(chat, message.id, message.content))
+    return _answer(chat, request, _user_message(chat, message.id, message.content))
 
 
 def ask_again(
@@ -142,7 +142,7 @@ def ask_again(
     content = stored_question(chat.id, question_id)
     request = _request(chat, profile, key)
     request = replace(request, answers=question_id, replacement=replacement)
-    return _answer(chat, request, _message_of(chat, question_id, content))
+    return _answer(chat, request, _user_message(chat, question_id, content))
 
 
 def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
@@ -150,7 +150,7 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
 
     Raises
     ------
-    NotOverError
+    ChatNotEndedError
         When there is nothing to resume, or the app has no ``@on_chat_resume``.
     ChatNotResumedError
         When the user is at the limit.
@@ -158,7 +158,7 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
         When the chat no longer exists.
     """
     if resume_callback() is None:
-        raise NotOverError
+        raise ChatNotEndedError
     try:
         request = _request(chat, profile, uuid.uuid4())
         release_connection()
@@ -169,14 +169,14 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
 
 
 def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
-    """Stop a turn of a chat, the one that runs if none is named; one that has ended stays so."""
+    """Stop the turn named, or the one that runs in the chat. One that has ended stays so."""
     turn_id = turn_id or chat.turn_id
     if turn_id is None:
         return
     turn = conversation().keeper.find(turn_id)
     release_connection()
     if turn is None:
-        ask_to_stop(chat.id, turn_id)
+        request_stop(chat.id, turn_id)
     elif turn.chat.chat_id == str(chat.id):
         turn.stop()
         with time_to_wait(WAIT_FOR_STOP_SECONDS) as seconds:
@@ -204,7 +204,7 @@ def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> T
     )
 
 
-def _message_of(chat: StoredChat, question_id: uuid.UUID, content: str) -> Message:
+def _user_message(chat: StoredChat, question_id: uuid.UUID, content: str) -> Message:
     who = viewer()
     return make_user_message(str(chat.id), question_id, content, who.name if who else YOU)
 
@@ -212,7 +212,7 @@ def _message_of(chat: StoredChat, question_id: uuid.UUID, content: str) -> Messa
 def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> StartedTurn:
     release_connection()
     place = store_begun_turn(request)
-    work = work_of(
+    work = make_work(
         "on_message",
         chat.id,
         conversation().limits,
@@ -249,7 +249,7 @@ def _run(
             first_sequence=place.first_sequence,
             placeholder=place.placeholder,
         ),
-        keeper.note_over,
+        keeper.note_end,
     )
     keeper.keep(turn, [place.placeholder])
     try:

@@ -19,7 +19,7 @@ from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
 from webapp.turns.claiming import ClaimedChat, TurnRequest, claim_chat, claim_ended_chat
-from webapp.turns.form_keys import refuse_twice
+from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import replace_messages, retitle, values_before
 from webapp.turns.rows import (
     ALIVE,
@@ -139,7 +139,7 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
         claimed = claim_chat(connection, request, made_title)
         # Only now: on PostgreSQL the same form may be stored, and answered, while this one waits
         # for the chat.
-        refuse_twice(connection, chat_id, request.key)
+        refuse_sent_form(connection, chat_id, request.key)
 
         title, values = claimed.title, claimed.values
         # With which the question was first answered.
@@ -166,11 +166,11 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
 
 
 def store_resumption(request: TurnRequest) -> TurnPlace:
-    """Store a turn that resumes a chat which has ended; of several at once, one does.
+    """Store a turn that resumes a chat which has ended. Of several at once, one does.
 
     Raises
     ------
-    NotOverError
+    ChatNotEndedError
         When the chat has not ended, or has been resumed since.
     TooManyTurnsError
         When the user is at the limit.
@@ -239,7 +239,7 @@ def _insert_turn(
     return place, bool(has_written)
 
 
-def ask_to_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+def request_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Ask the process that runs a turn to stop it; if that process is gone, end the turn here."""
     with write_transaction() as connection:
         seen_at = connection.scalar(

@@ -1,4 +1,4 @@
-"""Whether an answer is being written in a chat, for whoever is about to change it as a whole."""
+"""Refusing to change a chat as a whole while an answer is being written in it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class StillAnsweringError(Refusal):
 
 
 def refuse_busy(connection: Connection, chat: StoredChat) -> None:
-    """Refuse while a turn runs in the chat; end one whose process is gone.
+    """Refuse while a turn runs in the chat. A turn whose process is gone is ended.
 
     Raises
     ------
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     StillAnsweringError
         When a turn runs.
     """

@@ -17,7 +17,7 @@ from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
-from webapp.turns.form_keys import refuse_twice
+from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import Replacement
 from webapp.turns.rows import interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
@@ -91,7 +91,7 @@ class ProfileChangedError(Refusal):
     advice = "Reload the page to see which one, then send your message again."
 
 
-class NotOverError(Exception):
+class ChatNotEndedError(Exception):
     """A chat has not ended, or has been resumed already: there is nothing to resume."""
 
 
@@ -159,7 +159,7 @@ class ClaimedChat:
 
 
 def claim_chat(connection: Connection, request: TurnRequest, title: str | None) -> ClaimedChat:
-    """Claim a chat for a turn; one whose turn has lost its process is free.
+    """Claim a chat for a turn. A chat is free if the process of its last turn is gone.
 
     Parameters
     ----------
@@ -189,17 +189,17 @@ def claim_chat(connection: Connection, request: TurnRequest, title: str | None) 
         claimed = _claim_free_chat(connection, request, title)
     if claimed is None:
         # On PostgreSQL the holder may have come a moment ago, with the same form.
-        refuse_twice(connection, request.chat_id, request.key)
+        refuse_sent_form(connection, request.chat_id, request.key)
         raise ChatBusyError
     return claimed
 
 
 def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedChat:
-    """Claim a chat that has ended, to resume it; of several turns at once, one gets it.
+    """Claim a chat that has ended, to resume it. Of several turns at once, one gets it.
 
     Raises
     ------
-    NotOverError
+    ChatNotEndedError
         When the chat has not ended, or has been resumed since.
     ProfileChangedError
         When the chat has changed its profile since it was fetched.
@@ -210,7 +210,7 @@ def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedCha
     chat = connection.execute(_RESUME, which).first()
     if chat is None:
         holder = connection.execute(HOLDER, _chat_of(request)).first()
-        raise NotFound if holder is None else NotOverError
+        raise NotFound if holder is None else ChatNotEndedError
     if chat.profile != request.profile_name:
         raise ProfileChangedError
     return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=True)

@@ -1,4 +1,4 @@
-"""Going on with another profile in a new chat, which begins with what was said in the old one."""
+"""Copying a conversation into a new chat, which continues it with another profile."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def copy_conversation(
 def index_opening(
     connection: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
 ) -> None:
-    """Make messages with which a chat begins findable, as those of every chat in the history."""
+    """Index the first messages of a chat that is in the history from its start."""
     said = [(m.id, m.content) for m in messages if m.kind in SAID]
     index_messages(connection, owner, chat_id, said)
 
@@ -128,8 +128,8 @@ def _entries(
     found: Sequence[Row[Any]],
     copies: list[ChatMessage],
 ) -> Iterator[dict[str, Any]]:
-    # What an entry says of its text holds for the copy; to take each text apart again would keep
-    # the database busy for seconds.
+    # The index entry of a message holds for its copy. Splitting each text into words again would
+    # keep the database busy for seconds.
     for row, copy in zip(found, copies, strict=True):
         if row.words is not None:
             words = row.words.replace(chat_word(old_id), chat_word(chat_id))

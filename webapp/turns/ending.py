@@ -1,8 +1,7 @@
-"""The end of chats: another one was started, their user logged out, or nothing was said for long.
+"""Ending chats: another one was started, the user signed out, or nothing was said for long.
 
-Only where the app has an ``@on_chat_end`` or an ``@on_chat_resume`` is this looked at. Each end is
-claimed by one process, so the callback runs once for it; it runs in the background and holds up
-nobody.
+Chats end only if the app has an ``@on_chat_end`` or an ``@on_chat_resume``. One process claims the
+end of a chat, so the callback runs once for it. It runs in the background.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ FAILURE_TEXTS = {
 }
 
 
-def work_of(
+def make_work(
     decorator: str,
     chat_id: uuid.UUID,
     limits: Limits,

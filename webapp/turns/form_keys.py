@@ -1,4 +1,4 @@
-"""Forms that are sent twice: each has a key, and has its effect once."""
+"""Forms that are sent twice: each has a key, and its effect once."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class AlreadyAskedError(Exception):
         return FormReusedError()
 
 
-def sent_with(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
+def find_sent_content(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
     """Return the message that a form was sent with before; ``None`` when it was not."""
     with read_connection() as connection:
         earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
     return None if earlier is None else str(earlier.content)
 
 
-def refuse_twice(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
+def refuse_sent_form(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
     """Refuse a form that began a turn before.
 
     Raises

@@ -1,6 +1,6 @@
-"""Taking a question and its answers out of the conversation, for new ones in their place.
+"""Replacing a question and its answers by new ones.
 
-They are kept, and exported; they are not shown, and not part of what the app answers to.
+The old ones are kept and exported. They are not shown, and the app does not see them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _WRITTEN = select(Message.id).where(
     Message.chat_id == bindparam("chat"),
     Message.kind == USER,
 )
-# The turns of a question after the first took over what that one began with.
+# Later turns of a question have the values with which the first one began.
 _VALUES_BEFORE = (
     select(Turn.values_before)
     .where(Turn.chat_id == bindparam("chat"), Turn.question_id == bindparam("question"))
@@ -60,7 +60,7 @@ _REPLACED = (
         Message.chat_id == bindparam("chat"),
         Message.sequence >= bindparam("first"),
         Message.replaced_by.is_(None),
-        # Which profile the chat is under by now is true all the same.
+        # The chat stays under the profile that a divider names.
         Message.kind != DIVIDER,
     )
     .values(replaced_by=bindparam("turn"))
@@ -174,9 +174,9 @@ def retitle(
     title: str | None,
     made: str | None,
 ) -> str | None:
-    """Let a title that was made from a first message be made from the one that takes its place.
+    """Make the title anew, if it was made from the message that is replaced; return the title.
 
-    Called before what is replaced is put aside. Returns the title that the chat has then.
+    Call it before `replace_messages`.
     """
     first = connection.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
     if made is None or first is None or first.id != replacement.question_id:

@@ -11,7 +11,7 @@ from webapp.chats.past_messages import history_before, resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.work import Work
 from webapp.site import chat_app, this_app
-from webapp.turns.failures import work_of
+from webapp.turns.failures import make_work
 from webapp.turns.runtime import conversation
 
 
@@ -42,7 +42,7 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         messages = resumed_messages(chat.id, first_new)
         return (ResumedChat(str(chat.id), chat.title, chat.profile, messages, values.copy()),)
 
-    return work_of(
+    return make_work(
         "on_chat_resume",
         chat.id,
         conversation().limits,

@@ -1,4 +1,4 @@
-"""Rows of turns and of what is said in them: made, and ended when their process is gone."""
+"""Rows of turns: made, checked for a heartbeat, and ended when their process is gone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webapp.engine.phases import TurnStatus
 ALIVE = timedelta(seconds=20)
 # How long after an outage of the database every process has given a heartbeat again.
 HEARD_AGAIN_SECONDS = 2 * BEAT_SECONDS
-# How many a user has, in all processes.
+# How many turns of a user run, in all processes.
 RUNNING_TURNS = select(func.count()).where(
     Turn.owner == bindparam("of_owner"),
     Turn.status == TurnStatus.RUNNING,

@@ -1,4 +1,4 @@
-"""What one process needs for its conversations: the turns it runs, and who holds its threads."""
+"""What one process has for its conversations: the turns it runs, and places for waiting threads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Conversation:
 
 
 def set_up_conversation(app: Flask, settings: Settings) -> Conversation:
-    """Let ``app`` run turns; nothing is started before the first one."""
-    keeper = Keeper(TurnRows(app), on_start=partial(_end_well, settings.shutdown_seconds))
+    """Let ``app`` run turns. No thread is started before the first one."""
+    keeper = Keeper(TurnRows(app), on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
     made = Conversation(
         keeper,
         Limits(settings.turn_seconds, settings.turn_idle_seconds),
@@ -47,10 +47,10 @@ def conversation() -> Conversation:
     return found
 
 
-def _end_well(seconds: float, keeper: Keeper) -> None:
-    # In the process that serves: one that only loads the app and forks never gets here. Where it
-    # is there, before Python stops its executors (CPython's own way for those, since 3.9): turns
-    # may still need `asyncio.to_thread`, and a client of theirs the name of a host.
+def _shut_down_at_exit(seconds: float, keeper: Keeper) -> None:
+    # Called in a process that serves, never in one that loads the app and forks. CPython has
+    # `_register_atexit` since 3.9 for its own executors. It runs before they are stopped: turns
+    # may still need `asyncio.to_thread`, and their clients the address of a host.
     register = getattr(threading, "_register_atexit", atexit.register)
     register(_shut_down, weakref.ref(keeper), seconds)
 

@@ -97,7 +97,7 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
     """
     over, source = turn.over, request.source
     messages = [m for m in turn.messages() if not m.removed]
-    # After what was said: should the turn go on under another profile in between, a step says so.
+    # Read after the messages: if the turn switches its profile in between, a step stores that.
     chat = _new_chat(turn, request, over=over)
     chat_id: uuid.UUID = chat["id"]
     which = {

@@ -1,4 +1,4 @@
-"""Starting a chat: the profile, the author's callback, and then the rows."""
+"""Starting a chat: run the author's callback first, then store what it said."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from webapp.profiles.offer import (
 )
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.copying import CopySource, copy_source
-from webapp.turns.failures import work_of
+from webapp.turns.failures import make_work
 from webapp.turns.runtime import conversation
 from webapp.turns.start_rows import StartRequest, TooManyStartsError, store_started_chat
 from webapp.turns.stored_turns import StoredTurn
@@ -167,12 +167,12 @@ def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
     return RunningTurn(
         chat_app(),
         context,
-        work_of("on_chat_start", chat_id, conversation().start_limits, earlier=earlier),
+        make_work("on_chat_start", chat_id, conversation().start_limits, earlier=earlier),
         TurnSpec(
             id=uuid.uuid4(),
             owner=request.owner,
             profile=profile,
             first_sequence=source.next_sequence if source else 1,
         ),
-        conversation().keeper.note_over,
+        conversation().keeper.note_end,
     )

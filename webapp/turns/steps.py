@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
-from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.profile_rows import go_on_under
@@ -23,7 +22,6 @@ from webapp.chats.search_index import index_changed, index_turn
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
 from webapp.engine.phases import TurnStatus
-from webapp.engine.turn import RunningTurn
 from webapp.turns.rows import (
     ALIVE,
     ENDED,
@@ -45,8 +43,8 @@ _LOST = (
     .where(Turn.status == TurnStatus.RUNNING, Turn.seen_at < bindparam("seen_before"))
     .order_by(Turn.id)
 )
-# What was set when the chat was resumed is there when the question is answered anew. Not of one
-# that was tried again: by then the chat has more than it had before the first answer.
+# Values that were set by resuming the chat are there again when the question is answered anew. Not
+# if it was tried again: by then the chat has more values than before its first answer.
 _BEGAN_WITH = (
     update(Turn)
     .where(
@@ -83,31 +81,31 @@ class TurnRows:
                     )
                 turn = steps[0].turn
                 log_failure("turn.not_stored", error, turn=turn.id)
-                with _mapped_errors(), write_transaction() as connection:
+                with _map_errors(), write_transaction() as connection:
                     interrupt_turn(connection, uuid.UUID(turn.chat.chat_id), turn.id)
                 return SaveResult(lost={turn.id})
 
-    def asked_to_stop(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
+    def find_stop_requests(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Return which of these turns a user has asked to stop."""
         asked = select(Turn.id).where(Turn.id.in_(turns), Turn.stop_asked)
-        with self._app.app_context(), _mapped_errors(), read_connection() as connection:
+        with self._app.app_context(), _map_errors(), read_connection() as connection:
             return set(connection.scalars(asked))
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and end those whose processes are not."""
         now = utc_now()
-        with self._app.app_context(), _mapped_errors(), write_transaction() as connection:
+        with self._app.app_context(), _map_errors(), write_transaction() as connection:
             alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == TurnStatus.RUNNING)
             locked = alive.order_by(Turn.id).with_for_update()
             beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
             ours = set(connection.scalars(beaten.returning(Turn.id)))
-            if self._was_there():
+            if self._could_give_heartbeat():
                 interrupt_lost(connection, now - ALIVE)
             return ours
 
-    def _was_there(self) -> bool:
-        # While the database is away nobody can say that they are alive, and when it is back all of
-        # them seem to be gone. Whoever could not say so either does not judge.
+    def _could_give_heartbeat(self) -> bool:
+        # While the database is away, no process can give a heartbeat. When it is back, all of them
+        # seem to be gone. A process that could not give one itself does not judge the others.
         before, self._beat_at = self._beat_at, time.monotonic()
         return self._beat_at - before < ALIVE.total_seconds()
 
@@ -123,7 +121,7 @@ def interrupt_lost(connection: Connection, seen_before: datetime) -> int:
 
 
 @contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _map_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
@@ -138,7 +136,7 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
 def _save_all(steps: list[Step]) -> SaveResult:
     saved = SaveResult()
     with write_transaction() as connection:
-        # In the order in which everybody locks turns on PostgreSQL.
+        # Turns are locked in this order (chats/locking.py).
         for step in sorted(steps, key=lambda step: step.turn.id):
             asked = _save(connection, step)
             if asked is None:
@@ -149,7 +147,7 @@ def _save_all(steps: list[Step]) -> SaveResult:
 
 
 def _save(connection: Connection, step: Step) -> bool | None:
-    """Store a step and say whether a user asked to stop; ``None`` when the turn is not ours."""
+    """Store a step, and return whether a user asked to stop; ``None`` if the turn is lost."""
     turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
     now = utc_now()
     asked: bool | None = (
@@ -160,14 +158,15 @@ def _save(connection: Connection, step: Step) -> bool | None:
     if asked is None:
         return None
     store_messages(connection, chat_id, step.messages)
-    if any(message.kind == DIVIDER for message in step.messages):
-        _go_on(connection, chat_id, turn)
+    profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
+    if profile is not None and any(message.kind == DIVIDER for message in step.messages):
+        go_on_under(connection, chat_id, profile)
     if step.ended:
         which = {
             "chat": chat_id,
             "turn": turn.id,
             "now": now,
-            "expires": expires_at(_profile_by_now(turn), now),
+            "expires": expires_at(profile, now),
         }
         if turn.values is None:
             freed = connection.execute(_FREED, which)
@@ -179,19 +178,8 @@ def _save(connection: Connection, step: Step) -> bool | None:
     return asked
 
 
-def _go_on(connection: Connection, chat_id: uuid.UUID, turn: RunningTurn) -> None:
-    """Let the chat be under the profile with which the turn goes on."""
-    profile = _profile_by_now(turn)
-    if profile is not None:
-        go_on_under(connection, chat_id, profile)
-
-
-def _profile_by_now(turn: RunningTurn) -> ChatProfile | None:
-    return (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
-
-
 def store_messages(connection: Connection, chat_id: uuid.UUID, messages: list[ChatMessage]) -> None:
-    """Store messages of a turn as they stand: new, changed, or gone."""
+    """Store messages of a turn: new, changed, or removed."""
     for message in messages:
         if message.removed or message.earlier:
             change_earlier(connection, chat_id, message)
@@ -199,7 +187,7 @@ def store_messages(connection: Connection, chat_id: uuid.UUID, messages: list[Ch
 
 
 def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> None:
-    """Change a message that the app has sent in a chat before, or delete what it took back."""
+    """Change or delete a message that was sent in an earlier turn."""
     if message.removed:
         connection.execute(_GONE, {"message": message.id, "chat": chat_id})
     elif update_message(connection, chat_id, message) and message.status != STREAMING:

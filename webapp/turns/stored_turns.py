@@ -1,4 +1,4 @@
-"""Turns in the database: whether one runs, how the last one ended, and what may be tried again."""
+"""Reading turns: whether one runs, how the last one ended, and which may be tried again."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _SAID = (
 _TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
     Turn.chat_id == bindparam("of_chat"), Turn.id == bindparam("of_turn")
 )
-# The one that runs, which may have said nothing yet; else the newest message names the newest one,
-# by the index of a chat's messages.
+# The running turn, which may have said nothing yet. Without one, the turn of the newest message,
+# which the index of a chat's messages finds.
 _RUNS = select(Chat.turn_id).where(Chat.id == bindparam("of_chat")).scalar_subquery()
 _SAID_LAST = (
     select(Message.turn_id)
@@ -122,7 +122,7 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
 
 
 def _status(turn: Any) -> TurnStatus:
-    # One of this process runs, whatever the clock says.
+    # A turn of this process runs, whatever its heartbeat says.
     alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
     lost = turn.status == TurnStatus.RUNNING and not alive
     return TurnStatus.LOST if lost else TurnStatus(turn.status)

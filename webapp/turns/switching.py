@@ -1,4 +1,4 @@
-"""Going on in the same chat under another profile, because its user chose it."""
+"""Switching a chat to another profile that its user chose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webapp.turns.busy import StillAnsweringError, refuse_busy
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
-# Of one that nobody answers in at this moment; on PostgreSQL it is then ours to the end.
+# Changes a chat only while no turn runs in it. PostgreSQL locks it until the transaction ends.
 _HELD = (
     update(Chat)
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
@@ -58,12 +58,12 @@ class SwitchingOffError(Refusal):
 
 
 def switch_chat(chat: StoredChat, name: str) -> StoredChat:
-    """Let a chat go on under another profile; return it as it is then.
+    """Switch a chat to another profile, and return it as it is then.
 
     Raises
     ------
     NotFound
-        When the chat is gone.
+        When the chat no longer exists.
     ProfileNotOfferedError
         When the name is not offered to this user; the author's code never sees it.
     SwitchingOffError
@@ -83,9 +83,9 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
     return replace(chat, profile=profile.name, snapshots=snapshots)
 
 
-def name_by_now(chat: StoredChat) -> str | None:
+def current_profile_name(chat: StoredChat) -> str | None:
     """Return the name of the profile under which a chat goes on at this moment."""
-    # What runs in this process may have gone on under another one that is not stored yet.
+    # A turn of this process may have switched to another profile that is not stored yet.
     turn = conversation().keeper.find(chat.turn_id) if chat.turn_id else None
     return turn.chat.chat_profile if turn else chat.profile
 
@@ -101,9 +101,9 @@ def _store(chat: StoredChat, profile: ChatProfile) -> None:
 
 
 def _store_divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
-    """Say where the profile begins; without a message in between, the last choice counts."""
+    """Store a divider where the profile begins, or change one that is the last message."""
     last = connection.execute(_LAST_TWO, {"of_chat": chat_id}).all()
-    # One that says where a chat comes from has an author (carrying.py), and stays.
+    # A divider that names the source of a copy has an author (copying.py), and stays.
     if not last or last[0].kind != DIVIDER or last[0].author is not None:
         divider = ChatMessage(
             id=uuid.uuid4(),

@@ -1,4 +1,4 @@
-"""How long a request may wait for a turn: whoever waits holds a thread (R66)."""
+"""How long a request may wait for a turn. Each request that waits holds a thread."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from flask import request
 from webapp.turns.runtime import conversation
 from webapp.web.server import host_of, most_held
 
-# Where few threads are free. The page asks how the turn goes on in any case.
+# How long a request waits when few threads are free. The page asks for the rest anyway.
 HURRIED_SECONDS = 0.02
 
 
 @contextmanager
 def time_to_wait(seconds: float) -> Iterator[float]:
-    """Yield how long this request may wait: ``seconds``, or hardly at all if threads are scarce."""
+    """Yield how long this request may wait: ``seconds``, or less if threads are scarce."""
     place = conversation().slots.take(most_held(host_of(request.environ)))
     if place is None:
         yield min(seconds, HURRIED_SECONDS)
