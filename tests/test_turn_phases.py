@@ -66,6 +66,19 @@ def stands_still() -> None:
     """Do nothing."""
 
 
+class Ending(Future[Any]):
+    """The end of a call, with something that happens before anybody looks at it."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self._stage = stage
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error of the call."""
+        self._stage.while_ending()
+        return super().exception(timeout)
+
+
 class Stage:
     """A turn whose callbacks run and end when a test says so, on a clock that the test moves."""
 
@@ -75,6 +88,7 @@ class Stage:
         self.events: list[str] = []
         self.failures: list[CallbackError] = []
         self.while_beginning: Callable[[], None] = stands_still
+        self.while_ending: Callable[[], None] = stands_still
         self.over: list[Phase] = []
         monkeypatch.setattr("time.monotonic", lambda: self.now)
         monkeypatch.setattr(turns, "begin", self.begin)
@@ -89,7 +103,7 @@ class Stage:
         self.turn = RunningTurn(app, context, work, spec, lambda turn: self.over.append(turn.phase))
 
     def begin(self, callback: Callback, _arguments: object, _running: Running) -> RunningCall:
-        name, ended = callback.decorator, Future[Any]()
+        name, ended = callback.decorator, Ending(self)
         self.events.append(name)
         self.while_beginning()
         self.calls[name] = RunningCall(ended, lambda: self.events.append(f"cancel {name}"))
@@ -252,6 +266,14 @@ def test_stop_while_the_callback_begins_cancels_it(monkeypatch: pytest.MonkeyPat
     assert stage.turn.lingers
     stage.end("on_message", CancelledError())
     assert (stage.events[2:], stage.failures) == ([], [])
+
+
+def test_stop_that_meets_the_end_of_the_callback_settles_at_once(stage: Stage) -> None:
+    stage.while_ending = stage.turn.stop
+    stage.end("on_message")
+    assert stage.stands == (Phase.SETTLED, TurnStatus.STOPPED)
+    assert stage.events == ["on_message"]
+    assert stage.over == [Phase.SETTLED]
 
 
 def test_stop_after_the_end_changes_nothing(stage: Stage) -> None:

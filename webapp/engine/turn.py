@@ -164,8 +164,9 @@ class RunningTurn:
     def check_limits(self) -> None:
         """End the turn if its time is up."""
         now = time.monotonic()
-        if self.phase in STOPPING_PHASES:
-            self._give_up_stopping(now - self._stopped)
+        with self.changed:
+            stopped = self._stopped if self.phase in STOPPING_PHASES else now
+        self._give_up_stopping(now - stopped)
         limits, decorator = self._work.limits, f"@{self._work.decorator}"
         spoke_at = max(transcript.spoke_at for transcript in self._transcripts)
         if now - self._began > limits.total:
@@ -271,7 +272,10 @@ class RunningTurn:
 
     def _callback_ended(self, callback: Callback, done: Future[Any]) -> None:
         error = done.exception()
-        if self.status == TurnStatus.STOPPED:
+        # Under the lock, as Stop decides there whether the call is still under way.
+        with self.changed:
+            stopped = self.status == TurnStatus.STOPPED
+        if stopped:
             if isinstance(error, Exception) and not is_expected_after_stop(error):
                 self._work.log(as_callback_error(callback, error))
             self._finish_stopping()
