@@ -108,12 +108,12 @@ class ProcessLoop:
 def _close(loop: asyncio.AbstractEventLoop) -> None:
     # Nobody waits for what is left on it, but its `finally` blocks still run.
     try:
-        loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
+        loop.run_until_complete(_cancel_all(asyncio.all_tasks(loop)))
     finally:
         loop.close()
 
 
-async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+async def _cancel_all(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -235,7 +235,7 @@ class RunningTurn:
             messages += [self._with_status(message) for message in said if message.earlier]
             placeholder = self._placeholder
             if placeholder is not None and all(m.id != placeholder.id for m in own):
-                messages.insert(0, self._unfilled(placeholder, is_alone=not own))
+                messages.insert(0, self._open_placeholder(placeholder, is_alone=not own))
             if self.over and self.failure is not None:
                 # After its own messages and the place where the answer was awaited.
                 place = max(len(own), placeholder is not None)
@@ -248,7 +248,7 @@ class RunningTurn:
             return message
         return replace(message, status=cast(MessageStatus, self.status.value))
 
-    def _unfilled(self, placeholder: ChatMessage, *, is_alone: bool) -> ChatMessage:
+    def _open_placeholder(self, placeholder: ChatMessage, *, is_alone: bool) -> ChatMessage:
         # It is removed if the turn said something else, or completed without a word. If the turn
         # was ended before it said anything, the placeholder stays and shows that.
         stays = is_alone and self.status in _KEEP_PLACEHOLDER

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Text, bindparam, cast, func, or_, select
+from sqlalchemy import Text, bindparam, cast, func, or_, select
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import (
@@ -105,11 +105,23 @@ def copy_conversation(
     if old.title:
         index_title(connection, old.owner, chat_id, old.title)
     which = {"of_chat": old.id, "last": source.last_sequence, "after": -1}
-    while found := _next_rows(connection, which):
-        copies = [_copy(row) for row in found]
+    rows: Sequence[Any]
+    while rows := connection.execute(_COPIED, which).all():
+        copies = [_copy(row) for row in rows]
         insert_messages(connection, chat_id, copies)
-        store_entries(connection, list(_entries(old.id, chat_id, found, copies)))
-        which["after"] = found[-1].sequence
+        # The index entry of a message holds for its copy. Splitting each text into words again
+        # would keep the database busy for seconds.
+        entries = [
+            {
+                "chat_id": chat_id,
+                "message_id": copy.id,
+                "words": row.words.replace(chat_word(old.id), chat_word(chat_id)),
+            }
+            for row, copy in zip(rows, copies, strict=True)
+            if row.words is not None
+        ]
+        store_entries(connection, entries)
+        which["after"] = rows[-1].sequence
     divider = _divider(old, profile, source.last_sequence + 1)
     insert_messages(connection, chat_id, [divider])
 
@@ -122,25 +134,7 @@ def index_opening(
     index_messages(connection, owner, chat_id, said)
 
 
-def _entries(
-    old_id: uuid.UUID,
-    chat_id: uuid.UUID,
-    found: Sequence[Row[Any]],
-    copies: list[ChatMessage],
-) -> Iterator[dict[str, Any]]:
-    # The index entry of a message holds for its copy. Splitting each text into words again would
-    # keep the database busy for seconds.
-    for row, copy in zip(found, copies, strict=True):
-        if row.words is not None:
-            words = row.words.replace(chat_word(old_id), chat_word(chat_id))
-            yield {"chat_id": chat_id, "message_id": copy.id, "words": words}
-
-
-def _next_rows(connection: Connection, which: dict[str, Any]) -> Sequence[Any]:
-    return connection.execute(_COPIED, which).all()
-
-
-def _copy(row: Row[Any]) -> ChatMessage:
+def _copy(row: Any) -> ChatMessage:
     old = message_from_row(row)
     # Nobody writes the copy of a growing message.
     status = INTERRUPTED if old.status == STREAMING else old.status

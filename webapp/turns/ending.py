@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -128,35 +129,30 @@ def _known_user(owner: str) -> User | None:
 def _tell_app(ended: list[EndedChat]) -> None:
     callback = chat_app().get("on_chat_end")
     if callback is not None and ended:
-        in_background("chat-end", _run_callback_for_all, callback, ended)
+        in_background("chat-end", _run_callback, callback, ended)
 
 
-def _run_callback_for_all(callback: Callback, ended: list[EndedChat]) -> None:
+def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
     for chat in ended:
-        _run_callback(callback, chat)
-
-
-def _run_callback(callback: Callback, ended: EndedChat) -> None:
-    app = this_app()
-    context = ChatContext(
-        chat_id=str(ended.chat_id),
-        user=ended.user,
-        chat_profile=ended.profile,
-        values=Values(ended.values),
-        earlier=lambda: history_before(app, ended.chat_id, NO_SEQUENCE_YET),
-    )
-    try:
-        call(callback, (), Running(chat=context), settings().callback_seconds)
-        values = {k: stored_copy(k, v) for k, v in context.values.close().items()}
-    except AuthoringError as error:
-        log_failure("chat_end.failed", error, chat=ended.chat_id)
-        return
-    finally:
-        context.transcript.close()
-    try:
-        _store(ended.chat_id, context, values)
-    except UNAVAILABLE as error:
-        log_unavailable(error)
+        context = ChatContext(
+            chat_id=str(chat.chat_id),
+            user=chat.user,
+            chat_profile=chat.profile,
+            values=Values(chat.values),
+            earlier=partial(history_before, this_app(), chat.chat_id, NO_SEQUENCE_YET),
+        )
+        try:
+            call(callback, (), Running(chat=context), settings().callback_seconds)
+            values = {k: stored_copy(k, v) for k, v in context.values.close().items()}
+        except AuthoringError as error:
+            log_failure("chat_end.failed", error, chat=chat.chat_id)
+            continue
+        finally:
+            context.transcript.close()
+        try:
+            _store(chat.chat_id, context, values)
+        except UNAVAILABLE as error:
+            log_unavailable(error)
 
 
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:

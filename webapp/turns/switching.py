@@ -77,7 +77,13 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
     if profile.name == chat.profile:
         return chat
     release_connection()
-    _store(chat, profile)
+    which = {"chat": chat.id, "of_owner": chat.owner, "under": profile.name}
+    with write_transaction() as connection:
+        refuse_busy(connection, chat)
+        if connection.execute(_HELD, which).first() is None:
+            raise StillAnsweringError
+        go_on_under(connection, chat.id, profile)
+        _store_divider(connection, chat.id, profile)
     choose(profile)
     snapshots = with_look_of(chat.snapshots, profile)
     return replace(chat, profile=profile.name, snapshots=snapshots)
@@ -88,16 +94,6 @@ def current_profile_name(chat: StoredChat) -> str | None:
     # A turn of this process may have switched to another profile that is not stored yet.
     turn = conversation().keeper.find(chat.turn_id) if chat.turn_id else None
     return turn.chat.chat_profile if turn else chat.profile
-
-
-def _store(chat: StoredChat, profile: ChatProfile) -> None:
-    which = {"chat": chat.id, "of_owner": chat.owner, "under": profile.name}
-    with write_transaction() as connection:
-        refuse_busy(connection, chat)
-        if connection.execute(_HELD, which).first() is None:
-            raise StillAnsweringError
-        go_on_under(connection, chat.id, profile)
-        _store_divider(connection, chat.id, profile)
 
 
 def _store_divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
