@@ -87,6 +87,7 @@ def test_a_deleted_chat_takes_its_messages_along(visitor: Visitor) -> None:
 
 
 def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> None:
+    visitor.app.extensions[HOUSEKEEPING].jobs.clear()  # they have connections of their own
     statements: list[str] = []
 
     def trace(connection: sqlite3.Connection, _entry: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,8 @@ class AppMaker:
                 db.engine.dispose()
 
 
-def wait_for_background() -> None:
+def wait_for_background(names: Set[str] = BACKGROUND) -> None:
     """Wait until nothing is done in the background any more that a request has begun."""
     for thread in threading.enumerate():
-        if thread.name in BACKGROUND:
+        if thread.name in names:
             thread.join(BACKGROUND_SECONDS)

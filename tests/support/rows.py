@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import JSON, event, func, insert, select, text, update
 
+from tests.support.apps import wait_for_background
 from webapp.chats.models import Chat, Message
 from webapp.database.engines import db, utc_now
 
@@ -46,6 +47,8 @@ def column(app: Flask, name: str) -> list[Any]:
 
 def run_sql(app: Flask, statement: str, **values: Any) -> None:
     """Run a statement, and commit."""
+    # It does not wait for another writer, as the app does.
+    wait_for_background({"webapp-housekeeping"})
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text(statement), values)
 
@@ -73,6 +76,7 @@ def fill(app: Flask, chat_id: str, count: int, after: int = 0) -> None:
         }
         for number in range(after + 1, after + count + 1)
     ]
+    wait_for_background({"webapp-housekeeping"})
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(Message), rows)
         connection.execute(update(Chat).where(Chat.id == uuid.UUID(chat_id)).values(written=True))
@@ -81,6 +85,7 @@ def fill(app: Flask, chat_id: str, count: int, after: int = 0) -> None:
 @contextmanager
 def statements(app: Flask, about: str = "") -> Iterator[list[str]]:
     """Yield the statements that are run in the block, as they come: those that name ``about``."""
+    wait_for_background({"webapp-housekeeping"})
     run: list[str] = []
     with app.app_context():
         engine = db.engine

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
+from flask import Flask
+
 from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
 from webapp.database.engines import utc_now, write_transaction
 from webapp.site import this_app

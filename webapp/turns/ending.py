@@ -29,11 +29,11 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
 from webapp.chats.search_index import index_changed
 from webapp.chats.store import StoredChat
-from webapp.database.engines import utc_now, write_transaction
+from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.call import call
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.rows import ALIVE
-from webapp.turns.steps import change_earlier, interrupt_lost
+from webapp.turns.steps import change_earlier, has_lost, interrupt_lost
 from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_failure
@@ -95,8 +95,12 @@ def end_lost_turns() -> int:
 
     Where no turn runs, nobody else would notice them, and their chats would never end.
     """
+    seen_before = utc_now() - LOST_FOR
+    with read_connection() as connection:
+        if not has_lost(connection, seen_before):
+            return 0
     with write_transaction() as connection:
-        return interrupt_lost(connection, utc_now() - LOST_FOR)
+        return interrupt_lost(connection, seen_before)
 
 
 def _handles_ends() -> bool:

@@ -110,6 +110,11 @@ class TurnRows:
         return self._beat_at - before < ALIVE.total_seconds()
 
 
+def has_lost(connection: Connection, seen_before: datetime) -> bool:
+    """Return whether there are turns whose processes have given no heartbeat since then."""
+    return connection.execute(_LOST, {"seen_before": seen_before}).first() is not None
+
+
 def interrupt_lost(connection: Connection, seen_before: datetime) -> int:
     """End the turns whose processes have given no heartbeat since then; return how many."""
     if not may_judge():
