@@ -48,7 +48,7 @@ FAILURE_TEXTS = {
         silent="Nothing came for {seconds:g} seconds, so the answer was stopped.",
         slow="The answer took longer than {seconds:g} seconds, so it was stopped.",
         failed="Something went wrong while this answer was written.",
-        advice="Try again; if it goes on, tell the people who run this site the reference "
+        advice="Try again. If it keeps happening, give the administrator the reference "
         "{reference}.",
     ),
     "on_chat_resume": FailureTexts(
@@ -56,8 +56,8 @@ FAILURE_TEXTS = {
         silent="Nothing came for {seconds:g} seconds, so resuming this chat was stopped.",
         slow="Resuming this chat took longer than {seconds:g} seconds, so it was stopped.",
         failed="Something went wrong while this chat was resumed.",
-        advice="You can go on; if it happens again, tell the people who run this site the "
-        "reference {reference}.",
+        advice="You can continue. If it keeps happening, give the administrator the reference "
+        "{reference}.",
     ),
     "on_chat_start": FailureTexts(
         event="chat_start.failed",
