@@ -325,7 +325,7 @@ def test_without_the_setting_there_is_no_sharing(
 def test_an_imported_chat_says_so(alice: Visitor, bob: Visitor, rome: str) -> None:
     path = imported(alice, export_of(chat_of("I am the king", "Indeed")))
     said = parse(bob.get(shared(alice, path)).text).one(data_testid="imported").text
-    assert "This conversation was imported" in said
+    assert "This chat was imported" in said
     assert parse(bob.get(shared(alice, rome)).text).all(data_testid="imported") == []
 
 

@@ -1,4 +1,4 @@
-"""Who may use sharing at all, and who may read a chat that is shared."""
+"""Who may use sharing, and who may read a shared chat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner, signed_in_user
 from webapp.authoring.context import Running
-from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.shared_view import SharedChat
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
@@ -26,38 +25,35 @@ OWNER_WITH_LOGIN = "user:"
 
 
 def sharing_needed(view: Callable[P, R]) -> Callable[P, R]:
-    """Let a view be there only where sharing is on."""
+    """Answer 404 instead of calling a view, unless `WEBAPP_SHARING` is on."""
 
     @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if not settings().sharing:
             raise NotFound
         return view(*args, **kwargs)
 
-    return checked
+    return wrapper
 
 
 def refuse_unless_readable(chat: FoundChat) -> None:
-    """Let nobody read what was said under a profile that they are not offered, nor what the app
-    keeps from them.
+    """Refuse a reader who is not offered all profiles of the chat, or whom the app refuses.
 
     Raises
     ------
     NotFound
-        As if there were no such link; it is logged.
+        The reader is refused: the same answer as for a link that does not exist. It is logged.
     CallbackError
-        When the app's own function fails.
+        The app's `@on_shared_chat_view` failed.
     """
     offer = offered_profiles()
     hidden = sorted(name for name in profiles_in(chat) if offer.find(name) is None)
     if hidden:
         _refuse(chat, f"profile {hidden[0]}")
+
     callback = chat_app().get("on_shared_chat_view")
-    if callback is not None and not _answer(callback, chat):
-        _refuse(chat, "on_shared_chat_view")
-
-
-def _answer(callback: Callback, chat: FoundChat) -> bool:
+    if callback is None:
+        return
     with_login = chat.owner.startswith(OWNER_WITH_LOGIN)
     shared = SharedChat(
         str(chat.id),
@@ -66,13 +62,13 @@ def _answer(callback: Callback, chat: FoundChat) -> bool:
         chat.owner.removeprefix(OWNER_WITH_LOGIN) if with_login else None,
         chat.imported_at is not None,
     )
-    who = signed_in_user()
+    reader = signed_in_user()
     release_connection()
-    seconds = settings().callback_seconds
-    answer = call(callback, (shared, who), Running(), seconds)
+    answer = call(callback, (shared, reader), Running(), settings().callback_seconds)
     if not isinstance(answer, bool):
         raise callback.wrong_answer(f"returned {type(answer).__name__}; return True or False")
-    return answer
+    if not answer:
+        _refuse(chat, "on_shared_chat_view")
 
 
 def _refuse(chat: FoundChat, reason: str) -> NoReturn:

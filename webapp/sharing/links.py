@@ -1,4 +1,4 @@
-"""The link of a chat: making it, renewing it, and taking it back."""
+"""The link of a chat: create it, include newer messages, delete it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Message, Share
@@ -18,36 +17,36 @@ from webapp.web.refusals import Refusal
 
 TOKEN_BYTES = 32
 
-_SHOWN = (Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None))
-_LINK = select(Share.token, Share.created_at, Share.last_sequence).where(
-    Share.chat_id == bindparam("of_chat")
+_VISIBLE = (Message.chat_id == bindparam("chat_id"), Message.replaced_by.is_(None))
+_FIND_LINK = select(Share.token, Share.created_at, Share.last_sequence).where(
+    Share.chat_id == bindparam("chat_id")
 )
-_NEWER = (
-    select(func.count()).select_from(Message).where(*_SHOWN, Message.sequence > bindparam("last"))
+_COUNT_NEWER = (
+    select(func.count()).select_from(Message).where(*_VISIBLE, Message.sequence > bindparam("last"))
 )
-_NEWEST = select(func.max(Message.sequence)).where(*_SHOWN)
-# On PostgreSQL two who share a chat at once come one after the other; on SQLite writers queue.
-_STILL_THERE = (
+_FIND_NEWEST = select(func.max(Message.sequence)).where(*_VISIBLE)
+# On PostgreSQL the lock lets two who share a chat at once take turns. SQLite lets writers queue.
+_LOCK_CHAT = (
     select(Chat.id)
     .where(
-        Chat.id == bindparam("of_chat"),
-        Chat.owner == bindparam("of_owner"),
+        Chat.id == bindparam("chat_id"),
+        Chat.owner == bindparam("owner"),
         Chat.deleted_at.is_(None),
     )
     .with_for_update()
 )
-_NEW = insert(Share)
-_RENEWED = (
+_INSERT_LINK = insert(Share)
+_UPDATE_LINK = (
     update(Share)
-    .where(Share.chat_id == bindparam("of_chat"))
-    .values(last_sequence=bindparam("last"))
+    .where(Share.chat_id == bindparam("b_chat_id"))
+    .values(last_sequence=bindparam("new_last"))
 )
-_REVOKED = delete(Share).where(Share.chat_id == bindparam("of_chat"))
+_DELETE_LINK = delete(Share).where(Share.chat_id == bindparam("chat_id"))
 
 
 @dataclass(frozen=True)
-class Link:
-    """Under which token a chat can be read, since when, and how much is newer than what it shows"""
+class ShareLink:
+    """The token of a shared chat, and how many messages it does not include."""
 
     token: str
     created_at: datetime
@@ -63,56 +62,47 @@ class NothingToShareError(Refusal):
     advice = "Write a message in it first."
 
 
-def link_of(chat: StoredChat) -> Link | None:
-    """Return the link of a chat, if it is shared."""
+def find_link(chat: StoredChat) -> ShareLink | None:
+    """Return the link of a chat, or ``None`` if the chat is not shared."""
     with read_connection() as connection:
-        found = connection.execute(_LINK, {"of_chat": chat.id}).first()
-    if found is None:
-        return None
-    with read_connection() as connection:
-        newer = connection.execute(_NEWER, {"of_chat": chat.id, "last": found.last_sequence})
-        return Link(found.token, found.created_at, newer.scalar_one())
+        found = connection.execute(_FIND_LINK, {"chat_id": chat.id}).first()
+        if found is None:
+            return None
+        newer = connection.execute(_COUNT_NEWER, {"chat_id": chat.id, "last": found.last_sequence})
+        return ShareLink(found.token, found.created_at, newer.scalar_one())
 
 
 def share(chat: StoredChat) -> None:
-    """Share all that was said in a chat so far; a link that it has stays the same.
+    """Share all messages of a chat so far. If the chat has a link already, the link stays the same.
 
     Raises
     ------
     NothingToShareError
-        When nothing was said in it.
+        The chat has no messages.
     NotFound
-        When the chat was deleted meanwhile.
+        The chat was deleted in the meantime.
     """
-    of_chat = {"of_chat": chat.id}
     with write_transaction() as connection:
-        _refuse_if_gone(connection, chat)
-        newest = connection.execute(_NEWEST, of_chat).scalar_one()
+        locked = connection.execute(_LOCK_CHAT, {"chat_id": chat.id, "owner": chat.owner}).first()
+        if locked is None:
+            raise NotFound
+        newest = connection.execute(_FIND_NEWEST, {"chat_id": chat.id}).scalar_one()
         if newest is None:
             raise NothingToShareError
-        if connection.execute(_RENEWED, {**of_chat, "last": newest}).rowcount == 0:
-            connection.execute(_NEW, _link_row(chat.id, newest))
+
+        if connection.execute(_UPDATE_LINK, {"b_chat_id": chat.id, "new_last": newest}).rowcount:
+            return
+        link = {
+            "id": uuid.uuid4(),
+            "chat_id": chat.id,
+            "token": secrets.token_urlsafe(TOKEN_BYTES),
+            "last_sequence": newest,
+            "created_at": utc_now(),
+        }
+        connection.execute(_INSERT_LINK, link)
 
 
 def unshare(chat: StoredChat) -> bool:
-    """Delete the link of a chat for good, and say whether there was one."""
+    """Delete the link of a chat for good, and return whether there was one."""
     with write_transaction() as connection:
-        return connection.execute(_REVOKED, {"of_chat": chat.id}).rowcount > 0
-
-
-def _refuse_if_gone(connection: Connection, chat: StoredChat) -> None:
-    if (
-        connection.execute(_STILL_THERE, {"of_chat": chat.id, "of_owner": chat.owner}).first()
-        is None
-    ):
-        raise NotFound
-
-
-def _link_row(chat_id: uuid.UUID, newest: int) -> dict[str, object]:
-    return {
-        "id": uuid.uuid4(),
-        "chat_id": chat_id,
-        "token": secrets.token_urlsafe(TOKEN_BYTES),
-        "last_sequence": newest,
-        "created_at": utc_now(),
-    }
+        return connection.execute(_DELETE_LINK, {"chat_id": chat.id}).rowcount > 0

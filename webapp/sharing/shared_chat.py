@@ -1,4 +1,4 @@
-"""A chat as its link shows it: found by its token, up to the last message that was shared."""
+"""A chat as its link shows it: found by its token, up to the last shared message."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from webapp.database.engines import read_connection, utc_now
 from webapp.web.log import log_event
 
 MESSAGES_AT_ONCE = 100
-# As `secrets.token_urlsafe` makes them of 32 bytes.
+# What `secrets.token_urlsafe` makes of 32 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
-_FOUND = (
+_FIND_CHAT = (
     select(
         Chat.id,
         Chat.owner,
@@ -36,20 +36,20 @@ _FOUND = (
     )
     .join(Share, Share.chat_id == Chat.id)
     .where(
-        Share.token == bindparam("wanted"),
+        Share.token == bindparam("token"),
         Chat.deleted_at.is_(None),
         or_(Chat.expires_at.is_(None), Chat.expires_at > bindparam("now")),
     )
 )
-_SHOWN = (
-    Message.chat_id == bindparam("of_chat"),
+_VISIBLE = (
+    Message.chat_id == bindparam("chat_id"),
     Message.sequence <= bindparam("last"),
     Message.replaced_by.is_(None),
 )
-_PROFILES = select(Message.profile).where(*_SHOWN, Message.profile.is_not(None)).distinct()
-_MESSAGES = (
+_LIST_PROFILES = select(Message.profile).where(*_VISIBLE, Message.profile.is_not(None)).distinct()
+_LIST_MESSAGES = (
     select(*MESSAGE_COLUMNS)
-    .where(*_SHOWN, Message.sequence < bindparam("before"))
+    .where(*_VISIBLE, Message.sequence < bindparam("before"))
     .order_by(Message.sequence.desc())
     .limit(MESSAGES_AT_ONCE + 1)
 )
@@ -71,11 +71,11 @@ class FoundChat:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some messages of a shared chat in a row, and whether there are earlier ones."""
+class SharedPage:
+    """Consecutive messages of a shared chat, and whether there are earlier ones."""
 
     messages: list[ChatMessage]
-    more: bool
+    has_earlier: bool
 
 
 def find_shared(token: str) -> FoundChat:
@@ -84,12 +84,12 @@ def find_shared(token: str) -> FoundChat:
     Raises
     ------
     NotFound
-        When it is no token, or of no chat that is there: all of these look the same.
+        The token is malformed, unknown, or of a chat that is gone. All of these look the same.
     """
     found = None
     if _TOKEN.fullmatch(token):
         with read_connection() as connection:
-            found = connection.execute(_FOUND, {"wanted": token, "now": utc_now()}).first()
+            found = connection.execute(_FIND_CHAT, {"token": token, "now": utc_now()}).first()
     if found is None:
         log_event("shared.not_found", owner=owner())
         raise NotFound
@@ -97,16 +97,16 @@ def find_shared(token: str) -> FoundChat:
 
 
 def profiles_in(chat: FoundChat) -> set[str]:
-    """Return the names of the profiles under which the shared messages were said."""
+    """Return the names of the profiles of the shared messages."""
     with read_connection() as connection:
-        found = connection.execute(_PROFILES, {"of_chat": chat.id, "last": chat.last_sequence})
+        found = connection.execute(_LIST_PROFILES, {"chat_id": chat.id, "last": chat.last_sequence})
         return {str(name) for name in found.scalars()}
 
 
-def messages_before(chat: FoundChat, sequence: int | None) -> Part:
-    """Return the last shared messages, or the last ones before one of them."""
+def messages_before(chat: FoundChat, sequence: int | None) -> SharedPage:
+    """Return the newest shared messages, or those before the message with that number."""
     before = chat.last_sequence + 1 if sequence is None else sequence
-    values = {"of_chat": chat.id, "last": chat.last_sequence, "before": before}
+    values = {"chat_id": chat.id, "last": chat.last_sequence, "before": before}
     with read_connection() as connection:
-        found = [message_from_row(row) for row in connection.execute(_MESSAGES, values)]
-    return Part(found[:MESSAGES_AT_ONCE][::-1], len(found) > MESSAGES_AT_ONCE)
+        found = [message_from_row(row) for row in connection.execute(_LIST_MESSAGES, values)]
+    return SharedPage(found[:MESSAGES_AT_ONCE][::-1], len(found) > MESSAGES_AT_ONCE)
