@@ -36,6 +36,7 @@ from webapp.sharing import views as sharing_views
 from webapp.templating import set_up_templates
 from webapp.transfer import views as transfer_views
 from webapp.turns.runtime import set_up_conversation
+from webapp.turns.steps import TurnRows
 from webapp.upkeep import commands as upkeep_commands
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.errors import handle_errors, log_unavailable
@@ -116,7 +117,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_templates(app, settings, chat_app)
 
     # What this process keeps between requests.
-    conversation = set_up_conversation(app, settings)
+    conversation = set_up_conversation(app, settings, TurnRows(app))
     set_up_live_turns(app)
     set_up_deletion(app)
     probe.set_up_probe(app, conversation.slots)

@@ -11,7 +11,7 @@ from wtforms.validators import Length, Optional
 
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
-from webapp.turns.asking import Question
+from webapp.turns.requests import Question
 from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 

@@ -23,11 +23,18 @@ from webapp.pages.turn_responses import (
     respond_to_follower,
     respond_with_news,
 )
-from webapp.turns.asking import StartedTurn, ask, ask_again, profile_of, stop_turn
+from webapp.turns.asking import (
+    StartedTurn,
+    answer_to_replace,
+    ask,
+    ask_again,
+    profile_of,
+    stop_turn,
+)
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.form_keys import AlreadyAskedError, find_sent_content
-from webapp.turns.replacing import answer_to_replace, question_to_edit
+from webapp.turns.replacing import question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment

@@ -15,6 +15,7 @@ from webapp.chats.past_messages import history_before, stored_question
 from webapp.chats.snapshots import looks_new
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now
+from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec, Work
 from webapp.profiles.offer import offered_profile, offered_profiles
@@ -26,12 +27,14 @@ from webapp.turns.beginning import (
     store_begun_turn,
     store_resumption,
 )
-from webapp.turns.claiming import ChatNotEndedError, TurnRequest
+from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.ending import end_other_chats
 from webapp.turns.failures import make_work
-from webapp.turns.replacing import Replacement
+from webapp.turns.replacing import NotLastMessageError
+from webapp.turns.requests import Question, Replacement, TurnRequest
 from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
+from webapp.turns.stored_turns import last_turn
 from webapp.turns.thread_budget import time_to_wait
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.housekeeping import run_housekeeping_if_due
@@ -58,14 +61,6 @@ class AppNotAnsweringError(Refusal):
     code = 409
     title = "Not sent"
     message = "This app does not answer messages."
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a user wrote, and the form it was sent with."""
-
-    content: str
-    key: uuid.UUID
 
 
 @dataclass(frozen=True)
@@ -166,6 +161,22 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
     except TooManyTurnsError:
         raise ChatNotResumedError from None
     return _run(chat, request, place, None)
+
+
+def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replacement:
+    """Return what another answer to the question of a turn replaces.
+
+    Raises
+    ------
+    NotLastMessageError
+        When the turn is not the last one, has not come to its end, or answers nothing.
+    """
+    last = last_turn(chat)
+    if last is None or last.question_id is None:
+        raise NotLastMessageError
+    if last.id != turn_id or last.status != TurnStatus.COMPLETE:
+        raise NotLastMessageError
+    return Replacement(last.question_id, turn_id)
 
 
 def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:

@@ -18,9 +18,10 @@ from webapp.chats.search_index import index_first_question, index_messages, inde
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
-from webapp.turns.claiming import ClaimedChat, TurnRequest, claim_chat, claim_ended_chat
+from webapp.turns.claiming import ClaimedChat, claim_chat, claim_ended_chat
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import replace_messages, retitle, values_before
+from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import (
     ALIVE,
     OURS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,12 @@ from sqlalchemy import String, and_, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import ChatMessage
-from webapp.authoring.types import ChatProfile, User
 from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_sent_form
-from webapp.turns.replacing import Replacement
+from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
@@ -95,58 +92,13 @@ class ChatNotEndedError(Exception):
     """A chat has not ended, or has been resumed already: there is nothing to resume."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TurnRequest:
-    """A turn that is about to begin, whole before anything of it is stored.
+class StillAnsweringError(Refusal):
+    """An answer is being written in the chat."""
 
-    Parameters
-    ----------
-    turn_id:
-        The id that its row gets.
-    profile:
-        The chat's profile as it is offered now.
-    profile_name:
-        The name of the profile that the chat had when it was fetched.
-    user:
-        Who is signed in.
-    offered:
-        The profiles that the user is offered, by name.
-    key:
-        The key of the form that was sent.
-    most_turns:
-        How many turns one user may have under way.
-    session_id:
-        The browser's session in which a chat that has ended is resumed; ``None`` if the app has no
-        ``@on_chat_resume``.
-    question:
-        What the user wrote, if it is new.
-    answers:
-        The message to be answered once more, if no new one is.
-    replacement:
-        What the turn takes the place of, if it does.
-    new_snapshot:
-        The chat's profile, if it looks different from the chat's snapshot of it.
-    """
-
-    turn_id: uuid.UUID
-    chat_id: uuid.UUID
-    owner: str
-    profile: ChatProfile | None
-    profile_name: str | None
-    user: User | None
-    offered: Mapping[str, ChatProfile]
-    key: uuid.UUID
-    most_turns: int
-    session_id: uuid.UUID | None
-    question: ChatMessage | None = None
-    answers: uuid.UUID | None = None
-    replacement: Replacement | None = None
-    new_snapshot: ChatProfile | None = None
-
-    @property
-    def question_id(self) -> uuid.UUID | None:
-        """Return the message that the turn answers."""
-        return self.question.id if self.question is not None else self.answers
+    code = 409
+    title = "Profile not changed"
+    message = "An answer is still being written in this chat."
+    advice = "Choose again when it is finished, or stop the answer."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +166,26 @@ def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedCha
     if chat.profile != request.profile_name:
         raise ProfileChangedError
     return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=True)
+
+
+def refuse_busy(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
+    """Refuse while a turn runs in the chat. A turn whose process is gone is ended.
+
+    Raises
+    ------
+    NotFound
+        When the chat no longer exists.
+    StillAnsweringError
+        When a turn runs.
+    """
+    holder = connection.execute(HOLDER, {"chat": chat_id, "of_owner": owner}).first()
+    if holder is None:
+        raise NotFound
+    if holder.turn_id is None:
+        return
+    if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.seen_at):
+        raise StillAnsweringError
+    interrupt_turn(connection, chat_id, holder.turn_id)
 
 
 def _claim_free_chat(

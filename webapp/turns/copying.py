@@ -26,7 +26,7 @@ from webapp.chats.store import StoredChat
 from webapp.chats.tokenizer import chat_word
 from webapp.database.engines import utc_now
 from webapp.profiles.icons import label
-from webapp.turns.busy import refuse_busy
+from webapp.turns.claiming import refuse_busy
 
 # How many messages are in memory at once, however long the chat is.
 AT_ONCE = 500
@@ -81,7 +81,7 @@ def copy_source(connection: Connection, chat: StoredChat) -> CopySource:
     StillAnsweringError
         When an answer is being written in it.
     """
-    refuse_busy(connection, chat)
+    refuse_busy(connection, chat.id, chat.owner)
     return CopySource(chat, connection.execute(_LAST_SEQUENCE, {"of_chat": chat.id}).scalar_one())
 
 
@@ -101,7 +101,7 @@ def copy_conversation(
         When an answer is being written there.
     """
     old = source.chat
-    refuse_busy(connection, old)
+    refuse_busy(connection, old.id, old.owner)
     if old.title:
         index_title(connection, old.owner, chat_id, old.title)
     which = {"of_chat": old.id, "last": source.last_sequence, "after": -1}

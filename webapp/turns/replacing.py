@@ -6,7 +6,6 @@ The old ones are kept and exported. They are not shown, and the app does not see
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -18,8 +17,7 @@ from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import make_title
 from webapp.database.engines import read_connection
-from webapp.engine.phases import TurnStatus
-from webapp.turns.stored_turns import last_turn
+from webapp.turns.requests import Replacement
 from webapp.web.refusals import Refusal
 
 _LAST_QUESTION = (
@@ -88,22 +86,6 @@ class NotLastMessageError(Refusal):
     advice = "Reload the page to see the current chat."
 
 
-@dataclass(frozen=True)
-class Replacement:
-    """What a new turn takes the place of: a question and its answers, or the answers alone.
-
-    Parameters
-    ----------
-    question_id:
-        The last message of the user.
-    answer_of:
-        The last turn, if only its answer is to be replaced.
-    """
-
-    question_id: uuid.UUID
-    answer_of: uuid.UUID | None = None
-
-
 def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     """Return what a new text for a message replaces.
 
@@ -122,22 +104,6 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     if last is None or last.id != message_id:
         raise NotLastMessageError
     return Replacement(message_id)
-
-
-def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replacement:
-    """Return what another answer to the question of a turn replaces.
-
-    Raises
-    ------
-    NotLastMessageError
-        When the turn is not the last one, has not come to its end, or answers nothing.
-    """
-    last = last_turn(chat)
-    if last is None or last.question_id is None:
-        raise NotLastMessageError
-    if last.id != turn_id or last.status != TurnStatus.COMPLETE:
-        raise NotLastMessageError
-    return Replacement(last.question_id, turn_id)
 
 
 def replace_messages(

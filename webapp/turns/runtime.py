@@ -11,9 +11,8 @@ from functools import partial
 from flask import Flask, current_app
 
 from webapp.config import Settings
-from webapp.engine.keeper import Keeper
+from webapp.engine.keeper import Keeper, TurnStore
 from webapp.engine.work import Limits
-from webapp.turns.steps import TurnRows
 from webapp.web.sse import Slots
 
 EXTENSION = "conversation"
@@ -29,9 +28,9 @@ class Conversation:
     slots: Slots = field(default_factory=Slots)
 
 
-def set_up_conversation(app: Flask, settings: Settings) -> Conversation:
+def set_up_conversation(app: Flask, settings: Settings, store: TurnStore) -> Conversation:
     """Let ``app`` run turns. No thread is started before the first one."""
-    keeper = Keeper(TurnRows(app), on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
+    keeper = Keeper(store, on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
     made = Conversation(
         keeper,
         Limits(settings.turn_seconds, settings.turn_idle_seconds),

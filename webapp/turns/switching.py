@@ -19,7 +19,7 @@ from webapp.database.engines import release_connection, utc_now, write_transacti
 from webapp.profiles.icons import label
 from webapp.profiles.offer import choose, offered_profile
 from webapp.site import chat_app
-from webapp.turns.busy import StillAnsweringError, refuse_busy
+from webapp.turns.claiming import StillAnsweringError, refuse_busy
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -79,7 +79,7 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
     release_connection()
     which = {"chat": chat.id, "of_owner": chat.owner, "under": profile.name}
     with write_transaction() as connection:
-        refuse_busy(connection, chat)
+        refuse_busy(connection, chat.id, chat.owner)
         if connection.execute(_HELD, which).first() is None:
             raise StillAnsweringError
         go_on_under(connection, chat.id, profile)

@@ -1,0 +1,88 @@
+"""What a user asks of a chat: a question, a replacement, and the turn that is to answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.types import ChatProfile, User
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user wrote, and the form it was sent with."""
+
+    content: str
+    key: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What a new turn takes the place of: a question and its answers, or the answers alone.
+
+    Parameters
+    ----------
+    question_id:
+        The last message of the user.
+    answer_of:
+        The last turn, if only its answer is to be replaced.
+    """
+
+    question_id: uuid.UUID
+    answer_of: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnRequest:
+    """A turn that is about to begin, whole before anything of it is stored.
+
+    Parameters
+    ----------
+    turn_id:
+        The id that its row gets.
+    profile:
+        The chat's profile as it is offered now.
+    profile_name:
+        The name of the profile that the chat had when it was fetched.
+    user:
+        Who is signed in.
+    offered:
+        The profiles that the user is offered, by name.
+    key:
+        The key of the form that was sent.
+    most_turns:
+        How many turns one user may have under way.
+    session_id:
+        The browser's session in which a chat that has ended is resumed; ``None`` if the app has no
+        ``@on_chat_resume``.
+    question:
+        What the user wrote, if it is new.
+    answers:
+        The message to be answered once more, if no new one is.
+    replacement:
+        What the turn takes the place of, if it does.
+    new_snapshot:
+        The chat's profile, if it looks different from the chat's snapshot of it.
+    """
+
+    turn_id: uuid.UUID
+    chat_id: uuid.UUID
+    owner: str
+    profile: ChatProfile | None
+    profile_name: str | None
+    user: User | None
+    offered: Mapping[str, ChatProfile]
+    key: uuid.UUID
+    most_turns: int
+    session_id: uuid.UUID | None
+    question: ChatMessage | None = None
+    answers: uuid.UUID | None = None
+    replacement: Replacement | None = None
+    new_snapshot: ChatProfile | None = None
+
+    @property
+    def question_id(self) -> uuid.UUID | None:
+        """Return the message that the turn answers."""
+        return self.question.id if self.question is not None else self.answers
