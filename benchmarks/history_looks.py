@@ -13,7 +13,7 @@ from history_data import CJK, COMMON, OWNER, PROFILES, RARE
 
 from webapp.chats.tokenizer import owner_word
 from webapp.history.listing import PAGE_SIZE, Cursor
-from webapp.history.search import PAGE
+from webapp.history.search.results import PAGE
 
 LISTED = (
     "SELECT id, title, profile, snapshots, pinned, active_at FROM chats WHERE owner = :owner"

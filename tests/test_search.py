@@ -13,7 +13,7 @@ from tests.support.corpus import samples, text_of
 from tests.support.history import OWNER, History
 from tests.support.rows import run_sql, statements
 from webapp.authoring.text import clean_text
-from webapp.history.search import BATCHES, PAGE
+from webapp.history.search.results import BATCHES, PAGE
 
 SAID = [
     "plain words about sorting",
@@ -225,7 +225,7 @@ def test_a_profile_narrows_it(history: History) -> None:
 def test_a_profile_of_many_chats_narrows_it_as_well(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.history.search.FEW_CHATS", 1)
+    monkeypatch.setattr("webapp.history.search.results.FEW_CHATS", 1)
     for number in range(4):
         history.write(f"chat {number}", "needle", profile=("GPT-3.5", "GPT-4")[number % 2])
     assert history.found("needle", profile="GPT-4") == ["chat 3", "chat 1"]
@@ -250,7 +250,7 @@ def test_a_page_that_is_full_at_the_end_has_no_next(history: History) -> None:
 def test_a_chat_with_more_matches_than_are_looked_at_comes_once(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.history.search.BATCHES", (3, 3))
+    monkeypatch.setattr("webapp.history.search.results.BATCHES", (3, 3))
     history.write("old", "needle")
     long = history.write("long", *["needle"] * 20)
     history.write("between", *["needle"] * 4)
@@ -262,7 +262,7 @@ def test_a_chat_with_more_matches_than_are_looked_at_comes_once(
 def test_more_chats_than_are_looked_at_at_once_come_later(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.history.search.CHATS_AT_ONCE", 2)
+    monkeypatch.setattr("webapp.history.search.results.CHATS_AT_ONCE", 2)
     for number in range(7):
         history.write(f"chat {number}", "needle")
     assert history.found("needle") == [f"chat {number}" for number in range(6, -1, -1)]
@@ -271,7 +271,7 @@ def test_more_chats_than_are_looked_at_at_once_come_later(
 def test_replaced_messages_do_not_hide_what_is_older(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.history.search.BATCHES", (2,))
+    monkeypatch.setattr("webapp.history.search.results.BATCHES", (2,))
     history.write("chat", "needle kept", *["needle old"] * 9)
     run_sql(
         history.app,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.corpus import samples, text_of
 from webapp.chats.tokenizer import query_terms
-from webapp.history.snippets import LOOKED_AT, SIDE, Part, make_snippet
+from webapp.history.search.snippets import LOOKED_AT, SIDE, Part, make_snippet
 
 HOSTILE = [text_of(sample) for sample in samples("xss")]
 

@@ -14,7 +14,7 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
 from webapp.database.engines import db, read_connection, utc_now, write_transaction
-from webapp.history.search import SearchResult, search
+from webapp.history.search.results import SearchResult, search
 
 OWNER = "user:alice"
 # Fails when the index does not say what the table says.

@@ -13,7 +13,7 @@ from sqlalchemy.sql import Select
 
 from webapp.chats.models import Chat
 from webapp.database.engines import read_connection
-from webapp.history.snippets import Part
+from webapp.history.search.snippets import Part
 
 PAGE_SIZE = 20
 PINNED_LIMIT = 50

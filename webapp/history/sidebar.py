@@ -20,7 +20,7 @@ from webapp.history.changing import find_deleted_title
 from webapp.history.forms import HistoryQuery
 from webapp.history.groups import PINNED, ChatGroup, group_by_day
 from webapp.history.listing import HistoryItem, get_item, list_chats, profiles_in_history
-from webapp.history.search import search
+from webapp.history.search.results import search
 from webapp.pages.chat_page import Notice
 from webapp.profiles.offer import Offer, current_choice, offered_profiles
 from webapp.site import settings

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from webapp.chats.models import Chat, Message, SearchEntry
 from webapp.database.engines import db, read_connection
-from webapp.history.snippets import LOOKED_AT
+from webapp.history.search.snippets import LOOKED_AT
 
 # A number above that of every entry.
 NEWEST = 2**62

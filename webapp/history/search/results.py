@@ -11,8 +11,8 @@ from sqlalchemy import Row
 
 from webapp.chats.tokenizer import query_terms
 from webapp.database.engines import db
-from webapp.history.search_query import POSTGRESQL, SQLITE, SearchQuery
-from webapp.history.search_rows import (
+from webapp.history.search.query import POSTGRESQL, SQLITE, SearchQuery
+from webapp.history.search.rows import (
     FEW_CHATS,
     NEWEST,
     ChatFilter,
@@ -21,7 +21,7 @@ from webapp.history.search_rows import (
     newest_by_chat,
     texts_of,
 )
-from webapp.history.snippets import Part, make_snippet
+from webapp.history.search.snippets import Part, make_snippet
 
 PAGE = 30
 # How many entries each batch reads, if the batches before did not fill the page. So the work of a
