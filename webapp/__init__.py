@@ -27,11 +27,11 @@ from webapp.authoring.callbacks import (
     set_starters,
 )
 from webapp.authoring.chat_history import chat_history
-from webapp.authoring.chat_resume import ResumedChat, on_chat_resume
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume
 from webapp.authoring.seeded_user import seeded_user
 from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
 from webapp.authoring.tools import make_async, run_sync

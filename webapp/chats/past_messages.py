@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import bindparam, or_, select
 
 from webapp.authoring.chat_message import ASSISTANT, USER
-from webapp.authoring.chat_resume import ResumedMessage
+from webapp.authoring.resumed_chat import ResumedMessage
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
 

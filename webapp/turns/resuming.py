@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from webapp.authoring.chat_resume import ResumedChat
 from webapp.authoring.context import Values
 from webapp.authoring.loading.app_file import Callback
+from webapp.authoring.resumed_chat import ResumedChat
 from webapp.chats.past_messages import history_before, resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.work import Work
