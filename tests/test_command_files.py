@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
-from webapp.accounts.commands import imports as import_commands
 
 FULL = Path("/dev/full")
 
@@ -94,7 +93,7 @@ def test_a_file_that_may_not_be_used_comes_with_advice(
     def refuse(*_: object) -> None:  # the tests may run as root, who may everything
         raise PermissionError(13, "Permission denied", "/srv/users.csv")
 
-    monkeypatch.setattr(import_commands, "_content", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert cli.refused("users", "import", "/srv/users.csv") == (
         "Error: /srv/users.csv: Permission denied; run the command as the owner of the file, or "
         "change its permissions\n"

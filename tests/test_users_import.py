@@ -183,7 +183,7 @@ def test_an_import_that_is_killed_stores_nothing(cli: CommandLine) -> None:
 def test_progress_and_the_faster_way_are_told(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_commands, "WORTH_A_WORD_SECONDS", 0)
+    monkeypatch.setattr(import_commands, "NOTE_FROM_SECONDS", 0)
     lines = "\n".join(f"user{i},{GOOD_PASSWORD} {i}" for i in range(3))
     result = cli("users", "import", write(cli, "u.csv", f"username,password\n{lines}"))
     assert result.exit_code == 0
@@ -242,7 +242,7 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:
         ("u.csv", "alice,canary99\n", "one of them username; there are username, display_name"),
         ("u.csv", "username|role\nx|y\n", "one of them username"),
         ("u.csv", "username,colour\nx,y\n", "unknown column 'colour'"),
-        ("u.csv", "username,username\nx,y\n", "username stands twice"),
+        ("u.csv", "username,username\nx,y\n", "username appears twice"),
         ("u.csv", "username,role\nx\n", "line 2: has 1 cell instead of 2"),
         ("u.csv", "username,disabled\nx,perhaps\n", "true or false, not 'perhaps'"),
         ("u.csv", 'username\n"x\n', "not CSV"),
@@ -252,7 +252,7 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:
         ("u.csv", "username\nx\n".encode("utf-16"), "UTF-16"),
         ("u.csv", b"username,role\nx,y\n" * 4_000_000, "larger than 64 MB"),
         ("u.csv", "username\n-rf\n", "begin with -"),
-        ("u.csv", "username\nx\nX\n", "stands at line 2 already"),
+        ("u.csv", "username\nx\nX\n", "appears at line 2 already"),
         ("u.csv", "username\nall\na1l\n", "looks like 'all' at line 2"),
         ("u.csv", "username\na1ice\n", "looks like the user 'alice'"),
         ("u.csv", "username,password_hash\nx,$2b$12$abc\n", "not an argon2id hash"),

@@ -1,4 +1,4 @@
-"""Files with accounts, for `users import` and `users export`: CSV, JSON and TOML."""
+"""The files of `users import` and `users export`: CSV, JSON and TOML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LINE_END = re.compile(r"[\r\n]")
 
 
 class AccountFileError(ValueError):
-    """A file cannot be imported; holds every problem that was found, one line each."""
+    """A file cannot be imported. ``problems`` has one line for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -44,27 +44,39 @@ class AccountFileError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One account of a file: where it stands, and the columns that say something."""
+    """One account of a file: where it is, and its cells that are not empty."""
 
     place: str
     values: dict[str, Any]
 
 
 def guess_format(name: str) -> str | None:
-    """Return the format that a file name's ending stands for."""
+    """Return the format that fits a file name, or ``None``."""
     ending = PurePath(name).suffix.lower().removeprefix(".")
     return ending if ending in FORMATS else None
 
 
 def read_rows(data: bytes, file_format: str) -> list[Row]:
-    """Return the accounts of a file, in its order.
+    """Return the accounts of a file, in their order.
 
     Raises
     ------
     AccountFileError
-        With everything that is wrong with the file's form.
+        With every problem in the form of the file.
     """
-    text = _text(data)
+    if len(data) > MAX_FILE_BYTES:
+        raise AccountFileError([f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it"])
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise AccountFileError(["it is UTF-16 text; save it as UTF-8"])
+    if b"\0" in data:
+        raise AccountFileError([f"line {_line_number(data, data.index(0))}: has a NUL character"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = _line_number(data, error.start)
+        raise AccountFileError(
+            [f"line {line}: is not UTF-8 text; save the file as UTF-8"]
+        ) from error
     rows = {"csv": _csv_rows, "json": _json_rows, "toml": _toml_rows}[file_format](text)
     if not rows:
         raise AccountFileError(["there are no users in it"])
@@ -72,69 +84,50 @@ def read_rows(data: bytes, file_format: str) -> list[Row]:
 
 
 def format_accounts(accounts: Iterable[Account], file_format: str, *, with_hashes: bool) -> str:
-    """Return a file's text from which `read_rows` gets the same accounts back."""
-    entries = [_entry(account, with_hashes=with_hashes) for account in accounts]
-    return {"csv": _as_csv, "json": _as_json, "toml": _as_toml}[file_format](entries)
+    """Return the text of a file from which `read_rows` gets the same accounts back."""
+    entries: list[dict[str, Any]] = []
+    for account in accounts:
+        entry = {
+            "username": account.username,
+            "display_name": account.display_name,
+            "metadata": account.details,
+            "disabled": account.disabled,
+        }
+        entries.append(entry | ({"password_hash": account.password_hash} if with_hashes else {}))
+    if file_format == "json":
+        return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+    return _format_csv(entries) if file_format == "csv" else _format_toml(entries)
 
 
-def _text(data: bytes) -> str:
-    if len(data) > MAX_FILE_BYTES:
-        raise AccountFileError([f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it"])
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise AccountFileError(["it is UTF-16 text; save it as UTF-8"])
-    if b"\0" in data:
-        raise AccountFileError([f"line {_line(data, data.index(0))}: has a NUL character"])
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = _line(data, error.start)
-        raise AccountFileError(
-            [f"line {line}: is not UTF-8 text; save the file as UTF-8"]
-        ) from error
-
-
-def _line(data: bytes, position: int) -> int:
+def _line_number(data: bytes, position: int) -> int:
     return data.count(b"\n", 0, position) + 1
 
 
 def _csv_rows(text: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    # Excel separates by semicolons where numbers have a comma, as in German and French.
+    first_line = _LINE_END.split(text, maxsplit=1)[0]
+    delimiter = max(DELIMITERS, key=first_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [_column(name) for name in next(reader, [])]
-        _refuse_header(header)
-        return list(_csv_cells(reader, header))
+        header = ["_".join(name.split()).casefold() for name in next(reader, [])]
+        if set(header).isdisjoint(COLUMNS):
+            # This may be a user, because the header is missing. It is not shown: it has a password.
+            problem = f"must name the columns, one of them username; there are {', '.join(COLUMNS)}"
+            raise AccountFileError([f"line 1: {problem}"])
+        if "username" not in header:
+            found = ", ".join(name[:SHOWN_CHARACTERS] for name in header[:SHOWN_COLUMNS])
+            raise AccountFileError([f"line 1: has no column username; its columns are {found}"])
+        problems = [f"line 1: {problem}" for problem in _find_unknown_columns(header)]
+        problems += [f"line 1: {name} appears twice" for name in COLUMNS if header.count(name) > 1]
+        if problems:
+            raise AccountFileError(problems)
+
+        return list(_read_csv_rows(reader, header))
     except csv.Error as error:
         raise AccountFileError([f"line {reader.line_num}: is not CSV: {error}"]) from error
 
 
-def _delimiter(text: str) -> str:
-    # Excel separates by semicolons where numbers have a comma, as in German and French.
-    header = _LINE_END.split(text, maxsplit=1)[0]
-    return max(DELIMITERS, key=header.count)
-
-
-def _column(name: str) -> str:
-    return "_".join(name.split()).casefold()
-
-
-def _refuse_header(header: list[str]) -> None:
-    if "username" not in header:
-        raise AccountFileError([f"line 1: {_without_username(header)}"])
-    problems = [f"line 1: {problem}" for problem in _unknown(header)]
-    problems += [f"line 1: {name} stands twice" for name in COLUMNS if header.count(name) > 1]
-    if problems:
-        raise AccountFileError(problems)
-
-
-def _without_username(header: list[str]) -> str:
-    if set(header).isdisjoint(COLUMNS):
-        # It may be a user without a header above, so nothing of it is shown: there are passwords.
-        return f"must name the columns, one of them username; there are {', '.join(COLUMNS)}"
-    found = ", ".join(name[:SHOWN_CHARACTERS] for name in header[:SHOWN_COLUMNS])
-    return f"has no column username; its columns are {found}"
-
-
-def _csv_cells(reader: Any, header: list[str]) -> Iterator[Row]:
+def _read_csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:
     problems = []
     first_line = reader.line_num + 1
     for cells in reader:
@@ -154,7 +147,7 @@ def _json_rows(text: str) -> list[Row]:
         found = strict_json(text, "it")
     except DetailsError as error:
         raise AccountFileError([str(error)]) from error
-    return _entries(found.get(TOML_TABLE) if isinstance(found, dict) else found)
+    return _entry_rows(found.get(TOML_TABLE) if isinstance(found, dict) else found)
 
 
 def _toml_rows(text: str) -> list[Row]:
@@ -165,12 +158,12 @@ def _toml_rows(text: str) -> list[Row]:
     except RecursionError as error:
         raise AccountFileError(["it is nested too deeply"]) from error
     except ValueError as error:
-        # Python reads no whole number of more than 4,300 digits.
-        raise AccountFileError(["it holds a number that is too long"]) from error
-    return _entries(found.get(TOML_TABLE))
+        # Python refuses integers of more than 4,300 digits.
+        raise AccountFileError(["it contains a number that is too long"]) from error
+    return _entry_rows(found.get(TOML_TABLE))
 
 
-def _entries(found: object) -> list[Row]:
+def _entry_rows(found: object) -> list[Row]:
     if not isinstance(found, list):
         raise AccountFileError(
             [f"must be a list of users (in TOML, a [[{TOML_TABLE}]] table for each)"]
@@ -179,16 +172,16 @@ def _entries(found: object) -> list[Row]:
     for number, entry in enumerate(found, start=1):
         place = f"entry {number}"
         if not isinstance(entry, dict):
-            problems.append(f"{place}: must hold names and values, such as username")
+            problems.append(f"{place}: must have names and values, such as username")
             continue
-        problems += [f"{place}: {problem}" for problem in _unknown(entry)]
+        problems += [f"{place}: {problem}" for problem in _find_unknown_columns(entry)]
         rows.append(Row(place, {k: v for k, v in entry.items() if v is not None and v != ""}))
     if problems:
         raise AccountFileError(problems)
     return rows
 
 
-def _unknown(names: Iterable[str]) -> list[str]:
+def _find_unknown_columns(names: Iterable[str]) -> list[str]:
     return [
         f"unknown column {name[:SHOWN_CHARACTERS]!r}; there are {', '.join(COLUMNS)}"
         for name in names
@@ -196,26 +189,16 @@ def _unknown(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _entry(account: Account, *, with_hashes: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "username": account.username,
-        "display_name": account.display_name,
-        "metadata": account.details,
-        "disabled": account.disabled,
-    }
-    return entry | ({"password_hash": account.password_hash} if with_hashes else {})
-
-
-def _as_csv(entries: list[dict[str, Any]]) -> str:
+def _format_csv(entries: list[dict[str, Any]]) -> str:
     file = io.StringIO(newline="")
     names = list(entries[0]) if entries else ["username", "display_name", "metadata", "disabled"]
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_cell(value) for value in entry.values()] for entry in entries)
+    writer.writerows([_format_cell(value) for value in entry.values()] for entry in entries)
     return file.getvalue()
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     match value:
         case None:
             return ""
@@ -226,26 +209,16 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _as_json(entries: list[dict[str, Any]]) -> str:
-    return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
-
-
-def _as_toml(entries: list[dict[str, Any]]) -> str:
-    # Metadata goes in as JSON text: TOML has no null.
-    tables = [
-        "\n".join(
-            [f"[[{TOML_TABLE}]]"]
-            + [
-                f"{name} = {_toml_value(value)}"
-                for name, value in entry.items()
-                if value is not None
-            ]
-        )
-        for entry in entries
-    ]
+def _format_toml(entries: list[dict[str, Any]]) -> str:
+    tables = []
+    for entry in entries:
+        lines = [f"[[{TOML_TABLE}]]"]
+        for name, value in entry.items():
+            if value is None:
+                continue
+            text = json.dumps(value, ensure_ascii=False)
+            # Metadata is JSON in a TOML string, because TOML has no null.
+            quoted = json.dumps(text, ensure_ascii=False) if isinstance(value, dict) else text
+            lines.append(f"{name} = {quoted}")
+        tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"
-
-
-def _toml_value(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return json.dumps(text, ensure_ascii=False) if isinstance(value, dict) else text

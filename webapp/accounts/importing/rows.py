@@ -1,4 +1,4 @@
-"""What the rows of an imported file ask for; every problem of every row is found at once."""
+"""Validating the rows of an imported file. All problems of all rows are reported together."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 Item = TypeVar("Item")
-# Gives the items back one by one and shows how far it is: items, how many, what is being done.
+# Yields the items one by one and shows the progress. Takes the items, their number, and a title.
 Progress = Callable[[Iterable[Item], int, str], Iterable[Item]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedAccount:
-    """How one account shall be; ``None`` leaves a part of it as it is."""
+    """An account as the file has it. ``None`` keeps what the database has."""
 
     place: str
     username: str
@@ -46,7 +46,7 @@ class ImportedAccount:
 
 
 def validate_rows(rows: list[Row], progress: Progress[Row]) -> list[ImportedAccount]:
-    """Return what the rows ask for.
+    """Return the accounts of the rows.
 
     Raises
     ------
@@ -56,10 +56,10 @@ def validate_rows(rows: list[Row], progress: Progress[Row]) -> list[ImportedAcco
     found, problems = [], []
     for row in progress(rows, len(rows), "Checking"):
         try:
-            found.append(_wanted(row))
+            found.append(_validate_row(row))
         except (UsernameError, PasswordError, DetailsError) as error:
             problems.append(f"{row.place}: {error}")
-    problems += _twins(found)
+    problems += _find_duplicates(found)
     release_connection()
     if problems:
         raise AccountFileError(problems)
@@ -67,29 +67,38 @@ def validate_rows(rows: list[Row], progress: Progress[Row]) -> list[ImportedAcco
 
 
 def batches(items: list[str]) -> Iterator[list[str]]:
-    """Split names into lots that fit into one query."""
+    """Split names into lists that fit into one query."""
     for start in range(0, len(items), NAMES_AT_ONCE):
         yield items[start : start + NAMES_AT_ONCE]
 
 
-def _wanted(row: Row) -> ImportedAccount:
+def _validate_row(row: Row) -> ImportedAccount:
     values = row.values
     name = validate_username(_text(values, "username") or "")
     shown = validate_display_name(_text(values, "display_name") or "")
-    details = _details(values.get("metadata"))
+    metadata, details = values.get("metadata"), None
+    if metadata is not None:
+        is_text = isinstance(metadata, str)
+        details = metadata_from_json(metadata) if is_text else validate_metadata(metadata)
     role = _text(values, "role")
     refuse_two_roles(details, role)
     if role is not None:
         role = validate_metadata({"role": role})["role"]
+    password = _validate_password(values, name, shown)
+    ready_hash = _text(values, "password_hash")
+    if ready_hash is not None and not is_argon2_hash(ready_hash):
+        raise PasswordError(
+            "password_hash is not an argon2id hash with 7 to 128 MiB of memory and 1 to 10 rounds"
+        )
     return ImportedAccount(
         place=row.place,
         username=name,
         display_name=shown,
         details=details,
         role=role,
-        password=_password(values, name, shown),
-        password_hash=_ready_hash(values),
-        disabled=_boolean(values.get("disabled")),
+        password=password,
+        password_hash=ready_hash,
+        disabled=_parse_boolean(values.get("disabled")),
     )
 
 
@@ -100,13 +109,7 @@ def _text(values: Mapping[str, Any], column: str) -> str | None:
     return value
 
 
-def _details(value: object) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    return metadata_from_json(value) if isinstance(value, str) else validate_metadata(value)
-
-
-def _password(values: Mapping[str, Any], name: str, shown: str | None) -> str | None:
+def _validate_password(values: Mapping[str, Any], name: str, shown: str | None) -> str | None:
     password = _text(values, "password")
     if password is None:
         return None
@@ -118,16 +121,7 @@ def _password(values: Mapping[str, Any], name: str, shown: str | None) -> str | 
     return password
 
 
-def _ready_hash(values: Mapping[str, Any]) -> str | None:
-    ready = _text(values, "password_hash")
-    if ready is not None and not is_argon2_hash(ready):
-        raise PasswordError(
-            "password_hash is not an argon2id hash with 7 to 128 MiB of memory and 1 to 10 rounds"
-        )
-    return ready
-
-
-def _boolean(value: object) -> bool | None:
+def _parse_boolean(value: object) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     found = BOOLEANS.get(str(value).strip().lower())
@@ -137,32 +131,26 @@ def _boolean(value: object) -> bool | None:
     return found
 
 
-def _twins(wanted: list[ImportedAccount]) -> list[str]:
-    """Name the rows whose user stands in the file twice, or looks like another user (R18)."""
+def _find_duplicates(accounts: list[ImportedAccount]) -> list[str]:
     problems = []
-    shapes = {each.username: skeleton(each.username) for each in wanted}
     first: dict[str, ImportedAccount] = {}
-    for each in wanted:
-        other = first.setdefault(shapes[each.username], each)
+    for each in accounts:
+        other = first.setdefault(skeleton(each.username), each)
         if other is not each and other.username == each.username:
-            problems.append(f"{each.place}: {each.username!r} stands at {other.place} already")
+            problems.append(f"{each.place}: {each.username!r} appears at {other.place} already")
         elif other is not each:
             problems.append(
                 f"{each.place}: {each.username!r} looks like {other.username!r} at {other.place}"
             )
-    owners = _owners(list(first))
+
+    owners: dict[str, str] = {}
+    for some in batches(list(first)):
+        rows = db.session.execute(
+            select(Account.skeleton, Account.username).where(Account.skeleton.in_(some))
+        )
+        owners.update({row.skeleton: row.username for row in rows})
     for shape, each in first.items():
         owner = owners.get(shape, each.username)
         if owner != each.username:
             problems.append(f"{each.place}: {each.username!r} looks like the user {owner!r}")
     return problems
-
-
-def _owners(shapes: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for some in batches(shapes):
-        rows = db.session.execute(
-            select(Account.skeleton, Account.username).where(Account.skeleton.in_(some))
-        )
-        found.update({row.skeleton: row.username for row in rows})
-    return found
