@@ -221,9 +221,9 @@ def test_what_a_browser_calls_itself_is_harmless(simple_app: Flask, agent: str) 
     shown = device_of(agent)
     assert len(shown) <= 61
     template = simple_app.jinja_env.get_template("accounts/_sessions.html")
-    row = {"id": NOBODYS_SESSION, "device": shown, "ip": "::1", "is_this": False}
+    row = {"id": NOBODYS_SESSION, "name": shown, "ip": "::1", "is_this": False}
     with simple_app.test_request_context():
-        page = parse(template.render(sessions=[row], most=MOST_SHOWN))
+        page = parse(template.render(devices=[row], most=MOST_SHOWN))
     name = page.one(data_testid="device")
     assert (name.tag, name.text, name.children) == ("bdi", shown, [shown])
 
@@ -463,7 +463,7 @@ def test_the_form_is_one_that_password_managers_know(app: Flask) -> None:
 def test_a_password_that_is_kept_elsewhere_is_not_changed_here(alice: Visitor) -> None:
     page = page_of(alice)
     assert page.all(data_testid="password-form") == []
-    assert "Your password is kept somewhere else" in page.text
+    assert "This site does not store your password" in page.text
     before = every_row(alice.app)
     assert change(alice, "alicealice").status_code == 404
     assert every_row(alice.app) == before

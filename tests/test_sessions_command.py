@@ -39,7 +39,7 @@ def test_list_can_be_of_one_user(cli: CommandLine) -> None:
     assert [s["user"] for s in listed(cli, "--user", "ALICE")] == ["alice"]
     assert [s["user"] for s in listed(cli, "--user", "Ünusual Name")] == ["Ünusual Name"]
     assert listed(cli, "--user", "nobody") == []
-    assert "not logged in" in cli("sessions", "list", "--user", "nobody").stderr
+    assert "not signed in" in cli("sessions", "list", "--user", "nobody").stderr
 
 
 def test_list_escapes_what_a_terminal_would_obey(cli: CommandLine) -> None:

@@ -162,7 +162,7 @@ def test_add_refuses_bad_passwords(cli: CommandLine, stdin: str | bytes, reason:
     ("arguments", "reason"),
     [
         (["add"], "Missing argument 'USERNAME' (see `chat-profiles users add --help`)\n"),
-        (["add", "carol"], "no terminal to ask on"),
+        (["add", "carol"], "no terminal to ask"),
         (["add", "carol", "--password-stdin", "--generate"], "exclude each other"),
         (["add", "carol", "--password", "x"], "No such option"),
         (["add", "carol", "secret-as-argument"], "unexpected extra argument"),
@@ -299,7 +299,7 @@ def test_update_of_the_display_name_ends_no_session_and_says_when_it_shows(
     alice: CommandLine,
 ) -> None:
     out = alice.ok("users", "update", "alice", "--display-name", " Alice ")
-    assert out == "Updated 'alice'.\nA new display name shows from the next login on.\n"
+    assert out == "Updated 'alice'.\nThe new display name shows from the next sign-in on.\n"
     assert '"Alice"' in alice.ok("users", "show", "alice", "--json")
     alice.ok("users", "update", "alice", "--display-name", "")
     assert '"display_name": null' in alice.ok("users", "show", "alice", "--json")
@@ -327,7 +327,7 @@ def test_what_changes_nothing_says_so_and_ends_no_session(
     log.lines.clear()
     out = alice.ok("users", *command)
     assert out.startswith(f"'{command[1]}' is ")
-    assert out.endswith("; nothing was changed.\n")
+    assert out.endswith(". Nothing was changed.\n")
     assert (alice.dump(), log.lines) == (before, [])
 
 
@@ -368,10 +368,10 @@ def test_unlock_also_helps_users_of_an_apps_own_callback(alice: CommandLine) -> 
 def test_unlock_of_an_address_forgets_the_failures_there(alice: CommandLine) -> None:
     alice.fail_logins("alice", times=2)
     assert alice.ok("users", "unlock", "--address", "198.51.100.8") == (
-        "Unlocked 198.51.100.8: forgot 0 failed logins.\n"
+        "Unlocked 198.51.100.8: forgot 0 failed sign-ins.\n"
     )
     assert alice.ok("users", "unlock", "--address", "198.51.100.7") == (
-        "Unlocked 198.51.100.7: forgot 2 failed logins.\n"
+        "Unlocked 198.51.100.7: forgot 2 failed sign-ins.\n"
     )
 
 
@@ -459,7 +459,7 @@ def test_the_commands_work_on_postgresql(postgresql_url: str, tmp_path: Path) ->
     assert "'bob' already" in cli.refused("users", "add", "BOB", "--generate")
     generated = cli.ok("users", "set-password", "bob", "--generate").strip()
     assert can_log_in(cli, "bob", generated)
-    assert "nothing was changed" in cli.ok("users", "enable", "bob")
+    assert "Nothing was changed" in cli.ok("users", "enable", "bob")
     assert cli.shell("chat users add dave --generate >&-")[0] == 2
     assert "no user 'dave'" in cli.refused("users", "show", "dave")
     assert "ended 1 login session." in cli.ok("users", "disable", "zoë")

@@ -1,4 +1,4 @@
-"""The page of one's own account: where one is signed in, and one's password (R15, R16)."""
+"""The account page: the devices where you are signed in, and your password."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GONE = "That device is not signed in any more."
 @blueprint.get("/account")
 @login_needed
 def account() -> Response:
-    """Show one's own account."""
+    """Show the account page."""
     done = DONE.get(request.args.get("done", ""))
     return _page(_me(), notice=done)
 
@@ -45,7 +45,7 @@ def account() -> Response:
 @blueprint.post("/account/sessions/<uuid:session_id>/end")
 @login_needed
 def end_session(session_id: uuid.UUID) -> Response:
-    """End one of one's own sessions; the one of this request is a logout."""
+    """Sign out one of the user's devices, which may be this one."""
     me = _me()
     expect_no_fields()
     if session_id == browser_session().require_row():
@@ -59,7 +59,7 @@ def end_session(session_id: uuid.UUID) -> Response:
 @blueprint.post("/account/sessions/end-others")
 @login_needed
 def end_other_sessions() -> Response:
-    """End all of one's own sessions but this one."""
+    """Sign out all of the user's devices but this one."""
     me = _me()
     expect_no_fields()
     sign_out.end_other_sessions(me)
@@ -69,14 +69,16 @@ def end_other_sessions() -> Response:
 @blueprint.post("/account/password")
 @login_needed
 def change_password() -> Response:
-    """Change one's own password.
+    """Change the user's own password.
 
-    A wrong one is a 422 and no 401: whoever asks is signed in, and stays so.
+    A wrong password is answered by 422 and not by 401, because the user stays signed in.
     """
     me = _me()
     form = PasswordForm()
     if not form.validate():
-        return _incomplete(me, form)
+        field = CURRENT if form.current_password.errors else NEW
+        problem = str((form.current_password.errors or form.new_password.errors)[0])
+        return _page(me, 422, error=problem, field=field)
     current, new = form.current_password.data or "", form.new_password.data or ""
     try:
         own_password.change_password(me, current, new, request.remote_addr)
@@ -98,20 +100,14 @@ def change_password() -> Response:
 def _me() -> User:
     user = signed_in_user()
     if user is None:
-        raise NotFound  # an app in which nobody logs in
+        raise NotFound  # an app in which nobody signs in
     return user
-
-
-def _incomplete(me: User, form: PasswordForm) -> Response:
-    field = CURRENT if form.current_password.errors else NEW
-    problem = str((form.current_password.errors or form.new_password.errors)[0])
-    return _page(me, 422, error=problem, field=field)
 
 
 def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any) -> Response:
     page = render_template(
         "accounts/account.html",
-        sessions=list_devices(me.identifier, browser_session().require_row()),
+        devices=list_devices(me.identifier, browser_session().require_row()),
         most=MOST_SHOWN,
         has_password=own_password.has_password_here(me),
         least=settings().password_min_length,

@@ -1,7 +1,7 @@
-"""The audit trail: what an admin may have to account for, in the log and in the database.
+"""The audit trail: what an administrator may have to account for, in the log and in the database.
 
-One call does both, so the two cannot drift apart. The line in the log is always written; the entry
-in the database is not worth a failure, so a request goes on without it when there is no database.
+One call writes both, so they cannot drift apart. The line in the log is always written. The entry
+in the database is not worth a failure, so a request goes on without it if there is no database.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 
 LOGIN_OK = "login.ok"
-# Of one kind of refusal within a minute: for one user at one address, and for all of them.
+# How many refusals of one kind are stored in a minute: for one user at one address, and in all.
 REFUSALS_OF_ONE = 10
 REFUSALS_OF_ALL = 100
 A_MINUTE = timedelta(minutes=1)
@@ -35,19 +35,19 @@ TEXT_LIMIT = 200
 READS = ("GET", "HEAD", "OPTIONS")
 # Built once: building a statement takes longer than running it.
 _NEW_ENTRY = insert(AuditEntry)
-_LATELY = (
+_RECENT = (
     select(AuditEntry.identifier, AuditEntry.ip)
-    .where(AuditEntry.event == bindparam("of_event"), AuditEntry.at > bindparam("since"))
+    .where(AuditEntry.event == bindparam("event"), AuditEntry.at > bindparam("since"))
     .order_by(AuditEntry.at.desc())
     .limit(REFUSALS_OF_ALL)
 )
 _HAS_ACCOUNT = select(Account.username).where(
-    Account.username.in_(bindparam("names", expanding=True))
+    Account.username.in_(bindparam("usernames", expanding=True))
 )
-_WAS_HERE = (
+_HAS_SIGNED_IN = (
     select(AuditEntry.identifier)
     .where(
-        AuditEntry.identifier.in_(bindparam("names", expanding=True)),
+        AuditEntry.identifier.in_(bindparam("usernames", expanding=True)),
         AuditEntry.event == LOGIN_OK,
     )
     .limit(1)
@@ -56,25 +56,28 @@ _WAS_HERE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """What has happened, to whom, and what else to know about it."""
+    """An event, the user it is about, and its details."""
 
     event: str
     identifier: str | None
     details: dict[str, object] = field(default_factory=dict)
 
     def log(self, level: int = logging.INFO) -> None:
-        """Write the line of the log."""
         log_event(self.event, level=level, user=self.identifier, **self.details)
 
     def row(self) -> dict[str, object]:
-        """Return the row of the audit trail."""
         address = request.remote_addr if has_request_context() else None
         return {
             "at": utc_now(),
             "event": self.event,
             "identifier": clean_text(self.identifier or "")[:IDENTIFIER_LIMIT] or None,
             "ip": clean_text(address or "")[:IP_LIMIT] or None,
-            "details": {key: _storable(value) for key, value in self.details.items()},
+            "details": {
+                key: value
+                if value is None or isinstance(value, bool | int | float)
+                else clean_text(str(value))[:TEXT_LIMIT]
+                for key, value in self.details.items()
+            },
         }
 
 
@@ -86,71 +89,67 @@ class AuditedTransaction:
         self.entries: list[Entry] = []
 
     def record(self, event: str, identifier: str | None, **details: object) -> None:
-        """Record what this transaction does."""
-        self.entries.append(self._stored(Entry(event, identifier, details)))
+        """Store an entry with this transaction, and log it once the transaction is committed."""
+        entry = Entry(event, identifier, details)
+        self.session.add(AuditEntry(**entry.row()))
+        self.entries.append(entry)
 
     def record_part(self, event: str, identifier: str, **details: object) -> None:
-        """Record one of the many things that this transaction does; its log has one line for all
-        of them."""
-        self._stored(Entry(event, identifier, details))
+        """Store an entry without a line in the log, where one line stands for many of them."""
+        self.session.add(AuditEntry(**Entry(event, identifier, details).row()))
 
     def roll_back(self) -> None:
-        """Undo all that was done, and record nothing of it."""
+        """Undo everything that the transaction did, and record none of it."""
         self.session.rollback()
         self.entries.clear()
 
-    def _stored(self, entry: Entry) -> Entry:
-        self.session.add(AuditEntry(**entry.row()))
-        return entry
-
 
 def record(event: str, identifier: str | None, **details: object) -> None:
-    """Record something that has happened, in a transaction of its own.
+    """Record an event in a transaction of its own.
 
-    Nothing is stored for a request that only reads (R24), nor while the database is away; the log
-    has it in any case. Not to be called within a write transaction: that is what
-    `audited_transaction` is for.
+    A request that only reads stores nothing, and neither does one that finds the database away.
+    The log has the event in any case. Within a write transaction, use `audited_transaction`.
 
     Parameters
     ----------
     event:
         A dotted word as in the log, such as ``login.ok``, of at most 40 characters.
     identifier:
-        Whom it is about.
+        The user it is about.
     details:
-        What else to know. Never a password, cookie, token or message text (R51).
+        What else to know. Never a password, cookie, token or message text.
     """
     entry = Entry(event, identifier, details)
     entry.log()
-    with _unless_it_only_reads() as rows:
-        if rows is not None:
-            rows.execute(_NEW_ENTRY, entry.row())
+    with _audit_connection() as connection:
+        if connection is not None:
+            connection.execute(_NEW_ENTRY, entry.row())
 
 
 def record_refusal(
     event: str, identifier: str | None, *, level: int = logging.WARNING, **details: object
 ) -> None:
-    """Record that somebody was refused, as `record` does, but not without end.
+    """Record a refusal as `record` does, with a limit on how many are stored.
 
-    Whoever is refused again and again fills the log, which is rotated; in the database, a few in a
-    minute tell as much.
+    Repeated refusals may fill the log, which is rotated. In the database, a few in a minute show as
+    much.
     """
-    _refuse(Entry(event, identifier, details), level)
+    _record_refusal(Entry(event, identifier, details), level)
 
 
 def record_refused_login(event: str, typed: str) -> None:
-    """Record a login that was refused, for a user name as it was typed.
+    """Record a refused attempt to sign in, for a username as it was typed.
 
-    People type passwords where the name goes. So the audit trail has the name only if it is one
-    for certain: of an account, or of somebody who has logged in before. A hash would not do, since
-    what a person can remember can be guessed from it.
+    People type passwords into the username field. So the audit trail stores the name only if it
+    certainly is one: that of an account, or of someone who has signed in before. A hash would not
+    help, because a password that a person can remember can be guessed from its hash.
     """
-    _refuse(Entry(event, typed), logging.WARNING, is_name=False)
+    _record_refusal(Entry(event, typed), logging.WARNING, is_name=False)
 
 
 @contextmanager
 def audited_transaction() -> Iterator[AuditedTransaction]:
-    """Yield a write transaction of the request's session that records what it does."""
+    """Yield a write transaction of the request's session that stores and logs audit entries."""
     with write_session() as session:
         transaction = AuditedTransaction(session)
         yield transaction
@@ -158,20 +157,30 @@ def audited_transaction() -> Iterator[AuditedTransaction]:
         entry.log()
 
 
-def _refuse(entry: Entry, level: int, *, is_name: bool = True) -> None:
+def _record_refusal(entry: Entry, level: int, *, is_name: bool = True) -> None:
     entry.log(level)
-    with _unless_it_only_reads() as rows:
-        if rows is None:
+    with _audit_connection() as connection:
+        if connection is None:
             return
         row = entry.row()
         if not is_name:
-            row["identifier"] = _known(rows, entry.identifier or "")
-        if not _is_too_much(rows, row):
-            rows.execute(_NEW_ENTRY, row)
+            typed = entry.identifier or ""
+            names = {"usernames": sorted({clean_text(typed)[:IDENTIFIER_LIMIT], canonical(typed)})}
+            account = connection.scalar(_HAS_ACCOUNT, names)
+            # Both queries run in every case, so the time does not show whether there is an account.
+            signed_in = connection.scalar(_HAS_SIGNED_IN, names)
+            row["identifier"] = account or signed_in
+
+        since = utc_now() - A_MINUTE
+        recent = connection.execute(_RECENT, {"event": row["event"], "since": since}).all()
+        source = (row["identifier"], _address(row["ip"]))
+        same = sum(1 for each in recent if (each.identifier, _address(each.ip)) == source)
+        if same < REFUSALS_OF_ONE and len(recent) < REFUSALS_OF_ALL:
+            connection.execute(_NEW_ENTRY, row)
 
 
 @contextmanager
-def _unless_it_only_reads() -> Iterator[Connection | None]:
+def _audit_connection() -> Iterator[Connection | None]:
     if has_request_context() and request.method in READS:
         yield None
         return
@@ -182,29 +191,6 @@ def _unless_it_only_reads() -> Iterator[Connection | None]:
         log_unavailable(error)
 
 
-def _known(connection: Connection, typed: str) -> str | None:
-    names = {"names": sorted({clean_text(typed)[:IDENTIFIER_LIMIT], canonical(typed)})}
-    has_account: str | None = connection.scalar(_HAS_ACCOUNT, names)
-    # Asked in both cases, which take the same time so (R1).
-    was_here: str | None = connection.scalar(_WAS_HERE, names)
-    return has_account or was_here
-
-
-def _is_too_much(connection: Connection, row: dict[str, object]) -> bool:
-    lately = connection.execute(
-        _LATELY, {"of_event": row["event"], "since": utc_now() - A_MINUTE}
-    ).all()
-    own = (row["identifier"], _address(row["ip"]))
-    same = sum(1 for each in lately if (each.identifier, _address(each.ip)) == own)
-    return same >= REFUSALS_OF_ONE or len(lately) >= REFUSALS_OF_ALL
-
-
 def _address(ip: object) -> str:
-    # As the throttle counts: a host has a whole network of addresses in IPv6.
+    # As the throttle counts: in IPv6, one host has a whole network of addresses.
     return ip_key(str(ip))
-
-
-def _storable(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return clean_text(str(value))[:TEXT_LIMIT]

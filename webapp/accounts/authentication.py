@@ -1,4 +1,4 @@
-"""Letting somebody in: count the try, ask the app, and log them in."""
+"""Signing a user in: count the attempt, ask the app, start the session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from webapp.accounts.login import log_in
 from webapp.accounts.password_check import ask_the_app
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.accounts.throttle import (
-    Attempt,
     Wait,
     attempt_failed,
     attempt_succeeded,
@@ -20,11 +19,11 @@ from webapp.database.engines import release_connection
 
 
 class LoginRefusedError(Exception):
-    """The app does not know this name with this password."""
+    """The app does not accept this username with this password."""
 
 
 class LoginThrottledError(Exception):
-    """There were too many tries.
+    """There were too many attempts.
 
     Parameters
     ----------
@@ -38,31 +37,25 @@ class LoginThrottledError(Exception):
 
     @property
     def advice(self) -> str:
-        """Return what whoever tries is told."""
         minutes = max(1, round(self.seconds / 60))
         wait = "a minute" if minutes == 1 else f"{minutes} minutes"
         return f"Too many attempts with this username or from this network. Try again in {wait}."
 
 
 def authenticate(username: str, password: str, ip: str | None) -> User:
-    """Log somebody in, and return who it is.
+    """Sign a user in, and return who it is.
 
     Raises
     ------
     LoginRefusedError, LoginThrottledError
-        When they may not come in.
+        The user may not sign in, or not yet.
     CallbackError
-        When the author's callback fails: nobody has judged this try, so it does not count.
+        The author's callback failed. The attempt does not count, because nobody judged it.
     """
     attempt = begin_attempt(username, ip)
     if isinstance(attempt, Wait):
-        raise _throttled(username, attempt.seconds)
-    user = _judged(username, password, attempt)
-    record(LOGIN_OK, user.identifier)
-    return user
+        raise _throttle(username, attempt.seconds)
 
-
-def _judged(username: str, password: str, attempt: Attempt) -> User:
     release_connection()
     try:
         verdict = ask_the_app(username, password)
@@ -71,20 +64,23 @@ def _judged(username: str, password: str, attempt: Attempt) -> User:
         raise
     if verdict.user is None:
         attempt_failed(attempt)
-        raise _throttled(username, attempt.late) if attempt.late else _refused(username)
+        wait = attempt.wait_if_wrong
+        raise _throttle(username, wait) if wait else _refuse(username)
+
     attempt_succeeded(attempt)
     try:
         log_in(verdict.user, verdict.accounts)
     except NotAllowedAnyMoreError as error:
-        raise _refused(username) from error
+        raise _refuse(username) from error
+    record(LOGIN_OK, verdict.user.identifier)
     return verdict.user
 
 
-def _refused(username: str) -> LoginRefusedError:
+def _refuse(username: str) -> LoginRefusedError:
     record_refused_login("login.failed", username)
     return LoginRefusedError(username)
 
 
-def _throttled(username: str, seconds: int) -> LoginThrottledError:
+def _throttle(username: str, seconds: int) -> LoginThrottledError:
     record_refused_login("login.throttled", username)
     return LoginThrottledError(seconds)

@@ -1,7 +1,7 @@
-"""The accounts that admins seed: finding, adding, changing and removing them.
+"""Finding, adding, changing and removing the accounts that administrators seed.
 
-Every change of rights or password ends the user's login sessions in the same transaction, so that
-it counts from the next request on (R9, R14).
+Every change of rights or password ends the user's login sessions in the same transaction, so it
+takes effect with the next request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -32,11 +32,11 @@ class AccountError(ValueError):
 
 
 class AccountExistsError(AccountError):
-    """There is an account of this name already, or of one that looks like it."""
+    """The username belongs to an account already, or looks like one that does."""
 
 
-class Change(NamedTuple):
-    """What a change came to: the account as it is now, how many sessions it ended, and whether
+class AccountChange(NamedTuple):
+    """The result of a change: the account as it is now, how many sessions ended, and whether
     anything is different at all."""
 
     account: Account
@@ -45,23 +45,23 @@ class Change(NamedTuple):
 
 
 def refuse_two_roles(details: Mapping[str, Any] | None, role: str | None) -> None:
-    """Refuse metadata that names another role than the one given beside it."""
+    """Refuse metadata with another role than the one given beside it."""
     if details and role is not None and details.get("role", role) != role:
         raise DetailsError("role and metadata name two different roles; keep one of them")
 
 
 def find(username: str) -> Account | None:
-    """Return an account; ``None`` when there is none of this name."""
+    """Return the account of this username, or ``None``."""
     return db.session.scalar(select(Account).where(Account.username == name_to_find(username)))
 
 
 def get(username: str) -> Account:
-    """Return an account.
+    """Return the account of this username.
 
     Raises
     ------
     AccountError
-        When there is none of this name.
+        There is no such account.
     """
     account = find(username)
     if account is None:
@@ -70,13 +70,13 @@ def get(username: str) -> Account:
 
 
 def all_accounts() -> list[Account]:
-    """Return every account, by user name."""
+    """Return all accounts, sorted by username."""
     # Sorted here: databases do not agree on the order of letters.
     return sorted(db.session.scalars(select(Account)), key=lambda account: account.username)
 
 
 def has_accounts() -> bool:
-    """Say whether anybody was seeded yet."""
+    """Return whether there is any account yet."""
     return db.session.scalar(select(Account.id).limit(1)) is not None
 
 
@@ -88,20 +88,20 @@ def add(
     details: Mapping[str, Any] | None = None,
     before_commit: Callable[[], None] | None = None,
 ) -> Account:
-    """Add an account and return it; what ``before_commit`` raises keeps it from being stored.
+    """Add an account and return it. Nothing is stored if ``before_commit`` raises.
 
     Raises
     ------
     AccountExistsError
-        When the name is taken, or looks like one that is.
+        The username is taken, or looks like one that is.
     UsernameError, PasswordError, DetailsError
-        When one of them cannot be used.
+        The username, password, display name or metadata cannot be used.
     """
     name = validate_username(username)
     shown = validate_display_name(display_name or "")
     metadata = validate_metadata(dict(details or {}))
     refuse_taken(name)
-    stored = _new_hash(password, name, shown) if password is not None else None
+    stored = _hash_new_password(password, name, shown) if password is not None else None
     account = Account(
         username=name,
         skeleton=skeleton(name),
@@ -114,35 +114,36 @@ def add(
             _refuse_taken(transaction.session, name)
             transaction.session.add(account)
             transaction.record("user.added", name, by=operator())
-            _last_step(transaction.session, before_commit)
+            _flush(transaction.session, before_commit)
     except IntegrityError as error:
-        # PostgreSQL lets two processes look at once; the constraint decides.
-        raise _taken(name) from error
+        # On PostgreSQL, two processes can both find the name free. The constraint decides.
+        raise _account_exists(name) from error
     return account
 
 
 def refuse_taken(name: str) -> None:
-    """Refuse a canonical name that is taken, or looks like one that is (R18)."""
+    """Refuse a canonical username that is taken, or looks like one that is."""
     _refuse_taken(db.session(), name)
-    release_connection()  # a password is asked for next, which may take minutes
+    # The command asks for a password next, which may take minutes.
+    release_connection()
 
 
 def set_password(
     username: str, password: str, *, before_commit: Callable[[], None] | None = None
-) -> Change:
-    """Give an account a new password; ends its sessions and forgets its failed logins.
+) -> AccountChange:
+    """Set a new password, end the account's sessions, and forget its failed attempts to sign in.
 
-    What ``before_commit`` raises keeps the old one.
+    The old password stays if ``before_commit`` raises.
     """
     account = get(username)
-    stored = _new_hash(password, account.username, account.display_name)
+    stored = _hash_new_password(password, account.username, account.display_name)
     with _changing(username) as (transaction, found):
         found.password_hash = stored
         forget_failures(transaction.session, found.username)
         ended = end_sessions(transaction.session, found)
         transaction.record("user.password_set", found.username, sessions=ended, by=operator())
-        _last_step(transaction.session, before_commit)
-    return Change(found, ended)
+        _flush(transaction.session, before_commit)
+    return AccountChange(found, ended)
 
 
 def change_details(
@@ -152,67 +153,74 @@ def change_details(
     details: Mapping[str, Any] | None = None,
     role: str | None = None,
     remove: Iterable[str] = (),
-) -> Change:
-    """Change what an account says about its owner; ends its sessions when its rights changed.
+) -> AccountChange:
+    """Change the display name or metadata. New metadata ends the sessions, as it may be new rights.
 
     Parameters
     ----------
     display_name:
-        The new one; ``""`` takes it away, ``None`` leaves it.
+        The new one. ``""`` removes it, ``None`` keeps it.
     details:
-        Metadata to put in the place of all that is there; ``None`` leaves it.
+        The new metadata, which replaces all of the old. ``None`` keeps it.
     role:
-        The new ``role`` in the metadata; ``None`` leaves it.
+        The new ``role`` in the metadata. ``None`` keeps it.
     remove:
-        Keys to take out of the metadata.
+        Keys to remove from the metadata.
     """
     refuse_two_roles(details, role)
     with _changing(username) as (transaction, account):
-        wanted = dict(account.details if details is None else details)
-        wanted.update({} if role is None else {"role": role})
-        _remove_keys(wanted, remove)
-        wanted = validate_metadata(wanted)
+        metadata = dict(account.details if details is None else details)
+        if role is not None:
+            metadata["role"] = role
+        for key in remove:
+            if key not in metadata:
+                raise AccountError(
+                    f"the metadata has no key {key!r}; see `chat-profiles users show`"
+                )
+            del metadata[key]
+        metadata = validate_metadata(metadata)
+
         if display_name is not None:
             account.display_name = validate_display_name(display_name)
-        new_rights = wanted != account.details
+        new_rights = metadata != account.details
         if not (new_rights or transaction.session.is_modified(account)):
-            return Change(account, changed=False)
+            return AccountChange(account, changed=False)
         ended = 0
         if new_rights:
-            account.details = wanted
+            account.details = metadata
             ended = end_sessions(transaction.session, account)
         transaction.record("user.updated", account.username, sessions=ended, by=operator())
-    return Change(account, ended)
+    return AccountChange(account, ended)
 
 
-def disable(username: str) -> Change:
-    """Keep somebody out from the next request on; nothing of theirs is lost."""
+def disable(username: str) -> AccountChange:
+    """Keep a user out from the next request on, without deleting anything."""
     with _changing(username) as (transaction, account):
         if account.disabled:
-            return Change(account, changed=False)
+            return AccountChange(account, changed=False)
         account.disabled = True
         ended = end_sessions(transaction.session, account)
         transaction.record("user.disabled", account.username, sessions=ended, by=operator())
-    return Change(account, ended)
+    return AccountChange(account, ended)
 
 
-def enable(username: str) -> Change:
-    """Let somebody in again, and forget their failed logins."""
+def enable(username: str) -> AccountChange:
+    """Let a disabled user in again, and forget the failed attempts to sign in."""
     with _changing(username) as (transaction, account):
         if not account.disabled:
-            return Change(account, changed=False)
+            return AccountChange(account, changed=False)
         account.disabled = False
         forget_failures(transaction.session, account.username)
         transaction.record("user.enabled", account.username, by=operator())
-    return Change(account)
+    return AccountChange(account)
 
 
-def remove(username: str) -> Change:
+def remove(username: str) -> AccountChange:
     """Delete an account with its sessions and its chats.
 
-    The chats go too because they belong to a name: whoever gets it next must not find them. They
-    are out of reach at once, and then go in small steps, so that nobody waits for long ones; what
-    was stopped goes with `chat-profiles purge`.
+    The chats belong to a username, and its next owner must not find them. Nobody can open them from
+    now on. They are deleted in small steps, so that other requests need not wait long. If this
+    stops early, `chat-profiles purge` deletes the rest.
     """
     with _changing(username) as (transaction, account):
         removing_user.send(session=transaction.session, username=account.username)
@@ -221,27 +229,21 @@ def remove(username: str) -> Change:
         transaction.session.delete(account)
         transaction.record("user.removed", account.username, sessions=ended, by=operator())
     user_removed.send(username=account.username)
-    return Change(account, ended)
+    return AccountChange(account, ended)
 
 
 def end_sessions(session: Session, account: Account) -> int:
     """End an account's login sessions in the caller's transaction, and return how many there were.
 
-    A login that is being checked at this moment makes none either.
+    An attempt to sign in that is being checked at this moment does not get a session either.
     """
     account.epoch += 1
     return end_sessions_of(session, account.username)
 
 
-def find_look_alikes(session: Session, where: ColumnElement[bool]) -> dict[str, str]:
-    """Return the user names of accounts by their skeleton."""
-    rows = session.execute(select(Account.skeleton, Account.username).where(where))
-    return {row.skeleton: row.username for row in rows}
-
-
 @contextmanager
 def _changing(username: str) -> Iterator[tuple[AuditedTransaction, Account]]:
-    """Yield an account inside a write transaction, as it is now and locked for others."""
+    """Yield an account as it is now, locked for others in a write transaction."""
     with audited_transaction() as transaction:
         account = transaction.session.scalar(
             select(Account)
@@ -254,38 +256,31 @@ def _changing(username: str) -> Iterator[tuple[AuditedTransaction, Account]]:
         yield transaction, account
 
 
-def _new_hash(password: str, username: str, display_name: str | None) -> str:
+def _hash_new_password(password: str, username: str, display_name: str | None) -> str:
     refuse_bad_password(password, username, display_name)
     release_connection()
     return password_hasher().hash(password)
 
 
-def _last_step(session: Session, step: Callable[[], None] | None) -> None:
-    # After this flush only the commit itself can fail.
+def _flush(session: Session, before_commit: Callable[[], None] | None) -> None:
     session.flush()
-    if step is not None:
-        step()
+    # From here on, only the commit itself can fail.
+    if before_commit is not None:
+        before_commit()
 
 
 def _refuse_taken(session: Session, name: str) -> None:
-    owner = find_look_alikes(session, Account.skeleton == skeleton(name)).get(skeleton(name))
+    owner = session.scalar(select(Account.username).where(Account.skeleton == skeleton(name)))
     if owner == name:
-        raise _taken(name)
+        raise _account_exists(name)
     if owner is not None:
         raise AccountExistsError(f"{name!r} looks like the user {owner!r}; choose another name")
 
 
-def _taken(name: str) -> AccountExistsError:
+def _account_exists(name: str) -> AccountExistsError:
     return AccountExistsError(
         f"there is a user {name!r} already; see `chat-profiles users show {name}`"
     )
-
-
-def _remove_keys(details: dict[str, Any], keys: Iterable[str]) -> None:
-    for key in keys:
-        if key not in details:
-            raise AccountError(f"the metadata has no key {key!r}; see `chat-profiles users show`")
-        del details[key]
 
 
 def _no_account(username: str) -> AccountError:

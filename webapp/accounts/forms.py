@@ -1,4 +1,4 @@
-"""The forms about logging in."""
+"""The forms for signing in and for a new password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webapp.web.forms import StrictForm
 PASSWORD_BYTES = 1_024
 
 
-def _cleaned(text: str | None) -> str:
+def _clean_name(text: str | None) -> str:
     name = clean_text(text or "").strip()
     return name if is_visible(name) else ""
 
@@ -23,12 +23,12 @@ def _in_bytes(_form: object, field: PasswordField) -> None:
 
 
 class LoginForm(StrictForm):
-    """Name and password. The password is taken as it was typed: no trimming, no cleaning (R5)."""
+    """The password is used exactly as it was typed, without trimming or cleaning."""
 
     username = StringField(
         "Username",
-        filters=[_cleaned],
-        # Of the cleaned text: a name of spaces or control characters is none.
+        filters=[_clean_name],
+        # They see the cleaned text: a name of spaces or control characters is empty.
         validators=[DataRequired("Enter your username."), Length(max=IDENTIFIER_LIMIT)],
     )
     password = PasswordField(
@@ -38,7 +38,7 @@ class LoginForm(StrictForm):
 
 
 class PasswordForm(StrictForm):
-    """The current password and the new one, both as they were typed (R5)."""
+    """The current password and the new one, both exactly as they were typed."""
 
     current_password = PasswordField(
         "Current password", validators=[InputRequired("Enter your current password."), _in_bytes]

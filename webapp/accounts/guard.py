@@ -1,4 +1,4 @@
-"""Pages that need somebody logged in, in apps where login is on."""
+"""The guard of views that need a user who is signed in."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ R = TypeVar("R")
 
 
 def login_needed(view: Callable[P, R]) -> Callable[P, R]:
-    """Send visitors to the login page first; in an app without login, let them in."""
+    """Send visitors to the sign-in page first. An app without one lets everybody in."""
     guarded = login_required(view)
 
     @wraps(view)
-    def answer_user(*args: P.args, **kwargs: P.kwargs) -> R:
+    def open_view(*args: P.args, **kwargs: P.kwargs) -> R:
         login_on = chat_app().login_on
         answer: R = (guarded if login_on else view)(*args, **kwargs)
         return answer
 
-    return answer_user
+    return open_view

@@ -1,4 +1,4 @@
-"""Flask-Login, and who is looking at the page."""
+"""Flask-Login, and the user of a request."""
 
 from __future__ import annotations
 
@@ -32,85 +32,83 @@ USER_KEY = "user"
 
 
 class Viewer(UserMixin):
-    """Somebody who is logged in, as Flask-Login and the templates see them."""
+    """A user who is signed in, as Flask-Login and the templates see them."""
 
     def __init__(self, user: User) -> None:
         self.user = user
 
     def get_id(self) -> str:
-        """Return what Flask-Login keeps in the session."""
         return self.user.identifier
 
     @property
     def identifier(self) -> str:
-        """Return the unique name."""
         return self.user.identifier
 
     @property
     def name(self) -> str:
-        """Return what the page calls them."""
+        """Return the name that the page shows."""
         return self.user.display_name or self.user.identifier
 
     @property
     def role(self) -> str | None:
-        """Return the role, if the app gave them one as text."""
+        """Return the role, if the metadata has one that is text."""
         role = self.user.metadata.get("role")
         return role if isinstance(role, str) else None
 
 
 def set_up_login(app: Flask) -> None:
-    """Let Flask-Login know users from the server session."""
+    """Let Flask-Login load users from the server session."""
     manager = LoginManager()
-    # Not `init_app`: that would read the session, and with it the database, for every template and
-    # after every answer: error pages, icons and health checks included (R50, R61).
+    # Not `init_app`: it would read the session, and so the database, for every template and after
+    # every response, even for error pages, icons and health checks.
     app.login_manager = manager  # type: ignore[attr-defined]
-    # The session id is rotated at login and never shared; the manager's own protection would log
-    # people out whenever their address changes.
+    # The session id is rotated at sign-in and never shared. The manager's own protection would sign
+    # users out whenever their address changes.
     manager.session_protection = None  # type: ignore[assignment]
     manager.user_loader(_load)
     manager.unauthorized_handler(_send_to_login)
-    app.register_error_handler(CSRFError, _refuse_form)
+    app.register_error_handler(CSRFError, _answer_refused_form)
 
 
 def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
-    """Log ``user`` in: nothing of the visitor's session is kept, and it gets a new id.
+    """Sign a user in. The session gets a new id and keeps nothing of the visitor's.
 
     Raises
     ------
     NotAllowedAnyMoreError
-        When one of the ``accounts`` that were relied on has changed since it was checked.
+        One of the ``accounts`` has changed since its password was checked.
     """
     own = browser_session()
     own.clear()
     login_user(Viewer(user))
     own[USER_KEY] = asdict(user)
-    # Now rather than with the next page, which would write for it.
+    # Stored now, so that the next page need not write it.
     own[CSRF_FIELD] = secrets.token_hex(32)
     own.renew(user.identifier, partial(are_unchanged, accounts))
 
 
 def signed_in_user() -> User | None:
-    """Return who is logged in, or ``None``: a copy that the app's own code may change at will."""
+    """Return the user who is signed in, or ``None``. It is a copy that the app may change."""
     who = viewer()
-    # Without the copy, what a callback does to the metadata would be stored with the session.
+    # Without the copy, a callback's change to the metadata would be stored with the session.
     return copy.deepcopy(who.user) if who else None
 
 
 def viewer() -> Viewer | None:
-    """Return who is looking at the page, for templates."""
+    """Return the user of this request, as templates see them."""
     # Flask-Login's proxy: a Viewer, or its own AnonymousUserMixin.
     who: object = current_user._get_current_object()
     return who if isinstance(who, Viewer) else None
 
 
 def owner_of_new_chats() -> str:
-    """Return whose a chat started now is: the user's, or this browser's where login is off."""
+    """Return the owner of a chat that starts now: the user, or this browser if login is off."""
     user = signed_in_user()
     return f"user:{user.identifier}" if user else f"session:{browser_session().require_row()}"
 
 
 def owner() -> str | None:
-    """Return whose chats this browser may see; ``None`` for a visitor who cannot have any."""
+    """Return the owner of the chats that this browser may see; ``None`` if it can have none."""
     user = signed_in_user()
     if user:
         return f"user:{user.identifier}"
@@ -120,9 +118,9 @@ def owner() -> str | None:
 
 
 def draft_owner() -> str:
-    """Return a short name for whoever writes, under which the browser may keep what they typed.
+    """Return a key under which the browser may keep the drafts of this user.
 
-    It tells nobody who they are, and the next person at the same browser has another.
+    The key does not reveal the user, and the next user of the same browser has another one.
     """
     user = viewer()
     if user is None:
@@ -132,7 +130,7 @@ def draft_owner() -> str:
 
 
 def browser_session() -> BrowserSession:
-    """Return the session of this request, under the type that it has here."""
+    """Return the session of this request."""
     return cast(BrowserSession, session._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -143,21 +141,24 @@ def _load(identifier: str) -> Viewer | None:
     try:
         return Viewer(User(**values))
     except (TypeError, AuthoringError) as error:
-        # Stored by another version of the app: whoever it was can log in again.
+        # Another version of the app stored it. The user can sign in again.
         log_failure("session.not_understood", error)
         return None
 
 
-def _refuse_form(error: CSRFError) -> Response:
-    # The token of a form dies with its session, so whose session ended needs to log in again,
-    # rather than to be told that the page is too old.
+def _answer_refused_form(error: CSRFError) -> Response:
+    # The token of a form ends with its session. So a user whose session ended has to sign in, which
+    # a page about an old form would not say.
     user = signed_in_user()
     log_refused_form(error, user.identifier if user else None)
-    if user is None and _lacks_its_cookie():
+    sessions = cast(DatabaseSessions, current_app.session_interface)
+    has_cookie = sessions.cookie_name in request.cookies
+    if user is None and sessions.secure and not request.is_secure and not has_cookie:
         return show_needs_https()
+
     login_on = chat_app().login_on
     logging_in = request.endpoint == "accounts.log_in_with_password"
-    # What another site has sent is not shown: it is nobody's text.
+    # A text from another site is not shown: the user did not write it.
     ours = not isinstance(error, ForeignFormError)
     if login_on and not logging_in and user is None:
         return _send_to_login() if ours else _to_login_page()
@@ -165,24 +166,17 @@ def _refuse_form(error: CSRFError) -> Response:
     return kept or explain(400, FORM_TOO_OLD)
 
 
-def _lacks_its_cookie() -> bool:
-    sessions = cast(DatabaseSessions, current_app.session_interface)
-    return sessions.secure and not request.is_secure and sessions.cookie_name not in request.cookies
-
-
 def _send_to_login() -> Response:
     return hooks().keep_text_of_signed_out() or _to_login_page()
 
 
 def _to_login_page() -> Response:
-    # Only a page can be returned to: a POST would be repeated, a fragment has no address.
-    start = url_for("chats.new")
-    target = local_path(came_from() if wants_fragment() else _this_page() or start, start)
+    # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
+    start, page = url_for("chats.new"), None
+    if wants_fragment():
+        page = came_from()
+    elif request.method == "GET":
+        page = plain_address(request.script_root + request.path, request.query_string)
+    target = local_path(page or start, start)
     url = url_for("accounts.login", next=target if target != start else None)
     return go_to(url, 401 if wants_fragment() else 303)
-
-
-def _this_page() -> str | None:
-    if request.method != "GET":
-        return None
-    return plain_address(request.script_root + request.path, request.query_string)

@@ -1,4 +1,4 @@
-"""Rows about people: seeded accounts, login sessions, login attempts."""
+"""The tables about users: accounts, login sessions, attempts to sign in, and the audit trail."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from webapp.database.engines import Model, UTCDateTime, utc_now
 
 
 class Account(Model):
-    """Somebody whom an admin seeded."""
+    """A user whom an administrator seeded."""
 
     __tablename__ = "accounts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # The canonical form (R18); its skeleton is the same for names that look alike.
+    # The canonical form. Names that look alike have the same skeleton.
     username: Mapped[str] = mapped_column(String(USERNAME_LIMIT), unique=True)
     skeleton: Mapped[str] = mapped_column(String(USERNAME_LIMIT * 4), unique=True)
     display_name: Mapped[str | None] = mapped_column(String(200))
     details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     disabled: Mapped[bool] = mapped_column(default=False)
-    # Raised whenever all sessions of the account end: a login that began before must not make one.
+    # Raised when all sessions of the account end. An attempt that began before gets no session.
     epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
 
 
 class LoginSession(Model):
-    """One browser's session; only the hash of its id is stored (R9)."""
+    """The session of a browser. Only a hash of its id is stored."""
 
     __tablename__ = "login_sessions"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    # Who is logged in; None for a visitor of an app without login.
+    # The user. None for a visitor of an app without login.
     identifier: Mapped[str | None] = mapped_column(String(IDENTIFIER_LIMIT), index=True)
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     user_agent: Mapped[str | None] = mapped_column(String(200))
@@ -50,7 +50,7 @@ class LoginSession(Model):
 
 
 class LoginAttempt(Model):
-    """One try to log in; counted to slow down guessing (R2)."""
+    """An attempt to sign in. Attempts are counted to slow down guessing."""
 
     __tablename__ = "login_attempts"
     __table_args__ = (
@@ -60,19 +60,19 @@ class LoginAttempt(Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # A hash: people sometimes type their password where the name goes.
+    # A hash: people sometimes type a password into the username field.
     username_key: Mapped[str] = mapped_column(String(64))
     ip_key: Mapped[str] = mapped_column(String(64))
     succeeded: Mapped[bool] = mapped_column(default=False)
-    # Whether the password was judged; until then the try counts as failed.
+    # Whether the password was checked. Until then the attempt counts as failed.
     decided: Mapped[bool] = mapped_column(default=False)
-    # Made from a browser that is not known to belong to this user.
+    # From an address where this user has not signed in before.
     stranger: Mapped[bool] = mapped_column(default=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 
 class AuditEntry(Model):
-    """Something that an admin may have to account for: a login, a refusal, a change of a user."""
+    """An event that an administrator may have to account for, such as a sign-in or a refusal."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -84,7 +84,7 @@ class AuditEntry(Model):
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
     # As in the log, such as `login.ok`.
     event: Mapped[str] = mapped_column(String(40))
-    # Whom it is about.
+    # The user it is about.
     identifier: Mapped[str | None] = mapped_column(String(IDENTIFIER_LIMIT))
     ip: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

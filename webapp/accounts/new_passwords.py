@@ -1,5 +1,8 @@
-"""What a new password must be, and how commands get one: from a prompt, standard input, or by
-making one; never as an argument (R17)."""
+"""The rules for a new password, and how a command gets one.
+
+It asks at the terminal, reads standard input, or generates the password. An argument would be
+visible to others in the list of processes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from webapp.accounts.passwords import MAX_BYTES, PasswordError, refuse_weak
 from webapp.console import forget_output, note, say, write_output
 from webapp.site import settings
 
-# Without what is mistaken for something else when it is read aloud or from paper: 0 o, 1 i l.
+# Without the characters that are easily confused on paper: 0 and o, 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUP = 5
 GROUPS = 5  # 31 ** 25 possibilities: 123 bits
@@ -24,42 +27,46 @@ GROUPS = 5  # 31 ** 25 possibilities: 123 bits
 
 @dataclass
 class NewPassword:
-    """A password that a command may need; nothing is read before it does."""
+    """A password for a command, which is read only when the command needs it."""
 
     from_stdin: bool
     generate: bool
-    _generated: str | None = field(default=None, repr=False)
+    _password: str | None = field(default=None, repr=False)
 
     def read(self, username: str, display_name: str | None) -> str:
         """Return the password.
 
-        Somebody at a terminal is asked until it is one that this user may have; elsewhere the
-        caller finds out.
+        At a terminal, ask until the password is one that this user may have. A password from
+        standard input is not judged here.
 
         Raises
         ------
         PasswordError
-            When there is none to be had.
+            There is no password to read.
         """
         if self.from_stdin and self.generate:
             raise PasswordError("--password-stdin and --generate exclude each other")
         if self.generate:
-            self._generated = _generated(settings().password_min_length)
-            return self._generated
+            minimum = settings().password_min_length
+            groups = max(GROUPS, -(-(minimum + 1) // (GROUP + 1)))
+            self._password = "-".join(
+                "".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(groups)
+            )
+            return self._password
         return _from_stdin() if self.from_stdin else _from_terminal(username, display_name)
 
     def show(self) -> None:
-        """Print a generated password, once and alone on standard output.
+        """Print a generated password on standard output, once and with nothing else.
 
         Raises
         ------
         PasswordError, BadInputError
-            When it cannot be seen, so that it is of no use to store it.
+            The password cannot be printed, so it must not be stored.
         """
-        if self._generated is None:
+        if self._password is None:
             return
         try:
-            write_output([f"{self._generated}\n".encode()])
+            write_output([f"{self._password}\n".encode()])
         except OSError as error:
             forget_output()
             raise PasswordError(
@@ -68,8 +75,8 @@ class NewPassword:
             ) from error
 
     def tell(self, outcome: str) -> None:
-        """Print what was done; beside a generated password, on standard error."""
-        if self._generated is None:
+        """Print the outcome. It goes to standard error if a password is on standard output."""
+        if self._password is None:
             say(outcome)
         else:
             note(f"{outcome} The password above is not stored and cannot be shown again.")
@@ -81,17 +88,17 @@ def refuse_bad_password(password: str, username: str, display_name: str | None =
     Raises
     ------
     PasswordError
-        When it is too short, too long, or easy to guess.
+        It is too short, too long, or easy to guess.
     """
     names = [name for name in (display_name, settings().site_name) if name]
     refuse_weak(password, username, settings().password_min_length, names)
 
 
 def password_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options for a new password, as one argument ``new_password``."""
+    """Add the options for a new password to a command, which gets them as ``new_password``."""
 
     @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-    @click.option("--generate", is_flag=True, help="Make a password and print it once.")
+    @click.option("--generate", is_flag=True, help="Generate a password and print it once.")
     @functools.wraps(function)
     def with_password(*args: Any, password_stdin: bool, generate: bool, **kwargs: Any) -> Any:
         return function(*args, new_password=NewPassword(password_stdin, generate), **kwargs)
@@ -99,14 +106,8 @@ def password_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_password
 
 
-def _generated(minimum: int) -> str:
-    groups = max(GROUPS, -(-(minimum + 1) // (GROUP + 1)))
-    parts = ["".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(groups)]
-    return "-".join(parts)
-
-
 def _from_stdin() -> str:
-    # One byte more than may be hashed, and room for the line's end: enough to know it is too long.
+    # One byte more than may be hashed, and room for a line end: enough to see that it is too long.
     data = sys.stdin.buffer.read(MAX_BYTES + 3)
     try:
         text = data.decode()
@@ -114,7 +115,7 @@ def _from_stdin() -> str:
         if len(data) > MAX_BYTES:
             raise PasswordError(f"the password is longer than {MAX_BYTES:,} bytes") from error
         raise PasswordError("the password on standard input is not UTF-8 text") from error
-    # Only the end of the line: everything else belongs to the password (R5).
+    # Only the line end goes. Everything else belongs to the password.
     password = text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
     if not password:
         raise PasswordError("there is no password on standard input")
@@ -126,7 +127,7 @@ def _from_stdin() -> str:
 def _from_terminal(username: str, display_name: str | None) -> str:
     if not sys.stdin.isatty():
         raise PasswordError(
-            "there is no terminal to ask on; use --password-stdin or --generate for the password"
+            "there is no terminal to ask for the password; use --password-stdin or --generate"
         )
     least = settings().password_min_length
     note(

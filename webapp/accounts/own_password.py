@@ -1,11 +1,10 @@
-"""Changing one's own password, where it is that of a seeded account (R14, R16)."""
+"""Changing the password of the user who is signed in, if they have a seeded account."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
@@ -32,7 +31,7 @@ SAME = "the new password is the one you have"
 _ACCOUNT = select(
     Account.id, Account.epoch, Account.username, Account.display_name, Account.password_hash
 ).where(
-    Account.username == bindparam("name"), Account.password_hash.is_not(None), ~Account.disabled
+    Account.username == bindparam("username"), Account.password_hash.is_not(None), ~Account.disabled
 )
 
 
@@ -46,89 +45,90 @@ class _Account:
 
 
 class NoPasswordHereError(Exception):
-    """This user's password is kept elsewhere."""
+    """The password of this user is not stored by this site."""
 
 
 class WrongPasswordError(Exception):
-    """The password that was given as the current one is not."""
+    """The password is not the current one."""
 
 
 def has_password_here(user: User) -> bool:
-    """Say whether the password of a user is kept by this site: whether an admin seeded them."""
-    return _account_of(user) is not None
+    """Return whether this site stores the password of a user, who then has a seeded account."""
+    return _find_account(user) is not None
 
 
 def change_password(user: User, current: str, new: str, ip: str | None) -> int:
-    """Give somebody who is logged in a new password, and return how many sessions ended.
+    """Change the password of the user who is signed in, and return how many sessions ended.
 
-    All their other sessions end, and logins that are being checked come to nothing. This session
-    goes on under a fresh id (R9).
+    All other sessions of the user end, and so do attempts to sign in that are being checked. This
+    session continues under a new id.
 
     Raises
     ------
     NoPasswordHereError
-        When there is no account with a password for this user.
+        This user has no account with a password.
     LoginThrottledError, WrongPasswordError
-        When the current password cannot be tried, or is wrong. Tries count with those to log in.
+        The current password cannot be tried, or is wrong. It counts as an attempt to sign in.
     PasswordError
-        When the new one cannot be used.
+        The new password cannot be used.
     NotAllowedAnyMoreError
-        When the account has changed, or this session has ended, in the meantime.
+        The account has changed, or this session has ended, in the meantime.
     """
-    account = _account_of(user)
+    account = _find_account(user)
     if account is None:
         raise NoPasswordHereError
-    _check(account, current, ip)
+    _check_current(account, current, ip)
     if new == current:
         raise PasswordError(SAME)
     refuse_bad_password(new, account.username, account.display_name)
-    stored = password_hasher().hash(new)
+    password_hash = password_hasher().hash(new)
     own = browser_session()
-    ended: list[uuid.UUID] = []
-    store = partial(_store, account, stored, own.require_row(), ended)
+    this, ended = own.require_row(), list[uuid.UUID]()
+
+    def store(connection: Connection) -> bool:
+        # The account comes first, as everywhere that ends sessions: PostgreSQL locks its row.
+        new_values = {
+            "password_hash": password_hash,
+            "epoch": account.epoch + 1,
+            "changed_at": utc_now(),
+        }
+        is_unchanged = (Account.id == account.id, Account.epoch == account.epoch, ~Account.disabled)
+        if not connection.execute(update(Account).where(*is_unchanged).values(new_values)).rowcount:
+            return False
+        others = delete(LoginSession).where(
+            LoginSession.identifier == account.username, LoginSession.id != this
+        )
+        ended.extend(connection.scalars(others.returning(LoginSession.id)))
+        return True
+
     own.rotate({CSRF_FIELD: secrets.token_hex(32)}, store)
     record("password.changed", user.identifier, sessions=len(ended))
     announce_end(ended, user)
     return len(ended)
 
 
-def _account_of(user: User) -> _Account | None:
+def _find_account(user: User) -> _Account | None:
     with read_connection() as connection:
-        found = connection.execute(_ACCOUNT, {"name": user.identifier})
+        found = connection.execute(_ACCOUNT, {"username": user.identifier})
         row = found.one_or_none()
     return _Account(*row) if row else None
 
 
-def _check(account: _Account, password: str, ip: str | None) -> None:
+def _check_current(account: _Account, password: str, ip: str | None) -> None:
     attempt = begin_attempt(account.username, ip)
     if isinstance(attempt, Wait):
-        raise _throttled(account.username, attempt.seconds)
+        raise _throttle(account.username, attempt.seconds)
     release_connection()
     if password_hasher().verify(account.password_hash, password):
         attempt_succeeded(attempt)
         return
     attempt_failed(attempt)
-    if attempt.late:
-        raise _throttled(account.username, attempt.late)
+    if attempt.wait_if_wrong:
+        raise _throttle(account.username, attempt.wait_if_wrong)
     record_refusal("password.failed", account.username)
     raise WrongPasswordError
 
 
-def _throttled(username: str, seconds: int) -> LoginThrottledError:
+def _throttle(username: str, seconds: int) -> LoginThrottledError:
     record_refusal("password.throttled", username)
     return LoginThrottledError(seconds)
-
-
-def _store(
-    account: _Account, stored: str, this: uuid.UUID, ended: list[uuid.UUID], connection: Connection
-) -> bool:
-    # The account first, as everybody who ends sessions does: on PostgreSQL its row is locked.
-    new = {"password_hash": stored, "epoch": account.epoch + 1, "changed_at": utc_now()}
-    as_checked = (Account.id == account.id, Account.epoch == account.epoch, ~Account.disabled)
-    if not connection.execute(update(Account).where(*as_checked).values(new)).rowcount:
-        return False
-    others = delete(LoginSession).where(
-        LoginSession.identifier == account.username, LoginSession.id != this
-    )
-    ended += connection.scalars(others.returning(LoginSession.id))
-    return True

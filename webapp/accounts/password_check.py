@@ -1,14 +1,12 @@
-"""Asking the author's callback who somebody is."""
+"""Asking the author's callback who a username and a password belong to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Flask
-
 from webapp.accounts.details import validate_metadata
 from webapp.accounts.seeded_accounts import CheckedAccount, check_password
-from webapp.authoring.context import CheckPassword, Running
+from webapp.authoring.context import Running
 from webapp.authoring.errors import describe_error
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
@@ -18,38 +16,45 @@ from webapp.site import chat_app, settings, this_app
 
 @dataclass
 class Verdict:
-    """Who the app says this is (``None``: it refuses), and the seeded accounts it relied on."""
+    """The app's answer: a user, or ``None`` for a refusal, and the seeded accounts it relied on."""
 
     user: User | None
     accounts: list[CheckedAccount]
 
 
 def ask_the_app(username: str, password: str) -> Verdict:
-    """Return what the app says about a name and a password.
+    """Return the app's verdict on a username and a password.
 
     Raises
     ------
     CallbackError
-        When the callback raises, is too slow, or returns something else: that is a failure to
-        decide and never a wrong password.
+        The callback raised, was too slow, or returned something else. That decides nothing, so it
+        is never a wrong password.
     """
     callback = chat_app().callbacks["password_auth_callback"]
     app = this_app()
     accounts: list[CheckedAccount] = []
+
+    # The callback runs in another thread, without this request's context and session.
+    def check(username: str, password: str) -> User | None:
+        with app.app_context():
+            found = check_password(username, password)
+        if found is None:
+            return None
+        accounts.append(found)
+        return found.user
+
     answer = call(
         callback,
         (username, password),
-        Running(check_password=_check_in(app, accounts)),
+        Running(check_password=check),
         settings().callback_seconds,
     )
-    return Verdict(None if answer is None else _as_stored(callback, answer), accounts)
+    return Verdict(None if answer is None else _user_from_answer(callback, answer), accounts)
 
 
-def _as_stored(callback: Callback, answer: object) -> User:
-    """Return the user as the session will give it back: checked again, and nothing but a `User`.
-
-    It may have been changed since it was made, or be of a class of the author's own.
-    """
+def _user_from_answer(callback: Callback, answer: object) -> User:
+    # A new User, because the author's code may have changed this one, or use a class of its own.
     if not isinstance(answer, User):
         name = type(answer).__name__
         raise callback.wrong_answer(
@@ -61,16 +66,3 @@ def _as_stored(callback: Callback, answer: object) -> User:
     except Exception as error:
         problem = f"returned a User that cannot be stored: {describe_error(error)}"
         raise callback.wrong_answer(problem) from error
-
-
-def _check_in(app: Flask, accounts: list[CheckedAccount]) -> CheckPassword:
-    # The callback runs in another thread, without this request's context and session.
-    def check(username: str, password: str) -> User | None:
-        with app.app_context():
-            found = check_password(username, password)
-        if found is None:
-            return None
-        accounts.append(found)
-        return found.user
-
-    return check

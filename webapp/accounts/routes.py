@@ -1,4 +1,4 @@
-"""What the views about accounts hang on: they are two modules, and their addresses one family."""
+"""The blueprint that the two modules of views about accounts share."""
 
 from __future__ import annotations
 

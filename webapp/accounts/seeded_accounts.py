@@ -1,4 +1,4 @@
-"""Checking a password against the accounts that admins seeded: what `seeded_user` does."""
+"""Checking a password against the seeded accounts, as `seeded_user` does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webapp.web.log import log_event
 
 @dataclass(frozen=True)
 class CheckedAccount:
-    """An account whose password was right, as it was then."""
+    """An account as it was when its password was checked and found right."""
 
     user: User
     id: int
@@ -28,14 +28,15 @@ class CheckedAccount:
 
 
 def check_password(username: str, password: str) -> CheckedAccount | None:
-    """Return the seeded account with this name and password, or ``None``.
+    """Return the seeded account with this username and password, or ``None``.
 
-    It costs one look-up and one hash in every case (R1), and holds no connection while hashing.
+    Every case costs one query and one hash, so the time does not show whether the user exists. No
+    connection is held while hashing.
 
     Raises
     ------
     OperationalError
-        When the database cannot be reached: that is not a wrong password.
+        The database cannot be reached, which is not a wrong password.
     """
     found = db.session.execute(
         select(
@@ -59,10 +60,10 @@ def check_password(username: str, password: str) -> CheckedAccount | None:
 
 
 def are_unchanged(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:
-    """Say whether these accounts may still log in; they stay so until the transaction ends.
+    """Return whether these accounts may still sign in, and lock them until the transaction ends.
 
-    Checking a password takes a while, in which an admin may disable the account or change its
-    rights: that must end this login as well, though it has no session yet (R14).
+    An administrator may disable the account or change its rights while the password is checked.
+    That must stop this attempt too, although it has no session yet.
     """
     return all(
         connection.scalar(
@@ -75,32 +76,32 @@ def are_unchanged(accounts: Iterable[CheckedAccount], connection: Connection) ->
 
 
 def password_hasher() -> PasswordHasher:
-    """Return the hasher of this app, which bounds how many hashes are made at once (R8)."""
+    """Return the hasher of this app, which limits how many hashes run at once."""
     hasher: PasswordHasher | None = current_app.extensions.get("password_hasher")
     if hasher is None:
-        # setdefault is atomic: two first logins at once get the same one.
+        # setdefault is atomic, so two first sign-ins at once get the same hasher.
         hasher = current_app.extensions.setdefault("password_hasher", PasswordHasher())
     return hasher
 
 
 def name_to_find(username: str) -> str:
-    """Return the canonical form of a typed name; one that nobody has when it is not a name."""
+    """Return the canonical form of a typed username; ``""``, which nobody has, if it is not one."""
     try:
         return validate_username(username)
     except UsernameError:
-        return ""  # nobody's name
+        return ""
 
 
 def _rehash(username: str, old_hash: str, password: str) -> None:
     stored = password_hasher().hash(password)
     try:
         with write_session() as session:
-            # Only over the hash that was checked: an admin may have set another one meanwhile.
+            # Only if the hash is the one that was checked: an administrator may have set another.
             session.execute(
                 update(Account)
                 .where(Account.username == username, Account.password_hash == old_hash)
                 .values(password_hash=stored)
             )
     except OperationalError as error:
-        # The old hash is still good; the next login tries again.
+        # The old hash is still valid. The next sign-in tries again.
         log_event("user.not_rehashed", user=username, error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Ending login sessions: this one, or others of the same user (R13, R15)."""
+"""Ending login sessions: this one, or others of the same user."""
 
 from __future__ import annotations
 
@@ -21,29 +21,35 @@ from webapp.web.log import log_failure
 
 
 def log_out() -> None:
-    """End the session of this request, and tell the app."""
+    """End the session of this request, and call the app's ``on_logout``."""
     user = signed_in_user()
     row = browser_session().row
     browser_session().log_out()
     if user:
         record("logout", user.identifier)
-        _call_on_logout(user)
+        callback = chat_app().get("on_logout")
+        if callback is not None:
+            try:
+                call(callback, (user,), Running(), settings().callback_seconds)
+            except CallbackError as error:
+                # The user is signed out, whatever the app's code does.
+                log_failure("logout.callback_failed", error)
     if row is not None:
         announce_end([row.id], user)
 
 
 def end_session(user: User, session_id: uuid.UUID) -> bool:
-    """End one session of a user; ``False`` when they have none of this id."""
+    """End one session of a user, and return whether they had it."""
     return bool(_end(user, LoginSession.id == session_id))
 
 
 def end_other_sessions(user: User) -> int:
-    """End all sessions of a user but that of this request, and return how many there were."""
+    """End all other sessions of a user, and return how many there were."""
     return _end(user, LoginSession.id != browser_session().require_row())
 
 
 def announce_end(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
-    """Do what other rooms have to do once sessions have ended."""
+    """Signal the end of sessions, so that other packages can end what belongs to them."""
     for session_id in session_ids:
         session_ended.send(session_id=session_id, user=user)
 
@@ -56,15 +62,3 @@ def _end(user: User, which: ColumnElement[bool]) -> int:
         record("sessions.ended", user.identifier, sessions=len(ended))
     announce_end(ended, user)
     return len(ended)
-
-
-def _call_on_logout(user: User) -> None:
-    callback = chat_app().get("on_logout")
-    if callback is None:
-        return
-    seconds = settings().callback_seconds
-    try:
-        call(callback, (user,), Running(), seconds)
-    except CallbackError as error:
-        # Out is out, whatever the app does about it.
-        log_failure("logout.callback_failed", error)

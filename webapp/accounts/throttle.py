@@ -1,4 +1,4 @@
-"""Slowing down guesses: per user name and per address, counted in the database (R2-R4)."""
+"""Slowing down guesses of passwords, counted in the database per username and per address."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from webapp.database.engines import separate_session, utc_now
 FAILURES = 10
 FAILURES_WHERE_KNOWN = 50
 WINDOW = timedelta(minutes=10)
-# Whoever judges a try has ended by then, or died.
-JUDGING = timedelta(seconds=60)
+# A check of a password has ended by then, or its process has died.
+LONGEST_CHECK = timedelta(seconds=60)
 PATIENCE_SECONDS = 3.0
 KNOWN_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try that was let through; it counts as failed until it is said to have succeeded.
+    """An attempt that may go on. It counts as failed until it is known to have succeeded.
 
-    ``late`` is 0, or the seconds to wait if the password turns out to be wrong: after too many
-    failures at an address where this user is known, only the right one is still taken.
+    ``wait_if_wrong`` is 0, or how many seconds to wait if the password is wrong. After too many
+    failures at an address where this user is known, only the right password is accepted.
     """
 
     id: int
-    late: int = 0
+    wait_if_wrong: int = 0
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A try that was not let through, and how many seconds to wait.
+    """How many seconds to wait before the next attempt; 0 for none.
 
-    ``may_pass`` says that tries which are being judged at this moment count among the failures.
+    With ``may_pass``, some of the attempts that count are still being checked. The wait ends early
+    if they succeed.
     """
 
     seconds: int
@@ -49,45 +50,45 @@ class Wait:
 
 
 def begin_attempt(username: str, ip: str | None) -> Attempt | Wait:
-    """Count a try before it is made, so that twenty at once count as twenty.
+    """Count an attempt before it is made, so that twenty at once count as twenty.
 
     Parameters
     ----------
     username:
         As it was typed.
     ip:
-        The address of the browser; IPv6 counts by its /64 network.
+        The address of the browser. IPv6 counts by its /64 network.
 
     Returns
     -------
-    `Wait` after ten failures in ten minutes for this name or this address. An address from
-    which this name has logged in before is counted apart from everybody else's, so a stranger's
-    guesses cannot lock its owner out; and somebody there who forgot the password, or who shares
-    the address, cannot either before fifty.
+    `Wait` after ten failures in ten minutes for this username or this address. An address from
+    which this user has signed in before is counted separately, so a stranger's guesses cannot lock
+    the user out. There, the wait begins after fifty failures, because the user may have forgotten
+    the password, or share the address with others.
     """
-    keys = (username_key(username), ip_key(ip))
+    name, address = username_key(username), ip_key(ip)
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
-        answer = _begin(*keys)
+        answer = _begin(name, address)
         if isinstance(answer, Attempt) or not answer.may_pass or time.monotonic() > give_up:
             return answer
-        # A class that logs in at nine o'clock, behind one address: most of them will be right.
+        # When a class signs in at nine o'clock behind one address, most attempts will succeed.
         time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - not a secret
 
 
 def attempt_succeeded(attempt: Attempt) -> None:
-    """Note that the try was right, and forget tries that no rule looks at any more."""
+    """Store that the password was right, and delete attempts that no rule looks at any more."""
     with separate_session() as session:
         session.execute(
             update(LoginAttempt)
             .where(LoginAttempt.id == attempt.id)
             .values(succeeded=True, decided=True)
         )
-        session.execute(delete(LoginAttempt).where(where_forgettable(utc_now())))
+        session.execute(delete(LoginAttempt).where(obsolete_condition(utc_now())))
 
 
 def attempt_failed(attempt: Attempt) -> None:
-    """Note that the try was wrong."""
+    """Store that the password was wrong."""
     with separate_session() as session:
         session.execute(
             update(LoginAttempt).where(LoginAttempt.id == attempt.id).values(decided=True)
@@ -95,51 +96,69 @@ def attempt_failed(attempt: Attempt) -> None:
 
 
 def attempt_undecided(attempt: Attempt) -> None:
-    """Take back a try that nobody judged, because the author's code failed."""
+    """Delete an attempt that was not decided, because the author's code failed."""
     with separate_session() as session:
         session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
 
 
-def where_forgettable(now: datetime) -> ColumnElement[bool]:
-    """Return which tries no rule looks at any more."""
-    # Both halves name both columns of an index: every login asks this, among the logins of months.
+def obsolete_condition(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition for attempts that no rule looks at any more."""
+    # Each half names both columns of an index: every sign-in runs this among those of months.
     return (LoginAttempt.succeeded & (LoginAttempt.at < now - KNOWN_FOR)) | (
         ~LoginAttempt.succeeded & (LoginAttempt.at < now - 6 * WINDOW)
     )
 
 
 def forget_failures(session: Session, username: str) -> int:
-    """Unblock a user name in the caller's transaction, and return how many tries it had (R3)."""
+    """Delete a username's failed attempts in the caller's transaction, and return how many."""
     return _forget(session, LoginAttempt.username_key == username_key(username))
 
 
 def forget_failures_at(session: Session, ip: str) -> int:
-    """Unblock an address in the caller's transaction, and return how many tries it had (R3)."""
+    """Delete an address's failed attempts in the caller's transaction, and return how many."""
     return _forget(session, LoginAttempt.ip_key == ip_key(ip))
 
 
 def username_key(username: str) -> str:
-    """Return what a user name is counted under: a hash, since passwords get typed there too."""
+    """Return the key of a username: a hash, because passwords get typed into that field too."""
     return hashlib.sha256(f"username:{canonical(username)}".encode(errors="replace")).hexdigest()
 
 
 def _begin(name: str, ip: str) -> Attempt | Wait:
     with separate_session() as session:
-        _one_at_a_time(session)
-        known = _is_known(session, name, ip)
-        late = 0
-        if known:
-            rule = _known_failures(name, ip)
-            blocked = _blocked(session, rule, FAILURES_WHERE_KNOWN)
-            late = _blocked(session, rule, FAILURES).seconds
+        # One attempt at a time. On SQLite, the transaction holds the lock already.
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("LOCK TABLE login_attempts IN EXCLUSIVE MODE"))
+
+        of_name, of_ip = LoginAttempt.username_key == name, LoginAttempt.ip_key == ip
+        successes = (of_name, of_ip, LoginAttempt.succeeded)
+        is_known = bool(
+            session.scalar(
+                select(LoginAttempt.id)
+                .where(*successes, LoginAttempt.at > utc_now() - KNOWN_FOR)
+                .limit(1)
+            )
+        )
+        wait_if_wrong = 0
+        if is_known:
+            latest_success = select(func.max(LoginAttempt.id)).where(*successes).scalar_subquery()
+            rule = and_(of_name, of_ip, ~LoginAttempt.stranger, LoginAttempt.id > latest_success)
+            wait = _compute_wait(session, rule, FAILURES_WHERE_KNOWN)
+            wait_if_wrong = _compute_wait(session, rule, FAILURES).seconds
         else:
-            blocked = _blocked_as_stranger(session, name, ip)
-        if blocked.seconds:
-            return blocked
-        attempt = LoginAttempt(username_key=name, ip_key=ip, stranger=not known, at=utc_now())
+            rules = [and_(rule, LoginAttempt.stranger) for rule in (of_name, of_ip)]
+            waits = [_compute_wait(session, rule, FAILURES) for rule in rules]
+            # A wait that cannot end early decides.
+            wait = max(
+                waits, key=lambda each: (bool(each.seconds), not each.may_pass, each.seconds)
+            )
+        if wait.seconds:
+            return wait
+
+        attempt = LoginAttempt(username_key=name, ip_key=ip, stranger=not is_known, at=utc_now())
         session.add(attempt)
         session.flush()
-        return Attempt(attempt.id, late)
+        return Attempt(attempt.id, wait_if_wrong)
 
 
 def _forget(session: Session, whose: ColumnElement[bool]) -> int:
@@ -147,50 +166,7 @@ def _forget(session: Session, whose: ColumnElement[bool]) -> int:
     return len(session.scalars(failures.returning(LoginAttempt.id)).all())
 
 
-def _one_at_a_time(session: Session) -> None:
-    # SQLite's transaction has the lock already.
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE login_attempts IN EXCLUSIVE MODE"))
-
-
-def _is_known(session: Session, name: str, ip: str) -> bool:
-    return bool(
-        session.scalar(
-            select(LoginAttempt.id)
-            .where(
-                LoginAttempt.username_key == name,
-                LoginAttempt.ip_key == ip,
-                LoginAttempt.succeeded,
-                LoginAttempt.at > utc_now() - KNOWN_FOR,
-            )
-            .limit(1)
-        )
-    )
-
-
-def _known_failures(name: str, ip: str) -> ColumnElement[bool]:
-    latest_success = (
-        select(func.max(LoginAttempt.id))
-        .where(LoginAttempt.username_key == name, LoginAttempt.ip_key == ip, LoginAttempt.succeeded)
-        .scalar_subquery()
-    )
-    return and_(
-        LoginAttempt.username_key == name,
-        LoginAttempt.ip_key == ip,
-        ~LoginAttempt.stranger,
-        LoginAttempt.id > latest_success,
-    )
-
-
-def _blocked_as_stranger(session: Session, name: str, ip: str) -> Wait:
-    rules = (LoginAttempt.username_key == name, LoginAttempt.ip_key == ip)
-    found = [_blocked(session, and_(rule, LoginAttempt.stranger), FAILURES) for rule in rules]
-    # One that has to wait in any case decides.
-    return max(found, key=lambda each: (bool(each.seconds), not each.may_pass, each.seconds))
-
-
-def _blocked(session: Session, rule: ColumnElement[bool], allowed: int) -> Wait:
-    """Return the wait until fewer than the allowed failures are left in the window; 0 for none."""
+def _compute_wait(session: Session, rule: ColumnElement[bool], allowed: int) -> Wait:
     now = utc_now()
     failures = session.execute(
         select(LoginAttempt.at, LoginAttempt.decided)
@@ -201,4 +177,4 @@ def _blocked(session: Session, rule: ColumnElement[bool], allowed: int) -> Wait:
     if len(failures) < allowed:
         return Wait(0)
     seconds = max(1, int((failures[-1].at + WINDOW - now).total_seconds()) + 1)
-    return Wait(seconds, any(not f.decided and f.at > now - JUDGING for f in failures))
+    return Wait(seconds, any(not f.decided and f.at > now - LONGEST_CHECK for f in failures))

@@ -1,4 +1,4 @@
-"""User names: one form for each, and no two that look alike (R18)."""
+"""Usernames: each has one stored form, and no two look alike."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ SCRIPTS_OF_ONE_LANGUAGE = (
     frozenset({"HAN", "HANGUL"}),
     frozenset({"HAN", "BOPOMOFO"}),
 )
-LONG_VOWEL_MARK = "\u30fc"  # Japanese; belongs to two scripts, so Unicode gives it neither
+# Japanese. It belongs to two scripts, so Unicode assigns it to neither.
+LONG_VOWEL_MARK = "\u30fc"
 MAX_MARKS = 2
-# Letters and marks that draw nothing (Default_Ignorable_Code_Point): two names with and without
-# one would look the same.
+# Letters and marks that draw nothing (Default_Ignorable_Code_Point). A name with one of them would
+# look like the name without it.
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 USERNAME_LIMIT = 64
 SKELETON_LIMIT = USERNAME_LIMIT * 4
 
 
 class UsernameError(ValueError):
-    """A user name cannot be used; the message says why, in one line."""
+    """A username cannot be used. The message gives the reason in one line."""
 
 
 def canonical(username: str) -> str:
-    """Return the one form under which a name is stored and found: NFKC, case folded, trimmed.
+    """Return the form in which a username is stored and found: NFKC, case folded, trimmed.
 
     Example
     -------
@@ -38,41 +39,46 @@ def canonical(username: str) -> str:
     'alice'
     """
     folded = username.strip()
-    # Folding can undo the normal form and the other way round; twice is stable (Unicode 3.13 D146).
+    # Folding can undo the normal form, and the reverse. Twice is stable (Unicode 3.13 D146).
     for _ in range(2):
         folded = unicodedata.normalize("NFKC", folded).casefold()
     return unicodedata.normalize("NFKC", folded).strip()
 
 
 def validate_username(username: str) -> str:
-    """Return the canonical form of a name that may be given to somebody.
+    """Return the canonical form of a username that an account may have.
 
     Raises
     ------
     UsernameError
-        When it is empty, too long, or holds characters that could mislead.
+        It is empty, too long, or contains characters that could mislead.
     """
-    # Before the normal form, which can make a text 18 times as long.
+    # Checked before the normal form, which can make a text 18 times as long.
     if len(username) > SKELETON_LIMIT:
-        raise UsernameError(f"a user name has at most {USERNAME_LIMIT} characters")
+        raise UsernameError(f"a username has at most {USERNAME_LIMIT} characters")
     name = canonical(username)
     if not name:
-        raise UsernameError("a user name cannot be empty")
+        raise UsernameError("a username cannot be empty")
     if len(name) > USERNAME_LIMIT:
-        raise UsernameError(f"a user name has at most {USERNAME_LIMIT} characters")
+        raise UsernameError(f"a username has at most {USERNAME_LIMIT} characters")
     _refuse_characters(name)
-    _refuse_mixed_scripts(name)
+
+    scripts = {str(alias(c)) for c in name if c not in PUNCTUATION and c not in DIGITS}
+    scripts -= {"COMMON", "INHERITED"}
+    if len(scripts) > 1 and not any(scripts <= group for group in SCRIPTS_OF_ONE_LANGUAGE):
+        names = " and ".join(script.title() for script in sorted(scripts))
+        raise UsernameError(f"a username cannot mix letters of several scripts ({names})")
     if name.startswith("-"):
-        raise UsernameError("a user name cannot begin with -, which commands take for an option")
+        raise UsernameError("a username cannot begin with -, which commands take for an option")
     if all(character in PUNCTUATION for character in name):
-        raise UsernameError("a user name needs at least one letter or digit")
+        raise UsernameError("a username needs at least one letter or digit")
     return name
 
 
 def skeleton(canonical_name: str) -> str:
     """Return a text that is the same for all names that look like this one (UTS 39, 4).
 
-    It is for comparing only, never for showing.
+    Use it to compare names, and never show it.
 
     Example
     -------
@@ -80,7 +86,7 @@ def skeleton(canonical_name: str) -> str:
     True
     """
     shape = unicodedata.normalize("NFD", canonical_name)
-    # Some prototypes are capitals (0 looks like O), which folding turns into other letters.
+    # Some prototypes are capitals (0 looks like O), which folding changes into other letters.
     for _ in range(3):
         shape = "".join(_prototypes().get(character, character) for character in shape)
         shape = unicodedata.normalize("NFD", shape.casefold())
@@ -92,20 +98,12 @@ def _refuse_characters(name: str) -> None:
     for position, character in enumerate(name):
         marks = marks + 1 if _is_mark(character) else 0
         if marks > MAX_MARKS or (marks and position == 0):
-            raise UsernameError("a user name cannot begin with marks or pile them up")
+            raise UsernameError("a username cannot begin with marks or stack them")
         if not (marks or character in PUNCTUATION or character in DIGITS or _is_letter(character)):
             shown = character if character.isprintable() else f"U+{ord(character):04X}"
             raise UsernameError(
-                f"a user name cannot contain {shown!r}; use letters, digits and . _ @ + -"
+                f"a username cannot contain {shown!r}; use letters, digits and . _ @ + -"
             )
-
-
-def _refuse_mixed_scripts(name: str) -> None:
-    scripts = {_script(c) for c in name if c not in PUNCTUATION and c not in DIGITS}
-    scripts.discard("")
-    if len(scripts) > 1 and not any(scripts <= group for group in SCRIPTS_OF_ONE_LANGUAGE):
-        names = " and ".join(script.title() for script in sorted(scripts))
-        raise UsernameError(f"a user name cannot mix letters of several scripts ({names})")
 
 
 def _is_letter(character: str) -> bool:
@@ -118,24 +116,20 @@ def _is_letter(character: str) -> bool:
 def _is_mark(character: str) -> bool:
     if character in INVISIBLE or unicodedata.category(character) not in ("Mn", "Mc"):
         return False
-    # Of the marks that go with any script, only accents: the others include variation selectors.
+    # Of the marks for any script, only accents are allowed: others include variation selectors.
     return "\u0300" <= character <= "\u036f" or alias(character) not in ("INHERITED", "Unknown")
-
-
-def _script(character: str) -> str:
-    name = str(alias(character))
-    return "" if name in ("COMMON", "INHERITED") else name
 
 
 @cache
 def _prototypes() -> dict[str, str]:
-    """Return what each confusable character looks like.
+    """Return the prototype of each confusable character.
 
-    The library lists every pair both ways. In Unicode's data each character has one prototype,
-    so one with a single partner points to it, and one with several is the prototype itself.
+    The library lists every pair in both directions. In Unicode's data each character has one
+    prototype. So a character with one partner points to its prototype, and a character with
+    several partners is a prototype itself.
     """
     partners = {
-        _bare(character): [_bare(str(found["c"])) for found in pairs]
+        _strip_marks(character): [_strip_marks(str(found["c"])) for found in pairs]
         for character, pairs in confusables_data.items()
     }
     found = {}
@@ -147,6 +141,6 @@ def _prototypes() -> dict[str, str]:
     return found
 
 
-def _bare(text: str) -> str:
-    # The data wraps right-to-left characters in marks, to keep its own columns straight.
+def _strip_marks(text: str) -> str:
+    # The data wraps right-to-left characters in marks, to keep its own columns aligned.
     return text.replace("\u200e", "") or text

@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""Signing in and out."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from webapp.web.redirects import local_path
 
 REFUSED = "That username and password do not match. Check both and try again."
 INCOMPLETE = "Enter your username and your password."
+TOO_LONG = "That username or password is too long. Check both."
 BROKEN = "Signing in does not work at the moment. Try again later. Reference: {}"
 UNREACHABLE = "Signing in does not work at the moment. Wait a few seconds, then try again."
 
 
 @blueprint.get("/login")
 def login() -> BaseResponse:
-    """Show the login page; somebody who is logged in has no use for it."""
+    """Show the sign-in page. A user who is signed in is sent on."""
     target = local_path(request.args.get("next"), url_for("chats.new"))
     if not _login_on() or signed_in_user():
         return go_to(target)
@@ -42,16 +43,17 @@ def login() -> BaseResponse:
 
 @blueprint.post("/login")
 def log_in_with_password() -> BaseResponse:
-    """Log somebody in, if the app says who they are."""
+    """Sign the user in, if the app accepts the username and the password."""
     if not _login_on():
         return go_to(url_for("chats.new"))
     form = LoginForm()
     if not form.validate():
-        return _answer(form, _problem(form), 400)
-    return _refusal(form) or go_to(local_path(form.next.data, url_for("chats.new")))
+        is_complete = form.username.data and form.password.data
+        return _answer(form, TOO_LONG if is_complete else INCOMPLETE, 400)
+    return _sign_in(form) or go_to(local_path(form.next.data, url_for("chats.new")))
 
 
-def _refusal(form: LoginForm) -> Response | None:
+def _sign_in(form: LoginForm) -> Response | None:
     try:
         authenticate(form.username.data or "", form.password.data or "", request.remote_addr)
     except LoginRefusedError:
@@ -69,15 +71,10 @@ def _refusal(form: LoginForm) -> Response | None:
 
 @blueprint.post("/logout")
 def logout() -> BaseResponse:
-    """End the session."""
+    """Sign the user out."""
     expect_no_fields()
     log_out()
     return go_to(url_for("accounts.login" if _login_on() else "chats.new"))
-
-
-def _problem(form: LoginForm) -> str:
-    missing = not form.username.data or not form.password.data
-    return INCOMPLETE if missing else "That username or password is too long. Check both."
 
 
 def _answer(

@@ -10,8 +10,8 @@ from functools import partial
 from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func, not_, select
 
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
-from webapp.accounts.sessions.rows import where_expired
-from webapp.accounts.throttle import where_forgettable
+from webapp.accounts.sessions.rows import expiry_condition
+from webapp.accounts.throttle import obsolete_condition
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, forget_chats
 from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
@@ -46,7 +46,7 @@ class Kind:
 def list_kinds(settings: Settings) -> list[Kind]:
     """Return the kinds of rows that may go by now. No row is of two kinds."""
     now = utc_now()
-    session_expired = where_expired(
+    session_expired = expiry_condition(
         now,
         timedelta(hours=settings.session_idle_hours),
         timedelta(hours=settings.session_hours),
@@ -69,7 +69,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
     return [
         *kinds,
         Kind("expired_sessions", LoginSession, session_expired),
-        Kind("login_attempts", LoginAttempt, where_forgettable(now)),
+        Kind("login_attempts", LoginAttempt, obsolete_condition(now)),
         Kind("audit_entries", AuditEntry, too_old),
     ]
 

@@ -11,6 +11,6 @@ __all__ = ["add_to", "sessions", "users"]
 
 
 def add_to(app: Flask) -> None:
-    """Hang the groups on ``app.cli``, so that ``flask --app ... users list`` works too."""
+    """Add the groups to ``app.cli``, so that ``flask --app ... users list`` works too."""
     app.cli.add_command(users)
     app.cli.add_command(sessions)

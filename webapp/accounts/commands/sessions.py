@@ -1,11 +1,10 @@
-"""`chat-profiles sessions`: who is logged in where, and ending that."""
+"""`chat-profiles sessions`: listing and ending login sessions."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import click
 from sqlalchemy import ColumnElement, delete, select, true
@@ -33,20 +32,40 @@ def sessions() -> None:
     """
 
 
-@sessions.command("list", short_help="List who is logged in.")
+@sessions.command("list", short_help="List who is signed in.")
 @click.option("--user", metavar="USERNAME", help="Only this user's.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_sessions(user: str | None, as_json: bool) -> None:
-    """List the sessions that are alive, the one used last first.
+    """List the sessions that have not ended, the most recently used first.
 
     \b
     Example:
       chat-profiles sessions list
       chat-profiles sessions list --user alice --json
     """
-    found = _alive(true() if user is None else _of_user(user))
+    now = utc_now()
+    found = db.session.scalars(
+        select(LoginSession)
+        .where(
+            true() if user is None else _is_of_user(user),
+            LoginSession.seen_at > now - timedelta(hours=settings().session_idle_hours),
+            LoginSession.created_at > now - timedelta(hours=settings().session_hours),
+        )
+        .order_by(LoginSession.seen_at.desc(), LoginSession.id)
+    ).all()
     if as_json:
-        click.echo(json.dumps([_as_json(each) for each in found], indent=2))
+        array = [
+            {
+                "id": str(s.id),
+                "user": s.identifier,
+                "created_at": iso(s.created_at),
+                "seen_at": iso(s.seen_at),
+                "ip": s.ip,
+                "user_agent": s.user_agent,
+            }
+            for s in found
+        ]
+        click.echo(json.dumps(array, indent=2))
     elif found:
         rows = [
             (
@@ -61,15 +80,15 @@ def list_sessions(user: str | None, as_json: bool) -> None:
         ]
         print_table(("ID", "USER", "CREATED", "LAST SEEN", "IP", "BROWSER"), rows)
     else:
-        note("Nobody is logged in." if user is None else f"{user!r} is not logged in.")
+        note("Nobody is signed in." if user is None else f"{user!r} is not signed in.")
 
 
 @sessions.command(short_help="End login sessions.")
 @click.argument("session_id", metavar="[ID]", required=False)
 @click.option("--user", metavar="USERNAME", help="End all sessions of this user.")
-@click.option("--all", "everybody", is_flag=True, help="End the sessions of everybody.")
+@click.option("--all", "everybody", is_flag=True, help="End all sessions.")
 def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
-    """End login sessions: they count for nothing from the next request on.
+    """End login sessions. They are not valid from the next request on.
 
     \b
     Example:
@@ -80,62 +99,31 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
     if (session_id is not None) + (user is not None) + everybody != 1:
         raise BadInputError("say which sessions to end: one ID, --user USERNAME, or --all")
     if session_id is not None:
-        which = LoginSession.id == _id(session_id)
+        which = LoginSession.id == _parse_id(session_id)
     else:
-        which = true() if user is None else _of_user(user)
-    ended = _end(which, user, session_id)
-    say(f"Ended {count_noun(ended, 'login session')}.")
-
-
-def _end(which: ColumnElement[bool], user: str | None, session_id: str | None) -> int:
-    gone = delete(LoginSession).where(which).returning(LoginSession.identifier)
+        which = true() if user is None else _is_of_user(user)
+    ended = delete(LoginSession).where(which).returning(LoginSession.identifier)
     with audited_transaction() as transaction:
-        users = transaction.session.scalars(gone).all()
+        users = transaction.session.scalars(ended).all()
         if session_id is not None and not users:
             raise BadInputError(f"there is no session {session_id!r}; {SEE_LIST}")
-        # As they are called here, which may not be as the name was typed.
-        whose = users[0] if len(set(users)) == 1 else user
+        # The audit trail has the stored name, which may differ from the typed one.
+        identifier = users[0] if len(set(users)) == 1 else user
         transaction.record(
-            "sessions.revoked", whose, session=session_id, sessions=len(users), by=operator()
+            "sessions.revoked", identifier, session=session_id, sessions=len(users), by=operator()
         )
-    return len(users)
+    say(f"Ended {count_noun(len(users), 'login session')}.")
 
 
-def _alive(which: ColumnElement[bool]) -> list[LoginSession]:
-    now = utc_now()
-    return list(
-        db.session.scalars(
-            select(LoginSession)
-            .where(
-                which,
-                LoginSession.seen_at > now - timedelta(hours=settings().session_idle_hours),
-                LoginSession.created_at > now - timedelta(hours=settings().session_hours),
-            )
-            .order_by(LoginSession.seen_at.desc(), LoginSession.id)
-        )
-    )
-
-
-def _of_user(user: str) -> ColumnElement[bool]:
-    # Seeded users are stored under their canonical name, those of an app's own callback as it says.
+def _is_of_user(user: str) -> ColumnElement[bool]:
+    # Seeded users have their canonical name here, users of an app's own callback have any name.
     name = clean_text(user)
     return LoginSession.identifier.in_({name, canonical(name)})
 
 
-def _id(text: str) -> uuid.UUID:
+def _parse_id(text: str) -> uuid.UUID:
     try:
-        # uuid takes digits of any script.
+        # UUID would accept digits of any script.
         return uuid.UUID(text if text.isascii() else "")
     except ValueError as error:
         raise BadInputError(f"{text!r} is not the ID of a session; {SEE_LIST}") from error
-
-
-def _as_json(session: LoginSession) -> dict[str, Any]:
-    return {
-        "id": str(session.id),
-        "user": session.identifier,
-        "created_at": iso(session.created_at),
-        "seen_at": iso(session.seen_at),
-        "ip": session.ip,
-        "user_agent": session.user_agent,
-    }

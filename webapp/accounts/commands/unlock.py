@@ -1,4 +1,4 @@
-"""Forgetting failed logins, so that nobody has to wait for the throttle (R3)."""
+"""Deleting failed attempts to sign in, so that a user need not wait any longer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from webapp.console import operator
 
 
 def unlock(username: str) -> str:
-    """Forget somebody's failed logins, so that they need not wait (R3), and return the name.
+    """Delete a user's failed attempts to sign in, and return the username.
 
-    Users of an app's own callback have no account, but failed logins all the same.
+    Users of an app's own callback have no account, but they can have failed attempts.
 
     Raises
     ------
     AccountError
-        When there is neither.
+        There is no account and no failed attempt of this name.
     """
     account = find(username)
     name = account.username if account else canonical(username)
@@ -25,7 +25,7 @@ def unlock(username: str) -> str:
         forgotten = forget_failures(transaction.session, name)
         if account is None and not forgotten:
             raise AccountError(
-                f"there is no user {name[:80]!r}, and no failed login of that name; see "
+                f"there is no user {name[:80]!r}, and no failed sign-in of that name; see "
                 "`chat-profiles users list`"
             )
         transaction.record("user.unlocked", name, by=operator())
@@ -33,7 +33,7 @@ def unlock(username: str) -> str:
 
 
 def unlock_address(address: str) -> int:
-    """Forget the failed logins of strangers at an address (R3), and return how many there were."""
+    """Delete the failed attempts to sign in from an address, and return how many there were."""
     with audited_transaction() as transaction:
         forgotten = forget_failures_at(transaction.session, address)
         transaction.record(

@@ -1,4 +1,4 @@
-"""`chat-profiles users list` and `show`: who may log in."""
+"""`chat-profiles users list` and `show`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["users"]
 @users.command("list", short_help="List all users.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_users(as_json: bool) -> None:
-    """List all users, by name.
+    """List all users, sorted by username.
 
     \b
     Example:
@@ -29,13 +29,16 @@ def list_users(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
     elif accounts:
-        rows = [
-            (a.username, a.display_name or "", _role(a), _state(a), iso(a.created_at))
-            for a in accounts
-        ]
+        rows = []
+        for a in accounts:
+            role = a.details.get("role", "")
+            shown_role = role if isinstance(role, str) else json.dumps(role)
+            rows.append(
+                (a.username, a.display_name or "", shown_role, _state(a), iso(a.created_at))
+            )
         print_table(("USERNAME", "DISPLAY NAME", "ROLE", "STATE", "CREATED"), rows)
     else:
-        note("There are no users yet; add one with `chat-profiles users add USERNAME`.")
+        note("There are no users yet. Add one with `chat-profiles users add USERNAME`.")
 
 
 @users.command(short_help="Show one user.")
@@ -68,11 +71,6 @@ def _as_json(account: Account) -> dict[str, Any]:
         "disabled": account.disabled,
         "created_at": iso(account.created_at),
     }
-
-
-def _role(account: Account) -> str:
-    role = account.details.get("role", "")
-    return role if isinstance(role, str) else json.dumps(role)
 
 
 def _state(account: Account) -> str:

@@ -1,4 +1,4 @@
-"""`chat-profiles users`: seeding and changing accounts."""
+"""`chat-profiles users`: adding, changing and removing accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.accounts import directory
 from webapp.accounts.addresses import UNKNOWN, ip_key
 from webapp.accounts.commands import unlock as unlock_commands
 from webapp.accounts.details import DetailsError, metadata_from_json, validate_display_name
-from webapp.accounts.directory import AccountError, AccountExistsError, Change
+from webapp.accounts.directory import AccountChange, AccountError, AccountExistsError
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.usernames import UsernameError, validate_username
@@ -24,32 +24,32 @@ from webapp.site import hooks, settings
 
 
 class AccountsGroup(CommandGroup):
-    """Commands that need the tables; in an empty database they are made first."""
+    """Commands that need the tables, which they create in an empty database."""
 
     refusals: ClassVar = (AccountError, UsernameError, PasswordError, DetailsError)
 
     def command(  # type: ignore[override]  # AppGroup drops the form without brackets as well
         self, *args: Any, **kwargs: Any
     ) -> Callable[[Callable[..., Any]], click.Command]:
-        """Register a command that finds a database with the current schema."""
+        """Register a command that runs on the current schema."""
         register = super().command(*args, **kwargs)
         return lambda function: register(with_tables(function))
 
 
 def with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command find a database with the current schema; an empty one gets it first."""
+    """Run a command on the current schema. An empty database gets the tables first."""
 
     @functools.wraps(function)
-    def ready(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
         settle_schema(settings(), upgrade_old=False)
         return function(*args, **kwargs)
 
-    return ready
+    return run
 
 
-@click.group(cls=AccountsGroup, short_help="Add, list and change the users who may log in.")
+@click.group(cls=AccountsGroup, short_help="Add, list and change the users who may sign in.")
 def users() -> None:
-    """Add, list and change the users who may log in.
+    """Add, list and change the users who may sign in.
 
     \b
     Example:
@@ -60,11 +60,11 @@ def users() -> None:
 
 @users.command(short_help="Add a user.")
 @click.argument("username")
-@click.option("--display-name", help="What the page calls them.")
-@click.option("--metadata", help="What the app knows about them: a JSON object.")
+@click.option("--display-name", help="The name that the page shows.")
+@click.option("--metadata", help="Data for the app: a JSON object.")
 @click.option("--role", help="Short for --metadata '{\"role\": ...}'.")
 @password_options
-@click.option("--if-missing", is_flag=True, help="Do nothing when the user is there already.")
+@click.option("--if-missing", is_flag=True, help="Do nothing if the user exists already.")
 def add(
     username: str,
     display_name: str | None,
@@ -75,8 +75,8 @@ def add(
 ) -> None:
     """Add a user.
 
-    The password is asked for; it cannot be an argument, because others could read it in the list
-    of processes and in the shell's history.
+    The command asks for the password. It cannot be an argument, because others could read it in the
+    list of processes and in the shell's history.
 
     \b
     Example:
@@ -86,7 +86,10 @@ def add(
     """
     name = validate_username(username)
     shown = validate_display_name(display_name or "")
-    details = _details(metadata, role)
+    details = {} if metadata is None else metadata_from_json(metadata)
+    directory.refuse_two_roles(details, role)
+    if role is not None:
+        details["role"] = role
     if if_missing and directory.find(name):
         _say_there_already(name)
         return
@@ -100,7 +103,7 @@ def add(
             before_commit=new_password.show,
         )
     except AccountExistsError:
-        # Somebody else added it in this moment; that is what --if-missing is for.
+        # Another process added it just now, which is what --if-missing is for.
         if not (if_missing and directory.find(name)):
             raise
         _say_there_already(name)
@@ -112,7 +115,7 @@ def add(
 @click.argument("username")
 @password_options
 def set_password(username: str, new_password: NewPassword) -> None:
-    """Give a user a new password, and log them out everywhere.
+    """Give a user a new password, and sign them out everywhere.
 
     \b
     Example:
@@ -131,16 +134,16 @@ def set_password(username: str, new_password: NewPassword) -> None:
 @click.argument("username")
 @click.option(
     "--display-name",
-    help='What the page calls them from their next login on; "" takes it away.',
+    help='The name that the page shows from the next sign-in on. "" removes it.',
 )
-@click.option("--metadata", help="A JSON object to put in the place of all metadata.")
-@click.option("--role", help="The new role; the rest of the metadata stays.")
+@click.option("--metadata", help="A JSON object that replaces all metadata.")
+@click.option("--role", help="The new role. The rest of the metadata stays.")
 @click.option(
     "--remove-metadata",
     "remove_keys",
     metavar="KEY",
     multiple=True,
-    help="A key to take out of the metadata; can be given several times.",
+    help="A key to remove from the metadata. Use it several times for several keys.",
 )
 def update(
     username: str,
@@ -151,7 +154,7 @@ def update(
 ) -> None:
     """Change a user's display name or metadata.
 
-    New metadata means new rights: the user is logged out everywhere.
+    New metadata can mean new rights, so it signs the user out everywhere.
 
     \b
     Example:
@@ -171,14 +174,14 @@ def update(
     )
     _say_what_happened("Updated", change, "is like that already")
     if change.changed and display_name is not None:
-        # A login session keeps a copy of the user.
-        say("A new display name shows from the next login on.")
+        # A login session has its own copy of the user.
+        say("The new display name shows from the next sign-in on.")
 
 
-@users.command(short_help="Keep a user out, without losing anything.")
+@users.command(short_help="Keep a user out, without deleting anything.")
 @click.argument("username")
 def disable(username: str) -> None:
-    """Keep a user out, from their next click on; nothing of theirs is lost.
+    """Keep a user out from the next click on, without deleting anything.
 
     \b
     Example:
@@ -199,11 +202,11 @@ def enable(username: str) -> None:
     _say_what_happened("Enabled", directory.enable(username), "is not disabled")
 
 
-@users.command(short_help="Forget failed logins, so that nobody has to wait.")
+@users.command(short_help="Forget failed sign-ins, so that the user need not wait.")
 @click.argument("username", metavar="[USERNAME]", required=False)
-@click.option("--address", metavar="IP", help="Instead of a user: everybody at this address.")
+@click.option("--address", metavar="IP", help="All users at this address, instead of one user.")
 def unlock(username: str | None, address: str | None) -> None:
-    """Forget failed logins, so that nobody has to wait.
+    """Forget failed sign-ins, so that the user need not wait any longer.
 
     \b
     Example:
@@ -216,19 +219,19 @@ def unlock(username: str | None, address: str | None) -> None:
         if ip_key(address) == UNKNOWN:
             raise BadInputError(f"{address!r} is not an IP address")
         failures = unlock_commands.unlock_address(address)
-        say(f"Unlocked {address}: forgot {count_noun(failures, 'failed login')}.")
+        say(f"Unlocked {address}: forgot {count_noun(failures, 'failed sign-in')}.")
     else:
-        raise BadInputError("say what to unlock: a user name, or --address IP")
+        raise BadInputError("say what to unlock: a username, or --address IP")
 
 
 @users.command(short_help="Remove a user and their chats for good.")
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(username: str, yes: bool) -> None:
-    """Remove a user for good, with all their chats, and log them out everywhere.
+    """Remove a user for good, with all their chats, and sign them out everywhere.
 
-    It asks first, and says how many chats there are. To keep a user out without losing anything,
-    use `disable`.
+    The command shows how many chats there are, and asks first. To keep a user out without deleting
+    anything, use `disable`.
 
     \b
     Example:
@@ -238,37 +241,28 @@ def remove(username: str, yes: bool) -> None:
     account = directory.get(username)
     if not yes:
         if not sys.stdin.isatty():
-            raise BadInputError("there is no terminal to ask on; add --yes to remove the user")
-        _confirm_removal(account.username)
+            raise BadInputError("there is no terminal to ask; add --yes to remove the user")
+        chats = count_noun(hooks().count_chats(account.username), "chat")
+        release_connection()
+        question = f"Remove {printable(account.username)} for good, with {chats}?"
+        click.confirm(question, abort=True, err=True)
     say(f"Removed {_outcome(directory.remove(account.username))}")
-
-
-def _confirm_removal(username: str) -> None:
-    chats = count_noun(hooks().count_chats(username), "chat")
-    release_connection()
-    click.confirm(f"Remove {printable(username)} for good, with {chats}?", abort=True, err=True)
-
-
-def _details(metadata: str | None, role: str | None) -> dict[str, Any]:
-    details = {} if metadata is None else metadata_from_json(metadata)
-    directory.refuse_two_roles(details, role)
-    return details if role is None else {**details, "role": role}
 
 
 def _say_there_already(name: str) -> None:
     say(
-        f"There is a user {name!r} already; nothing was changed. "
+        f"There is a user {name!r} already. Nothing was changed. "
         f"Give it a new password with `chat-profiles users set-password {name}`."
     )
 
 
-def _say_what_happened(done: str, change: Change, otherwise: str) -> None:
+def _say_what_happened(done: str, change: AccountChange, otherwise: str) -> None:
     if change.changed:
         say(f"{done} {_outcome(change)}")
     else:
-        say(f"{change.account.username!r} {otherwise}; nothing was changed.")
+        say(f"{change.account.username!r} {otherwise}. Nothing was changed.")
 
 
-def _outcome(change: Change) -> str:
+def _outcome(change: AccountChange) -> str:
     name, ended = change.account.username, change.ended_sessions
     return f"{name!r}; ended {count_noun(ended, 'login session')}." if ended else f"{name!r}."

@@ -1,4 +1,4 @@
-"""The login sessions that a user sees: their own, as far as they are alive (R15)."""
+"""The devices on which a user is signed in, for the account page."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ MOST_SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """One device on which somebody is logged in."""
+    """A device on which the user is signed in."""
 
     id: uuid.UUID
     began: str
     seen: str
-    device: str
+    name: str
     ip: str
     is_this: bool
 
 
 def list_devices(identifier: str, this: uuid.UUID) -> list[Device]:
-    """Return the sessions of a user: this one first, then the newest.
+    """Return the devices of a user: this one first, then the newest.
 
-    There are at most `MOST_SHOWN`, and one more if there are more.
+    There are at most `MOST_SHOWN`, plus one if there are more.
     """
     now = utc_now()
     is_this = LoginSession.id == this
-    found = (
+    own_sessions = (
         select(
             LoginSession.id,
             LoginSession.created_at,
@@ -55,15 +55,15 @@ def list_devices(identifier: str, this: uuid.UUID) -> list[Device]:
         return [
             Device(
                 id=row.id,
-                began=_in_words(row.created_at),
-                seen=_in_words(row.seen_at),
-                device=device_of(row.user_agent),
+                began=_format_time(row.created_at),
+                seen=_format_time(row.seen_at),
+                name=device_of(row.user_agent),
                 ip=row.ip or "unknown",
                 is_this=row.id == this,
             )
-            for row in connection.execute(found)
+            for row in connection.execute(own_sessions)
         ]
 
 
-def _in_words(time: datetime) -> str:
+def _format_time(time: datetime) -> str:
     return f"{time.day} {time:%B %Y, %H:%M} UTC"

@@ -1,7 +1,7 @@
-"""Server sessions on a table: hashed ids, rotated, merged, and never revived.
+"""Server sessions in a table: ids are hashed and rotated, and an ended session never comes back.
 
-A visitor who has only looked at pages has no row: the token against forged forms travels in a
-signed cookie, so a GET writes nothing. The first thing worth keeping makes a row.
+A visitor who has only looked at pages has no row. The token against forged forms is in a signed
+cookie, so a GET writes nothing. The first value worth storing creates a row.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from webapp.config import Settings
 from webapp.database.engines import utc_now
 from webapp.web.log import log_event
 
-# What may travel in the signed cookie of a visitor without a row.
+# What the signed cookie of a visitor without a row may contain.
 COOKIE_KEYS = frozenset({"csrf_token"})
-# How often a session notes that it was used: the one thing that a GET may write (R12, R24).
+# How often a session stores that it was used. A GET writes nothing else.
 TOUCHED_EVERY = timedelta(seconds=300)
 
 
 class BrowserSession(SessionMixin):
-    """The session of one request; reads its row when it is first used.
+    """The session of one request, which reads its row when it is first used.
 
-    So requests that need no session (health checks, icons) do not touch the database.
+    So requests that need no session, such as health checks and icons, do not use the database.
     """
 
     def __init__(self, interface: DatabaseSessions, cookie: str | None) -> None:
@@ -42,19 +42,19 @@ class BrowserSession(SessionMixin):
         self._data: dict[str, Any] = {}
         self._before: dict[str, Any] = {}
         self.row: StoredSession | None = None
-        # What a page does by itself, such as asking how far an answer is, is no use of it (R12).
+        # What a page requests by itself, such as the state of an answer, does not count as a use.
         self.in_background = False
         self.new_cookie: str | None = None
         self.ended = False
 
     @property
     def loaded(self) -> bool:
-        """Say whether anything was read or written in this request."""
+        """Return whether this request has read or written the session."""
         return self._loaded
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return the values, reading them first if need be."""
+        """Return the values. The first call reads them."""
         if not self._loaded:
             self.row, self._data = self._interface.read(self._cookie)
             self._before = copy.deepcopy(self._data)
@@ -77,33 +77,35 @@ class BrowserSession(SessionMixin):
         return len(self.data)
 
     def changes(self) -> dict[str, Any]:
-        """Return the keys that differ from what was read; ``None`` for those that are gone."""
+        """Return the keys that have changed, with ``None`` for keys that were removed."""
         keys = self._before.keys() | self._data.keys()
         return {k: self._data.get(k) for k in keys if self._before.get(k) != self._data.get(k)}
 
-    def stored(self, row: StoredSession | None, values: dict[str, Any], cookie: str | None) -> None:
-        """Note what is kept now, and the cookie that stands for it."""
+    def mark_stored(
+        self, row: StoredSession | None, values: dict[str, Any], cookie: str | None
+    ) -> None:
+        """Take over the row, values and cookie that were just stored."""
         self.row = row
         self._data = values
         self._before = copy.deepcopy(values)
         self.new_cookie = cookie
 
     def require_row(self) -> uuid.UUID:
-        """Return the id of this session's row, making the row if there is none."""
+        """Return the id of this session's row. Insert the row if there is none."""
         values = dict(self.data)
         row = self.row or self._interface.insert(self, values, None)
         return row.id
 
     def renew(self, identifier: str, allowed: Condition) -> None:
-        """Become the session of ``identifier`` with what it holds now, under a new id (R9).
+        """Become the session of ``identifier`` under a new id, with the present values.
 
-        The old id is dead afterwards. When the database fails, nothing is kept, so that half a
-        login cannot be stored by the answer that reports the failure.
+        The old id is not valid any more. If the database fails, the values are dropped, so that the
+        response about the failure cannot store half a sign-in.
 
         Raises
         ------
         NotAllowedAnyMoreError
-            When ``allowed`` says no, asked in the transaction that stores the session.
+            ``allowed`` returned false in the transaction that stores the session.
         """
         values, replaced = dict(self.data), self.row
         self._data.clear()
@@ -112,27 +114,27 @@ class BrowserSession(SessionMixin):
         self._interface.insert(self, values, identifier, replaces=replaced, allowed=allowed)
 
     def rotate(self, changes: dict[str, Any], allowed: Condition) -> None:
-        """Go on under a fresh id, with changed values; the old id is dead (R9).
+        """Continue under a new id with changed values. The old id is not valid any more.
 
         Raises
         ------
         NotAllowedAnyMoreError
-            When ``allowed`` says no, asked in the transaction that stores the id, or the session
-            has ended: it is not revived (R13).
+            ``allowed`` returned false in the transaction that stores the id, or the session has
+            ended. An ended session does not come back.
         """
         row_id = self.require_row()
         values, token = session_rows.rotate(row_id, changes, allowed)
-        self.stored(self.row, values, token)
+        self.mark_stored(self.row, values, token)
 
     def log_out(self) -> None:
-        """End the session for good: its row is gone, and later requests cannot revive it (R13)."""
+        """Delete the row, so that no later request can bring the session back."""
         _ = self.data
         row, self.row = self.row, None
         self._data.clear()
         self._before.clear()
         if row is not None:
             session_rows.remove(row.id)
-        # Only now: a cookie that is dropped while its row lives on could not be logged out again.
+        # Only now: if the row stayed and the cookie went, nobody could sign this session out.
         self.ended = True
 
 
@@ -144,13 +146,13 @@ class DatabaseSessions(SessionInterface):
         idle = timedelta(hours=settings.session_idle_hours)
         self._rows = SessionRows(idle, self._absolute)
         self.secure = not settings.insecure_cookies
-        # __Host-: no other host of the domain can set it (R11).
+        # With __Host-, no other host of the domain can set the cookie.
         self.cookie_name = "__Host-session" if self.secure else "session"
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
-        """Return the session of the request's cookie; any bad cookie is a new visitor (R10)."""
+        """Return the session of the request's cookie. A bad cookie makes a new visitor."""
         given = request.cookies.getlist(self.cookie_name)
-        # Of two, one was put there by somebody else, and there is no telling which.
+        # Of two cookies, someone else has set one, and nothing shows which.
         return BrowserSession(self, given[0] if len(given) == 1 else None)
 
     def save_session(
@@ -159,10 +161,10 @@ class DatabaseSessions(SessionInterface):
         session: SessionMixin,
         response: Response,
     ) -> None:
-        """Store what changed, and set the cookie if it is a new one."""
+        """Store the changes, and set the cookie if it is new."""
         if not isinstance(session, BrowserSession):
             raise TypeError("this interface saves the sessions that it opened")
-        # A failure stores nothing in part, and does not wait for a database that is down again.
+        # A failed request stores nothing, and does not wait again for a database that is down.
         if session.loaded and response.status_code < 500:
             self._store(session)
         if session.new_cookie is not None:
@@ -171,16 +173,21 @@ class DatabaseSessions(SessionInterface):
             self._set_cookie(response, "", timedelta(0))
 
     def read(self, cookie: str | None) -> tuple[StoredSession | None, dict[str, Any]]:
-        """Return the row and the values that belong to a cookie."""
+        """Return the row and the values of a cookie."""
         if not cookie or len(cookie) > 1_000 or not cookie.isascii():
             return None, {}
-        if "." in cookie:
-            return None, self._signed_values(cookie)
-        row = self._rows.find(cookie)
-        return row, copy.deepcopy(row.data) if row else {}
+        if "." not in cookie:
+            row = self._rows.find(cookie)
+            return row, copy.deepcopy(row.data) if row else {}
+        try:
+            values = _serializer().loads(cookie, max_age=int(self._absolute.total_seconds()))
+        except BadSignature:
+            return None, {}
+        is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
+        return None, values if is_ours else {}
 
     def is_alive(self, row_id: uuid.UUID) -> bool:
-        """Say whether the session of a row has neither ended nor expired."""
+        """Return whether the session of a row has neither ended nor expired."""
         return self._rows.is_alive(row_id)
 
     def insert(
@@ -191,43 +198,28 @@ class DatabaseSessions(SessionInterface):
         replaces: StoredSession | None = None,
         allowed: Condition | None = None,
     ) -> StoredSession:
-        """Give ``session`` a row and with it a fresh id."""
+        """Insert a row for ``session``, which gives it a new id."""
         stored, token = self._rows.insert(values, identifier, replaces, allowed)
-        session.stored(stored, values, token)
+        session.mark_stored(stored, values, token)
         return stored
 
     def _store(self, session: BrowserSession) -> None:
-        changes = session.changes()
-        if session.row is not None:
-            self._update(session.row, changes, in_background=session.in_background)
+        row, changes = session.row, session.changes()
+        if row is not None and changes:
+            session_rows.merge(row.id, changes)
+        elif row is not None:
+            is_use = request.method != "HEAD" and not session.in_background
+            if is_use and utc_now() - row.seen_at > TOUCHED_EVERY:
+                try:
+                    session_rows.touch(row.id)
+                except DBAPIError as error:
+                    # The page was read without trouble, so this is not worth an error page.
+                    log_event("session.not_touched", error=type(error).__name__)
         elif session.keys() - COOKIE_KEYS:
             self.insert(session, dict(session.data), None)
         elif changes and session.data:
             values = dict(session.data)
-            session.stored(None, values, _serializer().dumps(values))
-
-    def _update(self, row: StoredSession, changes: dict[str, Any], *, in_background: bool) -> None:
-        if changes:
-            session_rows.merge(row.id, changes)
-        elif in_background:
-            return
-        elif request.method != "HEAD" and utc_now() - row.seen_at > TOUCHED_EVERY:
-            self._touch(row.id)
-
-    def _touch(self, row_id: uuid.UUID) -> None:
-        # That somebody is still there is not worth failing a page that was read without trouble.
-        try:
-            session_rows.touch(row_id)
-        except DBAPIError as error:
-            log_event("session.not_touched", error=type(error).__name__)
-
-    def _signed_values(self, cookie: str) -> dict[str, Any]:
-        try:
-            values = _serializer().loads(cookie, max_age=int(self._absolute.total_seconds()))
-        except BadSignature:
-            return {}
-        is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
-        return values if is_ours else {}
+            session.mark_stored(None, values, _serializer().dumps(values))
 
     def _set_cookie(self, response: Response, value: str, max_age: timedelta) -> None:
         response.set_cookie(
@@ -242,11 +234,11 @@ class DatabaseSessions(SessionInterface):
 
 
 def session_is_alive(row_id: uuid.UUID) -> bool:
-    """Say whether a session has neither ended nor expired; for what outlives its request (R14)."""
+    """Return whether a session is alive, for work that outlives its request."""
     sessions = current_app.session_interface
     return not isinstance(sessions, DatabaseSessions) or sessions.is_alive(row_id)
 
 
 def _serializer() -> Any:
-    # Never None: the app does not start without a secret key.
+    # Never None, because the app does not start without a secret key.
     return SecureCookieSessionInterface().get_signing_serializer(current_app)

@@ -1,4 +1,4 @@
-"""What a browser says of itself, in a few words."""
+"""Short names for browsers, from what they say of themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from webapp.authoring.text import is_visible
 
 UNKNOWN = "Unknown browser"
 SHOWN = 60
-# The first that is found counts: most browsers also name those they descend from.
+# The first match counts, because most browsers also name the ones they descend from.
 BROWSERS = (
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -31,9 +31,9 @@ SYSTEMS = (
 
 
 def device_of(user_agent: str | None) -> str:
-    """Return a browser and its system, or the beginning of what it says.
+    """Return a name for a browser and its system, or else the beginning of what it says.
 
-    Anybody can say anything there, so it is a hint for its owner, and proves nothing.
+    A client can send any text, so the name is a hint for the user and proves nothing.
 
     Example
     -------
@@ -41,7 +41,7 @@ def device_of(user_agent: str | None) -> str:
     'Firefox on Linux'
     """
     text = user_agent or ""
-    browser, system = _first(BROWSERS, text), _first(SYSTEMS, text)
+    browser, system = _find_name(BROWSERS, text), _find_name(SYSTEMS, text)
     if browser:
         return f"{browser} on {system}" if system else browser
     said = " ".join(text.split())
@@ -50,5 +50,5 @@ def device_of(user_agent: str | None) -> str:
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 
 
-def _first(names: tuple[tuple[str, str], ...], text: str) -> str | None:
+def _find_name(names: tuple[tuple[str, str], ...], text: str) -> str | None:
     return next((name for mark, name in names if mark in text), None)
