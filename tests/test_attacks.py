@@ -22,7 +22,8 @@ from tests.support.rows import column, count, run_sql
 from webapp.authoring.context import ChatContext
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work
-from webapp.pages.watching import RunningHere, Seen
+from webapp.pages.live import TurnState
+from webapp.pages.watching import MemorySource
 
 KEY = "00000000-0000-4000-8000-000000000001"
 # What a server with threads tells.
@@ -338,13 +339,13 @@ def test_a_turn_whose_changes_show_nothing_is_watched_at_the_same_pace(
     make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[float] = []
-    seen = RunningHere.seen
+    read = MemorySource.read
 
-    def noted(source: RunningHere) -> Seen:
+    def noted(source: MemorySource) -> TurnState:
         looks.append(time.monotonic())
-        return seen(source)
+        return read(source)
 
-    monkeypatch.setattr(RunningHere, "seen", noted)
+    monkeypatch.setattr(MemorySource, "read", noted)
     app = make_app(EMPTY_TOKENS, streaming="sse", max_streams=4)
     chat = Chat(app)
     answer = chat.visitor.post(

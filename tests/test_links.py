@@ -160,7 +160,7 @@ def test_a_profile_that_is_not_offered_is_refused_politely(
     assert answer.status_code == 403
     notice = page.one(data_testid="notice")
     assert [each.text for each in notice.all("bdi")] == [name[:100]]  # R36
-    assert "is not offered to you. Nothing was started" in notice.text
+    assert "is not offered to you. No chat was started" in notice.text
     assert "pick a different profile at the top" in notice.text
     assert (chosen(page), composer(page)) == (["two"], "Hello")
     assert log.one("profile.refused")["profile"] == name[: NAME_LIMIT + 1]
@@ -230,7 +230,7 @@ def test_a_text_that_is_too_long_is_cut_and_that_is_told(recorder: Recorder) -> 
     assert composer(page) == "é" * PROMPT_LIMIT
     short = recorder.visitor.get("/p/one?" + urlencode({"prompt": "é" * 9_000})).location
     notice = parse(recorder.visitor.get(short).text).one(data_testid="notice")
-    assert "the end was left out" in notice.text
+    assert "Its end is left out" in notice.text
     whole = opened(recorder.visitor, prompt="é" * PROMPT_LIMIT)
     assert whole.all(data_testid="notice") == []
 

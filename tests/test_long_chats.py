@@ -12,7 +12,7 @@ from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import every_row, fill, run_sql, statements
-from webapp.pages.reading import PAGE_MESSAGES
+from webapp.pages.message_pages import PAGE_MESSAGES
 
 ECHO = """
     import asyncio

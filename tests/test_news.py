@@ -10,7 +10,7 @@ from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX
 from tests.support.rows import column, fill, run_sql
-from webapp.pages.reading import NEWS_MESSAGES, PAGE_MESSAGES
+from webapp.pages.message_pages import NEWS_MESSAGES, PAGE_MESSAGES
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def test_long_chats_go_one_by_one(cli: CommandLine, monkeypatch: pytest.MonkeyPa
     store(cli, *over, *(Message(chat_id=c.id, sequence=9, kind="user", content="a") for c in over))
     monkeypatch.setattr(deletion, "MESSAGES_AT_ONCE", 9)
     with cli.app(), write_transaction() as connection:
-        assert deletion.forget_chats(connection, Chat.expires_at.is_not(None)) == 1
+        assert deletion.purge_chats(connection, Chat.expires_at.is_not(None)) == 1
     assert purged(cli) == {"expired_chats": 2}
 
 
@@ -221,7 +221,7 @@ def test_what_went_before_a_failure_is_gone(
 ) -> None:
     store(cli, *(chat(expires_at=utc_now() - HOUR) for _ in range(4)))
     monkeypatch.setattr(purging, "CHATS_AT_ONCE", 2)
-    forget, calls = deletion.forget_chats, []
+    forget, calls = deletion.purge_chats, []
 
     def breaks(*arguments: Any) -> int:
         calls.append(arguments)
@@ -229,7 +229,7 @@ def test_what_went_before_a_failure_is_gone(
             raise PermissionError(13, "Permission denied", "chat.sqlite3")
         return forget(*arguments)
 
-    monkeypatch.setattr(purging, "forget_chats", breaks)
+    monkeypatch.setattr(purging, "purge_chats", breaks)
     assert cli("purge").exit_code == 2
     assert remaining(cli, "chats") == 2
 

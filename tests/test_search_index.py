@@ -12,7 +12,7 @@ from tests.support.chats import Chat
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
-from webapp.chats.search_index import forget_messages, index_messages, index_title
+from webapp.chats.search_index import index_messages, index_title, unindex_messages
 from webapp.chats.tokenizer import owner_word
 from webapp.database.engines import utc_now, write_transaction
 from webapp.turns import rows as turn_rows
@@ -183,7 +183,7 @@ def test_messages_can_be_forgotten(history: History) -> None:
     chat_id = history.write("")
     secret, kept = history.add(chat_id, "secret", "kept")
     with history.app.app_context(), write_transaction() as connection:
-        forget_messages(connection, [secret])
+        unindex_messages(connection, [secret])
     assert history.found("secret") == []
     assert history.indexed() == {(chat_id, kept)}
 

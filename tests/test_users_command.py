@@ -396,7 +396,7 @@ def test_chats_of_a_removed_user_go_in_small_steps(
     alice: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    forget = deletion.forget_chats
+    forget = deletion.purge_chats
 
     def counted(*which: Any) -> int:
         steps.append(forget(*which))

@@ -12,7 +12,7 @@ from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import log_in, messages, open_selector, started
 from tests.support.corpus import samples, text_of
-from webapp.pages.reading import PAGE_MESSAGES
+from webapp.pages.message_pages import PAGE_MESSAGES
 
 pytestmark = pytest.mark.browser
 

@@ -34,16 +34,16 @@ _LENGTH = (
 )
 
 
-def deleted_before(time: datetime) -> ColumnElement[bool]:
+def was_deleted_before(time: datetime) -> ColumnElement[bool]:
     """Return which chats their users deleted before then."""
     return Chat.deleted_at.is_not(None) & (Chat.deleted_at < time)
 
 
-def put_out_of_reach(connection: Connection, *which: ColumnElement[bool]) -> int:
+def hide_chats(connection: Connection, *which: ColumnElement[bool]) -> int:
     """Let nobody find these chats or bring them back, in the caller's transaction.
 
     That is one short statement however long they are; return how many there were. Their rows go
-    with `forget_deleted`.
+    with `purge_deleted`.
     """
     long_ago = utc_now() - 2 * timedelta(seconds=UNDO_SECONDS)
     lock_running_turns(connection, RUNNING_IN_CHATS.where(*which))
@@ -53,24 +53,24 @@ def put_out_of_reach(connection: Connection, *which: ColumnElement[bool]) -> int
     ).rowcount
 
 
-def forget_chats_of(owner: str) -> None:
+def purge_owner(owner: str) -> None:
     """Delete the chats of somebody that are out of reach, in small transactions."""
-    which = (Chat.owner == owner) & deleted_before(utc_now() - timedelta(seconds=UNDO_SECONDS))
+    which = (Chat.owner == owner) & was_deleted_before(utc_now() - timedelta(seconds=UNDO_SECONDS))
     gone = True
     while gone:
         with write_transaction() as connection:
-            gone = bool(forget_chats(connection, which))
+            gone = bool(purge_chats(connection, which))
 
 
-def forget_deleted(connection: Connection, before: datetime) -> int:
+def purge_deleted(connection: Connection, before: datetime) -> int:
     """Delete a few chats that users have deleted before then, in the caller's transaction.
 
     Return how many there were; call it again until there are none.
     """
-    return forget_chats(connection, deleted_before(before))
+    return purge_chats(connection, was_deleted_before(before))
 
 
-def forget_chats(connection: Connection, which: ColumnElement[bool]) -> int:
+def purge_chats(connection: Connection, which: ColumnElement[bool]) -> int:
     """Delete a few of the chats meant, in the caller's transaction, and return how many.
 
     What belongs to them goes with them: messages, turns, feedback, links, and what the search
@@ -92,12 +92,12 @@ def count_chats(identifier: str) -> int:
 
 def hide_chats_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Put the chats of a user who is removed out of reach, in the caller's transaction."""
-    put_out_of_reach(session.connection(), Chat.owner == f"user:{username}")
+    hide_chats(session.connection(), Chat.owner == f"user:{username}")
 
 
 def delete_chats_of_user(_app: Flask, *, username: str) -> None:
     """Delete what is left of the chats of a user who was removed."""
-    forget_chats_of(f"user:{username}")
+    purge_owner(f"user:{username}")
 
 
 def _not_too_long(chats: Sequence[tuple[uuid.UUID, int]]) -> list[uuid.UUID]:

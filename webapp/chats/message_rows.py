@@ -32,8 +32,8 @@ MESSAGE_COLUMNS = (
 # Columns are named as the fields are.
 _NAMES = [column.key for column in MESSAGE_COLUMNS]
 # Built once: building a statement takes longer than running it.
-SHOWN = select(*MESSAGE_COLUMNS).where(
-    Message.chat_id == bindparam("of_chat"), Message.replaced_by.is_(None)
+SHOWN_MESSAGES = select(*MESSAGE_COLUMNS).where(
+    Message.chat_id == bindparam("chat_id"), Message.replaced_by.is_(None)
 )
 _NEW = insert(Message)
 # What a stored message keeps when it changes. One of an earlier call also keeps its profile.

@@ -15,7 +15,7 @@ from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
 
 # Above every number that a message can have.
-NO_SEQUENCE_YET = 2**31 - 1
+END_SEQUENCE = 2**31 - 1
 _HISTORY = (
     select(
         Message.id,
@@ -39,9 +39,7 @@ _HISTORY = (
 )
 
 
-def history_before(
-    app: Flask, chat_id: uuid.UUID, sequence: int
-) -> list[tuple[uuid.UUID, str, str]]:
+def list_history(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[uuid.UUID, str, str]]:
     """Return role and text of what was said before a message, oldest first; at most 1,000.
 
     Called by the author's code, in whatever thread that runs.
@@ -50,7 +48,7 @@ def history_before(
         return [(row.id, row.kind, row.content) for row in _said_before(chat_id, sequence)]
 
 
-def resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
+def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
     """Return what was said before a message for an app that takes the chat up again."""
     return [
         ResumedMessage(
@@ -71,7 +69,7 @@ def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
     return found[::-1]
 
 
-def stored_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
+def get_question_text(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
     """Return what a user wrote in a message of a chat."""
     written = select(Message.content).where(
         Message.chat_id == chat_id, Message.id == question_id, Message.kind == USER

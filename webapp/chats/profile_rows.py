@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Chat
 from webapp.chats.retention import expires_at
-from webapp.chats.snapshots import with_look_of
+from webapp.chats.snapshots import add_snapshots
 from webapp.database.engines import utc_now
 
 # Locked on PostgreSQL, as what is added to them must not take away what somebody else adds.
@@ -23,16 +23,18 @@ _UNDER = (
 )
 
 
-def keep_look(connection: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None) -> None:
+def store_snapshots(
+    connection: Connection, chat_id: uuid.UUID, *profiles: ChatProfile | None
+) -> None:
     """Note how profiles of a chat look now."""
     snapshots = connection.scalar(_LOOKS, {"chat": chat_id})
     if snapshots is not None:
-        looks = with_look_of(snapshots, *profiles)
+        looks = add_snapshots(snapshots, *profiles)
         connection.execute(_LOOKS_NEW, {"chat": chat_id, "looks": looks})
 
 
-def go_on_under(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
+def store_profile(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
     """Note that a chat goes on under a profile, which looks as it does now."""
-    keep_look(connection, chat_id, profile)
+    store_snapshots(connection, chat_id, profile)
     which = {"chat": chat_id, "under": profile.name, "expires": expires_at(profile, utc_now())}
     connection.execute(_UNDER, which)

@@ -109,17 +109,17 @@ def index_turn(connection: Connection, chat: Any, chat_id: uuid.UUID, turn_id: u
         index_messages(connection, chat.owner, chat_id, [(m.id, m.content) for m in said])
 
 
-def index_changed(
+def reindex_messages(
     connection: Connection, chat_id: uuid.UUID, messages: list[tuple[uuid.UUID, str]]
 ) -> None:
     """Make messages findable by what they say now, if their chat is one that can be found."""
     owner = connection.scalar(_WRITTEN_BY, {"of_chat": chat_id})
     if owner is not None:
         index_messages(connection, owner, chat_id, messages)
-        forget_messages(connection, [message for message, text in messages if not text])
+        unindex_messages(connection, [message for message, text in messages if not text])
 
 
-def forget_messages(connection: Connection, messages: Iterable[uuid.UUID]) -> None:
+def unindex_messages(connection: Connection, messages: Iterable[uuid.UUID]) -> None:
     """Let nobody find these messages any more."""
     which = [{"of_message": message} for message in messages]
     if which:

@@ -9,27 +9,27 @@ from webapp.authoring.types import ChatProfile
 from webapp.profiles.icons import label
 
 
-def snapshot_of(profile: ChatProfile | None) -> dict[str, Any]:
+def take_snapshot(profile: ChatProfile | None) -> dict[str, Any]:
     """Return what a chat keeps of a profile, under its name; nothing for no profile."""
     if profile is None:
         return {}
     return {profile.name: {"label": label(profile), "icon": profile.icon}}
 
 
-def with_look_of(snapshots: dict[str, Any], *profiles: ChatProfile | None) -> dict[str, Any]:
+def add_snapshots(snapshots: dict[str, Any], *profiles: ChatProfile | None) -> dict[str, Any]:
     """Return what a chat keeps when it has been under these as well."""
     looks = dict(snapshots)
     for profile in profiles:
-        looks |= snapshot_of(profile)
+        looks |= take_snapshot(profile)
     return looks
 
 
-def looks_new(profile: ChatProfile | None, snapshots: dict[str, Any]) -> bool:
+def has_new_look(profile: ChatProfile | None, snapshots: dict[str, Any]) -> bool:
     """Say whether a profile looks otherwise than a chat remembers it."""
-    return with_look_of(snapshots, profile) != snapshots
+    return add_snapshots(snapshots, profile) != snapshots
 
 
-def as_it_looked(name: str | None, snapshots: dict[str, Any]) -> ChatProfile | None:
+def profile_from_snapshot(name: str | None, snapshots: dict[str, Any]) -> ChatProfile | None:
     """Return a profile as a chat remembers it: its name, label and icon, and nothing more."""
     if name is None:
         return None
@@ -42,9 +42,9 @@ def as_it_looked(name: str | None, snapshots: dict[str, Any]) -> ChatProfile | N
     )
 
 
-def as_they_look(
+def profiles_to_show(
     names: Iterable[str | None], offered: Mapping[str, ChatProfile], snapshots: dict[str, Any]
 ) -> list[ChatProfile]:
     """Return profiles as they are offered now, those that are not as a chat remembers them."""
-    found = [offered.get(name) or as_it_looked(name, snapshots) for name in names if name]
+    found = [offered.get(name) or profile_from_snapshot(name, snapshots) for name in names if name]
     return [profile for profile in found if profile is not None]

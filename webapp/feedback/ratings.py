@@ -21,7 +21,7 @@ NONE = "none"
 # On PostgreSQL, deleting a chat waits until its rating is stored. Both lock the chat first.
 _CHAT = (
     select(Chat.id)
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("owner_id"))
+    .where(Chat.id == bindparam("chat_id"), Chat.owner == bindparam("owner_id"))
     .where(Chat.deleted_at.is_(None))
     .with_for_update(read=True, key_share=True)
 )
@@ -29,7 +29,7 @@ _ANSWER = (
     select(Message.content, Message.profile)
     .where(
         Message.id == bindparam("message"),
-        Message.chat_id == bindparam("chat"),
+        Message.chat_id == bindparam("chat_id"),
         Message.kind == ASSISTANT,
         Message.status == COMPLETE,
         Message.turn_id.is_not(None),
@@ -78,8 +78,8 @@ def store_rating(
         When there is no such answer, it is not complete, or it was replaced.
     """
     with write_transaction() as connection:
-        which = {"chat": chat.id, "message": message_id}
-        if connection.execute(_CHAT, {"chat": chat.id, "owner_id": chat.owner}).first() is None:
+        which = {"chat_id": chat.id, "message": message_id}
+        if connection.execute(_CHAT, {"chat_id": chat.id, "owner_id": chat.owner}).first() is None:
             raise NotFound
         answer = connection.execute(_ANSWER, which).first()
         if answer is None:

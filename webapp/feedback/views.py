@@ -12,14 +12,14 @@ from webapp.chats.store import StoredChat, my_chat
 from webapp.feedback.forms import CommentTooLongError, FeedbackForm
 from webapp.feedback.notification import notify_app
 from webapp.feedback.ratings import NONE, store_rating
-from webapp.pages.chat_page import Notice, chat_html
-from webapp.pages.message_actions import Kept, actions_of
-from webapp.pages.recovered_text import keep_texts_of
+from webapp.pages.chat_page import Notice, render_chat
+from webapp.pages.message_actions import RefusedText, build_actions
+from webapp.pages.recovered_text import register_text_recovery
 from webapp.web.errors import explanation
 from webapp.web.htmx import wants_fragment
 
 blueprint = Blueprint("feedback", __name__)
-keep_texts_of(blueprint)
+register_text_recovery(blueprint)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/messages/<uuid:message_id>/feedback")
@@ -43,7 +43,7 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     if comment is not None:
         return make_response(render_template("chats/_thanks.html", message=message, thanks=True))
     thanks = {} if value == NONE else {"thanks": True}
-    actions = actions_of(chat.id, None)
+    actions = build_actions(chat.id, None)
     html = render_template("chats/_actions.html", message=message, actions=actions, **thanks)
     return make_response(html)
 
@@ -56,6 +56,6 @@ def _respond_refused(
         raise error
     what = explanation(error)
     notice = Notice(f"{what.title}. {what.message} {what.advice}", is_error=True)
-    kept = Kept(message_id, comment)
-    html = chat_html(chat, "chats/page.html", [notice], kept=kept)
+    refused_text = RefusedText(message_id, comment)
+    html = render_chat(chat, "chats/page.html", [notice], refused_text=refused_text)
     return make_response(html, error.code)

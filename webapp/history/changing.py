@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.chats.deletion import UNDO_SECONDS, put_out_of_reach
+from webapp.chats.deletion import UNDO_SECONDS, hide_chats
 from webapp.chats.models import Chat
 from webapp.chats.search_index import index_title
 from webapp.chats.store import StoredChat
@@ -89,7 +89,7 @@ def find_deleted_title(owner: str, chat_id: uuid.UUID) -> str | None:
 def delete_all_chats(owner: str) -> int:
     """Soft-delete all chats of a user so that they cannot be restored; return their number."""
     with write_transaction() as connection:
-        return put_out_of_reach(connection, Chat.owner == owner, Chat.deleted_at.is_(None))
+        return hide_chats(connection, Chat.owner == owner, Chat.deleted_at.is_(None))
 
 
 def _update(chat: StoredChat) -> Update:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from flask import Flask
 
-from webapp.chats.deletion import UNDO_SECONDS, forget_deleted
+from webapp.chats.deletion import UNDO_SECONDS, purge_deleted
 from webapp.database.engines import utc_now, write_transaction
 from webapp.site import this_app
 from webapp.web.background import in_background
@@ -63,7 +63,7 @@ def delete_for_good() -> int:
     count = 0
     while True:
         with write_transaction() as connection:
-            gone = forget_deleted(connection, before)
+            gone = purge_deleted(connection, before)
         if not gone:
             return count
         count += gone

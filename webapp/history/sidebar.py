@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
 from webapp.authoring.types import ChatProfile
-from webapp.chats.snapshots import as_it_looked
+from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now
 from webapp.history.changing import find_deleted_title
@@ -132,7 +132,7 @@ def profile_finder(offer: Offer) -> Callable[[HistoryItem], ChatProfile | None]:
     """Return a function that finds the profile of a chat: as it is now, or as it was."""
 
     def find_profile(item: HistoryItem) -> ChatProfile | None:
-        return offer.find(item.profile) or as_it_looked(item.profile, item.snapshots)
+        return offer.find(item.profile) or profile_from_snapshot(item.profile, item.snapshots)
 
     return find_profile
 

@@ -21,14 +21,14 @@ from webapp.history.changing import (
 )
 from webapp.history.deletion_job import delete_soon
 from webapp.history.forms import InvalidTitleError, PinForm, TitleForm, read_query
-from webapp.pages.recovered_text import keep_texts_of
+from webapp.pages.recovered_text import register_text_recovery
 from webapp.turns.asking import stop_turn
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import came_from_page, go_to, swap_whole, wants_fragment
 from webapp.web.log import log_event
 
 blueprint = Blueprint("history", __name__)
-keep_texts_of(blueprint)
+register_text_recovery(blueprint)
 
 
 @blueprint.get("/chats")

@@ -1,4 +1,4 @@
-"""What the chat page and its fragments show: gathered here, drawn by the templates."""
+"""The chat page and its fragments: values gathered here, rendered by the templates."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from flask_wtf.csrf import generate_csrf
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
 from webapp.authoring.types import ChatProfile
-from webapp.chats.snapshots import as_it_looked, as_they_look
+from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.engine.phases import TurnStatus
-from webapp.pages.message_actions import Actions, actions_of
-from webapp.pages.participants import Faces, faces_of
-from webapp.pages.reading import Said, said_before, said_in
+from webapp.pages.message_actions import Actions, build_actions
+from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_before
+from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
 from webapp.profiles.offer import Offer, current_choice, offered_profiles
 from webapp.profiles.starters import StarterList, list_starters
@@ -35,7 +35,7 @@ PICK = " You can pick a different profile at the top."
 
 @dataclass(frozen=True)
 class Notice:
-    """What a page has to say; a ``{}`` in the text stands for ``name``."""
+    """A notice on the page. A ``{}`` in the text stands for ``name``."""
 
     text: str
     name: str = ""
@@ -43,8 +43,8 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Messages that stand together: what the app said in one turn, or what the user wrote."""
+class MessageGroup:
+    """Consecutive messages of the app in one turn, or of the user."""
 
     turn_id: uuid.UUID | None
     messages: tuple[ChatMessage, ...]
@@ -52,9 +52,9 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """What stands under the messages: Stop and how to go on watching, or Try again, or nothing.
+    """What is under the messages: Stop and how the page watches the turn, Try again, or nothing.
 
-    Complete in itself, as it is also drawn when its request is long over.
+    It needs no request, because a stream renders it after its request has ended.
     """
 
     status: str
@@ -67,18 +67,18 @@ class Controls:
     regenerate: str
     follow: str
     news: str
-    # `page`: it begins by itself; `poll`: it asks now and again; `stream`: another request tells.
+    # `page`: the page begins to watch; `poll`: it asks every few seconds; `stream`: it gets events.
     watch: str = "page"
     every: str = "1s"
     key: uuid.UUID | None = None
 
-    def ended(self, status: str) -> Controls:
-        """Return what stands there when the turn has ended."""
+    def with_status(self, status: str) -> Controls:
+        """Return the controls of a turn that has ended."""
         return replace(self, status=status, key=uuid.uuid4())
 
 
-def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
-    """Return the controls of a turn for this viewer."""
+def build_controls(chat: StoredChat, turn: StoredTurn | None) -> Controls:
+    """Return the controls of a turn, for this viewer."""
     chat_id = chat.id
     turn_id = turn.id if turn else None
     answers = turn is not None and turn.question_id is not None
@@ -89,7 +89,7 @@ def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
         token=generate_csrf(),
         chat=url_for("chats.show", chat_id=chat_id),
         stop=url_for("turns.stop", chat_id=chat_id),
-        # The start of a chat answers nothing that could be answered again.
+        # The start of a chat answers no question, so it cannot be answered again.
         retry=url_for("turns.retry", chat_id=chat_id) if answers else "",
         regenerate=url_for("turns.regenerate", chat_id=chat_id) if answers else "",
         follow=url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
@@ -98,51 +98,50 @@ def controls_of(chat: StoredChat, turn: StoredTurn | None) -> Controls:
     )
 
 
-def chat_html(
+def render_chat(
     chat: StoredChat,
     template: str,
     notices: Sequence[Notice] = (),
     draft: str = "",
-    said: Said | None = None,
+    page: MessagePage | None = None,
     **more: Any,
 ) -> str:
-    """Return a chat as HTML, drawn by a template of the page or of a fragment."""
+    """Render a chat with a template of the page or of a fragment."""
     offer = offered_profiles()
     current = offer.find(chat.profile)
     withdrawn = chat.profile is not None and current is None
-    said = said or said_in(chat)
-    messages, turn = said.messages, said.turn
+    page = page or find_newest_page(chat)
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
-        "messages": messages,
-        "groups": _groups(messages, turn.id if turn and turn.seems_to_run else None),
-        "controls": controls_of(chat, turn),
-        "actions": _actions(chat, said, offered=not withdrawn),
-        "faces": _faces(chat, messages),
-        "earlier": said.earlier,
+        "messages": page.messages,
+        "groups": _group_messages(page),
+        "controls": build_controls(chat, page.turn),
+        "actions": _build_actions(chat, page, offered=not withdrawn),
+        "participants": _build_participants(chat, page),
+        "earlier": page.earlier,
         "withdrawn": withdrawn,
-        "ways_on": ways_on(offer) if withdrawn else [],
+        "continue_with": list_profiles_to_continue(offer) if withdrawn else [],
         "resumes": not withdrawn and chat.ended_at is not None and resume_callback() is not None,
         "written": chat.written,
         "starters": suggested.starters,
-        "notices": [*notices, *_problems(suggested)],
+        "notices": [*notices, *_starter_problems(suggested)],
     }
-    # Authors are shown under names that the app's own code gives them (R59).
+    # `@author_rename` runs while the template is rendered, and holds no connection meanwhile.
     release_connection()
-    shown = as_it_looked(chat.profile, chat.snapshots) if withdrawn else current
-    return render_template(template, **_page(chat, shown), **{**values, "draft": draft, **more})
+    profile = profile_from_snapshot(chat.profile, chat.snapshots) if withdrawn else current
+    return render_template(template, **_page_values(chat, profile), **values, draft=draft, **more)
 
 
-def as_it_stands(chat: StoredChat, under: str | None) -> str:
-    """Return a chat as HTML, for a page that shows it as it was.
+def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
+    """Render a chat for a page that shows an older state of it.
 
     Parameters
     ----------
     under:
-        The profile that the page shows; where the chat has gone on with another one, the selector
-        beside it follows.
+        The profile that the page shows. If the chat has switched to another one, the selector of
+        the page follows.
     """
-    html = chat_html(chat, "chats/_chat.html")
+    html = render_chat(chat, "chats/_chat.html")
     if chat.profile == under:
         return html
     profile = offered_profiles().find(chat.profile)
@@ -151,55 +150,64 @@ def as_it_stands(chat: StoredChat, under: str | None) -> str:
     return html + render_template("chats/_switched.html", selector=selector, now=now)
 
 
-def earlier_html(chat: StoredChat, template: str, before: int) -> str:
-    """Return the messages before the one with that number, as HTML: a page or a fragment."""
-    said = said_before(chat, before)
-    shown = offered_profiles().find(chat.profile) or as_it_looked(chat.profile, chat.snapshots)
-    page = _page(chat, shown)
+def render_earlier_messages(chat: StoredChat, template: str, before: int) -> str:
+    """Render the messages before the one with that number, as a page or a fragment."""
+    page = find_page_before(chat, before)
+    offered = offered_profiles().find(chat.profile)
+    profile = offered or profile_from_snapshot(chat.profile, chat.snapshots)
+    values = _page_values(chat, profile)
     release_connection()
     return render_template(
         template,
-        **page,
-        faces=_faces(chat, said.messages),
-        actions=actions_of(chat.id, None),
-        groups=_groups(said.messages, None),
-        earlier=said.earlier,
+        **values,
+        participants=_build_participants(chat, page),
+        actions=build_actions(chat.id, None),
+        groups=_group_messages(replace(page, turn=None)),
+        earlier=page.earlier,
         notices=[],
     )
 
 
-def new_chat_html(current: ChatProfile | None, notices: Sequence[Notice], **more: Any) -> str:
-    """Return the page of a chat that is about to start."""
+def render_new_chat(current: ChatProfile | None, notices: Sequence[Notice], **more: Any) -> str:
+    """Render the page of a chat that is about to start."""
     suggested = list_starters(current)
     return render_template(
         "chats/page.html",
-        **_page(None, current),
+        **_page_values(None, current),
         messages=[],
         groups=[],
         starters=suggested.starters,
-        notices=[*notices, *_problems(suggested)],
+        notices=[*notices, *_starter_problems(suggested)],
         **more,
     )
 
 
 def vanished_notice(offer: Offer, name: str | None = None) -> Notice:
-    """Return what is said when the chosen profile is not offered any more."""
-    way_on = PICK if len(offer.profiles) > 1 else ""
-    return Notice((VANISHED if name else VANISHED_BEFORE) + way_on, name or "")
+    """Return the notice that the chosen profile is no longer offered."""
+    pick = PICK if len(offer.profiles) > 1 else ""
+    return Notice((VANISHED if name else VANISHED_BEFORE) + pick, name or "")
 
 
-def ways_on(offer: Offer) -> list[ChatProfile]:
-    """Return the profiles with which a withdrawn chat can go on, the default first."""
+def list_profiles_to_continue(offer: Offer) -> list[ChatProfile]:
+    """Return the profiles with which a read-only chat can be continued, the default first."""
     first = offer.default(current_choice())
     return [] if first is None else [first, *(p for p in offer.profiles if p is not first)]
 
 
-def _faces(chat: StoredChat, messages: list[ChatMessage]) -> Faces:
-    under = {message.profile for message in messages}
-    return faces_of(as_they_look(under, offered_profiles().by_name, chat.snapshots))
+def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
+    names = {message.profile for message in page.messages}
+    offered = offered_profiles().by_name
+    return build_participants(profiles_to_show(names, offered, chat.snapshots))
 
 
-def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
+def _build_actions(chat: StoredChat, page: MessagePage, *, offered: bool) -> Actions | None:
+    questions = [message.id for message in page.messages if message.kind == USER]
+    if not questions and page.earlier is None:
+        return None  # before the user has written, there is nothing to rate or to edit
+    return build_actions(chat.id, questions[-1] if questions else None, offered=offered)
+
+
+def _page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
     return {
         "chat": chat,
         "offer": offered_profiles(),
@@ -211,22 +219,18 @@ def _page(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any
     }
 
 
-def _actions(chat: StoredChat, said: Said, *, offered: bool) -> Actions | None:
-    written = [message.id for message in said.messages if message.kind == USER]
-    if not written and said.earlier is None:
-        return None  # before the user has written there is nothing to rate or to edit
-    return actions_of(chat.id, written[-1] if written else None, offered=offered)
-
-
-def _problems(suggested: StarterList) -> list[Notice]:
+def _starter_problems(suggested: StarterList) -> list[Notice]:
     return [Notice(suggested.problem, is_error=True)] if suggested.problem else []
 
 
-def _groups(messages: list[ChatMessage], awaited: uuid.UUID | None) -> list[Group]:
+def _group_messages(page: MessagePage) -> list[MessageGroup]:
     groups = [
-        Group(turn_id, tuple(said))
-        for turn_id, said in groupby(messages, lambda m: None if m.kind == USER else m.turn_id)
+        MessageGroup(turn_id, tuple(messages))
+        for turn_id, messages in groupby(
+            page.messages, lambda m: None if m.kind == USER else m.turn_id
+        )
     ]
-    if awaited is not None and all(group.turn_id != awaited for group in groups):
-        groups.append(Group(awaited, ()))
+    turn = page.turn
+    if turn and turn.seems_to_run and all(group.turn_id != turn.id for group in groups):
+        groups.append(MessageGroup(turn.id, ()))  # for the messages that are to come
     return groups

@@ -3,50 +3,55 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
-from webapp.chats.snapshots import as_it_looked
+from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import my_chat
-from webapp.pages.chat_page import Notice, chat_html, earlier_html, new_chat_html, vanished_notice
+from webapp.pages.chat_page import (
+    Notice,
+    render_chat,
+    render_earlier_messages,
+    render_new_chat,
+    vanished_notice,
+)
 from webapp.pages.forms import PROMPT_LIMIT, ProfileForm, StartForm
-from webapp.pages.reading import Said, number_from
-from webapp.pages.start_links import Link, link_in, opening_of
+from webapp.pages.message_pages import MessagePage, parse_sequence
+from webapp.pages.start_links import StartLink, open_link, parse_link
 from webapp.profiles.offer import offered_profiles
 from webapp.turns.ending import end_other_chats
-from webapp.turns.starting import StartedChat, continue_chat, start_chat
+from webapp.turns.starting import continue_chat, start_chat
 from webapp.turns.switching import current_profile_name, switch_chat
 from webapp.web.htmx import at_address, came_from, swap_whole, wants_fragment
 
 blueprint = Blueprint("chats", __name__)
 
-IMPORTED = "This chat was imported. You can read it and go on with it."
+IMPORTED = "This chat was imported. You can read it and continue it."
 
 
 @blueprint.get("/")
 @login_needed
 def new() -> tuple[str, int]:
-    """Show the page of a chat that is about to start, as a link asks for it; writes nothing."""
-    wanted = link_in(request.args)
-    opening = opening_of(wanted)
-    page = new_chat_html(
-        opening.profile,
-        opening.notices,
-        draft=wanted.prompt,
-        linked=bool(wanted.prompt),
-        asked_for=None if opening.refused else wanted.profile,
-        refused=opening.refused,
+    """Show the page of a chat that is about to start, as its link asks. This stores nothing."""
+    asked = parse_link(request.args)
+    page = open_link(asked)
+    html = render_new_chat(
+        page.profile,
+        page.notices,
+        draft=asked.prompt,
+        linked=bool(asked.prompt),
+        asked_for=None if page.refused else asked.profile,
+        refused=page.refused,
     )
-    return page, 403 if opening.refused else 200
+    return html, 403 if page.refused else 200
 
 
 @blueprint.get("/p/<path:name>")
 def link(name: str) -> Response:
-    """Lead from the short form of a link to the page that it stands for; knows no profile."""
+    """Redirect from the short form of a link. This looks up no profile, so it gives none away."""
     prompt = request.args.get("prompt", "")[: PROMPT_LIMIT + 1]
     return redirect(url_for("chats.new", profile=name, prompt=prompt or None), 303)
 
@@ -60,16 +65,34 @@ def start() -> Response:
         raise BadRequest
     started = start_chat(form.profile.data)
     end_other_chats(started.chat, started.replaced)
-    prompt = form.prompt.data or None
+    chat, prompt = started.chat, form.prompt.data or None
     if not wants_fragment():
-        # Said by the page that comes next; without the name, which anybody could put there.
+        # The next page shows the notice. It does not name the profile: anyone could put a name into
+        # the address.
         vanished = "" if started.vanished else None
-        return redirect(_address(started, prompt=prompt, vanished=vanished), 303)
-    is_left = _is_left_for_good([row.id for row in started.replaced])
-    # In a chat that stays, the text of its link has been sent.
+        url = url_for("chats.show", chat_id=chat.id, prompt=prompt, vanished=vanished)
+        return redirect(url, 303)
+
+    # Back must not lead to a chat that is gone, nor to the start page, which starts another one.
+    start_page = url_for("chats.new")
+    gone = [url_for("chats.show", chat_id=row.id) for row in started.replaced]
+    page, _, _ = (came_from() or start_page).partition("?")
+    is_left = page in [start_page, *gone]
+    # If the page stays in the history of the browser, the text of its link was sent there.
     prompt = prompt if is_left else None
-    url = _address(started, prompt=prompt)
-    return at_address(_started(started, prompt or "", form.shown.data), url, replace=is_left)
+    vanished_name = started.vanished
+    html = render_chat(
+        chat,
+        "chats/_started.html",
+        [] if vanished_name is None else [vanished_notice(offered_profiles(), vanished_name)],
+        prompt or "",
+        page=MessagePage(started.messages, started.turn),
+        linked=bool(prompt),
+        selector_stays=form.shown.data == (started.profile.name if started.profile else ""),
+        # The selector and the notices are outside the chat, and are swapped in their own places.
+        oob=True,
+    )
+    return at_address(html, url_for("chats.show", chat_id=chat.id, prompt=prompt), replace=is_left)
 
 
 @blueprint.get("/chats/<uuid:chat_id>")
@@ -78,36 +101,28 @@ def show(chat_id: uuid.UUID) -> str:
     """Show a chat: its newest messages, or those before the one that ``before`` names."""
     chat = my_chat(chat_id)
     if "before" in request.args:
+        before = request.args.getlist("before")
+        if len(before) > 1:  # which one?
+            raise BadRequest
         template = "chats/_earlier.html" if wants_fragment() else "chats/earlier.html"
-        return earlier_html(chat, template, _before())
-    # Once the user has written, the text was sent, or was not wanted.
-    wanted = Link() if chat.written else link_in(request.args)
+        return render_earlier_messages(chat, template, parse_sequence(before[0]))
+    # Once the user has written, the text of the link was sent or is not wanted.
+    asked = StartLink() if chat.written else parse_link(request.args)
     notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
     notices += [Notice(IMPORTED)] if "imported" in request.args else []
-    return chat_html(
+    return render_chat(
         chat,
         "chats/_chat.html" if wants_fragment() else "chats/page.html",
-        [*notices, *wanted.notices],
-        wanted.prompt,
-        linked=bool(wanted.prompt),
+        [*notices, *asked.notices],
+        asked.prompt,
+        linked=bool(asked.prompt),
     )
-
-
-def _address(started: StartedChat, **parameters: Any) -> str:
-    return url_for("chats.show", chat_id=started.chat.id, **parameters)
-
-
-def _before() -> int:
-    given = request.args.getlist("before")
-    if len(given) > 1:  # which one was meant? (R31)
-        raise BadRequest
-    return number_from(given[0])
 
 
 @blueprint.post("/chats/<uuid:chat_id>/continue")
 @login_needed
 def continue_with(chat_id: uuid.UUID) -> Response:
-    """Start a chat that goes on with what was said in one whose profile was withdrawn."""
+    """Continue a chat whose profile was withdrawn: start one with another profile and a copy."""
     chat = my_chat(chat_id)
     form = ProfileForm()
     started = continue_chat(chat, form.name())
@@ -115,28 +130,28 @@ def continue_with(chat_id: uuid.UUID) -> Response:
     url = url_for("chats.show", chat_id=started.chat.id)
     if not wants_fragment():
         return redirect(url, 303)
-    html = chat_html(started.chat, "chats/_started.html", oob=True)
+    html = render_chat(started.chat, "chats/_started.html", oob=True)
     return at_address(html, url, replace=False)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/profile")
 @login_needed
 def switch(chat_id: uuid.UUID) -> Response:
-    """Let a chat go on under another profile."""
+    """Switch the profile of a chat."""
     chat = my_chat(chat_id)
     form = ProfileForm()
     switched = switch_chat(chat, form.name())
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     now = offered_profiles().find(switched.profile) if switched is not chat else None
-    html = chat_html(switched, "chats/_started.html", oob=True, now_with=now)
+    html = render_chat(switched, "chats/_started.html", oob=True, now_with=now)
     return swap_whole(html, "#chat")
 
 
 @blueprint.get("/chats/<uuid:chat_id>/profile")
 @login_needed
 def selector(chat_id: uuid.UUID) -> str | Response:
-    """Show what can be picked in a chat: the selector, for pages whose own is out of date."""
+    """Show the profile selector of a chat, for pages whose own is out of date."""
     chat = my_chat(chat_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
@@ -144,30 +159,6 @@ def selector(chat_id: uuid.UUID) -> str | Response:
     return render_template(
         "profiles/_selector.html",
         offer=offer,
-        current=offer.find(name) or as_it_looked(name, chat.snapshots),
+        current=offer.find(name) or profile_from_snapshot(name, chat.snapshots),
         chat=chat,
-    )
-
-
-def _is_left_for_good(replaced: list[uuid.UUID]) -> bool:
-    # Back must not lead to a chat that is gone, nor to the start page, which starts another one.
-    gone = [url_for("chats.show", chat_id=old) for old in replaced]
-    start_page = url_for("chats.new")
-    page, _, _ = (came_from() or start_page).partition("?")
-    return page in [start_page, *gone]
-
-
-def _started(started: StartedChat, prompt: str, shown: str | None) -> str:
-    vanished = started.vanished
-    name = started.profile.name if started.profile else ""
-    return chat_html(
-        started.chat,
-        "chats/_started.html",
-        [] if vanished is None else [vanished_notice(offered_profiles(), vanished)],
-        prompt,
-        said=Said(started.messages, started.turn),
-        linked=bool(prompt),
-        selector_stays=shown == name,
-        # The selector and the notices stand outside the chat, and are swapped in their own places.
-        oob=True,
     )

@@ -1,4 +1,4 @@
-"""The forms about chats."""
+"""The forms of the chat page."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 
 MESSAGE_BYTES = 32 * 1024
-# Of characters that a link may put into the composer: all of them fit into one message.
+# The characters that a link may put into the composer. Even 4 bytes each fit into one message.
 PROMPT_LIMIT = 8_000
-TOO_LONG = "It has {:,} bytes, and at most {:,} can be sent at once."
+TOO_LONG = "The message has {:,} bytes, and the limit is {:,}."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 
 
@@ -31,7 +31,7 @@ class MessageTooLongError(Refusal):
 
 
 class EmptyMessageError(Refusal):
-    """A message in which there is nothing to see."""
+    """A message without a visible character."""
 
     code = 422
     title = "Not sent"
@@ -40,14 +40,14 @@ class EmptyMessageError(Refusal):
 
 
 class StartForm(StrictForm):
-    """Which profile to chat with (none means the one a new chat would take anyway), and a text."""
+    """The profile of a new chat, or none for the default one, and a text for the composer."""
 
     profile = StringField(
-        # An empty name stays one: it is not offered, while no name at all means the default.
+        # An empty name is refused, as it is not offered. Only a missing one means the default.
         filters=[lambda text: None if text is None else clean_text(text)],
         validators=[Optional(strip_whitespace=False), Length(max=NAME_LIMIT)],
     )
-    # What a link has put into the composer; it is not said, but stays there.
+    # What a link has put into the composer. It is not sent, and stays there.
     prompt = StringField(
         filters=[lambda text: clean_text(text or "")], validators=[Length(max=PROMPT_LIMIT)]
     )
@@ -56,7 +56,7 @@ class StartForm(StrictForm):
 
 
 class ProfileForm(StartForm):
-    """With which profile a chat is to go on; here there is no default."""
+    """The profile that a chat is to switch to or to be continued with. There is no default."""
 
     def name(self) -> str:
         """Return the name of the profile.
@@ -64,7 +64,7 @@ class ProfileForm(StartForm):
         Raises
         ------
         BadRequest
-            When it is missing or too long for one.
+            The name is missing or too long.
         """
         if not self.validate() or self.profile.data is None:
             raise BadRequest
@@ -72,7 +72,7 @@ class ProfileForm(StartForm):
 
 
 class KeyedForm(StrictForm):
-    """A form that has the same effect however often it is sent (R57)."""
+    """A form that takes effect once, however often it is sent."""
 
     key = StringField()
 
@@ -82,19 +82,19 @@ class KeyedForm(StrictForm):
         Raises
         ------
         BadRequest
-            When it is none of ours.
+            The key is malformed.
         """
         return _uuid(self.key.data)
 
 
 class MessageForm(KeyedForm):
-    """What a user says."""
+    """A message of the user."""
 
     content = StringField(filters=[lambda text: None if text is None else clean_text(text)])
 
     @property
     def draft(self) -> str:
-        """Return what was written, whether it can be sent or not."""
+        """The text of the message, whether it can be sent or not."""
         return self.content.data or ""
 
     def question(self) -> Question:
@@ -103,11 +103,11 @@ class MessageForm(KeyedForm):
         Raises
         ------
         BadRequest
-            When a field is missing, or the key is none of ours.
+            A field is missing, or the key is malformed.
         EmptyMessageError
-            When there is nothing in it.
+            The message has no visible character.
         MessageTooLongError
-            When it is longer than `MESSAGE_BYTES`.
+            The message is longer than `MESSAGE_BYTES`.
         """
         if self.content.data is None:
             raise BadRequest
@@ -121,23 +121,23 @@ class MessageForm(KeyedForm):
 
 
 class EditForm(MessageForm):
-    """What a user says instead of what they said before."""
+    """A new text for the last message."""
 
     message = StringField()
 
     def message_id(self) -> uuid.UUID:
-        """Return the id of the message that it replaces.
+        """Return the id of the message that is replaced.
 
         Raises
         ------
         BadRequest
-            When it is none.
+            The id is malformed.
         """
         return _uuid(self.message.data)
 
 
 class RetryForm(KeyedForm):
-    """Which turn is to be tried again, or answered once more."""
+    """The turn to try again or to answer again."""
 
     turn = StringField()
 
@@ -147,23 +147,23 @@ class RetryForm(KeyedForm):
         Raises
         ------
         BadRequest
-            When it is none.
+            The id is malformed.
         """
         return _uuid(self.turn.data)
 
 
 class StopForm(StrictForm):
-    """Which turn is to be stopped; none means the one that runs."""
+    """The turn to stop, or none for the one that runs."""
 
     turn = StringField()
 
     def turn_id(self) -> uuid.UUID | None:
-        """Return the id of the turn, if one was named.
+        """Return the id of the turn, if the form has one.
 
         Raises
         ------
         BadRequest
-            When it is no id.
+            The id is malformed.
         """
         return _uuid(self.turn.data) if self.turn.data else None
 

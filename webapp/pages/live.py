@@ -1,4 +1,4 @@
-"""What a page has of a turn already, and the HTML of what is new for it."""
+"""The messages of a running turn on a page, and the HTML of what is new in them."""
 
 from __future__ import annotations
 
@@ -7,47 +7,58 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from flask import Flask, current_app
 from markupsafe import Markup
 
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
+from webapp.engine.phases import TurnStatus
 from webapp.markdown.growing import GrowingMarkdown, Growth
 from webapp.pages.message_actions import Actions
-from webapp.pages.participants import Faces
+from webapp.pages.participants import Participants
 
 EXTENSION = "polled_turns"
 
 
-class Changes(Protocol):
-    """A turn as it stands now."""
+@dataclass(frozen=True, kw_only=True)
+class TurnState:
+    """A turn at one moment.
+
+    Parameters
+    ----------
+    version:
+        A number that grows with each change.
+    elsewhere:
+        Messages of earlier turns that this turn has changed.
+    removed:
+        Ids of messages that this turn has removed.
+    """
+
+    messages: list[ChatMessage]
+    status: str
+    version: int
+    elsewhere: list[ChatMessage] = field(default_factory=list)
+    removed: list[uuid.UUID] = field(default_factory=list)
 
     @property
-    def messages(self) -> list[ChatMessage]: ...
-    @property
-    def elsewhere(self) -> list[ChatMessage]: ...
-    @property
-    def gone(self) -> list[uuid.UUID]: ...
+    def is_running(self) -> bool:
+        """Whether there is more to come."""
+        return self.status == TurnStatus.RUNNING
 
 
 @dataclass
-class _OnPage:
-    """A message that the page has, and if it grows, what is rendered of it."""
+class _RenderedMessage:
+    """A message on the page. If it grows, also its finished blocks and its changing tail."""
 
     message: ChatMessage
     markdown: GrowingMarkdown | None = None
     finished: list[Markup] = field(default_factory=list)
     tail: Markup | None = None
 
-    def has_only_grown(self, message: ChatMessage) -> bool:
-        """Return whether nothing but the text differs."""
-        return replace(self.message, content=message.content) == message
-
-    def take(self, message: ChatMessage) -> Growth | None:
-        """Become ``message``; return how it has grown, if it was growing."""
+    def update(self, message: ChatMessage) -> Growth | None:
+        """Become ``message``, and return how it has grown, if it was growing."""
         text, grows = message.content, message.status == STREAMING
-        if grows and self.message.status != STREAMING:  # it had ended, and goes on all the same
+        if grows and self.message.status != STREAMING:  # the author goes on with an ended message
             self.markdown = GrowingMarkdown()
             self.finished.clear()
         self.message = message
@@ -62,106 +73,108 @@ class _OnPage:
 
 
 class LiveTurn:
-    """The messages of a turn on one page, or as they stand for all pages that ask now and then."""
+    """The messages of a turn on one page, or on all pages that poll it."""
 
     def __init__(
         self,
         app: Flask,
         turn_id: uuid.UUID,
-        faces: Faces,
+        participants: Participants,
         selector: str,
         actions: Actions | None = None,
     ) -> None:
         self._templates = app.jinja_env
-        # Of the one viewer of a stream; pages that share what is rendered bring their own.
+        # Those of the one viewer of a stream. Pages that poll share what is rendered, without them.
         self._actions = actions
         self._turn_id = turn_id
-        self._faces = faces
-        # Where the page gets its selector anew when the turn goes on under another profile.
+        self._participants = participants
+        # Where the page gets a new selector if the turn switches the profile.
         self._selector = selector
         self._lock = threading.Lock()
-        self._on_page: dict[uuid.UUID, _OnPage] = {}
-        # Messages of earlier turns, and those that were taken off the page.
+        self._on_page: dict[uuid.UUID, _RenderedMessage] = {}
+        # Messages of earlier turns, and messages that are no longer on the page.
         self._elsewhere: set[uuid.UUID] = set()
-        self._gone: set[uuid.UUID] = set()
+        self._removed: set[uuid.UUID] = set()
 
-    def whole(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
+    def message_values(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
         """Return what `_message.html` takes for each message, for a page that has none of them."""
+        values = []
         with self._lock:
-            return [self._as_it_stands(message) for message in messages]
+            for message in messages:
+                on_page = self._on_page.get(message.id)
+                if on_page is None:
+                    on_page = self._add(message)
+                elif on_page.message != message:
+                    on_page.update(message)
+                values.append(self._values(message, on_page))
+        return values
 
-    def changes(self, seen: Changes) -> str:
-        """Return the HTML that brings the page from what it has to ``seen``; "" for nothing."""
-        own = {message.id for message in seen.messages}
-        gone = [i for i in self._on_page if i not in own and i not in self._elsewhere]
-        parts = [self._removed(message_id) for message_id in [*gone, *seen.gone]]
-        parts += [self._change(message) for message in seen.messages]
-        parts += [self._change_elsewhere(message) for message in seen.elsewhere]
+    def render_changes(self, state: TurnState) -> str:
+        """Return the HTML that brings the page up to ``state``, or "" if nothing has changed."""
+        own = {message.id for message in state.messages}
+        dropped = [i for i in self._on_page if i not in own and i not in self._elsewhere]
+        parts = []
+        for message_id in [*dropped, *state.removed]:
+            on_page = self._on_page.pop(message_id, None)
+            if on_page is not None or message_id not in self._removed:
+                self._removed.add(message_id)
+                parts.append(self._render("_removed", id=message_id))
+            if on_page is not None:
+                parts.append(self._render_switch(on_page.message))
+
+        parts += [self._render_change(message) for message in state.messages]
+
+        for message in state.elsewhere:
+            on_page = self._on_page.get(message.id)
+            if on_page is None or on_page.message != message:
+                self._elsewhere.add(message.id)
+                on_page = self._on_page[message.id] = _RenderedMessage(message)
+                parts.append(self._render("_changed", **self._values(message, on_page)))
         return "".join(parts)
 
-    def outside(self, seen: Changes, actions: Actions | None) -> str:
-        """Return the HTML for what changed outside the turn, for a page that has none of that."""
-        parts = [self._render("_removed", id=message_id) for message_id in seen.gone]
-        for message in seen.elsewhere:
-            values = self._values(message, _OnPage(message)) | {"actions": actions}
+    def render_outside(self, state: TurnState, actions: Actions | None) -> str:
+        """Return the HTML of changes outside the turn, for a page that has none of them."""
+        parts = [self._render("_removed", id=message_id) for message_id in state.removed]
+        for message in state.elsewhere:
+            values = self._values(message, _RenderedMessage(message)) | {"actions": actions}
             parts.append(self._render("_changed", **values))
         return "".join(parts)
 
-    def _removed(self, message_id: uuid.UUID) -> str:
-        on_page = self._on_page.pop(message_id, None)
-        if on_page is None and message_id in self._gone:
-            return ""
-        self._gone.add(message_id)
-        removed = self._render("_removed", id=message_id)
-        return removed + self._follows(on_page.message) if on_page else removed
-
-    def _change_elsewhere(self, message: ChatMessage) -> str:
-        on_page = self._on_page.get(message.id)
-        if on_page is not None and on_page.message == message:
-            return ""
-        self._elsewhere.add(message.id)
-        self._on_page[message.id] = _OnPage(message)
-        return self._render("_changed", **self._values(message, self._on_page[message.id]))
-
-    def _change(self, message: ChatMessage) -> str:
+    def _render_change(self, message: ChatMessage) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is None:
-            added = self._render("_added", turn_id=self._turn_id, **self._new(message))
-            return added + self._follows(message, self._faces.of(message).name)
-        if on_page.message == message:
+            values = self._values(message, self._add(message))
+            changed = self._render("_added", turn_id=self._turn_id, **values)
+        elif on_page.message == message:
             return ""
-        has_only_grown = on_page.has_only_grown(message)
-        growth = on_page.take(message)
-        if has_only_grown and growth is not None and not growth.restart:
-            return self._render("_grown", id=message.id, growth=growth)
-        changed = self._render("_changed", **self._values(message, on_page))
-        return changed + self._follows(message, self._faces.of(message).name)
+        else:
+            only_text = replace(on_page.message, content=message.content) == message
+            growth = on_page.update(message)
+            if only_text and growth is not None and not growth.restart:
+                return self._render("_grown", id=message.id, growth=growth)
+            changed = self._render("_changed", **self._values(message, on_page))
+        return changed + self._render_switch(message, self._participants.author_of(message).name)
 
-    def _follows(self, message: ChatMessage, now: str = "") -> str:
-        """Let the selector follow where another profile begins, and let that be heard."""
+    def _render_switch(self, message: ChatMessage, now: str = "") -> str:
+        """Let the selector and screen readers follow a divider, where another profile begins."""
         if message.kind != DIVIDER:
             return ""
         return self._render("_switched", selector=self._selector, now=now)
 
-    def _as_it_stands(self, message: ChatMessage) -> dict[str, object]:
-        on_page = self._on_page.get(message.id)
-        if on_page is None:
-            return self._new(message)
-        if on_page.message != message:
-            on_page.take(message)
-        return self._values(message, on_page)
-
-    def _new(self, message: ChatMessage) -> dict[str, object]:
-        on_page = _OnPage(message)
-        self._on_page[message.id] = on_page
+    def _add(self, message: ChatMessage) -> _RenderedMessage:
+        on_page = self._on_page[message.id] = _RenderedMessage(message)
         if message.status == STREAMING:
             on_page.markdown = GrowingMarkdown()
-            on_page.take(message)
-        return self._values(message, on_page)
+            on_page.update(message)
+        return on_page
 
-    def _values(self, message: ChatMessage, on_page: _OnPage) -> dict[str, object]:
-        parts = list(on_page.finished) if on_page.markdown else None
-        return {"message": message, "faces": self._faces, "parts": parts, "tail": on_page.tail}
+    def _values(self, message: ChatMessage, on_page: _RenderedMessage) -> dict[str, object]:
+        return {
+            "message": message,
+            "participants": self._participants,
+            "parts": list(on_page.finished) if on_page.markdown else None,
+            "tail": on_page.tail,
+        }
 
     def _render(self, name: str, **values: object) -> str:
         template = self._templates.get_template(f"chats/{name}.html")
@@ -169,15 +182,15 @@ class LiveTurn:
 
 
 class LiveTurns:
-    """The turns that pages ask for every second: what was rendered of them is kept in between."""
+    """The turns that pages poll. What is rendered of them is kept between two requests."""
 
     def __init__(self, most: int = 200) -> None:
         self._lock = threading.Lock()
         self._most = most
         self._turns: OrderedDict[uuid.UUID, LiveTurn] = OrderedDict()
 
-    def of(self, turn_id: uuid.UUID, make: Callable[[], LiveTurn]) -> LiveTurn:
-        """Return the turn, made if it is not there; those that nobody asks for go."""
+    def get_or_add(self, turn_id: uuid.UUID, make: Callable[[], LiveTurn]) -> LiveTurn:
+        """Return a turn, made if it is not there. The turn that nobody asked for longest goes."""
         with self._lock:
             found = self._turns.setdefault(turn_id, make())
             self._turns.move_to_end(turn_id)
@@ -192,11 +205,11 @@ class LiveTurns:
 
 
 def set_up_live_turns(app: Flask) -> None:
-    """Let ``app`` keep what it has rendered of turns that pages ask for."""
+    """Let ``app`` keep what it has rendered of polled turns."""
     app.extensions[EXTENSION] = LiveTurns()
 
 
 def polled_turns() -> LiveTurns:
-    """Return what was rendered of the turns of this process that pages ask for."""
+    """Return the polled turns of this process."""
     found: LiveTurns = current_app.extensions[EXTENSION]
     return found

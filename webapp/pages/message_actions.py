@@ -1,6 +1,6 @@
 """What a viewer can do with the messages of a chat: rate answers, edit the last question.
 
-Fixed when a page is asked for, as what streams into it later needs no request any more.
+It is fixed when a page is requested, so what streams into the page later needs no request.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from sqlalchemy import bindparam, select
 
 from webapp.authoring.chat_message import USER
 from webapp.chats.models import Feedback, Message
-from webapp.chats.past_messages import NO_SEQUENCE_YET
+from webapp.chats.past_messages import END_SEQUENCE
 from webapp.database.engines import read_connection
 from webapp.site import chat_app
 
 COMMENT_LIMIT = 4_000
 VALUES = {"up": 1, "down": -1}
 NAMES = {number: name for name, number in VALUES.items()}
-# Stands in an address for the message, until it is known which.
+# The place of a message's id in an address.
 _ANY = uuid.UUID(int=0)
-# What was said before answers nothing, so there is nothing to rate in it.
+# Messages before it answer no question, so they cannot be rated.
 FIRST_QUESTION = (
     select(Message.sequence)
-    .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
+    .where(Message.chat_id == bindparam("chat_id"), Message.kind == USER)
     .order_by(Message.sequence)
     .limit(1)
 )
-_first = FIRST_QUESTION.subquery("first_question")
-# All of a chat in one look, however many messages a page shows.
-_RATINGS = select(
-    _first.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
-).outerjoin_from(_first, Feedback, Feedback.chat_id == bindparam("chat"))
+_first_question = FIRST_QUESTION.subquery("first_question")
+# All ratings of a chat in one query, however many messages a page shows.
+_LIST_RATINGS = select(
+    _first_question.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
+).outerjoin_from(_first_question, Feedback, Feedback.chat_id == bindparam("chat_id"))
 
 
 @dataclass(frozen=True)
 class Rating:
-    """What a user thinks of an answer: ``up`` or ``down``, and why."""
+    """A user's rating of an answer: ``up`` or ``down``, and a comment."""
 
     value: str
     comment: str
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A text that was refused, for the field of the message that it was written in."""
+class RefusedText:
+    """A text that was refused, for the field beside its message."""
 
     message_id: uuid.UUID
     text: str
@@ -56,11 +56,11 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Actions:
-    """What one viewer can do with the messages of one chat; complete in itself, like `Controls`."""
+    """What a viewer can do with the messages of a chat. It needs no request, like `Controls`."""
 
     token: str
     rate: str
-    # None where nothing can be said any more.
+    # None if the chat takes no more messages.
     edit: str | None
     question_id: uuid.UUID | None
     ratings: Mapping[uuid.UUID, Rating]
@@ -69,15 +69,15 @@ class Actions:
     key: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def rate_address(self, message_id: uuid.UUID) -> str:
-        """Return where a rating of a message goes."""
+        """Return the address to which a rating of a message is posted."""
         return self.rate.replace(str(_ANY), str(message_id))
 
     def may_edit(self, message_id: uuid.UUID) -> bool:
-        """Say whether a message is the one that can be edited, once nothing runs."""
+        """Return whether a message can be edited once no answer is being written."""
         return self.edit is not None and message_id == self.question_id
 
 
-def actions_of(
+def build_actions(
     chat_id: uuid.UUID, question_id: uuid.UUID | None, *, offered: bool = True
 ) -> Actions:
     """Return what this viewer, the owner of a chat, can do with its messages.
@@ -87,9 +87,15 @@ def actions_of(
     question_id:
         The last message of the user.
     offered:
-        Whether the chat's profile still is, so that the chat can go on.
+        Whether the chat's profile is still offered. If not, the chat is read-only.
     """
-    ratings, first_question = _ratings(chat_id)
+    with read_connection() as connection:
+        found = connection.execute(_LIST_RATINGS, {"chat_id": chat_id}).all()
+    ratings = {
+        row.message_id: Rating(NAMES[row.value], row.comment or "")
+        for row in found
+        if row.message_id is not None
+    }
     goes_on = offered and chat_app().get("on_message") is not None
     return Actions(
         token=generate_csrf(),
@@ -97,17 +103,6 @@ def actions_of(
         edit=url_for("turns.edit", chat_id=chat_id) if goes_on else None,
         question_id=question_id,
         ratings=ratings,
-        first_question=first_question,
+        # Where the user has not written, nothing answers them.
+        first_question=found[0].sequence if found else END_SEQUENCE,
     )
-
-
-def _ratings(chat_id: uuid.UUID) -> tuple[dict[uuid.UUID, Rating], int]:
-    with read_connection() as connection:
-        found = connection.execute(_RATINGS, {"chat": chat_id}).all()
-    given = {
-        row.message_id: Rating(NAMES[row.value], row.comment or "")
-        for row in found
-        if row.message_id is not None
-    }
-    # Where the user has not written, nothing answers them.
-    return given, found[0].sequence if found else NO_SEQUENCE_YET

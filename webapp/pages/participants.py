@@ -1,6 +1,6 @@
-"""Who messages are shown as: the name and the picture beside each.
+"""The participants of a chat: the name and the picture beside each message.
 
-Fixed when a page is asked for, so that what streams into it later needs no request any more.
+They are fixed when a page is requested, so what streams into the page later needs no request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME_SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Face:
+class Participant:
     """A name, the address of a picture if there is one, and the letter that stands in for it."""
 
     name: str
@@ -36,67 +36,65 @@ class Face:
 
 
 @dataclass(kw_only=True)
-class Faces:
-    """The faces of one chat, for one viewer."""
+class Participants:
+    """The participants of one chat, for one viewer."""
 
-    viewer: Face
-    # Of the app itself, where there is no profile; and of each profile, by its name.
-    site: Face
-    profiles: dict[str, Face]
+    viewer: Participant
+    # The app itself, where there is no profile. Then each profile, by its name.
+    site: Participant
+    profiles: dict[str, Participant]
     rename: Callback | None
     seconds: float
     _renamed: dict[str, str] = field(default_factory=dict)
 
-    def of(self, message: ChatMessage) -> Face:
-        """Return whose message it is."""
+    def author_of(self, message: ChatMessage) -> Participant:
+        """Return who is shown as the author of a message."""
         if message.kind == USER:
             return self.viewer
-        profile = self.of_profile(message.profile)
+        profile = self._profile(message.profile)
         if message.kind == DIVIDER:
             return profile
         if message.kind == ERROR:
-            return Face(profile.name)
+            return Participant(profile.name)
         if message.author is None:
-            return Face(self._shown(profile.name), profile.picture)
-        return Face(self._shown(message.author))
+            return Participant(self._rename_author(profile.name), profile.picture)
+        return Participant(self._rename_author(message.author))
 
-    def of_profile(self, name: str | None) -> Face:
-        """Return the face of a profile; of one that nobody knows any more, its name."""
-        return self.site if name is None else self.profiles.get(name) or Face(name)
+    def _profile(self, name: str | None) -> Participant:
+        return self.site if name is None else self.profiles.get(name) or Participant(name)
 
-    def _shown(self, author: str) -> str:
+    def _rename_author(self, author: str) -> str:
         if self.rename is None:
             return author
         if author not in self._renamed:
-            self._renamed[author] = self._asked(self.rename, author)
+            try:
+                name = call(self.rename, (author,), Running(), self.seconds)
+                if not isinstance(name, str) or not name.strip():
+                    raise self.rename.wrong_answer(f"returned {name!r:.80}; return a name")
+            except CallbackError as error:
+                # The message matters more than the name beside it, so the author keeps its own.
+                log_failure("author_rename.failed", error)
+                name = author
+            self._renamed[author] = name[:NAME_SHOWN] if name is not author else author
         return self._renamed[author]
 
-    def _asked(self, rename: Callback, author: str) -> str:
-        try:
-            shown = call(rename, (author,), Running(), self.seconds)
-            if not isinstance(shown, str) or not shown.strip():
-                raise rename.wrong_answer(f"returned {shown!r:.80}; return a name")
-        except CallbackError as error:
-            # What was said matters more than under which name: it is shown under its own.
-            log_failure("author_rename.failed", error)
-            return author
-        return shown[:NAME_SHOWN]
 
-
-def faces_of(profiles: Iterable[ChatProfile]) -> Faces:
-    """Return the faces of a chat, for whoever asks now.
+def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
+    """Return the participants of a chat, for the viewer of this request.
 
     Parameters
     ----------
     profiles:
-        Those under which something was said in it, or may be said while it is watched, as they are
-        to be shown. The page may load their icons.
+        The profiles of its messages, and those that the chat may switch to while the page is open.
+        The page may load their icons.
     """
-    who = viewer()
-    return Faces(
-        viewer=Face(who.name if who else "You"),
-        site=Face(settings().site_name or "Chat Profiles"),
-        profiles={profile.name: Face(label(profile), icon_src(profile)) for profile in profiles},
+    user = viewer()
+    return Participants(
+        viewer=Participant(user.name if user else "You"),
+        site=Participant(settings().site_name or "Chat Profiles"),
+        profiles={
+            profile.name: Participant(label(profile), icon_src(profile)) for profile in profiles
+        },
         rename=chat_app().get("author_rename"),
         seconds=settings().callback_seconds,
     )

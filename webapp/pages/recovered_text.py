@@ -48,7 +48,7 @@ class TextField:
     beside: tuple[str, ...] = ()
 
 
-# By endpoint; the hooks are one for the whole app, so the forms of other rooms stand here as well.
+# By endpoint. The app has one hook for all forms, so those of other packages are here as well.
 SAY = "turns.say"
 TEXT_FIELDS = {
     SAY: TextField("message", "content", ("key",)),
@@ -59,8 +59,8 @@ TEXT_FIELDS = {
 }
 
 
-def keep_text(error: Exception) -> Response:
-    """Answer with a page from which a text can be sent again once there is a database (R60)."""
+def keep_text_when_unavailable(error: Exception) -> Response:
+    """Show a page with the text, to send it again when the database is back."""
     unavailable = show_unavailable(error)
     if not holds_text():
         return unavailable
@@ -77,15 +77,17 @@ def keep_text(error: Exception) -> Response:
     return response
 
 
-def keep_texts_of(blueprint: Blueprint) -> None:
-    """Let the forms of a blueprint keep what was written when the database cannot be reached."""
+def register_text_recovery(blueprint: Blueprint) -> None:
+    """Keep the texts of a blueprint's forms when the database cannot be reached."""
     for error in UNAVAILABLE:
-        blueprint.register_error_handler(error, keep_text)
+        blueprint.register_error_handler(error, keep_text_when_unavailable)
 
 
 def keep_text_of_signed_out() -> Response | None:
-    """Answer a text of somebody whose login has ended; ``None`` when no text could be lost."""
-    if _is_beside_the_composer():
+    """Show a page with the text of a user who was signed out. Return ``None`` if there is none."""
+    # htmx leaves a text in its field, but only the composer keeps its text over a sign-in.
+    is_lost = request.endpoint in TEXT_FIELDS and request.endpoint != SAY and wants_fragment()
+    if is_lost and _text().strip():
         return explain(401, SIGNED_OUT)
     if not holds_text():
         return None
@@ -100,13 +102,13 @@ def keep_text_of_signed_out() -> Response | None:
 
 
 def keep_text_of_old_form() -> Response | None:
-    """Answer a text whose form is not valid any more; ``None`` when no text could be lost.
+    """Show a page with the text of a form that has expired, or ``None`` if no text could be lost.
 
-    Not with a form to send it again: whoever it really came from, its token was wrong.
+    The page has no form to send it again, because the token of the form was wrong.
     """
     if not holds_text():
         return None
-    # Without its session a browser has no chats any more, where nobody logs in.
+    # Without sign-in, a browser that lost its session has lost its chats.
     where, way_on = _place() if owner() else ("a new chat", url_for("chats.new"))
     return _page(
         400,
@@ -118,15 +120,9 @@ def keep_text_of_old_form() -> Response | None:
 
 
 def holds_text() -> bool:
-    """Say whether this request brings a text that no script keeps."""
+    """Return whether this request has a text that no JavaScript keeps."""
     sends = request.method == "POST" and request.endpoint in TEXT_FIELDS and not wants_fragment()
     return sends and bool(_text().strip())
-
-
-def _is_beside_the_composer() -> bool:
-    # With script a text stays in its field; but only that of the composer is kept over a login.
-    is_one = request.endpoint in TEXT_FIELDS and request.endpoint != SAY and wants_fragment()
-    return is_one and bool(_text().strip())
 
 
 def _text_field() -> TextField:
@@ -145,7 +141,7 @@ def _page(code: int, **words: Any) -> Response:
 
 
 def _place() -> tuple[str, str]:
-    """Return where the text belongs, in words and as an address."""
+    """Return where the text belongs: a phrase and an address."""
     chat_id = (request.view_args or {}).get("chat_id")
     if chat_id is None:
         return "the form", url_for(".import_page")

@@ -1,6 +1,6 @@
-"""Links that name a profile, hold the beginning of a message, or both.
+"""Links that start a chat: they name a profile, hold the text of a message, or both.
 
-Of a parameter that comes twice the first counts, and others than these two count for nothing (R31).
+If a parameter comes twice, the first one counts. All other parameters are ignored.
 """
 
 from __future__ import annotations
@@ -21,58 +21,61 @@ from webapp.profiles.offer import (
     offered_profiles,
 )
 
-CUT = f"The text of this link was longer than {PROMPT_LIMIT:,} characters; the end was left out."
+TRUNCATED = (
+    f"The text of this link is longer than {PROMPT_LIMIT:,} characters. Its end is left out."
+)
 REFUSED = (
-    "The link asks for the profile “{}”, which is not offered to you. Nothing was started: "
-    "press “Start chat” to go on without it."
+    "The link asks for the profile “{}”, which is not offered to you. No chat was started. "
+    "Press “Start chat” to start one without it."
 )
 
 
 @dataclass(frozen=True)
-class Link:
-    """What a link asks for; ``prompt`` is cut where it is too long."""
+class StartLink:
+    """The profile and the text that a link asks for. A long text is truncated."""
 
     profile: str | None = None
     prompt: str = ""
-    was_cut: bool = False
+    was_truncated: bool = False
 
     @property
     def notices(self) -> list[Notice]:
-        """Return what is to be said about the text."""
-        return [Notice(CUT)] if self.was_cut else []
+        """The notice that the text was truncated."""
+        return [Notice(TRUNCATED)] if self.was_truncated else []
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What the page of a new chat opens with; a refused one does not start by itself."""
+class StartPage:
+    """What the page of a new chat shows. If its link was refused, no chat starts by itself."""
 
     profile: ChatProfile | None
     notices: list[Notice]
     refused: bool = False
 
 
-def link_in(parameters: MultiDict[str, str]) -> Link:
-    """Return what the parameters of an address ask for; an empty one asks for nothing."""
-    # One character more than a name may have is enough to know that nobody is offered it.
+def parse_link(parameters: MultiDict[str, str]) -> StartLink:
+    """Return what query parameters ask for. An empty parameter asks for nothing."""
+    # With one character too many, a name is still known to be too long.
     profile = clean_text(parameters.get("profile", ""))[: NAME_LIMIT + 1]
     text = clean_text(parameters.get("prompt", ""))
     prompt = text[:PROMPT_LIMIT] if is_visible(text) else ""
-    return Link(profile or None, prompt, len(prompt) < len(text) and bool(prompt))
+    return StartLink(profile or None, prompt, len(prompt) < len(text) and bool(prompt))
 
 
-def opening_of(link: Link) -> Opening:
-    """Return what a new chat opens with: the link's profile before that of the session."""
+def open_link(link: StartLink) -> StartPage:
+    """Return the page of a new chat. The link's profile goes before that of the session."""
     if link.profile is None:
-        return _usual(link.notices)
+        return _open_default(link.notices)
     try:
-        return Opening(offered_profile(link.profile), link.notices)
+        return StartPage(offered_profile(link.profile), link.notices)
     except ProfileNotOfferedError as error:
-        way_on = PICK if len(offered_profiles().profiles) > 1 else ""
-        notice = Notice(REFUSED + way_on, error.subject, is_error=True)
-        return Opening(_usual([]).profile, [notice, *link.notices], refused=True)
+        pick = PICK if len(offered_profiles().profiles) > 1 else ""
+        notice = Notice(REFUSED + pick, error.subject, is_error=True)
+        return StartPage(_open_default([]).profile, [notice, *link.notices], refused=True)
 
 
-def _usual(notices: list[Notice]) -> Opening:
+def _open_default(notices: list[Notice]) -> StartPage:
     offer, vanished = offered_profiles(), find_vanished_choice()
-    told = [] if vanished is None else [vanished_notice(offer, vanished)]
-    return Opening(offer.default(current_choice()), [*told, *notices])
+    if vanished is not None:
+        notices = [vanished_notice(offer, vanished), *notices]
+    return StartPage(offer.default(current_choice()), notices)

@@ -1,4 +1,4 @@
-"""How the browser is told what a turn says: at once, as a stream, bit by bit, or with the page."""
+"""Responses that show a turn: at once, as a stream, by polling, or with the whole page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from flask import (
-    Flask,
     Response,
     current_app,
     make_response,
@@ -24,23 +23,28 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts.login import browser_session
 from webapp.authoring.chat_message import DIVIDER
 from webapp.authoring.types import ChatProfile
-from webapp.chats.snapshots import as_they_look
+from webapp.chats.snapshots import profiles_to_show
 from webapp.chats.store import StoredChat, my_chat
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
-from webapp.pages.chat_page import Controls, Notice, as_it_stands, chat_html, controls_of
-from webapp.pages.live import LiveTurn, polled_turns
-from webapp.pages.message_actions import Actions, Kept, actions_of
-from webapp.pages.participants import faces_of
-from webapp.pages.reading import number_from, said_since
+from webapp.pages.chat_page import (
+    Controls,
+    Notice,
+    build_controls,
+    render_chat,
+    render_refreshed_chat,
+)
+from webapp.pages.live import LiveTurn, TurnState, polled_turns
+from webapp.pages.message_actions import Actions, RefusedText, build_actions
+from webapp.pages.message_pages import find_page_from, parse_sequence
+from webapp.pages.participants import build_participants
 from webapp.pages.watching import (
-    RunningElsewhere,
-    RunningHere,
-    Seen,
-    Source,
-    Watched,
+    DatabaseSource,
+    MemorySource,
+    Subscription,
+    TurnSource,
     stream,
 )
 from webapp.profiles.offer import offered_profiles
@@ -61,118 +65,121 @@ from webapp.web.server import (
 )
 from webapp.web.sse import HEADERS, MIMETYPE, Slot
 
-# For so long an answer may take to be one answer with its question, without a stream.
+# How long an answer may take to come together with its question, without a stream.
 QUICK_SECONDS = 0.1
-# With so many turns under way, pages ask half as often how theirs are.
+# With this many turns at once, pages poll half as often.
 MANY_TURNS = 50
-# For so long a page that asks is told that the answer goes on under another profile.
-NEWS = timedelta(seconds=5)
-# A page without script is not told more by itself, so it is worth waiting for.
+# How long a page that polls is told that the profile was switched.
+SWITCH_NEWS = timedelta(seconds=5)
+# Without JavaScript nothing comes later by itself, so the response waits longer.
 PAGE_SECONDS = 1.0
 
 
 def respond_with_news(chat: StoredChat, under: str | None, first: str | None) -> BaseResponse:
-    """Answer a page whose chat has gone on elsewhere.
+    """Show a page a chat that has changed elsewhere.
 
     Parameters
     ----------
     under:
-        The profile that the page shows; under another one all of the chat looks different.
+        The profile that the page shows. Under another one, the whole chat looks different.
     first:
-        The number of the first of the messages that the page takes for the newest.
+        The sequence number of the first message in `#messages`, if there are earlier ones.
     """
     offered = chat.profile is None or offered_profiles().find(chat.profile) is not None
-    said = said_since(chat, number_from(first)) if first is not None else None
-    if said is None or not offered or under != (chat.profile or ""):
-        return make_response(as_it_stands(chat, under or None))
-    return swap_whole(chat_html(chat, "chats/_went_on.html", said=said), "#messages")
+    page = find_page_from(chat, parse_sequence(first)) if first is not None else None
+    if page is None or not offered or under != (chat.profile or ""):
+        return make_response(render_refreshed_chat(chat, under or None))
+    return swap_whole(render_chat(chat, "chats/_news.html", page=page), "#messages")
 
 
 def respond_started(chat: StoredChat, started: StartedTurn) -> BaseResponse:
-    """Answer a message that was taken, with as much of what comes of it as there is soon."""
-    return _answer(chat, started, "chats/_said.html")
+    """Show a message that was accepted, with as much of its answer as there is soon."""
+    return _respond(chat, started, "chats/_said.html")
 
 
 def respond_resumed(chat: StoredChat, started: StartedTurn) -> BaseResponse:
-    """Answer a page whose chat was resumed, as if it had asked something."""
-    return _answer(chat, started, "chats/_resumed.html")
+    """Show what the app says in a chat that was resumed."""
+    return _respond(chat, started, "chats/_resumed.html")
 
 
 def respond_replaced(chat: StoredChat, started: StartedTurn) -> BaseResponse:
-    """Answer a turn that took the place of another: what was said before goes from the page."""
-    _wait_a_little(started.turn)
+    """Show a chat without the messages that the new turn has replaced."""
+    _wait_briefly(started.turn)
     return respond_as_it_stands(chat)
 
 
 def respond_to_follower(
     chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool
 ) -> BaseResponse:
-    """Answer a page that asks how a turn goes on; with nothing while that is not known."""
+    """Show a page how a turn goes on. A turn that is still lost gets no content."""
     browser_session().in_background = True
     if shown_as_lost and stored.status == TurnStatus.LOST:
         return make_response("", 204)
     turn = conversation().keeper.find(stored.id)
-    source = RunningHere(turn) if turn else RunningElsewhere(_app(), chat.id, stored.id)
-    # Pages that ask every second need not ask the author's code each time.
+    source = MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, stored.id)
+    # Pages that poll every second need not call the author's `@set_chat_profiles` each time.
     offered = turn.chat.offered if turn else None
     if offered is None:
         offered = offered_profiles().by_name
     way = way_to_watch(settings(), host_of(request.environ))
-    # A stream leaves the place under the messages as it is, and Stop must come back there first.
-    told = TurnResponse(chat, offered, stored, source, "poll" if shown_as_lost else way)
-    return told.answer(
+    # A stream leaves `#turn` as it is, and after a lost turn Stop has to come back there first.
+    response = TurnResponse(chat, offered, stored, source, "poll" if shown_as_lost else way)
+    return response.respond(
         lambda controls, answers: render_template(
             "chats/_followed.html",
             turn_id=stored.id,
             answers=answers,
-            selector=told.selector_after(answers, controls),
-            actions=told.actions,
-            # While the place under the messages is what asks, it stays as it is.
+            selector=response.new_selector(answers, controls),
+            actions=response.actions,
+            # The stream hangs on `#turn`, so `#turn` stays as it is.
             controls=None if controls.watch == "stream" else controls,
         )
     )
 
 
 def respond_as_it_stands(chat: StoredChat, *, from_composer: bool = False) -> BaseResponse:
-    """Answer a form that was sent before: with the chat as it stands by now (R57).
+    """Show the chat as it is now, in response to a form that was sent before.
 
     Parameters
     ----------
     from_composer:
-        It was sent from the field for messages, which is free for the next one.
+        The form was the composer. It gets a new key, for the next message.
     """
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     now = my_chat(chat.id)
-    # The history is told of a title that has changed.
+    # A new title also belongs into the history.
     listed = render_template("chats/_listed.html") if now.title != chat.title else ""
     key = render_template("chats/_next_key.html", key=uuid.uuid4()) if from_composer else ""
-    return swap_whole(as_it_stands(now, chat.profile) + listed + key, "#chat")
+    return swap_whole(render_refreshed_chat(now, chat.profile) + listed + key, "#chat")
 
 
 def respond_refused(
     chat: StoredChat, draft: str, error: HTTPException, message_id: uuid.UUID | None = None
 ) -> BaseResponse:
-    """Answer a message that cannot be taken now; its text is kept.
+    """Refuse a message, and keep its text.
 
-    htmx leaves the field as it is, so a notice will do. Where the profile was withdrawn, the
-    chat becomes one to read.
+    htmx leaves the field as it is, so the response is a notice. If the profile was withdrawn, the
+    chat becomes read-only.
 
     Parameters
     ----------
     message_id:
-        The message that it was to replace: if that can still be, its field keeps the text, and
-        else the composer.
+        The message that was edited. Its field keeps the text if it can still be edited. Otherwise
+        the composer gets the text.
     """
     withdrawn = error.code == 403
     if wants_fragment() and not withdrawn:
         raise error
-    notices = [] if withdrawn else [_notice(error)]
-    template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
-    kept = None
+    notices, refused_text = [], None
+    if not withdrawn:
+        what = explanation(error)
+        text = f"{what.title}. {what.message} {what.advice}".strip()
+        notices = [Notice(text, what.name, is_error=True)]
     if message_id is not None and error.code not in (403, 409):
-        kept, draft = Kept(message_id, draft), ""
-    html = chat_html(chat, template, notices, draft, kept=kept)
+        refused_text, draft = RefusedText(message_id, draft), ""
+    template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
+    html = render_chat(chat, template, notices, draft, refused_text=refused_text)
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():
@@ -181,26 +188,26 @@ def respond_refused(
     return response
 
 
-def _answer(chat: StoredChat, started: StartedTurn, template: str) -> BaseResponse:
+def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseResponse:
     turn = started.turn
-    way = _wait_a_little(turn)
+    way = _wait_briefly(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    begun = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
-    told = TurnResponse(chat, turn.chat.offered or {}, begun, RunningHere(turn), way)
+    stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
+    response = TurnResponse(chat, turn.chat.offered or {}, stored, MemorySource(turn), way)
     first = None if chat.written else started.question
-    return told.answer(
+    return response.respond(
         lambda controls, answers: render_template(
             template,
             question=started.question,
             turn_id=turn.id,
             answers=answers,
             controls=controls,
-            faces=told.faces,
-            actions=told.actions,
+            participants=response.participants,
+            actions=response.actions,
             key=uuid.uuid4(),
-            selector=told.selector_after(answers, controls, first=first is not None),
-            # From now on it is in the history, and has a title.
+            selector=response.new_selector(answers, controls, is_first=first is not None),
+            # The first message puts the chat into the history, under a title.
             is_first=first is not None,
             title=(chat.title or make_title(first.content)) if first else None,
         )
@@ -208,124 +215,108 @@ def _answer(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespon
 
 
 class TurnResponse:
-    """A turn, and the page that is to be told of it."""
+    """The response that shows one page a turn, as far as it has come."""
 
     def __init__(
         self,
         chat: StoredChat,
         offered: Mapping[str, ChatProfile],
         turn: StoredTurn,
-        source: Source,
+        source: TurnSource,
         way: str,
     ) -> None:
-        # The turn may go on under any profile that is offered.
+        # The turn may switch to any profile that is offered.
         names = {*chat.snapshots, *offered, chat.profile}
-        self.faces = faces_of(as_they_look(names, offered, chat.snapshots))
-        self.actions = _actions_in(chat.id, turn)
+        self.participants = build_participants(profiles_to_show(names, offered, chat.snapshots))
+        # What the app says at the start of a chat is no answer, so it has no actions.
+        self.actions = build_actions(chat.id, turn.question_id) if turn.question_id else None
         self._selector = url_for("chats.selector", chat_id=chat.id)
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
         self._turn_id = turn.id
         self._chat = chat
-        self._controls = controls_of(chat, replace(turn, status=TurnStatus.RUNNING))
+        self._controls = build_controls(chat, replace(turn, status=TurnStatus.RUNNING))
 
-    def answer(self, draw: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
-        """Answer as far as the turn is; if it goes on, as a stream if there is a place for one."""
-        seen = self._source.seen()
-        slot = self._slot() if seen.running else None
-        if slot is not None:
-            page = LiveTurn(_app(), self._turn_id, self.faces, self._selector, self.actions)
-            first = draw(replace(self._controls, watch="stream"), page.whole(seen.messages))
-            return self._stream(slot, page, first, seen)
+    def respond(self, render: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
+        """Show the turn as it is. If it goes on, stream the rest or let the page poll for it."""
+        state = self._source.read()
+        if state.is_running and self._way == "sse":
+            most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
+            slot = conversation().slots.take(most, self._chat.owner, of_one)
+            if slot is not None:
+                live = self._live_turn(self.actions)
+                streaming = replace(self._controls, watch="stream")
+                first = render(streaming, live.message_values(state.messages))
+                return self._stream(slot, live, first, state)
+
         polled = polled_turns()
-        live = polled.of(self._turn_id, self._live)
-        answers, outside = live.whole(seen.messages), live.outside(seen, self.actions)
-        if seen.running:
-            polling = replace(self._controls, watch="poll", every=_pause())
-            return make_response(draw(polling, answers) + outside)
+        live = polled.get_or_add(self._turn_id, self._live_turn)
+        answers = live.message_values(state.messages)
+        outside = live.render_outside(state, self.actions)
+        if state.is_running:
+            every = "1s" if conversation().keeper.count < MANY_TURNS else "2s"
+            polling = replace(self._controls, watch="poll", every=every)
+            return make_response(render(polling, answers) + outside)
+
         polled.drop(self._turn_id)
-        return make_response(draw(self._at_the_end(seen.status, answers), answers) + outside)
-
-    def _at_the_end(self, status: str, answers: list[dict[str, Any]]) -> Controls:
         if answers:
-            return self._controls.ended(status)
-        # A turn that has left nothing is not the last one of its chat.
-        return controls_of(self._chat, last_turn(self._chat))
+            controls = self._controls.with_status(state.status)
+        else:  # a turn that has left no messages is not the last one of its chat
+            controls = build_controls(self._chat, last_turn(self._chat))
+        return make_response(render(controls, answers) + outside)
 
-    def selector_after(
-        self, answers: list[dict[str, Any]], controls: Controls, *, first: bool = False
+    def new_selector(
+        self, answers: list[dict[str, Any]], controls: Controls, *, is_first: bool = False
     ) -> str:
-        """Return where the page gets its selector anew; "" where it stays as it is."""
-        if first and chat_app().switches_here:
-            return self._selector  # from now on a choice goes on in the chat
-        said = [answer["message"] for answer in answers]
-        switches = [message.created_at for message in said if message.kind == DIVIDER]
-        # A page that asks every second need not be told each time.
+        """Return where the page gets a new selector, or "" if its own is still right."""
+        if is_first and chat_app().switches_here:
+            return self._selector  # from now on a choice switches the profile of this chat
+        messages = [answer["message"] for answer in answers]
+        switches = [message.created_at for message in messages if message.kind == DIVIDER]
+        # A page that polls need not be told each time.
         has_ended = controls.status != TurnStatus.RUNNING
-        is_news = has_ended or any(utc_now() - at < NEWS for at in switches)
+        is_news = has_ended or any(utc_now() - at < SWITCH_NEWS for at in switches)
         return self._selector if switches and is_news else ""
 
-    def _slot(self) -> Slot | None:
-        if self._way != "sse":
-            return None
-        most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
-        return conversation().slots.take(most, self._chat.owner, of_one)
+    def _live_turn(self, actions: Actions | None = None) -> LiveTurn:
+        return LiveTurn(this_app(), self._turn_id, self.participants, self._selector, actions)
 
-    def _live(self) -> LiveTurn:
-        return LiveTurn(_app(), self._turn_id, self.faces, self._selector)
-
-    def _stream(self, slot: Slot, page: LiveTurn, first: str, seen: Seen) -> Response:
+    def _stream(self, slot: Slot, live: LiveTurn, first: str, state: TurnState) -> Response:
         session = browser_session()
-        reader = session.row.id if session.row else None
-        watched = Watched(_app(), self._source, page, reader, self._host)
-        events = stream(watched, first, seen, self._last_words())
+        subscription = Subscription(
+            app=this_app(),
+            source=self._source,
+            page=live,
+            session_id=session.row.id if session.row else None,
+            host=self._host,
+        )
+        template = current_app.jinja_env.get_template("chats/_ended.html")
+        controls = self._controls
+
+        def render_end(status: str) -> str:
+            # The start of a chat may have left no messages. Then the page asks which turn is last.
+            asks_now = not controls.retry
+            return template.render(controls=controls.with_status(status), asks_now=asks_now)
+
+        events = stream(subscription, first, state, render_end)
         response = Response(events, mimetype=MIMETYPE, headers=HEADERS)
         connection = give_up_silent_readers(request.environ)
         response.call_on_close(slot.give_back)
         response.call_on_close(lambda: wait_again(connection))
         return response
 
-    def _last_words(self) -> Callable[[str], str]:
-        template = current_app.jinja_env.get_template("chats/_ended.html")
-        controls = self._controls
-        # What answers nothing may have left nothing: then the page asks which turn is the last one.
-        asks = not controls.retry
-        return lambda status: template.render(controls=controls.ended(status), asks_now=asks)
 
-
-def _wait_a_little(turn: RunningTurn) -> str:
-    """Wait as long as an answer in one piece is worth it; return the way to watch the turn."""
-    way = way_to_watch(settings(), host_of(request.environ))
+def _wait_briefly(turn: RunningTurn) -> str:
+    """Wait as long as it is worth it to respond in one piece, and return how pages watch turns."""
+    host = host_of(request.environ)
+    way = way_to_watch(settings(), host)
     if way == "inline":
         turn.wait_until_stored(conversation().limits.total)
     elif wants_fragment():
-        turn.wait_for_answer(QUICK_SECONDS if _is_calm(way) else HURRIED_SECONDS)
+        has_room = way != "sse" or conversation().slots.taken < most_streams(settings(), host)
+        turn.wait_for_answer(QUICK_SECONDS if has_room else HURRIED_SECONDS)
     else:
         with time_to_wait(PAGE_SECONDS) as seconds:
             turn.wait_until_stored(seconds)
     return way
-
-
-def _actions_in(chat_id: uuid.UUID, turn: StoredTurn) -> Actions | None:
-    # What the start of a chat says is no answer.
-    return actions_of(chat_id, turn.question_id) if turn.question_id else None
-
-
-def _is_calm(way: str) -> bool:
-    most = most_streams(settings(), host_of(request.environ))
-    return way != "sse" or conversation().slots.taken < most
-
-
-def _pause() -> str:
-    return "1s" if conversation().keeper.count < MANY_TURNS else "2s"
-
-
-def _notice(error: HTTPException) -> Notice:
-    what = explanation(error)
-    text = f"{what.title}. {what.message} {what.advice}".strip()
-    return Notice(text, what.name, is_error=True)
-
-
-def _app() -> Flask:
-    return this_app()

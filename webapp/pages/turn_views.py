@@ -13,7 +13,7 @@ from webapp.accounts.guard import login_needed
 from webapp.authoring.types import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
 from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
-from webapp.pages.recovered_text import keep_texts_of
+from webapp.pages.recovered_text import register_text_recovery
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
     respond_refused,
@@ -40,7 +40,7 @@ from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
 
 blueprint = Blueprint("turns", __name__)
-keep_texts_of(blueprint)
+register_text_recovery(blueprint)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/messages")

@@ -1,7 +1,7 @@
-"""Watching a turn: from the process that runs it or from any other, as a stream or bit by bit.
+"""Watch a turn, of this process or of another one, as a stream or by polling.
 
-What is running here is read from memory, everything else from the database. A stream holds a thread
-and nothing else: no request, no transaction, no connection (R59).
+A turn of this process is read from memory, every other one from the database. A stream holds a
+thread and nothing else: no request, no transaction, no connection.
 """
 
 from __future__ import annotations
@@ -9,176 +9,163 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from flask import Flask
 
 from webapp.accounts.sessions.interface import session_is_alive
-from webapp.authoring.chat_message import ChatMessage
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
-from webapp.pages.live import LiveTurn
+from webapp.pages.live import LiveTurn, TurnState
 from webapp.turns.stored_turns import turn_as_stored
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.server import Host
 from webapp.web.sse import HEARTBEAT, event
 
-# Between two pictures of growing text: eyes need no more, and each costs (benchmarks/stream.py).
+# Between two renderings of growing text. Eyes need no more, and each costs (benchmarks/stream.py).
 PACE_SECONDS = 0.12
 SLOWEST_SECONDS = 0.5
 CHARACTERS_PER_SECOND = 60_000
-# How often a turn of another process is looked up.
+# How often a turn of another process is read.
 LOOK_SECONDS = 0.5
-# A reader that has gone is noticed when something is written to it (R65); and then it is asked
-# whether its session has ended meanwhile (R14).
+# A server notices that a reader is gone only when it writes. It also checks the session this often.
 HEARTBEAT_SECONDS = 5.0
-# Then the reader asks again: one that vanished without a word frees its thread.
+# Then the reader asks again. So a reader that vanished does not hold its thread for ever.
 STREAM_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A turn at one moment: what it has said, how it stands, and a number that grows."""
-
-    messages: list[ChatMessage]
-    status: str
-    version: int
-    # Messages of earlier turns that this one has changed, and those it took away.
-    elsewhere: list[ChatMessage] = field(default_factory=list)
-    gone: list[uuid.UUID] = field(default_factory=list)
-
-    @property
-    def running(self) -> bool:
-        """Say whether there is more to come."""
-        return self.status == TurnStatus.RUNNING
-
-
-class Source(Protocol):
+class TurnSource(Protocol):
     """Where a turn is read from."""
 
-    def seen(self) -> Seen:
-        """Return the turn as it stands now."""
+    def read(self) -> TurnState:
+        """Return the turn as it is now."""
 
     def wait(self, version: int, seconds: float) -> None:
         """Return when there may be something newer than ``version``, or when the time is up."""
 
 
-class RunningHere:
+class MemorySource:
     """A turn of this process."""
 
     def __init__(self, turn: RunningTurn) -> None:
         self._turn = turn
 
-    def seen(self) -> Seen:
-        """Return the turn as it stands; its end is seen when it is stored, not before."""
+    def read(self) -> TurnState:
+        """Return the turn as it is now. Its end shows only after it is stored."""
         turn = self._turn
         version, status = turn.version, turn.status if turn.stored else TurnStatus.RUNNING
         messages = turn.messages()
-        there = [m for m in messages if not m.removed]
-        own = [m for m in there if not m.earlier]
-        elsewhere = [m for m in there if m.earlier]
-        gone = [m.id for m in messages if m.removed]
-        return Seen(own, status, version, elsewhere, gone)
+        present = [m for m in messages if not m.removed]
+        return TurnState(
+            messages=[m for m in present if not m.earlier],
+            status=status,
+            version=version,
+            elsewhere=[m for m in present if m.earlier],
+            removed=[m.id for m in messages if m.removed],
+        )
 
     def wait(self, version: int, seconds: float) -> None:
         """Wait for the turn to say more."""
         self._turn.wait(version, seconds)
 
 
-class RunningElsewhere:
-    """A turn of another process, or one that has ended: what the database has of it."""
+class DatabaseSource:
+    """A turn of another process, or one that has ended."""
 
     def __init__(self, app: Flask, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
         self._app = app
         self._ids = (chat_id, turn_id)
         self._version = 0
 
-    def seen(self) -> Seen:
+    def read(self) -> TurnState:
         """Return the turn as it is stored."""
         with self._app.app_context():
             status, messages = turn_as_stored(*self._ids)
         self._version += 1
-        return Seen(messages, status, self._version)
+        return TurnState(messages=messages, status=status, version=self._version)
 
     def wait(self, version: int, seconds: float) -> None:
-        """Wait a little; there is nobody to tell."""
+        """Wait a little: no other process tells of a change."""
         del version
         time.sleep(min(seconds, LOOK_SECONDS))
 
 
-@dataclass(frozen=True)
-class Watched:
-    """A turn, whoever watches it, and how the page is told."""
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A turn, the page that shows it, and the session that reads it."""
 
     app: Flask
-    source: Source
+    source: TurnSource
     page: LiveTurn
     session_id: uuid.UUID | None
     host: Host
 
-    def session_ended(self) -> bool:
-        """Say whether the reader's login has ended since the stream began."""
+    def has_ended_session(self) -> bool:
+        """Return whether the reader's session has ended since the stream began."""
         if self.session_id is None:
             return False
         with self.app.app_context():
             return not session_is_alive(self.session_id)
 
 
-def stream(watched: Watched, first: str, seen: Seen, last: Callable[[str], str]) -> Iterator[bytes]:
-    """Yield a turn as events: ``first``, then what changes, until its end.
+def stream(
+    subscription: Subscription, first: str, state: TurnState, render_end: Callable[[str], str]
+) -> Iterator[bytes]:
+    """Yield a turn as events: ``first``, then each change, until the turn ends.
 
-    It also ends when the reader's session does, when the server is about to end, and after
-    `STREAM_SECONDS`; a page that was not told the end asks again.
+    The stream also ends with the reader's session, when the server is about to stop, and after
+    `STREAM_SECONDS`. A page that has not seen the end asks again.
 
     Parameters
     ----------
     first:
-        The HTML that the page begins with, for ``seen``.
-    last:
-        Makes the HTML for the end, by how the turn ended.
+        The HTML of ``state``, with which the page begins.
+    render_end:
+        Renders the HTML for the end from the status with which the turn ended.
     """
     began = time.monotonic()
-    watch = _Watch(watched, began, began)
+    pacing = _Pacing(subscription, began, began)
     yield event(first)
     try:
-        while seen.running and time.monotonic() - began < STREAM_SECONDS:
-            watched.source.wait(seen.version, 1.0)
-            if watched.host.leaving or watch.reader_may_not_see():
+        while state.is_running and time.monotonic() - began < STREAM_SECONDS:
+            subscription.source.wait(state.version, 1.0)
+            if subscription.host.leaving or pacing.reader_may_not_see():
                 return
-            seen = watched.source.seen()
-            html = watched.page.changes(seen) + ("" if seen.running else last(seen.status))
-            if html or watch.is_quiet():
+            state = subscription.source.read()
+            end = "" if state.is_running else render_end(state.status)
+            html = subscription.page.render_changes(state) + end
+            if html or pacing.is_quiet():
                 yield event(html) if html else HEARTBEAT
-                watch.rest(seen, len(html))
-            elif seen.running:  # something changed that does not show
+                pacing.rest(state, len(html))
+            elif state.is_running:  # something changed that does not show
                 time.sleep(PACE_SECONDS)
     except UNAVAILABLE as error:
         # The turn goes on, and the page asks again.
-        with watched.app.app_context():
+        with subscription.app.app_context():
             log_unavailable(error)
 
 
 @dataclass
-class _Watch:
-    """When a reader was last told something, and last asked who it is."""
+class _Pacing:
+    """When a stream last sent something, and when it last checked the session of its reader."""
 
-    watched: Watched
-    told_at: float
-    asked_at: float
+    subscription: Subscription
+    sent_at: float
+    checked_at: float
 
     def is_quiet(self) -> bool:
-        return time.monotonic() - self.told_at > HEARTBEAT_SECONDS
+        return time.monotonic() - self.sent_at > HEARTBEAT_SECONDS
 
     def reader_may_not_see(self) -> bool:
-        if time.monotonic() - self.asked_at < HEARTBEAT_SECONDS:
+        if time.monotonic() - self.checked_at < HEARTBEAT_SECONDS:
             return False
-        self.asked_at = time.monotonic()
-        return self.watched.session_ended()
+        self.checked_at = time.monotonic()
+        return self.subscription.has_ended_session()
 
-    def rest(self, seen: Seen, sent: int) -> None:
-        # What comes meanwhile goes into one picture; a long open block, which is sent again each
-        # time, is drawn less often.
-        self.told_at = time.monotonic()
-        if seen.running:
+    def rest(self, state: TurnState, sent: int) -> None:
+        # What comes meanwhile goes into one event. A long open block is sent whole each time, so
+        # it is sent less often.
+        self.sent_at = time.monotonic()
+        if state.is_running:
             time.sleep(max(PACE_SECONDS, min(sent / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)))

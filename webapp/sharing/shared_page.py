@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from flask import render_template, request, url_for
 
-from webapp.chats.snapshots import as_it_looked
+from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.pages.chat_page import Notice
-from webapp.pages.participants import Face, faces_of
+from webapp.pages.participants import Participant, build_participants
 from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.sharing.links import find_link
 from webapp.sharing.shared_chat import FoundChat, messages_before
@@ -42,11 +42,13 @@ def render_share_settings(chat: StoredChat, template: str, notice: str | None = 
 def render_shared_chat(chat: FoundChat, before: int | None) -> str:
     """Render a shared chat as a page to read."""
     page = messages_before(chat, before)
-    profile = as_it_looked(chat.profile, chat.snapshots)
+    profile = profile_from_snapshot(chat.profile, chat.snapshots)
     # Each profile looks as it did then. The author of a question is "User": the link shows what was
     # written, not by whom.
-    profiles = [as_it_looked(name, chat.snapshots) for name in chat.snapshots]
-    faces = replace(faces_of(p for p in profiles if p is not None), viewer=Face(YOU))
+    profiles = [profile_from_snapshot(name, chat.snapshots) for name in chat.snapshots]
+    participants = replace(
+        build_participants(p for p in profiles if p is not None), viewer=Participant(YOU)
+    )
     # `@author_rename` runs while the page is rendered, and holds no connection meanwhile.
     release_connection()
     return render_template(
@@ -54,7 +56,7 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
         chat=chat,
         profile=profile,
         messages=page.messages,
-        faces=faces,
+        participants=participants,
         first_shown=page.messages[0].sequence if page.has_earlier else None,
         is_newest=before is None,
     )

@@ -12,7 +12,7 @@ from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.chats.store import my_chat
 from webapp.database.engines import utc_now
-from webapp.pages.recovered_text import keep_texts_of
+from webapp.pages.recovered_text import register_text_recovery
 from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.transfer.downloads import asked_format, download
 from webapp.transfer.exported import ids_of_all
@@ -24,7 +24,7 @@ from webapp.web.htmx import go_to, wants_fragment
 from webapp.web.log import log_event
 
 blueprint = Blueprint("transfer", __name__)
-keep_texts_of(blueprint)
+register_text_recovery(blueprint)
 
 EMPTY = "There is nothing to import yet. Paste the text of an export in the format JSON."
 

@@ -11,8 +11,8 @@ from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import ChatContext, Values
 from webapp.authoring.message import Message, make_user_message
 from webapp.authoring.types import ChatProfile
-from webapp.chats.past_messages import history_before, stored_question
-from webapp.chats.snapshots import looks_new
+from webapp.chats.past_messages import get_question_text, list_history
+from webapp.chats.snapshots import has_new_look
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now
 from webapp.engine.phases import TurnStatus
@@ -134,7 +134,7 @@ def ask_again(
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLastMessageError, NotFound
         As for `ask`.
     """
-    content = stored_question(chat.id, question_id)
+    content = get_question_text(chat.id, question_id)
     request = _request(chat, profile, key)
     request = replace(request, answers=question_id, replacement=replacement)
     return _answer(chat, request, _user_message(chat, question_id, content))
@@ -211,7 +211,7 @@ def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> T
         key=key,
         most_turns=most,
         session_id=browser_session().require_row() if resume_callback() else None,
-        new_snapshot=profile if looks_new(profile, chat.snapshots) else None,
+        new_snapshot=profile if has_new_look(profile, chat.snapshots) else None,
     )
 
 
@@ -228,7 +228,7 @@ def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> Started
         chat.id,
         conversation().limits,
         arguments=lambda: (message,),
-        earlier=partial(history_before, this_app(), chat.id, place.first_sequence),
+        earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
     )
     return _run(chat, request, place, work)
 

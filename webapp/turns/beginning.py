@@ -13,7 +13,7 @@ from webapp.authoring.chat_message import ASSISTANT, STREAMING, USER, ChatMessag
 from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
-from webapp.chats.profile_rows import keep_look
+from webapp.chats.profile_rows import store_snapshots
 from webapp.chats.search_index import index_first_question, index_messages, index_title
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
@@ -155,7 +155,7 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
 
         place, has_written = _insert_turn(connection, request, claimed, values, first_values)
         if request.new_snapshot is not None:
-            keep_look(connection, chat_id, request.new_snapshot)
+            store_snapshots(connection, chat_id, request.new_snapshot)
         question = place.question
         if question is not None and has_written:
             if title and title != claimed.title:

@@ -26,8 +26,8 @@ from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
-from webapp.chats.past_messages import NO_SEQUENCE_YET, history_before
-from webapp.chats.search_index import index_changed
+from webapp.chats.past_messages import END_SEQUENCE, list_history
+from webapp.chats.search_index import reindex_messages
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.call import call
@@ -143,7 +143,7 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
             user=chat.user,
             chat_profile=chat.profile,
             values=Values(chat.values),
-            earlier=partial(history_before, this_app(), chat.chat_id, NO_SEQUENCE_YET),
+            earlier=partial(list_history, this_app(), chat.chat_id, END_SEQUENCE),
         )
         try:
             call(callback, (), Running(chat=context), settings().callback_seconds)
@@ -180,4 +180,4 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
         ).scalar_one()
         placed = [replace(m, sequence=last + place) for place, m in enumerate(new, start=1)]
         insert_messages(connection, chat_id, placed)
-        index_changed(connection, chat_id, [(message.id, message.content) for message in placed])
+        reindex_messages(connection, chat_id, [(message.id, message.content) for message in placed])

@@ -7,7 +7,7 @@ from functools import partial
 from webapp.authoring.context import Values
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.resumed_chat import ResumedChat
-from webapp.chats.past_messages import history_before, resumed_messages
+from webapp.chats.past_messages import list_history, list_resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.work import Work
 from webapp.site import chat_app, this_app
@@ -39,7 +39,7 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         # A thousand messages are not read for a function that does not take them.
         if callback is None or not callback.takes:
             return ()
-        messages = resumed_messages(chat.id, first_new)
+        messages = list_resumed_messages(chat.id, first_new)
         return (ResumedChat(str(chat.id), chat.title, chat.profile, messages, values.copy()),)
 
     return make_work(
@@ -48,6 +48,6 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         conversation().limits,
         arguments=arguments,
         # What the user has just written comes after what the callback says.
-        earlier=partial(history_before, this_app(), chat.id, first_new),
+        earlier=partial(list_history, this_app(), chat.id, first_new),
         then=then,
     )

@@ -14,7 +14,7 @@ from webapp.chats.locking import RUNNING_IN_CHATS, lock_running_turns, serialize
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
-from webapp.chats.snapshots import with_look_of
+from webapp.chats.snapshots import add_snapshots
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
@@ -156,6 +156,6 @@ def _new_chat(turn: RunningTurn, request: StartRequest, *, over: bool) -> dict[s
         # The turn may have switched to another profile already.
         "expires_at": expires_at(offered.get(turn.chat.chat_profile or "") or turn.profile, now),
         "turn_id": None if over else turn.id,
-        "snapshots": with_look_of(continues.snapshots if continues else {}, *under),
+        "snapshots": add_snapshots(continues.snapshots if continues else {}, *under),
         "pinned": False,
     }

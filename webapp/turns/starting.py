@@ -13,7 +13,7 @@ from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import ChatContext, Earlier
 from webapp.authoring.types import ChatProfile
-from webapp.chats.past_messages import history_before
+from webapp.chats.past_messages import list_history
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
@@ -163,7 +163,7 @@ def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
     )
     earlier: Earlier = list
     if source is not None:
-        earlier = partial(history_before, this_app(), source.chat.id, source.next_sequence)
+        earlier = partial(list_history, this_app(), source.chat.id, source.next_sequence)
     return RunningTurn(
         chat_app(),
         context,

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Chat, Message, Turn
-from webapp.chats.profile_rows import go_on_under
+from webapp.chats.profile_rows import store_profile
 from webapp.chats.retention import expires_at
-from webapp.chats.search_index import index_changed, index_turn
+from webapp.chats.search_index import index_turn, reindex_messages
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
 from webapp.engine.phases import TurnStatus
@@ -165,7 +165,7 @@ def _save(connection: Connection, step: Step) -> bool | None:
     store_messages(connection, chat_id, step.messages)
     profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
     if profile is not None and any(message.kind == DIVIDER for message in step.messages):
-        go_on_under(connection, chat_id, profile)
+        store_profile(connection, chat_id, profile)
     if step.ended:
         which = {
             "chat": chat_id,
@@ -196,4 +196,4 @@ def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMess
     if message.removed:
         connection.execute(_GONE, {"message": message.id, "chat": chat_id})
     elif update_message(connection, chat_id, message) and message.status != STREAMING:
-        index_changed(connection, chat_id, [(message.id, message.content)])
+        reindex_messages(connection, chat_id, [(message.id, message.content)])

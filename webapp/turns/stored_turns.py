@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ChatMessage
-from webapp.chats.message_rows import SHOWN, shown_message
+from webapp.chats.message_rows import SHOWN_MESSAGES, shown_message
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
@@ -21,23 +21,23 @@ from webapp.web.refusals import Refusal
 
 # What a turn said follows its question, which is left out.
 _SAID = (
-    SHOWN.join(Turn, Turn.id == Message.turn_id)
+    SHOWN_MESSAGES.join(Turn, Turn.id == Message.turn_id)
     .where(
-        Turn.id == bindparam("of_turn"),
+        Turn.id == bindparam("turn_id"),
         Message.sequence >= Turn.first_sequence,
     )
     .order_by(Message.sequence)
 )
 _TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
-    Turn.chat_id == bindparam("of_chat"), Turn.id == bindparam("of_turn")
+    Turn.chat_id == bindparam("chat_id"), Turn.id == bindparam("turn_id")
 )
 # The running turn, which may have said nothing yet. Without one, the turn of the newest message,
 # which the index of a chat's messages finds.
-_RUNS = select(Chat.turn_id).where(Chat.id == bindparam("of_chat")).scalar_subquery()
+_RUNS = select(Chat.turn_id).where(Chat.id == bindparam("chat_id")).scalar_subquery()
 _SAID_LAST = (
     select(Message.turn_id)
     .where(
-        Message.chat_id == bindparam("of_chat"),
+        Message.chat_id == bindparam("chat_id"),
         Message.replaced_by.is_(None),
         Message.turn_id.is_not(None),
     )
@@ -75,16 +75,16 @@ class StoredTurn:
 def last_turn(chat: StoredChat) -> StoredTurn | None:
     """Return the newest turn of a chat: one that runs, or one that may be tried again."""
     with read_connection() as connection:
-        found = connection.execute(_LAST_TURN, {"of_chat": chat.id}).first()
+        found = connection.execute(_LAST_TURN, {"chat_id": chat.id}).first()
     return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
 def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[TurnStatus, list[ChatMessage]]:
     """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
     with read_connection() as connection:
-        turn = connection.execute(_TURN, {"of_chat": chat_id, "of_turn": turn_id}).first()
+        turn = connection.execute(_TURN, {"chat_id": chat_id, "turn_id": turn_id}).first()
     with read_connection() as connection:
-        found = connection.execute(_SAID, {"of_chat": chat_id, "of_turn": turn_id}).all()
+        found = connection.execute(_SAID, {"chat_id": chat_id, "turn_id": turn_id}).all()
     status = _status(turn) if turn is not None else TurnStatus.INTERRUPTED
     return status, [shown_message(row, running=status == TurnStatus.RUNNING) for row in found]
 
@@ -98,7 +98,7 @@ def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
         When it is not, or there is none.
     """
     with read_connection() as connection:
-        found = connection.execute(_TURN, {"of_chat": chat.id, "of_turn": turn_id}).first()
+        found = connection.execute(_TURN, {"chat_id": chat.id, "turn_id": turn_id}).first()
     if found is None:
         raise NotFound
     return StoredTurn(found.id, _status(found), found.question_id)

@@ -12,8 +12,8 @@ from webapp.authoring.chat_message import COMPLETE, DIVIDER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
-from webapp.chats.profile_rows import go_on_under
-from webapp.chats.snapshots import with_look_of
+from webapp.chats.profile_rows import store_profile
+from webapp.chats.snapshots import add_snapshots
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.profiles.icons import label
@@ -82,10 +82,10 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
         refuse_busy(connection, chat.id, chat.owner)
         if connection.execute(_HELD, which).first() is None:
             raise StillAnsweringError
-        go_on_under(connection, chat.id, profile)
+        store_profile(connection, chat.id, profile)
         _store_divider(connection, chat.id, profile)
     choose(profile)
-    snapshots = with_look_of(chat.snapshots, profile)
+    snapshots = add_snapshots(chat.snapshots, profile)
     return replace(chat, profile=profile.name, snapshots=snapshots)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func,
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.accounts.sessions.rows import expiry_condition
 from webapp.accounts.throttle import obsolete_condition
-from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, deleted_before, forget_chats
+from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, purge_chats, was_deleted_before
 from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
@@ -56,7 +56,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
     )
     rules = {
         "expired_chats": Chat.expires_at.is_not(None) & (Chat.expires_at <= now),
-        "deleted_chats": deleted_before(now - timedelta(seconds=UNDO_SECONDS)),
+        "deleted_chats": was_deleted_before(now - timedelta(seconds=UNDO_SECONDS)),
         "chats_of_gone_visitors": _belongs_to_gone_visitor(session_expired),
         "unwritten_chats": ~Chat.written & (Chat.created_at < now - UNWRITTEN_FOR) & ~running,
     }
@@ -112,7 +112,7 @@ def _remove_chats(kind: Kind) -> Iterator[int]:
 
 def _remove_some_chats(which: ColumnElement[bool]) -> int:
     with write_transaction() as connection:
-        return forget_chats(connection, which)
+        return purge_chats(connection, which)
 
 
 def _remove_batch(kind: Kind) -> int:
