@@ -69,20 +69,19 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
 
 
 def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) -> Future[Any]:
-    return process_loop.submit(_report_end(ended, awaitable), context)
-
-
-async def _report_end(ended: Future[Any], awaitable: Awaitable[Any]) -> None:
     # The loop's own future is done as soon as it is cancelled, before the coroutine has cleaned up.
-    try:
-        result = await _contain_exits(awaitable)
-    except asyncio.CancelledError as error:
-        ended.set_exception(_as_exception(error))
-        raise
-    except Exception as error:  # noqa: BLE001 - handed to whoever looks at the future
-        ended.set_exception(error)
-    else:
-        ended.set_result(result)
+    async def report_end() -> None:
+        try:
+            result = await _contain_exits(awaitable)
+        except asyncio.CancelledError as error:
+            ended.set_exception(_as_exception(error))
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to whoever looks at the future
+            ended.set_exception(error)
+        else:
+            ended.set_result(result)
+
+    return process_loop.submit(report_end(), context)
 
 
 def call(
@@ -107,8 +106,20 @@ def call(
         When the function raises; the cause is chained. `CallbackTimeoutError` when it is too slow.
     """
     context = _context(running, _Coroutines())
+    accepted = callback.select_arguments(arguments)
     try:
-        return _call(callback, callback.select_arguments(arguments), context, seconds)
+        if inspect.iscoroutinefunction(callback.function):
+            return _await(callback, callback.function(*accepted), context, seconds)
+        # A thread for each call, not a pool: a callback that never returns cannot be stopped, and
+        # in a pool it would take a place from every later one. A daemon, so that it cannot hold up
+        # the server's exit either.
+        future: Future[Any] = Future()
+        _start_thread(callback, context, _settle, future, callback, accepted)
+        timeout = CallbackTimeoutError(f"@{callback.decorator}", seconds)
+        result, is_awaitable = _outcome(future, seconds, timeout)
+        if is_awaitable:  # such as functools.partial of a coroutine function
+            return _await(callback, result, context, seconds)
+        return result
     except CallbackTimeoutError:
         raise
     except Exception as error:
@@ -142,35 +153,24 @@ class _Coroutines:
             cancel()
 
 
-def _call(
-    callback: Callback, arguments: tuple[object, ...], context: Context, seconds: float
-) -> Any:
-    if inspect.iscoroutinefunction(callback.function):
-        return _await(callback, callback.function(*arguments), context, seconds)
-    result, is_awaitable = _in_thread(callback, arguments, context, seconds)
-    if is_awaitable:  # such as functools.partial of a coroutine function
-        return _await(callback, result, context, seconds)
-    return result
-
-
 def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seconds: float) -> Any:
     timeout = CallbackTimeoutError(f"@{callback.decorator}", seconds)
-    future = process_loop.submit(_limit(awaitable, seconds, timeout), context)
+
+    async def await_in_time() -> Any:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await _contain_exits(awaitable)
+        except TimeoutError:
+            if limit.expired():
+                raise timeout from None
+            raise
+
+    future = process_loop.submit(await_in_time(), context)
     try:
         return _outcome(future, seconds + LOOP_GRACE, timeout)
     finally:
         if not future.done():
             process_loop.suspect()
-
-
-async def _limit(awaitable: Awaitable[Any], seconds: float, timeout: CallbackTimeoutError) -> Any:
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            return await _contain_exits(awaitable)
-    except TimeoutError:
-        if limit.expired():
-            raise timeout from None
-        raise
 
 
 async def _contain_exits(awaitable: Awaitable[Any]) -> Any:
@@ -181,17 +181,6 @@ async def _contain_exits(awaitable: Awaitable[Any]) -> Any:
     except BaseException as error:
         # asyncio would let an exit end the loop, and whoever waits would pass it on to the server.
         raise RuntimeError(f"the callback raised {type(error).__name__}") from error
-
-
-def _in_thread(
-    callback: Callback, arguments: tuple[object, ...], context: Context, seconds: float
-) -> Any:
-    # A thread for each call rather than a pool: a callback that never returns cannot be stopped,
-    # and in a pool it would take a place from every later one. A daemon, so that it cannot hold
-    # up the server's exit either.
-    future: Future[Any] = Future()
-    _start_thread(callback, context, _settle, future, callback, arguments)
-    return _outcome(future, seconds, CallbackTimeoutError(f"@{callback.decorator}", seconds))
 
 
 def _start_thread(callback: Callback, context: Context, *work: Any) -> None:

@@ -70,25 +70,23 @@ class ProcessLoop:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._pid != os.getpid() or self._is_lost(self._loop):
-                self._loop = asyncio.new_event_loop()
-                self._pid = os.getpid()
-                self._silent_since = None
-                threading.Thread(
-                    target=self._keep_running, args=[self._loop], name="webapp-loop", daemon=True
-                ).start()
-            return self._loop
+            loop, silent = self._loop, self._silent_since
+            is_ours = loop is not None and self._pid == os.getpid() and not loop.is_closed()
+            is_stuck = silent is not None and time.monotonic() - silent >= STUCK_SECONDS
+            if loop is not None and is_ours and not is_stuck:
+                return loop
+            if loop is not None and is_ours:
+                logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})
+                # If it comes back one day, it ends.
+                loop.call_soon_threadsafe(loop.stop)
 
-    def _is_lost(self, loop: asyncio.AbstractEventLoop) -> bool:
-        silent = self._silent_since
-        if loop.is_closed():
-            return True
-        if silent is None or time.monotonic() - silent < STUCK_SECONDS:
-            return False
-        logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})
-        # Should it come back one day, it ends.
-        loop.call_soon_threadsafe(loop.stop)
-        return True
+            self._loop = loop = asyncio.new_event_loop()
+            self._pid = os.getpid()
+            self._silent_since = None
+            threading.Thread(
+                target=self._keep_running, args=[loop], name="webapp-loop", daemon=True
+            ).start()
+            return loop
 
     def _keep_running(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._loop is loop and not loop.is_closed():
@@ -97,26 +95,20 @@ class ProcessLoop:
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of any task; every other chat needs the loop.
                 logger.error("loop.exit_in_a_task", exc_info=error)
-        _close(loop)
+        # Nobody waits for the tasks that are left, but their `finally` blocks still run.
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        try:
+            if tasks:
+                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        finally:
+            loop.close()
 
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.
         self._lock = threading.Lock()
         self._loop = None
-
-
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    # Nobody waits for what is left on it, but its `finally` blocks still run.
-    try:
-        loop.run_until_complete(_cancel_all(asyncio.all_tasks(loop)))
-    finally:
-        loop.close()
-
-
-async def _cancel_all(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # The one deliberate state of this module: there is one loop per process by definition.

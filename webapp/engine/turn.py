@@ -365,12 +365,13 @@ class RunningTurn:
         except RuntimeError as error:  # no thread is left
             self._end_on_stop(on_stop, on_stop.failure(error))
             return
-        self._on_stop_call.ended.add_done_callback(lambda done: self._on_stop_ended(on_stop, done))
 
-    def _on_stop_ended(self, on_stop: Callback, done: Future[Any]) -> None:
-        error = done.exception()
-        failure = as_callback_error(on_stop, error) if isinstance(error, Exception) else None
-        self._end_on_stop(on_stop, failure)
+        def note_end(done: Future[Any]) -> None:
+            error = done.exception()
+            failure = as_callback_error(on_stop, error) if isinstance(error, Exception) else None
+            self._end_on_stop(on_stop, failure)
+
+        self._on_stop_call.ended.add_done_callback(note_end)
 
     def _end_on_stop(self, on_stop: Callback | None, failure: CallbackError | None) -> bool:
         with self.changed:
