@@ -402,7 +402,7 @@ def test_chats_of_a_removed_user_go_in_small_steps(
         steps.append(forget(*which))
         return steps[-1]
 
-    monkeypatch.setattr(deletion, "forget_chats", counted)
+    monkeypatch.setattr(deletion, "purge_chats", counted)
     alice.store_chats("user:alice", 2 * deletion.CHATS_AT_ONCE + 1)
     alice.ok("users", "remove", "alice", "--yes")
     assert steps == [deletion.CHATS_AT_ONCE, deletion.CHATS_AT_ONCE, 1, 0]
@@ -416,7 +416,7 @@ def test_a_removal_that_is_stopped_leaves_no_chat_in_reach(
 
     alice.store_chats("user:alice", 3)
     with monkeypatch.context() as stopped:
-        stopped.setattr(deletion, "forget_chats", fail)
+        stopped.setattr(deletion, "purge_chats", fail)
         assert alice("users", "remove", "alice", "--yes").exit_code == 2
     alice.add("alice")
     assert alice.rows("SELECT count(*) FROM chats WHERE deleted_at IS NULL") == [(0,)]
