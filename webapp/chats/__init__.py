@@ -1,1 +1,1 @@
-"""What was said."""
+"""Chats and messages in the database."""

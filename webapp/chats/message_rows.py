@@ -1,6 +1,6 @@
-"""Messages in the database: the one function that makes a row, and the one that reads it.
+"""Messages in the database: one function makes a row, and one reads it.
 
-A new column belongs into `MESSAGE_COLUMNS` and `message_row`, and nowhere else.
+Add a new column to `MESSAGE_COLUMNS` and `message_row`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def message_from_row(row: Any) -> ChatMessage:
 
 
 def shown_message(row: Any, *, running: bool) -> ChatMessage:
-    """Return a message as it is shown, while the last turn runs or not.
+    """Return a message as a page shows it.
 
-    Nobody writes a message any more whose turn does not run: it is shown as interrupted.
+    If its turn no longer runs, nobody continues the message, so it is shown as interrupted.
     """
     message = message_from_row(row)
     if message.status == STREAMING and not running:
@@ -102,7 +102,7 @@ def upsert_messages(
 
 
 def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> bool:
-    """Change an answer of an earlier turn; return whether it is there."""
+    """Change an answer of an earlier turn, and return whether it exists."""
     row = message_row(chat_id, message)
     new = {f"new_{name}": row[name] for name in _CHANGING_LATER}
     return bool(
@@ -112,7 +112,7 @@ def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMess
 
 @lru_cache(maxsize=2)
 def _upsert(dialect: str) -> Any:
-    # A step that was stored although its transaction seemed to fail is stored again.
+    # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
     changed = {name: statement.excluded[name] for name in _CHANGING}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed)

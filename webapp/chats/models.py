@@ -1,5 +1,4 @@
-"""Rows about chats: the chats, their messages, the turns in which they were said, and what is kept
-about them: words to find them by, feedback, and links to share them."""
+"""The tables about chats: chats, messages, turns, search entries, feedback and shares."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ class Chat(Model):
 
     __tablename__ = "chats"
     __table_args__ = (
-        # Each page of the history is one look into these, however many chats there are.
+        # Each page of the history is one range of these, however many chats there are.
         Index("ix_chats_history", "owner", "written", "pinned", "active_at", "id"),
         Index(
             "ix_chats_history_profile",
@@ -50,7 +49,7 @@ class Chat(Model):
             "active_at",
             "id",
         ),
-        # Few chats have these, so the others do not pay for them.
+        # Few chats have these columns, so the indexes leave the others out.
         Index("ix_chats_deleted", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
         Index("ix_chats_expires", "expires_at", sqlite_where=_EXPIRES, postgresql_where=_EXPIRES),
         Index("ix_chats_session_ended", "session_id", "ended_at"),
@@ -58,31 +57,31 @@ class Chat(Model):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    # `user:<identifier>`, or `session:<id>` for a visitor of an app without login.
+    # `user:<identifier>`, or `session:<id>` for a visitor of an app without sign-in.
     owner: Mapped[str] = mapped_column(String(OWNER_LIMIT))
-    # The browser it was started in: a newer unwritten chat of that browser replaces this one.
+    # The browser session that started it. A new chat there replaces one that is not written.
     session_id: Mapped[uuid.UUID | None] = mapped_column()
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
-    # Whether the user has said anything in it.
+    # Whether the user has sent a message.
     written: Mapped[bool] = mapped_column(default=False)
     values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    # When something was last said, and since when the chat is over for `@on_chat_end`.
+    # When the last message came, and when `@on_chat_end` ended the chat.
     active_at: Mapped[datetime | None] = mapped_column(UTCDateTime, default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # The turn that runs in it: whoever sets this from nothing has the chat to itself.
+    # The turn that has claimed the chat. Whoever sets it from NULL has claimed it.
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
-    # Made from the first message of the user, or given by them; none before that.
+    # Made from the user's first message, or given by the user. NULL before that.
     title: Mapped[str | None] = mapped_column(String(TITLE_LIMIT))
-    # Each profile it was under as it looked then: {name: {"label": text, "icon": text or None}}.
+    # A snapshot of each of its profiles: {name: {"label": text, "icon": text or None}}.
     snapshots: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # Since when it is out of sight; its rows go when it cannot be brought back any more.
+    # When the user deleted it. Its rows are removed when the deletion can no longer be undone.
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # When `keep_days` of its profile are over.
+    # When `keep_days` of its profile have passed.
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     imported_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # The chat whose conversation was carried over into this one.
+    # The chat whose messages were copied into this one.
     continues: Mapped[uuid.UUID | None] = mapped_column()
 
 
@@ -90,23 +89,23 @@ class Message(Model):
     """One message of a chat."""
 
     __tablename__ = "messages"
-    # The order is this number, never a time: clocks go back (R69).
+    # Messages are ordered by this number, and never by a time: clocks can be set back.
     __table_args__ = (UniqueConstraint("chat_id", "sequence"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     chat_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
     sequence: Mapped[int] = mapped_column()
-    # `user`, `assistant`, `error`; or `divider`, where another profile begins: its label.
+    # `user`, `assistant` or `error`. A `divider` is where another profile begins.
     kind: Mapped[str] = mapped_column(String(16))
     author: Mapped[str | None] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16), default=COMPLETE)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    # The turn that it was said in; none for what a chat start said at once.
+    # The turn that it belongs to. NULL for messages that the start of a chat sent at once.
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
-    # The profile it was said under.
+    # The profile of the chat when it was sent.
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
-    # The turn that took its place when the user edited or asked again: it is exported, not shown.
+    # The turn that replaced it when the user edited or asked again. It is exported, not shown.
     replaced_by: Mapped[uuid.UUID | None] = mapped_column()
 
 
@@ -115,7 +114,7 @@ class Turn(Model):
 
     __tablename__ = "turns"
     __table_args__ = (
-        # A form that is sent twice begins one turn (R57).
+        # A form that is sent twice begins one turn.
         UniqueConstraint("chat_id", "key"),
         Index("ix_turns_owner_status", "owner", "status"),
         Index("ix_turns_status_seen", "status", "seen_at"),
@@ -127,17 +126,17 @@ class Turn(Model):
     key: Mapped[uuid.UUID] = mapped_column()
     # `running`, `complete`, `stopped`, `failed` or `interrupted`.
     status: Mapped[str] = mapped_column(String(16))
-    # The message that it answers; none for the start of a chat.
+    # The message that it answers. NULL for the start of a chat.
     question_id: Mapped[uuid.UUID | None] = mapped_column()
     # Its messages are numbered from here.
     first_sequence: Mapped[int] = mapped_column()
     stop_asked: Mapped[bool] = mapped_column(default=False)
-    # Whether it was run again, so that its answer is not part of the conversation any more.
+    # Whether it was retried. Then its answer is no longer part of the conversation.
     retried: Mapped[bool] = mapped_column(default=False)
-    # The chat's values when it began, for whoever runs it again; kept for the last turn of a chat.
+    # The chat's values when it began, for a retry. Only the last turn of a chat keeps them.
     values_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    # When the process that runs it last said that it is alive.
+    # The last heartbeat of the process that runs it.
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -145,8 +144,8 @@ class Turn(Model):
 class SearchEntry(Model):
     """The words of a message or of a title, for the full-text search of the database.
 
-    Newer ones have higher numbers. SQLite's index over them is the table `search_words`, which
-    triggers keep.
+    Newer entries have higher ids. SQLite's index of them is the table `search_words`, which
+    triggers keep up to date.
     """
 
     __tablename__ = "search_entries"
@@ -173,7 +172,7 @@ class SearchEntry(Model):
 
 
 class Feedback(Model):
-    """What a user thinks of an answer in a chat of theirs."""
+    """A user's rating of an answer in their chat."""
 
     __tablename__ = "feedback"
 
@@ -193,7 +192,7 @@ class Feedback(Model):
 
 
 class Share(Model):
-    """A link under which others may read a chat, up to one of its messages."""
+    """A link with which others may read a chat, up to one of its messages."""
 
     __tablename__ = "shares"
 
@@ -201,7 +200,7 @@ class Share(Model):
     chat_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("chats.id", ondelete="CASCADE"), unique=True
     )
-    # As it is, since its owner can copy it again; who reads this table can read the chats as well.
+    # Not hashed, as its owner can copy the link again. Whoever reads this table can read the chats.
     token: Mapped[str] = mapped_column(String(64), unique=True)
     last_sequence: Mapped[int] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -1,4 +1,4 @@
-"""What was said in a chat, for the author's code to answer to."""
+"""The earlier messages of a chat, for the author's code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from webapp.authoring.resumed_chat import ResumedMessage
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
 
-# Above every number that a message can have.
+# Above the sequence number of every message.
 END_SEQUENCE = 2**31 - 1
-_HISTORY = (
+_LIST_BEFORE = (
     select(
         Message.id,
         Message.kind,
@@ -27,7 +27,7 @@ _HISTORY = (
     )
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
-        Message.chat_id == bindparam("of_chat"),
+        Message.chat_id == bindparam("chat_id"),
         Message.sequence < bindparam("before"),
         Message.replaced_by.is_(None),
         Message.kind.in_([USER, ASSISTANT]),
@@ -40,16 +40,16 @@ _HISTORY = (
 
 
 def list_history(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[uuid.UUID, str, str]]:
-    """Return role and text of what was said before a message, oldest first; at most 1,000.
+    """Return id, role and text of up to 1,000 messages before a number, the oldest first.
 
-    Called by the author's code, in whatever thread that runs.
+    The author's code calls this, in any thread.
     """
     with app.app_context():
-        return [(row.id, row.kind, row.content) for row in _said_before(chat_id, sequence)]
+        return [(row.id, row.kind, row.content) for row in _rows_before(chat_id, sequence)]
 
 
 def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
-    """Return what was said before a message for an app that takes the chat up again."""
+    """Return up to 1,000 messages before a number, for `@on_chat_resume`."""
     return [
         ResumedMessage(
             id=str(row.id),
@@ -59,20 +59,20 @@ def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMess
             profile=row.profile,
             created_at=row.created_at,
         )
-        for row in _said_before(chat_id, sequence)
+        for row in _rows_before(chat_id, sequence)
     ]
 
 
-def _said_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
+def _rows_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
     with read_connection() as connection:
-        found = connection.execute(_HISTORY, {"of_chat": chat_id, "before": sequence}).all()
+        found = connection.execute(_LIST_BEFORE, {"chat_id": chat_id, "before": sequence}).all()
     return found[::-1]
 
 
 def get_question_text(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
-    """Return what a user wrote in a message of a chat."""
-    written = select(Message.content).where(
+    """Return the text of a user's message."""
+    question = select(Message.content).where(
         Message.chat_id == chat_id, Message.id == question_id, Message.kind == USER
     )
     with read_connection() as connection:
-        return str(connection.execute(written).scalar_one())
+        return str(connection.execute(question).scalar_one())

@@ -1,4 +1,4 @@
-"""How long chats are kept: each has its date, as commands know no app file to ask for one."""
+"""How long chats are kept. Each chat stores its date, because commands have no app file to ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from webapp.authoring.types import ChatProfile
 
 
 def expires_at(profile: ChatProfile | None, said_at: datetime) -> datetime | None:
-    """Return when a chat may be removed in which something is said now; ``None`` for never."""
+    """Return when a chat with a message at ``said_at`` expires, or ``None`` for never."""
     if profile is None or profile.keep_days is None:
         return None
     return said_at + timedelta(days=profile.keep_days)

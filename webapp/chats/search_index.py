@@ -1,7 +1,7 @@
-"""What can be found by searching: the words of messages and titles, stored with what they are of.
+"""The search index: the words of messages and titles.
 
-Called in the transaction that stores the message or the title, so both are there or neither is.
-Errors and dividers are nothing that was said, and have no entry. An entry goes with its message.
+Call it in the transaction that stores the message or the title, so that both are there or neither.
+Errors and dividers have no entry. An entry is deleted with its message.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
 from webapp.chats.models import IS_TITLE, Chat, Message, SearchEntry, Turn
 from webapp.chats.tokenizer import entry_words
 
-SAID = (USER, ASSISTANT)
+INDEXED_KINDS = (USER, ASSISTANT)
 # Built once: building a statement takes longer than running it.
-_WRITTEN_BY = select(Chat.owner).where(Chat.id == bindparam("of_chat"), Chat.written)
-_SAID_BEFORE = select(Message.id, Message.content).where(
-    Message.chat_id == bindparam("of_chat"),
+_FIND_WRITER = select(Chat.owner).where(Chat.id == bindparam("chat_id"), Chat.written)
+_LIST_BEFORE = select(Message.id, Message.content).where(
+    Message.chat_id == bindparam("chat_id"),
     Message.sequence < bindparam("before"),
-    Message.kind.in_(SAID),
+    Message.kind.in_(INDEXED_KINDS),
 )
-_SAID_IN_TURN = (
+_LIST_OF_TURN = (
     select(Message.id, Message.content)
     .join(Turn, and_(Turn.chat_id == Message.chat_id, Turn.id == Message.turn_id))
     .where(
-        Turn.id == bindparam("of_turn"),
+        Turn.id == bindparam("turn_id"),
         Message.sequence >= Turn.first_sequence,
         Message.kind == ASSISTANT,
     )
     .order_by(Message.sequence)
 )
-_FORGOTTEN = delete(SearchEntry).where(SearchEntry.message_id == bindparam("of_message"))
+_DELETE_ENTRY = delete(SearchEntry).where(SearchEntry.message_id == bindparam("message_id"))
 
 
 def index_messages(
@@ -46,12 +46,12 @@ def index_messages(
     chat_id: uuid.UUID,
     messages: Iterable[tuple[uuid.UUID, str]],
 ) -> None:
-    """Make messages of a chat findable, by what they say now; those that say nothing are not.
+    """Index messages of a chat by their current text. A message without text gets no entry.
 
     Parameters
     ----------
-    rows:
-        The transaction in which they are stored, after they were.
+    connection:
+        The transaction in which they were stored.
     messages:
         Their ids and texts, the oldest first.
     """
@@ -61,19 +61,21 @@ def index_messages(
 def message_entries(
     owner: str, chat_id: uuid.UUID, messages: Iterable[tuple[uuid.UUID, str]]
 ) -> list[dict[str, Any]]:
-    """Return the entries of messages: finding the words of thousands takes seconds, and whoever
-    stores so many does that before the transaction."""
+    """Return the entries of messages.
+
+    For thousands of messages this takes seconds, so an import does it before its transaction.
+    """
     return [_entry(owner, chat_id, message, text) for message, text in messages if text]
 
 
 def store_entries(connection: Connection, entries: list[dict[str, Any]]) -> None:
-    """Store entries of messages, after the messages."""
+    """Store entries of messages that are stored already."""
     if entries:
         connection.execute(_upsert(connection.dialect.name, is_title=False), entries)
 
 
 def index_title(connection: Connection, owner: str, chat_id: uuid.UUID, title: str) -> None:
-    """Make a chat findable by its title, and not by the one it had before."""
+    """Index a chat by its title instead of an earlier title."""
     connection.execute(
         _upsert(connection.dialect.name, is_title=True), [_entry(owner, chat_id, None, title)]
     )
@@ -82,48 +84,49 @@ def index_title(connection: Connection, owner: str, chat_id: uuid.UUID, title: s
 def index_first_question(
     connection: Connection, owner: str, chat_id: uuid.UUID, question: ChatMessage, title: str | None
 ) -> None:
-    """Make a chat findable when its user first says something: its title, and all that was said."""
+    """Index a chat at the first message of its user: the title and all messages so far."""
     if title:
-        # Before the messages, which are newer then and say more to somebody who searches.
+        # Before the messages: newer entries come first in a search, and messages say more.
         index_title(connection, owner, chat_id, title)
-    said = connection.execute(_SAID_BEFORE, {"of_chat": chat_id, "before": question.sequence}).all()
+    wanted = {"chat_id": chat_id, "before": question.sequence}
+    earlier = connection.execute(_LIST_BEFORE, wanted).all()
     index_messages(
         connection,
         owner,
         chat_id,
-        [*((m.id, m.content) for m in said), (question.id, question.content)],
+        [*((m.id, m.content) for m in earlier), (question.id, question.content)],
     )
 
 
 def index_turn(connection: Connection, chat: Any, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
-    """Make what the app has said in a turn findable, when the turn is over.
+    """Index the messages of the app in a turn that has ended.
 
     Parameters
     ----------
     chat:
-        A row with its owner, and whether it is written: nobody looks for a chat that is not. None
-        when it is gone.
+        A row with its owner, and whether the user has written in it: if not, it is not in the
+        history. None if the chat is gone.
     """
     if chat is not None and chat.written:
-        said = connection.execute(_SAID_IN_TURN, {"of_turn": turn_id}).all()
-        index_messages(connection, chat.owner, chat_id, [(m.id, m.content) for m in said])
+        messages = connection.execute(_LIST_OF_TURN, {"turn_id": turn_id}).all()
+        index_messages(connection, chat.owner, chat_id, [(m.id, m.content) for m in messages])
 
 
 def reindex_messages(
     connection: Connection, chat_id: uuid.UUID, messages: list[tuple[uuid.UUID, str]]
 ) -> None:
-    """Make messages findable by what they say now, if their chat is one that can be found."""
-    owner = connection.scalar(_WRITTEN_BY, {"of_chat": chat_id})
+    """Index changed messages by their current text, if the user has written in their chat."""
+    owner = connection.scalar(_FIND_WRITER, {"chat_id": chat_id})
     if owner is not None:
         index_messages(connection, owner, chat_id, messages)
         unindex_messages(connection, [message for message, text in messages if not text])
 
 
 def unindex_messages(connection: Connection, messages: Iterable[uuid.UUID]) -> None:
-    """Let nobody find these messages any more."""
-    which = [{"of_message": message} for message in messages]
+    """Delete the entries of messages."""
+    which = [{"message_id": message} for message in messages]
     if which:
-        connection.execute(_FORGOTTEN, which)
+        connection.execute(_DELETE_ENTRY, which)
 
 
 def _entry(

@@ -1,4 +1,4 @@
-"""Chats in the database: got for their owner."""
+"""Fetch a chat for its owner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.chats.models import Chat
 from webapp.database.engines import read_connection
 
 # Built once: building a statement takes longer than running it.
-_CHAT = select(
+_FIND_CHAT = select(
     Chat.id,
     Chat.owner,
     Chat.profile,
@@ -28,8 +28,8 @@ _CHAT = select(
     Chat.ended_at,
     Chat.snapshots,
 ).where(
-    Chat.id == bindparam("wanted"),
-    Chat.owner == bindparam("of_owner"),
+    Chat.id == bindparam("chat_id"),
+    Chat.owner == bindparam("owner_id"),
     Chat.deleted_at.is_(None),
 )
 
@@ -50,23 +50,19 @@ class StoredChat:
 
 
 def my_chat(chat_id: uuid.UUID) -> StoredChat:
-    """Return a chat of whoever asks: the only way in which a view gets one.
+    """Return a chat of the user of this request. Every view gets its chat from here.
 
     Raises
     ------
     NotFound
-        When it is somebody else's, or there is none: the two look the same (R20). It is logged
-        with who asked (R53).
+        The chat is someone else's, or there is none: both look the same. It is logged.
     """
-    me = owner()
+    user = owner()
     with read_connection() as connection:
-        chat = connection.execute(_CHAT, {"wanted": chat_id, "of_owner": me}).first()
+        chat = connection.execute(_FIND_CHAT, {"chat_id": chat_id, "owner_id": user}).first()
     if chat is None:
-        record_refusal("chat.not_found", _user(me), level=logging.INFO, owner=me, chat=chat_id)
+        kind, _, identifier = (user or "").partition(":")
+        username = identifier if kind == "user" else None
+        record_refusal("chat.not_found", username, level=logging.INFO, owner=user, chat=chat_id)
         raise NotFound
     return StoredChat(**chat._mapping)
-
-
-def _user(owner: str | None) -> str | None:
-    kind, _, identifier = (owner or "").partition(":")
-    return identifier if kind == "user" else None

@@ -1,1 +1,1 @@
-"""What is shown: the chat page, its fragments, and answers as they grow."""
+"""The chat page, its fragments, and answers as they grow."""

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from webapp.chats.message_rows import message_row
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
-from webapp.chats.search_index import SAID, index_title, message_entries, store_entries
+from webapp.chats.search_index import INDEXED_KINDS, index_title, message_entries, store_entries
 from webapp.database.engines import write_transaction
 from webapp.history.changing import count_pinned
 from webapp.history.listing import PINNED_LIMIT
@@ -66,7 +66,7 @@ def _store(connection: Connection, statement: Any, new: Rows) -> None:
 
 def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
     # What was replaced cannot be found, as in the chat that was exported.
-    found = [row for row in said if row["kind"] in SAID and row["replaced_by"] is None]
+    found = [row for row in said if row["kind"] in INDEXED_KINDS and row["replaced_by"] is None]
     return message_entries(owner, chat_id, ((row["id"], row["content"]) for row in found))
 
 

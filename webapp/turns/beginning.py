@@ -13,8 +13,8 @@ from webapp.authoring.chat_message import ASSISTANT, STREAMING, USER, ChatMessag
 from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
-from webapp.chats.profile_rows import store_snapshots
 from webapp.chats.search_index import index_first_question, index_messages, index_title
+from webapp.chats.snapshots import store_snapshots
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.phases import TurnStatus

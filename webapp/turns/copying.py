@@ -21,7 +21,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import MESSAGE_COLUMNS, insert_messages, message_from_row
 from webapp.chats.models import Message, SearchEntry, Turn
-from webapp.chats.search_index import SAID, index_messages, index_title, store_entries
+from webapp.chats.search_index import INDEXED_KINDS, index_messages, index_title, store_entries
 from webapp.chats.store import StoredChat
 from webapp.chats.tokenizer import chat_word
 from webapp.database.engines import utc_now
@@ -42,7 +42,7 @@ _COPIED = (
         Message.sequence > bindparam("after"),
         Message.sequence <= bindparam("last"),
         Message.replaced_by.is_(None),
-        Message.kind.in_([*SAID, DIVIDER]),
+        Message.kind.in_([*INDEXED_KINDS, DIVIDER]),
         or_(Message.kind != ASSISTANT, Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence)
@@ -130,7 +130,7 @@ def index_opening(
     connection: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
 ) -> None:
     """Index the first messages of a chat that is in the history from its start."""
-    said = [(m.id, m.content) for m in messages if m.kind in SAID]
+    said = [(m.id, m.content) for m in messages if m.kind in INDEXED_KINDS]
     index_messages(connection, owner, chat_id, said)
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Chat, Message, Turn
-from webapp.chats.profile_rows import store_profile
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import index_turn, reindex_messages
+from webapp.chats.snapshots import store_profile
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
 from webapp.engine.phases import TurnStatus

@@ -12,8 +12,7 @@ from webapp.authoring.chat_message import COMPLETE, DIVIDER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
-from webapp.chats.profile_rows import store_profile
-from webapp.chats.snapshots import add_snapshots
+from webapp.chats.snapshots import add_snapshots, store_profile
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.profiles.icons import label
