@@ -254,7 +254,7 @@ def test_the_file_has_a_name_that_tells_and_that_is_safe(title: str, plain: str,
 def test_one_user_has_two_downloads_at_a_time(  # R66
     alice: Visitor, bob: Visitor, rome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.transfer.downloads.most_held", lambda _: 28)
+    monkeypatch.setattr("webapp.transfer.downloads.max_held_threads", lambda _: 28)
     under_way = [alice.client.get(f"{rome}/export") for _ in range(2)]
     refused = alice.get(f"{rome}/export")
     assert refused.status_code == 429
@@ -268,7 +268,7 @@ def test_one_user_has_two_downloads_at_a_time(  # R66
 def test_downloads_leave_a_thread_for_everybody_else(  # R66
     alice: Visitor, bob: Visitor, rome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.transfer.downloads.most_held", lambda _: 1)
+    monkeypatch.setattr("webapp.transfer.downloads.max_held_threads", lambda _: 1)
     under_way = alice.client.get(f"{rome}/export")
     assert bob.get("/chats/export").status_code == 429
     under_way.close()

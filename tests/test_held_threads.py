@@ -19,7 +19,7 @@ from tests.support.html import parse
 from tests.support.people import HTMX
 from tests.support.rows import column
 from tests.support.servers import gunicorn, production
-from webapp.web.server import Host, most_held
+from webapp.web.server import Host, max_held_threads
 
 THREADS = 4
 AT_ONCE = 40
@@ -73,7 +73,7 @@ def no_thread_to_spare(app: Flask) -> Iterator[None]:
     """Hold the threads of the server and what its app does, and see that nobody waits for it."""
     slots = app.extensions["conversation"].slots
     held = app.extensions["chat_app"].callbacks["on_message"].function.__globals__["HOLD"]
-    place = slots.take(most_held(Host("the test client", 1)))
+    place = slots.take(max_held_threads(Host("the test client", 1)))
     assert place is not None
     held.append(1)
     began = time.monotonic()
@@ -81,7 +81,7 @@ def no_thread_to_spare(app: Flask) -> Iterator[None]:
     assert time.monotonic() - began < 1.0
     held.clear()
     place.give_back()
-    assert slots.taken == 0
+    assert slots.in_use == 0
 
 
 def test_a_start_is_waited_for_if_a_thread_can_be_spared(make_app: AppMaker) -> None:

@@ -25,7 +25,7 @@ from webapp.web.server import (
     ASSUMED_THREADS,
     Host,
     host_of,
-    most_held,
+    max_held_threads,
     most_streams,
     most_streams_of_one,
     way_to_watch,
@@ -142,7 +142,7 @@ def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:  #
     ("threads", "held"), [(1, 1), (2, 1), (3, 2), (4, 3), (8, 7), (16, 14), (32, 28), (64, 56)]
 )
 def test_streams_and_whoever_waits_leave_threads_to_others(threads: int, held: int) -> None:  # R66
-    assert most_held(Host("any", threads)) == held
+    assert max_held_threads(Host("any", threads)) == held
 
 
 @pytest.mark.parametrize(("turns", "streams"), [(1, 2), (2, 2), (5, 5)])
@@ -173,6 +173,6 @@ def test_how_answers_reach_the_page(settings: Settings, host: Host, way: str) ->
 
 
 def test_a_server_that_is_ending_is_seen() -> None:
-    assert Host("gunicorn", 8, worker=SimpleNamespace(alive=False)).leaving
-    assert not Host("gunicorn", 8, worker=SimpleNamespace(alive=True)).leaving
-    assert not Host("waitress", 8).leaving
+    assert Host("gunicorn", 8, worker=SimpleNamespace(alive=False)).is_stopping
+    assert not Host("gunicorn", 8, worker=SimpleNamespace(alive=True)).is_stopping
+    assert not Host("waitress", 8).is_stopping

@@ -29,7 +29,7 @@ def events(answer: TestResponse) -> list[dict[str, Any]]:
 
 
 def taken(visitor: Visitor) -> int:
-    return int(visitor.app.extensions[EXTENSION].slots.taken)
+    return int(visitor.app.extensions[EXTENSION].slots.in_use)
 
 
 def test_a_host_that_can_stream_says_so_and_then_ticks(visitor: Visitor) -> None:
@@ -127,5 +127,5 @@ def test_the_server_is_named_without_what_the_public_should_not_know(  # R42
 def test_a_server_that_is_asked_to_end_is_not_kept_waiting(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.web.server.Host.leaving", True)
+    monkeypatch.setattr("webapp.web.server.Host.is_stopping", True)
     assert len(events(visitor.get(PATH, **THREADS))) == 1

@@ -80,7 +80,7 @@ def test_a_place_is_given_back_once() -> None:
     assert second is not None
     first.give_back()
     first.give_back()
-    assert slots.taken == 1
+    assert slots.in_use == 1
 
 
 def test_a_place_that_was_forgotten_is_given_back() -> None:
@@ -88,7 +88,7 @@ def test_a_place_that_was_forgotten_is_given_back() -> None:
     slot = slots.take(1)
     del slot
     gc.collect()
-    assert slots.taken == 0
+    assert slots.in_use == 0
 
 
 def test_a_place_is_kept_by_whoever_can_give_it_back() -> None:  # R66
@@ -98,6 +98,6 @@ def test_a_place_is_kept_by_whoever_can_give_it_back() -> None:  # R66
     give_back = slot.give_back
     del slot
     gc.collect()
-    assert slots.taken == 1
+    assert slots.in_use == 1
     give_back()
-    assert slots.taken == 0
+    assert slots.in_use == 0

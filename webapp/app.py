@@ -1,4 +1,4 @@
-"""`create_app`: the wiring, in the order in which a request meets it."""
+"""`create_app` wires the app, in the order in which a request meets its parts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from webapp.web import assets, health, late_schema, probe
 from webapp.web.errors import handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.log import set_up_logging
-from webapp.web.middleware import stand_in_front
+from webapp.web.middleware import add_middleware
 from webapp.web.request_guards import guard_requests
 from webapp.wiring import wire_rooms
 
@@ -52,22 +52,22 @@ PUBLIC_SECONDS = 300
 def create_app(
     chat: str | Path | ChatApp | None = None, config: Mapping[str, Any] | None = None
 ) -> Flask:
-    """Return the Flask app for a WSGI server; this is production, and refuses to be unsafe.
+    """Return the Flask app for a WSGI server. Unsafe settings are refused.
 
     Parameters
     ----------
     chat:
-        The path of an app file, the name of a module, or a loaded app; the environment's
-        ``WEBAPP_CHAT`` when left out.
+        The path of an app file, the name of a module, or a loaded app. Without it, the
+        ``WEBAPP_CHAT`` of the environment counts.
     config:
-        Settings by their ``WEBAPP_`` names, which win over the environment; other names go to
+        Settings by their ``WEBAPP_`` names, which win over the environment. Other names go to
         Flask.
 
     Raises
     ------
     StartupError
-        When a setting is missing or unsafe, the app file cannot be loaded, or the database has
-        an old schema. It is a `SystemExit`: its one line is on standard error by then.
+        A setting is missing or unsafe, the app file cannot be loaded, or the database has an old
+        schema. It is a `SystemExit`, and its line has been written to standard error.
 
     Example
     -------
@@ -79,10 +79,10 @@ def create_app(
         settings = Settings.from_environment(config)
         settings.refuse_if_unsafe()
         refuse_gevent()
-        app = build_app(_loaded(chat or settings.chat), settings)
+        app = build_app(_load(chat or settings.chat), settings)
         _settle_schema(app, settings)
     except StartupError as error:
-        # Called in an app file, its place is elsewhere, which is what whoever loads it says.
+        # In an app file, the loader shows the line together with the place of the call.
         if not is_loading():
             sys.stderr.write(f"chat-profiles: {error.line}\n")
         raise
@@ -90,16 +90,19 @@ def create_app(
 
 
 def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = False) -> Flask:
-    """Wire a Flask app for a loaded app file; changes nothing on disk or in the database.
+    """Wire a Flask app for a loaded app file, without changes on disk or in the database.
 
-    With ``watch_files``, static files and templates are looked at anew for each request.
+    Parameters
+    ----------
+    watch_files:
+        Look for changed static files and templates at each request, for development.
     """
     app = Flask("webapp", template_folder=str(resource_folder("templates")), static_folder=None)
     app.config.update(settings.flask)
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["SECRET_KEY_FALLBACKS"] = list(settings.secret_key_fallbacks)
     app.config["TEMPLATES_AUTO_RELOAD"] = watch_files
-    # A doubled slash is a 404, not a redirect, which would name the host.
+    # A double slash is a 404. The redirect that Flask would send names the host.
     app.url_map.merge_slashes = False
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     wire_rooms(app, settings, chat_app)
@@ -107,7 +110,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     engines.init_app(app, settings)
 
     # What a request meets, and what its answer meets on the way back.
-    stand_in_front(app, settings, watch_files=watch_files)
+    add_middleware(app, settings, watch_files=watch_files)
     app.session_interface = DatabaseSessions(settings)
     guard_requests(app)
     handle_errors(app)
@@ -130,12 +133,12 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
 
 
 def refuse_gevent() -> None:
-    """Refuse a process whose threads were replaced by gevent: one callback would stop them all.
+    """Refuse a process whose threads gevent has replaced: one callback would block all others.
 
     Raises
     ------
     StartupError
-        Naming the worker class to use instead.
+        The line names the worker class to use instead.
     """
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
@@ -145,7 +148,7 @@ def refuse_gevent() -> None:
         )
 
 
-def _loaded(chat: str | Path | ChatApp | None) -> ChatApp:
+def _load(chat: str | Path | ChatApp | None) -> ChatApp:
     if chat is None:
         raise StartupError(
             "WEBAPP_CHAT is not set: give the path of your app file, "
@@ -161,13 +164,13 @@ def _settle_schema(app: Flask, settings: Settings) -> None:
     try:
         settle_schema(settings, upgrade_old=False)
     except PermissionError as error:
-        # That does not get better by waiting.
+        # Waiting does not help here.
         raise StartupError(
             f"{file_problem(error)}: the database cannot be kept there. Change the rights of the "
             "folder, or WEBAPP_DATABASE_URL."
         ) from error
     except (SQLAlchemyError, OSError) as error:
-        # A database that is down is no reason not to start: pages say 503 until it is back (R61).
+        # The app starts without its database, and pages answer 503 until the database is back.
         with app.app_context():
             log_unavailable(error)
         app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
@@ -187,13 +190,13 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         health,
         probe,
     )
-    # Two of them share one.
+    # Two modules share a blueprint.
     for blueprint in dict.fromkeys(module.blueprint for module in modules):
         app.register_blueprint(blueprint)
 
     @app.get("/static/<path:name>")
     def static(name: str) -> Response:
-        """Refuse what is not there: what is was sent before Flask was asked (web/middleware.py)."""
+        """Answer 404: web/middleware.py has sent the files that exist before Flask is called."""
         raise NotFound(name)
 
     @app.get("/public/<path:name>")

@@ -1,4 +1,4 @@
-"""What every template may use: the globals and filters of Jinja."""
+"""The globals and filters of all templates."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         login_on=chat_app.login_on,
         sharing_on=settings.sharing,
         switches_here=chat_app.switches_here,
-        # Looked up only where it is used: error pages must not need a session.
+        # Looked up only where a template uses it: error pages must not need a session.
         viewer=LocalProxy(viewer),
         asset=assets.asset,
         page_headers=icons.page_headers,
         theme_url=partial(assets.theme_url, chat_app.public_folder),
-        # What stands beside every chat: the rooms of the chats do not know of the history.
+        # The sidebar of each page. The chats do not know the history, so templates ask for it.
         newest_history=sidebar.newest_history,
         profile_finder=sidebar.profile_finder,
         find_deleted_chat=sidebar.find_deleted_chat,
@@ -44,7 +44,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         label=icons.label,
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-    # Imported or included by each template, they would cost a context for every picture.
+    # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module
     app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon, sentence=texts.sentence)

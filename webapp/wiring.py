@@ -17,7 +17,7 @@ from webapp.web.housekeeping import set_up_housekeeping
 
 
 def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) -> None:
-    """Give ``app`` its doors and connect its rooms, whether it serves pages or runs commands."""
+    """Set up ``app`` for serving pages or running commands, and connect its rooms."""
     hooks = Hooks(
         count_chats=deletion.count_chats,
         top_bar=offer.top_bar,

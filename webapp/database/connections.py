@@ -20,7 +20,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 BUSY_MILLISECONDS = 5_000
 # The pause between two attempts to take SQLite's write lock from another process.
 PAUSE_SECONDS = (0.000_5, 0.003)
-# Execution options of a transaction: it writes, until a point in time; or it is one statement.
+# Execution options of a transaction: the time until which it tries to write, or that it is a
+# single statement.
 WRITES = "webapp_writes"
 ONE_LOOK = "webapp_one_look"
 
@@ -28,19 +29,19 @@ ONE_LOOK = "webapp_one_look"
 class WriteQueue:
     """Lets the writers of one process into SQLite one at a time.
 
-    A lock hands over at once, while a wait for the file means trying again and again. Both waits
-    together take at most `BUSY_MILLISECONDS`, however many writers there are.
+    A lock passes from writer to writer at once, while SQLite's own lock has to be tried again and
+    again. Both waits together take at most `BUSY_MILLISECONDS`.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
-            # Weakly: what is registered stays until the process ends, and would keep the queue.
-            forget = weakref.WeakMethod(self._forget)
-            os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
+            # Weakly: a registered function stays until the process ends, and would keep the queue.
+            replace_lock = weakref.WeakMethod(self._replace_lock)
+            os.register_at_fork(after_in_child=lambda: (alive := replace_lock()) and alive())
 
     def __enter__(self) -> dict[str, float]:
-        """Return the execution options of the transaction: when it gives up."""
+        """Return the execution options of the transaction, with the time when it gives up."""
         give_up = _when_to_give_up()
         if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1_000):
             raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("the writers are stuck"))
@@ -49,7 +50,8 @@ class WriteQueue:
     def __exit__(self, *exc_info: object) -> None:
         self._lock.release()
 
-    def _forget(self) -> None:
+    def _replace_lock(self) -> None:
+        # A fork copies the lock as it is, and a thread that does not exist here may hold it.
         self._lock = threading.Lock()
 
 
@@ -59,7 +61,7 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
 
     @event.listens_for(engine, "connect")
     def set_up(connection: SQLiteConnection, entry: ConnectionPoolEntry) -> None:
-        # The driver's own idea of transactions loses updates: SQLAlchemy begins and ends them.
+        # The driver begins transactions too late and loses updates, so SQLAlchemy begins them.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")

@@ -40,7 +40,7 @@ from webapp.database.connections import (
 )
 
 POOL_WAIT_SECONDS = 5
-# For how long a health check tries to write, and the free disk space below which it need not.
+# How long a health check tries to write, and the free disk space that it requires.
 TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
 _FAILED_AT = "webapp_database_failed_at"
@@ -60,7 +60,7 @@ else:
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A time in UTC, aware in Python and without a zone in the database (SQLite has none)."""
+    """A time in UTC. It has a zone in Python and none in the database, as SQLite has no zones."""
 
     impl = DateTime
     cache_ok = True
@@ -73,17 +73,17 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 def utc_now() -> datetime:
-    """Return the time now; the one clock of the program, so that a test can set it."""
+    """Return the current time. The whole program uses this clock, so that tests can set it."""
     return datetime.now(UTC)
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return the pool for this database: wide for SQLite's files, checked for a server."""
+    """Return the engine's options: a large pool for SQLite, a checked one for PostgreSQL."""
     if is_sqlite(settings.url):
         pool = {"pool_size": 64, "max_overflow": 64}
     else:
         pool = {"pool_size": 10, "max_overflow": 20, "pool_recycle": 1_800}
-    # hide_parameters: an error must not carry passwords or messages into the log.
+    # hide_parameters: no password or message may get into the log with an error.
     common = {"pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": not is_sqlite(settings.url)}
     return {
         **pool,
@@ -99,22 +99,22 @@ def engine_url(url: URL) -> URL:
     file = sqlite_file(url)
     if file is None:
         return url
-    # mode=rw: a database that is gone must be an error, not silently a new and empty one.
+    # mode=rw: a missing database must be an error, not a new and empty one.
     return url.set(database=f"file:{quote(str(file))}", query={"mode": "rw", "uri": "true"})
 
 
 def is_sqlite(url: URL) -> bool:
-    """Say whether ``url`` names a SQLite database."""
+    """Return whether ``url`` names a SQLite database."""
     return url.get_backend_name() == "sqlite"
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """Return the file of a SQLite database; ``None`` for a server."""
+    """Return the file of a SQLite database, or ``None`` for a server."""
     return Path(url.database).absolute() if is_sqlite(url) and url.database else None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Connect ``app`` to its database; nothing is read or written yet."""
+    """Give ``app`` its engine, without connecting to the database."""
     app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(settings.url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     db.init_app(app)
@@ -127,16 +127,25 @@ def init_app(app: Flask, settings: Settings) -> None:
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
         else:
             follow_postgresql_rules(db.engine)
-        _note_dead_connections(app, db.engine)
+
+        # A pool replaces a dead connection without an error, so a process that sent no statement
+        # during an outage learns of it only here. Weakly: Flask-SQLAlchemy keeps each engine for as
+        # long as its app.
+        weak_app = weakref.ref(app)
+
+        @event.listens_for(db.engine, "handle_error")
+        def note_dead_connection(context: ExceptionContext) -> None:
+            if context.is_disconnect and (app := weak_app()):
+                note_failure(app)
 
 
 def note_failure(app: Flask) -> None:
-    """Note that this process has just found the database out of reach, or taking no changes."""
+    """Note that the database has just failed in this process."""
     app.extensions[_FAILED_AT] = time.monotonic()
 
 
-def failed_lately(seconds: float) -> bool:
-    """Say whether this process has found the database failing within the last ``seconds``."""
+def has_failed_recently(seconds: float) -> bool:
+    """Return whether the database has failed in this process within the last ``seconds``."""
     failed_at: float = current_app.extensions.get(_FAILED_AT, float("-inf"))
     return time.monotonic() - failed_at < seconds
 
@@ -144,8 +153,8 @@ def failed_lately(seconds: float) -> bool:
 def maintenance_engine(settings: Settings) -> Engine:
     """Return an engine that keeps no connection, for migrations and backups.
 
-    SQLite's file is made if need be, closed to everybody but its owner. Foreign keys stay
-    off here: altering a table of SQLite copies it, and dropping the old one would cascade.
+    A missing SQLite file is made, readable by its owner only. Foreign keys are off: SQLite alters a
+    table by copying it, and dropping the old table would delete the rows that refer to it.
     """
     url = settings.url
     if file := sqlite_file(url):
@@ -193,7 +202,7 @@ def separate_session() -> Iterator[Session]:
 
 def release_connection() -> None:
     """Give the request's connection back before something slow, such as an author's code."""
-    # Asked first: committing an idle session would begin a transaction to have one to end.
+    # Committing an idle session would begin a transaction only to end it.
     if db.session().in_transaction():
         db.session.commit()
 
@@ -225,39 +234,24 @@ def write_transaction() -> Iterator[Connection]:
 
 
 def try_to_write() -> None:
-    """Begin a change and take it back; for whoever asks whether the database takes any.
+    """Try whether the database takes changes, without keeping one.
 
     Raises
     ------
     SQLAlchemyError
-        When it is locked, full or read-only.
+        The database is locked or read-only, or its disk is full.
     """
     with db.engine.connect() as connection:
-        # Not in the queue of writers: being asked must not take long.
+        # Outside the queue of writers, since a health check must be quick.
         connection.execution_options(**{WRITES: time.monotonic() + TRY_SECONDS})
         with connection.begin() as transaction:
-            # Any change would do; this one is of a table with one row.
+            # Any change would do. This table has one row.
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
             transaction.rollback()
-    _refuse_full_disk()
-
-
-def _refuse_full_disk() -> None:
-    # SQLite notices when it commits, and there is nothing to commit.
+    # SQLite notices a full disk when it commits, which does not happen here.
     file: Path | None = current_app.extensions[_FILE]
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
-
-
-def _note_dead_connections(app: Flask, engine: Engine) -> None:
-    # Who asked nothing during an outage learns of it when a connection of the pool is tried, and
-    # replaced without a word. Weakly: Flask-SQLAlchemy keeps an engine for as long as its app.
-    weak_app = weakref.ref(app)
-
-    @event.listens_for(engine, "handle_error")
-    def note(context: ExceptionContext) -> None:
-        if context.is_disconnect and (app := weak_app()):
-            note_failure(app)
 
 
 def _to_json(value: object) -> str:

@@ -19,7 +19,7 @@ from webapp.database.connections import WRITES
 from webapp.database.engines import is_sqlite, maintenance_engine, sqlite_file
 from webapp.resources import resource_folder
 
-LOCK_KEY = 7_264_001  # any number, the same for every process that upgrades
+LOCK_KEY = 7_264_001  # any number will do, if all processes that upgrade use the same
 WAL_SECONDS = 15.0
 FIRST_TABLES = ("accounts", "chats", "login_attempts", "login_sessions", "messages")
 UNMARKED = (
@@ -112,8 +112,7 @@ def upgrade(settings: Settings) -> None:
     if is_sqlite(settings.url):
         _switch_to_wal(engine)
     config = _alembic_config()
-    writing = engine.execution_options(**{WRITES: True})
-    with writing.connect() as connection, connection.begin():
+    with engine.execution_options(**{WRITES: True}).connect() as connection, connection.begin():
         # SQLite: BEGIN IMMEDIATE has taken the lock already.
         if not is_sqlite(settings.url):
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})

@@ -314,7 +314,7 @@ def _wait_briefly(turn: RunningTurn) -> str:
     if way == "inline":
         turn.wait_until_stored(conversation().limits.total)
     elif wants_fragment():
-        has_room = way != "sse" or conversation().slots.taken < most_streams(settings(), host)
+        has_room = way != "sse" or conversation().slots.in_use < most_streams(settings(), host)
         turn.wait_for_answer(QUICK_SECONDS if has_room else HURRIED_SECONDS)
     else:
         with time_to_wait(PAGE_SECONDS) as seconds:

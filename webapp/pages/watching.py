@@ -130,7 +130,7 @@ def stream(
     try:
         while state.is_running and time.monotonic() - began < STREAM_SECONDS:
             subscription.source.wait(state.version, 1.0)
-            if subscription.host.leaving or pacing.reader_may_not_see():
+            if subscription.host.is_stopping or pacing.reader_may_not_see():
                 return
             state = subscription.source.read()
             end = "" if state.is_running else render_end(state.status)

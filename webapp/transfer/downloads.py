@@ -21,7 +21,7 @@ from webapp.turns.runtime import conversation
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
-from webapp.web.server import give_up_silent_readers, host_of, most_held, wait_again
+from webapp.web.server import give_up_silent_readers, host_of, max_held_threads, wait_again
 from webapp.web.sse import Slot
 
 Writer = Callable[[ExportedChats, datetime], Iterator[str]]
@@ -111,7 +111,7 @@ def disposition(title: str, now: datetime, ending: str) -> str:
 
 def _place(whose: str | None) -> Slot:
     # A reader that takes its time holds a thread, so downloads take places as streams do.
-    most = most_held(host_of(request.environ))
+    most = max_held_threads(host_of(request.environ))
     slot = conversation().slots.take(most, f"download {whose}", DOWNLOADS_OF_ONE)
     if slot is None:
         raise TooManyDownloadsError

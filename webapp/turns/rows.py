@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from webapp.authoring.chat_message import STREAMING
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.search_index import index_turn
-from webapp.database.engines import failed_lately, utc_now
+from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.keeper import BEAT_SECONDS
 from webapp.engine.phases import TurnStatus
 
@@ -57,7 +57,7 @@ def may_judge() -> bool:
     While the database is away, no process can give one. A process that finds the database failing
     waits until the others have had the time for it.
     """
-    return not failed_lately(HEARD_AGAIN_SECONDS)
+    return not has_failed_recently(HEARD_AGAIN_SECONDS)
 
 
 def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import request
 
 from webapp.turns.runtime import conversation
-from webapp.web.server import host_of, most_held
+from webapp.web.server import host_of, max_held_threads
 
 # How long a request waits when few threads are free. The page asks for the rest anyway.
 HURRIED_SECONDS = 0.02
@@ -17,7 +17,7 @@ HURRIED_SECONDS = 0.02
 @contextmanager
 def time_to_wait(seconds: float) -> Iterator[float]:
     """Yield how long this request may wait: ``seconds``, or less if threads are scarce."""
-    place = conversation().slots.take(most_held(host_of(request.environ)))
+    place = conversation().slots.take(max_held_threads(host_of(request.environ)))
     if place is None:
         yield min(seconds, HURRIED_SECONDS)
         return

@@ -1,4 +1,4 @@
-"""Static files: served with a fingerprint, compressed, and cached for good."""
+"""Static files, with a fingerprint in their address so that browsers keep them for good."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 PREFIX = "static/"
 FOLDER = PACKAGE / "static"
-# Only a checkout has these two: an installed package brings the files that were built from them.
+# Only a checkout has these two. An installed package has the files that were built from them.
 SOURCES = PACKAGE.parent / "static"
 BUILD_SCRIPT = PACKAGE.parent / "scripts" / "build_static.py"
 
 
 def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
-    """Return what answers for ``/static/`` and hands everything else on.
+    """Return a WSGI app that serves ``/static/`` and passes all other requests on.
 
     Parameters
     ----------
     app:
-        Where the rest goes.
+        The app for all other requests.
     autorefresh:
-        Look for changed files at each request; for development.
+        Look for changed files at each request, for development.
     """
     build_if_changed()
     static: WSGIApplication = WhiteNoise(
@@ -43,7 +43,7 @@ def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
         prefix=PREFIX,
         autorefresh=autorefresh,
         add_headers_function=_add_headers,
-        allow_all_origins=False,  # no other site has a use for them (R43)
+        allow_all_origins=False,  # no other site needs them
         # Every address carries the hash of the content, so none ever changes.
         immutable_file_test=lambda _path, _url: not autorefresh,
         max_age=0,
@@ -51,30 +51,31 @@ def static_files(app: WSGIApplication, *, autorefresh: bool) -> WSGIApplication:
     if not autorefresh:
         return static
 
-    def current(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def rebuild_first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(f"/{PREFIX}"):
             build_if_changed()
         return static(environ, start_response)
 
-    return current
+    return rebuild_first
 
 
 def build_if_changed() -> None:
     """Build the static files of a checkout when a source is newer than they are.
 
-    Nobody who edits a script or a sheet is served the old one. An installed package has no sources.
+    You always get the script or style sheet that you have just edited. An installed package has no
+    sources, so nothing is built there.
     """
     if not BUILD_SCRIPT.is_file() or not SOURCES.is_dir():
         return
     built = [path.stat().st_mtime_ns for path in FOLDER.glob("*")]
-    # With the folders, which change when a file comes, goes, or is replaced by an older one.
+    # The folders too: they change when a file is added, removed or replaced by an older one.
     sources = [path.stat().st_mtime_ns for path in (BUILD_SCRIPT, SOURCES, *SOURCES.rglob("*"))]
     if not built or min(built) < max(sources):
         runpy.run_path(str(BUILD_SCRIPT))["build"]()
 
 
 def asset(name: str) -> str:
-    """Return the address of a static file; works where ``url_for`` does not, as on error pages."""
+    """Return the address of a static file, also on error pages, where ``url_for`` may fail."""
     return f"{request.script_root}/{PREFIX}{name}?v={_fingerprint(name)}"
 
 
@@ -98,7 +99,7 @@ def theme_url(folder: Path | None) -> str | None:
 
 
 def public_file(folder: Path | None, name: str) -> Path | None:
-    """Return a file of the app's ``public`` folder; ``None`` for anything that is not in it."""
+    """Return a file of the app's ``public`` folder, or ``None`` if it is not in there."""
     if folder is None or any(part.startswith(".") for part in Path(name).parts):
         return None
     try:

@@ -18,8 +18,8 @@ def in_background(
 ) -> None:
     """Call ``function`` in a thread of its own, in the context of this app.
 
-    What it raises is logged. The thread is called ``webapp-<name>``, and the process does not wait
-    for it at its end.
+    Its errors are logged. The thread is called ``webapp-<name>``, and the process does not wait for
+    it when it ends.
     """
     app = this_app()
 

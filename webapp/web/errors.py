@@ -1,4 +1,4 @@
-"""Errors have a place to land: one function decides, a page or a notice shows it (R49, R50)."""
+"""Error pages and notices: each error is explained here, and shown by one function."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ APP_TOO_SLOW = Explanation(
 
 
 def handle_errors(app: Flask) -> None:
-    """Show every error of ``app`` in the product's own words."""
+    """Show every error of ``app`` as a page or notice of ours."""
     app.register_error_handler(HTTPException, show_http_error)
     app.register_error_handler(SecurityError, show_wrong_host)
     app.register_error_handler(AuthoringError, show_app_failure)
@@ -151,7 +151,7 @@ def handle_errors(app: Flask) -> None:
 
 
 def show_http_error(error: HTTPException) -> Response:
-    """Show an HTTP error; a redirect or a ready answer passes."""
+    """Show an HTTP error. A redirect passes unchanged."""
     if error.response is not None or error.code is None:
         return make_response(error.get_response())
     response = explain(error.code, explanation(error))
@@ -162,14 +162,14 @@ def show_http_error(error: HTTPException) -> Response:
 
 
 def explanation(error: HTTPException) -> Explanation:
-    """Return the words of a refusal of ours, or else those for the status."""
+    """Return the explanation of a refusal, or the general one for its status."""
     if isinstance(error, Refusal):
         return Explanation(error.title, error.message, error.advice, error.subject)
     return EXPLANATIONS.get(error.code or 500, EXPLANATIONS[400])
 
 
 def log_refused_form(error: CSRFError, user: str | None) -> None:
-    """Log that a form was refused (R53); what to answer depends on who asks: accounts/login.py."""
+    """Log that a form was refused. accounts/login.py decides what to answer."""
     log_event("csrf.refused", level=logging.WARNING, user=user, reason=str(error.description))
 
 
@@ -184,19 +184,19 @@ def show_needs_https() -> Response:
 
 
 def show_wrong_host(_error: SecurityError) -> Response:
-    """Show that the host is not ours, and log which one it was (R46)."""
+    """Show that the host name is not one of this site, and log it."""
     log_event("host.refused", level=logging.WARNING, host=request.headers.get("Host"))
     return explain(400, WRONG_HOST)
 
 
 def show_app_failure(error: AuthoringError) -> Response:
-    """Show that the author's code failed: its text goes to the log, never to the page."""
+    """Show that the author's code failed. The error is in the log, never on the page."""
     log_failure("callback.failed", error)
     return explain(500, APP_TOO_SLOW if isinstance(error, CallbackTimeoutError) else APP_FAILED)
 
 
 def show_unavailable(error: Exception) -> Response:
-    """Show that the database cannot be used at the moment (R60)."""
+    """Show that the database cannot be used at the moment."""
     log_unavailable(error)
     response = explain(503, EXPLANATIONS[503])
     response.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -204,27 +204,29 @@ def show_unavailable(error: Exception) -> Response:
 
 
 def show_database_error(error: DatabaseError) -> Response:
-    """Show that a file is damaged or no database; any other kind of error is a mistake of ours."""
+    """Show that the file is damaged or no database. Raise any subclass, which is a bug of ours."""
     if type(error) is not DatabaseError:
         raise error
     return show_unavailable(error)
 
 
 def log_unavailable(error: Exception) -> None:
-    """Log that the database cannot be used, without what was to be stored, and note it."""
+    """Note and log that the database cannot be used, without the values of the statement."""
     note_failure(current_app)
-    log_event("database.unavailable", level=logging.ERROR, error=_first_line(error))
+    # The lines below the first may hold what was to be stored.
+    first_line = str(error).splitlines()[0]
+    log_event("database.unavailable", level=logging.ERROR, error=first_line)
 
 
 def show_internal_error(error: InternalServerError) -> Response:
-    """Show an error of our own; what failed while a session was saved may be the database."""
+    """Show an error of our own, or that the database failed while the session was saved."""
     if isinstance(error.original_exception, UNAVAILABLE):
         return show_unavailable(error.original_exception)
     return explain(500, EXPLANATIONS[500])
 
 
 def explain(code: int, what: Explanation) -> Response:
-    """Answer with an error: a notice for htmx, a page for everybody else."""
+    """Return the explanation of an error: a notice for htmx, or a page."""
     words = {
         "code": code,
         "title": what.title,
@@ -240,9 +242,5 @@ def explain(code: int, what: Explanation) -> Response:
 
 
 def request_id() -> str:
-    """Return the id of this request; a request that was refused very early has none."""
+    """Return the id of this request. A request that was refused very early has none."""
     return str(g.get("request_id", "none"))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0]

@@ -1,4 +1,4 @@
-"""The base of every form: only the fields it names, each once, and clean text."""
+"""The base of all forms: it accepts only its own fields, and each of them once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CSRF_FIELD = "csrf_token"
 
 
 class FormFieldError(Refusal):
-    """A field that the form does not have, or that came twice."""
+    """A field that the form does not have, or that was sent twice."""
 
     code = 400
     title = "Form not accepted"
@@ -21,7 +21,7 @@ class FormFieldError(Refusal):
 
 
 class StrictForm(FlaskForm):
-    """A form that refuses, as soon as it is made, fields it does not have or that come twice.
+    """A form that refuses unknown fields, and fields that were sent twice, when it is made.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class StrictForm(FlaskForm):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if "formdata" in kwargs:
-            return  # it reads nothing from the request
+            return  # the form is filled by code, not by the request
         known = {field.name for field in self}
         for name, values in request.form.lists():
             if name not in known and name != CSRF_FIELD:
@@ -49,7 +49,7 @@ class StrictForm(FlaskForm):
 
 
 def expect_no_fields() -> None:
-    """Refuse a form with any field but the token: the address says everything else.
+    """Refuse a form that has any field but the CSRF token.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The headers of every answer (R40, R42-R44); front.py adds the one about HTTPS (R41)."""
+"""The security headers of every answer, but for the one that web/middleware.py adds for HTTPS."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from flask import Flask, Response, g, request
 from webapp.web.htmx import wants_fragment
 
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
-# With it, requests of htmx say what their page may load.
+# With this header, htmx tells from which origins its page may load icons.
 PAGE_ICON_ORIGINS = "X-Icon-Origins"
 ICON_ORIGINS_LENGTH = 4_000  # of all together: servers take headers of 8,190 bytes
 HSTS = "max-age=31536000; includeSubDomains"
 
 
 def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return what every answer carries.
+    """Return the security headers of every answer.
 
     Parameters
     ----------
     icon_origins:
-        Origins such as ``https://example.org`` of the icons on this page, and no others (R34).
+        The origins of the icons on this page, such as ``https://example.org``.
     """
+    images = " ".join(["'self'", *icon_origins])
     return {
-        "Content-Security-Policy": _policy(icon_origins),
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        ),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         # not no-referrer: the CSRF check over HTTPS compares the referrer
@@ -34,10 +39,10 @@ def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def allow_icons_from(origin: str) -> bool:
-    """Let this answer's page load icons from ``origin``, and say whether it may.
+    """Let the page load icons from ``origin`` if possible, and return whether it may.
 
-    A fragment is swapped into a page whose policy stands. It gets the icons that this page may
-    load; another one is the initial until the page is loaded anew.
+    A fragment cannot change the policy of the page it is swapped into. Until the page is loaded
+    again, an icon from another origin is shown as the initial of its profile.
     """
     allowed = request.headers.get(PAGE_ICON_ORIGINS) if wants_fragment() else None
     if allowed is not None:
@@ -49,7 +54,7 @@ def allow_icons_from(origin: str) -> bool:
 
 
 def page_icon_origins() -> list[str]:
-    """Return the origins from which this answer's page may load icons."""
+    """Return the origins from which the page of this answer may load icons."""
     if "icon_origins" not in g:
         g.icon_origins = []
     origins: list[str] = g.icon_origins
@@ -68,12 +73,3 @@ def send_headers(app: Flask) -> None:
             response.vary.update(["Cookie", "HX-Request"])
         response.headers["X-Request-ID"] = g.get("request_id", "")
         return response
-
-
-def _policy(icon_origins: tuple[str, ...]) -> str:
-    images = " ".join(["'self'", *icon_origins])
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )

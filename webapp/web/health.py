@@ -1,4 +1,4 @@
-"""Two answers for whoever watches the process."""
+"""Two addresses for programs that watch the process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Say that the process is alive."""
+    """Answer that the process is alive."""
     return _plain("ok", 200)
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Say whether it can serve: the database takes changes, and its schema is current."""
+    """Answer whether the database takes changes and its schema is current."""
     try:
         state = schema_state(db.session.connection())
         release_connection()

@@ -1,4 +1,4 @@
-"""The one place that knows htmx's request and answer headers."""
+"""The headers by which htmx and the server talk. No other module knows them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.web.redirects import plain_address
 
-# Tells the selector to fetch itself again: what is offered has changed since it was drawn.
+# Tells the profile selector to fetch itself again, since the offer has changed.
 PROFILES_CHANGED = ("HX-Trigger", "profilesChanged")
 
 
 def wants_fragment() -> bool:
-    """Say whether htmx asks, for a part of a page; everybody else gets the page."""
+    """Return whether the request wants a fragment, because htmx sent it."""
     return request.headers.get("HX-Request") == "true"
 
 
 def came_from() -> str | None:
-    """Return the path and query of the page that htmx sends from; ``None`` when it does not say."""
+    """Return the path and query of the page that sent this request, or ``None`` without htmx."""
     try:
         parts = urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:
@@ -28,12 +28,12 @@ def came_from() -> str | None:
 
 
 def came_from_page(path: str) -> bool:
-    """Say whether htmx sends from the page with this path, whatever its address asks for."""
+    """Return whether htmx sent this request from the page at ``path``, whatever its query."""
     return (came_from() or "").partition("?")[0] == path
 
 
 def notice_fragment(html: str, status: int) -> Response:
-    """Answer htmx with a notice: it lands in the page's notices, whatever the form aimed at."""
+    """Return a notice, which htmx adds to the notices of the page whatever the form's target."""
     response = make_response(html, status)
     response.headers["HX-Retarget"] = "#notices"
     response.headers["HX-Reswap"] = "innerHTML"
@@ -41,7 +41,7 @@ def notice_fragment(html: str, status: int) -> Response:
 
 
 def swap_whole(html: str, target: str, swap: str = "outerMorph") -> Response:
-    """Answer htmx with a fragment in the place of ``target``, whatever the form aimed at."""
+    """Return a fragment that replaces ``target``, whatever the form's target."""
     response = make_response(html)
     response.headers["HX-Retarget"] = target
     response.headers["HX-Reswap"] = swap
@@ -49,7 +49,7 @@ def swap_whole(html: str, target: str, swap: str = "outerMorph") -> Response:
 
 
 def go_to(url: str, status: int = 303) -> BaseResponse:
-    """Send the browser to another page; htmx would swap a redirect's target into the page."""
+    """Send the browser to another page. After a plain redirect, htmx would swap that page in."""
     if not wants_fragment():
         return redirect(url, status)
     response = make_response("", 401 if status == 401 else 204)
@@ -58,7 +58,7 @@ def go_to(url: str, status: int = 303) -> BaseResponse:
 
 
 def at_address(html: str, url: str, *, replace: bool) -> Response:
-    """Answer with a fragment and the address it belongs to."""
+    """Return a fragment, and let the browser show the address it belongs to."""
     response = make_response(html)
     response.headers["HX-Replace-Url" if replace else "HX-Push-Url"] = url
     return response

@@ -1,4 +1,4 @@
-"""What an app does about the schema of a database that was down when it started (R61, R70)."""
+"""The schema of a database that could not be reached when the app started."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from webapp.web.errors import RETRY_SECONDS, log_unavailable
 from webapp.web.log import log_event
 
 EXTENSION = "late_schema"
-# They answer whether or not there is a database.
+# These endpoints answer without a database.
 NEED_NO_DATABASE = ("health.healthz", "probe.stream")
 
 
 class LateSchema:
-    """Looks at the schema when a request comes: it may be empty or old.
+    """Checks the schema when a request comes, since it may be empty or old.
 
-    In the request rather than in a thread, since threads do not survive the fork of a server that
-    loads the app first.
+    It does so in the request. A thread would not survive the fork of a server that loads the app
+    before it starts its workers.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -30,14 +30,14 @@ class LateSchema:
         self._settled = False
 
     def settle(self) -> None:
-        """Make the schema of an empty database, and return once it is current.
+        """Make the schema of an empty database. Return once the schema is current.
 
         Raises
         ------
         ServiceUnavailable
-            While the schema is old, or newer than this program, or its file cannot be used.
+            The schema is old or newer than this program, or the file cannot be used.
         SQLAlchemyError
-            While the database cannot be reached.
+            The database cannot be reached.
         """
         if self._settled:
             return
@@ -54,10 +54,10 @@ class LateSchema:
 
 
 def wait_for_schema() -> None:
-    """Let a request pass if the schema is current, as it is unless the database was down."""
+    """Let a request pass if the schema is current. Only a database that was down needs a check."""
     late: LateSchema | None = current_app.extensions.get(EXTENSION)
     if late is None or request.endpoint in NEED_NO_DATABASE:
         return
-    # `/readyz` says in its own words what is wrong.
+    # `/readyz` explains the problem itself.
     with suppress(ServiceUnavailable) if request.endpoint == "health.readyz" else nullcontext():
         late.settle()

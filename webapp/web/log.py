@@ -1,4 +1,4 @@
-"""The log: one line per event, safe to read in a terminal and to feed to a collector (R51)."""
+"""The log: one line per event, safe to read in a terminal and to feed to a collector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("webapp")
 
 
 def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Log that something happened, with who asked for it where that is known (R53).
+    """Log an event, with the id and the address of the request if there is one.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
     level:
         A level of `logging`.
     fields:
-        What to know about it. Never a password, cookie, token or message text.
+        Details of the event. Never a password, cookie, token or message text.
 
     Example
     -------
@@ -34,24 +34,24 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
 
 
 def log_failure(name: str, error: BaseException, **fields: object) -> None:
-    """Log that something failed, with its traceback; the request's id is on the page too."""
+    """Log an error with its traceback. The page shows the id of the same request."""
     place = {"place": error.place} if isinstance(error, CallbackError) and error.place else {}
     logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **place, **fields}})
 
 
 def set_up_logging(level: str) -> None:
-    """Send the events to standard error, once per process, unless the site has its own handler."""
+    """Send the events to standard error, unless the site has its own handler."""
     logger.setLevel(level)
     if not logger.handlers and not logging.getLogger().handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(_TerminalFormatter() if sys.stderr.isatty() else JSONFormatter())
         logger.addHandler(handler)
-        # Servers such as waitress add a handler of their own to the root; one line is enough.
+        # Servers such as waitress add a handler to the root, which would log each event twice.
         logger.propagate = False
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object per line; ASCII only, so no control character gets through."""
+    """One JSON object per line, in ASCII, so that no control character gets through."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -59,7 +59,7 @@ class JSONFormatter(logging.Formatter):
 
 
 class _TerminalFormatter(JSONFormatter):
-    """For the author's eyes: short, and a traceback keeps its lines."""
+    """Short lines for the author. A traceback keeps its lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _as_dict(record)
@@ -77,7 +77,7 @@ def _as_dict(record: logging.LogRecord) -> dict[str, object]:
         "level": record.levelname,
         "event": record.getMessage(),
     }
-    # Also for what Flask itself logs: the reference on an error page must be found here.
+    # Flask's own records get the request too: the reference on an error page must be found here.
     line.update({**_request_fields(), **getattr(record, "fields", {})})
     if record.exc_info:
         line["traceback"] = logging.Formatter().formatException(record.exc_info)

@@ -1,4 +1,4 @@
-"""What stands in front of Flask: static files, transport security, and what proxies may say."""
+"""WSGI middleware in front of Flask: static files, HSTS, and which proxies are believed."""
 
 from __future__ import annotations
 
@@ -26,64 +26,67 @@ FORWARDED_SCHEME = (
 )
 
 
-def stand_in_front(app: Flask, settings: Settings, *, watch_files: bool) -> None:
-    """Put around ``app`` what a request meets before it; with ``watch_files``, for development."""
+def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None:
+    """Wrap ``app`` in the middleware that a request passes first.
+
+    Parameters
+    ----------
+    watch_files:
+        Look for changed static files at each request, for development.
+    """
     static = static_files(app.wsgi_app, autorefresh=watch_files)
-    front = _for_our_hosts(static, app.wsgi_app, settings.trusted_hosts)
-    front = _with_transport_security(front)
+    wrapped = _serve_static_to_trusted_hosts(static, app.wsgi_app, settings.trusted_hosts)
+    wrapped = _add_hsts(wrapped)
     hops = settings.proxy_hops
-    front = ProxyFix(front, hops, hops, hops) if hops else _without_proxy(front)
-    app.wsgi_app = front  # type: ignore[method-assign, assignment]
+    wrapped = ProxyFix(wrapped, hops, hops, hops) if hops else _ignore_proxies(wrapped)
+    app.wsgi_app = wrapped  # type: ignore[method-assign, assignment]
 
 
-def _for_our_hosts(
+def _serve_static_to_trusted_hosts(
     static: WSGIApplication, app: WSGIApplication, hosts: tuple[str, ...]
 ) -> WSGIApplication:
-    # Under any other name nothing is served, not even a stylesheet; the app says so (R46).
-    def ours(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    # For any other host name the app shows an error, and not even a stylesheet is served.
+    def choose_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trusted = not hosts or host_is_trusted(environ.get("HTTP_HOST"), hosts)
         reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
         return (static if trusted and reads else app)(environ, start_response)
 
-    return ours
+    return choose_app
 
 
-def _with_transport_security(app: WSGIApplication) -> WSGIApplication:
-    # Only over HTTPS: over plain HTTP it must not be sent (RFC 6797, 7.2; R41).
-    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["wsgi.url_scheme"] == "https":
-            return app(environ, _adding(start_response, "Strict-Transport-Security", HSTS))
-        return app(environ, start_response)
+def _add_hsts(app: WSGIApplication) -> WSGIApplication:
+    def add_over_https(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # The header must not be sent over plain HTTP (RFC 6797, 7.2).
+        if environ["wsgi.url_scheme"] != "https":
+            return app(environ, start_response)
 
-    return secured
+        def start_with_hsts(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
+            headers = [*headers, ("Strict-Transport-Security", HSTS)]
+            return start_response(status, headers, *exc_info)
 
+        return app(environ, start_with_hsts)
 
-def _adding(start_response: StartResponse, name: str, value: str) -> StartResponse:
-    def start(
-        status: str, headers: list[tuple[str, str]], *exc_info: Any
-    ) -> Callable[[bytes], object]:
-        return start_response(status, [*headers, (name, value)], *exc_info)
-
-    return start
+    return add_over_https
 
 
-def _without_proxy(app: WSGIApplication) -> WSGIApplication:
-    # gunicorn believes what clients on the same host say about scheme and path, and a proxy there
-    # passes on what its own clients say. Without WEBAPP_PROXY_HOPS nobody is believed (R47).
-    def alone(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _ignore_proxies(app: WSGIApplication) -> WSGIApplication:
+    # gunicorn trusts the headers of clients on the same host about scheme and path, and a proxy on
+    # this host passes on those of its own clients. Without WEBAPP_PROXY_HOPS none is trusted.
+    def undo_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         connection = environ.get("gunicorn.socket")
-        if connection is not None:
-            if any(name in environ for name in FORWARDED_SCHEME):
-                secure = isinstance(connection, SSLSocket)
-                environ["wsgi.url_scheme"] = "https" if secure else "http"
-            if "HTTP_SCRIPT_NAME" in environ:
-                _take_back_script_name(environ)
+        if connection is None:
+            return app(environ, start_response)
+
+        if any(name in environ for name in FORWARDED_SCHEME):
+            secure = isinstance(connection, SSLSocket)
+            environ["wsgi.url_scheme"] = "https" if secure else "http"
+        if "HTTP_SCRIPT_NAME" in environ:
+            prefix = unquote_to_bytes(environ["SCRIPT_NAME"]).decode("latin-1")
+            environ["SCRIPT_NAME"] = os.environ.get("SCRIPT_NAME", "")
+            path = prefix + environ["PATH_INFO"]
+            environ["PATH_INFO"] = path.removeprefix(environ["SCRIPT_NAME"])
         return app(environ, start_response)
 
-    return alone
-
-
-def _take_back_script_name(environ: WSGIEnvironment) -> None:
-    path = unquote_to_bytes(environ["SCRIPT_NAME"]).decode("latin-1") + environ["PATH_INFO"]
-    environ["SCRIPT_NAME"] = os.environ.get("SCRIPT_NAME", "")
-    environ["PATH_INFO"] = path.removeprefix(environ["SCRIPT_NAME"])
+    return undo_headers

@@ -1,7 +1,7 @@
-"""A short stream that anybody may ask for: it shows whether words arrive one by one here.
+"""A short stream that anybody may request, to see whether events arrive one by one.
 
-`chat-profiles doctor` measures when its events arrive. It needs no session and no database, and
-tells no more than a reader of any answer could find out: no version, no setting that is a secret.
+`chat-profiles doctor` measures when its events arrive. The stream needs no session and no database.
+It shows no version and no secret, only what you could find out from any answer of the site.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXTENSION = "probe"
 TICKS = 5
 TICK_SECONDS = 0.3
 RETRY_SECONDS = 2
-# What a server that we do not know calls itself may be more than the public should read (R42).
+# The name of an unknown server may hold more than the public should read, such as a version.
 SERVERS = {name.lower(): name for name in ("gunicorn", "mod_wsgi", "uWSGI", "waitress", "werkzeug")}
 
 blueprint = Blueprint("probe", __name__)
@@ -29,26 +29,26 @@ blueprint = Blueprint("probe", __name__)
 
 @dataclass(frozen=True)
 class Probes:
-    """The probes that run in this process, which are streams among the others."""
+    """The probes that run in this process. A probe counts as a stream."""
 
     streams: Slots
     running: Slots = field(default_factory=Slots)
 
     def begin(self, most_streams: int) -> tuple[Slot, ...]:
-        """Begin a probe, and return the places it takes; none if one runs or there is no stream."""
+        """Return the slots of a new probe, or none if one is running or no stream is free."""
         running = self.running.take(1)
         stream = self.streams.take(most_streams) if running else None
         return (running, stream) if running and stream else ()
 
 
 def set_up_probe(app: Flask, streams: Slots) -> None:
-    """Let ``app`` be probed; a probe takes the place of one of its ``streams``."""
+    """Let ``app`` be probed. A probe takes one of its ``streams``."""
     app.extensions[EXTENSION] = Probes(streams)
 
 
 @blueprint.get("/healthz/stream")
 def stream() -> Response:
-    """Say how answers reach a page here; where they are streamed, show it for 1.5 s."""
+    """Send how answers reach a page here. If they are streamed, send events for 1.5 s."""
     host = host_of(request.environ)
     way, most = way_to_watch(settings(), host), most_streams(settings(), host)
     server = SERVERS.get(host.name.lower(), "unknown")
@@ -56,12 +56,15 @@ def stream() -> Response:
     if way != "sse" or not most or request.method == "HEAD":
         return Response(first, mimetype=MIMETYPE, headers=HEADERS)
     probes: Probes = current_app.extensions[EXTENSION]
-    places = probes.begin(most)
-    if not places:
-        return _busy()
+    slots = probes.begin(most)
+    if not slots:
+        response = make_response("another probe is running, or all streams are taken\n", 503)
+        response.mimetype = "text/plain"
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
     response = Response(_events(first, host), mimetype=MIMETYPE, headers=HEADERS)
-    for place in places:
-        response.call_on_close(place.give_back)
+    for slot in slots:
+        response.call_on_close(slot.give_back)
     return response
 
 
@@ -69,13 +72,6 @@ def _events(first: bytes, host: Host) -> Iterator[bytes]:
     yield first
     for number in range(1, TICKS + 1):
         time.sleep(TICK_SECONDS)
-        if host.leaving:
+        if host.is_stopping:
             return
         yield event(json.dumps({"tick": number, "of": TICKS}))
-
-
-def _busy() -> Response:
-    response = make_response("another probe is running, or all streams are taken\n", 503)
-    response.mimetype = "text/plain"
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response

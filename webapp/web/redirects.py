@@ -1,24 +1,24 @@
-"""Where a redirect may go: to this site, and nowhere else (R25)."""
+"""The addresses a redirect may have: those of this site."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import quote
 
-# One slash and then no other slash, and only characters that browsers neither drop nor read as
-# something else: no backslash, control, space or quote anywhere, escaped or not.
+# One slash that no second one follows, and only characters that browsers neither drop nor convert:
+# no backslash, control character, space or quote, escaped or not.
 _LOCAL = re.compile(
     r"/(?:[A-Za-z0-9_~.-][A-Za-z0-9_~./%:@!$&*+,;=-]*)?(?:\?[A-Za-z0-9_~./%:@!$&*+,;=?-]*)?",
     re.ASCII,
 )
 _HIDDEN = re.compile(r"%(?:[01][0-9a-f]|2f|5c|7f|25)", re.IGNORECASE)
-# What servers take as a request's line is hardly more.
+# Servers accept hardly longer request lines.
 LIMIT = 8_000
 _AS_IT_IS = "~./%:@!$&*+,;=?-"
 
 
 def local_path(target: str | None, default: str = "/") -> str:
-    """Return ``target`` when it is a plain path of this site, else ``default``.
+    """Return ``target`` if it is a plain path of this site, or else ``default``.
 
     Example
     -------
@@ -33,7 +33,7 @@ def local_path(target: str | None, default: str = "/") -> str:
 
 
 def plain_address(path: str, query: bytes) -> str:
-    """Return a path with its query, in which whatever `local_path` may not let pass is escaped.
+    """Return a path with its query, escaped so that `local_path` lets it pass.
 
     Example
     -------

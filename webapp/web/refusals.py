@@ -1,4 +1,4 @@
-"""The base of our HTTP errors: a status, and the words that the page or the notice shows."""
+"""The base of our HTTP errors: a status, and the explanation on the page or notice."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from werkzeug.exceptions import HTTPException
 
 
 class Refusal(HTTPException):
-    """A request that is refused. Each subclass gives the status and the words.
+    """A refused request. Each subclass has a status and an explanation.
 
-    ``{}`` in the message stands for the subject, which may be anything that a browser or an author
-    has sent.
+    ``{}`` in the message stands for the subject, which may be any text from a browser or an author.
 
     Attributes
     ----------
@@ -20,7 +19,7 @@ class Refusal(HTTPException):
     message:
         One sentence: what happened.
     advice:
-        What to do now.
+        One sentence: what to do now.
     retry_after:
         After how many seconds a program may try again.
     """

@@ -1,4 +1,4 @@
-"""What a request must be before any view sees it (R23, R26, R27)."""
+"""The conditions that each request must meet before a view sees it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from webapp.web.refusals import Refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 256 * 1024
-# Where more is taken, by endpoint: a file of exported chats, pasted into a form.
+# The endpoints that accept more. An export is pasted into a form.
 LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 MAX_FIELDS = 50
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class ForeignFormError(CSRFError):
-    """A form that the browser says another site has sent."""
+    """A form that another site sent, according to the browser."""
 
     description = "The form came from another site."
 
 
 class TooManyFieldsError(Refusal):
-    """A form with more fields than any of ours has."""
+    """A form with more fields than any form of this site has."""
 
     code = 400
     title = "Form not accepted"
@@ -40,7 +40,7 @@ class TooManyFieldsError(Refusal):
 
 
 class FormParser(FormDataParser):
-    """Reads forms as UTF-8: bytes that are none become U+FFFD (R28), not their escaped spelling."""
+    """Reads forms as UTF-8. Invalid bytes become U+FFFD."""
 
     def parse(
         self,
@@ -62,11 +62,11 @@ class FormRequest(Request):
 
 
 def guard_requests(app: Flask) -> None:
-    """Refuse what no form of ours sends, in the order in which it is cheapest to tell."""
+    """Refuse requests that no form of this site sends. The cheapest check comes first."""
     app.request_class = FormRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
-    # A token lives as long as its session (R23); a limit of its own would only lose drafts.
+    # A token lives as long as its session. A time limit would only lose drafts.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     app.before_request(name_the_request)
     app.before_request(wait_for_schema)
@@ -77,18 +77,18 @@ def guard_requests(app: Flask) -> None:
 
 
 def name_the_request() -> None:
-    """Give the request the id that error pages and the log share."""
+    """Give the request an id, which error pages and the log show."""
     g.request_id = secrets.token_hex(6)
 
 
 def allow_larger_body() -> None:
-    """Take more where the form needs it, and nowhere else."""
+    """Accept a larger body at the endpoints that need it."""
     if request.endpoint in LARGER_BODIES:
         request.max_content_length = LARGER_BODIES[request.endpoint]
 
 
 def refuse_other_bodies() -> None:
-    """Take only what a plain HTML form sends, before anything is parsed."""
+    """Refuse a body that no HTML form sends, before anything is parsed."""
     if request.method not in UNSAFE_METHODS:
         return
     if request.content_length in (None, 0) and not request.content_type:
@@ -96,27 +96,26 @@ def refuse_other_bodies() -> None:
     if request.mimetype != FORM_TYPE:
         raise UnsupportedMediaType
     if request.content_length is None:
-        # A body in chunks is cut at the limit without a word, and its last fields would be lost.
+        # A body in chunks is truncated at the limit without an error, and loses its last fields.
         raise LengthRequired
     if len(list(request.form.items(multi=True))) > MAX_FIELDS:
         raise TooManyFieldsError
 
 
 def refuse_other_sites() -> None:
-    """Take changes from this site's own pages only; the CSRF token is checked as well."""
+    """Refuse changes that come from another site. The CSRF token is checked as well."""
     if request.method not in UNSAFE_METHODS:
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise ForeignFormError
     origin = request.headers.get("Origin")
-    if origin is not None and not _is_this_site(origin):
-        raise ForeignFormError
-
-
-def _is_this_site(origin: str) -> bool:
-    # The scheme is not compared: behind a proxy that ends TLS it is only known when
-    # WEBAPP_PROXY_HOPS is set, and another scheme of the same host is the same owner.
+    if origin is None:
+        return
     try:
-        return urlsplit(origin).netloc == request.host
-    except ValueError:
-        return False
+        host = urlsplit(origin).netloc
+    except ValueError as error:
+        raise ForeignFormError from error
+    # The scheme is not compared. Behind a proxy that ends TLS it is known only if WEBAPP_PROXY_HOPS
+    # is set, and both schemes of a host have the same owner.
+    if host != request.host:
+        raise ForeignFormError

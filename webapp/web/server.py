@@ -1,7 +1,7 @@
-"""What the server around us can do: how many threads it has, and whether others run on meanwhile.
+"""The server that runs this process: its name, and the number of its threads.
 
-WSGI tells whether there are several threads, not how many. Streams must stay fewer than those
-(R66), so the servers we know are asked in their own ways.
+WSGI tells whether there are several threads, but not how many. There must be fewer streams than
+threads, so each known server is asked in its own way.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 from webapp.config import Settings
 
-# Where the server does not say; small servers have at least as many.
+# For servers that do not tell. Even small servers have as many.
 ASSUMED_THREADS = 8
 ENDLESS = 1_000
-# For how long what was written to a reader may lie about before the connection is given up.
+# How long a reader may accept no data before its connection is given up.
 SEND_SECONDS = 10.0
 
 
@@ -30,11 +30,13 @@ class Host:
     Parameters
     ----------
     name:
-        What it is called, or ``unknown``.
+        The name of the server, or ``unknown``.
     threads:
-        How many requests it answers at once.
+        The number of requests it answers at once.
     background:
-        Whether other threads run on while no request is answered.
+        Whether other threads run while no request is answered.
+    worker:
+        The server's object that knows whether it is stopping.
     """
 
     name: str
@@ -43,23 +45,25 @@ class Host:
     worker: Any = None
 
     @property
-    def leaving(self) -> bool:
-        """Say whether the server has been asked to end, as far as it tells."""
-        # A worker of gunicorn, or the dispatcher of waitress, which stops its threads first.
-        asked = not getattr(self.worker, "alive", True)
-        return asked or bool(getattr(self.worker, "stop_count", 0))
+    def is_stopping(self) -> bool:
+        """Return whether the server is stopping, as far as it tells."""
+        # A worker of gunicorn has `alive`, and the dispatcher of waitress has `stop_count`.
+        stopping = not getattr(self.worker, "alive", True)
+        return stopping or bool(getattr(self.worker, "stop_count", 0))
 
 
 def host_of(environ: Mapping[str, Any]) -> Host:
     """Return what is known of the server that sent this request."""
     if "uwsgi" in sys.modules:
-        return _uwsgi(sys.modules["uwsgi"])
+        options = sys.modules["uwsgi"].opt
+        threads = int(options.get("threads", 1) or 1)
+        return Host("uWSGI", threads, background=threads > 1 or "enable-threads" in options)
     if not environ.get("wsgi.multithread"):
         return Host(_name(environ), 1)
     if "mod_wsgi" in sys.modules:
         threads = getattr(sys.modules["mod_wsgi"], "threads_per_process", ASSUMED_THREADS)
         return Host("mod_wsgi", threads)
-    return _asked(sys._getframe()) or Host(_name(environ), ASSUMED_THREADS)
+    return _find_server_in_call_stack(sys._getframe()) or Host(_name(environ), ASSUMED_THREADS)
 
 
 def way_to_watch(settings: Settings, host: Host) -> str:
@@ -72,31 +76,31 @@ def way_to_watch(settings: Settings, host: Host) -> str:
 
 
 def most_streams(settings: Settings, host: Host) -> int:
-    """Return how many streams this process may have open: fewer than it has threads (R66)."""
+    """Return how many streams this process may have open: fewer than it has threads."""
     if settings.max_streams is not None:
         return settings.max_streams
     return max(0, host.threads - max(2, host.threads // 4))
 
 
 def most_streams_of_one(settings: Settings) -> int:
-    """Return how many of the streams one user may have open; two, to follow one in another tab."""
+    """Return how many streams a user may have open: two at least, for a second tab."""
     return max(2, settings.turns_per_user)
 
 
-def most_held(host: Host) -> int:
-    """Return how many threads may be held at once by streams and by requests that wait.
+def max_held_threads(host: Host) -> int:
+    """Return how many threads streams and waiting requests may hold at once.
 
-    The others, an eighth and at least one, stay free for pages that are there at once (R66). Where
-    there is one thread only, a request that waits holds it as any other does.
+    An eighth of the threads, and at least one, stays free for quick requests. If there is only one
+    thread, a waiting request may hold it.
     """
     return max(1, host.threads - max(1, host.threads // 8))
 
 
 def give_up_silent_readers(environ: Mapping[str, Any]) -> socket.socket | None:
-    """Let writing to a reader that takes nothing fail after a while, instead of never.
+    """Let a write fail after 10 seconds if the reader accepts no data.
 
-    Only gunicorn hands the connection out; the others see to it themselves. Returns it, so that
-    `wait_again` can be called at the end.
+    Only gunicorn hands out the connection, and other servers have such a limit themselves. Pass the
+    returned connection to `wait_again` at the end of the answer.
     """
     connection = environ.get("gunicorn.socket")
     if connection is None:
@@ -109,14 +113,14 @@ def give_up_silent_readers(environ: Mapping[str, Any]) -> socket.socket | None:
 
 
 def wait_again(connection: socket.socket | None) -> None:
-    """Undo `give_up_silent_readers`: the connection may be used for another request."""
+    """Undo `give_up_silent_readers`, since the connection may serve another request."""
     if connection is not None:
         with suppress(OSError):
             connection.settimeout(None)
 
 
-def _asked(frame: FrameType | None) -> Host | None:
-    # Up the stack to whoever called the app: servers keep their number of threads to themselves.
+def _find_server_in_call_stack(frame: FrameType | None) -> Host | None:
+    # Servers do not pass on their number of threads. Only the object that called the app knows it.
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith("gunicorn.workers."):
@@ -131,11 +135,6 @@ def _asked(frame: FrameType | None) -> Host | None:
             return Host("werkzeug", ENDLESS)
         frame = frame.f_back
     return None
-
-
-def _uwsgi(module: Any) -> Host:
-    threads = int(module.opt.get("threads", 1) or 1)
-    return Host("uWSGI", threads, background=threads > 1 or "enable-threads" in module.opt)
 
 
 def _name(environ: Mapping[str, Any]) -> str:

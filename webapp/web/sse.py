@@ -1,4 +1,4 @@
-"""Server-sent events: HTML as an event that nothing in it can break, and places for them.
+"""Server-sent events that no HTML in them can break, and slots for streams.
 
 The format is the one of https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -10,15 +10,15 @@ import threading
 import weakref
 
 MIMETYPE = "text/event-stream"
-# A comment: nothing for the page, but a write that fails when the reader has gone (R65).
+# A comment, which the page ignores. Writing it fails once the reader has gone.
 HEARTBEAT = b":\n\n"
 HEADERS = {
     "Cache-Control": "no-store, no-transform",
-    # nginx keeps back what it is sent otherwise.
+    # Without it, nginx buffers the stream.
     "X-Accel-Buffering": "no",
     "Vary": "Cookie, HX-Request",
 }
-# Each of them ends a line, so each line of the data gets a name of its own (R38).
+# Each of these ends a line in a browser, so each line of the data gets its own field name.
 _LINE_ENDS = re.compile("\r\n|\r|\n")
 
 
@@ -35,52 +35,52 @@ def event(html: str) -> bytes:
 
 
 class Slots:
-    """The threads of this process that are held for long, by streams and by who waits, counted."""
+    """Counts the threads of this process that streams and waiting requests hold for long."""
 
     def __init__(self) -> None:
-        # Reentrant: a place that is forgotten may be given back in the middle of another's taking.
+        # Reentrant: the garbage collector may give a slot back while this thread takes one.
         self._lock = threading.RLock()
-        # Whose they are. Appending and removing are one step each, a sum would not be.
-        self._taken: list[str] = []
+        # The owners of the slots in use.
+        self._owners: list[str] = []
 
     def take(self, most: int, owner: str = "", most_of_one: int | None = None) -> Slot | None:
-        """Take a place if there is one.
+        """Return a slot, or ``None`` if there is no free one.
 
         Parameters
         ----------
         most:
-            How many may be taken in all.
+            The number of slots for everybody.
         owner:
-            Who takes it.
+            The name under which the slot is counted.
         most_of_one:
-            How many ``owner`` may have of them.
+            The number of slots for this owner.
         """
         with self._lock:
-            if len(self._taken) >= most:
+            if len(self._owners) >= most:
                 return None
-            if most_of_one is not None and self._taken.count(owner) >= most_of_one:
+            if most_of_one is not None and self._owners.count(owner) >= most_of_one:
                 return None
-            self._taken.append(owner)
+            self._owners.append(owner)
         return Slot(self, owner)
 
     def give_back(self, owner: str = "") -> None:
-        """Count one less."""
+        """Free a slot of ``owner``."""
         with self._lock:
-            self._taken.remove(owner)
+            self._owners.remove(owner)
 
     @property
-    def taken(self) -> int:
-        """Return how many are taken."""
-        return len(self._taken)
+    def in_use(self) -> int:
+        """Return the number of slots in use."""
+        return len(self._owners)
 
 
 class Slot:
-    """A place, given back once: by hand, or when nobody has it any more."""
+    """A slot. It is given back once: by a call, or when nothing refers to it any more."""
 
     def __init__(self, slots: Slots, owner: str) -> None:
-        # Also for an answer that is thrown away before it begins.
+        # An answer may be thrown away before it begins.
         self._end = weakref.finalize(self, slots.give_back, owner)
 
     def give_back(self) -> None:
-        """Give the place back; whoever holds this method holds the place."""
+        """Give the slot back. A reference to this method keeps the slot."""
         self._end()
