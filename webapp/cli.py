@@ -30,13 +30,18 @@ NAME = "chat-profiles"
 
 
 def main() -> None:
-    """Run the command; it ends the process."""
-    _open_what_is_closed()
+    """Run the command and exit."""
+    # Python has None for a stream that was closed when it began. Standard output stays closed:
+    # a command that cannot print its result must fail.
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     chat_profiles(prog_name=NAME, obj=ScriptInfo(create_app=admin_app, set_debug_flag=False))
 
 
 def admin_app() -> Flask:
-    """Return an app with a database and nothing else, for commands that need no chat file."""
+    """Return an app with a database only, for commands that need no app file."""
     settings = Settings.from_environment()
     app = Flask("webapp", static_folder=None)
     wire_rooms(app, settings)
@@ -44,35 +49,24 @@ def admin_app() -> Flask:
     engines.init_app(app, settings)
     context = click.get_current_context(silent=True)
     if context is not None:
-        context.find_root().call_on_close(functools.partial(_close, app))
+
+        @context.find_root().call_on_close
+        def close_connections() -> None:
+            with app.app_context():
+                db.engine.dispose()
+
     return app
 
 
-def _open_what_is_closed() -> None:
-    # Python has None for a stream that was closed when it began. An output that is closed stays
-    # so: some of what is printed must be seen.
-    if sys.stdin is None:
-        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
-    if sys.stderr is None:
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-
-
-def _close(app: Flask) -> None:
-    with app.app_context():
-        db.engine.dispose()
-
-
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        click.echo(f"{NAME} {_version()}")
-        context.exit()
-
-
-def _version() -> str:
+    if not wanted or context.resilient_parsing:
+        return
     try:
-        return version(NAME)
+        number = version(NAME)
     except PackageNotFoundError:
-        return "(a checkout that is not installed)"
+        number = "(a checkout that is not installed)"
+    click.echo(f"{NAME} {number}")
+    context.exit()
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,7 +99,7 @@ def chat_profiles() -> None:
     default=8000,
     show_default=True,
     type=WholeNumber(0, 65_535),
-    help="The port to listen on; 0 takes a free one.",
+    help="The port to listen on. 0 takes a free one.",
 )
 @click.option("--reload", is_flag=True, help="Start again whenever a Python file is saved.")
 @click.option(
@@ -129,9 +123,9 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
     served = ServedApp(app, host, port)
     try:
         if reload:
-            serve_and_reload(served)
+            serve_and_reload(served, functools.partial(build_app, watch_files=True))
         else:
-            serve(served, threads)
+            serve(served, build_app, threads)
     except AuthoringError as error:
         raise BadInputError(str(error)) from error
 

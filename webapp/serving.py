@@ -19,7 +19,6 @@ from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
 from webapp.accounts.directory import has_accounts
-from webapp.app import build_app
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app, locate_app_file
@@ -27,6 +26,7 @@ from webapp.authoring.seeded_user import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import note, printable, say
 from webapp.database.schema import settle_schema
+from webapp.site import BuildApp
 from webapp.web.headers import security_headers
 
 if TYPE_CHECKING:
@@ -44,15 +44,20 @@ class ServedApp:
     port: int
 
 
-def serve(served: ServedApp, threads: int) -> None:
+def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     """Serve until Ctrl+C or SIGTERM.
+
+    Parameters
+    ----------
+    build_app:
+        Makes the Flask app of the app file, as `webapp.app.build_app` does.
 
     Raises
     ------
     AuthoringError
-        When the app file cannot be loaded. Nothing has been changed by then.
+        The app file cannot be loaded. Nothing has been changed.
     StartupError
-        When a setting is missing, or the server cannot listen on the address.
+        A setting is missing, or the server cannot listen on the address.
     """
     settings = Settings.from_environment()
     hosts = hosts_to_trust(served.host, settings)
@@ -80,10 +85,15 @@ def serve(served: ServedApp, threads: int) -> None:
     server.run()
 
 
-def serve_and_reload(served: ServedApp) -> None:
+def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
     """Serve until Ctrl+C or SIGTERM, and restart whenever a Python file is saved.
 
     While the app file is broken, the site shows a page that says so.
+
+    Parameters
+    ----------
+    build_app:
+        Makes the Flask app of the app file. It should look for changed files at each request.
     """
     settings = Settings.from_environment()
     hosts = hosts_to_trust(served.host, settings)
@@ -100,7 +110,14 @@ def serve_and_reload(served: ServedApp) -> None:
         with socket.socket(fileno=descriptor) as bound:
             port = int(bound.getsockname()[1])
         _print_address(served, port, settings)
-        application = _load_app_or_problem(served, settings)
+        try:
+            chat_app = load_chat_app(served.app)
+            application = app = build_app(chat_app, settings)
+        except AuthoringError as error:
+            click.echo(f"Error: {printable(error)}", err=True)
+            application = _problem_page(str(error))
+        else:
+            _print_hints(app, chat_app)
     # The server's own messages are for people who start it themselves.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     run_simple(
@@ -186,17 +203,6 @@ def _print_hints(app: Flask, chat_app: ChatApp) -> None:
     with app.app_context():
         if not has_accounts():
             note("Nobody can sign in yet; add a user with `chat-profiles users add USERNAME`.")
-
-
-def _load_app_or_problem(served: ServedApp, settings: Settings) -> WSGIApplication:
-    try:
-        chat_app = load_chat_app(served.app)
-        app = build_app(chat_app, settings, watch_files=True)
-    except AuthoringError as error:
-        click.echo(f"Error: {printable(error)}", err=True)
-        return _problem_page(str(error))
-    _print_hints(app, chat_app)
-    return app
 
 
 def _problem_page(problem: str) -> WSGIApplication:

@@ -9,8 +9,9 @@ import click
 from webapp.console import count_noun, say
 from webapp.doctor.findings import CHANGE, GOOD, HINT
 from webapp.doctor.http_client import Site
-from webapp.doctor.local_checks import BuildApp, check_settings
+from webapp.doctor.local_checks import check_settings
 from webapp.doctor.site_checks import check_site
+from webapp.site import BuildApp
 
 EXIT_CHANGE = 1
 WORDS = {GOOD: "ok      ", HINT: "note    ", CHANGE: "CHANGE  "}

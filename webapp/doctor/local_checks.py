@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -35,12 +35,11 @@ from webapp.database.engines import db, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
 from webapp.doctor.site_checks import check_readiness, check_streaming
+from webapp.site import BuildApp
 
 SERVERS = ("gunicorn", "waitress", "uWSGI", "mod_wsgi")
 THREADS = 8  # as `chat-profiles run` has
 LOOP_SECONDS = 0.1
-
-BuildApp = Callable[[ChatApp, Settings], Flask]
 
 
 def check_settings(build_app: BuildApp) -> Report:
@@ -53,21 +52,27 @@ def check_settings(build_app: BuildApp) -> Report:
     """
     report = Report(checked=None)
     try:
-        settings = _read_settings()
+        settings = Settings.from_environment()
+        _ = settings.url
+    except StartupError as error:
+        report.add(change("settings", error.line))
+        return report
+    try:
         report.add(*_check_safety(settings))
-        report.add(*_check_permissions(settings))
-        if settings.streaming == "auto":
-            report.add(good("auto", "WEBAPP_STREAMING is auto: the server decides how to stream."))
-        else:
-            text = f"WEBAPP_STREAMING={settings.streaming} is set, whatever the server can do."
-            report.add(hint("forced", text))
-        servers = [f"{name} {number}" for name in SERVERS if (number := _find_version(name))]
-        report.add(good("servers", f"Installed in this Python: {', '.join(servers)}."))
+        report.add(*_check_installation(settings))
         database = [*_check_database(settings)]
         report.add(*database)
 
         chat_app = _load(settings, report)
-        with _serve(build_app(chat_app, _for_loopback(settings))) as site:
+        # In memory only: a missing secret is not written to the disk.
+        local_settings = replace(
+            settings,
+            production=False,
+            insecure_cookies=True,
+            trusted_hosts=LOOPBACK_HOSTS,
+            secret_key=settings.secret_key or new_secret(),
+        )
+        with _serve(build_app(chat_app, local_settings)) as site:
             if [finding.level for finding in database] == [GOOD]:
                 report.add(*check_readiness(site))
             report.add(*check_streaming(site, report))
@@ -83,15 +88,6 @@ def check_settings(build_app: BuildApp) -> Report:
     except EndOfCheckError as end:
         report.add(end.finding)
     return report
-
-
-def _read_settings() -> Settings:
-    try:
-        settings = Settings.from_environment()
-        _ = settings.url
-    except StartupError as error:
-        raise EndOfCheckError(change("settings", error.line)) from error
-    return settings
 
 
 def _check_safety(settings: Settings) -> Iterator[Finding]:
@@ -112,19 +108,22 @@ def _check_safety(settings: Settings) -> Iterator[Finding]:
         yield hint("insecure-cookies", "WEBAPP_INSECURE_COOKIES lets cookies travel unprotected.")
 
 
-def _check_permissions(settings: Settings) -> Iterator[Finding]:
+def _check_installation(settings: Settings) -> Iterator[Finding]:
     for warning in find_readable_files(settings):
         yield change("open-file", f"{warning}.")
     secret = instance_folder() / "secret_key"
     if secret.exists() and secret.stat().st_mode & 0o077:
         yield change("open-file", f"{secret} can be read by others; run `chmod 600 {secret}`.")
-
-
-def _find_version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
+    if settings.streaming == "auto":
+        yield good("auto", "WEBAPP_STREAMING is auto: the server decides how to stream.")
+    else:
+        text = f"WEBAPP_STREAMING={settings.streaming} is set, whatever the server can do."
+        yield hint("forced", text)
+    servers = []
+    for name in SERVERS:
+        with suppress(PackageNotFoundError):
+            servers.append(f"{name} {version(name)}")
+    yield good("servers", f"Installed in this Python: {', '.join(servers)}.")
 
 
 def _check_database(settings: Settings) -> Iterator[Finding]:
@@ -173,17 +172,6 @@ def _load(settings: Settings, report: Report) -> ChatApp:
     return chat_app
 
 
-def _for_loopback(settings: Settings) -> Settings:
-    # In memory only: a missing secret is not written anywhere.
-    return replace(
-        settings,
-        production=False,
-        insecure_cookies=True,
-        trusted_hosts=LOOPBACK_HOSTS,
-        secret_key=settings.secret_key or new_secret(),
-    )
-
-
 @contextmanager
 def _serve(app: Flask) -> Iterator[Site]:
     """Serve ``app`` with waitress for a moment, as `chat-profiles run` does."""
@@ -205,7 +193,7 @@ def _serve(app: Flask) -> Iterator[Site]:
     try:
         yield Site("http", "127.0.0.1", int(server.effective_port))
     finally:
-        # The threads first: their last answers need the sockets.
+        # The threads end first, since their last answers need the sockets.
         server.task_dispatcher.shutdown()
         done.set()
         loop.join()

@@ -59,8 +59,26 @@ def _check_headers(answer: Answer) -> Iterator[Finding]:
 def _check_https(site: Site, answer: Answer) -> Iterator[Finding]:
     cookies = answer.headers.get_all("Set-Cookie", [])
     secure = all("; secure" in cookie.lower() for cookie in cookies)
+    if site.is_loopback and site.scheme == "http":
+        yield hint(
+            "loopback",
+            "This is the server on this machine.",
+            "Give the public address too: it shows what a proxy does.",
+        )
+        return
     if site.scheme == "http":
-        yield _check_plain_http(site, cookies, secure=secure)
+        if cookies and secure:
+            yield change(
+                "https-needed",
+                "The cookies need HTTPS, so nobody can sign in or write over plain HTTP.",
+                "Serve the site over HTTPS, and give its https:// address.",
+            )
+        else:
+            yield hint(
+                "plain-http",
+                "Over plain HTTP, every server on the way can read passwords and chats.",
+                "Serve the site over HTTPS.",
+            )
         return
     if "Strict-Transport-Security" not in answer.headers:
         yield change(
@@ -76,23 +94,3 @@ def _check_https(site: Site, answer: Answer) -> Iterator[Finding]:
         )
     if secure and "Strict-Transport-Security" in answer.headers:
         yield good("https", "The site uses HTTPS, and so do its cookies and browsers.")
-
-
-def _check_plain_http(site: Site, cookies: list[str], *, secure: bool) -> Finding:
-    if site.is_loopback:
-        return hint(
-            "loopback",
-            "This is the server on this machine.",
-            "Give the public address too: it shows what a proxy does.",
-        )
-    if cookies and secure:
-        return change(
-            "https-needed",
-            "The cookies need HTTPS, so nobody can sign in or write over plain HTTP.",
-            "Serve the site over HTTPS, and give its https:// address.",
-        )
-    return hint(
-        "plain-http",
-        "Over plain HTTP, every server on the way can read passwords and chats.",
-        "Serve the site over HTTPS.",
-    )

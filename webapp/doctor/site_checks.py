@@ -61,7 +61,19 @@ def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
                 f"A server in between compresses streams ({method}), which holds words back.",
                 advise_on_compression(probe.answer),
             )
-    yield from _check_transport(probe)
+    answer = probe.answer
+    if answer.version == HTTP_1_0:
+        yield hint(
+            "http-1.0",
+            "A server in between speaks HTTP/1.0, so each request needs a connection of its own.",
+            "Let it speak HTTP/1.1 (nginx towards the app: `proxy_http_version 1.1;`).",
+        )
+    if answer.header("Cache-Control").replace(" ", "") != HEADERS["Cache-Control"].replace(" ", ""):
+        yield change(
+            "cache-control",
+            "A server in between changes the Cache-Control header of streams, which is no-store.",
+            "Let it pass on the header as it is.",
+        )
 
 
 def _find_site(site: Site, report: Report) -> Site:
@@ -177,19 +189,3 @@ def _check_flow(probe: StreamProbe) -> Finding:
         f"A server in between holds streams back: the events arrive in {probe.lumps} lumps.",
         advise_on_buffering(probe.answer),
     )
-
-
-def _check_transport(probe: StreamProbe) -> Iterator[Finding]:
-    answer = probe.answer
-    if answer.version == HTTP_1_0:
-        yield hint(
-            "http-1.0",
-            "A server in between speaks HTTP/1.0, so each request needs a connection of its own.",
-            "Let it speak HTTP/1.1 (nginx towards the app: `proxy_http_version 1.1;`).",
-        )
-    if answer.header("Cache-Control").replace(" ", "") != HEADERS["Cache-Control"].replace(" ", ""):
-        yield change(
-            "cache-control",
-            "A server in between changes the Cache-Control header of streams, which is no-store.",
-            "Let it pass on the header as it is.",
-        )
