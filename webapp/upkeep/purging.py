@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func, not_, select
 
@@ -85,7 +84,15 @@ def remove_rows(kind: Kind) -> int:
     """Delete all rows of a kind, and return their number."""
     if kind.table is Chat:
         return sum(_remove_chats(kind))
-    return sum(iter(lambda: _remove_batch(kind), 0))
+    table, total, removed = kind.table, 0, -1
+    while removed:
+        with write_transaction() as connection:
+            query = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
+            # On PostgreSQL: a transaction that waits for nobody cannot be part of a deadlock.
+            ids = list(connection.scalars(query.with_for_update(skip_locked=True)))
+            removed = connection.execute(delete(table).where(table.id.in_(ids))).rowcount
+        total += removed
+    return total
 
 
 def _belongs_to_gone_visitor(session_expired: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -106,19 +113,9 @@ def _remove_chats(kind: Kind) -> Iterator[int]:
             found = list(connection.scalars(query))
         for start in range(0, len(found), CHATS_AT_ONCE):
             which = Chat.id.in_(found[start : start + CHATS_AT_ONCE]) & kind.which
-            removed += sum(iter(partial(_remove_some_chats, which), 0))
+            purged = -1
+            while purged:
+                with write_transaction() as connection:
+                    purged = purge_chats(connection, which)
+                removed += purged
         yield removed
-
-
-def _remove_some_chats(which: ColumnElement[bool]) -> int:
-    with write_transaction() as connection:
-        return purge_chats(connection, which)
-
-
-def _remove_batch(kind: Kind) -> int:
-    table = kind.table
-    with write_transaction() as connection:
-        query = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
-        # On PostgreSQL: a transaction that waits for nobody cannot be part of a deadlock.
-        ids = list(connection.scalars(query.with_for_update(skip_locked=True)))
-        return connection.execute(delete(table).where(table.id.in_(ids))).rowcount

@@ -50,7 +50,7 @@ class Period:
 def count_usage(period: Period) -> list[Usage]:
     """Return the usage by week, and by profile within it. No profile comes last."""
     usages: dict[tuple[str, str | None], Usage] = {}
-    for statement in _statements(period):
+    for statement in _select_usage(period):
         with read_connection() as connection:
             rows = connection.execute(statement).mappings().all()
         for row in rows:
@@ -60,7 +60,7 @@ def count_usage(period: Period) -> list[Usage]:
     return sorted(usages.values(), key=lambda u: (u.week, u.profile is None, u.profile or ""))
 
 
-def _statements(period: Period) -> tuple[Select[Any], ...]:
+def _select_usage(period: Period) -> tuple[Select[Any], ...]:
     # Opening the page starts a chat, so only chats with a message of the user count.
     chats = _by_week(Chat.profile, Chat.created_at, func.count().label("chats")).where(
         Chat.written, Chat.imported_at.is_(None), period.contains(Chat.created_at)
@@ -83,20 +83,13 @@ def _statements(period: Period) -> tuple[Select[Any], ...]:
 
 
 def _by_week(profile: Any, time: Any, *numbers: ColumnElement[int]) -> Select[Any]:
-    week = _monday_of(time)
-    return select(week.label("week"), profile.label("profile"), *numbers).group_by(week, profile)
-
-
-def _monday_of(time: Any) -> ColumnElement[str]:
-    """Return the Monday of a time as text.
-
-    Without parameters, since a database may take equal expressions with parameters for different
-    ones.
-    """
+    # Without parameters: a database may take equal expressions with parameters for different ones.
     if db.engine.dialect.name == "postgresql":
         monday = func.date_trunc(literal_column("'week'"), time)
-        return func.to_char(monday, literal_column("'YYYY-MM-DD'"))
-    # Only its date: SQLite rounds the last half of a millisecond up, to the next day.
-    day = func.substr(time, literal_column("1"), literal_column("10"))
-    # Forward to Sunday, then back to Monday: https://www.sqlite.org/lang_datefunc.html
-    return func.date(day, literal_column("'weekday 0'"), literal_column("'-6 days'"))
+        week = func.to_char(monday, literal_column("'YYYY-MM-DD'"))
+    else:
+        # Only the date, since SQLite rounds the last half of a millisecond up, to the next day.
+        day = func.substr(time, literal_column("1"), literal_column("10"))
+        # Forward to Sunday, then back to Monday: https://www.sqlite.org/lang_datefunc.html
+        week = func.date(day, literal_column("'weekday 0'"), literal_column("'-6 days'"))
+    return select(week.label("week"), profile.label("profile"), *numbers).group_by(week, profile)
