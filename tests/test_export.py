@@ -22,8 +22,8 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import pooled_connections_in_use
 from webapp.database.engines import db
-from webapp.transfer import exported as reading
-from webapp.transfer.as_markdown import indented, one_line
+from webapp.transfer import export_data
+from webapp.transfer.as_markdown import indent, one_line
 from webapp.transfer.downloads import disposition
 
 DAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_no_message_can_forge_another(alice: Visitor, content: str) -> None:
 
 @given(st.text())
 def test_indented_text_is_one_block_of_code_and_comes_back_whole(content: str) -> None:
-    text = indented(content)
+    text = indent(content)
     assert "".join(line[4:] for line in text.splitlines(keepends=True)) == content
     kinds = {token.type for token in MarkdownIt().parse(f"# a\n\n{text}\n\n# b\n")[3:-3]}
     assert kinds <= {"code_block"}
@@ -152,7 +152,7 @@ def test_nothing_to_export_is_a_file_as_well(alice: Visitor) -> None:
 def test_a_chat_that_ends_with_a_batch_is_exported_once(
     alice: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "CHATS_AT_ONCE", 2)
+    monkeypatch.setattr(export_data, "CHATS_AT_ONCE", 2)
     for number in range(5):
         store_chat(alice.app, {"content": str(number)})
     contents = [chat["messages"][0]["content"] for chat in exported(alice)["chats"]]
@@ -187,7 +187,7 @@ def test_a_database_that_goes_away_breaks_the_download_off(
     def gone(*args: Any) -> None:
         raise OperationalError("SELECT", None, OSError("gone"))
 
-    monkeypatch.setattr(reading.ExportedChats, "_said", gone)
+    monkeypatch.setattr(export_data, "message_from_row", gone)
     with pytest.raises(OperationalError):
         alice.get(f"{rome}/export")
     assert log.one("database.unavailable")
@@ -251,7 +251,7 @@ def test_the_file_has_a_name_that_tells_and_that_is_safe(title: str, plain: str,
     assert long.isascii()
 
 
-def test_one_user_has_two_downloads_at_a_time(  # R66
+def test_one_user_has_two_downloads_at_a_time(
     alice: Visitor, bob: Visitor, rome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.transfer.downloads.max_held_threads", lambda _: 28)
@@ -265,7 +265,7 @@ def test_one_user_has_two_downloads_at_a_time(  # R66
     under_way[1].close()
 
 
-def test_downloads_leave_a_thread_for_everybody_else(  # R66
+def test_downloads_leave_a_thread_for_everybody_else(
     alice: Visitor, bob: Visitor, rome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.transfer.downloads.max_held_threads", lambda _: 1)

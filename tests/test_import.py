@@ -28,7 +28,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row
-from webapp.transfer.imported import MOST_CHATS, MOST_MESSAGES
+from webapp.transfer.import_data import MOST_CHATS, MOST_MESSAGES
 
 DAY = "2026-01-31T12:00:00Z"
 FULL: dict[str, Any] = export_of(
@@ -63,22 +63,22 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("chats", None, "chats: must be a list"),
     ("chats", {}, "chats: must be a list"),
     ("chats", [[]], "chats[0]: must be an object"),
-    ("owner", "user:bob", 'The whole: has "owner", which is not known'),
-    (f"{CHAT}.owner", "user:bob", f'{CHAT}: has "owner", which is not known'),
-    (f"{CHAT}.values", {"role": "ADMIN"}, f'{CHAT}: has "values", which is not known'),
+    ("owner", "user:bob", 'The text: has "owner", which is unknown'),
+    (f"{CHAT}.owner", "user:bob", f'{CHAT}: has "owner", which is unknown'),
+    (f"{CHAT}.values", {"role": "ADMIN"}, f'{CHAT}: has "values", which is unknown'),
     (f"{CHAT}.title", 1, f"{CHAT}.title: must be text"),
     (f"{CHAT}.title", "x" * 201, f"{CHAT}.title: has 201 characters and may have 200"),
     (f"{CHAT}.profile", ["team"], f"{CHAT}.profile: must be text"),
     (f"{CHAT}.profile", "x" * 201, f"{CHAT}.profile: has 201 characters"),
     (f"{CHAT}.profiles", [], f"{CHAT}.profiles: must be an object"),
-    (f"{CHAT}.profiles", {"": {}}, f'{CHAT}.profiles[""]: "" is no name of its own'),
-    (f"{CHAT}.profiles", {"a\0": {}, "a": {}}, f'{CHAT}.profiles["a"]: "a" is no name of its own'),
+    (f"{CHAT}.profiles", {"": {}}, f'{CHAT}.profiles[""]: "" is empty or not unique'),
+    (f"{CHAT}.profiles", {"a\0": {}, "a": {}}, f'{CHAT}.profiles["a"]: "a" is empty or not unique'),
     (f"{CHAT}.profiles", {"a": 1}, f'{CHAT}.profiles["a"]: must be an object'),
     (f"{CHAT}.pinned", 1, f"{CHAT}.pinned: must be true or false"),
     (f"{CHAT}.created_at", "2026-01-31", f"{CHAT}.created_at: must be a time with its zone"),
     (f"{CHAT}.created_at", "2026-01-31T12:00:00", f"{CHAT}.created_at: must be a time with its"),
-    (f"{CHAT}.created_at", "2026-02-31T12:00:00Z", f"{CHAT}.created_at: is no time that there is"),
-    (f"{CHAT}.created_at", "0001-01-01T00:00:00+14:00", f"{CHAT}.created_at: is no time that"),
+    (f"{CHAT}.created_at", "2026-02-31T12:00:00Z", f"{CHAT}.created_at: is not a valid time"),
+    (f"{CHAT}.created_at", "0001-01-01T00:00:00+14:00", f"{CHAT}.created_at: is not a valid time"),
     (f"{CHAT}.created_at", "٢٠٢٦-01-31T12:00:00Z", f"{CHAT}.created_at: must be a time"),
     (f"{CHAT}.created_at", 1e400, f"{CHAT}.created_at: must be a time"),
     (f"{CHAT}.messages", None, f"{CHAT}.messages: must be a list"),
@@ -93,7 +93,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     (f"{MESSAGE}.author", "x" * 201, f"{MESSAGE}.author: has 201 characters"),
     (f"{MESSAGE}.profile", "x" * 201, f"{MESSAGE}.profile: has 201 characters"),
     (f"{MESSAGE}.replaced", "yes", f"{MESSAGE}.replaced: must be true or false"),
-    (f"{MESSAGE}.sequence", 1, f'{MESSAGE}: has "sequence", which is not known'),
+    (f"{MESSAGE}.sequence", 1, f'{MESSAGE}: has "sequence", which is unknown'),
     (f"{MESSAGE}.feedback", {"value": 1}, f"{MESSAGE}.feedback: only an answer can be rated"),
     ("chats[0].messages[2].feedback", {}, "chats[0].messages[2].feedback.value: must be 1 or -1"),
     ("chats[0].messages[2].feedback", {"value": 2}, "feedback.value: must be 1 or -1"),
@@ -101,25 +101,25 @@ MISTAKES: list[tuple[str, object, str]] = [
     (f"{CHAT}.profiles", {"a": {"label": 1}}, f'{CHAT}.profiles["a"].label: must be text'),
     (f"{CHAT}.profiles", {"x" * 201: {}}, "has 201 characters and may have 200"),
     ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
-    ("chats[0].messages[2].feedback", {"value": 1, "by": ""}, 'feedback: has "by", which is not'),
+    ("chats[0].messages[2].feedback", {"value": 1, "by": ""}, 'feedback: has "by", which is unknown'),
 ]
 # Text that is no such JSON at all.
 NO_EXPORT: list[tuple[str, str]] = [
-    ("{", "This is not JSON: it breaks off at line 1, character 2."),
-    ("\n\n  nonsense", "it breaks off at line 3, character 3."),
+    ("{", "This is not JSON: the error is at line 1, character 2."),
+    ("\n\n  nonsense", "the error is at line 3, character 3."),
     ('{"format": "chat-profiles",}', "This is not JSON"),
-    ("[]", "The whole: must be an object"),
-    ("null", "The whole: must be an object"),
-    ("NaN", "The whole: must be an object"),
-    ("1" * 5_000, "a number in it that is far too long"),
+    ("[]", "The text: must be an object"),
+    ("null", "The text: must be an object"),
+    ("NaN", "The text: must be an object"),
+    ("1" * 5_000, "A number in the text is too long"),
     ("[" * 100_000, "nested too deeply"),
     ('{"a":' * 100_000, "nested too deeply"),
-    ('{"version": 1, "version": 1}', 'The whole: has "version" twice'),
+    ('{"version": 1, "version": 1}', 'The text: has "version" twice'),
     (
         '{"format": "chat-profiles", "version": 1, "chats": [{"title": "", "title": ""}]}',
         "[0]: has",
     ),
-    ('{"\\u202e<script>": 1}', 'has "\\u202e<script>", which is not known'),
+    ('{"\\u202e<script>": 1}', 'has "\\u202e<script>", which is unknown'),
     ("  \n", "There is nothing to import yet."),
 ]
 
@@ -266,7 +266,7 @@ def test_nothing_is_from_the_future_and_nothing_is_still_being_written(alice: Vi
     assert message["status"] == "interrupted"
 
 
-def test_text_is_cleaned_as_all_text_is(make_app: AppMaker, either_url: str) -> None:  # R28
+def test_text_is_cleaned_as_all_text_is(make_app: AppMaker, either_url: str) -> None:
     make_app.database_url = either_url
     visitor = Visitor(make_app("roles.py")).logged_in("alice")
     chat = chat_of("a\0b\r\nc\x1b\ud83d\u202e\U0001f600", title=" R\0o\nme ", profile="te\0am")
@@ -327,7 +327,7 @@ def test_as_many_messages_as_may_be_are_taken(alice: Visitor) -> None:
     assert count(alice.app, "messages") == MOST_MESSAGES
 
 
-def test_more_than_a_form_may_have_is_413(alice: Visitor) -> None:  # R27
+def test_more_than_a_form_may_have_is_413(alice: Visitor) -> None:
     before = every_row(alice.app)
     assert bring_in(alice, "x" * 4 * 1024 * 1024).status_code == 413
     assert every_row(alice.app) == before

@@ -1,4 +1,4 @@
-"""An export as JSON, written piece by piece; docs/export.md describes it."""
+"""An export as JSON, written piece by piece. docs/export.md describes the format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from webapp.transfer.exported import ExportedChat, ExportedChats, ExportedMessage
+from webapp.transfer.export_data import ExportedChats, ExportedMessage
 
 FORMAT = "chat-profiles"
 VERSION = 1
@@ -15,13 +15,22 @@ VERSION = 1
 
 def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
     """Yield the chats as one JSON object, a line for each message."""
-    head = _dumped({"format": FORMAT, "version": VERSION, "exported_at": moment(now)})
+    head = _to_json({"format": FORMAT, "version": VERSION, "exported_at": moment(now)})
     yield head.removesuffix("}") + ', "chats": ['
     for number, chat in enumerate(chats):
         yield ",\n" if number else "\n"
-        yield _dumped(_chat(chat)).removesuffix("}") + ', "messages": ['
+        data = {
+            "id": str(chat.id),
+            "title": chat.title,
+            "profile": chat.profile,
+            "profiles": chat.snapshots,
+            "created_at": moment(chat.created_at),
+            "active_at": moment(chat.active_at or chat.created_at),
+            "pinned": chat.pinned,
+        }
+        yield _to_json(data).removesuffix("}") + ', "messages": ['
         for count, message in enumerate(chats.messages(chat)):
-            yield (",\n" if count else "\n") + _dumped(_message(message))
+            yield (",\n" if count else "\n") + _to_json(_message_data(message))
         yield "]}"
     yield "]}\n"
 
@@ -31,19 +40,7 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _chat(chat: ExportedChat) -> dict[str, Any]:
-    return {
-        "id": str(chat.id),
-        "title": chat.title,
-        "profile": chat.profile,
-        "profiles": chat.snapshots,
-        "created_at": moment(chat.created_at),
-        "active_at": moment(chat.active_at or chat.created_at),
-        "pinned": chat.pinned,
-    }
-
-
-def _message(exported: ExportedMessage) -> dict[str, Any]:
+def _message_data(exported: ExportedMessage) -> dict[str, Any]:
     message = exported.message
     values: dict[str, Any] = {
         "id": str(message.id),
@@ -61,5 +58,5 @@ def _message(exported: ExportedMessage) -> dict[str, Any]:
     return values
 
 
-def _dumped(value: dict[str, Any]) -> str:
+def _to_json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)

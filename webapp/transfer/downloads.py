@@ -1,4 +1,4 @@
-"""Sending an export: a file with a telling name, written while it is read from the database."""
+"""An export as a download, sent while it is read from the database."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from webapp.database.engines import release_connection, utc_now
 from webapp.site import this_app
 from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
-from webapp.transfer.exported import ExportedChats
+from webapp.transfer.export_data import ExportedChats
 from webapp.turns.runtime import conversation
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
 from webapp.web.server import give_up_silent_readers, host_of, max_held_threads, wait_again
-from webapp.web.sse import Slot
 
 Writer = Callable[[ExportedChats, datetime], Iterator[str]]
 # How an export is written, its media type, and how its file name ends.
@@ -32,14 +31,14 @@ FORMATS: dict[str, tuple[Writer, str, str]] = {
 }
 DOWNLOADS_OF_ONE = 2
 NAME_LENGTH = 60
-# What file systems and shells take amiss, and characters that turn the direction of writing.
+# Characters that file systems or shells do not accept, or that change the direction of writing.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
-# So much is sent at a time, however short the messages are.
+# Many short messages are sent as one piece of this size.
 PIECE_CHARACTERS = 64 * 1024
 
 
 class TooManyDownloadsError(Refusal):
-    """No thread is free for one more download, or this user has enough of them."""
+    """All slots for downloads, or those of this user, are in use."""
 
     code = 429
     title = "Too many downloads"
@@ -57,35 +56,40 @@ class UnknownFormatError(Refusal):
     advice = "Go back and use the buttons on the page."
 
 
-def asked_format() -> str:
-    """Return in which format the request wants an export.
+def read_format() -> str:
+    """Return the format that the request names, or Markdown.
 
     Raises
     ------
-    BadRequest
-        When it is none of ours, or there are several.
+    UnknownFormatError
+        There is no such format, or the request names several.
     """
-    asked = request.args.getlist("format") or ["markdown"]
-    if len(asked) > 1 or asked[0] not in FORMATS:
+    names = request.args.getlist("format") or ["markdown"]
+    if len(names) > 1 or names[0] not in FORMATS:
         raise UnknownFormatError
-    return asked[0]
+    return names[0]
 
 
-def download(ids: list[uuid.UUID], title: str, form: str) -> Response:
-    """Send some chats of whoever asks, as a file.
+def send_export(ids: list[uuid.UUID], title: str, form: str) -> Response:
+    """Send some chats of this user as a file.
 
     Raises
     ------
     TooManyDownloadsError
-        When no thread is free for it.
+        No thread is free, or this user has too many downloads already.
     """
     write, media_type, ending = FORMATS[form]
-    whose, now = owner(), utc_now()
-    slot = _place(whose)
-    chats = ExportedChats(_app(), whose, ids)
-    log_event("chats.exported", owner=whose, chats=len(ids), format=form)
+    user, now = owner(), utc_now()
+    # A slow reader holds a thread, so downloads take slots as streams do.
+    most = max_held_threads(host_of(request.environ))
+    slot = conversation().slots.take(most, f"download {user}", DOWNLOADS_OF_ONE)
+    if slot is None:
+        raise TooManyDownloadsError
+
+    chats = ExportedChats(this_app(), user, ids)
+    log_event("chats.exported", owner=user, chats=len(ids), format=form)
     release_connection()
-    response = Response(_pieces(chats.app, write(chats, now)), content_type=media_type)
+    response = Response(_join_pieces(chats.app, write(chats, now)), content_type=media_type)
     connection = give_up_silent_readers(request.environ)
     response.call_on_close(slot.give_back)
     response.call_on_close(lambda: wait_again(connection))
@@ -94,7 +98,7 @@ def download(ids: list[uuid.UUID], title: str, form: str) -> Response:
 
 
 def disposition(title: str, now: datetime, ending: str) -> str:
-    """Return the header that names a file: plainly, and as RFC 5987 has it, with all letters.
+    """Return the header with the name of a file: in ASCII, and in full as in RFC 5987.
 
     Example
     -------
@@ -109,32 +113,19 @@ def disposition(title: str, now: datetime, ending: str) -> str:
     return f"attachment; filename={slug}-{day}.{ending}; filename*=UTF-8''{full}"
 
 
-def _place(whose: str | None) -> Slot:
-    # A reader that takes its time holds a thread, so downloads take places as streams do.
-    most = max_held_threads(host_of(request.environ))
-    slot = conversation().slots.take(most, f"download {whose}", DOWNLOADS_OF_ONE)
-    if slot is None:
-        raise TooManyDownloadsError
-    return slot
-
-
-def _pieces(app: Flask, written: Iterator[str]) -> Iterator[bytes]:
-    kept: list[str] = []
+def _join_pieces(app: Flask, texts: Iterator[str]) -> Iterator[bytes]:
+    buffer: list[str] = []
     length = 0
     try:
-        for text in written:
-            kept.append(text)
+        for text in texts:
+            buffer.append(text)
             length += len(text)
             if length >= PIECE_CHARACTERS:
-                yield "".join(kept).encode()
-                kept, length = [], 0
+                yield "".join(buffer).encode()
+                buffer, length = [], 0
     except UNAVAILABLE as error:
         with app.app_context():
             log_unavailable(error)
-        # Not an end like any other: the browser must see that the file is not whole.
+        # The connection must break, so that the browser sees that the file is not complete.
         raise
-    yield "".join(kept).encode()
-
-
-def _app() -> Flask:
-    return this_app()
+    yield "".join(buffer).encode()

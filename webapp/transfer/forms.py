@@ -1,4 +1,4 @@
-"""The form that brings chats in."""
+"""The form that imports chats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.web.forms import StrictForm
 class ImportForm(StrictForm):
     """An export, pasted."""
 
-    # Called `data` in the page; an attribute of that name would hide one of WTForms.
+    # The field is called `data` on the page, but WTForms has an attribute of that name.
     pasted = StringField(
         name="data", filters=[lambda text: None if text is None else clean_text(text)]
     )

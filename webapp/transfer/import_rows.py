@@ -1,4 +1,4 @@
-"""Storing imported chats: all of them, in one transaction, or none."""
+"""Store imported chats in one transaction: all of them, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from webapp.database.engines import write_transaction
 from webapp.history.changing import count_pinned
 from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
-from webapp.transfer.imported import ImportedChat
+from webapp.transfer.import_data import ImportedChat
 
 _NEW_CHATS = insert(Chat)
 _NEW_MESSAGES = insert(Message)
@@ -27,36 +27,39 @@ _NEW_FEEDBACK = insert(Feedback)
 Rows = list[dict[str, Any]]
 
 
-def store_imported(chats: Sequence[ImportedChat], owner: str, now: datetime) -> list[uuid.UUID]:
+def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> list[uuid.UUID]:
     """Store chats as new ones of ``owner`` and return their ids, in the same order.
 
-    All ids are fresh and the owner is who imports, whatever the file says (R20). No value of
-    ``user_session`` comes along: an app believes what it finds there.
+    Whatever the file says, all ids are new and ``owner`` owns the chats. No value of
+    ``user_session`` is imported, since an app trusts those values.
     """
     chat_rows = [_chat_row(chat, owner, now) for chat in chats]
     message_rows: Rows = []
     feedback_rows: Rows = []
     entries: Rows = []
     for chat, row in zip(chats, chat_rows, strict=True):
-        said = _message_rows(chat, row["id"])
-        message_rows += said
-        feedback_rows += _feedback_rows(chat, said, owner)
-        entries += _entries(said, row["id"], owner)
-    # Nothing but storing happens in here: whoever else writes waits for the end of it.
+        new_rows = _message_rows(chat, row["id"])
+        message_rows += new_rows
+        feedback_rows += _feedback_rows(chat, new_rows, owner)
+        # As in the chat that was exported, a replaced message cannot be found.
+        found = [r for r in new_rows if r["kind"] in INDEXED_KINDS and r["replaced_by"] is None]
+        contents = ((r["id"], r["content"]) for r in found)
+        entries += message_entries(owner, row["id"], contents)
+
+    # All other writers wait for this transaction, so the rows are ready before it begins.
     with write_transaction() as connection:
-        _unpin_too_many(connection, owner, chat_rows)
+        free_pins = PINNED_LIMIT - count_pinned(connection, owner)
+        for row in [row for row in chat_rows if row["pinned"]][max(free_pins, 0) :]:
+            row["pinned"] = False
         connection.execute(_NEW_CHATS, chat_rows)
         _store(connection, _NEW_MESSAGES, message_rows)
         _store(connection, _NEW_FEEDBACK, feedback_rows)
-        _index_titles(connection, chat_rows)
+        # Titles before messages: a search shows the newer entry, and messages tell more.
+        for row in chat_rows:
+            if row["title"]:
+                index_title(connection, owner, row["id"], row["title"])
         store_entries(connection, entries)
     return [row["id"] for row in chat_rows]
-
-
-def _unpin_too_many(connection: Connection, owner: str, chat_rows: Rows) -> None:
-    room = PINNED_LIMIT - count_pinned(connection, owner)
-    for row in [row for row in chat_rows if row["pinned"]][max(room, 0) :]:
-        row["pinned"] = False
 
 
 def _store(connection: Connection, statement: Any, new: Rows) -> None:
@@ -64,44 +67,31 @@ def _store(connection: Connection, statement: Any, new: Rows) -> None:
         connection.execute(statement, new)
 
 
-def _entries(said: Rows, chat_id: uuid.UUID, owner: str) -> Rows:
-    # What was replaced cannot be found, as in the chat that was exported.
-    found = [row for row in said if row["kind"] in INDEXED_KINDS and row["replaced_by"] is None]
-    return message_entries(owner, chat_id, ((row["id"], row["content"]) for row in found))
-
-
-def _index_titles(connection: Connection, chat_rows: Rows) -> None:
-    # Before the messages, which say more to somebody who searches, and so are to be newer.
-    for chat in chat_rows:
-        if chat["title"]:
-            index_title(connection, chat["owner"], chat["id"], chat["title"])
-
-
 def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
     return {
         "id": uuid.uuid4(),
         "owner": owner,
-        # Of no browser: what belongs to one is replaced by the next chat that starts in it.
+        # No session: the next chat that starts in a session replaces the one before.
         "session_id": None,
         "profile": chat.profile,
-        # Also where its user said nothing, since only written chats stand in the history.
+        # Even without a message of the user, since the history lists only written chats.
         "written": True,
         "values": {},
         "created_at": chat.created_at,
         "active_at": chat.active_at,
-        # It did not end here, so nothing is called for its end until somebody goes on with it.
+        # It has ended, so no callback for its end is called until somebody resumes it.
         "ended_at": now,
         "title": chat.title,
         "snapshots": chat.snapshots,
         "pinned": chat.pinned,
         "imported_at": now,
-        # What it is kept for begins with the import, or it might be gone at once.
+        # Retention begins with the import. Otherwise an old chat might expire at once.
         "expires_at": expires_at(offered_profiles().find(chat.profile), now),
     }
 
 
 def _message_rows(chat: ImportedChat, chat_id: uuid.UUID) -> Rows:
-    # Stands for the turns that took the place of old branches: only whether there was one counts.
+    # Stands for the turns that replaced messages. Only whether there was one matters.
     replaced_by = uuid.uuid4()
     return [
         {
@@ -112,7 +102,7 @@ def _message_rows(chat: ImportedChat, chat_id: uuid.UUID) -> Rows:
     ]
 
 
-def _feedback_rows(chat: ImportedChat, said: Rows, owner: str) -> Rows:
+def _feedback_rows(chat: ImportedChat, new_rows: Rows, owner: str) -> Rows:
     return [
         {
             "message_id": row["id"],
@@ -122,6 +112,6 @@ def _feedback_rows(chat: ImportedChat, said: Rows, owner: str) -> Rows:
             "value": imported.rating.value,
             "comment": imported.rating.comment,
         }
-        for imported, row in zip(chat.messages, said, strict=True)
+        for imported, row in zip(chat.messages, new_rows, strict=True)
         if imported.rating
     ]

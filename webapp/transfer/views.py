@@ -14,11 +14,11 @@ from webapp.chats.store import my_chat
 from webapp.database.engines import utc_now
 from webapp.pages.recovered_text import register_text_recovery
 from webapp.profiles.offer import current_choice, offered_profiles
-from webapp.transfer.downloads import asked_format, download
-from webapp.transfer.exported import ids_of_all
+from webapp.transfer.downloads import read_format, send_export
+from webapp.transfer.export_data import find_chat_ids
 from webapp.transfer.forms import ImportForm
-from webapp.transfer.import_rows import store_imported
-from webapp.transfer.imported import MOST_CHATS, MOST_MESSAGES, imported_chats
+from webapp.transfer.import_data import MOST_CHATS, MOST_MESSAGES, parse_export
+from webapp.transfer.import_rows import store_chats
 from webapp.transfer.strict_json import NotAsExpectedError
 from webapp.web.htmx import go_to, wants_fragment
 from webapp.web.log import log_event
@@ -34,21 +34,21 @@ EMPTY = "There is nothing to import yet. Paste the text of an export in the form
 def export_chat(chat_id: uuid.UUID) -> Response:
     """Send a chat as a file."""
     chat = my_chat(chat_id)
-    return download([chat.id], chat.title or "Chat", asked_format())
+    return send_export([chat.id], chat.title or "Chat", read_format())
 
 
 @blueprint.get("/chats/export")
 @login_needed
 def export_all() -> Response:
     """Send all chats of this user as a file."""
-    form = asked_format()
-    return download(ids_of_all(owner()), "All chats", form)
+    form = read_format()
+    return send_export(find_chat_ids(owner()), "All chats", form)
 
 
 @blueprint.get("/chats/import")
 @login_needed
 def import_page() -> Response:
-    """Show the form that brings chats in."""
+    """Show the form that imports chats."""
     return _page()
 
 
@@ -64,18 +64,14 @@ def import_chats() -> BaseResponse:
         return _page(problem=EMPTY, status=422)
     now = utc_now()
     try:
-        chats = imported_chats(pasted, now)
+        chats = parse_export(pasted, now)
     except NotAsExpectedError as error:
         return _page(pasted, str(error), 422)
-    ids = store_imported(chats, owner_of_new_chats(), now)
+    ids = store_chats(chats, owner_of_new_chats(), now)
     log_event("chats.imported", owner=owner(), chats=len(ids))
-    return go_to(_imported(ids))
-
-
-def _imported(ids: list[uuid.UUID]) -> str:
     if len(ids) == 1:
-        return url_for("chats.show", chat_id=ids[0], imported="")
-    return url_for("history.listing", imported=len(ids))
+        return go_to(url_for("chats.show", chat_id=ids[0], imported=""))
+    return go_to(url_for("history.listing", imported=len(ids)))
 
 
 def _page(pasted: str = "", problem: str | None = None, status: int = 200) -> Response:
