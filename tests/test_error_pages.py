@@ -1,4 +1,4 @@
-"""Every error has its own page, its own notice, and tells nothing it should not (R49, R50)."""
+"""Every error has its own page, its own notice, and tells nothing it should not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_code_has_words_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_an_error_is_a_page(failing: Visitor, code: int) -> None:  # R49
+def test_an_error_is_a_page(failing: Visitor, code: int) -> None:
     answer = failing.get(f"/fail/{code}")
     page = parse(answer.text)
     assert answer.status_code == code
@@ -57,7 +57,7 @@ def test_an_error_is_a_page(failing: Visitor, code: int) -> None:  # R49
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_an_error_of_an_htmx_request_is_a_notice(failing: Visitor, code: int) -> None:  # R49
+def test_an_error_of_an_htmx_request_is_a_notice(failing: Visitor, code: int) -> None:
     answer = failing.get(f"/fail/{code}", headers=HTMX)
     notice = parse(answer.text).one(data_testid="notice")
     assert answer.status_code == code
@@ -103,7 +103,7 @@ def test_a_reference_from_outside_is_not_taken(failing: Visitor) -> None:
     assert "forged" not in answer.text
 
 
-def test_pages_and_errors_render_with_the_database_gone(  # R50, R60
+def test_pages_and_errors_render_with_the_database_gone(
     make_app: AppMaker, sqlite_url: str
 ) -> None:
     alice = Visitor(make_app("roles.py")).logged_in("alice")
@@ -149,7 +149,7 @@ def test_the_request_id_is_in_the_log_of_what_happened(bob: Visitor, log: LogRea
     assert log.one("profile.refused")["request"] == answer.headers["X-Request-ID"]
 
 
-def test_a_missing_chat_is_logged_with_who_asked(  # R53
+def test_a_missing_chat_is_logged_with_who_asked(
     roles_app: Flask, bob: Visitor, log: LogReader
 ) -> None:
     path = Visitor(roles_app).logged_in("alice").start_chat("team")

@@ -73,7 +73,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("header", FORGED)
-def test_forged_headers_have_no_effect(tmp_path: Path, sqlite_url: str, header: str) -> None:  # R47
+def test_forged_headers_have_no_effect(tmp_path: Path, sqlite_url: str, header: str) -> None:
     # gunicorn itself believes some of them when they come from this machine.
     with gunicorn(tmp_path, production(sqlite_url, "roles.py")) as server:
         plain = RemoteVisitor(server.port).get("/login")

@@ -1,4 +1,4 @@
-"""The headers of every answer, and what requests cannot talk the app into (R40-R48)."""
+"""The headers of every answer, and what requests cannot talk the app into."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def filed(public: Path, make_app: AppMaker) -> Visitor:
 @pytest.mark.parametrize(
     "path", [*ALL_PAGES, "/nothing", "/static/app.css", "/static/nothing.css", "/static/"]
 )
-def test_every_answer_carries_the_headers(shared_alice: Visitor, path: str) -> None:  # R40, R42
+def test_every_answer_carries_the_headers(shared_alice: Visitor, path: str) -> None:
     for visitor in (shared_alice, Visitor(shared_alice.app)):
         answer = visitor.get(path)
         assert answer.headers["Content-Security-Policy"] == POLICY
@@ -69,7 +69,7 @@ def test_every_answer_carries_the_headers(shared_alice: Visitor, path: str) -> N
 
 
 @pytest.mark.parametrize("path", [*ALL_PAGES, "/static/app.css", "/nothing"])
-def test_no_answer_opens_a_door_to_other_sites(shared_alice: Visitor, path: str) -> None:  # R43
+def test_no_answer_opens_a_door_to_other_sites(shared_alice: Visitor, path: str) -> None:
     preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for answer in (
         shared_alice.get(path, headers={"Origin": "https://evil.example"}),
@@ -82,33 +82,33 @@ def test_no_answer_opens_a_door_to_other_sites(shared_alice: Visitor, path: str)
 
 
 @pytest.mark.parametrize("path", ["/", "/profiles", "/login", "/nothing", "/healthz"])
-def test_answers_are_not_stored_and_vary(shared_alice: Visitor, path: str) -> None:  # R44
+def test_answers_are_not_stored_and_vary(shared_alice: Visitor, path: str) -> None:
     answer = shared_alice.get(path)
     assert answer.headers["Cache-Control"] == "no-store"
     assert {"Cookie", "HX-Request"} <= set(answer.vary)
 
 
-def test_pages_name_their_charset(alice: Visitor) -> None:  # R39
+def test_pages_name_their_charset(alice: Visitor) -> None:
     for path in ("/", "/nothing", alice.start_chat("team")):
         for headers in ({}, HTMX):
             assert alice.get(path, headers=headers).content_type == "text/html; charset=utf-8"
 
 
-def test_static_files_are_immutable_and_set_no_cookie(alice: Visitor) -> None:  # R44
+def test_static_files_are_immutable_and_set_no_cookie(alice: Visitor) -> None:
     answer = alice.get("/static/app.css?v=1")
     assert "immutable" in answer.headers["Cache-Control"]
     assert "Set-Cookie" not in answer.headers
     assert "no-store" not in answer.headers["Cache-Control"]
 
 
-def test_a_page_lists_the_origins_of_its_icons_and_no_others(visitor: Visitor) -> None:  # R34
+def test_a_page_lists_the_origins_of_its_icons_and_no_others(visitor: Visitor) -> None:
     shown = visitor.get("/").headers["Content-Security-Policy"]
     assert "img-src 'self' https://picsum.photos;" in shown
     assert "picsum" not in visitor.get("/nothing").headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/nothing", "/static/app.css"])
-def test_strict_transport_only_over_https(make_app: AppMaker, path: str) -> None:  # R41
+def test_strict_transport_only_over_https(make_app: AppMaker, path: str) -> None:
     visitor = Visitor(make_app("roles.py"))
     plain, secure = visitor.get(path), visitor.get(path, base_url="https://localhost")
     assert "Strict-Transport-Security" not in plain.headers
@@ -129,7 +129,7 @@ def test_strict_transport_only_over_https(make_app: AppMaker, path: str) -> None
         "127.0.0.2",
     ],
 )
-def test_another_host_is_refused(shared_alice: Visitor, host: str) -> None:  # R46
+def test_another_host_is_refused(shared_alice: Visitor, host: str) -> None:
     for path in ("/", "/login", "/nothing", "/static/app.css"):
         answer = shared_alice.get(path, headers={"Host": host})
         assert answer.status_code == 400
@@ -150,14 +150,14 @@ def test_a_trusted_host_is_served_on_any_port(shared_app: Flask, host: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/public//icon.svg", "/chats//", "/login/", "/login//"])
-def test_no_odd_address_is_redirected_with_a_host(shared_alice: Visitor, path: str) -> None:  # R46
+def test_no_odd_address_is_redirected_with_a_host(shared_alice: Visitor, path: str) -> None:
     answer = shared_alice.get(path)
     assert answer.status_code == 404
     assert "Location" not in answer.headers
 
 
 @pytest.mark.parametrize("header", FORGED)
-def test_forged_headers_have_no_effect(anonymous: Visitor, header: str) -> None:  # R47
+def test_forged_headers_have_no_effect(anonymous: Visitor, header: str) -> None:
     plain = anonymous.get("/profiles")
     forged = anonymous.get("/profiles", headers={header: FORGED[header]})
     assert (forged.status_code, forged.location) == (plain.status_code, plain.location)
@@ -165,7 +165,7 @@ def test_forged_headers_have_no_effect(anonymous: Visitor, header: str) -> None:
     assert "evil" not in str(forged.headers) + forged.text
 
 
-def test_behind_one_proxy_its_headers_are_read(make_app: AppMaker) -> None:  # R47
+def test_behind_one_proxy_its_headers_are_read(make_app: AppMaker) -> None:
     visitor = Visitor(make_app("roles.py", proxy_hops="1", trusted_hosts="chat.example.org"))
     headers = {
         "X-Forwarded-Host": "chat.example.org",
@@ -193,7 +193,7 @@ def test_behind_one_proxy_a_forged_host_is_refused(make_app: AppMaker) -> None:
 
 
 @pytest.mark.parametrize("path", ["/console", "/?__debugger__=yes&cmd=resource&f=style.css"])
-def test_there_is_no_debugger(anonymous: Visitor, path: str) -> None:  # R48
+def test_there_is_no_debugger(anonymous: Visitor, path: str) -> None:
     answer = anonymous.get(path)
     assert answer.status_code in (303, 404)
     assert "werkzeug" not in answer.text.lower()
@@ -242,7 +242,7 @@ def test_a_public_file_is_sent_again_only_when_it_changed(filed: Visitor) -> Non
         "ICON.SVG",
     ],
 )
-def test_nothing_else_is_reached_through_public(filed: Visitor, path: str) -> None:  # R48
+def test_nothing_else_is_reached_through_public(filed: Visitor, path: str) -> None:
     answer = filed.get(f"/public/{path}")
     assert answer.status_code in (404, 405, 308)
     assert "secret" not in answer.text
@@ -256,7 +256,7 @@ def test_nothing_else_is_reached_through_static(anonymous: Visitor, path: str) -
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_static_files_are_only_read(anonymous: Visitor, method: str) -> None:  # R40, R48
+def test_static_files_are_only_read(anonymous: Visitor, method: str) -> None:
     answer = anonymous.client.open("/static/app.css", method=method)
     assert answer.status_code == (200 if method == "OPTIONS" else 405)
     assert answer.headers["Content-Security-Policy"] == POLICY

@@ -1,4 +1,4 @@
-"""Whoever waits or reads holds a thread: there are always some left for everybody else (R66)."""
+"""Whoever waits or reads holds a thread: there are always some left for everybody else."""
 
 from __future__ import annotations
 

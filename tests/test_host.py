@@ -134,14 +134,14 @@ def test_a_server_without_threads_has_one(environ: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("threads", "streams"), [(1, 0), (2, 0), (3, 1), (4, 2), (8, 6), (16, 12), (32, 24), (64, 48)]
 )
-def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:  # R66
+def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:
     assert most_streams(Settings(), Host("any", threads)) == streams
 
 
 @pytest.mark.parametrize(
     ("threads", "held"), [(1, 1), (2, 1), (3, 2), (4, 3), (8, 7), (16, 14), (32, 28), (64, 56)]
 )
-def test_streams_and_whoever_waits_leave_threads_to_others(threads: int, held: int) -> None:  # R66
+def test_streams_and_whoever_waits_leave_threads_to_others(threads: int, held: int) -> None:
     assert max_held_threads(Host("any", threads)) == held
 
 

@@ -1,7 +1,7 @@
-"""Memory, files and threads do not grow with use (R71), and logins stay within bounds (R8).
+"""Memory, files and threads do not grow with use, and logins stay within bounds.
 
-`benchmarks/memory.py` does the 10,000 chat starts of R71; here are enough of them to see a leak of
-about 7 kB each.
+`benchmarks/memory.py` starts 10,000 chats. The tests here start enough to see a leak of about 7 kB
+each.
 """
 
 from __future__ import annotations

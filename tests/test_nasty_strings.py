@@ -1,4 +1,4 @@
-"""Every text entry point takes odd text by one rule, with one result on both databases (R28)."""
+"""Every text entry point takes odd text by one rule, with one result on both databases."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_user_names_that_are_typed_are_no_server_error(make_app: AppMaker, eithe
 @pytest.mark.parametrize("sample", LONG, ids=sample_id)
 def test_long_text_is_refused_before_it_costs_anything(
     make_app: AppMaker, sample: dict[str, Any]
-) -> None:  # R27
+) -> None:
     visitor = Visitor(make_app("roles.py"))
     size = min(len(text_of(sample)), 2_000_000)
     text = text_of(sample)[:size]

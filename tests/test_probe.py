@@ -116,7 +116,7 @@ def test_asking_for_the_head_takes_no_place(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("name", ["Apache/2.4 (Debian) mod_secret/1.2", "gunicorn/99.1", ""])
-def test_the_server_is_named_without_what_the_public_should_not_know(  # R42
+def test_the_server_is_named_without_what_the_public_should_not_know(
     visitor: Visitor, name: str
 ) -> None:
     answer = visitor.get(PATH, environ_overrides={"SERVER_SOFTWARE": name})

@@ -34,7 +34,7 @@ from webapp.database import engines
 
 pytestmark = pytest.mark.slow
 
-# Of four threads, two stay free for everything else (R66).
+# Of four threads, two stay free for everything else.
 SHAPE = ("--workers", "1", "--threads", "4")
 SLOTS = 2
 TURNS_PER_USER = 2
@@ -114,7 +114,7 @@ def site(small_site: Site) -> Site:
 @pytest.mark.parametrize("leave", [Stream.close, Stream.reset])
 def test_reader_who_has_gone_frees_the_thread_and_the_turn_goes_on(
     site: Site, leave: Callable[[Stream], None]
-) -> None:  # R65
+) -> None:
     order = f"stream {leave.__name__} 80 0.05"
     talking, quiet, other = site.talker(), site.talker(), site.talker()
     with talking.say(order) as one, quiet.say(f"sleep {leave.__name__} 100") as two:
@@ -132,7 +132,7 @@ def test_reader_who_has_gone_frees_the_thread_and_the_turn_goes_on(
     assert site.calls.of(order) == 1
 
 
-def test_readers_who_take_nothing_free_their_threads(site: Site) -> None:  # R65
+def test_readers_who_take_nothing_free_their_threads(site: Site) -> None:
     order = "pour silent 100 3000 0.05"
     silent, other = [site.talker() for _ in range(SLOTS)], site.talker()
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def test_readers_who_take_nothing_free_their_threads(site: Site) -> None:  # R65
     assert site.calls.of(order) == SLOTS
 
 
-def test_reader_beyond_the_slots_polls_and_pages_stay_fast(site: Site) -> None:  # R66
+def test_reader_beyond_the_slots_polls_and_pages_stay_fast(site: Site) -> None:
     first, second, third = (site.talker() for _ in range(SLOTS + 1))
     with first.say(ENDLESS) as one, second.say(ENDLESS) as two:
         for stream in (one, two):
@@ -167,7 +167,7 @@ def test_reader_beyond_the_slots_polls_and_pages_stay_fast(site: Site) -> None: 
         talker.stop()
 
 
-def test_one_turn_too_many_is_refused_and_its_text_kept(site: Site) -> None:  # R66
+def test_one_turn_too_many_is_refused_and_its_text_kept(site: Site) -> None:
     talkers = [site.talker("greedy") for _ in range(TURNS_PER_USER + 1)]
     *talking, refused = talkers
     for talker in talking:
@@ -184,7 +184,7 @@ def test_one_turn_too_many_is_refused_and_its_text_kept(site: Site) -> None:  # 
     talking[1].stop()
 
 
-def test_reading_ends_with_the_session_and_the_turn_does_not(site: Site) -> None:  # R14
+def test_reading_ends_with_the_session_and_the_turn_does_not(site: Site) -> None:
     revoked, left = site.talker("revoked"), site.talker("left")
     with revoked.say(ENDLESS) as one, left.say(ENDLESS) as two:
         for stream in (one, two):
@@ -205,7 +205,7 @@ def test_reading_ends_with_the_session_and_the_turn_does_not(site: Site) -> None
         talker.stop()
 
 
-def test_reading_ends_with_a_session_that_its_user_ended_elsewhere(site: Site) -> None:  # R15
+def test_reading_ends_with_a_session_that_its_user_ended_elsewhere(site: Site) -> None:
     here, there = site.talker("away"), site.talker("away")
     with there.say(ENDLESS) as stream:
         stream.until("endless-0 ")
@@ -215,7 +215,7 @@ def test_reading_ends_with_a_session_that_its_user_ended_elsewhere(site: Site) -
 
 
 @pytest.mark.parametrize("others", [0, SLOTS])
-def test_watching_does_not_count_as_using_the_session(site: Site, others: int) -> None:  # R12
+def test_watching_does_not_count_as_using_the_session(site: Site, others: int) -> None:
     name, readers = f"idle{others}", [site.talker() for _ in range(others)]
     talker = site.talker(name)
     with ExitStack() as stack:
@@ -261,9 +261,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return calls
 
 
-def test_many_streams_share_two_connections(
-    crowded: tuple[Flask, int], calls: Calls
-) -> None:  # R59, R62
+def test_many_streams_share_two_connections(crowded: tuple[Flask, int], calls: Calls) -> None:
     _, port = crowded
     talkers = [Talker(port).start() for _ in range(READERS)]
     orders = [f"stream c{n} 30 0.05" for n in range(READERS)]
@@ -274,7 +272,7 @@ def test_many_streams_share_two_connections(
     assert sorted(calls.all()) == sorted(orders)
 
 
-def test_stream_that_waits_holds_no_connection(crowded: tuple[Flask, int]) -> None:  # R59
+def test_stream_that_waits_holds_no_connection(crowded: tuple[Flask, int]) -> None:
     app, port = crowded
     talker = Talker(port).start()
     with talker.say("sleep tight 2") as stream:

@@ -1,4 +1,4 @@
-"""Redirects stay on this site, whatever `next` says (R25)."""
+"""Redirects stay on this site, whatever `next` says."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_what_is_no_plain_path_is_the_default(target: str | None) -> None:
     assert local_path(target) == "/"
 
 
-def test_every_address_the_app_sends_is_relative(alice: Visitor) -> None:  # R46
+def test_every_address_the_app_sends_is_relative(alice: Visitor) -> None:
     started = alice.post("/chats", htmx=True)
     page = parse(alice.get("/").text)
     addresses = [

@@ -1,4 +1,4 @@
-"""What is refused before any view looks at it: bodies, fields, sizes (R22, R26, R27, R31)."""
+"""What is refused before any view looks at it: bodies, fields, sizes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STRANGE_FIELDS = [
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)
-def test_only_form_bodies_are_taken(shared_alice: Visitor, content_type: str) -> None:  # R26
+def test_only_form_bodies_are_taken(shared_alice: Visitor, content_type: str) -> None:
     before = every_row(shared_alice.app)
     for path in (*ALL_FORMS, "/nothing"):
         answer = shared_alice.client.post(path, data=b"{}", content_type=content_type)
@@ -57,7 +57,7 @@ def test_other_bodies_are_refused_for_every_unsafe_method(
     assert answer.status_code == 415
 
 
-def test_a_nameless_part_is_no_server_error(anonymous: Visitor) -> None:  # R26
+def test_a_nameless_part_is_no_server_error(anonymous: Visitor) -> None:
     part = b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"
     kind = "multipart/form-data; boundary=x"
     assert anonymous.client.post("/login", data=part, content_type=kind).status_code == 415
@@ -77,14 +77,14 @@ def limit(path: str) -> int:
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_a_body_above_its_limit_is_413(shared_alice: Visitor, path: str) -> None:  # R27
+def test_a_body_above_its_limit_is_413(shared_alice: Visitor, path: str) -> None:
     body = b"x=" + b"a" * limit(path)
     answer = shared_alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 413
     assert "too long" in answer.text
 
 
-def test_a_body_without_its_length_is_refused(alice: Visitor) -> None:  # R27
+def test_a_body_without_its_length_is_refused(alice: Visitor) -> None:
     body = f"csrf_token={alice.token}&profile=team".encode()
     answer = alice.client.post(
         "/chats",
@@ -96,7 +96,7 @@ def test_a_body_without_its_length_is_refused(alice: Visitor) -> None:  # R27
     assert "length" in answer.text
 
 
-def test_bytes_that_are_no_text_become_the_replacement_character(alice: Visitor) -> None:  # R28
+def test_bytes_that_are_no_text_become_the_replacement_character(alice: Visitor) -> None:
     data = f"csrf_token={alice.token}&profile=%ED%A0%80%FF"
     answer = alice.client.post("/chats", data=data, content_type=FORM)
     assert answer.status_code == 403
@@ -111,7 +111,7 @@ def test_a_body_at_the_limit_is_read(shared_alice: Visitor, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_more_than_50_fields_are_refused(shared_alice: Visitor, path: str) -> None:  # R27
+def test_more_than_50_fields_are_refused(shared_alice: Visitor, path: str) -> None:
     body = "&".join(f"f{number}=1" for number in range(MAX_FIELDS + 1))
     answer = shared_alice.client.post(path, data=body, content_type=FORM)
     assert answer.status_code == 400
@@ -119,7 +119,7 @@ def test_more_than_50_fields_are_refused(shared_alice: Visitor, path: str) -> No
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)
-def test_an_unknown_field_is_refused(shared_alice: Visitor, path: str) -> None:  # R22
+def test_an_unknown_field_is_refused(shared_alice: Visitor, path: str) -> None:
     own_chat = shared_alice.start_chat("team").rpartition("/")[2]
     path = path.replace(NOBODYS_CHAT, own_chat)
     before = every_row(shared_alice.app)
@@ -138,7 +138,7 @@ def test_an_unknown_field_is_refused(shared_alice: Visitor, path: str) -> None: 
         ("/logout", []),
     ],
 )
-def test_a_field_that_comes_twice_is_refused(  # R31
+def test_a_field_that_comes_twice_is_refused(
     shared_alice: Visitor, path: str, fields: list[tuple[str, str]]
 ) -> None:
     token = shared_alice.token
@@ -149,7 +149,7 @@ def test_a_field_that_comes_twice_is_refused(  # R31
     assert "was sent 2 times" in answer.text
 
 
-def test_a_field_in_the_address_is_not_a_field(alice: Visitor) -> None:  # R31
+def test_a_field_in_the_address_is_not_a_field(alice: Visitor) -> None:
     alice.post("/chats", query_string={"profile": "admin-only"})
     page = alice.get("/")
     assert chosen(page.text) == "team"
@@ -170,7 +170,7 @@ def test_a_field_in_the_address_is_not_a_field(alice: Visitor) -> None:  # R31
 )
 def test_an_impossible_login_is_refused_before_it_counts(
     anonymous: Visitor, data: dict[str, Any]
-) -> None:  # R5, R27
+) -> None:
     answer = anonymous.post("/login", data)
     assert answer.status_code == 400
     assert parse(answer.text).one(id="username")["value"] == data.get("username", "").strip("\0")
@@ -179,7 +179,7 @@ def test_an_impossible_login_is_refused_before_it_counts(
     assert count(anonymous.app, "login_attempts") == 0
 
 
-def test_a_profile_name_above_the_limit_is_refused(alice: Visitor) -> None:  # R27
+def test_a_profile_name_above_the_limit_is_refused(alice: Visitor) -> None:
     assert alice.post("/chats", {"profile": "x" * 201}).status_code == 400
     assert count(alice.app, "chats") == 0
 

@@ -24,14 +24,14 @@ from tests.support.rows import column, count, every_row, run_sql
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
-def test_every_route_stands_in_exactly_one_table(roles_app: Flask) -> None:  # R19
+def test_every_route_stands_in_exactly_one_table(roles_app: Flask) -> None:
     assert not PUBLIC.keys() & USER.keys()
     found = {(endpoint, method): path for endpoint, method, path in routes(roles_app)}
     assert found == PUBLIC | USER
 
 
 @pytest.mark.parametrize("path", PAGES_OF_USERS)
-def test_a_stranger_who_opens_a_page_is_sent_to_login(shared_app: Flask, path: str) -> None:  # R19
+def test_a_stranger_who_opens_a_page_is_sent_to_login(shared_app: Flask, path: str) -> None:
     anonymous = Visitor(shared_app)
     answer = anonymous.get(path)
     assert answer.status_code == 303
@@ -40,7 +40,7 @@ def test_a_stranger_who_opens_a_page_is_sent_to_login(shared_app: Flask, path: s
 
 
 @pytest.mark.parametrize("path", PAGES_OF_USERS)
-def test_htmx_sends_a_stranger_to_login(shared_app: Flask, path: str) -> None:  # R19
+def test_htmx_sends_a_stranger_to_login(shared_app: Flask, path: str) -> None:
     anonymous = Visitor(shared_app)
     answer = anonymous.get(path, headers=HTMX)
     assert answer.status_code == 401
@@ -48,13 +48,13 @@ def test_htmx_sends_a_stranger_to_login(shared_app: Flask, path: str) -> None:  
     assert not answer.data
 
 
-def test_a_stranger_cannot_start_a_chat(anonymous: Visitor) -> None:  # R19
+def test_a_stranger_cannot_start_a_chat(anonymous: Visitor) -> None:
     answer = anonymous.post("/chats", {"profile": "public"})
     assert (answer.status_code, answer.location) == (303, "/login")
     assert count(anonymous.app, "chats") == 0
 
 
-def test_htmx_sends_a_stranger_who_starts_a_chat_to_login(anonymous: Visitor) -> None:  # R19
+def test_htmx_sends_a_stranger_who_starts_a_chat_to_login(anonymous: Visitor) -> None:
     here = {"HX-Current-URL": "http://localhost/profiles"}
     answer = anonymous.post("/chats", htmx=True, headers=here)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=/profiles")
@@ -86,7 +86,7 @@ def test_a_method_that_a_route_does_not_take_is_405(shared_alice: Visitor, path:
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "MADEUP"])
-def test_unknown_methods_are_refused(shared_alice: Visitor, method: str) -> None:  # R48
+def test_unknown_methods_are_refused(shared_alice: Visitor, method: str) -> None:
     for path in ("/", "/login", "/static/app.css", "/public/x", "/nothing"):
         answer = shared_alice.client.open(path, method=method)
         assert answer.status_code in (404, 405)
@@ -94,7 +94,7 @@ def test_unknown_methods_are_refused(shared_alice: Visitor, method: str) -> None
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_looking_changes_no_row(alice: Visitor, method: str) -> None:  # R24
+def test_looking_changes_no_row(alice: Visitor, method: str) -> None:
     chat = alice.start_chat("team")
     before = every_row(alice.app, audited=True)
     for path in (*ALL_PAGES, *ALL_FORMS, chat, "/nothing"):
@@ -104,7 +104,7 @@ def test_looking_changes_no_row(alice: Visitor, method: str) -> None:  # R24
     assert every_row(alice.app, audited=True) == before
 
 
-def test_the_first_look_after_login_changes_no_row(bob: Visitor) -> None:  # R24
+def test_the_first_look_after_login_changes_no_row(bob: Visitor) -> None:
     bob.post("/login", {"username": "bob", "password": "bobbob"})
     before = every_row(bob.app, audited=True)
     bob.get("/")
@@ -112,7 +112,7 @@ def test_the_first_look_after_login_changes_no_row(bob: Visitor) -> None:  # R24
 
 
 @pytest.mark.parametrize(("method", "touched"), [("GET", True), ("HEAD", False)])
-def test_looking_notes_when_a_session_was_used_and_nothing_else(  # R12
+def test_looking_notes_when_a_session_was_used_and_nothing_else(
     alice: Visitor, method: str, *, touched: bool
 ) -> None:
     run_sql(
@@ -137,7 +137,7 @@ def stored(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def test_another_users_chat_looks_like_a_missing_one(alice: Visitor, bob: Visitor) -> None:  # R20
+def test_another_users_chat_looks_like_a_missing_one(alice: Visitor, bob: Visitor) -> None:
     path = alice.start_chat("team")
     theirs, missing = bob.get(path), bob.get(f"/chats/{NOBODYS_CHAT}")
     assert alice.get(path).status_code == 200
@@ -145,7 +145,7 @@ def test_another_users_chat_looks_like_a_missing_one(alice: Visitor, bob: Visito
     assert without_ids(theirs.text) == without_ids(missing.text)
 
 
-def test_another_visitors_chat_is_404_where_login_is_off(simple_app: Flask) -> None:  # R20
+def test_another_visitors_chat_is_404_where_login_is_off(simple_app: Flask) -> None:
     path = Visitor(simple_app).start_chat("GPT-4")
     newcomer, other = Visitor(simple_app), Visitor(simple_app)
     other.start_chat("GPT-4")
@@ -162,7 +162,7 @@ def test_a_chat_is_still_mine_from_another_browser(roles_app: Flask, alice: Visi
     "chat_id",
     ["1", "-1", str(2**63), "٣", "None", "%00", "..", f"{NOBODYS_CHAT}0", "{" + NOBODYS_CHAT + "}"],
 )
-def test_an_id_is_a_uuid_or_404(shared_alice: Visitor, chat_id: str) -> None:  # R29
+def test_an_id_is_a_uuid_or_404(shared_alice: Visitor, chat_id: str) -> None:
     assert shared_alice.get(f"/chats/{chat_id}").status_code == 404
 
 

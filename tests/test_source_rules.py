@@ -1,4 +1,4 @@
-"""Rules about the source itself (R30, R55)."""
+"""Rules about the source itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_there_is_source_to_look_at() -> None:
     assert len(SOURCES) > 40
 
 
-def test_nothing_that_runs_what_it_reads_is_imported() -> None:  # R55
+def test_nothing_that_runs_what_it_reads_is_imported() -> None:
     found = []
     for path in SOURCES:
         for node in nodes(path):
@@ -63,7 +63,7 @@ def test_no_code_is_made_from_text() -> None:
     assert found == []
 
 
-def test_no_sql_is_put_together_from_text() -> None:  # R30
+def test_no_sql_is_put_together_from_text() -> None:
     found = []
     for path in SOURCES:
         for call in calls(path):

@@ -1,4 +1,4 @@
-"""Events: whatever text they carry, it arrives as it was and is nothing else (R38)."""
+"""Events: whatever text they carry, it arrives as it was and is nothing else."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_place_that_was_forgotten_is_given_back() -> None:
     assert slots.in_use == 0
 
 
-def test_a_place_is_kept_by_whoever_can_give_it_back() -> None:  # R66
+def test_a_place_is_kept_by_whoever_can_give_it_back() -> None:
     slots = Slots()
     slot = slots.take(1)
     assert slot is not None

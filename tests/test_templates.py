@@ -1,4 +1,4 @@
-"""What no template may hold: inline script or style, and controls that need script (R40)."""
+"""What no template may hold: inline script or style, and controls that need script."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_attributes_are_quoted(path: Path) -> None:
 
 
 @in_every_file
-def test_no_link_opens_a_window(path: Path) -> None:  # R33
+def test_no_link_opens_a_window(path: Path) -> None:
     assert "target=" not in re.sub(r"hx-target=|popovertarget=", "", source(path))
 
 

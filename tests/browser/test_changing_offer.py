@@ -103,7 +103,7 @@ ELSEWHERE = "https://picsum.photos/200"
 
 def test_icons_from_elsewhere_that_are_not_shown_at_first_can_come(
     desktop: Page, site: Site, recorder: Recorder
-) -> None:  # R34
+) -> None:
     starter = Starter("Plan a trip", "Help me plan a weekend.", icon=ELSEWHERE)
     recorder.offer("one", ChatProfile("two", "", starters=[starter]))
     open_chat(desktop, site)
@@ -114,7 +114,7 @@ def test_icons_from_elsewhere_that_are_not_shown_at_first_can_come(
 
 def test_an_icon_that_the_page_may_not_load_yet_is_an_initial_until_it_is_loaded_anew(
     desktop: Page, site: Site, recorder: Recorder
-) -> None:  # R34: the guard fails this test for a violation of the page's policy
+) -> None:  # The guard fails this test for a violation of the page's policy
     open_chat(desktop, site)
     recorder.offer("one", ChatProfile("two", "", icon=ELSEWHERE, default=True))
     desktop.get_by_test_id("new-chat").click()

@@ -48,7 +48,7 @@ def test_who_is_logged_in_and_as_what_can_be_seen(desktop: Page, roles: Site) ->
     expect(desktop.get_by_role("banner").get_by_text("ADMIN", exact=True).first).to_be_visible()
 
 
-def test_after_signing_out_back_shows_no_chat(desktop: Page, roles: Site) -> None:  # R13
+def test_after_signing_out_back_shows_no_chat(desktop: Page, roles: Site) -> None:
     log_in(desktop, roles, "alice")
     started(desktop)
     choose(desktop, "public")

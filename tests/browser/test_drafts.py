@@ -302,7 +302,7 @@ def test_a_notice_goes_when_the_next_message_was_taken(
 
 def test_an_answer_that_got_lost_is_not_asked_for_twice(
     desktop: Page, chatty: Chatty, guard: Guard
-) -> None:  # R57
+) -> None:
     guard.expect(*UNREACHABLE)
     open_chat(desktop, chatty.site)
 

@@ -1,4 +1,4 @@
-"""Hostile text in a real browser: no script runs, nothing leaves, nothing is disguised (R32)."""
+"""Hostile text in a real browser: no script runs, nothing leaves, nothing is disguised."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_text_from_right_to_left(desktop: Page, shared_app: Callable[[str], Site
     assert directions == ["rtl", "rtl", "ltr"]
 
 
-def test_a_name_from_right_to_left_does_not_turn_its_neighbours(  # R36
+def test_a_name_from_right_to_left_does_not_turn_its_neighbours(
     desktop: Page, shared_app: Callable[[str], Site]
 ) -> None:
     open_chat(desktop, shared_app("rtl.py"))

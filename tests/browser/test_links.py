@@ -148,7 +148,7 @@ def test_a_refusal_without_javascript(new_page: NewPage, simple: Site, guard: Gu
     expect(composer(page)).to_have_value("Hello")
 
 
-def test_a_hostile_link_is_text(desktop: Page, simple: Site) -> None:  # R32
+def test_a_hostile_link_is_text(desktop: Page, simple: Site) -> None:
     text = "</textarea><script>alert(1)</script>"
     desktop.goto(f"{simple}/?prompt={text}")
     desktop.locator("[data-testid=chat][data-chat-id]").wait_for()

@@ -1,4 +1,4 @@
-"""Every route of the app, in exactly one of two tables (R19)."""
+"""Every route of the app, in exactly one of two tables."""
 
 from __future__ import annotations
 
