@@ -101,7 +101,11 @@ MISTAKES: list[tuple[str, object, str]] = [
     (f"{CHAT}.profiles", {"a": {"label": 1}}, f'{CHAT}.profiles["a"].label: must be text'),
     (f"{CHAT}.profiles", {"x" * 201: {}}, "has 201 characters and may have 200"),
     ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
-    ("chats[0].messages[2].feedback", {"value": 1, "by": ""}, 'feedback: has "by", which is unknown'),
+    (
+        "chats[0].messages[2].feedback",
+        {"value": 1, "by": ""},
+        'feedback: has "by", which is unknown',
+    ),
 ]
 # Text that is no such JSON at all.
 NO_EXPORT: list[tuple[str, str]] = [

@@ -89,7 +89,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         **pool,
         **common,
         "hide_parameters": True,
-        "json_serializer": _to_json,
+        "json_serializer": lambda value: json.dumps(clean_json(value)),
         "connect_args": _connect_args(settings.url),
     }
 
@@ -252,10 +252,6 @@ def try_to_write() -> None:
     file: Path | None = current_app.extensions[_FILE]
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(clean_json(value))
 
 
 def _connect_args(url: URL) -> dict[str, Any]:

@@ -164,13 +164,11 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
         sequence=sequence,
     )
     replaced = it["replaced"].yes_or_no()
-    return ImportedMessage(message, replaced, _read_rating(it["feedback"], message.kind))
-
-
-def _read_rating(value: Value, kind: str) -> Rating | None:
-    if value.it is None:
-        return None
-    it = value.fields("value", "comment")
-    if kind not in RATEABLE:
-        raise value.wrong("only an answer can be rated")
-    return Rating(int(it["value"].one_of(1, -1)), it["comment"].name(COMMENT_LIMIT))
+    rating = None
+    if it["feedback"].it is not None:
+        feedback = it["feedback"].fields("value", "comment")
+        if message.kind not in RATEABLE:
+            raise it["feedback"].wrong("only an answer can be rated")
+        thumb = int(feedback["value"].one_of(1, -1))
+        rating = Rating(thumb, feedback["comment"].name(COMMENT_LIMIT))
+    return ImportedMessage(message, replaced, rating)

@@ -37,14 +37,17 @@ def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> lis
     message_rows: Rows = []
     feedback_rows: Rows = []
     entries: Rows = []
-    for chat, row in zip(chats, chat_rows, strict=True):
-        new_rows = _message_rows(chat, row["id"])
+    for chat, chat_row in zip(chats, chat_rows, strict=True):
+        new_rows = _message_rows(chat, chat_row["id"])
         message_rows += new_rows
         feedback_rows += _feedback_rows(chat, new_rows, owner)
         # As in the chat that was exported, a replaced message cannot be found.
-        found = [r for r in new_rows if r["kind"] in INDEXED_KINDS and r["replaced_by"] is None]
-        contents = ((r["id"], r["content"]) for r in found)
-        entries += message_entries(owner, row["id"], contents)
+        contents = [
+            (row["id"], row["content"])
+            for row in new_rows
+            if row["kind"] in INDEXED_KINDS and row["replaced_by"] is None
+        ]
+        entries += message_entries(owner, chat_row["id"], contents)
 
     # All other writers wait for this transaction, so the rows are ready before it begins.
     with write_transaction() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any
 
 import click
 from sqlalchemy import select
@@ -71,7 +70,17 @@ def audit(
     found = list(db.session.scalars(query))
 
     if as_json:
-        click.echo(json.dumps([_as_json(each) for each in found], indent=2))
+        objects = [
+            {
+                "at": iso(entry.at),
+                "event": entry.event,
+                "user": entry.identifier,
+                "ip": entry.ip,
+                "details": entry.details,
+            }
+            for entry in found
+        ]
+        click.echo(json.dumps(objects, indent=2))
     elif as_csv:
         print_csv([name.lower() for name in HEAD], [_cells(each) for each in found])
     elif found:
@@ -85,13 +94,3 @@ def _cells(entry: AuditEntry) -> tuple[str, str, str, str, str]:
         f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in entry.details.items()
     )
     return iso(entry.at), entry.event, entry.identifier or "", entry.ip or "", details
-
-
-def _as_json(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "at": iso(entry.at),
-        "event": entry.event,
-        "user": entry.identifier,
-        "ip": entry.ip,
-        "details": entry.details,
-    }
