@@ -24,7 +24,7 @@ def test_the_page_of_a_started_chat_starts_no_other(visitor: Visitor) -> None:
     assert page.all(id="start") == []
 
 
-def test_looking_at_a_page_starts_no_chat(visitor: Visitor) -> None:  # R24
+def test_looking_at_a_page_starts_no_chat(visitor: Visitor) -> None:
     before = every_row(visitor.app)
     for headers in ({}, HTMX):
         visitor.get("/", headers=headers)

@@ -306,7 +306,7 @@ def test_nothing_is_edited_or_replaced_while_an_answer_is_written(chat: Chat) ->
     chat.stop()
 
 
-def test_the_same_form_again_edits_once(chat: Chat) -> None:  # R57
+def test_the_same_form_again_edits_once(chat: Chat) -> None:
     message, key = question(chat), new_key()
     for _ in range(3):
         answer = edit(chat, "changed", message=message, key=key)
@@ -314,7 +314,7 @@ def test_the_same_form_again_edits_once(chat: Chat) -> None:  # R57
     assert names(chat)["CALLS"] == ["first", "second", "changed"]
 
 
-def test_the_same_form_with_another_text_is_refused_and_kept(chat: Chat) -> None:  # R57
+def test_the_same_form_with_another_text_is_refused_and_kept(chat: Chat) -> None:
     message, key = question(chat), new_key()
     edit(chat, "changed", message=message, key=key)
     answer = edit(chat, "another text", message=message, key=key)
@@ -323,7 +323,7 @@ def test_the_same_form_with_another_text_is_refused_and_kept(chat: Chat) -> None
     assert chat.messages("user") == ["first", "changed"]
 
 
-def test_the_same_form_again_replaces_an_answer_once(chat: Chat) -> None:  # R57
+def test_the_same_form_again_replaces_an_answer_once(chat: Chat) -> None:
     turn, key = last_turn(chat), new_key()
     for _ in range(3):
         assert regenerate(chat, turn=turn, key=key).status_code == 303
@@ -351,7 +351,7 @@ def test_htmx_gets_a_notice_and_keeps_its_field(chat: Chat, content: str) -> Non
 
 @pytest.mark.parametrize("field", ["message", "key", "turn"])
 @pytest.mark.parametrize("bad", ["", "1", "٣" * 36, "A83F15A3-FB95-4BE8-B34E-63E3EAC89E5F"])
-def test_ids_are_strictly_read(make_app: AppMaker, field: str, bad: str) -> None:  # R29
+def test_ids_are_strictly_read(make_app: AppMaker, field: str, bad: str) -> None:
     chat = Chat(make_app("simple.py"))
     form = {"message": new_key(), "content": "text", "key": new_key()} | {field: bad}
     action = "edit" if field == "message" else "regenerate"
@@ -368,7 +368,7 @@ def test_a_message_of_another_chat_or_of_the_app_is_404(chat: Chat) -> None:
     assert other.messages("user") == ["elsewhere"]
 
 
-def test_another_users_chat_is_404(chat: Chat) -> None:  # R20
+def test_another_users_chat_is_404(chat: Chat) -> None:
     bob = Visitor(chat.visitor.app).logged_in("bob")
     assert edit(chat, "changed", by=bob).status_code == 404
     assert regenerate(chat, by=bob).status_code == 404
@@ -399,7 +399,7 @@ def test_where_the_profile_is_withdrawn_nothing_is_offered_and_the_text_kept(cha
     assert len(names(chat)["CALLS"]) == 2
 
 
-def test_nothing_is_half_done_when_the_transaction_fails(make_app: AppMaker) -> None:  # R56
+def test_nothing_is_half_done_when_the_transaction_fails(make_app: AppMaker) -> None:
     chat = Chat.of(Visitor(make_app(APP)).logged_in("alice"), "one").say("first").say("second")
     app = chat.visitor.app
     run_sql(
@@ -419,7 +419,7 @@ def test_nothing_is_half_done_when_the_transaction_fails(make_app: AppMaker) -> 
     assert edit(chat, "changed").status_code == 303
 
 
-def test_an_edit_is_kept_while_the_database_cannot_be_reached(make_app: AppMaker) -> None:  # R60
+def test_an_edit_is_kept_while_the_database_cannot_be_reached(make_app: AppMaker) -> None:
     chat = Chat.of(Visitor(make_app(APP)).logged_in("alice"), "one").say("first")
     form = {"message": question(chat), "content": "do not lose me", "key": new_key()}
     run_sql(chat.visitor.app, "ALTER TABLE turns RENAME TO turns_away")

@@ -1,4 +1,4 @@
-"""The key of a form: however often and however it is sent, one message, one answer (R57)."""
+"""The key of a form: however often and however it is sent, one message, one answer."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class Late:
 @pytest.mark.slow
 def test_form_that_found_the_database_locked_can_be_sent_again(
     talker_app: Flask, sqlite_url: str, calls: Calls
-) -> None:  # R60
+) -> None:
     writer, key = Writer(talker_app), str(uuid.uuid4())
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as other:
         other.execute("BEGIN EXCLUSIVE")

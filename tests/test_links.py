@@ -61,7 +61,7 @@ def test_a_link_opens_a_new_chat_with_its_profile_and_its_text(recorder: Recorde
     assert page.all(data_testid="notice") == []
 
 
-def test_opening_a_link_changes_nothing(recorder: Recorder) -> None:  # R24
+def test_opening_a_link_changes_nothing(recorder: Recorder) -> None:
     recorder.visitor.start_chat("one")
     before = every_row(recorder.app)
     opened(recorder.visitor, profile="three", prompt="Hello")
@@ -159,7 +159,7 @@ def test_a_profile_that_is_not_offered_is_refused_politely(
     page = parse(answer.text)
     assert answer.status_code == 403
     notice = page.one(data_testid="notice")
-    assert [each.text for each in notice.all("bdi")] == [name[:100]]  # R36
+    assert [each.text for each in notice.all("bdi")] == [name[:100]]
     assert "is not offered to you. No chat was started" in notice.text
     assert "pick a different profile at the top" in notice.text
     assert (chosen(page), composer(page)) == (["two"], "Hello")
@@ -180,7 +180,7 @@ def test_a_refused_link_sends_nobody_to_a_selector_that_is_not_there(recorder: R
     assert "at the top" not in notice.text
 
 
-def test_another_users_profile_is_refused_and_their_own_is_not(bob: Visitor) -> None:  # R21
+def test_another_users_profile_is_refused_and_their_own_is_not(bob: Visitor) -> None:
     assert bob.get("/?profile=admin-only").status_code == 403
     assert bob.get("/?profile=public").status_code == 200
 
@@ -198,14 +198,14 @@ def test_what_names_no_profile_is_an_ordinary_new_chat(recorder: Recorder, query
     assert chosen(parse(answer.text)) == ["two"]
 
 
-def test_of_a_parameter_that_comes_twice_the_first_counts(recorder: Recorder) -> None:  # R31
+def test_of_a_parameter_that_comes_twice_the_first_counts(recorder: Recorder) -> None:
     answer = recorder.visitor.get("/?profile=one&profile=gone&prompt=a&prompt=b&utm_source=mail")
     page = parse(answer.text)
     assert (chosen(page), composer(page)) == (["one"], "a")
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_hostile_text_is_text(recorder: Recorder, text: str) -> None:  # R32
+def test_hostile_text_is_text(recorder: Recorder, text: str) -> None:
     page = opened(recorder.visitor, prompt=text)
     expected = text.replace("\x00", "").replace("\x1b", "")[:PROMPT_LIMIT]
     assert composer(page) == expected

@@ -135,7 +135,7 @@ WRONG = ["0", "-1", "1.5", "", " 5", "+5", "05", "٣", "2147483648", "9" * 30, "
 
 
 @pytest.mark.parametrize("before", WRONG)
-def test_a_number_that_no_message_has_is_refused(app: Flask, before: str) -> None:  # R29
+def test_a_number_that_no_message_has_is_refused(app: Flask, before: str) -> None:
     chat = long_chat(app, 3)
     assert chat.visitor.get(f"{chat.address}?before={before}").status_code == 400
 
@@ -144,7 +144,7 @@ def test_nothing_comes_before_the_first_message(app: Flask) -> None:
     chat = long_chat(app, 3)
     page = parse(chat.visitor.get(f"{chat.address}?before=1").text)
     assert numbers(page) == []
-    assert "Nothing was said before this." in page.text
+    assert "There are no earlier messages." in page.text
 
 
 def test_earlier_messages_of_others_are_not_found(alice: Visitor, bob: Visitor) -> None:
@@ -159,7 +159,7 @@ def test_earlier_messages_need_a_login(alice: Visitor, anonymous: Visitor) -> No
     assert "/login" in str(answer.location)
 
 
-def test_reading_changes_nothing(app: Flask) -> None:  # R24
+def test_reading_changes_nothing(app: Flask) -> None:
     chat = long_chat(app, 120)
     before = every_row(app)
     chat.visitor.get(f"{chat.address}?before=71")

@@ -1,4 +1,4 @@
-"""Saying something: what is taken, what is refused, what becomes of the text (R27, R28, R57)."""
+"""Saying something: what is taken, what is refused, what becomes of the text."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_an_app_without_on_message_says_so(make_app: AppMaker) -> None:
     assert "This app does not answer messages" in answer.text
 
 
-def test_a_form_that_is_sent_twice_says_its_message_once(echo: Flask) -> None:  # R57
+def test_a_form_that_is_sent_twice_says_its_message_once(echo: Flask) -> None:
     chat, key = Chat(echo), str(uuid.uuid4())
     chat.say("Hello", key).say("Hello", key)
     assert chat.messages("user") == ["Hello"]
@@ -200,7 +200,7 @@ def test_a_second_message_waits_until_the_answer_is_there(make_app: AppMaker) ->
     assert chat.until_answered().say("second").messages() == ["done: first", "done: second"]
 
 
-def test_a_user_has_only_so_many_answers_under_way(make_app: AppMaker) -> None:  # R66
+def test_a_user_has_only_so_many_answers_under_way(make_app: AppMaker) -> None:
     app = make_app(HELD, turns_per_user="2")
     visitor = Visitor(app)
     chats = []
@@ -219,9 +219,7 @@ def test_a_user_has_only_so_many_answers_under_way(make_app: AppMaker) -> None: 
     assert chats[2].say("now").messages() == ["done: now"]
 
 
-def test_a_withdrawn_profile_makes_the_chat_one_to_read(
-    make_app: AppMaker, log: LogReader
-) -> None:  # R21
+def test_a_withdrawn_profile_makes_the_chat_one_to_read(make_app: AppMaker, log: LogReader) -> None:
     recorder = Recorder(make_app)
     recorder.offer("here", "gone")
     chat = Chat.of(recorder.visitor, "gone")
@@ -249,7 +247,7 @@ def test_htmx_gets_the_chat_to_read_in_place_of_the_one_to_write(make_app: AppMa
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_a_form_that_comes_again_while_its_stopped_callback_works_was_sent(  # R57
+def test_a_form_that_comes_again_while_its_stopped_callback_works_was_sent(
     make_app: AppMaker, *, htmx: bool
 ) -> None:
     app = make_app(HELD, turns_per_user="1")
@@ -266,7 +264,7 @@ def test_a_form_that_comes_again_while_its_stopped_callback_works_was_sent(  # R
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_a_form_that_comes_again_after_its_profile_was_withdrawn_was_sent(  # R57
+def test_a_form_that_comes_again_after_its_profile_was_withdrawn_was_sent(
     make_app: AppMaker, *, htmx: bool
 ) -> None:
     app = make_app(WITHDRAWING)
@@ -290,7 +288,7 @@ def _is_the_chat_as_it_stands(answer: TestResponse, chat: Chat, *, htmx: bool) -
     assert "was not sent" not in answer.text
 
 
-def test_a_message_is_kept_while_the_database_cannot_be_reached(echo: Flask) -> None:  # R60
+def test_a_message_is_kept_while_the_database_cannot_be_reached(echo: Flask) -> None:
     chat, sent = Chat(echo), form("do not lose me")
     run_sql(echo, "ALTER TABLE turns RENAME TO turns_away")
     answer = chat.visitor.post(f"{chat.address}/messages", sent)

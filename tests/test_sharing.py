@@ -200,9 +200,7 @@ def test_a_chat_in_which_nothing_was_said_cannot_be_shared(alice: Visitor) -> No
     assert count(alice.app, "shares") == 0
 
 
-def test_shared_twice_at_once_a_chat_has_one_link(
-    make_app: AppMaker, either_url: str
-) -> None:  # R57
+def test_shared_twice_at_once_a_chat_has_one_link(make_app: AppMaker, either_url: str) -> None:
     make_app.database_url = either_url
     alice = Visitor(make_app("roles.py", sharing="yes")).logged_in("alice")
     path = store_chat(alice.app, *TALK)
@@ -343,9 +341,7 @@ def test_a_long_chat_comes_in_parts(alice: Visitor, bob: Visitor) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "1.0", "٣", str(10**9), "1&before=2"])
-def test_a_wrong_place_to_go_on_from_is_refused(
-    alice: Visitor, rome: str, before: str
-) -> None:  # R29
+def test_a_wrong_place_to_go_on_from_is_refused(alice: Visitor, rome: str, before: str) -> None:
     assert alice.get(f"{shared(alice, rome)}?before={before}").status_code == 400
 
 

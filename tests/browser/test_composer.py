@@ -151,7 +151,7 @@ def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
     ask(desktop, "dictate")
     expect(desktop.get_by_test_id("stop")).to_be_visible()
     ask(desktop, "Too early")
-    why = desktop.locator("#composer-hint").get_by_text("Send when the answer is there")
+    why = desktop.locator("#composer-hint").get_by_text("Send when the answer is finished")
     expect(why).to_be_visible()
     expect(composer(desktop)).to_have_value("Too early")
     chatty.end()
@@ -187,5 +187,5 @@ def test_why_enter_does_nothing_is_also_heard(desktop: Page, chatty: Chatty) -> 
     ask(desktop, "dictate")
     expect(desktop.get_by_test_id("stop")).to_be_visible()
     ask(desktop, "Too early")
-    why = "Send when the answer is there, or stop it first."
+    why = "Send when the answer is finished, or stop it first."
     expect(desktop.locator("#spoken")).to_have_text(why)

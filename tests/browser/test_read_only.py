@@ -53,7 +53,7 @@ def test_it_stays_one_to_read_when_it_is_loaded_again(
 
 def test_the_text_is_in_the_next_chat(desktop: Page, chatty: Chatty, guard: Guard) -> None:
     withdraw(desktop, chatty, guard)
-    expect(desktop.get_by_label("Your message was not sent:")).to_have_value("Are you still there?")
+    expect(desktop.get_by_label("Your message was not sent")).to_have_value("Are you still there?")
     desktop.get_by_role("button", name="Start a new chat").click()
     started(desktop, "terse")
     expect(composer(desktop)).to_have_value("Are you still there?")
@@ -92,6 +92,6 @@ def test_without_javascript(without_javascript: Page, chatty: Chatty, guard: Gua
     composer(page).fill("Are you still there?")
     page.get_by_test_id("send").click()
     expect(notices(page)).to_contain_text(["no longer available"])
-    expect(page.get_by_label("Your message was not sent:")).to_have_value("Are you still there?")
+    expect(page.get_by_label("Your message was not sent")).to_have_value("Are you still there?")
     page.get_by_role("button", name="Start a new chat").click()
     started(page, "terse")

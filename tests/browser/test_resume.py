@@ -78,7 +78,7 @@ def test_what_is_typed_meanwhile_is_kept_and_sent_afterwards(desktop: Page, site
     desktop.goto(left_chat(desktop, site))
     expect(answer(desktop)).to_contain_text("Welcome back")
     ask(desktop, "And now?")
-    expect(desktop.locator("#spoken")).to_contain_text("Send when the answer is there")
+    expect(desktop.locator("#spoken")).to_contain_text("Send when the answer is finished")
     expect(composer(desktop)).to_have_value("And now?")
     ended(desktop)
     composer(desktop).press("Enter")
