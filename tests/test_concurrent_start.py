@@ -1,4 +1,4 @@
-"""Many workers that start at once on a database without a schema (R70)."""
+"""Many workers that start at once on a database without a schema."""
 
 from __future__ import annotations
 

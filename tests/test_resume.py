@@ -221,7 +221,7 @@ def test_the_page_of_a_chat_that_is_over_resumes_it(chat: Chat) -> None:
     assert form["hx-trigger"] == "load"
 
 
-def test_looking_at_a_chat_resumes_nothing(chat: Chat, app: Flask) -> None:  # R24
+def test_looking_at_a_chat_resumes_nothing(chat: Chat, app: Flask) -> None:
     before = every_row(app)
     chat.page()
     chat.visitor.get(chat.address, headers=HTMX)
@@ -454,7 +454,7 @@ def test_a_withdrawn_profile_is_never_resumed(chat: Chat, app: Flask, log: LogRe
     assert [asked for asked, _ in names(app)["ASKED"]] == ["Hello"]
 
 
-def test_the_profile_cannot_be_named_by_the_form(chat: Chat, app: Flask) -> None:  # R22
+def test_the_profile_cannot_be_named_by_the_form(chat: Chat, app: Flask) -> None:
     answer = chat.visitor.post(f"{chat.address}/resume", {"profile": "two"}, htmx=True)
     assert answer.status_code == 400
     assert names(app)["RESUMED"] == []

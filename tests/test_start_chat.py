@@ -90,7 +90,7 @@ def test_a_chat_is_stored_with_its_owner_profile_and_session(alice: Visitor) -> 
     assert column(alice.app, "chats.written") == [False]
 
 
-def test_messages_keep_the_order_in_which_they_were_sent(make_app: AppMaker) -> None:  # R69
+def test_messages_keep_the_order_in_which_they_were_sent(make_app: AppMaker) -> None:
     visitor = Visitor(make_app(TALKATIVE))
     path = visitor.start_chat()
     assert column(visitor.app, "messages.sequence") == list(range(1, 13))
@@ -199,7 +199,7 @@ def test_what_was_sent_before_a_failure_is_kept(
     assert (failure["data-kind"], failure["data-status"]) == ("error", "failed")
     assert event["request"] in failure.text
     assert "KeyError: 'the secret price'" in event["traceback"]
-    assert "price" not in failure.text  # R49
+    assert "price" not in failure.text
 
 
 def test_a_start_that_says_nothing_may_return_something(make_app: AppMaker) -> None:
@@ -244,7 +244,7 @@ def test_values_of_a_failed_start_are_not_kept(make_app: AppMaker) -> None:
     assert chat_values(visitor.app) == {}
 
 
-def test_the_next_chat_works_after_a_failure(make_app: AppMaker) -> None:  # R64
+def test_the_next_chat_works_after_a_failure(make_app: AppMaker) -> None:
     visitor = Visitor(make_app(failing("async ", only_once=True)))
     visitor.start_chat()
     assert [m["data-kind"] for m in messages(visitor.get(visitor.start_chat()).text)] == [
@@ -388,7 +388,7 @@ def start():
 """
 
 
-def test_ten_megabytes_are_refused_and_the_next_chat_works(make_app: AppMaker) -> None:  # R64
+def test_ten_megabytes_are_refused_and_the_next_chat_works(make_app: AppMaker) -> None:
     visitor = Visitor(make_app(saying("'x' * 10_000_000")))
     [failure] = messages(visitor.get(visitor.start_chat()).text)
     assert failure["data-kind"] == "error"

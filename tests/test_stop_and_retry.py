@@ -334,7 +334,7 @@ def test_an_answer_that_came_to_its_end_offers_no_retry(make_app: AppMaker) -> N
     assert chat.page().all(data_testid="retry") == []
 
 
-def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -> None:  # R63
+def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -> None:
     app = make_app(TALKS)
     chat = Chat(app)
     chat.begin("long")
@@ -365,7 +365,7 @@ def test_a_lost_turn_is_ended_when_the_next_chat_starts(
     assert column(app, "chats.turn_id") == [None, None]
 
 
-def test_the_end_of_a_process_waits_then_marks(make_app: AppMaker) -> None:  # R67
+def test_the_end_of_a_process_waits_then_marks(make_app: AppMaker) -> None:
     app = make_app(TALKS)
     chat = Chat(app)
     chat.begin("long")

@@ -155,7 +155,7 @@ def test_a_withdrawn_profile_is_left_in_the_same_chat(site: OverTime) -> None:
     assert log_of(chat.page())[0] == "Rhyme: Hello from rhyme."
 
 
-def test_after_a_choice_its_profile_must_be_offered(site: OverTime) -> None:  # R21
+def test_after_a_choice_its_profile_must_be_offered(site: OverTime) -> None:
     chat = site.chat("plain")
     choose(chat, "rhyme")
     site.offer("plain", "law")
@@ -447,7 +447,7 @@ def test_labels_and_titles_with_odd_characters_stay_apart(site: OverTime) -> Non
 
 def test_a_message_that_meets_a_switch_is_not_answered_by_the_profile_before(
     site: OverTime, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R21
+) -> None:
     chat = site.chat("plain")
 
     def switched_meanwhile(*arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""A server that dies or is told to go: no turn is left in part, none writes for ever (R63, R67)."""
+"""A server that dies or is told to go: no turn is left in part, none writes for ever."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
         yield site
 
 
-def test_killed_worker_leaves_what_was_stored_and_a_way_on(site: Site) -> None:  # R63
+def test_killed_worker_leaves_what_was_stored_and_a_way_on(site: Site) -> None:
     talker = site.talker()
     with talker.say(LONG) as stream:
         stream.until("long-60 ")
@@ -117,7 +117,7 @@ def _can_be_tried_again(site: Site, talker: Talker, retry: Mapping[str, str]) ->
     assert talker.bubbles()[-1] == Bubble("assistant", "complete", "and on")
 
 
-def test_workers_killed_at_any_moment_leave_whole_turns_or_none(site: Site) -> None:  # R56
+def test_workers_killed_at_any_moment_leave_whole_turns_or_none(site: Site) -> None:
     with Clients(site) as clients:
         for _ in range(KILLS):
             clients.wait_for_more(5)
@@ -142,7 +142,7 @@ def _is_whole(said: list[Bubble]) -> None:
         assert (answer.status, answer.text) in (("complete", expected), ("interrupted", ""))
 
 
-def test_hangup_under_load_fails_no_post_and_ends_each_turn(site: Site) -> None:  # R67
+def test_hangup_under_load_fails_no_post_and_ends_each_turn(site: Site) -> None:
     readers = [site.talker() for _ in range(READERS)]
     orders = [f"stream r{n} 60 0.05" for n in range(READERS)]
     with ThreadPoolExecutor(READERS) as pool, Clients(site) as clients:
@@ -179,7 +179,7 @@ def _watched(talker: Talker, order: str) -> None:
 
 def test_server_that_ends_waits_for_turns_then_marks_them(
     tmp_path: Path, sqlite_template: Path
-) -> None:  # R67
+) -> None:
     with started(tmp_path, sqlite_template, WEBAPP_SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as site:
         short, long = site.talker(), site.talker()
         with short.say("stream short 40 0.05") as one, long.say(LONG) as other:
@@ -207,7 +207,7 @@ def test_server_that_ends_lets_turns_do_their_work(tmp_path: Path, sqlite_templa
 @pytest.mark.postgresql
 def test_turn_outlives_an_outage_of_its_database(
     tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
-) -> None:  # R60
+) -> None:
     calls, order = Calls(tmp_path), "stream patient 60 0.05"
     with gunicorn(tmp_path, production(postgresql_url, "talker.py") | calls.settings) as server:
         talker = Talker(server.port).start()

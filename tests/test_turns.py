@@ -1,4 +1,4 @@
-"""One turn: what a callback may do in it, how it ends, and what is left of it (R59, R63, R64)."""
+"""One turn: what a callback may do in it, how it ends, and what is left of it."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_a_coroutine_that_never_awaits_is_ended_and_others_go_on(make_app: AppMa
     other.until(lambda: other.say("go on").messages() != [])
 
 
-def test_nothing_is_held_while_a_callback_runs(make_app: AppMaker) -> None:  # R59
+def test_nothing_is_held_while_a_callback_runs(make_app: AppMaker) -> None:
     app = app_with(make_app, "globals()['go_on'] = threading.Event(); go_on.wait(20)")
     chat = Chat(app)
     chat.begin("a")
@@ -345,7 +345,7 @@ def test_nothing_is_held_while_a_callback_runs(make_app: AppMaker) -> None:  # R
     chat.until_answered()
 
 
-def test_text_is_stored_while_it_grows(make_app: AppMaker) -> None:  # R63
+def test_text_is_stored_while_it_grows(make_app: AppMaker) -> None:
     body = """
         globals()["go_on"] = threading.Event()
         m = cl.Message()

@@ -1,4 +1,4 @@
-"""Two servers behind a proxy without affinity: turns are neither lost nor doubled (R57, R63)."""
+"""Two servers behind a proxy without affinity: turns are neither lost nor doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that dies loses nothing that was acknowledged, and leaves nothing in part (R56, R58)."""
+"""A worker that dies loses nothing that was acknowledged, and leaves nothing in part."""
 
 from __future__ import annotations
 
