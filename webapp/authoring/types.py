@@ -103,7 +103,14 @@ class ChatProfile:
                 f"ChatProfile name {self.name[:40]!r}... is longer than {NAME_LIMIT} characters; "
                 "keep the name short and put the long text into markdown_description."
             )
-        _require_description(self.name, self.markdown_description)
+        description: object = self.markdown_description
+        if not isinstance(description, str):
+            raise _wrong_type("ChatProfile", "markdown_description", "text")
+        if len(description) > DESCRIPTION_LIMIT:
+            raise MisuseError(
+                f"ChatProfile {self.name[:40]!r}: markdown_description has {len(description):,} "
+                f"characters and may have {DESCRIPTION_LIMIT:,}; link to the long text instead."
+            )
         _require_optional_text("ChatProfile", "icon", self.icon)
         _require_optional_text("ChatProfile", "display_name", self.display_name)
         if not isinstance(self.default, bool):
@@ -180,16 +187,6 @@ def _require_text(owner: str, name: str, value: object) -> None:
 def _require_optional_text(owner: str, name: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
         raise _wrong_type(owner, name, "text or None")
-
-
-def _require_description(profile: str, description: object) -> None:
-    if not isinstance(description, str):
-        raise _wrong_type("ChatProfile", "markdown_description", "text")
-    if len(description) > DESCRIPTION_LIMIT:
-        raise MisuseError(
-            f"ChatProfile {profile[:40]!r}: markdown_description has {len(description):,} "
-            f"characters and may have {DESCRIPTION_LIMIT:,}; link to the long text instead."
-        )
 
 
 def _wrong_type(owner: str, name: str, wanted: str) -> MisuseError:

@@ -138,8 +138,15 @@ class Keeper:
         seconds:
             How long to wait for one of them to end.
         """
+
+        def has_room() -> bool:
+            # A turn that is kept and runs is counted by its row, with the turns of other processes.
+            theirs = [other for other in self._unkept.values() if other.owner == turn.owner]
+            at_work = (t.lingers or not (t.over or t.id in self._turns) for t in theirs)
+            return sum(at_work) < most
+
         with self._changed:
-            if not self._changed.wait_for(lambda: self._unkept_of(turn.owner) < most, seconds):
+            if not self._changed.wait_for(has_room, seconds):
                 return False
             self._unkept[turn.id] = turn
         return True
@@ -204,11 +211,6 @@ class Keeper:
         self._unkept = {}
         self._thread = None
         self._started = False
-
-    def _unkept_of(self, owner: str) -> int:
-        # A turn that is kept and runs is counted by its row, with the turns of other processes.
-        theirs = [turn for turn in self._unkept.values() if turn.owner == owner]
-        return sum(turn.lingers or not (turn.over or turn.id in self._turns) for turn in theirs)
 
     def note_end(self, turn: RunningTurn) -> None:
         """Store the end of a turn soon, or forget the turn if it is not kept."""
@@ -292,12 +294,9 @@ class Keeper:
                 step.turn.interrupt()
             # A turn that is being stopped ends first, within its limits. Its end is lost then.
             if step.ended or (lost and step.turn.over):
-                self._release(step.turn, lost=lost)
-
-    def _release(self, turn: RunningTurn, *, lost: bool) -> None:
-        with self._changed:
-            self._turns.pop(turn.id, None)
-            if turn.lingers:
-                self._unkept[turn.id] = turn
-        self._prune()
-        turn.mark_stored(lost=lost)
+                with self._changed:
+                    self._turns.pop(step.turn.id, None)
+                    if step.turn.lingers:
+                        self._unkept[step.turn.id] = step.turn
+                self._prune()
+                step.turn.mark_stored(lost=lost)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,12 +90,8 @@ def _write_private(path: Path, parts: Iterable[bytes]) -> None:
     except FileExistsError as error:
         raise BadInputError(f"{path} exists already; choose another name") from error
     with os.fdopen(opened, "wb") as file:
-        file.writelines(_write_or_remove(path, parts))
-
-
-def _write_or_remove(path: Path, parts: Iterable[bytes]) -> Iterator[bytes]:
-    try:
-        yield from parts
-    except BaseException:
-        path.unlink()
-        raise
+        try:
+            file.writelines(parts)
+        except BaseException:
+            path.unlink()
+            raise

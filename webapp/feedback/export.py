@@ -72,7 +72,20 @@ def read_ratings(wanted: RatingFilter) -> Iterator[dict[str, Any]]:
         query = query.where(Feedback.value == VALUES[wanted.value])
     with db.engine.connect().execution_options(yield_per=_ROWS_AT_ONCE) as connection:
         for row in connection.execute(query):
-            yield _rating_of(row)
+            kind, _, identifier = row.owner.partition(":")
+            yield {
+                "at": iso(row.created_at),
+                "changed_at": iso(row.changed_at),
+                # A visitor of an app without sign-in has no name.
+                "user": identifier if kind == "user" else None,
+                "chat_id": str(row.chat_id),
+                "message_id": str(row.message_id),
+                "profile": row.profile,
+                "value": NAMES[row.value],
+                "comment": row.comment,
+                "question": row.question,
+                "answer": row.answer,
+            }
 
 
 def write_csv(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
@@ -93,23 +106,6 @@ def write_json(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
         yield between + json.dumps(entry, ensure_ascii=False)
         between = ",\n"
     yield "[]\n" if between == "[\n" else "\n]\n"
-
-
-def _rating_of(row: Any) -> dict[str, Any]:
-    kind, _, identifier = row.owner.partition(":")
-    return {
-        "at": iso(row.created_at),
-        "changed_at": iso(row.changed_at),
-        # A visitor of an app without login has no name.
-        "user": identifier if kind == "user" else None,
-        "chat_id": str(row.chat_id),
-        "message_id": str(row.message_id),
-        "profile": row.profile,
-        "value": NAMES[row.value],
-        "comment": row.comment,
-        "question": row.question,
-        "answer": row.answer,
-    }
 
 
 def _take_text(file: io.StringIO) -> str:

@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
-from webapp.chats.store import StoredChat, my_chat
+from webapp.chats.store import my_chat
 from webapp.feedback.forms import CommentTooLongError, FeedbackForm
 from webapp.feedback.notification import notify_app
 from webapp.feedback.ratings import NONE, store_rating
@@ -32,7 +32,14 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     try:
         comment = form.reason()
     except CommentTooLongError as error:
-        return _respond_refused(chat, message_id, form.comment.data or "", error)
+        # With JavaScript, the comment is still in its field.
+        if wants_fragment():
+            raise
+        what = explanation(error)
+        notice = Notice(f"{what.title}. {what.message} {what.advice}", is_error=True)
+        refused_text = RefusedText(message_id, form.comment.data or "")
+        html = render_chat(chat, "chats/page.html", [notice], refused_text=refused_text)
+        return make_response(html, error.code)
     change = store_rating(chat, message_id, value, comment)
     if change is not None:
         notify_app(chat, change)
@@ -46,16 +53,3 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     actions = build_actions(chat.id, None)
     html = render_template("chats/_actions.html", message=message, actions=actions, **thanks)
     return make_response(html)
-
-
-def _respond_refused(
-    chat: StoredChat, message_id: uuid.UUID, comment: str, error: CommentTooLongError
-) -> Response:
-    # With JavaScript, the comment is still in its field.
-    if wants_fragment():
-        raise error
-    what = explanation(error)
-    notice = Notice(f"{what.title}. {what.message} {what.advice}", is_error=True)
-    refused_text = RefusedText(message_id, comment)
-    html = render_chat(chat, "chats/page.html", [notice], refused_text=refused_text)
-    return make_response(html, error.code)

@@ -119,8 +119,11 @@ class DeletedChat:
 
 def find_deleted_chat() -> DeletedChat | None:
     """Return the deleted chat that this page offers to restore, if its address names one."""
+    # A request for a fragment of the page has the address of the page in a header.
+    _, _, query = (came_from() or "").partition("?")
+    parameters = dict(parse_qsl(query)) if wants_fragment() else request.args
     try:
-        chat_id = uuid.UUID(_page_parameter("deleted"))
+        chat_id = uuid.UUID(parameters.get("deleted", ""))
     except ValueError:
         return None
     chats_of = owner()
@@ -161,11 +164,3 @@ def _page_path() -> str:
     """Return the path of the page, also if the request wants a fragment of it."""
     page = came_from() if wants_fragment() else request.script_root + request.path
     return (page or "").partition("?")[0]
-
-
-def _page_parameter(name: str) -> str:
-    """Return a parameter of the page's address, also if the request wants a fragment of it."""
-    if not wants_fragment():
-        return request.args.get(name, "")
-    _, _, query = (came_from() or "").partition("?")
-    return dict(parse_qsl(query)).get(name, "")

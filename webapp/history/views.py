@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
-from webapp.chats.store import StoredChat, my_chat
+from webapp.chats.store import my_chat
 from webapp.history import sidebar
 from webapp.history.changing import (
     delete_all_chats,
@@ -58,7 +58,14 @@ def set_title(chat_id: uuid.UUID) -> Response:
     try:
         rename_chat(chat, form.new_title())
     except InvalidTitleError as error:
-        return _respond_not_renamed(chat, form.title.data or "", error)
+        problem = f"{error.message} {error.advice}"
+        more = {"draft": form.title.data or "", "problem": problem}
+        if not wants_fragment():
+            return make_response(sidebar.chat_page_html(chat, **more), error.code)
+        html = sidebar.item_html(chat, is_open=True, **more)
+        response = swap_whole(html, f"#item-{chat.id}", "outerHTML")
+        response.status_code = error.code
+        return response
     if not wants_fragment():
         return redirect(url_for("history.menu", chat_id=chat.id), 303)
     is_open_page = came_from_page(url_for("chats.show", chat_id=chat.id))
@@ -119,13 +126,3 @@ def clear() -> Response:
         log_event("chats.cleared", owner=chats_of, count=delete_all_chats(chats_of))
         delete_soon()
     return go_to(url_for("history.listing"))
-
-
-def _respond_not_renamed(chat: StoredChat, draft: str, error: InvalidTitleError) -> Response:
-    more = {"draft": draft, "problem": f"{error.message} {error.advice}"}
-    if wants_fragment():
-        still_open = sidebar.item_html(chat, is_open=True, **more)
-        answer = swap_whole(still_open, f"#item-{chat.id}", "outerHTML")
-        answer.status_code = error.code
-        return answer
-    return make_response(sidebar.chat_page_html(chat, **more), error.code)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile, Starter
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
@@ -42,16 +40,12 @@ def list_starters(profile: ChatProfile | None) -> StarterList:
     release_connection()
     try:
         answer = call(callback, arguments, Running(), settings().callback_seconds)
-        return StarterList(_validate(callback, answer))
+        if answer is None:
+            return StarterList()
+        if not isinstance(answer, list | tuple) or not all(isinstance(s, Starter) for s in answer):
+            raise callback.wrong_answer("returned something else than a list of Starter")
+        return StarterList(list(answer))
     except CallbackError as error:
         # A chat works without starters, but a failure is not the same as none: the page says so.
         log_failure("starters.failed", error)
         return StarterList(problem=FAILED.format(request_id()))
-
-
-def _validate(callback: Callback, answer: Any) -> list[Starter]:
-    if answer is None:
-        return []
-    if not isinstance(answer, list | tuple) or not all(isinstance(s, Starter) for s in answer):
-        raise callback.wrong_answer("returned something else than a list of Starter")
-    return list(answer)

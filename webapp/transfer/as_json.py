@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from webapp.transfer.export_data import ExportedChats, ExportedMessage
+from webapp.transfer.export_data import ExportedChats
 
 FORMAT = "chat-profiles"
 VERSION = 1
@@ -29,8 +29,22 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
             "pinned": chat.pinned,
         }
         yield _to_json(data).removesuffix("}") + ', "messages": ['
-        for count, message in enumerate(chats.messages(chat)):
-            yield (",\n" if count else "\n") + _to_json(_message_data(message))
+        for count, exported in enumerate(chats.messages(chat)):
+            message = exported.message
+            data = {
+                "id": str(message.id),
+                "kind": message.kind,
+                "author": message.author,
+                "content": message.content,
+                "status": message.status,
+                "created_at": moment(message.created_at),
+                "profile": message.profile,
+            }
+            if exported.rating is not None:
+                data["feedback"] = {"value": exported.rating, "comment": exported.comment}
+            if exported.replaced:
+                data["replaced"] = True
+            yield (",\n" if count else "\n") + _to_json(data)
         yield "]}"
     yield "]}\n"
 
@@ -38,24 +52,6 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
 def moment(time: datetime) -> str:
     """Return a time as ISO 8601 in UTC."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _message_data(exported: ExportedMessage) -> dict[str, Any]:
-    message = exported.message
-    values: dict[str, Any] = {
-        "id": str(message.id),
-        "kind": message.kind,
-        "author": message.author,
-        "content": message.content,
-        "status": message.status,
-        "created_at": moment(message.created_at),
-        "profile": message.profile,
-    }
-    if exported.rating is not None:
-        values["feedback"] = {"value": exported.rating, "comment": exported.comment}
-    if exported.replaced:
-        values["replaced"] = True
-    return values
 
 
 def _to_json(value: dict[str, Any]) -> str:

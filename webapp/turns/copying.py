@@ -122,7 +122,20 @@ def copy_conversation(
         ]
         store_entries(connection, entries)
         which["after"] = rows[-1].sequence
-    divider = _divider(old, profile, source.last_sequence + 1)
+
+    # The author of the divider is the title of the old chat: the page shows each of the two names
+    # apart, so that neither can change the words around it.
+    origin = f"“{old.title}”" if old.title else "an earlier chat"
+    divider = ChatMessage(
+        id=uuid.uuid4(),
+        kind=DIVIDER,
+        author=old.title or "",
+        content=f"Continued from {origin} with {label(profile)}",
+        status=COMPLETE,
+        created_at=utc_now(),
+        profile=profile.name,
+        sequence=source.last_sequence + 1,
+    )
     insert_messages(connection, chat_id, [divider])
 
 
@@ -139,19 +152,3 @@ def _copy(row: Any) -> ChatMessage:
     # Nobody writes the copy of a growing message.
     status = INTERRUPTED if old.status == STREAMING else old.status
     return replace(old, id=uuid.uuid4(), status=status, turn_id=None)
-
-
-def _divider(old: StoredChat, profile: ChatProfile, sequence: int) -> ChatMessage:
-    # The author of such a divider is the title of the chat that it comes from: the page shows each
-    # of the two names apart, so that neither can turn the words around it.
-    source = f"“{old.title}”" if old.title else "an earlier chat"
-    return ChatMessage(
-        id=uuid.uuid4(),
-        kind=DIVIDER,
-        author=old.title or "",
-        content=f"Continued from {source} with {label(profile)}",
-        status=COMPLETE,
-        created_at=utc_now(),
-        profile=profile.name,
-        sequence=sequence,
-    )

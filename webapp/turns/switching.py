@@ -6,10 +6,8 @@ import uuid
 from dataclasses import replace
 
 from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import COMPLETE, DIVIDER, ChatMessage
-from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.snapshots import add_snapshots, store_profile
@@ -82,7 +80,24 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
         if connection.execute(_HELD, which).first() is None:
             raise StillAnsweringError
         store_profile(connection, chat.id, profile)
-        _store_divider(connection, chat.id, profile)
+        last = connection.execute(_LAST_TWO, {"of_chat": chat.id}).all()
+        # A divider that names the source of a copy has an author (copying.py), and stays.
+        if not last or last[0].kind != DIVIDER or last[0].author is not None:
+            divider = ChatMessage(
+                id=uuid.uuid4(),
+                kind=DIVIDER,
+                content=label(profile),
+                status=COMPLETE,
+                created_at=utc_now(),
+                profile=profile.name,
+                sequence=connection.execute(_NEXT, {"of_chat": chat.id}).scalar_one(),
+            )
+            insert_messages(connection, chat.id, [divider])
+        elif len(last) > 1 and last[1].profile == profile.name:
+            connection.execute(_NO_DIVIDER, {"divider": last[0].id})
+        else:
+            new = {"under": profile.name, "text": label(profile), "now": utc_now()}
+            connection.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
     choose(profile)
     snapshots = add_snapshots(chat.snapshots, profile)
     return replace(chat, profile=profile.name, snapshots=snapshots)
@@ -93,25 +108,3 @@ def current_profile_name(chat: StoredChat) -> str | None:
     # A turn of this process may have switched to another profile that is not stored yet.
     turn = conversation().keeper.find(chat.turn_id) if chat.turn_id else None
     return turn.chat.chat_profile if turn else chat.profile
-
-
-def _store_divider(connection: Connection, chat_id: uuid.UUID, profile: ChatProfile) -> None:
-    """Store a divider where the profile begins, or change one that is the last message."""
-    last = connection.execute(_LAST_TWO, {"of_chat": chat_id}).all()
-    # A divider that names the source of a copy has an author (copying.py), and stays.
-    if not last or last[0].kind != DIVIDER or last[0].author is not None:
-        divider = ChatMessage(
-            id=uuid.uuid4(),
-            kind=DIVIDER,
-            content=label(profile),
-            status=COMPLETE,
-            created_at=utc_now(),
-            profile=profile.name,
-            sequence=connection.execute(_NEXT, {"of_chat": chat_id}).scalar_one(),
-        )
-        insert_messages(connection, chat_id, [divider])
-    elif len(last) > 1 and last[1].profile == profile.name:
-        connection.execute(_NO_DIVIDER, {"divider": last[0].id})
-    else:
-        new = {"under": profile.name, "text": label(profile), "now": utc_now()}
-        connection.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})

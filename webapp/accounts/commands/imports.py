@@ -20,7 +20,7 @@ from webapp.accounts.importing.files import (
     guess_format,
     read_rows,
 )
-from webapp.accounts.importing.rows import ImportedAccount, validate_rows
+from webapp.accounts.importing.rows import validate_rows
 from webapp.accounts.importing.storing import hash_passwords, seconds_to_hash, store
 from webapp.console import (
     BadInputError,
@@ -74,10 +74,26 @@ def import_users(file: str, dry_run: bool, file_format: str | None) -> None:
             with Path(file).open("rb") as opened:
                 content = opened.read(MAX_FILE_BYTES + 1)
         accounts = validate_rows(read_rows(content, _format(file, file_format)), show_progress)
-        _note_hashing_time(accounts, dry_run=dry_run)
+        seconds = seconds_to_hash(accounts)
+        if seconds >= NOTE_FROM_SECONDS:
+            number = sum(1 for each in accounts if each.password is not None)
+            most = "at most " if dry_run else ""
+            time = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+            note(
+                f"Hashing {count_noun(number, 'password')} takes {most}about {time} here. A column "
+                "password_hash with argon2id hashes takes seconds."
+            )
         counts = store(hash_passwords(accounts, show_progress, dry_run=dry_run), dry_run=dry_run)
     except AccountFileError as error:
-        raise _list_problems(file, error.problems) from error
+        problems = error.problems
+        if len(problems) == 1:
+            raise BadInputError(f"{file}: {problems[0]}; nothing was changed") from error
+        more = len(problems) - MAX_PROBLEMS
+        raise BadInputError(
+            f"{file}: {len(problems):,} problems; nothing was changed",
+            *(f"  {problem}" for problem in problems[:MAX_PROBLEMS]),
+            *([f"  and {more:,} more"] if more > 0 else []),
+        ) from error
 
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged."
     say(f"Dry run, nothing was stored: {text}" if dry_run else text)
@@ -124,30 +140,6 @@ def _format(file: str, chosen: str | None) -> str:
     if found is None:
         raise BadInputError(f"the format of {file!r} is not known; add --format csv, json or toml")
     return found
-
-
-def _note_hashing_time(accounts: list[ImportedAccount], *, dry_run: bool) -> None:
-    seconds = seconds_to_hash(accounts)
-    if seconds < NOTE_FROM_SECONDS:
-        return
-    count = count_noun(sum(1 for each in accounts if each.password is not None), "password")
-    most = "at most " if dry_run else ""
-    time = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    note(
-        f"Hashing {count} takes {most}about {time} here. A column "
-        "password_hash with argon2id hashes takes seconds."
-    )
-
-
-def _list_problems(file: str, problems: list[str]) -> click.ClickException:
-    if len(problems) == 1:
-        return BadInputError(f"{file}: {problems[0]}; nothing was changed")
-    more = len(problems) - MAX_PROBLEMS
-    return BadInputError(
-        f"{file}: {len(problems):,} problems; nothing was changed",
-        *(f"  {problem}" for problem in problems[:MAX_PROBLEMS]),
-        *([f"  and {more:,} more"] if more > 0 else []),
-    )
 
 
 def _write_private(path: Path, text: str) -> None:

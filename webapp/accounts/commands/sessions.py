@@ -99,7 +99,12 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
     if (session_id is not None) + (user is not None) + everybody != 1:
         raise BadInputError("say which sessions to end: one ID, --user USERNAME, or --all")
     if session_id is not None:
-        which = LoginSession.id == _parse_id(session_id)
+        try:
+            # UUID would accept digits of any script.
+            which = LoginSession.id == uuid.UUID(session_id if session_id.isascii() else "")
+        except ValueError as error:
+            problem = f"{session_id!r} is not the ID of a session; {SEE_LIST}"
+            raise BadInputError(problem) from error
     else:
         which = true() if user is None else _is_of_user(user)
     ended = delete(LoginSession).where(which).returning(LoginSession.identifier)
@@ -119,11 +124,3 @@ def _is_of_user(user: str) -> ColumnElement[bool]:
     # Seeded users have their canonical name here, users of an app's own callback have any name.
     name = clean_text(user)
     return LoginSession.identifier.in_({name, canonical(name)})
-
-
-def _parse_id(text: str) -> uuid.UUID:
-    try:
-        # UUID would accept digits of any script.
-        return uuid.UUID(text if text.isascii() else "")
-    except ValueError as error:
-        raise BadInputError(f"{text!r} is not the ID of a session; {SEE_LIST}") from error

@@ -190,23 +190,19 @@ def _find_unknown_columns(names: Iterable[str]) -> list[str]:
 
 
 def _format_csv(entries: list[dict[str, Any]]) -> str:
+    def to_cell(value: object) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False)
+        return "" if value is None else str(value)
+
     file = io.StringIO(newline="")
     names = list(entries[0]) if entries else ["username", "display_name", "metadata", "disabled"]
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_format_cell(value) for value in entry.values()] for entry in entries)
+    writer.writerows([to_cell(value) for value in entry.values()] for entry in entries)
     return file.getvalue()
-
-
-def _format_cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return json.dumps(value, ensure_ascii=False)
-    return str(value)
 
 
 def _format_toml(entries: list[dict[str, Any]]) -> str:
