@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import textwrap
 import threading
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, ClassVar
 
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy.sql.compiler import Compiled
+from werkzeug.routing import Rule
 
 from webapp import create_app
-from webapp.database.engines import db
+from webapp.database.engines import db, is_sqlite
 
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
@@ -27,20 +30,52 @@ class CompiledTemplates(BytecodeCache):
     """Lets the apps of all tests share compiled templates; compiling is most of a short test."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+        self._kept: dict[tuple[str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Fill ``bucket`` if this template was compiled before."""
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep what was compiled."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
+        self._kept[bucket.key, bucket.checksum] = bucket.code
 
 
-# For every app of the process, from the first template that it makes.
+class SharedRule(Rule):
+    """Lets the apps of all tests share what builds an address; compiling it takes most of the time
+    in which an app is made."""
+
+    _shared: ClassVar[dict[object, Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        # A builder is given its rule when it is called. Only defaults stand in its code.
+        if self.defaults:
+            return super()._compile_builder(append_unknown)
+        key = (self.rule, tuple(self._trace), append_unknown)
+        if key not in self._shared:
+            self._shared[key] = super()._compile_builder(append_unknown)
+        return self._shared[key]
+
+
+class CompiledStatements(dict[Any, Compiled]):
+    """Lets the SQLite engines of all tests share compiled statements.
+
+    SQLAlchemy puts its dialect, which each engine has to itself, first into each key. The dialects
+    of `webapp.database.engines` differ in nothing, so the key is the rest.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the statement if any engine has compiled it."""
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, statement: Compiled) -> None:
+        super().__setitem__(key[1:], statement)
+
+
+# For every app of the process, from the first that is made.
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
+Flask.url_rule_class = SharedRule
+STATEMENTS = CompiledStatements()
 
 
 class AppMaker:
@@ -68,6 +103,9 @@ class AppMaker:
         ``chat_start_seconds=1``; names in upper case go to Flask.
         """
         app = create_app(self.path(app_file), self.config(**settings))
+        with app.app_context():
+            if is_sqlite(db.engine.url):
+                db.engine.update_execution_options(compiled_cache=STATEMENTS)
         self._made.append(app)
         return app
 
