@@ -71,7 +71,7 @@ def test_share_read_as_somebody_else_and_stop(new_page: NewPage, site: Site, gua
     is_sound(bob)
     alice.get_by_role("button", name="Stop sharing").click()
     expect(alice.get_by_test_id("share-link")).to_have_count(0)
-    expect(notices(alice)).to_contain_text("not shared any more")
+    expect(notices(alice)).to_contain_text("no longer shared")
     guard.expect("status of 404")
     bob.reload()
     expect(bob.get_by_role("heading", name="Page not found")).to_be_visible()

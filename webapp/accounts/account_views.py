@@ -31,7 +31,7 @@ DONE = {
     "session": "That device was signed out.",
     "others": "All other devices were signed out.",
 }
-GONE = "That device is not signed in any more."
+GONE = "That device is no longer signed in."
 
 
 @blueprint.get("/account")
