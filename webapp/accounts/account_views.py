@@ -12,11 +12,10 @@ from werkzeug.wrappers import Response
 from webapp.accounts import own_password, sign_out
 from webapp.accounts.authentication import LoginThrottledError
 from webapp.accounts.forms import PasswordForm
-from webapp.accounts.guard import login_needed
+from webapp.accounts.guard import blueprint, login_needed
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
 from webapp.accounts.passwords import PasswordError
-from webapp.accounts.routes import blueprint
 from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User

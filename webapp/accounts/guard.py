@@ -1,4 +1,4 @@
-"""The guard of views that need a user who is signed in."""
+"""The guard of views that need a user who is signed in, and the blueprint of accounts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from flask import Blueprint
 from flask_login import login_required
 
 from webapp.site import chat_app
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Two modules of views about accounts share it, and no view imports another.
+blueprint = Blueprint("accounts", __name__)
 
 
 def login_needed(view: Callable[P, R]) -> Callable[P, R]:

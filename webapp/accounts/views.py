@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.authentication import LoginRefusedError, LoginThrottledError, authenticate
 from webapp.accounts.forms import LoginForm
+from webapp.accounts.guard import blueprint
 from webapp.accounts.login import signed_in_user
-from webapp.accounts.routes import blueprint
 from webapp.accounts.sign_out import log_out
 from webapp.authoring.errors import AuthoringError
 from webapp.site import chat_app
