@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import secrets
 from typing import Any
 
 import pytest
@@ -153,6 +155,65 @@ def test_a_token_from_before_logout_is_dead_after_it(alice: Visitor) -> None:
     alice.post("/logout")
     data = {**FIELDS["/login"], "csrf_token": late}
     assert forged(alice, "/login", data=data) == 400
+
+
+def test_each_answer_has_another_token_and_each_is_valid(alice: Visitor) -> None:
+    tokens = []
+    for _ in range(20):
+        alice.get("/")
+        tokens.append(alice.token)
+    # No two of them share more than chance lets them, so a compressed page cannot show the secret.
+    shared = max(same_characters(a, b) for a, b in itertools.combinations(tokens, 2))
+    assert len(set(tokens)) == 20
+    assert shared < 12
+    for token in tokens:
+        assert forged(alice, "/chats", data={**FIELDS["/chats"], "csrf_token": token}) == 303
+
+
+def same_characters(one: str, other: str) -> int:
+    return sum(a == b for a, b in zip(one, other, strict=True))
+
+
+def test_all_forms_of_one_answer_have_the_same_token(alice: Visitor) -> None:
+    # A repeated text takes a few bytes in a compressed page, and another token takes 40.
+    page = parse(alice.get(alice.start_chat("team")).text)
+    assert len({field["value"] for field in page.all("input", name="csrf_token")}) == 1
+
+
+@pytest.mark.parametrize("damage", [-1, 0, 20, 40])
+def test_a_token_with_one_other_character_is_refused(alice: Visitor, damage: int) -> None:
+    token = list(alice.token)
+    token[damage] = "A" if token[damage] != "A" else "Q"
+    data = {**FIELDS["/chats"], "csrf_token": "".join(token)}
+    assert forged(alice, "/chats", data=data) == 400
+
+
+@pytest.mark.parametrize("header", ["X-CSRFToken", "X-CSRF-Token"])
+def test_the_token_may_be_in_a_header(alice: Visitor, header: str) -> None:
+    def status(token: str) -> int:
+        return forged(alice, "/chats", headers={header: token})
+
+    assert status(alice.token[::-1]) == 400
+    assert status(alice.token) == 303
+
+
+def test_a_page_stays_valid_while_the_secret_key_changes(make_app: AppMaker) -> None:
+    old, new = secrets.token_hex(32), secrets.token_hex(32)
+    alice = Visitor(make_app("roles.py", secret_key=old)).logged_in("alice")
+    later = make_app("roles.py", secret_key=new, secret_key_fallbacks=old)
+    kept = with_same_session(alice, later)
+    assert forged(kept, "/chats", data={**FIELDS["/chats"], "csrf_token": alice.token}) == 303
+    without = make_app("roles.py", secret_key=new)
+    kept = with_same_session(alice, without)
+    assert forged(kept, "/chats", data={**FIELDS["/chats"], "csrf_token": alice.token}) == 400
+
+
+def with_same_session(visitor: Visitor, app: Flask) -> Visitor:
+    other = Visitor(app)
+    cookie = visitor.client.get_cookie("session")
+    assert cookie is not None
+    other.client.set_cookie("session", cookie.value)
+    return other
 
 
 def test_no_page_has_a_token_in_an_address(alice: Visitor) -> None:

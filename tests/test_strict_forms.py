@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from webapp import app as _every_room  # noqa: F401 - so that all forms are there
-from webapp.web.forms import CSRF_FIELD, FormFieldError, StrictForm, expect_no_fields
+from webapp.web.csrf import CSRF_FIELD
+from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
 
 
 def all_forms(base: type[StrictForm] = StrictForm) -> Iterator[type[StrictForm]]:

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from flask import Flask, current_app, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
-from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
@@ -21,8 +20,8 @@ from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.site import chat_app, hooks
+from webapp.web.csrf import CSRF_FIELD, CSRFError
 from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
-from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.log import log_failure
 from webapp.web.redirects import local_path, plain_address

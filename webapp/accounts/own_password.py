@@ -25,7 +25,7 @@ from webapp.accounts.throttle import (
 )
 from webapp.authoring.types import User
 from webapp.database.engines import read_connection, release_connection, utc_now
-from webapp.web.forms import CSRF_FIELD
+from webapp.web.csrf import CSRF_FIELD
 
 SAME = "the new password is the one you have"
 _ACCOUNT = select(

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 from flask import render_template, url_for
-from flask_wtf.csrf import generate_csrf
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
@@ -27,6 +26,7 @@ from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
 from webapp.turns.stored_turns import StoredTurn
+from webapp.web.csrf import csrf_token
 
 VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
 VANISHED_BEFORE = "The profile you chose is no longer available, so this chat uses another one."
@@ -86,7 +86,7 @@ def build_controls(chat: StoredChat, turn: StoredTurn | None) -> Controls:
         status=turn.status if turn else TurnStatus.COMPLETE,
         chat_id=chat_id,
         turn_id=turn_id,
-        token=generate_csrf(),
+        token=csrf_token(),
         chat=url_for("chats.show", chat_id=chat_id),
         stop=url_for("turns.stop", chat_id=chat_id),
         # The start of a chat answers no question, so it cannot be answered again.

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask import url_for
-from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, select
 
 from webapp.authoring.chat_message import USER
@@ -18,6 +17,7 @@ from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.database.engines import read_connection
 from webapp.site import chat_app
+from webapp.web.csrf import csrf_token
 
 COMMENT_LIMIT = 4_000
 VALUES = {"up": 1, "down": -1}
@@ -98,7 +98,7 @@ def build_actions(
     }
     goes_on = offered and chat_app().get("on_message") is not None
     return Actions(
-        token=generate_csrf(),
+        token=csrf_token(),
         rate=url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),
         edit=url_for("turns.edit", chat_id=chat_id) if goes_on else None,
         question_id=question_id,

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from webapp.accounts.login import owner
+from webapp.web.csrf import CSRF_FIELD
 from webapp.web.errors import (
     EXPLANATIONS,
     FORM_TOO_OLD,
@@ -19,7 +20,6 @@ from webapp.web.errors import (
     explain,
     show_unavailable,
 )
-from webapp.web.forms import CSRF_FIELD
 from webapp.web.htmx import wants_fragment
 
 SIGNED_OUT = Explanation(

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
-from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import (
     DatabaseError,
     DisconnectionError,
@@ -21,6 +20,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, SecurityErro
 
 from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
 from webapp.database.engines import note_failure
+from webapp.web.csrf import CSRFError
 from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
 from webapp.web.log import log_event, log_failure
 from webapp.web.refusals import Refusal

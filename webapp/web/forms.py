@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
-from flask_wtf import FlaskForm
+from wtforms import Form
 
+from webapp.web.csrf import CSRF_FIELD
 from webapp.web.refusals import Refusal
-
-CSRF_FIELD = "csrf_token"
 
 
 class FormFieldError(Refusal):
@@ -20,7 +19,7 @@ class FormFieldError(Refusal):
     advice = "Go back, reload the page, and try again."
 
 
-class StrictForm(FlaskForm):
+class StrictForm(Form):
     """A form that refuses unknown fields, and fields that were sent twice, when it is made.
 
     Raises
@@ -29,15 +28,17 @@ class StrictForm(FlaskForm):
         The field is not one of this form, or was sent more than once.
     """
 
-    class Meta(FlaskForm.Meta):
+    class Meta:
         """Settings of WTForms."""
 
         csrf = False  # the token was checked before the view was called: web/request_guards.py
+        locales = False  # its messages are ours
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
         if "formdata" in kwargs:
+            super().__init__(**kwargs)
             return  # the form is filled by code, not by the request
+        super().__init__(request.form, **kwargs)
         known = {field.name for field in self}
         for name, values in request.form.lists():
             if name not in known and name != CSRF_FIELD:

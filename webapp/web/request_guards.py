@@ -7,12 +7,11 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Request, g, request
-from flask_wtf import CSRFProtect
-from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
+from webapp.web.csrf import CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.refusals import Refusal
 
@@ -66,14 +65,13 @@ def guard_requests(app: Flask) -> None:
     app.request_class = FormRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
-    # A token lives as long as its session. A time limit would only lose drafts.
-    app.config["WTF_CSRF_TIME_LIMIT"] = None
     app.before_request(name_the_request)
     app.before_request(wait_for_schema)
     app.before_request(allow_larger_body)
     app.before_request(refuse_other_bodies)
     app.before_request(refuse_other_sites)
-    CSRFProtect(app)
+    app.before_request(refuse_forms_without_token)
+    app.jinja_env.globals["csrf_token"] = csrf_token
 
 
 def name_the_request() -> None:
@@ -119,3 +117,9 @@ def refuse_other_sites() -> None:
     # is set, and both schemes of a host have the same owner.
     if host != request.host:
         raise ForeignFormError
+
+
+def refuse_forms_without_token() -> None:
+    """Refuse a form without its token. What has no route gets its 404 or 405."""
+    if request.method in UNSAFE_METHODS and request.endpoint:
+        check_form_token(request)

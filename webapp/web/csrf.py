@@ -1,0 +1,94 @@
+"""The token in each form, which only this site's own pages can know.
+
+A session keeps one secret. Each answer shows it under a new mask: random bytes, and the secret XOR
+these bytes. So no two answers have a text in common that the length of a compressed answer could
+give away (https://breachattack.com), and each of them is valid as long as its session.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, g, session
+from werkzeug.exceptions import BadRequest
+
+from webapp.site import this_app
+
+CSRF_FIELD = "csrf_token"
+# For a client that cannot add a field to its form.
+CSRF_HEADERS = ("X-CSRFToken", "X-CSRF-Token")
+MASK_BYTES = 16
+_TOKEN_LENGTH = 43  # of 32 bytes in Base64, without the "=" at the end
+
+
+class CSRFError(BadRequest):
+    """A form that was not sent from a page of this session, as far as anybody can tell."""
+
+
+def csrf_token() -> str:
+    """Return the token for the forms of this answer."""
+    token: str | None = g.get("csrf_token")
+    if token is None:
+        secret = session.get(CSRF_FIELD)
+        if secret is None:
+            secret = session[CSRF_FIELD] = secrets.token_hex(32)
+        mask = secrets.token_bytes(MASK_BYTES)
+        masked = mask + _xor(mask, _find_keys(this_app(), secret)[0])
+        g.csrf_token = token = urlsafe_b64encode(masked).rstrip(b"=").decode()
+    return token
+
+
+def check_form_token(sent: Request) -> None:
+    """Refuse a form without a token of this session.
+
+    Raises
+    ------
+    CSRFError
+        The token is missing or wrong. Over HTTPS, the form must also name a page of this site as
+        the one it was sent from: somebody on the network can set cookies over plain HTTP.
+    """
+    token = sent.form.get(CSRF_FIELD) or next(filter(None, map(sent.headers.get, CSRF_HEADERS)), "")
+    if not token:
+        raise CSRFError("The form has no token.")
+    secret = session.get(CSRF_FIELD)
+    if secret is None:
+        raise CSRFError("The session has no token.")
+    key = _unmask(token)
+    # The keys of earlier secret keys too: a page that is open need not be loaded again.
+    if not any(hmac.compare_digest(key, valid) for valid in _find_keys(this_app(), secret)):
+        raise CSRFError("The token is not one of this session.")
+
+    if sent.is_secure:
+        try:
+            page = urlsplit(sent.referrer or "")
+        except ValueError as error:
+            raise CSRFError("The referrer cannot be understood.") from error
+        if (page.scheme, page.netloc) != ("https", sent.host):
+            raise CSRFError("The referrer is not a page of this site.")
+
+
+def _find_keys(app: Flask, secret: str) -> list[bytes]:
+    # With the secret key, who can read the database still cannot make a token.
+    secret_keys: list[str] = [app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]]
+    return [
+        hmac.digest(secret_key.encode(), secret.encode(), "sha256")[:MASK_BYTES]
+        for secret_key in secret_keys
+    ]
+
+
+def _unmask(token: str) -> bytes:
+    try:
+        masked = urlsafe_b64decode(f"{token}=") if len(token) == _TOKEN_LENGTH else b""
+    except ValueError:
+        masked = b""
+    # A character that is none of Base64 is skipped, and leaves too few bytes.
+    if len(masked) != 2 * MASK_BYTES:
+        return b""
+    return _xor(masked[:MASK_BYTES], masked[MASK_BYTES:])
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(MASK_BYTES)
