@@ -1,0 +1,272 @@
+"""What a request costs, counted: statements, transactions, threads that are woken, and bytes.
+
+When you make something cheaper, write the new number here. When a number has grown, the failure
+lists what was sent to the database, so that you see what came in addition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import Context
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from tests.support.apps import AppMaker
+from tests.support.costs import Cost, Meter, measured, unpacked
+from tests.support.people import Visitor
+from webapp.database.engines import read_connection, write_transaction
+from webapp.engine.loop import process_loop
+from webapp.turns.runtime import conversation
+
+APP = """
+    import asyncio
+
+    import webapp as cl
+
+    @cl.password_auth_callback
+    def sign_in(username, password):
+        return cl.User(identifier=username) if password == username * 2 else None
+
+    @cl.set_chat_profiles
+    async def profiles(user):
+        return [
+            cl.ChatProfile(name="Quick", markdown_description="Answers **at once**."),
+            cl.ChatProfile(name="Thorough", markdown_description="Thinks *longer*."),
+            cl.ChatProfile(name="Patient", markdown_description="Waits for a model."),
+        ]
+
+    @cl.on_chat_start
+    async def start():
+        profile = cl.user_session.get("chat_profile")
+        await cl.Message(f"You talk to {profile}.").send()
+
+    @cl.on_message
+    async def answer(message):
+        if message.content == "wait":
+            await asyncio.sleep(0.01)
+        await cl.Message(f"echo: {message.content}").send()
+"""
+PROFILES = ("Quick", "Thorough", "Patient")
+# As a browser: htmx asks, and packed answers are welcome.
+BROWSER = {"Accept-Encoding": "gzip, deflate", "HX-Request": "true"}
+PAGE = {"Accept-Encoding": "gzip, deflate"}
+WARM = 3
+MEASURED = 7
+
+
+class Chatter:
+    """Alice, who has signed in, and does the same again and again."""
+
+    def __init__(self, app: Flask, meter: Meter) -> None:
+        self.app = app
+        self.meter = meter
+        self._alice = Visitor(app).logged_in("alice")
+        self._chat = ""
+        self._turn = 0
+        self.start()
+
+    def start(self) -> TestResponse:
+        """Start a chat in the place of one in which nothing was written."""
+        self._turn += 1
+        answer = self._post("/chats", profile=PROFILES[self._turn % len(PROFILES)])
+        found = re.search('data-chat-id="([^"]+)"', unpacked(answer))
+        assert found, unpacked(answer)
+        self._chat = found[1]
+        return answer
+
+    def say(self, text: str = "Good morning") -> TestResponse:
+        """Say something that is answered at once."""
+        return self._post(f"/chats/{self._chat}/messages", content=text, key=str(uuid.uuid4()))
+
+    def wait(self) -> TestResponse:
+        """Say something whose answer waits for a model."""
+        return self.say("wait")
+
+    def talk(self) -> TestResponse:
+        """Start a chat, and say something in it."""
+        self.start()
+        return self.say()
+
+    def open_chat(self) -> TestResponse:
+        """Open the page of the chat."""
+        return self._alice.client.get(f"/chats/{self._chat}", headers=PAGE)
+
+    def list_chats(self) -> TestResponse:
+        """Ask for the list of chats, as the page does after the first message."""
+        return self._alice.client.get("/chats", headers=BROWSER)
+
+    def _post(self, path: str, **form: str) -> TestResponse:
+        data = {"csrf_token": self._alice.token, **form}
+        return self._alice.client.post(path, data=data, headers=BROWSER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something that people do all the time, and what comes before it."""
+
+    do: Callable[[Chatter], TestResponse]
+    before: Callable[[Chatter], TestResponse] | None = None
+    # The most bytes of HTML, and of what is sent over the wire without its head.
+    html: int
+    wire: int
+
+
+ACTIONS = {
+    "start": Action(do=Chatter.start, html=6_160, wire=6_160),
+    # In a chat in which something was written, so that it is kept.
+    "switch": Action(do=Chatter.start, before=Chatter.talk, html=6_160, wire=6_160),
+    "message": Action(do=Chatter.say, html=5_210, wire=5_210),
+    "message that waits": Action(do=Chatter.wait, html=5_190, wire=5_190),
+    "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_690, wire=23_690),
+    "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_850, wire=7_850),
+}
+SQLITE: Mapping[str, Cost] = {
+    "start": Cost(statements=7, begins=3, commits=3, writes=3, connections=4, loop_wakes=2),
+    "switch": Cost(statements=7, begins=3, commits=3, writes=3, connections=4, loop_wakes=2),
+    "message": Cost(
+        statements=15, begins=2, commits=2, writes=2, connections=5, loop_wakes=2, keeper_wakes=2
+    ),
+    "message that waits": Cost(
+        statements=15, begins=2, commits=2, writes=2, connections=5, loop_wakes=2, keeper_wakes=2
+    ),
+    "page": Cost(statements=7, connections=7, loop_wakes=1),
+    "list of chats": Cost(statements=3, connections=3, loop_wakes=1),
+}
+POSTGRESQL: Mapping[str, Cost] = {
+    "start": Cost(
+        statements=12, begins=4, commits=3, rollbacks=1, writes=3, connections=4, loop_wakes=2
+    ),
+    "switch": Cost(
+        statements=12, begins=4, commits=3, rollbacks=1, writes=3, connections=4, loop_wakes=2
+    ),
+    "message": Cost(
+        statements=21,
+        begins=5,
+        commits=2,
+        rollbacks=3,
+        writes=2,
+        connections=5,
+        loop_wakes=2,
+        keeper_wakes=2,
+    ),
+    "message that waits": Cost(
+        statements=21,
+        begins=5,
+        commits=2,
+        rollbacks=3,
+        writes=2,
+        connections=5,
+        loop_wakes=2,
+        keeper_wakes=2,
+    ),
+    "page": Cost(statements=14, begins=7, rollbacks=7, connections=7, loop_wakes=1),
+    "list of chats": Cost(statements=6, begins=3, rollbacks=3, connections=3, loop_wakes=1),
+}
+# A page may be so much smaller than its limit before the limit has to follow it.
+SLACK = 0.05
+
+
+@dataclass(frozen=True)
+class Run:
+    """One time that something was done: what it cost, and what was sent to the database."""
+
+    cost: Cost
+    sent: str
+    answer: TestResponse
+
+
+@pytest.fixture(params=ACTIONS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Return the name of each action in turn."""
+    return str(request.param)
+
+
+def test_on_sqlite_an_action_costs_what_is_known(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    app = make_app(APP)
+    runs = repeat(Chatter(app, Meter.on(app, monkeypatch)), ACTIONS[name])
+    check_cost(runs, SQLITE[name])
+    check_size(runs[-1].answer, ACTIONS[name])
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_an_action_costs_what_is_known(
+    make_app: AppMaker, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make_app.database_url = postgresql_url
+    app = make_app(APP)
+    runs = repeat(Chatter(app, Meter.on(app, monkeypatch)), ACTIONS[name])
+    check_cost(runs, POSTGRESQL[name])
+
+
+def test_whatever_is_done_in_addition_is_counted(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(APP)
+    chatter = Chatter(app, Meter.on(app, monkeypatch))
+
+    with measured(app, chatter.meter), app.app_context():
+        with write_transaction() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        with suppress(ZeroDivisionError), write_transaction() as connection:
+            raise ZeroDivisionError
+        with read_connection() as connection:
+            connection.execute(text("SELECT 1")).all()
+        process_loop.submit(asyncio.sleep(0), Context()).result(10)
+        conversation().keeper._wake()
+        threading.Thread(target=int).start()
+
+    assert chatter.meter.cost == Cost(
+        statements=2,
+        begins=2,
+        commits=1,
+        rollbacks=1,
+        writes=1,
+        connections=3,
+        loop_wakes=1,
+        keeper_wakes=1,
+        threads=1,
+    )
+    assert "SELECT 1" in chatter.meter.sent
+
+
+def repeat(chatter: Chatter, action: Action) -> list[Run]:
+    """Do something until everything is warm, and then a few times more."""
+    runs = []
+    for _ in range(WARM + MEASURED):
+        if action.before:
+            assert action.before(chatter).status_code == 200
+        with measured(chatter.app, chatter.meter):
+            answer = action.do(chatter)
+        assert answer.status_code == 200, unpacked(answer)
+        runs.append(Run(chatter.meter.cost, chatter.meter.sent, answer))
+    return runs[WARM:]
+
+
+def check_cost(runs: list[Run], known: Cost) -> None:
+    """Compare the usual run with what is known."""
+    # What is due from time to time, such as a cleaning, may fall into one of them.
+    [(usual, _)] = Counter(run.cost for run in runs).most_common(1)
+    sent = next(run.sent for run in runs if run.cost == usual)
+    assert usual == known, f"the cost has changed:{known.changes(usual)}\nwhat was sent:\n{sent}"
+
+
+def check_size(answer: TestResponse, action: Action) -> None:
+    """Compare the bytes of an answer with their limits."""
+    for what, size, most in (
+        ("of HTML", len(unpacked(answer).encode()), action.html),
+        ("on the wire", len(answer.data), action.wire),
+    ):
+        assert size <= most, f"{size} bytes {what}, limit {most}"
+        assert size >= (1 - SLACK) * most, f"{size} bytes {what}: lower the limit from {most}"
