@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -19,9 +20,10 @@ from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from webapp.config import Settings, StartupError
 from webapp.database.engines import db, maintenance_engine
+from webapp.database.migrating import alembic_config
 from webapp.database.schema import (
     SchemaState,
-    _alembic_config,
+    known_revisions,
     read_schema_state,
     settle_schema,
     upgrade,
@@ -48,9 +50,14 @@ def test_the_migrations_make_what_the_models_say(either_url: str) -> None:
         assert compare_metadata(context, db.metadata) == []
 
 
+def test_the_names_of_the_files_give_the_revisions_that_alembic_reads_in_them() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    assert known_revisions() == [script.revision for script in scripts][::-1]
+
+
 def test_the_migrations_can_be_taken_back_and_made_again(either_url: str) -> None:
     settings = Settings(database_url=either_url)
-    config = _alembic_config()
+    config = alembic_config()
     with maintenance_engine(settings).begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
@@ -226,7 +233,7 @@ MESSAGE_ID = "0" * 31 + "2"
 
 
 def _migrate(settings: Settings, revision: str) -> None:
-    config = _alembic_config()
+    config = alembic_config()
     with maintenance_engine(settings).begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
