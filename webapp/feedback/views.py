@@ -12,8 +12,9 @@ from webapp.chats.store import my_chat
 from webapp.feedback.forms import CommentTooLongError, FeedbackForm
 from webapp.feedback.notification import notify_app
 from webapp.feedback.ratings import NONE, store_rating
+from webapp.pages.chat_addresses import addresses_of
 from webapp.pages.chat_page import Notice, render_chat
-from webapp.pages.message_actions import RefusedText, build_actions
+from webapp.pages.message_actions import RefusedText, build_actions, with_ratings
 from webapp.pages.recovered_text import register_text_recovery
 from webapp.web.errors import explanation
 from webapp.web.htmx import wants_fragment
@@ -50,6 +51,6 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     if comment is not None:
         return make_response(render_template("chats/_thanks.html", message=message, thanks=True))
     thanks = {} if value == NONE else {"thanks": True}
-    actions = build_actions(chat.id, None)
+    actions = with_ratings(build_actions(addresses_of(chat.id), None), chat.id)
     html = render_template("chats/_actions.html", message=message, actions=actions, **thanks)
     return make_response(html)

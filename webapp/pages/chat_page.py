@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from flask import render_template, url_for
+from flask import render_template
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
@@ -17,7 +17,8 @@ from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.engine.phases import TurnStatus
-from webapp.pages.message_actions import Actions, build_actions
+from webapp.pages.chat_addresses import ChatAddresses, addresses_of
+from webapp.pages.message_actions import Actions, build_actions, with_ratings
 from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_before
 from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
@@ -58,42 +59,31 @@ class Controls:
     """
 
     status: str
-    chat_id: uuid.UUID
     turn_id: uuid.UUID | None
+    # The start of a chat answers no question, so it cannot be answered again.
+    answers_question: bool
     token: str
-    chat: str
-    stop: str
-    retry: str
-    regenerate: str
-    follow: str
-    news: str
+    addresses: ChatAddresses
+    profile: str | None
     # `page`: the page begins to watch; `poll`: it asks every few seconds; `stream`: it gets events.
     watch: str = "page"
     every: str = "1s"
-    key: uuid.UUID | None = None
+    key: uuid.UUID
 
     def with_status(self, status: str) -> Controls:
         """Return the controls of a turn that has ended."""
         return replace(self, status=status, key=uuid.uuid4())
 
 
-def build_controls(chat: StoredChat, turn: StoredTurn | None) -> Controls:
+def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAddresses) -> Controls:
     """Return the controls of a turn, for this viewer."""
-    chat_id = chat.id
-    turn_id = turn.id if turn else None
-    answers = turn is not None and turn.question_id is not None
     return Controls(
         status=turn.status if turn else TurnStatus.COMPLETE,
-        chat_id=chat_id,
-        turn_id=turn_id,
+        turn_id=turn.id if turn else None,
+        answers_question=turn is not None and turn.question_id is not None,
         token=csrf_token(),
-        chat=url_for("chats.show", chat_id=chat_id),
-        stop=url_for("turns.stop", chat_id=chat_id),
-        # The start of a chat answers no question, so it cannot be answered again.
-        retry=url_for("turns.retry", chat_id=chat_id) if answers else "",
-        regenerate=url_for("turns.regenerate", chat_id=chat_id) if answers else "",
-        follow=url_for("turns.follow", chat_id=chat_id, turn_id=turn_id) if turn_id else "",
-        news=url_for("turns.news", chat_id=chat_id, after=turn_id or "", under=chat.profile or ""),
+        addresses=addresses,
+        profile=chat.profile,
         key=uuid.uuid4(),
     )
 
@@ -111,12 +101,13 @@ def render_chat(
     current = offer.find(chat.profile)
     withdrawn = chat.profile is not None and current is None
     page = page or find_newest_page(chat)
+    addresses = addresses_of(chat.id)
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": page.messages,
         "groups": _group_messages(page),
-        "controls": build_controls(chat, page.turn),
-        "actions": _build_actions(chat, page, offered=not withdrawn),
+        "controls": build_controls(chat, page.turn, addresses),
+        "actions": _build_actions(chat, page, addresses, offered=not withdrawn),
         "participants": _build_participants(chat, page),
         "earlier": page.earlier,
         "withdrawn": withdrawn,
@@ -146,7 +137,7 @@ def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
         return html
     profile = offered_profiles().find(chat.profile)
     now = label(profile) if profile else ""
-    selector = url_for("chats.selector", chat_id=chat.id)
+    selector = addresses_of(chat.id).selector
     return html + render_template("chats/_switched.html", selector=selector, now=now)
 
 
@@ -161,7 +152,7 @@ def render_earlier_messages(chat: StoredChat, template: str, before: int) -> str
         template,
         **values,
         participants=_build_participants(chat, page),
-        actions=build_actions(chat.id, None),
+        actions=with_ratings(build_actions(addresses_of(chat.id), None), chat.id),
         groups=_group_messages(replace(page, turn=None)),
         earlier=page.earlier,
         notices=[],
@@ -200,11 +191,14 @@ def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
     return build_participants(profiles_to_show(names, offered, chat.snapshots))
 
 
-def _build_actions(chat: StoredChat, page: MessagePage, *, offered: bool) -> Actions | None:
+def _build_actions(
+    chat: StoredChat, page: MessagePage, addresses: ChatAddresses, *, offered: bool
+) -> Actions | None:
     questions = [message.id for message in page.messages if message.kind == USER]
     if not questions and page.earlier is None:
         return None  # before the user has written, there is nothing to rate or to edit
-    return build_actions(chat.id, questions[-1] if questions else None, offered=offered)
+    question_id = questions[-1] if questions else None
+    return with_ratings(build_actions(addresses, question_id, offered=offered), chat.id)
 
 
 def _page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from flask import url_for
 from sqlalchemy import bindparam, select
 
 from webapp.authoring.chat_message import USER
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.database.engines import read_connection
+from webapp.pages.chat_addresses import ChatAddresses
 from webapp.site import chat_app
 from webapp.web.csrf import csrf_token
 
 COMMENT_LIMIT = 4_000
 VALUES = {"up": 1, "down": -1}
 NAMES = {number: name for name, number in VALUES.items()}
-# The place of a message's id in an address.
-_ANY = uuid.UUID(int=0)
 # Messages before it answer no question, so they cannot be rated.
 FIRST_QUESTION = (
     select(Message.sequence)
@@ -59,28 +57,24 @@ class Actions:
     """What a viewer can do with the messages of a chat. It needs no request, like `Controls`."""
 
     token: str
-    rate: str
-    # None if the chat takes no more messages.
-    edit: str | None
+    addresses: ChatAddresses
+    # Whether the chat takes more messages.
+    goes_on: bool
     question_id: uuid.UUID | None
-    ratings: Mapping[uuid.UUID, Rating]
+    ratings: Mapping[uuid.UUID, Rating] = field(default_factory=dict)
     first_question: int = 0
     comment_limit: int = COMMENT_LIMIT
     key: uuid.UUID = field(default_factory=uuid.uuid4)
 
-    def rate_address(self, message_id: uuid.UUID) -> str:
-        """Return the address to which a rating of a message is posted."""
-        return self.rate.replace(str(_ANY), str(message_id))
-
     def may_edit(self, message_id: uuid.UUID) -> bool:
         """Return whether a message can be edited once no answer is being written."""
-        return self.edit is not None and message_id == self.question_id
+        return self.goes_on and message_id == self.question_id
 
 
 def build_actions(
-    chat_id: uuid.UUID, question_id: uuid.UUID | None, *, offered: bool = True
+    addresses: ChatAddresses, question_id: uuid.UUID | None, *, offered: bool = True
 ) -> Actions:
-    """Return what this viewer, the owner of a chat, can do with its messages.
+    """Return what this viewer, the owner of a chat, can do with messages that nobody has rated.
 
     Parameters
     ----------
@@ -89,6 +83,16 @@ def build_actions(
     offered:
         Whether the chat's profile is still offered. If not, the chat is read-only.
     """
+    return Actions(
+        token=csrf_token(),
+        addresses=addresses,
+        goes_on=offered and chat_app().get("on_message") is not None,
+        question_id=question_id,
+    )
+
+
+def with_ratings(actions: Actions, chat_id: uuid.UUID) -> Actions:
+    """Return the actions of a chat with how its answers were rated."""
     with read_connection() as connection:
         found = connection.execute(_LIST_RATINGS, {"chat_id": chat_id}).all()
     ratings = {
@@ -96,13 +100,6 @@ def build_actions(
         for row in found
         if row.message_id is not None
     }
-    goes_on = offered and chat_app().get("on_message") is not None
-    return Actions(
-        token=csrf_token(),
-        rate=url_for("feedback.rate", chat_id=chat_id, message_id=_ANY),
-        edit=url_for("turns.edit", chat_id=chat_id) if goes_on else None,
-        question_id=question_id,
-        ratings=ratings,
-        # Where the user has not written, nothing answers them.
-        first_question=found[0].sequence if found else END_SEQUENCE,
-    )
+    # Where the user has not written, nothing answers them.
+    first_question = found[0].sequence if found else END_SEQUENCE
+    return replace(actions, ratings=ratings, first_question=first_question)

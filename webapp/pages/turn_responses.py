@@ -29,6 +29,7 @@ from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
+from webapp.pages.chat_addresses import addresses_of
 from webapp.pages.chat_page import (
     Controls,
     Notice,
@@ -37,7 +38,7 @@ from webapp.pages.chat_page import (
     render_refreshed_chat,
 )
 from webapp.pages.live import LiveTurn, TurnState, polled_turns
-from webapp.pages.message_actions import Actions, RefusedText, build_actions
+from webapp.pages.message_actions import Actions, RefusedText, build_actions, with_ratings
 from webapp.pages.message_pages import find_page_from, parse_sequence
 from webapp.pages.participants import build_participants
 from webapp.pages.watching import (
@@ -194,7 +195,9 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
-    response = TurnResponse(chat, turn.chat.offered or {}, stored, MemorySource(turn), way)
+    response = TurnResponse(
+        chat, turn.chat.offered or {}, stored, MemorySource(turn), way, is_new=True
+    )
     first = None if chat.written else started.question
     return response.respond(
         lambda controls, answers: render_template(
@@ -215,7 +218,13 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
 
 
 class TurnResponse:
-    """The response that shows one page a turn, as far as it has come."""
+    """The response that shows one page a turn, as far as it has come.
+
+    Parameters
+    ----------
+    is_new:
+        The turn has begun with this request, so its messages have no ratings to look up.
+    """
 
     def __init__(
         self,
@@ -224,19 +233,25 @@ class TurnResponse:
         turn: StoredTurn,
         source: TurnSource,
         way: str,
+        *,
+        is_new: bool = False,
     ) -> None:
         # The turn may switch to any profile that is offered.
         names = {*chat.snapshots, *offered, chat.profile}
         self.participants = build_participants(profiles_to_show(names, offered, chat.snapshots))
+        self.addresses = addresses_of(chat.id)
         # What the app says at the start of a chat is no answer, so it has no actions.
-        self.actions = build_actions(chat.id, turn.question_id) if turn.question_id else None
-        self._selector = url_for("chats.selector", chat_id=chat.id)
+        self.actions = build_actions(self.addresses, turn.question_id) if turn.question_id else None
         self._source = source
         self._way = way
         self._host = host_of(request.environ)
         self._turn_id = turn.id
         self._chat = chat
-        self._controls = build_controls(chat, replace(turn, status=TurnStatus.RUNNING))
+        running = replace(turn, status=TurnStatus.RUNNING)
+        self._controls = build_controls(chat, running, self.addresses)
+        self._has_ratings = False
+        if not is_new:
+            self._read_ratings()
 
     def respond(self, render: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
         """Show the turn as it is. If it goes on, stream the rest or let the page poll for it."""
@@ -245,11 +260,14 @@ class TurnResponse:
             most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
             slot = conversation().slots.take(most, self._chat.owner, of_one)
             if slot is not None:
+                self._read_ratings()  # the turn may change earlier messages at any time
                 live = self._live_turn(self.actions)
                 streaming = replace(self._controls, watch="stream")
                 first = render(streaming, live.message_values(state.messages))
                 return self._stream(slot, live, first, state)
 
+        if state.elsewhere:
+            self._read_ratings()
         polled = polled_turns()
         live = polled.get_or_add(self._turn_id, self._live_turn)
         answers = live.message_values(state.messages)
@@ -263,7 +281,7 @@ class TurnResponse:
         if answers:
             controls = self._controls.with_status(state.status)
         else:  # a turn that has left no messages is not the last one of its chat
-            controls = build_controls(self._chat, last_turn(self._chat))
+            controls = build_controls(self._chat, last_turn(self._chat), self.addresses)
         return make_response(render(controls, answers) + outside)
 
     def new_selector(
@@ -271,16 +289,23 @@ class TurnResponse:
     ) -> str:
         """Return where the page gets a new selector, or "" if its own is still right."""
         if is_first and chat_app().switches_here:
-            return self._selector  # from now on a choice switches the profile of this chat
+            return self.addresses.selector  # from now on a choice switches the profile of this chat
         messages = [answer["message"] for answer in answers]
         switches = [message.created_at for message in messages if message.kind == DIVIDER]
         # A page that polls need not be told each time.
         has_ended = controls.status != TurnStatus.RUNNING
         is_news = has_ended or any(utc_now() - at < SWITCH_NEWS for at in switches)
-        return self._selector if switches and is_news else ""
+        return self.addresses.selector if switches and is_news else ""
+
+    def _read_ratings(self) -> None:
+        if self.actions is not None and not self._has_ratings:
+            self._has_ratings = True
+            self.actions = with_ratings(self.actions, self._chat.id)
 
     def _live_turn(self, actions: Actions | None = None) -> LiveTurn:
-        return LiveTurn(this_app(), self._turn_id, self.participants, self._selector, actions)
+        return LiveTurn(
+            this_app(), self._turn_id, self.participants, self.addresses.selector, actions
+        )
 
     def _stream(self, slot: Slot, live: LiveTurn, first: str, state: TurnState) -> Response:
         session = browser_session()
@@ -296,7 +321,7 @@ class TurnResponse:
 
         def render_end(status: str) -> str:
             # The start of a chat may have left no messages. Then the page asks which turn is last.
-            asks_now = not controls.retry
+            asks_now = not controls.answers_question
             return template.render(controls=controls.with_status(status), asks_now=asks_now)
 
         events = stream(subscription, first, state, render_end)

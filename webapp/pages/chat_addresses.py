@@ -1,0 +1,69 @@
+"""The addresses of a chat, from one `url_for` instead of one for each."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import url_for
+
+
+@dataclass(frozen=True)
+class ChatAddresses:
+    """The addresses of a chat: its page, and what can be done with it. They need no request.
+
+    Parameters
+    ----------
+    page
+        The address of the chat's page, with which all others begin.
+    """
+
+    page: str
+
+    @property
+    def say(self) -> str:
+        """Return where a message is posted."""
+        return f"{self.page}/messages"
+
+    @property
+    def edit(self) -> str:
+        """Return where another text for the last message is posted."""
+        return f"{self.page}/edit"
+
+    @property
+    def stop(self) -> str:
+        """Return where Stop is posted."""
+        return f"{self.page}/stop"
+
+    @property
+    def retry(self) -> str:
+        """Return where Try again is posted."""
+        return f"{self.page}/retry"
+
+    @property
+    def regenerate(self) -> str:
+        """Return where Answer again is posted."""
+        return f"{self.page}/regenerate"
+
+    @property
+    def selector(self) -> str:
+        """Return where the chat's profile selector is."""
+        return f"{self.page}/profile"
+
+    def follow(self, turn_id: uuid.UUID) -> str:
+        """Return where a page asks how a turn goes on."""
+        return f"{self.page}/turns/{turn_id}"
+
+    def rate(self, message_id: uuid.UUID) -> str:
+        """Return where a rating of a message is posted."""
+        return f"{self.page}/messages/{message_id}/feedback"
+
+    def news(self, after: uuid.UUID | None, under: str | None) -> str:
+        """Return where an idle page asks for news: after which turn, and under which profile."""
+        return f"{self.page}/news?{urlencode({'after': after or '', 'under': under or ''})}"
+
+
+def addresses_of(chat_id: uuid.UUID) -> ChatAddresses:
+    """Return the addresses of a chat, for the site of this request."""
+    return ChatAddresses(url_for("chats.show", chat_id=chat_id))
