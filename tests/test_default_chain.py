@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql, statements
+from webapp.turns.start_rows import StoredStart, TooManyStartsError, store_started_chat
 
 OFFERS = """
     import webapp as cl
@@ -185,6 +187,54 @@ def test_the_database_is_asked_only_where_the_session_has_no_choice(app: Flask) 
         alice.start_chat()
         alice.start_chat("three")
     assert asked == []
+
+
+def test_the_choice_of_a_start_that_is_refused_is_remembered(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = alice_on_a_new_device(app)
+    alice.start_chat("one")
+
+    def refuse(*_: object) -> None:
+        raise TooManyStartsError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.turns.start_rows.insert_messages", refuse)
+        assert alice.post("/chats", {"profile": "three"}).status_code == 429
+    assert column(app, "chats.profile") == ["one"]
+    assert column(app, "preferences.profile") == ["three"]
+    assert chosen(alice) == "three"
+
+
+def test_the_choice_of_a_start_that_fails_is_not_stored_without_its_chat(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = alice_on_a_new_device(app)
+    alice.start_chat("one")
+
+    def fail(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, OSError("the disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.accounts.sessions.rows.merge", fail)
+        assert alice.post("/chats", {"profile": "three"}).status_code == 503
+    assert column(app, "chats.profile") == column(app, "preferences.profile") == ["one"]
+    assert chosen(alice) == "one"
+
+
+def test_a_start_does_not_bring_back_a_session_that_has_ended_meanwhile(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = alice_on_a_new_device(app)
+
+    def store_later(*given: Any) -> StoredStart:
+        run_sql(app, "DELETE FROM login_sessions")
+        return store_started_chat(*given)
+
+    monkeypatch.setattr("webapp.turns.starting.store_started_chat", store_later)
+    alice.start_chat("three")
+    assert count(app, "login_sessions") == 0
+    assert alice.get("/").status_code == 303
 
 
 def test_two_devices_that_choose_at_once_leave_one_choice(app: Flask) -> None:

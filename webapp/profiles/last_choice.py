@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 from flask import Flask, g
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from webapp.accounts.login import viewer
@@ -32,17 +36,13 @@ def find_last_choice() -> str | None:
     return name
 
 
-def remember_name(name: str) -> None:
-    """Keep the choice of a signed-in user for their next sessions."""
+def remember_name(connection: Connection, name: str) -> None:
+    """Keep the choice of a signed-in user for their next sessions, in the caller's transaction."""
     owner = _owner()
-    if owner is None:
-        return
-    values = {"profile": name, "changed_at": utc_now()}
-    with write_transaction() as connection:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        new = insert(Preference).values(owner=owner, **values)
-        connection.execute(new.on_conflict_do_update(index_elements=["owner"], set_=values))
-    g.remembered_profile = name
+    if owner is not None:
+        choice = {"owner": owner, "profile": name, "changed_at": utc_now()}
+        connection.execute(_remember(connection.dialect.name), choice)
+        g.pop("remembered_profile", None)
 
 
 def forget_name(name: str) -> None:
@@ -58,6 +58,13 @@ def forget_name(name: str) -> None:
 def forget_choice_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Forget the choice of a user whose account is removed, in the caller's transaction."""
     session.execute(_FORGET, {"owner_id": f"user:{username}"})
+
+
+@lru_cache(maxsize=2)
+def _remember(dialect: str) -> Any:
+    new = (sqlite if dialect == "sqlite" else postgresql).insert(Preference)
+    changed = {name: new.excluded[name] for name in ("profile", "changed_at")}
+    return new.on_conflict_do_update(index_elements=["owner"], set_=changed)
 
 
 def _owner() -> str | None:

@@ -20,7 +20,7 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
-from webapp.profiles.last_choice import find_last_choice, forget_name, remember_name
+from webapp.profiles.last_choice import find_last_choice, forget_name
 from webapp.profiles.missing_icons import log_missing_icons
 from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED
@@ -117,11 +117,16 @@ def top_bar() -> dict[str, Any]:
     return {"offer": offer, "current": offer.default(current_choice())}
 
 
-def choose(profile: ChatProfile) -> None:
-    """Keep a choice for the next chats of this session, and for the user's next sessions."""
-    if session.get(CHOICE_KEY) != profile.name:
+def choose(profile: ChatProfile) -> bool:
+    """Choose a profile for the next chats of this session, and return whether it is another one.
+
+    If so, the caller also remembers it for the user's next sessions (`remember_name`), in the
+    transaction that stores what was chosen for.
+    """
+    is_new: bool = session.get(CHOICE_KEY) != profile.name
+    if is_new:
         session[CHOICE_KEY] = profile.name
-        remember_name(profile.name)
+    return is_new
 
 
 def find_vanished_choice() -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert
 
+from webapp.accounts.login import browser_session
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.locking import RUNNING_IN_CHATS, lock_running_turns, serialize_user_turns
 from webapp.chats.message_rows import insert_messages
@@ -18,6 +19,7 @@ from webapp.chats.snapshots import add_snapshots
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
+from webapp.profiles.last_choice import remember_name
 from webapp.turns.copying import CopySource, copy_conversation, index_opening
 from webapp.turns.rows import ALIVE, RUNNING_TURNS, turn_row
 from webapp.web.errors import RETRY_SECONDS
@@ -55,6 +57,8 @@ class StartRequest:
     ----------
     session_id:
         The browser's session.
+    new_choice:
+        The name of the profile to be remembered for the user's next sessions, if it is another one.
     began_at:
         When the start began. What was stored later is not replaced by it.
     most_turns:
@@ -67,6 +71,7 @@ class StartRequest:
     session_id: uuid.UUID
     began_at: datetime
     most_turns: int
+    new_choice: str | None = None
     source: CopySource | None = None
 
 
@@ -81,6 +86,8 @@ class StoredStart:
 
 def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
     """Store a chat with all that its start has said, in one transaction.
+
+    With it, the choice of its profile is stored, and what else has changed in the session.
 
     A start that is still under way is stored as a turn of this process. The unwritten chat that
     this browser had before is replaced: starting twice leaves one. A chat that was stored after
@@ -130,6 +137,11 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
         insert_messages(connection, chat_id, messages)
         if source is not None and over:
             index_opening(connection, request.owner, chat_id, messages)
+        if request.new_choice is not None:
+            remember_name(connection, request.new_choice)
+        own = browser_session()
+        own.store_changes(connection)
+    own.note_stored_changes()
     names = ("id", "owner", "profile", "session_id", "turn_id", "title", "written", "snapshots")
     stored = StoredChat(**{name: chat[name] for name in names})
     return StoredStart(stored, messages, list(replaced))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
+from werkzeug.exceptions import HTTPException
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
 from webapp.authoring.chat_message import ChatMessage
@@ -19,6 +20,7 @@ from webapp.database.engines import release_connection, utc_now, write_transacti
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec
+from webapp.profiles.last_choice import remember_name
 from webapp.profiles.offer import (
     choose,
     current_choice,
@@ -75,12 +77,13 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
         When the chat that is to be continued is gone, or an answer is written there.
     """
     began_at = utc_now()
-    profile, vanished = _profile(asked_for)
+    profile, vanished, new_choice = _profile(asked_for)
     request = StartRequest(
         owner=owner_of_new_chats(),
         session_id=browser_session().require_row(),
         began_at=began_at,
         most_turns=settings().turns_per_user,
+        new_choice=new_choice,
         source=source,
     )
     turn = _turn(request, profile)
@@ -97,8 +100,12 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
         if stored.chat.turn_id is not None:
             keeper.keep(turn, stored.messages)
             last = StoredTurn(turn.id, TurnStatus.RUNNING, None)
-    except BaseException:
+    except BaseException as error:
         turn.interrupt()  # nobody else would: it is not kept
+        if new_choice is not None and isinstance(error, HTTPException):
+            # The user has chosen, although nothing was started.
+            with write_transaction() as connection:
+                remember_name(connection, new_choice)
         raise
     for row in stored.replaced:
         keeper.interrupt_chat(row.id)
@@ -142,15 +149,15 @@ def continue_chat(chat: StoredChat, name: str) -> StartedChat:
     return start_chat(name, source)
 
 
-def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None]:
+def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None, str | None]:
+    """Return the profile, the name of a choice that vanished, and that of a new choice."""
     if asked_for is not None:
         profile = offered_profile(asked_for)
-        choose(profile)
-        return profile, None
+        return profile, None, profile.name if choose(profile) else None
     vanished = find_vanished_choice()
     if vanished is not None:
         forget_vanished_choice()
-    return offered_profiles().default(current_choice()), vanished
+    return offered_profiles().default(current_choice()), vanished, None
 
 
 def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:

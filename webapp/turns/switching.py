@@ -14,6 +14,7 @@ from webapp.chats.snapshots import add_snapshots, store_profile
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction
 from webapp.profiles.icons import label
+from webapp.profiles.last_choice import remember_name
 from webapp.profiles.offer import choose, offered_profile
 from webapp.site import chat_app
 from webapp.turns.claiming import StillAnsweringError, refuse_busy
@@ -98,7 +99,8 @@ def switch_chat(chat: StoredChat, name: str) -> StoredChat:
         else:
             new = {"under": profile.name, "text": label(profile), "now": utc_now()}
             connection.execute(_OTHER_PROFILE, {"divider": last[0].id, **new})
-    choose(profile)
+        if choose(profile):
+            remember_name(connection, profile.name)
     snapshots = add_snapshots(chat.snapshots, profile)
     return replace(chat, profile=profile.name, snapshots=snapshots)
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import copy
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
 from itsdangerous import BadSignature
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from webapp.accounts.sessions import rows as session_rows
 from webapp.accounts.sessions.rows import Condition, SessionRows, StoredSession
 from webapp.config import Settings
-from webapp.database.engines import utc_now
+from webapp.database.engines import utc_now, write_transaction
 from webapp.web.log import log_event
 
 # What the signed cookie of a visitor without a row may contain.
@@ -89,6 +91,22 @@ class BrowserSession(SessionMixin):
         self._data = values
         self._before = copy.deepcopy(values)
         self.new_cookie = cookie
+
+    def store_changes(self, connection: Connection) -> None:
+        """Store what has changed so far in the caller's transaction, if the session has a row.
+
+        Call `note_stored_changes` when the transaction is committed. Until then, the end of the
+        request would store the changes again.
+        """
+        changes = self.changes()
+        if self.row is not None and changes:
+            session_rows.merge(connection, self.row.id, changes)
+
+    def note_stored_changes(self) -> None:
+        """Note that what `store_changes` has written is stored."""
+        if self.row is not None and self.changes():
+            self.row = replace(self.row, seen_at=utc_now())
+            self._before = copy.deepcopy(self._data)
 
     def require_row(self) -> uuid.UUID:
         """Return the id of this session's row. Insert the row if there is none."""
@@ -206,7 +224,8 @@ class DatabaseSessions(SessionInterface):
     def _store(self, session: BrowserSession) -> None:
         row, changes = session.row, session.changes()
         if row is not None and changes:
-            session_rows.merge(row.id, changes)
+            with write_transaction() as connection:
+                session_rows.merge(connection, row.id, changes)
         elif row is not None:
             is_use = request.method != "HEAD" and not session.in_background
             if is_use and utc_now() - row.seen_at > TOUCHED_EVERY:

@@ -38,6 +38,11 @@ _ALIVE = select(LoginSession.id).where(
     LoginSession.seen_at > bindparam("seen_after"),
     LoginSession.created_at > bindparam("created_after"),
 )
+_THIS = LoginSession.id == bindparam("row_id")
+_LOCK_DATA = select(LoginSession.data).where(_THIS).with_for_update()
+_UPDATE_DATA = (
+    update(LoginSession).where(_THIS).values(data=bindparam("new_data"), seen_at=bindparam("now"))
+)
 
 # Checked in the transaction that stores a session.
 Condition = Callable[[Connection], bool]
@@ -132,15 +137,15 @@ def remove(row_id: uuid.UUID) -> None:
         connection.execute(delete(LoginSession).where(LoginSession.id == row_id))
 
 
-def merge(row_id: uuid.UUID, changes: dict[str, Any]) -> None:
+def merge(connection: Connection, row_id: uuid.UUID, changes: dict[str, Any]) -> None:
     """Merge changed keys into the stored values, because two requests may overlap.
 
     ``None`` removes a key. A row that was deleted in the meantime stays deleted.
     """
-    with write_transaction() as connection:
-        merged = _merge_values(connection, row_id, changes)
-        if merged is not None:
-            connection.execute(_update_seen_at(row_id).values(data=merged))
+    merged = _merge_values(connection, row_id, changes)
+    if merged is not None:
+        which = {"row_id": row_id, "new_data": merged, "now": utc_now()}
+        connection.execute(_UPDATE_DATA, which)
 
 
 def rotate(
@@ -181,9 +186,7 @@ def end_sessions_of(session: Session, identifier: str) -> int:
 def _merge_values(
     connection: Connection, row_id: uuid.UUID, changes: dict[str, Any]
 ) -> dict[str, Any] | None:
-    current = connection.execute(
-        select(LoginSession.data).where(LoginSession.id == row_id).with_for_update()
-    ).scalar_one_or_none()
+    current = connection.execute(_LOCK_DATA, {"row_id": row_id}).scalar_one_or_none()
     if current is None:
         return None
     return {k: v for k, v in {**current, **changes}.items() if v is not None}
