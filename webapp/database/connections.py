@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import sqlite3
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Literal, cast
 from urllib.parse import unquote
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_MILLISECONDS = 5_000
 # The pause between two attempts to take SQLite's write lock from another process.
 PAUSE_SECONDS = (0.000_5, 0.003)
+# How long a connection to PostgreSQL may lie unused before it has to answer a question first.
+TRUSTED_SECONDS = 1.0
 # Execution options of a transaction: the time until which it tries to write, or that it is a
 # single statement.
 WRITES = "webapp_writes"
@@ -88,15 +92,55 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
 
 
 def follow_postgresql_rules(engine: Engine) -> None:
-    """Let no connection of ``engine`` wait longer for a lock than on SQLite."""
+    """Let no connection of ``engine`` wait longer for a lock than on SQLite.
+
+    A single statement that reads begins no transaction, and so needs none ended: both would be
+    waits for the server.
+    """
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        # A statement, since connection poolers refuse start-up options.
+    def set_up(connection: Any, entry: ConnectionPoolEntry) -> None:
         connection.autocommit = True
-        limit = str(BUSY_MILLISECONDS)
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", [limit])
-        connection.autocommit = False
+        # A statement, since connection poolers refuse start-up options.
+        limit = "SELECT set_config('lock_timeout', %s, false), pg_backend_pid()"
+        found = connection.execute(limit, [str(BUSY_MILLISECONDS)]).fetchone()
+        entry.info["begin"] = b"BEGIN"
+        if found[1] != connection.info.backend_pid:
+            # A pooler such as PgBouncer gives each transaction another session, which knows neither
+            # the statements that were prepared in this one nor its settings.
+            connection.prepare_threshold = None
+            entry.info["begin"] = f"BEGIN; SET LOCAL lock_timeout = {BUSY_MILLISECONDS}".encode()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if ONE_LOOK not in connection.get_execution_options():
+            _begin_on_server(connection)
+
+
+def replace_dead_connections(engine: Engine, note_dead_connection: Callable[[], None]) -> None:
+    """Let the pool of ``engine`` give out no connection that its server has closed."""
+
+    @event.listens_for(engine, "checkin")
+    def note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def refuse_dead(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        used_at = entry.info.get("used_at")
+        if used_at is None:
+            return
+        try:
+            if time.monotonic() - used_at < TRUSTED_SECONDS and hasattr(select, "poll"):
+                # A server that ends a session says so, and nothing else is unread now.
+                socket = select.poll()
+                socket.register(connection.fileno(), select.POLLIN)
+                if not socket.poll(0):
+                    return
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            note_dead_connection()
+            # All connections of the pool are as old, so they are replaced too.
+            raise InvalidatePoolError("the server has closed the connection") from error
 
 
 def _when_to_give_up() -> float:
@@ -126,6 +170,19 @@ def _try_to_begin(raw: SQLiteConnection) -> int:
     except sqlite3.OperationalError as error:
         return error.sqlite_errorcode & 0xFF
     return 0
+
+
+def _begin_on_server(connection: Connection) -> None:
+    pooled = connection.connection
+    raw = cast(Any, pooled.dbapi_connection)
+    try:
+        # Not by a cursor, which takes as long again as the statement.
+        has_begun = not raw.pgconn.exec_(pooled.info["begin"]).error_message
+    except connection.dialect.loaded_dbapi.Error:
+        has_begun = False
+    if not has_begun:
+        # Once more, so that the failure is an error of SQLAlchemy, which callers handle.
+        connection.exec_driver_sql("BEGIN")
 
 
 def _inode(file: str) -> int | None:

@@ -37,6 +37,7 @@ from webapp.database.connections import (
     WriteQueue,
     follow_postgresql_rules,
     follow_sqlite_rules,
+    replace_dead_connections,
 )
 
 POOL_WAIT_SECONDS = 5
@@ -45,6 +46,8 @@ TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
 _FAILED_AT = "webapp_database_failed_at"
 _FILE = "webapp_sqlite_file"
+# The engine for reading, of the same pool.
+_READER = "webapp_reader"
 
 
 class Base(DeclarativeBase):
@@ -78,16 +81,15 @@ def utc_now() -> datetime:
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return the engine's options: a large pool for SQLite, a checked one for PostgreSQL."""
+    """Return the engine's options, with a large pool for SQLite."""
     if is_sqlite(settings.url):
         pool = {"pool_size": 64, "max_overflow": 64}
     else:
         pool = {"pool_size": 10, "max_overflow": 20, "pool_recycle": 1_800}
     # hide_parameters: no password or message may get into the log with an error.
-    common = {"pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": not is_sqlite(settings.url)}
     return {
         **pool,
-        **common,
+        "pool_timeout": POOL_WAIT_SECONDS,
         "hide_parameters": True,
         "json_serializer": lambda value: json.dumps(clean_json(value)),
         "connect_args": _connect_args(settings.url),
@@ -122,21 +124,27 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["webapp_write_queue"] = (
         WriteQueue() if is_sqlite(settings.url) else nullcontext({})
     )
+    # A pool replaces a dead connection without an error, so a process that sent no statement during
+    # an outage learns of it only here. Weakly: Flask-SQLAlchemy keeps each engine for as long as
+    # its app.
+    weak_app = weakref.ref(app)
+
+    def note_dead_connection() -> None:
+        if app := weak_app():
+            note_failure(app)
+
     with app.app_context():
         if is_sqlite(settings.url):
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
         else:
             follow_postgresql_rules(db.engine)
-
-        # A pool replaces a dead connection without an error, so a process that sent no statement
-        # during an outage learns of it only here. Weakly: Flask-SQLAlchemy keeps each engine for as
-        # long as its app.
-        weak_app = weakref.ref(app)
+            replace_dead_connections(db.engine, note_dead_connection)
+        app.extensions[_READER] = db.engine.execution_options(**{ONE_LOOK: True})
 
         @event.listens_for(db.engine, "handle_error")
-        def note_dead_connection(context: ExceptionContext) -> None:
-            if context.is_disconnect and (app := weak_app()):
-                note_failure(app)
+        def note_disconnect(context: ExceptionContext) -> None:
+            if context.is_disconnect:
+                note_dead_connection()
 
 
 def note_failure(app: Flask) -> None:
@@ -211,11 +219,11 @@ def release_connection() -> None:
 def read_connection() -> Iterator[Connection]:
     """Yield a connection for one statement that reads.
 
-    Use it for what each request reads. The ORM's session costs more than the statement, and on
-    SQLite a single statement needs no transaction.
+    Use it for what each request reads. The ORM's session costs more than the statement, and a
+    single statement needs no transaction.
     """
-    with db.engine.connect() as connection:
-        connection.execution_options(**{ONE_LOOK: True})
+    reader: Engine = current_app.extensions[_READER]
+    with reader.connect() as connection:
         yield connection
 
 
