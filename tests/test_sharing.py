@@ -116,6 +116,15 @@ def test_the_page_is_to_read_and_tells_nothing_of_its_owner(
     assert chat_id not in answer.text
 
 
+def test_the_page_holds_nothing_of_its_reader(alice: Visitor, bob: Visitor, rome: str) -> None:
+    # It is compressed. A guess in the text of somebody else must meet no secret of the reader's.
+    own = store_chat(bob.app, {"content": "Hello"}, owner="user:bob", title="To Oslo")
+    assert "To Oslo" in bob.get("/").text
+    page = bob.get(shared(alice, rome)).text
+    for secret in ("Oslo", "csrf_token", own, "bob"):
+        assert secret not in page
+
+
 def test_what_was_said_stays_text(alice: Visitor, bob: Visitor) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     said = [{"content": evil, "kind": kind, "author": evil} for kind in ("user", "assistant")]

@@ -39,6 +39,7 @@ from webapp.turns.runtime import set_up_conversation
 from webapp.turns.steps import TurnRows
 from webapp.upkeep import commands as upkeep_commands
 from webapp.web import assets, health, late_schema, probe
+from webapp.web.compression import compress_answers
 from webapp.web.errors import handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.log import set_up_logging
@@ -115,6 +116,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     guard_requests(app)
     handle_errors(app)
     set_up_login(app)
+    # Called after the answer has its headers: Flask goes through these functions backwards.
+    compress_answers(app)
     send_headers(app)
     _add_routes(app, chat_app)
     set_up_templates(app, settings, chat_app)

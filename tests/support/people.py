@@ -73,7 +73,8 @@ class Visitor:
         return self._token
 
     def _noted(self, response: TestResponse) -> TestResponse:
-        found = _TOKEN.search(response.text) if response.mimetype == "text/html" else None
+        readable = response.mimetype == "text/html" and not response.content_encoding
+        found = _TOKEN.search(response.text) if readable else None
         if found:
             self._token = found[1]
         return response
