@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from webapp.accounts.passwords import (
     MAX_AT_ONCE,
     PasswordError,
     PasswordHasher,
+    forget_words,
     is_argon2_hash,
     refuse_weak,
 )
@@ -234,3 +236,11 @@ def test_a_password_made_to_be_slow_to_judge_takes_seconds_at_most() -> None:
     start = time.process_time()
     refuse_weak("4@8({[</369&#!1/|0$5+7%2/" * 20, "alice")
     assert time.process_time() - start < 10
+
+
+def test_the_words_that_were_given_back_are_there_for_the_next_password() -> None:
+    for _ in range(2):
+        with pytest.raises(PasswordError, match="easy to guess"):
+            refuse_weak("password123", "alice")
+        forget_words()
+        assert not [name for name in sys.modules if name.startswith("zxcvbn")]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from confusable_homoglyphs.categories import alias
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.accounts.usernames import (
     SKELETON_LIMIT,
     UsernameError,
+    _script,
     canonical,
     skeleton,
     validate_username,
@@ -136,3 +138,8 @@ def test_names_that_look_alike_share_a_skeleton(name: str, twin: str) -> None:
 )
 def test_names_that_differ_have_skeletons_that_differ(name: str, other: str) -> None:
     assert skeleton(canonical(name)) != skeleton(canonical(other))
+
+
+def test_the_scripts_of_ascii_are_those_of_the_table() -> None:
+    characters = [chr(number) for number in range(128)]
+    assert [_script(character) for character in characters] == [alias(c) for c in characters]

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from flask import Flask, Response, send_file
+from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts import account_views
 from webapp.accounts import views as accounts_views
-from webapp.accounts.commands import groups as account_commands
 from webapp.accounts.login import set_up_login
 from webapp.accounts.sessions.interface import DatabaseSessions
 from webapp.authoring.errors import AuthoringError
@@ -21,10 +22,8 @@ from webapp.authoring.loading.app_file import ChatApp, is_loading
 from webapp.authoring.loading.loader import load_chat_app
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
-from webapp.database import commands as database_commands
 from webapp.database import engines
 from webapp.database.schema import settle_schema
-from webapp.feedback import commands as feedback_commands
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
@@ -37,7 +36,6 @@ from webapp.templating import set_up_templates
 from webapp.transfer import views as transfer_views
 from webapp.turns.runtime import set_up_conversation
 from webapp.turns.steps import TurnRows
-from webapp.upkeep import commands as upkeep_commands
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
 from webapp.web.errors import handle_errors, log_unavailable
@@ -106,6 +104,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     # A double slash is a 404. The redirect that Flask would send names the host.
     app.url_map.merge_slashes = False
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    app.cli = _SiteCommands(app.name)
     wire_rooms(app, settings, chat_app)
     set_up_logging(settings.log_level)
     engines.init_app(app, settings)
@@ -127,12 +126,25 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_live_turns(app)
     set_up_deletion(app)
     probe.set_up_probe(app, conversation.slots)
-
-    account_commands.add_to(app)
-    upkeep_commands.add_to(app)
-    app.cli.add_command(feedback_commands.feedback)
-    app.cli.add_command(database_commands.database)
     return app
+
+
+class _SiteCommands(AppGroup):
+    """The commands of ``flask --app ...``, imported when you call one or ask for the list."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._import_commands()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._import_commands()
+        return super().get_command(ctx, cmd_name)
+
+    def _import_commands(self) -> None:
+        from webapp.commands import COMMANDS  # noqa: PLC0415 - 30 modules that no page needs
+
+        for command in COMMANDS:
+            self.add_command(command)
 
 
 def refuse_gevent() -> None:

@@ -11,18 +11,16 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from webapp.accounts.commands.groups import sessions, users
 from webapp.app import build_app
 from webapp.authoring.errors import AuthoringError
+from webapp.commands import COMMANDS
 from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import engines
-from webapp.database.commands import database, secret
+from webapp.database.commands import secret
 from webapp.database.engines import db
 from webapp.doctor.command import make_command as make_doctor_command
-from webapp.feedback.commands import feedback
 from webapp.serving import ServedApp, serve, serve_and_reload
-from webapp.upkeep.commands import COMMANDS as UPKEEP_COMMANDS
 from webapp.web.log import set_up_logging
 from webapp.wiring import wire_rooms
 
@@ -133,12 +131,8 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
 chat_profiles.add_command(run)
 chat_profiles.add_command(secret)
 chat_profiles.add_command(make_doctor_command(build_app))
-chat_profiles.add_command(database)
-chat_profiles.add_command(users)
-chat_profiles.add_command(sessions)
-chat_profiles.add_command(feedback)
-for upkeep_command in UPKEEP_COMMANDS:
-    chat_profiles.add_command(upkeep_command)
+for command in COMMANDS:
+    chat_profiles.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ from webapp.accounts.authentication import LoginThrottledError
 from webapp.accounts.login import browser_session
 from webapp.accounts.models import Account, LoginSession
 from webapp.accounts.new_passwords import refuse_bad_password
-from webapp.accounts.passwords import PasswordError
+from webapp.accounts.passwords import PasswordError, forget_words
 from webapp.accounts.seeded_accounts import password_hasher
 from webapp.accounts.sign_out import announce_end
 from webapp.accounts.throttle import (
@@ -80,7 +80,10 @@ def change_password(user: User, current: str, new: str, ip: str | None) -> int:
     _check_current(account, current, ip)
     if new == current:
         raise PasswordError(SAME)
-    refuse_bad_password(new, account.username, account.display_name)
+    try:
+        refuse_bad_password(new, account.username, account.display_name)
+    finally:
+        forget_words()
     password_hash = password_hasher().hash(new)
     own = browser_session()
     this, ended = own.require_row(), list[uuid.UUID]()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,6 @@ from argon2 import PasswordHasher as Argon2
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
-from zxcvbn import zxcvbn
 
 # OWASP's first choice for argon2id takes 26-32 ms here. The library's defaults take 196 ms.
 MEMORY_KIB = 19_456
@@ -158,11 +159,25 @@ def refuse_weak(
     # A part is at most as hard to guess as the whole, so the better end counts.
     ends = {password[:COUNTED_LENGTH], password[-COUNTED_LENGTH:]}
     with _score_lock:
+        from zxcvbn import zxcvbn  # noqa: PLC0415 - lists of words of 12 MiB, see `forget_words`
+
         score = max(int(zxcvbn(end, user_inputs=guessable)["score"]) for end in ends)
     if score < LOWEST_SCORE:
         raise PasswordError(
             "the password is too easy to guess; use several words, or more unusual characters"
         )
+
+
+def forget_words() -> None:
+    """Give back most of the memory that `refuse_weak` takes for its lists of words.
+
+    A process that serves pages judges a password now and then. To import the lists again takes
+    15 ms.
+    """
+    with _score_lock:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
+            del sys.modules[name]
+        gc.collect()
 
 
 def _encode(password: str) -> bytes:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from confusable_homoglyphs.categories import alias
-from confusable_homoglyphs.confusables import confusables_data
-
 PUNCTUATION = frozenset("._@+-")
 DIGITS = frozenset("0123456789")
 # Scripts that one language writes together (UTS 39, 5.1 "augmented script sets").
@@ -63,7 +60,7 @@ def validate_username(username: str) -> str:
         raise UsernameError(f"a username has at most {USERNAME_LIMIT} characters")
     _refuse_characters(name)
 
-    scripts = {str(alias(c)) for c in name if c not in PUNCTUATION and c not in DIGITS}
+    scripts = {_script(c) for c in name if c not in PUNCTUATION and c not in DIGITS}
     scripts -= {"COMMON", "INHERITED"}
     if len(scripts) > 1 and not any(scripts <= group for group in SCRIPTS_OF_ONE_LANGUAGE):
         names = " and ".join(script.title() for script in sorted(scripts))
@@ -110,14 +107,22 @@ def _is_letter(character: str) -> bool:
     if character == LONG_VOWEL_MARK:
         return True
     letter = unicodedata.category(character).startswith("L") and character not in INVISIBLE
-    return letter and alias(character) not in ("COMMON", "INHERITED", "Unknown")
+    return letter and _script(character) not in ("COMMON", "INHERITED", "Unknown")
 
 
 def _is_mark(character: str) -> bool:
     if character in INVISIBLE or unicodedata.category(character) not in ("Mn", "Mc"):
         return False
     # Of the marks for any script, only accents are allowed: others include variation selectors.
-    return "\u0300" <= character <= "\u036f" or alias(character) not in ("INHERITED", "Unknown")
+    return "\u0300" <= character <= "\u036f" or _script(character) not in ("INHERITED", "Unknown")
+
+
+def _script(character: str) -> str:
+    if character.isascii():
+        return "LATIN" if character.isalpha() else "COMMON"
+    from confusable_homoglyphs.categories import alias  # noqa: PLC0415 - 1 MiB, for few names
+
+    return str(alias(character))
 
 
 @cache
@@ -128,6 +133,9 @@ def _prototypes() -> dict[str, str]:
     prototype. So a character with one partner points to its prototype, and a character with
     several partners is a prototype itself.
     """
+    # Only commands that add users need the table.
+    from confusable_homoglyphs.confusables import confusables_data  # noqa: PLC0415 - 6 MiB
+
     partners = {
         _strip_marks(character): [_strip_marks(str(found["c"])) for found in pairs]
         for character, pairs in confusables_data.items()
