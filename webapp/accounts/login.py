@@ -102,13 +102,13 @@ def viewer() -> Viewer | None:
 
 def owner_of_new_chats() -> str:
     """Return the owner of a chat that starts now: the user, or this browser if login is off."""
-    user = signed_in_user()
+    user = viewer()
     return f"user:{user.identifier}" if user else f"session:{browser_session().require_row()}"
 
 
 def owner() -> str | None:
     """Return the owner of the chats that this browser may see; ``None`` if it can have none."""
-    user = signed_in_user()
+    user = viewer()
     if user:
         return f"user:{user.identifier}"
     own = browser_session()

@@ -6,7 +6,7 @@ cookie, so a GET writes nothing. The first value worth storing creates a row.
 
 from __future__ import annotations
 
-import copy
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +27,8 @@ from webapp.web.log import log_event
 
 # What the signed cookie of a visitor without a row may contain.
 COOKIE_KEYS = frozenset({"csrf_token"})
+# The values of a session that has none, as JSON.
+NO_VALUES = "{}"
 # How often a session stores that it was used. A GET writes nothing else.
 TOUCHED_EVERY = timedelta(seconds=300)
 
@@ -42,7 +44,8 @@ class BrowserSession(SessionMixin):
         self._cookie = cookie
         self._loaded = False
         self._data: dict[str, Any] = {}
-        self._before: dict[str, Any] = {}
+        # The values as they are stored. Text is cheap to compare, and nothing can change in it.
+        self._before = NO_VALUES
         self.row: StoredSession | None = None
         # What a page requests by itself, such as the state of an answer, does not count as a use.
         self.in_background = False
@@ -58,13 +61,17 @@ class BrowserSession(SessionMixin):
     def data(self) -> dict[str, Any]:
         """Return the values. The first call reads them."""
         if not self._loaded:
-            self.row, self._data = self._interface.read(self._cookie)
-            self._before = copy.deepcopy(self._data)
+            self.row, self._before = self._interface.read(self._cookie)
+            self._data = json.loads(self._before)
             self._loaded = True
         return self._data
 
     def __getitem__(self, key: str) -> Any:
         return self.data[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        # The inherited one raises and catches an error for each key that is not there.
+        return self.data.get(key, default)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.data[key] = value
@@ -80,17 +87,11 @@ class BrowserSession(SessionMixin):
 
     def changes(self) -> dict[str, Any]:
         """Return the keys that have changed, with ``None`` for keys that were removed."""
-        keys = self._before.keys() | self._data.keys()
-        return {k: self._data.get(k) for k in keys if self._before.get(k) != self._data.get(k)}
-
-    def mark_stored(
-        self, row: StoredSession | None, values: dict[str, Any], cookie: str | None
-    ) -> None:
-        """Take over the row, values and cookie that were just stored."""
-        self.row = row
-        self._data = values
-        self._before = copy.deepcopy(values)
-        self.new_cookie = cookie
+        if json.dumps(self._data) == self._before:
+            return {}
+        before = json.loads(self._before)
+        keys = before.keys() | self._data.keys()
+        return {k: self._data.get(k) for k in keys if before.get(k) != self._data.get(k)}
 
     def store_changes(self, connection: Connection) -> None:
         """Store what has changed so far in the caller's transaction, if the session has a row.
@@ -100,13 +101,22 @@ class BrowserSession(SessionMixin):
         """
         changes = self.changes()
         if self.row is not None and changes:
-            session_rows.merge(connection, self.row.id, changes)
+            session_rows.merge(connection, self.row.id, changes, before=self._before)
 
     def note_stored_changes(self) -> None:
         """Note that what `store_changes` has written is stored."""
         if self.row is not None and self.changes():
             self.row = replace(self.row, seen_at=utc_now())
-            self._before = copy.deepcopy(self._data)
+            self._before = json.dumps(self._data)
+
+    def mark_stored(
+        self, row: StoredSession | None, values: dict[str, Any], cookie: str | None
+    ) -> None:
+        """Take over the row, values and cookie that were just stored."""
+        self.row = row
+        self._data = values
+        self._before = json.dumps(values)
+        self.new_cookie = cookie
 
     def require_row(self) -> uuid.UUID:
         """Return the id of this session's row. Insert the row if there is none."""
@@ -127,7 +137,7 @@ class BrowserSession(SessionMixin):
         """
         values, replaced = dict(self.data), self.row
         self._data.clear()
-        self._before.clear()
+        self._before = NO_VALUES
         self.row = None
         self._interface.insert(self, values, identifier, replaces=replaced, allowed=allowed)
 
@@ -149,7 +159,7 @@ class BrowserSession(SessionMixin):
         _ = self.data
         row, self.row = self.row, None
         self._data.clear()
-        self._before.clear()
+        self._before = NO_VALUES
         if row is not None:
             session_rows.remove(row.id)
         # Only now: if the row stayed and the cookie went, nobody could sign this session out.
@@ -190,19 +200,18 @@ class DatabaseSessions(SessionInterface):
         elif session.ended:
             self._set_cookie(response, "", timedelta(0))
 
-    def read(self, cookie: str | None) -> tuple[StoredSession | None, dict[str, Any]]:
-        """Return the row and the values of a cookie."""
+    def read(self, cookie: str | None) -> tuple[StoredSession | None, str]:
+        """Return the row and the values of a cookie, as JSON."""
         if not cookie or len(cookie) > 1_000 or not cookie.isascii():
-            return None, {}
+            return None, NO_VALUES
         if "." not in cookie:
-            row = self._rows.find(cookie)
-            return row, copy.deepcopy(row.data) if row else {}
+            return self._rows.find(cookie) or (None, NO_VALUES)
         try:
             values = _serializer().loads(cookie, max_age=int(self._absolute.total_seconds()))
         except BadSignature:
-            return None, {}
+            return None, NO_VALUES
         is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
-        return None, values if is_ours else {}
+        return None, json.dumps(values) if is_ours else NO_VALUES
 
     def is_alive(self, row_id: uuid.UUID) -> bool:
         """Return whether the session of a row has neither ended nor expired."""
@@ -225,7 +234,7 @@ class DatabaseSessions(SessionInterface):
         row, changes = session.row, session.changes()
         if row is not None and changes:
             with write_transaction() as connection:
-                session_rows.merge(connection, row.id, changes)
+                session.store_changes(connection)
         elif row is not None:
             is_use = request.method != "HEAD" and not session.in_background
             if is_use and utc_now() - row.seen_at > TOUCHED_EVERY:

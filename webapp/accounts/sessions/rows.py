@@ -6,6 +6,7 @@ Only the hash of an id is stored. Ids are never reused, and a deleted row stays 
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import uuid
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import request
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, cast, delete, insert, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -25,9 +26,11 @@ from webapp.database.engines import read_connection, utc_now, write_transaction
 
 TOKEN_BYTES = 32
 USER_AGENT_LIMIT = 200
+# The values as they are stored, without their objects.
+_JSON = cast(LoginSession.data, Text)
 # Built once: building a statement takes longer than running it, and every request runs this one.
 _FIND = select(
-    LoginSession.id, LoginSession.identifier, LoginSession.seen_at, LoginSession.data
+    LoginSession.id, LoginSession.identifier, LoginSession.seen_at, _JSON.label("json")
 ).where(
     LoginSession.token_hash == bindparam("token_hash"),
     LoginSession.seen_at > bindparam("seen_after"),
@@ -43,6 +46,7 @@ _LOCK_DATA = select(LoginSession.data).where(_THIS).with_for_update()
 _UPDATE_DATA = (
     update(LoginSession).where(_THIS).values(data=bindparam("new_data"), seen_at=bindparam("now"))
 )
+_UPDATE_UNCHANGED = _UPDATE_DATA.where(bindparam("before") == _JSON)
 
 # Checked in the transaction that stores a session.
 Condition = Callable[[Connection], bool]
@@ -52,14 +56,13 @@ class NotAllowedAnyMoreError(Exception):
     """An attempt to sign in was accepted, but is not allowed when its session is stored."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredSession:
     """The columns of a row that a request needs."""
 
     id: uuid.UUID
     identifier: str | None
     seen_at: datetime
-    data: dict[str, Any]
 
 
 class SessionRows:
@@ -69,15 +72,16 @@ class SessionRows:
         self._idle = idle
         self._absolute = absolute
 
-    def find(self, token: str) -> StoredSession | None:
-        """Return the row of a session id, if it is alive."""
+    def find(self, token: str) -> tuple[StoredSession, str] | None:
+        """Return the row of a session id and its values as JSON, if it is alive."""
         now = utc_now()
         limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
         with read_connection() as connection:
-            found = connection.execute(
-                _FIND, {"token_hash": _hash_token(token), **limits}
-            ).one_or_none()
-        return StoredSession(*found) if found else None
+            found = connection.execute(_FIND, {"token_hash": _hash_token(token), **limits}).first()
+        if found is None:
+            return None
+        stored = StoredSession(id=found.id, identifier=found.identifier, seen_at=found.seen_at)
+        return stored, found.json
 
     def is_alive(self, row_id: uuid.UUID) -> bool:
         """Return whether a session has neither ended nor expired. This does not count as a use."""
@@ -124,7 +128,7 @@ class SessionRows:
                 raise NotAllowedAnyMoreError
             connection.execute(delete(LoginSession).where(unwanted))
             connection.execute(insert(LoginSession), row)
-        return StoredSession(row_id, identifier, now, values), token
+        return StoredSession(id=row_id, identifier=identifier, seen_at=now), token
 
 
 def expiry_condition(now: datetime, idle: timedelta, absolute: timedelta) -> ColumnElement[bool]:
@@ -137,15 +141,26 @@ def remove(row_id: uuid.UUID) -> None:
         connection.execute(delete(LoginSession).where(LoginSession.id == row_id))
 
 
-def merge(connection: Connection, row_id: uuid.UUID, changes: dict[str, Any]) -> None:
+def merge(
+    connection: Connection, row_id: uuid.UUID, changes: dict[str, Any], *, before: str
+) -> None:
     """Merge changed keys into the stored values, because two requests may overlap.
 
     ``None`` removes a key. A row that was deleted in the meantime stays deleted.
+
+    Parameters
+    ----------
+    before:
+        The values as this request has read them, as JSON. If they are still stored, which is
+        likely, one statement is enough.
     """
+    likely = _merged(json.loads(before), changes)
+    which = {"row_id": row_id, "new_data": likely, "now": utc_now(), "before": before}
+    if connection.execute(_UPDATE_UNCHANGED, which).rowcount:
+        return
     merged = _merge_values(connection, row_id, changes)
     if merged is not None:
-        which = {"row_id": row_id, "new_data": merged, "now": utc_now()}
-        connection.execute(_UPDATE_DATA, which)
+        connection.execute(_UPDATE_DATA, {**which, "new_data": merged})
 
 
 def rotate(
@@ -189,7 +204,11 @@ def _merge_values(
     current = connection.execute(_LOCK_DATA, {"row_id": row_id}).scalar_one_or_none()
     if current is None:
         return None
-    return {k: v for k, v in {**current, **changes}.items() if v is not None}
+    return _merged(current, changes)
+
+
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in {**values, **changes}.items() if v is not None}
 
 
 def _update_seen_at(row_id: uuid.UUID) -> Any:
