@@ -122,55 +122,37 @@ class Action:
 
 
 ACTIONS = {
-    "start": Action(do=Chatter.start, html=6_160, wire=6_160),
+    "start": Action(do=Chatter.start, html=6_160, wire=1_880),
     # In a chat in which something was written, so that it is kept.
-    "switch": Action(do=Chatter.start, before=Chatter.talk, html=6_160, wire=6_160),
-    "message": Action(do=Chatter.say, html=5_210, wire=5_210),
-    "message that waits": Action(do=Chatter.wait, html=5_190, wire=5_190),
-    "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_690, wire=23_690),
-    "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_850, wire=7_850),
+    "switch": Action(do=Chatter.start, before=Chatter.talk, html=6_160, wire=1_880),
+    "message": Action(do=Chatter.say, html=5_210, wire=1_570),
+    "message that waits": Action(do=Chatter.wait, html=5_190, wire=1_570),
+    "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_690, wire=4_850),
+    "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_850, wire=890),
 }
 SQLITE: Mapping[str, Cost] = {
-    "start": Cost(statements=7, begins=3, commits=3, writes=3, connections=4, loop_wakes=2),
-    "switch": Cost(statements=7, begins=3, commits=3, writes=3, connections=4, loop_wakes=2),
+    "start": Cost(statements=6, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
+    "switch": Cost(statements=6, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
     "message": Cost(
-        statements=15, begins=2, commits=2, writes=2, connections=5, loop_wakes=2, keeper_wakes=2
+        statements=14, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
     ),
     "message that waits": Cost(
-        statements=15, begins=2, commits=2, writes=2, connections=5, loop_wakes=2, keeper_wakes=2
+        statements=14, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
     ),
     "page": Cost(statements=7, connections=7, loop_wakes=1),
     "list of chats": Cost(statements=3, connections=3, loop_wakes=1),
 }
 POSTGRESQL: Mapping[str, Cost] = {
-    "start": Cost(
-        statements=12, begins=4, commits=3, rollbacks=1, writes=3, connections=4, loop_wakes=2
-    ),
-    "switch": Cost(
-        statements=12, begins=4, commits=3, rollbacks=1, writes=3, connections=4, loop_wakes=2
-    ),
+    "start": Cost(statements=7, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
+    "switch": Cost(statements=7, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
     "message": Cost(
-        statements=21,
-        begins=5,
-        commits=2,
-        rollbacks=3,
-        writes=2,
-        connections=5,
-        loop_wakes=2,
-        keeper_wakes=2,
+        statements=15, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
     ),
     "message that waits": Cost(
-        statements=21,
-        begins=5,
-        commits=2,
-        rollbacks=3,
-        writes=2,
-        connections=5,
-        loop_wakes=2,
-        keeper_wakes=2,
+        statements=15, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
     ),
-    "page": Cost(statements=14, begins=7, rollbacks=7, connections=7, loop_wakes=1),
-    "list of chats": Cost(statements=6, begins=3, rollbacks=3, connections=3, loop_wakes=1),
+    "page": Cost(statements=7, connections=7, loop_wakes=1),
+    "list of chats": Cost(statements=3, connections=3, loop_wakes=1),
 }
 # A page may be so much smaller than its limit before the limit has to follow it.
 SLACK = 0.05

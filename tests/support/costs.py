@@ -244,15 +244,20 @@ def _connect_to_postgresql(meter: Meter, *args: Any, **given: Any) -> psycopg.Co
             super().executemany(query, *values, **options)
 
         def _note(self, query: Any) -> None:
-            # The driver begins a transaction with the first statement.
-            if (
-                not self.connection.autocommit
-                and _status(self.connection) == TransactionStatus.IDLE
-            ):
-                meter.note(self.connection, "BEGIN")
+            assert isinstance(self.connection, Connection)
+            self.connection.note_begin()
             meter.note(self.connection, str(query))
 
     class Connection(psycopg.Connection[Any]):
+        has_begun = False
+
+        def note_begin(self) -> None:
+            # It is sent without a cursor, or by the driver with the first statement.
+            begins = _status(self) != TransactionStatus.IDLE or not self.autocommit
+            if begins and not self.has_begun:
+                meter.note(self, "BEGIN")
+            self.has_begun = begins
+
         def commit(self) -> None:
             self._note_end("COMMIT")
             super().commit()
@@ -263,7 +268,9 @@ def _connect_to_postgresql(meter: Meter, *args: Any, **given: Any) -> psycopg.Co
 
         def _note_end(self, word: str) -> None:
             if _status(self) != TransactionStatus.IDLE:
+                self.note_begin()
                 meter.note(self, word)
+            self.has_begun = False
 
     return Connection.connect(*args, **given, cursor_factory=Cursor)
 
