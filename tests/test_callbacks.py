@@ -245,13 +245,13 @@ def test_a_closed_loop_is_not_asked_and_is_replaced() -> None:
         return id(asyncio.get_running_loop())
 
     first = loops.submit(which(), contextvars.Context()).result(5)
-    loop = loops._loop
-    assert loop is not None
-    loops._loop = None  # lets its thread end, so that it can be closed
-    loop.call_soon_threadsafe(loop.stop)
-    while not loop.is_closed():
+    current = loops._current
+    assert current is not None
+    loops._current = None  # lets its thread end, so that the loop is closed
+    current.wake()
+    while not current.loop.is_closed():
         time.sleep(0.01)
-    loops._loop = loop
+    loops._current = current
     loops.suspect()
     assert loops.submit(which(), contextvars.Context()).result(5) != first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context, copy_context
@@ -14,7 +15,7 @@ from typing import Any
 
 from webapp.authoring.context import Running, enter
 from webapp.authoring.errors import CallbackTimeoutError
-from webapp.authoring.loading.app_file import Callback
+from webapp.authoring.loading.app_file import QUICK_SECONDS, Callback
 from webapp.engine.loop import process_loop
 
 # The loop enforces the limit of a callback. How much longer a caller waits for it: after that, a
@@ -62,17 +63,19 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
-        future = _on_loop(ended, callback.function(*accepted), context)
+        future = _on_loop(ended, callback, callback.function(*accepted), context)
         return RunningCall(ended, partial(process_loop.cancel, future))
     _start_thread(callback, context, _follow, ended, callback, accepted, awaited)
     return RunningCall(ended, awaited.cancel)
 
 
-def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) -> Future[Any]:
+def _on_loop(
+    ended: Future[Any], callback: Callback, awaitable: Awaitable[Any], context: Context
+) -> Future[Any]:
     # The loop's own future is done as soon as it is cancelled, before the coroutine has cleaned up.
     async def report_end() -> None:
         try:
-            result = await _contain_exits(awaitable)
+            result = await _run_measured(callback, awaitable)
         except asyncio.CancelledError as error:
             ended.set_exception(_as_exception(error))
             raise
@@ -81,7 +84,21 @@ def _on_loop(ended: Future[Any], awaitable: Awaitable[Any], context: Context) ->
         else:
             ended.set_result(result)
 
-    return process_loop.submit(report_end(), context)
+    return _start(callback, report_end(), context)
+
+
+def _start(
+    callback: Callback, coroutine: Coroutine[Any, Any, Any], context: Context
+) -> Future[Any]:
+    """Start a coroutine on the loop: in this thread, if the callback has been quick."""
+    if not callback.pace.is_quick:
+        return process_loop.submit(coroutine, context)
+    began = time.monotonic()
+    future = process_loop.run_here(coroutine, context)
+    seconds = time.monotonic() - began
+    if seconds > QUICK_SECONDS:  # in a task that it has started, perhaps
+        callback.pace.note_call(seconds, waited=False)
+    return future
 
 
 def call(
@@ -159,18 +176,33 @@ def _await(callback: Callback, awaitable: Awaitable[Any], context: Context, seco
     async def await_in_time() -> Any:
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await _contain_exits(awaitable)
+                return await _run_measured(callback, awaitable)
         except TimeoutError:
             if limit.expired():
                 raise timeout from None
             raise
 
-    future = process_loop.submit(await_in_time(), context)
+    future = _start(callback, await_in_time(), context)
     try:
         return _outcome(future, seconds + LOOP_GRACE, timeout)
     finally:
         if not future.done():
             process_loop.suspect()
+
+
+async def _run_measured(callback: Callback, awaitable: Awaitable[Any]) -> Any:
+    """Await what a callback returned, and note whether it was quick and waited for nothing."""
+    waited: list[bool] = []
+    asyncio.get_running_loop().call_soon(waited.append, True)  # runs only if this waits
+    began = time.monotonic()
+    try:
+        return await _contain_exits(awaitable)
+    except Exception:
+        if process_loop.is_visited:
+            callback.pace.needs_own_thread = True
+        raise
+    finally:
+        callback.pace.note_call(time.monotonic() - began, waited=bool(waited))
 
 
 async def _contain_exits(awaitable: Awaitable[Any]) -> Any:
@@ -204,7 +236,7 @@ def _follow(
     result, is_awaitable = called.result()
     if is_awaitable:
         # Such as what a decorator around a coroutine function returns.
-        running = _on_loop(future, result, copy_context())
+        running = _on_loop(future, callback, result, copy_context())
         awaited.add(running, partial(process_loop.cancel, running))
     else:
         future.set_result(result)

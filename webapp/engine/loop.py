@@ -1,4 +1,4 @@
-"""One asyncio loop per process, in a thread of its own, started when it is first needed."""
+"""One asyncio loop per process, with a thread of its own, started when it is first needed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextvars import Context
 from typing import Any
+
+from webapp.engine.pausing_loop import PausingLoop
 
 # How long a loop may be silent, after a call on it was not ended in time.
 STUCK_SECONDS = 10.0
@@ -30,8 +32,10 @@ class ProcessLoop:
     """
 
     def __init__(self) -> None:
+        # How often another thread has handed something to the loop's thread, for tests.
+        self.handovers = 0
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._current: PausingLoop | None = None
         self._pid: int | None = None
         self._silent_since: float | None = None
         if hasattr(os, "register_at_fork"):
@@ -43,7 +47,40 @@ class ProcessLoop:
         Started from the caller's own context, the coroutine would inherit the request and with
         it the database session, which must not be used from a second thread.
         """
-        return context.run(asyncio.run_coroutine_threadsafe, coroutine, self._running_loop())
+        return self._hand_over(self._working_loop(), coroutine, context)
+
+    def run_here(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> Future[Any]:
+        """Run ``coroutine`` on the loop, in this thread for as long as it need not wait.
+
+        A coroutine that need not wait at all costs no wake-up of another thread. If the loop is
+        busy, this is `submit`. A coroutine that blocks holds up this thread.
+        """
+        current = self._working_loop()
+        task = current.visit(coroutine, context)
+        if task is None:
+            return self._hand_over(current, coroutine, context)
+        if not task.done():
+            return self._hand_over(current, _wait_for(task), context)
+        future: Future[Any] = Future()
+        if task.cancelled():
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        elif error := task.exception():
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
+        return future
+
+    @property
+    def is_visited(self) -> bool:
+        """Return whether a thread other than the loop's runs the loop at this moment."""
+        return self._current is not None and self._current.is_visited
+
+    def _hand_over(
+        self, current: PausingLoop, coroutine: Coroutine[Any, Any, Any], context: Context
+    ) -> Future[Any]:
+        self.handovers += 1
+        return context.run(asyncio.run_coroutine_threadsafe, coroutine, current.loop)
 
     def cancel(self, future: Future[Any]) -> None:
         """Cancel what was submitted, once it has begun.
@@ -51,64 +88,53 @@ class ProcessLoop:
         A coroutine that is cancelled before its first step never runs, and so says nothing of its
         end to whoever waits for that. On a loop that was busy, the first step comes in between.
         """
-        loop = self._running_loop()
+        loop = self._working_loop().loop
+        self.handovers += 1
         loop.call_soon_threadsafe(loop.call_soon, future.cancel)
 
     def suspect(self) -> None:
         """Check whether the loop is blocked: it has not ended a call whose time was up."""
         with self._lock:
-            loop = self._loop
-            if loop is None or loop.is_closed() or self._silent_since is not None:
+            current = self._current
+            if current is None or not current.works or self._silent_since is not None:
                 return
             self._silent_since = time.monotonic()
-            loop.call_soon_threadsafe(self._is_alive, loop)
+            current.loop.call_soon_threadsafe(self._note_alive, current)
 
-    def _is_alive(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _note_alive(self, loop: PausingLoop) -> None:
         # A loop that comes back after it was replaced proves nothing about its successor.
-        if self._loop is loop:
+        if self._current is loop:
             self._silent_since = None
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def _working_loop(self) -> PausingLoop:
         with self._lock:
-            loop, silent = self._loop, self._silent_since
-            is_ours = loop is not None and self._pid == os.getpid() and not loop.is_closed()
+            current, silent = self._current, self._silent_since
+            is_ours = current is not None and self._pid == os.getpid() and current.works
             is_stuck = silent is not None and time.monotonic() - silent >= STUCK_SECONDS
-            if loop is not None and is_ours and not is_stuck:
-                return loop
-            if loop is not None and is_ours:
+            if current is not None and is_ours and not is_stuck:
+                return current
+            self._pid, self._silent_since = os.getpid(), None
+            self._current = PausingLoop(self._is_current)
+            self._current.start()
+            if current is not None and is_ours:
                 logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})
                 # If it comes back one day, it ends.
-                loop.call_soon_threadsafe(loop.stop)
+                current.loop.call_soon_threadsafe(current.loop.stop)
+            return self._current
 
-            self._loop = loop = asyncio.new_event_loop()
-            self._pid = os.getpid()
-            self._silent_since = None
-            threading.Thread(
-                target=self._keep_running, args=[loop], name="webapp-loop", daemon=True
-            ).start()
-            return loop
-
-    def _keep_running(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._loop is loop and not loop.is_closed():
-            try:
-                loop.run_forever()
-            except (SystemExit, KeyboardInterrupt) as error:
-                # asyncio lets these out of any task; every other chat needs the loop.
-                logger.error("loop.exit_in_a_task", exc_info=error)
-        # Nobody waits for the tasks that are left, but their `finally` blocks still run.
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        try:
-            if tasks:
-                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        finally:
-            loop.close()
+    def _is_current(self, loop: PausingLoop) -> bool:
+        return self._current is loop
 
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.
         self._lock = threading.Lock()
-        self._loop = None
+        if self._current is not None:
+            self._current.let_go()
+        self._current = None
+
+
+async def _wait_for(task: asyncio.Task[Any]) -> Any:
+    return await task
 
 
 # The one deliberate state of this module: there is one loop per process by definition.

@@ -146,7 +146,7 @@ class RunningTurn:
             self._end(TurnStatus.FAILED, callback.failure(error))
             return
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
-        if not self._is_running():
+        if not self._is_running() and not self._call.ended.done():
             # It was stopped while the call began, and `_end` could not cancel the call.
             self._call.cancel()
 

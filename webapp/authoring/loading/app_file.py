@@ -21,6 +21,33 @@ from webapp.authoring.loading.source_lines import (
 EXIT_BAD_INPUT = 2
 
 
+# A coroutine function is quick after so many calls in a row that took no longer than this and
+# waited for nothing. After one that did not, it has to be quick so many times more.
+QUICK_SECONDS = 0.05
+QUICK_CALLS = 3
+CALLS_AFTER_A_SLOW_ONE = 20
+
+
+class Pace:
+    """How quick the last calls of a callback were. A quick one may run in a request's thread."""
+
+    def __init__(self) -> None:
+        self.quick_calls = 0
+        # It failed in a request's thread. It may hold an object that works in the loop's only.
+        self.needs_own_thread = False
+
+    @property
+    def is_quick(self) -> bool:
+        return self.quick_calls >= QUICK_CALLS and not self.needs_own_thread
+
+    def note_call(self, seconds: float, *, waited: bool) -> None:
+        """Count a call that has ended."""
+        if waited or seconds > QUICK_SECONDS:
+            self.quick_calls = -CALLS_AFTER_A_SLOW_ONE
+        elif self.quick_calls < QUICK_CALLS:
+            self.quick_calls += 1
+
+
 @dataclass(frozen=True)
 class Callback:
     """A registered function, how many arguments it takes, and the folder of its app file."""
@@ -29,6 +56,7 @@ class Callback:
     function: Callable[..., Any]
     takes: int
     folder: Path | None = None
+    pace: Pace = field(default_factory=Pace, compare=False, repr=False)
 
     def select_arguments(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
         """Return the leading arguments that the author's function takes."""
