@@ -8,7 +8,8 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +23,8 @@ TICK_SECONDS = 0.25
 # characters have come.
 STEP_SECONDS = 1.0
 STEP_CHARACTERS = 2_000
+# How long the thread that began a turn waits to store its end. Then it leaves that to the keeper.
+SAVE_HERE_SECONDS = 0.1
 # How often the keeper asks whether a user pressed Stop in another process.
 LOOK_FOR_STOP_SECONDS = 1.0
 # How often a process gives its heartbeat: it notes in the database that its turns are alive.
@@ -81,6 +84,8 @@ class TrackedTurn:
     characters: int = 0
     saved_at: float = field(default_factory=time.monotonic)
     seen_at: float = field(default_factory=time.monotonic)
+    # The thread that begins the turn and stores its end, if it ends at once.
+    beginner: int | None = field(default=None, init=False)
 
     def is_due(self, now: float) -> bool:
         unsaved = self.turn.unsaved - self.characters
@@ -112,12 +117,16 @@ class Keeper:
         self._store = store
         self._on_start = on_start
         self._changed = threading.Condition()
+        # Held by the thread that stores turns. Taken before `_changed`, never after it.
+        self._saving = threading.Lock()
         self._turns: dict[uuid.UUID, TrackedTurn] = {}
         self._thread: threading.Thread | None = None
         self._started = False
         # Turns that began and are not kept yet, and turns that are over but whose callbacks run.
         self._unkept: dict[uuid.UUID, RunningTurn] = {}
         self._woken = False
+        # How often another thread has woken the keeper's, for tests.
+        self.handovers = 0
         self._looked_at = 0.0
         if hasattr(os, "register_at_fork"):
             # Weakly: what is registered stays until the process ends, and would keep the app.
@@ -161,16 +170,59 @@ class Keeper:
         already_saved:
             What of its messages was stored with it.
         """
-        kept = TrackedTurn(turn, {m.id: (m.version, m.status) for m in already_saved})
+        self._track(turn, already_saved)
+        self._wake()
+
+    @contextmanager
+    def keep_begun_here(
+        self, turn: RunningTurn, already_saved: Iterable[ChatMessage] = ()
+    ) -> Iterator[None]:
+        """Look after a turn that begins within the block.
+
+        If the turn ends within the block too, this thread stores the end, and nobody is woken.
+
+        Parameters
+        ----------
+        turn, already_saved:
+            As for `keep`.
+        """
+        tracked = self._track(turn, already_saved)
+        tracked.beginner = threading.get_ident()
+        try:
+            yield
+        finally:
+            tracked.beginner = None
+            if not (turn.over and self._save_here(turn)):
+                self._wake()
+
+    def _track(self, turn: RunningTurn, already_saved: Iterable[ChatMessage]) -> TrackedTurn:
+        tracked = TrackedTurn(turn, {m.id: (m.version, m.status) for m in already_saved})
         with self._changed:
-            self._turns[turn.id] = kept
+            self._turns[turn.id] = tracked
+            # A turn that blocks its beginner needs somebody who looks after it, so the thread runs.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="webapp-keeper", daemon=True)
                 self._thread.start()
             if not self._started:
                 self._started = True
                 self._on_start(self)
-        self._wake()
+        return tracked
+
+    def _save_here(self, turn: RunningTurn) -> bool:
+        """Store the ends of this turn and of others in this thread; return whether it is stored."""
+        # Whoever waits here may find its turn stored by the thread before it, together with others:
+        # one flush of the disk for all.
+        if not self._saving.acquire(timeout=SAVE_HERE_SECONDS):
+            return False
+        try:
+            if not turn.stored:
+                ended = [one for one in list(self._turns.values()) if one.turn.over]
+                self._save(ended, time.monotonic())
+        except StoreUnavailableError as error:
+            self._log_unavailable(error)
+        finally:
+            self._saving.release()
+        return turn.stored
 
     def find(self, turn_id: uuid.UUID) -> RunningTurn | None:
         """Return the turn if it runs in this process."""
@@ -207,6 +259,7 @@ class Keeper:
     def _forget(self) -> None:
         # In a forked child nothing of this runs; the parent may have held the lock.
         self._changed = threading.Condition()
+        self._saving = threading.Lock()
         self._turns = {}
         self._unkept = {}
         self._thread = None
@@ -215,11 +268,11 @@ class Keeper:
     def note_end(self, turn: RunningTurn) -> None:
         """Store the end of a turn soon, or forget the turn if it is not kept."""
         with self._changed:
-            kept = turn.id in self._turns
-        if kept:
-            self._wake()
-        else:
+            tracked = self._turns.get(turn.id)
+        if tracked is None:
             self._prune()
+        elif tracked.beginner != threading.get_ident():
+            self._wake()
 
     def _prune(self) -> None:
         with self._changed:
@@ -229,6 +282,7 @@ class Keeper:
     def _wake(self) -> None:
         with self._changed:
             self._woken = True
+            self.handovers += 1
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -237,9 +291,13 @@ class Keeper:
                 self._look_after(kept)
             except StoreUnavailableError as error:
                 # The text is in memory; it is tried again until the store is back.
-                logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
+                self._log_unavailable(error)
                 time.sleep(STEP_SECONDS)
                 self._wake()
+
+    @staticmethod
+    def _log_unavailable(error: StoreUnavailableError) -> None:
+        logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
 
     def _next(self) -> list[TrackedTurn]:
         """Wait for something to do, and return the turns; none after `IDLE_SECONDS` without any."""
@@ -257,7 +315,10 @@ class Keeper:
         now = time.monotonic()
         for one in kept:
             one.turn.check_limits()
-        self._save([one for one in kept if one.is_due(now)], now)
+        with self._saving:
+            # A turn that another thread has stored meanwhile is tracked no more.
+            tracked = [one for one in kept if one.turn.id in self._turns]
+            self._save([one for one in tracked if one.is_due(now)], now)
         # Storing a turn is a heartbeat, and tells whether to stop it.
         quiet = [
             one for one in kept if one.turn.status == TurnStatus.RUNNING and one.saved_at != now

@@ -262,12 +262,12 @@ def _run(
         ),
         keeper.note_end,
     )
-    keeper.keep(turn, [place.placeholder])
-    try:
-        turn.begin()
-    except BaseException:
-        turn.interrupt()  # nobody would begin it any more
-        raise
+    with keeper.keep_begun_here(turn, [place.placeholder]):
+        try:
+            turn.begin()
+        except BaseException:
+            turn.interrupt()  # nobody would begin it any more
+            raise
     if place.had_ended:
         # Its user has left the other chats for this one, as for a chat that starts.
         end_other_chats(replace(chat, session_id=request.session_id), ())
