@@ -131,28 +131,24 @@ ACTIONS = {
     "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_850, wire=890),
 }
 SQLITE: Mapping[str, Cost] = {
-    "start": Cost(statements=6, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
-    "switch": Cost(statements=6, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
-    "message": Cost(
-        statements=14, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
-    ),
+    "start": Cost(statements=6, begins=1, commits=1, writes=1, connections=2),
+    "switch": Cost(statements=6, begins=1, commits=1, writes=1, connections=2),
+    "message": Cost(statements=14, begins=2, commits=2, writes=2, connections=4),
     "message that waits": Cost(
-        statements=14, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
+        statements=14, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
     ),
-    "page": Cost(statements=7, connections=7, loop_wakes=1),
-    "list of chats": Cost(statements=3, connections=3, loop_wakes=1),
+    "page": Cost(statements=7, connections=7),
+    "list of chats": Cost(statements=3, connections=3),
 }
 POSTGRESQL: Mapping[str, Cost] = {
-    "start": Cost(statements=7, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
-    "switch": Cost(statements=7, begins=1, commits=1, writes=1, connections=2, loop_wakes=2),
-    "message": Cost(
-        statements=15, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
-    ),
+    "start": Cost(statements=7, begins=1, commits=1, writes=1, connections=2),
+    "switch": Cost(statements=7, begins=1, commits=1, writes=1, connections=2),
+    "message": Cost(statements=15, begins=2, commits=2, writes=2, connections=4),
     "message that waits": Cost(
-        statements=15, begins=2, commits=2, writes=2, connections=4, loop_wakes=2, keeper_wakes=2
+        statements=15, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
     ),
-    "page": Cost(statements=7, connections=7, loop_wakes=1),
-    "list of chats": Cost(statements=3, connections=3, loop_wakes=1),
+    "page": Cost(statements=7, connections=7),
+    "list of chats": Cost(statements=3, connections=3),
 }
 # A page may be so much smaller than its limit before the limit has to follow it.
 SLACK = 0.05

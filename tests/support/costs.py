@@ -106,7 +106,7 @@ class Meter:
             return connect_to(meter, *args, **given)
 
         event.listen(engine, "checkout", lambda *_: meter.count("connections"))
-        meter._count_calls(monkeypatch, ProcessLoop, "submit", "loop_wakes")
+        meter._count_calls(monkeypatch, ProcessLoop, "_hand_over", "loop_wakes")
         meter._count_calls(monkeypatch, Keeper, "_wake", "keeper_wakes")
         meter._count_calls(monkeypatch, threading.Thread, "start", "threads")
         return meter
