@@ -13,6 +13,8 @@ LATE = {
     "alembic",
     "confusable_homoglyphs",
     "mako",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql",
     "webapp.accounts.directory",
     "webapp.accounts.importing",
     "webapp.commands",

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import ASSISTANT, INTERRUPTED, STREAMING, ChatMessage
 from webapp.chats.models import Message
+from webapp.database.upserts import insert_or_change
 
 MESSAGE_COLUMNS = (
     Message.id,
@@ -113,6 +113,6 @@ def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMess
 @lru_cache(maxsize=2)
 def _upsert(dialect: str) -> Any:
     # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Message)
+    statement = insert_or_change(dialect, Message)
     changed = {name: statement.excluded[name] for name in _CHANGING}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed)

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
 from webapp.chats.models import IS_TITLE, Chat, Message, SearchEntry, Turn
 from webapp.chats.tokenizer import entry_words
+from webapp.database.upserts import insert_or_change
 
 INDEXED_KINDS = (USER, ASSISTANT)
 # Built once: building a statement takes longer than running it.
@@ -138,7 +138,7 @@ def _entry(
 
 @lru_cache(maxsize=4)
 def _upsert(dialect: str, *, is_title: bool) -> Any:
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(SearchEntry)
+    statement = insert_or_change(dialect, SearchEntry)
     changed = {"words": statement.excluded["words"]}
     if is_title:
         return statement.on_conflict_do_update(

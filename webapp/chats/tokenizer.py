@@ -14,12 +14,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Text
-from sqlalchemy.dialects import postgresql
-
-# The type of a column of words: text that SQLite's triggers index, or PostgreSQL's own type.
-Words = Text().with_variant(postgresql.TSVECTOR(), "postgresql")
+from sqlalchemy import Dialect, Text, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 WORD_LIMIT = 64
 CHARACTERS_PER_ENTRY = 1_000_000
@@ -47,6 +45,20 @@ _ALL_SIGNS = re.compile(f"[{_DENSE}{_INDIC}]")
 _VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # The dotless i is a letter of its own in Turkish, and its capital is I.
 _DOTLESS = {0x131: "i"}
+
+
+class Words(TypeDecorator[str]):
+    """A column of words: text that SQLite's triggers index, or PostgreSQL's own type."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        from sqlalchemy.dialects.postgresql import TSVECTOR  # noqa: PLC0415 - as in upserts.py
+
+        return dialect.type_descriptor(TSVECTOR())
 
 
 @dataclass(frozen=True)

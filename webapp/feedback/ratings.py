@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ASSISTANT, COMPLETE
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
+from webapp.database.upserts import insert_or_change
 from webapp.pages.message_actions import FIRST_QUESTION, NAMES, VALUES
 
 NONE = "none"
@@ -117,6 +117,6 @@ def store_rating(
 
 @lru_cache(maxsize=2)
 def _upsert(dialect: str) -> Any:
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(Feedback)
+    statement = insert_or_change(dialect, Feedback)
     changed = {n: statement.excluded[n] for n in ("value", "comment", "changed_at")}
     return statement.on_conflict_do_update(index_elements=["message_id"], set_=changed)

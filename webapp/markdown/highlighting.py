@@ -13,10 +13,10 @@ from functools import lru_cache
 from html import escape
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from pygments.lexer import Lexer
-from pygments.lexers import find_lexer_class_by_name
-from pygments.util import ClassNotFound
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 # Code with more characters is shown plain: in one block, and in one message.
 BLOCK_LIMIT = 20_000
@@ -149,6 +149,9 @@ def highlight(code: str, language: str, allowance: Allowance) -> str | None:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _lexer(name: str) -> type[Lexer] | None:
+    from pygments.lexers import find_lexer_class_by_name  # noqa: PLC0415 - 1 MiB, for code only
+    from pygments.util import ClassNotFound  # noqa: PLC0415 - the same
+
     try:
         return find_lexer_class_by_name(name)
     except ClassNotFound:  # an older Pygments

@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Flask, g
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from webapp.accounts.login import viewer
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.database.upserts import insert_or_change
 from webapp.profiles.models import Preference
 
 # Built once: the first page of each session asks this.
@@ -62,7 +62,7 @@ def forget_choice_of_user(_app: Flask, *, session: Session, username: str) -> No
 
 @lru_cache(maxsize=2)
 def _remember(dialect: str) -> Any:
-    new = (sqlite if dialect == "sqlite" else postgresql).insert(Preference)
+    new = insert_or_change(dialect, Preference)
     changed = {name: new.excluded[name] for name in ("profile", "changed_at")}
     return new.on_conflict_do_update(index_elements=["owner"], set_=changed)
 

@@ -22,7 +22,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
 
 from webapp.chats.models import Chat, Message, SearchEntry
 from webapp.database.engines import db, read_connection
@@ -110,6 +109,8 @@ def _matching(dialect: str) -> tuple[Any, Select[Any]]:
         number = column("rowid", SearchEntry.id.type)
         index = select(number.label("id")).select_from(table("search_words", number))
         return number, index.where(text("search_words MATCH :query"))
+    from sqlalchemy.dialects.postgresql import TSQUERY  # noqa: PLC0415 - as in upserts.py
+
     query = cast(bindparam("query"), TSQUERY)
     return SearchEntry.id, select(SearchEntry.id).where(SearchEntry.words.op("@@")(query))
 
