@@ -31,11 +31,12 @@ def compress_answers(app: Flask) -> None:
     def compress(response: Response) -> Response:
         headers = response.headers
         # A stream of events or of a download is no list of bytes.
-        if not isinstance(response.response, list) or response.mimetype != HTML:
+        is_finished = isinstance(response.response, list)
+        if not is_finished or not headers.get("Content-Type", "").startswith(HTML):
             return response
         if "Content-Encoding" in headers or "ETag" in headers:
             return response
-        response.vary.add("Accept-Encoding")
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Encoding")))
 
         sent = request._get_current_object()  # type: ignore[attr-defined]
         if may_be_guessed(sent):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
 from flask import Flask, Response, g, request
 
 from webapp.web.htmx import wants_fragment
 
-PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+POLICY = "Content-Security-Policy"
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 # With this header, htmx tells from which origins its page may load icons.
 PAGE_ICON_ORIGINS = "X-Icon-Origins"
 ICON_ORIGINS_LENGTH = 4_000  # of all together: servers take headers of 8,190 bytes
@@ -21,13 +28,8 @@ def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
     icon_origins:
         The origins of the icons on this page, such as ``https://example.org``.
     """
-    images = " ".join(["'self'", *icon_origins])
     return {
-        "Content-Security-Policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; "
-            f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        ),
+        POLICY: content_policy(icon_origins),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         # not no-referrer: the CSRF check over HTTPS compares the referrer
@@ -36,6 +38,16 @@ def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": PERMISSIONS,
     }
+
+
+def content_policy(icon_origins: Iterable[str]) -> str:
+    """Return the content security policy of a page with icons from these origins."""
+    images = " ".join(["'self'", *icon_origins])
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 def allow_icons_from(origin: str) -> bool:
@@ -62,14 +74,36 @@ def page_icon_origins() -> list[str]:
 
 
 def send_headers(app: Flask) -> None:
-    """Add the headers to every answer of ``app``, errors included."""
+    """Add to every answer of ``app`` the headers that only its request decides."""
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in security_headers(tuple(g.get("icon_origins", ()))).items():
-            response.headers[name] = value
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store"
-            response.vary.update(["Cookie", "HX-Request"])
-        response.headers["X-Request-ID"] = g.get("request_id", "")
+        headers = response.headers
+        if origins := g.get("icon_origins"):
+            headers[POLICY] = content_policy(origins)
+        if headers.get("Cache-Control") is None:
+            headers.add("Cache-Control", "no-store")
+            headers.add("Vary", "Cookie, HX-Request")
+        headers.add("X-Request-ID", g.get("request_id", ""))
         return response
+
+
+def add_security_headers(app: WSGIApplication) -> WSGIApplication:
+    """Return ``app`` with the security headers on every answer that has none of its own.
+
+    They are added here, and not to Flask's answers one by one: for each that is set there, Flask
+    looks through all the others.
+    """
+    security = tuple(security_headers().items())
+
+    def add(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start_with_headers(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
+            own = {name for name, _ in headers}
+            added = [header for header in security if header[0] not in own]
+            return start_response(status, headers + added, *exc_info)
+
+        return app(environ, start_with_headers)
+
+    return add

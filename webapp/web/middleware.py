@@ -13,8 +13,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
 from webapp.config import Settings
-from webapp.web.assets import static_files
-from webapp.web.headers import HSTS
+from webapp.web.assets import PREFIX, static_files
+from webapp.web.headers import HSTS, add_security_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,8 +34,9 @@ def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None
     watch_files:
         Look for changed static files at each request, for development.
     """
-    static = static_files(app.wsgi_app, autorefresh=watch_files)
-    wrapped = _serve_static_to_trusted_hosts(static, app.wsgi_app, settings.trusted_hosts)
+    pages = add_security_headers(app.wsgi_app)
+    static = static_files(pages, autorefresh=watch_files)
+    wrapped = _serve_static_to_trusted_hosts(static, pages, settings.trusted_hosts)
     wrapped = _add_hsts(wrapped)
     hops = settings.proxy_hops
     wrapped = ProxyFix(wrapped, hops, hops, hops) if hops else _ignore_proxies(wrapped)
@@ -47,6 +48,8 @@ def _serve_static_to_trusted_hosts(
 ) -> WSGIApplication:
     # For any other host name the app shows an error, and not even a stylesheet is served.
     def choose_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith(f"/{PREFIX}"):
+            return app(environ, start_response)
         trusted = not hosts or host_is_trusted(environ.get("HTTP_HOST"), hosts)
         reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
         return (static if trusted and reads else app)(environ, start_response)

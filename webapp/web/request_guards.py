@@ -7,9 +7,11 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Request, g, request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.http import parse_cookie
+from werkzeug.utils import cached_property
 
 from webapp.web.csrf import CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
@@ -50,6 +52,8 @@ class FormParser(FormDataParser):
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
         """Return the stream, the fields, and no files."""
         text = stream.read().decode(errors="replace")
+        if text.count("&") >= MAX_FIELDS:
+            raise TooManyFieldsError
         fields = parse_qsl(text, keep_blank_values=True, errors="replace")
         return stream, self.cls(fields), self.cls()
 
@@ -59,54 +63,55 @@ class FormRequest(Request):
 
     form_data_parser_class = FormParser
 
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """Return the cookies. Werkzeug would rewrite the names of all headers to find this one."""
+        return ImmutableMultiDict(parse_cookie(self.environ.get("HTTP_COOKIE")))
+
 
 def guard_requests(app: Flask) -> None:
     """Refuse requests that no form of this site sends. The cheapest check comes first."""
     app.request_class = FormRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
-    app.before_request(name_the_request)
-    app.before_request(wait_for_schema)
-    app.before_request(allow_larger_body)
-    app.before_request(refuse_other_bodies)
-    app.before_request(refuse_other_sites)
-    app.before_request(refuse_forms_without_token)
     app.jinja_env.globals["csrf_token"] = csrf_token
 
+    @app.before_request
+    def guard() -> None:
+        # An id, which error pages and the log show.
+        g.request_id = secrets.token_hex(6)
+        wait_for_schema()
+        sent = request._get_current_object()  # type: ignore[attr-defined]
+        if sent.method in UNSAFE_METHODS:
+            refuse_other_bodies(sent)
+            refuse_other_sites(sent)
+            if sent.endpoint:  # what has no route gets its 404 or 405
+                check_form_token(sent)
 
-def name_the_request() -> None:
-    """Give the request an id, which error pages and the log show."""
-    g.request_id = secrets.token_hex(6)
 
-
-def allow_larger_body() -> None:
-    """Accept a larger body at the endpoints that need it."""
-    if request.endpoint in LARGER_BODIES:
-        request.max_content_length = LARGER_BODIES[request.endpoint]
-
-
-def refuse_other_bodies() -> None:
+def refuse_other_bodies(sent: Request) -> None:
     """Refuse a body that no HTML form sends, before anything is parsed."""
-    if request.method not in UNSAFE_METHODS:
+    if sent.endpoint in LARGER_BODIES:
+        sent.max_content_length = LARGER_BODIES[sent.endpoint]
+    length = sent.content_length
+    if not length and not sent.content_type:
         return
-    if request.content_length in (None, 0) and not request.content_type:
-        return
-    if request.mimetype != FORM_TYPE:
+    if sent.mimetype != FORM_TYPE:
         raise UnsupportedMediaType
-    if request.content_length is None:
+    if length is None:
         # A body in chunks is truncated at the limit without an error, and loses its last fields.
         raise LengthRequired
-    if len(list(request.form.items(multi=True))) > MAX_FIELDS:
-        raise TooManyFieldsError
+    # Parsed here: too many fields, or a body that is too long, are refused before the database is
+    # asked whose form this is.
+    _ = sent.form
 
 
-def refuse_other_sites() -> None:
+def refuse_other_sites(sent: Request) -> None:
     """Refuse changes that come from another site. The CSRF token is checked as well."""
-    if request.method not in UNSAFE_METHODS:
-        return
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    headers = sent.headers
+    if headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise ForeignFormError
-    origin = request.headers.get("Origin")
+    origin = headers.get("Origin")
     if origin is None:
         return
     try:
@@ -115,11 +120,5 @@ def refuse_other_sites() -> None:
         raise ForeignFormError from error
     # The scheme is not compared. Behind a proxy that ends TLS it is known only if WEBAPP_PROXY_HOPS
     # is set, and both schemes of a host have the same owner.
-    if host != request.host:
+    if host != sent.host:
         raise ForeignFormError
-
-
-def refuse_forms_without_token() -> None:
-    """Refuse a form without its token. What has no route gets its 404 or 405."""
-    if request.method in UNSAFE_METHODS and request.endpoint:
-        check_form_token(request)
