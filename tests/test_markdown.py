@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.corpus import samples, text_of
 from tests.support.html import parse
+from webapp.markdown import blocks
 from webapp.markdown.descriptions import DESCRIPTION_LIMIT, description_html, summary_html
 from webapp.markdown.growing import GrowingMarkdown
 from webapp.markdown.inline import BARE_LINKS, inline_html
 from webapp.markdown.messages import message_html
-from webapp.markdown.sanitizer import OUTPUT_LIMIT
+from webapp.markdown.sanitizer import OUTPUT_LIMIT, sanitize, sentence_html
 
 RENDERERS: list[Callable[[str], str]] = [message_html, description_html, summary_html]
 REL = "noopener noreferrer nofollow ugc"
@@ -420,6 +422,35 @@ def test_what_is_no_formula_is_markdown(text: str) -> None:
 def test_text_without_marks_is_only_text(text: str) -> None:
     by_the_parser = parse(inline_html(f"{text}\\*")).text
     assert parse(inline_html(text)).text == by_the_parser.removesuffix("*") == text
+
+
+def check_simple_sentence(text: str) -> bool:
+    simple = sentence_html(text)
+    assert simple is None or simple == sanitize(blocks.render(blocks.parse(text, {}, tables=True)))
+    return simple is not None
+
+
+@given(st.text("abzZé中ß01.,;:?()'%/+=@#-–… \u00a0\u0301\u3000\u2028\t*<&", max_size=12))
+@example("www.example.org")
+@example("see http://example.org")
+@example("or mailto:a@example.org")
+def test_a_simple_sentence_is_what_the_parser_makes_of_it(text: str) -> None:
+    check_simple_sentence(text)
+
+
+@pytest.mark.parametrize("corpus", ["nasty_strings", "open_redirect", "xss"])
+def test_a_line_of_a_corpus_is_what_the_parser_makes_of_it(corpus: str) -> None:
+    lines = {line for sample in samples(corpus) for line in text_of(sample).split("\n")}
+    assert len(lines) > 20
+    for line in lines:
+        check_simple_sentence(line)
+
+
+def test_usual_sentences_need_no_parser() -> None:
+    assert check_simple_sentence("Yes (100 %): it's done, isn't it?")
+    assert check_simple_sentence("Übermorgen — 12.5/3 = 4")
+    assert not check_simple_sentence("1. One")
+    assert not check_simple_sentence("a  ")
 
 
 def test_descriptions_know_tables_and_code() -> None:

@@ -31,6 +31,11 @@ _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
 # Long plain text is split into paragraphs, each of which ends at the end of a line.
 _PIECE = re.compile(r"(?s:.{4000})[^\n]{0,4000}\n?|(?s:.+)")
 _PLAIN = Markup('<p class="as-typed">{}</p>')
+# One line that begins with a letter, and has no character that Markdown or HTML would read. A colon
+# may be part of an address.
+_SENTENCE = re.compile(
+    r"(?!.*(?:://|mailto:))[^\W\d_](?:[^\W_]|[ .,;:?()'%/+=@#–—…-]){0,999}(?<! )"
+)
 
 NOTHING = Markup()
 
@@ -77,6 +82,13 @@ def sanitize(html: str, outline: Outline | None = None, *, links: bool = True) -
         return f"<{heading[1]}h{depth}>"
 
     return Markup(_HEADING.sub(lower, cleaned))  # noqa: S704 - cleaned here
+
+
+def sentence_html(text: str) -> Markup | None:
+    """Return the paragraph of a text in which nothing needs a parser, or ``None``."""
+    if not _SENTENCE.fullmatch(text):
+        return None
+    return Markup(f"<p>{text}</p>\n")  # noqa: S704 - the pattern has no character of HTML
 
 
 def plain_html(text: str) -> Markup:
