@@ -145,6 +145,19 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(alice: Visitor) -
     assert len(seen) == len(set(seen)) == 3 * PAGE_SIZE - 1
 
 
+def test_the_first_message_brings_its_chat_for_the_list(alice: Visitor) -> None:
+    chat = Chat.of(alice)
+    form = {"content": "Good <morning>", "key": str(uuid.uuid4())}
+    first = alice.post(f"{chat.address}/messages", form, htmx=True)
+    [item] = parse(first.text).all(data_testid="history-item")
+    assert "Good <morning>" in item.text
+    assert item.all("a", aria_current="page")[0]["href"] == chat.address
+    form = {"content": "And now?", "key": str(uuid.uuid4())}
+    second = alice.post(f"{chat.address}/messages", form, htmx=True)
+    assert second.status_code == 200
+    assert not parse(second.text).all(data_testid="history-item")
+
+
 def test_chats_of_the_same_moment_are_all_listed(alice: Visitor) -> None:
     many_chats(alice.app, "user:alice", PAGE_SIZE + 5, active_at=NOON)
     [older] = parse(alice.get("/chats").text).all(data_testid="older-chats")

@@ -34,6 +34,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         newest_history=sidebar.newest_history,
         profile_finder=sidebar.profile_finder,
         find_deleted_chat=sidebar.find_deleted_chat,
+        today=sidebar.today,
     )
     app.jinja_env.filters.update(
         description_html=lambda profile: description_html(profile.markdown_description),

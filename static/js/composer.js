@@ -2,6 +2,7 @@
 import { announce } from "./announce.js";
 import { byId, on, runningTurn } from "./dom.js";
 import { storedDraft, writeDraft } from "./drafts.js";
+import { moveChatToTop } from "./history.js";
 import { isStreaming } from "./stream.js";
 
 const INPUT_METHOD = 229; // the keyCode of a key that belongs to an input method, in Safari
@@ -36,6 +37,7 @@ export const updateComposer = () => {
     if (sentText && field.value.startsWith(sentText)) writeDraft(field.value.slice(sentText.length));
     sentText = null;
     messageKey = newKey;
+    moveChatToTop();
   }
   writeDraft(field.value || storedDraft());
 };

@@ -61,9 +61,13 @@ def history_of(site: Site, number: int) -> None:
 def test_a_chat_comes_into_the_list_with_its_first_message(desktop: Page, site: Site) -> None:
     open_chat(desktop, site)
     expect(items(desktop)).to_have_count(0)
+    expect(desktop.get_by_text("Your chats will be listed here.")).to_be_visible()
+    expect(desktop.get_by_text("Today")).to_be_hidden()
     ask(desktop, "Plan a weekend in Rome")
     expect(items(desktop)).to_have_text(re.compile("Plan a weekend in Rome"))
     expect(items(desktop).locator("[aria-current]")).to_have_count(1)
+    expect(desktop.get_by_text("Today")).to_be_visible()
+    expect(desktop.get_by_text("Your chats will be listed here.")).to_be_hidden()
 
 
 def test_the_tab_is_called_as_the_chat_is(desktop: Page, site: Site) -> None:
@@ -96,6 +100,54 @@ def test_another_chat_is_opened_from_the_list(desktop: Page, site: Site) -> None
     items(desktop).filter(has_text="One").get_by_role("link").first.click()
     expect(desktop).to_have_url(f"{site}/chats/{first}")
     expect(desktop.get_by_test_id("message").first).to_contain_text("One")
+
+
+def test_a_message_moves_its_chat_to_the_top(desktop: Page, site: Site) -> None:
+    first = say(desktop, site, "One")
+    say(desktop, site, "Two")
+    desktop.goto(f"{site}/chats/{first}")
+    assert titles(desktop) == ["Two", "One"]
+    ask(desktop, "Once more")
+    ended(desktop)
+    expect(items(desktop).first).to_contain_text("One")
+    assert titles(desktop) == ["One", "Two"]
+    desktop.reload()
+    assert titles(desktop) == ["One", "Two"]
+
+
+def test_a_message_moves_a_pinned_chat_among_the_pinned_ones(desktop: Page, site: Site) -> None:
+    for text in ("One", "Two", "Three"):
+        say(desktop, site, text)
+    run_sql(site.app, "UPDATE chats SET pinned = title <> 'Three'")
+    items(desktop).filter(has_text="One").get_by_role("link").first.click()
+    expect(desktop.locator(".history-heading").first).to_have_text("Pinned")
+    assert titles(desktop) == ["Two", "One", "Three"]
+    ask(desktop, "Once more")
+    ended(desktop)
+    expect(items(desktop).first).to_contain_text("One")
+    assert titles(desktop) == ["One", "Two", "Three"]
+
+
+def test_a_heading_goes_with_its_last_chat(desktop: Page, site: Site) -> None:
+    first = say(desktop, site, "One")
+    run_sql(site.app, "UPDATE chats SET active_at = '2020-01-01 00:00:00'")
+    desktop.goto(f"{site}/chats/{first}")
+    expect(desktop.get_by_text("January 2020")).to_be_visible()
+    ask(desktop, "Once more")
+    ended(desktop)
+    expect(desktop.get_by_text("Today")).to_be_visible()
+    expect(desktop.get_by_text("January 2020")).to_be_hidden()
+
+
+def test_a_list_from_yesterday_is_loaded_again(desktop: Page, site: Site) -> None:
+    chat = say(desktop, site, "One")
+    open_chat(desktop, site)
+    desktop.evaluate("document.querySelector('[data-day]').dataset.day = '2000-01-01'")
+    run_sql(site.app, "UPDATE chats SET title = 'By another tab' WHERE written")
+    ask(desktop, "Two")
+    expect(items(desktop)).to_have_count(2)
+    assert titles(desktop) == ["Two", "By another tab"]
+    expect(desktop.locator(f"#item-{chat}")).to_be_visible()
 
 
 def test_older_chats_come_as_one_scrolls(desktop: Page, site: Site) -> None:

@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.site import Site
-from tests.browser.steps import choose, log_in, started
+from tests.browser.steps import ask, choose, idle, log_in, started
+from tests.support.apps import AppMaker
 from tests.support.rows import run_sql
 
 pytestmark = pytest.mark.browser
 
 # Two profiles with icons of the site's own: the one that is shown is a request, too.
 WITH_ICONS = str(Path(__file__).parents[2] / "benchmarks" / "site" / "chat_with_login.py")
+ECHO = """
+    import webapp as cl
+
+    @cl.on_message
+    def answer(message):
+        cl.Message("You said: " + message.content).send()
+"""
 BYTES = 45_000
 REQUESTS = 6
 
@@ -75,3 +83,19 @@ def test_switching_needs_one_request(page: Page, roles: Site) -> None:
         page.wait_for_load_state("networkidle")
         assert len(sizes) == 1, sizes
         assert sum(sizes.values()) <= 12_000, sizes
+
+
+def test_a_message_needs_one_request(
+    page: Page, make_app: AppMaker, serve: Callable[..., Site]
+) -> None:
+    page.goto(str(serve(make_app(ECHO))))
+    started(page)
+    for text in ("The first puts the chat into the history", "The second"):
+        with counted(page) as sizes:
+            ask(page, text)
+            expect(page.locator("[data-kind=user]").last).to_contain_text(text)
+            idle(page)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(200)  # until a request of what was swapped in would be sent
+            assert len(sizes) == 1, sizes
+    expect(page.get_by_test_id("history-item").first).to_contain_text("The first puts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 
@@ -32,6 +32,8 @@ class ChatGroup:
 
     heading: str | None
     items: tuple[HistoryItem, ...]
+    # Of the group of today, to which a page adds the chats that are new.
+    day: date | None = None
 
 
 def group_by_day(
@@ -56,6 +58,14 @@ def group_by_day(
         ChatGroup(None if name == last else name, tuple(chats))
         for name, chats in groupby(items, heading)
     ]
+
+
+def begin_with_today(groups: list[ChatGroup], today: date) -> list[ChatGroup]:
+    """Return the groups with one of today before all others, even if it has no chats yet."""
+    heading = heading_of(today, today)
+    if groups and groups[0].heading == heading:
+        return [replace(groups[0], day=today), *groups[1:]]
+    return [ChatGroup(heading, (), today), *groups]
 
 
 def heading_of(day: date, today: date) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,7 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now
 from webapp.history.changing import find_deleted_title
 from webapp.history.forms import HistoryQuery
-from webapp.history.groups import PINNED, ChatGroup, group_by_day
+from webapp.history.groups import PINNED, ChatGroup, begin_with_today, group_by_day
 from webapp.history.listing import HistoryItem, get_item, list_chats, profiles_in_history
 from webapp.history.search.results import search
 from webapp.pages.chat_page import Notice
@@ -38,12 +39,17 @@ class HistoryList:
     next: str | None = None
     is_empty_query: bool = False
 
+    @property
+    def has_chats(self) -> bool:
+        """Whether any chat was found."""
+        return any(group.items for group in self.groups)
+
 
 def find_chats(query: HistoryQuery) -> HistoryList:
     """Return the chats of this user that match a query."""
     chats_of = owner()
-    if chats_of is None:
-        return HistoryList([], query)
+    if chats_of is None:  # the first page of a browser on a site without sign-in
+        return HistoryList(begin_with_today([], today()), query)
     if query.text.strip():
         found = search(chats_of, query.text, query.profile, query.before_entry)
         items = tuple(
@@ -65,6 +71,8 @@ def find_chats(query: HistoryQuery) -> HistoryList:
     page = list_chats(chats_of, query.profile, query.before)
     after = query.before.time if query.before else None
     groups = group_by_day(page.items, utc_now(), settings().zone, after)
+    if query == HistoryQuery():
+        groups = begin_with_today(groups, today())
     if page.pinned:
         groups.insert(0, ChatGroup(PINNED, tuple(page.pinned)))
     return HistoryList(groups, query, page.next)
@@ -73,6 +81,11 @@ def find_chats(query: HistoryQuery) -> HistoryList:
 def newest_history() -> HistoryList:
     """Return the newest chats of this user, for the list beside a chat."""
     return find_chats(HistoryQuery())
+
+
+def today() -> date:
+    """Return the day that it is where the site is."""
+    return utc_now().astimezone(settings().zone).date()
 
 
 def list_html(query: HistoryQuery) -> str:

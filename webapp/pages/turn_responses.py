@@ -195,10 +195,10 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
-    response = TurnResponse(
-        chat, turn.chat.offered or {}, stored, MemorySource(turn), way, is_new=True
-    )
+    offered = turn.chat.offered or {}
+    response = TurnResponse(chat, offered, stored, MemorySource(turn), way, is_new=True)
     first = None if chat.written else started.question
+    listed = replace(chat, title=chat.title or make_title(first.content)) if first else None
     return response.respond(
         lambda controls, answers: render_template(
             template,
@@ -210,9 +210,8 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             actions=response.actions,
             key=uuid.uuid4(),
             selector=response.new_selector(answers, controls, is_first=first is not None),
-            # The first message puts the chat into the history, under a title.
-            is_first=first is not None,
-            title=(chat.title or make_title(first.content)) if first else None,
+            chat=listed,
+            profile_of=lambda listed: offered.get(listed.profile),
         )
     )
 
