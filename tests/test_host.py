@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 from pathlib import Path
+from ssl import SSLSocket
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +35,7 @@ from webapp.web.server import (
 )
 
 THREADED = {"wsgi.multithread": True, "SERVER_SOFTWARE": "madeup/1.0"}
+THREADLESS = min(2_000, os.sysconf("SC_OPEN_MAX") // 2)
 FLASK_RUN = [sys.executable, "-m", "flask", "--app", "webapp:create_app()", "run", "--port"]
 
 
@@ -46,21 +50,58 @@ def told(server: Server) -> tuple[str, int, str]:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--workers", "1", "--threads", "32"), ("sse", 24, "gunicorn")),
-        (("--threads", "4"), ("sse", 2, "gunicorn")),
-        (("--threads", "4", "--preload"), ("sse", 2, "gunicorn")),
-        (("--threads", "3"), ("sse", 1, "gunicorn")),
-        (("--threads", "2"), ("poll", 0, "gunicorn")),
-        (("--worker-class", "gthread"), ("poll", 0, "gunicorn")),
+        (("--workers", "1", "--threads", "32"), ("sse", THREADLESS, "gunicorn")),
+        (("--threads", "4", "--preload"), ("sse", THREADLESS, "gunicorn")),
+        (("--threads", "2"), ("sse", THREADLESS, "gunicorn")),
+        (("--worker-class", "gthread"), ("sse", THREADLESS, "gunicorn")),
         (("--workers", "2"), ("poll", 0, "gunicorn")),
     ],
     ids=lambda value: " ".join(map(str, value)),
 )
-def test_gunicorn_tells_its_threads(
+def test_gunicorn_hands_over_connections(
     tmp_path: Path, sqlite_url: str, options: tuple[str, ...], expected: tuple[str, int, str]
 ) -> None:
     with gunicorn(tmp_path, production(sqlite_url), *options) as server:
         assert told(server) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "streams"), [(256, 128), (1_024, 512), (1 << 20, 2_000), (-1, 2_000)]
+)
+def test_streams_without_threads_leave_half_of_the_files(
+    monkeypatch: pytest.MonkeyPatch, files: int, streams: int
+) -> None:
+    monkeypatch.setattr("os.sysconf", {"SC_OPEN_MAX": files}.get)
+    assert most_streams(Settings(), Host("gunicorn", 4, hands_over=True)) == streams
+
+
+@pytest.mark.parametrize(
+    ("changes", "hands_over"),
+    [
+        ({}, True),
+        ({"SERVER_PROTOCOL": "HTTP/1.0"}, True),
+        ({"SERVER_PROTOCOL": "HTTP/2.0"}, False),
+        ({"gunicorn.socket": None}, False),
+        ({"gunicorn.socket": SSLSocket.__new__(SSLSocket)}, False),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_only_plain_connections_are_handed_over(changes: dict[str, Any], hands_over: bool) -> None:
+    worker = type("Worker", (), {"__module__": "gunicorn.workers.gthread", "cfg": None})()
+    worker.cfg = SimpleNamespace(threads=4)
+    with socket.socket() as plain:
+        connection = {"SERVER_PROTOCOL": "HTTP/1.1", "gunicorn.socket": plain}
+        environ = {**THREADED, **connection, **changes}
+        assert called_by(worker, environ).hands_over is hands_over
+        assert not called_by(SimpleNamespace(cfg=worker.cfg), environ).hands_over
+
+
+def called_by(worker: object, environ: dict[str, Any]) -> Host:
+    """Return what is known of a server whose worker calls the app."""
+    place = {"__name__": "gunicorn.workers.gthread", "host_of": host_of}
+    exec("def handle_request(self, environ):\n    return host_of(environ)", place)
+    host: Host = place["handle_request"](worker, environ)  # type: ignore[operator]
+    return host
 
 
 @pytest.mark.slow

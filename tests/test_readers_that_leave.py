@@ -1,4 +1,4 @@
-"""Whoever reads an answer holds a thread and nothing else, and not for longer than they read."""
+"""Whoever reads an answer holds a thread at most, and not for longer than they read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from webapp.database import engines
 
 pytestmark = pytest.mark.slow
 
-# Of four threads, two stay free for everything else.
+# Where streams hold threads, two of four stay free for everything else.
 SHAPE = ("--workers", "1", "--threads", "4")
 SLOTS = 2
 TURNS_PER_USER = 2
@@ -88,8 +88,26 @@ class Site:
             return all(stream.is_stream for stream in streams)
 
 
-@pytest.fixture(scope="module")
-def small_site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Site]:
+# Middleware of the site keeps connections from being handed over, so each stream holds a thread.
+A_THREAD_EACH = """
+def post_worker_init(worker):
+    app = worker.wsgi
+
+    def each_chunk(environ, start_response):
+        body = app(environ, start_response)
+        try:
+            yield from body
+        finally:
+            getattr(body, "close", list)()
+
+    worker.wsgi = each_chunk
+"""
+
+
+@pytest.fixture(scope="module", params=["handed over", "a thread each"])
+def small_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     calls, file = Calls(folder), folder / "chat.sqlite3"
     file.write_bytes(sqlite_template.read_bytes())
@@ -99,8 +117,11 @@ def small_site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) 
         "TALKER_LOGIN": "1",
         "WEBAPP_TURNS_PER_USER": str(TURNS_PER_USER),
         "WEBAPP_SHUTDOWN_SECONDS": "1",
+        "WEBAPP_MAX_STREAMS": str(SLOTS),
     }
-    with gunicorn(folder, settings, *SHAPE) as server:
+    config = folder / "gunicorn.conf.py"
+    config.write_text(A_THREAD_EACH if request.param == "a thread each" else "")
+    with gunicorn(folder, settings, *SHAPE, "--config", str(config)) as server:
         yield Site(server, Rows(f"sqlite:///{file}"), calls)
 
 

@@ -29,6 +29,7 @@ from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
 from webapp.pages import chat_views, turn_views
 from webapp.pages.live import set_up_live_turns
+from webapp.pages.watching import set_up_watching
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.sharing import views as sharing_views
@@ -124,6 +125,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     # What this process keeps between requests.
     conversation = set_up_conversation(app, settings, TurnRows(app))
     set_up_live_turns(app)
+    set_up_watching(app)
     set_up_deletion(app)
     probe.set_up_probe(app, conversation.slots)
     return app

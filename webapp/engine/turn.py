@@ -6,7 +6,6 @@ once: when the callback ends, when its time is up, when the user stops it, or wh
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.authoring.transcript import Transcript, latest_said
 from webapp.engine.call import RunningCall, begin
+from webapp.engine.changes import Changes
 from webapp.engine.loop import process_loop
 from webapp.engine.outcome import (
     as_callback_error,
@@ -88,7 +88,7 @@ class RunningTurn:
         self.question_id = spec.question_id
         self.first_sequence = spec.first_sequence
         placeholder = spec.placeholder
-        self.changed = threading.Condition()
+        self.changed = Changes()
         transcript = Transcript(placeholder.id if placeholder else None, self.changed)
         self.chat = replace(chat, transcript=transcript, earlier=self._earlier)
         # How it ends: decided once, by the first transition out of Phase.RUNNING.

@@ -14,7 +14,6 @@ from flask import (
     make_response,
     redirect,
     render_template,
-    request,
     url_for,
 )
 from werkzeug.exceptions import HTTPException
@@ -46,6 +45,7 @@ from webapp.pages.watching import (
     MemorySource,
     Subscription,
     TurnSource,
+    TurnStream,
     stream,
 )
 from webapp.profiles.offer import offered_profiles
@@ -57,14 +57,14 @@ from webapp.turns.thread_budget import HURRIED_SECONDS, time_to_wait
 from webapp.web.errors import explanation
 from webapp.web.htmx import swap_whole, wants_fragment
 from webapp.web.server import (
-    give_up_silent_readers,
-    host_of,
+    Host,
     most_streams,
     most_streams_of_one,
-    wait_again,
     way_to_watch,
 )
-from webapp.web.sse import HEADERS, MIMETYPE, Slot
+from webapp.web.sse import Slot, Slots
+from webapp.web.streaming.handover import EventResponse, host_of_streams
+from webapp.web.streaming.thread import stream_thread
 
 # How long an answer may take to come together with its question, without a stream.
 QUICK_SECONDS = 0.1
@@ -122,7 +122,7 @@ def respond_to_follower(
     offered = turn.chat.offered if turn else None
     if offered is None:
         offered = offered_profiles().by_name
-    way = way_to_watch(settings(), host_of(request.environ))
+    way = way_to_watch(settings(), host_of_streams())
     # A stream leaves `#turn` as it is, and after a lost turn Stop has to come back there first.
     response = TurnResponse(chat, offered, stored, source, "poll" if shown_as_lost else way)
     return response.respond(
@@ -243,7 +243,7 @@ class TurnResponse:
         self.actions = build_actions(self.addresses, turn.question_id) if turn.question_id else None
         self._source = source
         self._way = way
-        self._host = host_of(request.environ)
+        self._host = host_of_streams()
         self._turn_id = turn.id
         self._chat = chat
         running = replace(turn, status=TurnStatus.RUNNING)
@@ -257,7 +257,7 @@ class TurnResponse:
         state = self._source.read()
         if state.is_running and self._way == "sse":
             most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
-            slot = conversation().slots.take(most, self._chat.owner, of_one)
+            slot = _slots(self._host).take(most, self._chat.owner, of_one)
             if slot is not None:
                 self._read_ratings()  # the turn may change earlier messages at any time
                 live = self._live_turn(self.actions)
@@ -323,24 +323,26 @@ class TurnResponse:
             asks_now = not controls.answers_question
             return template.render(controls=controls.with_status(status), asks_now=asks_now)
 
-        events = stream(subscription, first, state, render_end)
-        response = Response(events, mimetype=MIMETYPE, headers=HEADERS)
-        connection = give_up_silent_readers(request.environ)
-        response.call_on_close(slot.give_back)
-        response.call_on_close(lambda: wait_again(connection))
-        return response
+        events = TurnStream(subscription, first, state, render_end)
+        return EventResponse(events, stream(events), slot, self._host)
 
 
 def _wait_briefly(turn: RunningTurn) -> str:
     """Wait as long as it is worth it to respond in one piece, and return how pages watch turns."""
-    host = host_of(request.environ)
+    host = host_of_streams()
     way = way_to_watch(settings(), host)
     if way == "inline":
         turn.wait_until_stored(conversation().limits.total)
     elif wants_fragment():
-        has_room = way != "sse" or conversation().slots.in_use < most_streams(settings(), host)
-        turn.wait_for_answer(QUICK_SECONDS if has_room else HURRIED_SECONDS)
+        has_room = way != "sse" or _slots(host).in_use < most_streams(settings(), host)
+        with time_to_wait(QUICK_SECONDS if has_room else HURRIED_SECONDS) as seconds:
+            turn.wait_for_answer(seconds)
     else:
         with time_to_wait(PAGE_SECONDS) as seconds:
             turn.wait_until_stored(seconds)
     return way
+
+
+def _slots(host: Host) -> Slots:
+    """Return where streams are counted: apart, or together with whatever else holds threads."""
+    return stream_thread().slots if host.hands_over else conversation().slots

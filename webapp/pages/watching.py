@@ -1,20 +1,22 @@
 """Watch a turn, of this process or of another one, as a stream or by polling.
 
-A turn of this process is read from memory, every other one from the database. A stream holds a
-thread and nothing else: no request, no transaction, no connection.
+A turn of this process is read from memory, every other one from the database. A stream holds no
+request, no transaction and no connection to the database. Where the server hands over connections,
+one thread serves all streams (webapp/web/streaming). Elsewhere each holds a thread.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from flask import Flask
 
-from webapp.accounts.sessions.interface import session_is_alive
+from webapp.accounts.sessions.interface import find_ended_sessions
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.pages.live import LiveTurn, TurnState
@@ -22,6 +24,7 @@ from webapp.turns.stored_turns import turn_as_stored
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.server import Host
 from webapp.web.sse import HEARTBEAT, event
+from webapp.web.streaming.thread import set_up_stream_thread
 
 # Between two renderings of growing text. Eyes need no more, and each costs (benchmarks/stream.py).
 PACE_SECONDS = 0.12
@@ -38,18 +41,37 @@ STREAM_SECONDS = 60.0
 class TurnSource(Protocol):
     """Where a turn is read from."""
 
+    # How long what was read stays good enough.
+    look_seconds: float
+
+    def look(self) -> None:
+        """Get the turn as it is now, if that needs the database."""
+
     def read(self) -> TurnState:
-        """Return the turn as it is now."""
+        """Return the turn as it is now, or as it was at the last look."""
 
     def wait(self, version: int, seconds: float) -> None:
         """Return when there may be something newer than ``version``, or when the time is up."""
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever something is new, if the source knows."""
+
+    def stop_listening(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` no more."""
 
 
 class MemorySource:
     """A turn of this process."""
 
+    look_seconds = math.inf
+
     def __init__(self, turn: RunningTurn) -> None:
         self._turn = turn
+        self.listen = turn.changed.listen
+        self.stop_listening = turn.changed.stop_listening
+
+    def look(self) -> None:
+        """Do nothing: memory is always up to date."""
 
     def read(self) -> TurnState:
         """Return the turn as it is now. Its end shows only after it is stored."""
@@ -73,13 +95,25 @@ class MemorySource:
 class DatabaseSource:
     """A turn of another process, or one that has ended."""
 
+    look_seconds = LOOK_SECONDS
+
     def __init__(self, app: Flask, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
         self._app = app
         self._ids = (chat_id, turn_id)
         self._version = 0
+        self._state: TurnState | None = None
+
+    def look(self) -> None:
+        """Read the turn as it is stored."""
+        self._state = self._read_rows()
 
     def read(self) -> TurnState:
-        """Return the turn as it is stored."""
+        """Return the turn as it was stored at the last look."""
+        if self._state is None:
+            self._state = self._read_rows()
+        return self._state
+
+    def _read_rows(self) -> TurnState:
         with self._app.app_context():
             status, messages = turn_as_stored(*self._ids)
         self._version += 1
@@ -89,6 +123,12 @@ class DatabaseSource:
         """Wait a little: no other process tells of a change."""
         del version
         time.sleep(min(seconds, LOOK_SECONDS))
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Do nothing: no other process tells of a change."""
+
+    def stop_listening(self, listener: Callable[[], None]) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,18 +141,9 @@ class Subscription:
     session_id: uuid.UUID | None
     host: Host
 
-    def has_ended_session(self) -> bool:
-        """Return whether the reader's session has ended since the stream began."""
-        if self.session_id is None:
-            return False
-        with self.app.app_context():
-            return not session_is_alive(self.session_id)
 
-
-def stream(
-    subscription: Subscription, first: str, state: TurnState, render_end: Callable[[str], str]
-) -> Iterator[bytes]:
-    """Yield a turn as events: ``first``, then each change, until the turn ends.
+class TurnStream:
+    """A turn as events, a step at a time: the first one, then each change, until the turn ends.
 
     The stream also ends with the reader's session, when the server is about to stop, and after
     `STREAM_SECONDS`. A page that has not seen the end asks again.
@@ -124,48 +155,119 @@ def stream(
     render_end:
         Renders the HTML for the end from the status with which the turn ended.
     """
-    began = time.monotonic()
-    pacing = _Pacing(subscription, began, began)
-    yield event(first)
-    try:
-        while state.is_running and time.monotonic() - began < STREAM_SECONDS:
-            subscription.source.wait(state.version, 1.0)
-            if subscription.host.is_stopping or pacing.reader_may_not_see():
-                return
-            state = subscription.source.read()
-            end = "" if state.is_running else render_end(state.status)
-            html = subscription.page.render_changes(state) + end
-            if html or pacing.is_quiet():
-                yield event(html) if html else HEARTBEAT
-                pacing.rest(state, len(html))
-            elif state.is_running:  # something changed that does not show
-                time.sleep(PACE_SECONDS)
-    except UNAVAILABLE as error:
-        # The turn goes on, and the page asks again.
-        with subscription.app.app_context():
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        first: str,
+        state: TurnState,
+        render_end: Callable[[str], str],
+    ) -> None:
+        now = time.monotonic()
+        self.first = event(first)
+        self.subscription = subscription
+        self.is_over = not state.is_running
+        # When the next step makes sense. What comes until then goes into one event.
+        self.rest_until = now
+        self._source = subscription.source
+        self._state = state
+        self._render_end = render_end
+        self._ends_at = now + STREAM_SECONDS
+        self._sent_at = self._checked_at = self._looked_at = now
+        self._listener: Callable[[], None] | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the stream is to end now, because the server is stopping."""
+        return self.subscription.host.is_stopping
+
+    @property
+    def wake_at(self) -> float:
+        """When a step is due even if nothing is new."""
+        return min(self._sent_at + HEARTBEAT_SECONDS, self._ends_at)
+
+    @property
+    def look_at(self) -> float:
+        """When the database is to be asked about the session, or about the turn."""
+        checked_until = self._checked_at + HEARTBEAT_SECONDS
+        return min(checked_until, self._looked_at + self._source.look_seconds)
+
+    def step(self) -> bytes:
+        """Return what is new as an event, a heartbeat, or nothing."""
+        now = time.monotonic()
+        if self.is_over or self.is_cut or now >= self._ends_at:
+            self.is_over = True
+            return b""
+
+        html, before, state = "", self._state, self._source.read()
+        if state.version != before.version:
+            self._state = state
+            end = "" if state.is_running else self._render_end(state.status)
+            html = self.subscription.page.render_changes(state) + end
+            self.is_over = not state.is_running
+            # A long open block is sent whole each time, so it is sent less often.
+            slowest = min(len(html) / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)
+            self.rest_until = now + max(PACE_SECONDS, slowest)
+        if html:
+            self._sent_at = now
+            return event(html)
+        if now - self._sent_at >= HEARTBEAT_SECONDS:
+            self._sent_at = now
+            return HEARTBEAT
+        return b""
+
+    def wait(self) -> None:
+        """Wait until a step makes sense, for a second at most."""
+        time.sleep(max(0.0, self.rest_until - time.monotonic()))
+        self._source.wait(self._state.version, 1.0)
+
+    def look(self, ended_sessions: set[uuid.UUID]) -> None:
+        """Read the turn, and end the stream if the session of its reader has ended."""
+        self._checked_at = self._looked_at = time.monotonic()
+        if self.subscription.session_id in ended_sessions:
+            self.is_over = True
+        else:
+            self._source.look()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever something is new."""
+        self._listener = listener
+        self._source.listen(listener)
+
+    def close(self) -> None:
+        """Call the listener no more."""
+        if self._listener is not None:
+            self._source.stop_listening(self._listener)
+
+
+def stream(events: TurnStream) -> Iterator[bytes]:
+    """Yield the events, for a server whose thread sends them."""
+    yield events.first
+    while not events.is_over:
+        events.wait()
+        if events.look_at <= time.monotonic():
+            look([events])
+        if data := events.step():
+            yield data
+
+
+def look(streams: Sequence[TurnStream]) -> None:
+    """Ask the database what these streams need from it, and end those that may not go on.
+
+    While the database is unavailable, they all end. Their turns go on, and the pages ask again.
+    """
+    with streams[0].subscription.app.app_context():
+        try:
+            ids = {each.subscription.session_id for each in streams}
+            ended = find_ended_sessions({each for each in ids if each is not None})
+            for each in streams:
+                each.look(ended)
+        except UNAVAILABLE as error:
             log_unavailable(error)
+            for each in streams:
+                each.is_over = True
 
 
-@dataclass
-class _Pacing:
-    """When a stream last sent something, and when it last checked the session of its reader."""
-
-    subscription: Subscription
-    sent_at: float
-    checked_at: float
-
-    def is_quiet(self) -> bool:
-        return time.monotonic() - self.sent_at > HEARTBEAT_SECONDS
-
-    def reader_may_not_see(self) -> bool:
-        if time.monotonic() - self.checked_at < HEARTBEAT_SECONDS:
-            return False
-        self.checked_at = time.monotonic()
-        return self.subscription.has_ended_session()
-
-    def rest(self, state: TurnState, sent: int) -> None:
-        # What comes meanwhile goes into one event. A long open block is sent whole each time, so
-        # it is sent less often.
-        self.sent_at = time.monotonic()
-        if state.is_running:
-            time.sleep(max(PACE_SECONDS, min(sent / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)))
+def set_up_watching(app: Flask) -> None:
+    """Let one thread of ``app`` serve all streams, where the server allows it."""
+    set_up_stream_thread(app, look)

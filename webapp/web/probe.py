@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 
 from webapp.site import settings
-from webapp.web.server import Host, host_of, most_streams, way_to_watch
+from webapp.web.server import Host, max_held_threads, most_streams, way_to_watch
 from webapp.web.sse import HEADERS, MIMETYPE, Slot, Slots, event
+from webapp.web.streaming.handover import host_of_streams
 
 EXTENSION = "probe"
 TICKS = 5
@@ -49,14 +50,15 @@ def set_up_probe(app: Flask, streams: Slots) -> None:
 @blueprint.get("/healthz/stream")
 def stream() -> Response:
     """Send how answers reach a page here. If they are streamed, send events for 1.5 s."""
-    host = host_of(request.environ)
+    host = host_of_streams()
     way, most = way_to_watch(settings(), host), most_streams(settings(), host)
     server = SERVERS.get(host.name.lower(), "unknown")
     first = event(json.dumps({"way": way, "streams": most, "server": server}))
     if way != "sse" or not most or request.method == "HEAD":
         return Response(first, mimetype=MIMETYPE, headers=HEADERS)
     probes: Probes = current_app.extensions[EXTENSION]
-    slots = probes.begin(most)
+    # Unlike the other streams, a probe always holds a thread.
+    slots = probes.begin(max_held_threads(host) if host.hands_over else most)
     if not slots:
         response = make_response("another probe is running, or all streams are taken\n", 503)
         response.mimetype = "text/plain"

@@ -6,11 +6,12 @@ threads, so each known server is asked in its own way.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,8 @@ ASSUMED_THREADS = 8
 ENDLESS = 1_000
 # How long a reader may accept no data before its connection is given up.
 SEND_SECONDS = 10.0
+# Streams that hold no thread. Each holds a file, and half of the files are for everything else.
+MOST_THREADLESS_STREAMS = 2_000
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,15 @@ class Host:
         Whether other threads run while no request is answered.
     worker:
         The server's object that knows whether it is stopping.
+    hands_over:
+        Whether it lets an answer keep its connection without its thread.
     """
 
     name: str
     threads: int
     background: bool = True
     worker: Any = None
+    hands_over: bool = False
 
     @property
     def is_stopping(self) -> bool:
@@ -63,7 +69,8 @@ def host_of(environ: Mapping[str, Any]) -> Host:
     if "mod_wsgi" in sys.modules:
         threads = getattr(sys.modules["mod_wsgi"], "threads_per_process", ASSUMED_THREADS)
         return Host("mod_wsgi", threads)
-    return _find_server_in_call_stack(sys._getframe()) or Host(_name(environ), ASSUMED_THREADS)
+    host = _find_server_in_call_stack(sys._getframe()) or Host(_name(environ), ASSUMED_THREADS)
+    return replace(host, hands_over=True) if _hands_over(environ, host) else host
 
 
 def way_to_watch(settings: Settings, host: Host) -> str:
@@ -76,9 +83,12 @@ def way_to_watch(settings: Settings, host: Host) -> str:
 
 
 def most_streams(settings: Settings, host: Host) -> int:
-    """Return how many streams this process may have open: fewer than it has threads."""
+    """Return how many streams this process may have open: fewer than threads, if they hold any."""
     if settings.max_streams is not None:
         return settings.max_streams
+    if host.hands_over:
+        files = os.sysconf("SC_OPEN_MAX")
+        return min(MOST_THREADLESS_STREAMS, files // 2) if files > 0 else MOST_THREADLESS_STREAMS
     return max(0, host.threads - max(2, host.threads // 4))
 
 
@@ -135,6 +145,16 @@ def _find_server_in_call_stack(frame: FrameType | None) -> Host | None:
             return Host("werkzeug", ENDLESS)
         frame = frame.f_back
     return None
+
+
+def _hands_over(environ: Mapping[str, Any], host: Host) -> bool:
+    # A plain connection with one request at a time: neither TLS nor HTTP/2.
+    kinds = {kind.__module__ for kind in type(host.worker).__mro__}
+    return (
+        "gunicorn.workers.gthread" in kinds
+        and type(environ.get("gunicorn.socket")) is socket.socket
+        and environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1.1")
+    )
 
 
 def _name(environ: Mapping[str, Any]) -> str:

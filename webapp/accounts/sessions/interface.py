@@ -213,9 +213,9 @@ class DatabaseSessions(SessionInterface):
         is_ours = isinstance(values, dict) and values.keys() <= COOKIE_KEYS
         return None, json.dumps(values) if is_ours else NO_VALUES
 
-    def is_alive(self, row_id: uuid.UUID) -> bool:
-        """Return whether the session of a row has neither ended nor expired."""
-        return self._rows.is_alive(row_id)
+    def find_ended(self, row_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of these sessions have ended or expired."""
+        return row_ids - self._rows.find_alive(row_ids)
 
     def insert(
         self,
@@ -261,10 +261,12 @@ class DatabaseSessions(SessionInterface):
         )
 
 
-def session_is_alive(row_id: uuid.UUID) -> bool:
-    """Return whether a session is alive, for work that outlives its request."""
+def find_ended_sessions(row_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of these sessions have ended, for work that outlives its request."""
     sessions = current_app.session_interface
-    return not isinstance(sessions, DatabaseSessions) or sessions.is_alive(row_id)
+    if not row_ids or not isinstance(sessions, DatabaseSessions):
+        return set()
+    return sessions.find_ended(row_ids)
 
 
 def _serializer() -> Any:

@@ -37,7 +37,7 @@ _FIND = select(
     LoginSession.created_at > bindparam("created_after"),
 )
 _ALIVE = select(LoginSession.id).where(
-    LoginSession.id == bindparam("session_id"),
+    LoginSession.id.in_(bindparam("session_ids", expanding=True)),
     LoginSession.seen_at > bindparam("seen_after"),
     LoginSession.created_at > bindparam("created_after"),
 )
@@ -83,12 +83,13 @@ class SessionRows:
         stored = StoredSession(id=found.id, identifier=found.identifier, seen_at=found.seen_at)
         return stored, found.json
 
-    def is_alive(self, row_id: uuid.UUID) -> bool:
-        """Return whether a session has neither ended nor expired. This does not count as a use."""
+    def find_alive(self, row_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which sessions have neither ended nor expired. This does not count as a use."""
         now = utc_now()
         limits = {"seen_after": now - self._idle, "created_after": now - self._absolute}
         with read_connection() as connection:
-            return connection.execute(_ALIVE, {"session_id": row_id, **limits}).first() is not None
+            found = connection.execute(_ALIVE, {"session_ids": list(row_ids), **limits})
+            return set(found.scalars())
 
     def insert(
         self,
