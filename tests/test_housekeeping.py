@@ -104,4 +104,9 @@ def test_a_job_that_found_nothing_to_do_is_logged_for_debugging_only(
 
 
 def test_the_jobs_of_an_app(make_app: AppMaker) -> None:
-    assert [*jobs_of(make_app("simple.py"))] == ["end_lost_turns", "delete_chats", "end_idle_chats"]
+    assert [*jobs_of(make_app("simple.py"))] == [
+        "end_lost_turns",
+        "delete_chats",
+        "end_idle_chats",
+        "index_messages",
+    ]

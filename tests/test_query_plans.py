@@ -66,10 +66,11 @@ def plans(app: Flask) -> Iterator[Plans]:
 
 
 # Steps that a plan calls a scan, and that read no more than they are told: a look into the
-# full-text index by words (M), and what other steps of the same plan have found.
+# full-text index by words (M), what other steps of the same plan have found, and an index of
+# nothing but the chats that are still to be read.
 BOUNDED = re.compile(
     r"SCAN (search_words VIRTUAL TABLE INDEX \d+:M|found$|by_chat$|first_question$|CONSTANT ROW$|"
-    r"\(subquery-\d+\)$)"
+    r"\(subquery-\d+\)$|chats USING INDEX ix_chats_unindexed$)"
 )
 
 

@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
-from webapp.chats.search_index import index_messages, index_title, unindex_messages
+from webapp.chats import search_index
+from webapp.chats.search_index import index_messages, index_pending, index_title, unindex_messages
 from webapp.chats.tokenizer import owner_word
 from webapp.database.engines import utc_now, write_transaction
 from webapp.turns import rows as turn_rows
@@ -73,8 +75,14 @@ def found(app: Flask, query: str) -> bool:
     return len(History(app).search(query, owner=owner_of(app)).hits) == 1
 
 
+def found_by_word(app: Flask, word: str) -> bool:
+    return History(app).matching_rows(word) > 0
+
+
 def test_nothing_is_found_of_a_chat_that_nobody_wrote_in(app: Flask) -> None:
     Chat(app)
+    with app.app_context():
+        assert index_pending() == 0
     assert count(app, "search_entries") == 0
     assert not found(app, "greeting")
 
@@ -90,6 +98,98 @@ def test_each_message_after_it_is_found_as_well(app: Flask) -> None:
     Chat(app).say("question").say("another")
     assert found(app, "another")
     assert count(app, "search_entries") == 8
+
+
+def test_messages_are_indexed_behind_and_once(app: Flask) -> None:
+    chats = [Chat(app).say("question"), Chat(app).say("question")]
+    assert count(app, "search_entries") == 0
+    with app.app_context():
+        assert (index_pending(), index_pending()) == (2, 0)
+    assert count(app, "search_entries") == 10
+    chats[0].say("another")
+    with app.app_context():
+        assert (index_pending(), index_pending()) == (1, 0)
+    assert count(app, "search_entries") == 13
+    assert column(app, "chats.unindexed_from") == [None, None]
+
+
+def test_housekeeping_indexes_what_was_said(app: Flask) -> None:
+    chat = Chat(app).say("question")
+    app.extensions["housekeeping"]._ran_at = None  # as if a minute had passed
+    chat.say("another")
+    chat.until(lambda: found_by_word(app, "wquestion"))
+
+
+def test_a_search_indexes_only_the_chats_of_its_owner(app: Flask) -> None:
+    chats = [Chat(app).say("question"), Chat(app).say("question")]
+    [alice, _] = column(app, "chats.owner")
+    assert len(History(app).search("question", owner=alice).hits) == 1
+    assert count(app, "search_entries") == 5
+    assert len(chats) == 2
+
+
+@pytest.mark.parametrize("limit", ["MESSAGES_AT_ONCE", "CHATS_AT_ONCE", "CHARACTERS_AT_ONCE"])
+def test_what_does_not_fit_into_a_step_comes_with_the_next(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    if limit == "CHARACTERS_AT_ONCE":
+        monkeypatch.setattr("webapp.chats.search_index.CHARACTERS_AT_ONCE", 1)
+    else:
+        name = "_LIST_MESSAGES" if limit == "MESSAGES_AT_ONCE" else "_LIST_PENDING"
+        monkeypatch.setattr(f"webapp.chats.search_index.{limit}", 1)
+        statement = getattr(search_index, name)
+        monkeypatch.setattr(search_index, name, statement.limit(1))
+    for _ in range(3):
+        Chat(app).say("question").say("another")
+    with app.app_context():
+        index_pending()
+    assert count(app, "search_entries") == 3 * 8
+    assert column(app, "chats.unindexed_from") == [None] * 3
+
+
+def test_a_question_is_found_while_its_answer_is_written(app: Flask) -> None:
+    chat = Chat(app).say("question")
+    chat.begin("hang")
+    chat.until(lambda: "growing" in chat.page().text)
+    assert found(app, "hang")
+    assert not found(app, "halfway")
+    with app.app_context():
+        assert index_pending() == 0  # nothing else is over
+    chat.stop()
+    chat.until_answered()
+    assert found(app, "halfway")
+
+
+def test_what_a_killed_process_has_not_indexed_is_found(app: Flask) -> None:
+    Chat(app).say("question")
+    # As another process finds it: the chat itself says what is to be indexed.
+    assert column(app, "chats.unindexed_from") == [0]
+    assert found(app, "reply one")
+
+
+def test_what_was_said_in_a_deleted_chat_is_not_indexed(app: Flask) -> None:
+    chat = Chat(app).say("question")
+    chat.visitor.post(f"{chat.address}/delete")
+    with app.app_context():
+        assert index_pending() == 0
+    assert count(app, "search_entries") == 0
+    chat.visitor.post(f"{chat.address}/restore")
+    assert found(app, "question")
+
+
+def test_a_search_finds_what_is_indexed_while_nothing_can_be_written(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = Chat(app).say("question")
+    assert found(app, "question")
+    chat.say("another")
+
+    def fail() -> None:
+        raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
+
+    monkeypatch.setattr("webapp.chats.search_index.write_transaction", fail)
+    assert found(app, "question")
+    assert not found(app, "another")
 
 
 def test_errors_are_not_found(app: Flask) -> None:
@@ -217,6 +317,8 @@ def test_a_replaced_chat_leaves_nothing_in_the_index(app: Flask) -> None:
     visitor.start_chat()
     visitor.start_chat()
     assert count(app, "chats") == 2
+    with app.app_context():
+        index_pending()
     assert count(app, "search_entries") == 5
 
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.chats import deletion
+from webapp.chats.search_index import index_pending
 from webapp.config import Settings
 from webapp.history import deletion_job
 from webapp.pages import recovered_text
@@ -33,5 +34,6 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         "end_lost_turns": ending.end_lost_turns,
         "delete_chats": deletion_job.delete_for_good,
         "end_idle_chats": ending.end_idle_chats,
+        "index_messages": index_pending,
     }
     set_up_housekeeping(app, jobs)

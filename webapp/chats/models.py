@@ -51,6 +51,7 @@ class Chat(Model):
         # migration says so: `postgresql_where` here would import its dialect, 2 MiB, everywhere.
         Index("ix_chats_deleted", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
         Index("ix_chats_expires", "expires_at", sqlite_where=text("expires_at IS NOT NULL")),
+        Index("ix_chats_unindexed", "owner", sqlite_where=text("unindexed_from IS NOT NULL")),
         Index("ix_chats_session_ended", "session_id", "ended_at"),
         Index("ix_chats_ended_active", "ended_at", "active_at"),
     )
@@ -82,6 +83,9 @@ class Chat(Model):
     imported_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # The chat whose messages were copied into this one.
     continues: Mapped[uuid.UUID | None] = mapped_column()
+    # From which message on it is not in the search index yet (search_index.py). 0 for its title and
+    # all of its messages, NULL when all is indexed.
+    unindexed_from: Mapped[int | None] = mapped_column()
 
 
 class Message(Model):

@@ -271,5 +271,5 @@ def _run(
     if place.had_ended:
         # Its user has left the other chats for this one, as for a chat that starts.
         end_other_chats(replace(chat, session_id=request.session_id), ())
-        run_housekeeping_if_due()
+    run_housekeeping_if_due()
     return StartedTurn(turn, place.question)

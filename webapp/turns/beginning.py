@@ -13,7 +13,7 @@ from webapp.authoring.chat_message import ASSISTANT, STREAMING, USER, ChatMessag
 from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Message, Turn
-from webapp.chats.search_index import index_first_question, index_messages, index_title
+from webapp.chats.search_index import index_title
 from webapp.chats.snapshots import store_snapshots
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
@@ -39,7 +39,6 @@ _COUNTS = select(
     .where(Message.chat_id == bindparam("chat"))
     .scalar_subquery(),
     RUNNING_TURNS.scalar_subquery(),
-    select(Message.id).where(Message.chat_id == bindparam("chat"), Message.kind == USER).exists(),
 )
 _NEW_TURN = insert(Turn)
 _LAST_QUESTION = (
@@ -153,16 +152,11 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
             before = values_before(connection, chat_id, request.answers)
             first_values = values if before is None else before
 
-        place, has_written = _insert_turn(connection, request, claimed, values, first_values)
+        place = _insert_turn(connection, request, claimed, values, first_values)
         if request.new_snapshot is not None:
             store_snapshots(connection, chat_id, request.new_snapshot)
-        question = place.question
-        if question is not None and has_written:
-            if title and title != claimed.title:
-                index_title(connection, request.owner, chat_id, title)
-            index_messages(connection, request.owner, chat_id, [(question.id, question.content)])
-        elif question is not None:
-            index_first_question(connection, request.owner, chat_id, question, claimed.title)
+        if title and title != claimed.title:
+            index_title(connection, request.owner, chat_id, title)
     return place
 
 
@@ -180,8 +174,7 @@ def store_resumption(request: TurnRequest) -> TurnPlace:
     """
     with write_transaction() as connection:
         claimed = claim_ended_chat(connection, request)
-        place, _ = _insert_turn(connection, request, claimed, claimed.values, None)
-    return place
+        return _insert_turn(connection, request, claimed, claimed.values, None)
 
 
 def _insert_turn(
@@ -190,8 +183,8 @@ def _insert_turn(
     claimed: ClaimedChat,
     values: dict[str, Any],
     first_values: dict[str, Any] | None,
-) -> tuple[TurnPlace, bool]:
-    """Insert the rows of a turn; return its place, and whether its user had written before.
+) -> TurnPlace:
+    """Insert the rows of a turn, and return its place.
 
     Parameters
     ----------
@@ -201,7 +194,7 @@ def _insert_turn(
     chat = {"chat": request.chat_id}
     serialize_user_turns(connection, request.owner)
     counted = {"of_owner": request.owner, "seen_after": utc_now() - ALIVE}
-    last, running, has_written = connection.execute(_COUNTS, {**chat, **counted}).one()
+    last, running = connection.execute(_COUNTS, {**chat, **counted}).one()
     if running >= request.most_turns:
         raise TooManyTurnsError
     if first_values is not None:
@@ -234,10 +227,9 @@ def _insert_turn(
     insert_messages(connection, request.chat_id, new)
     if request.answers is not None:
         connection.execute(_RETRIED, {**chat, "question": request.answers})
-    place = TurnPlace(
+    return TurnPlace(
         question=question, placeholder=placeholder, values=values, had_ended=claimed.had_ended
     )
-    return place, bool(has_written)
 
 
 def request_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:

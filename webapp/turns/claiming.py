@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Turn
 from webapp.chats.retention import expires_at
+from webapp.chats.search_index import UNINDEXED_FROM_QUESTION, UNINDEXED_IF_WRITTEN
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_sent_form
@@ -37,6 +38,7 @@ _CLAIM = (
         ended_at=None,
         expires_at=bindparam("expires"),
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
+        unindexed_from=UNINDEXED_FROM_QUESTION,
     )
     # The values as they are now: an answer that ended a moment ago may have changed them.
     .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
@@ -56,6 +58,7 @@ _RESUME = (
         active_at=bindparam("now"),
         ended_at=None,
         expires_at=bindparam("expires"),
+        unindexed_from=UNINDEXED_IF_WRITTEN,
     )
     .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, cast, func, or_, select
+from sqlalchemy import Text, bindparam, cast, func, or_, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from webapp.authoring.chat_message import (
     ASSISTANT,
@@ -20,8 +21,8 @@ from webapp.authoring.chat_message import (
 )
 from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import MESSAGE_COLUMNS, insert_messages, message_from_row
-from webapp.chats.models import Message, SearchEntry, Turn
-from webapp.chats.search_index import INDEXED_KINDS, index_messages, index_title, store_entries
+from webapp.chats.models import Chat, Message, SearchEntry, Turn
+from webapp.chats.search_index import INDEXED_KINDS, index_title, store_entries
 from webapp.chats.store import StoredChat
 from webapp.chats.tokenizer import chat_word
 from webapp.database.engines import utc_now
@@ -48,7 +49,19 @@ _COPIED = (
     .order_by(Message.sequence)
     .limit(AT_ONCE)
 )
-
+_SOURCE = aliased(Chat)
+_UNINDEXED_FROM = (
+    update(Chat)
+    .where(Chat.id == bindparam("copy"))
+    .values(
+        unindexed_from=func.coalesce(
+            select(_SOURCE.unindexed_from)
+            .where(_SOURCE.id == bindparam("of_chat"))
+            .scalar_subquery(),
+            Chat.unindexed_from,
+        )
+    )
+)
 
 _LAST_SEQUENCE = select(func.coalesce(func.max(Message.sequence), 0)).where(
     Message.chat_id == bindparam("of_chat")
@@ -122,6 +135,8 @@ def copy_conversation(
         ]
         store_entries(connection, entries)
         which["after"] = rows[-1].sequence
+    # Copies keep their numbers.
+    connection.execute(_UNINDEXED_FROM, {"copy": chat_id, "of_chat": old.id})
 
     # The author of the divider is the title of the old chat: the page shows each of the two names
     # apart, so that neither can change the words around it.
@@ -137,14 +152,6 @@ def copy_conversation(
         sequence=source.last_sequence + 1,
     )
     insert_messages(connection, chat_id, [divider])
-
-
-def index_opening(
-    connection: Connection, owner: str, chat_id: uuid.UUID, messages: Iterable[ChatMessage]
-) -> None:
-    """Index the first messages of a chat that is in the history from its start."""
-    said = [(m.id, m.content) for m in messages if m.kind in INDEXED_KINDS]
-    index_messages(connection, owner, chat_id, said)
 
 
 def _copy(row: Any) -> ChatMessage:

@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import STREAMING
 from webapp.chats.models import Chat, Message, Turn
-from webapp.chats.search_index import index_turn
 from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.keeper import BEAT_SECONDS
 from webapp.engine.phases import TurnStatus
@@ -32,7 +31,7 @@ OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == TurnStatu
 ENDED = OURS.values(
     seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
 ).returning(Turn.stop_asked)
-_FREED = LET_GO.values(turn_id=None).returning(Chat.owner, Chat.written)
+_FREED = LET_GO.values(turn_id=None)
 _BROKEN_OFF = (
     update(Message)
     .where(
@@ -65,7 +64,7 @@ def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUI
     which = {"chat": chat_id, "turn": turn_id}
     connection.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": TurnStatus.INTERRUPTED})
     connection.execute(_BROKEN_OFF, which)
-    index_turn(connection, connection.execute(_FREED, which).first(), chat_id, turn_id)
+    connection.execute(_FREED, which)
 
 
 def turn_row(

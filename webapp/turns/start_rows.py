@@ -20,7 +20,7 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.profiles.last_choice import remember_name
-from webapp.turns.copying import CopySource, copy_conversation, index_opening
+from webapp.turns.copying import CopySource, copy_conversation
 from webapp.turns.rows import ALIVE, RUNNING_TURNS, turn_row
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
@@ -135,8 +135,6 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
             )
             connection.execute(_NEW_TURN, row)
         insert_messages(connection, chat_id, messages)
-        if source is not None and over:
-            index_opening(connection, request.owner, chat_id, messages)
         if request.new_choice is not None:
             remember_name(connection, request.new_choice)
         own = browser_session()
@@ -170,4 +168,6 @@ def _new_chat(turn: RunningTurn, request: StartRequest, *, over: bool) -> dict[s
         "turn_id": None if over else turn.id,
         "snapshots": add_snapshots(continues.snapshots if continues else {}, *under),
         "pinned": False,
+        # The copies bring their entries with them.
+        "unindexed_from": turn.first_sequence if continues else None,
     }

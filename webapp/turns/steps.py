@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.chats.message_rows import update_message, upsert_messages
-from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.models import Message, Turn
 from webapp.chats.retention import expires_at
-from webapp.chats.search_index import index_turn, reindex_messages
+from webapp.chats.search_index import reindex_messages
 from webapp.chats.snapshots import store_profile
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
@@ -34,9 +34,7 @@ from webapp.web.errors import UNAVAILABLE
 from webapp.web.log import log_failure
 
 _SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
-_FREED = LET_GO.values(
-    turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires")
-).returning(Chat.owner, Chat.written)
+_FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires"))
 _FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
 _LOST = (
     select(Turn.chat_id, Turn.id)
@@ -174,12 +172,11 @@ def _save(connection: Connection, step: Step) -> bool | None:
             "expires": expires_at(profile, now),
         }
         if turn.values is None:
-            freed = connection.execute(_FREED, which)
+            connection.execute(_FREED, which)
         else:
-            freed = connection.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
+            connection.execute(_FREED_WITH_VALUES, {**which, "kept": turn.values})
         if turn.values_between is not None:
             connection.execute(_BEGAN_WITH, {"turn": turn.id, "kept": turn.values_between})
-        index_turn(connection, freed.first(), chat_id, turn.id)
     return asked
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from webapp.chats.search_index import index_pending
 from webapp.chats.tokenizer import query_terms
 from webapp.database.engines import db
 from webapp.history.search.query import POSTGRESQL, SQLITE, SearchQuery
@@ -22,6 +23,7 @@ from webapp.history.search.rows import (
     texts_of,
 )
 from webapp.history.search.snippets import Part, make_snippet
+from webapp.web.errors import UNAVAILABLE, log_unavailable
 
 PAGE = 30
 # How many entries each batch reads, if the batches before did not fill the page. So the work of a
@@ -79,6 +81,11 @@ def search(
     terms = query_terms(text)
     if not terms:
         return SearchResult(is_empty_query=True)
+    try:
+        index_pending(owner)
+    except UNAVAILABLE as error:
+        # What is indexed can be found also while nothing can be written.
+        log_unavailable(error)
     operators = SQLITE if db.engine.dialect.name == "sqlite" else POSTGRESQL
     query = SearchQuery(owner, tuple(terms), operators)
     page = _SearchPage(query, ChatFilter(owner, profile), before)
