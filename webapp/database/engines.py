@@ -39,6 +39,7 @@ from webapp.database.connections import (
     follow_sqlite_rules,
     replace_dead_connections,
 )
+from webapp.database.direct_connection import DirectConnection
 
 POOL_WAIT_SECONDS = 5
 # How long a health check tries to write, and the free disk space that it requires.
@@ -74,6 +75,22 @@ class UTCDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value.replace(tzinfo=UTC) if value else None
 
+    # SQLite has text, which SQLAlchemy makes and reads in a longer way.
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _to_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        is_sqlite = dialect.name == "sqlite"
+        return _from_text if is_sqlite else super().result_processor(dialect, coltype)
+
+
+def _to_text(value: datetime | None) -> str | None:
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[:-6] if value else None
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(f"{value}+00:00") if value else None
+
 
 def utc_now() -> datetime:
     """Return the current time. The whole program uses this clock, so that tests can set it."""
@@ -91,7 +108,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         **pool,
         "pool_timeout": POOL_WAIT_SECONDS,
         "hide_parameters": True,
-        "json_serializer": lambda value: json.dumps(clean_json(value)),
+        "json_serializer": _dump_json,
         "connect_args": _connect_args(settings.url),
     }
 
@@ -223,7 +240,7 @@ def read_connection() -> Iterator[Connection]:
     single statement needs no transaction.
     """
     reader: Engine = current_app.extensions[_READER]
-    with reader.connect() as connection:
+    with DirectConnection(reader) as connection:
         yield connection
 
 
@@ -235,7 +252,10 @@ def write_transaction() -> Iterator[Connection]:
     flush of the disk. An open read transaction of the request's session is ended first.
     """
     release_connection()
-    with current_app.extensions["webapp_write_queue"] as turn, db.engine.connect() as connection:
+    with (
+        current_app.extensions["webapp_write_queue"] as turn,
+        DirectConnection(db.engine) as connection,
+    ):
         connection.execution_options(**turn)
         with connection.begin():
             yield connection
@@ -260,6 +280,10 @@ def try_to_write() -> None:
     file: Path | None = current_app.extensions[_FILE]
     if file and shutil.disk_usage(file.parent).free < LEAST_FREE_BYTES:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
+
+
+def _dump_json(value: Any) -> str:
+    return json.dumps(clean_json(value))
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
