@@ -29,24 +29,23 @@ def compress_answers(app: Flask) -> None:
 
     @app.after_request
     def compress(response: Response) -> Response:
-        headers = response.headers
+        parts, headers = response.response, response.headers
         # A stream of events or of a download is no list of bytes.
-        is_finished = isinstance(response.response, list)
-        if not is_finished or not headers.get("Content-Type", "").startswith(HTML):
+        if not isinstance(parts, list) or sum(map(len, parts)) < SHORTEST:
+            return response
+        if not headers.get("Content-Type", "").startswith(HTML):
             return response
         if "Content-Encoding" in headers or "ETag" in headers:
             return response
-        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Encoding")))
 
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Encoding")))
         sent = request._get_current_object()  # type: ignore[attr-defined]
         if may_be_guessed(sent):
             # For a proxy that would compress what comes without.
             headers["Cache-Control"] += ", no-transform"
         elif accepts_gzip(sent.headers.get("Accept-Encoding", "")):
-            body = response.get_data()
-            if len(body) >= SHORTEST:
-                response.set_data(zlib.compress(body, LEVEL, GZIP))
-                headers["Content-Encoding"] = "gzip"
+            response.set_data(zlib.compress(response.get_data(), LEVEL, GZIP))
+            headers["Content-Encoding"] = "gzip"
         return response
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Request, g, request
-from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
-from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 
@@ -40,32 +38,26 @@ class TooManyFieldsError(Refusal):
     advice = "Go back and use the form on the page."
 
 
-class FormParser(FormDataParser):
-    """Reads forms as UTF-8. Invalid bytes become U+FFFD."""
+class FormRequest(Request):
+    """A request whose body is a form without files, or nothing.
 
-    def parse(
-        self,
-        stream: IO[bytes],
-        mimetype: str,  # noqa: ARG002 - only forms get here: refuse_other_bodies
-        content_length: int | None,  # noqa: ARG002
-        options: dict[str, str] | None = None,  # noqa: ARG002
-    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
-        """Return the stream, the fields, and no files."""
-        text = stream.read().decode(errors="replace")
+    What it reads, Werkzeug would read too, but through a choice of parsers and by rewriting the
+    names of all headers.
+    """
+
+    @cached_property
+    def form(self) -> ImmutableMultiDict[str, str]:
+        """Return the fields, as UTF-8. Invalid bytes become U+FFFD."""
+        if self.mimetype != FORM_TYPE:
+            return ImmutableMultiDict()
+        text = self.get_data(cache=False).decode(errors="replace")
         if text.count("&") >= MAX_FIELDS:
             raise TooManyFieldsError
-        fields = parse_qsl(text, keep_blank_values=True, errors="replace")
-        return stream, self.cls(fields), self.cls()
-
-
-class FormRequest(Request):
-    """A request whose body is a form or nothing."""
-
-    form_data_parser_class = FormParser
+        return ImmutableMultiDict(parse_qsl(text, keep_blank_values=True, errors="replace"))
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        """Return the cookies. Werkzeug would rewrite the names of all headers to find this one."""
+        """Return the cookies."""
         return ImmutableMultiDict(parse_cookie(self.environ.get("HTTP_COOKIE")))
 
 
@@ -73,7 +65,6 @@ def guard_requests(app: Flask) -> None:
     """Refuse requests that no form of this site sends. The cheapest check comes first."""
     app.request_class = FormRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.jinja_env.globals["csrf_token"] = csrf_token
 
     @app.before_request
