@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -128,6 +129,11 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_watching(app)
     set_up_deletion(app)
     probe.set_up_probe(app, conversation.slots)
+
+    # All modules, and the first app of this process, live as long as the process does. Python need
+    # not look through them at each collection, and workers that are forked can share them.
+    if not gc.get_freeze_count():
+        gc.freeze()
     return app
 
 
