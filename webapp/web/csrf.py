@@ -8,20 +8,19 @@ give away (https://breachattack.com), and each of them is valid as long as its s
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, g, session
+from flask import Request, current_app, g, session
 from werkzeug.exceptions import BadRequest
-
-from webapp.site import this_app
 
 CSRF_FIELD = "csrf_token"
 # For a client that cannot add a field to its form.
 CSRF_HEADERS = ("X-CSRFToken", "X-CSRF-Token")
 MASK_BYTES = 16
-_TOKEN_LENGTH = 43  # of 32 bytes in Base64, without the "=" at the end
+_TOKEN = re.compile(r"[\w-]{43}", re.ASCII)  # 32 bytes in Base64, without the "=" at the end
 
 
 class CSRFError(BadRequest):
@@ -36,7 +35,7 @@ def csrf_token() -> str:
         if secret is None:
             secret = session[CSRF_FIELD] = secrets.token_hex(32)
         mask = secrets.token_bytes(MASK_BYTES)
-        masked = mask + _xor(mask, _find_keys(this_app(), secret)[0])
+        masked = mask + _xor(mask, _find_keys(secret)[0])
         g.csrf_token = token = urlsafe_b64encode(masked).rstrip(b"=").decode()
     return token
 
@@ -56,9 +55,12 @@ def check_form_token(sent: Request) -> None:
     secret = session.get(CSRF_FIELD)
     if secret is None:
         raise CSRFError("The session has no token.")
-    key = _unmask(token)
+    if not _TOKEN.fullmatch(token):
+        raise CSRFError("The token is malformed.")
+    masked = urlsafe_b64decode(f"{token}=")
+    key = _xor(masked[:MASK_BYTES], masked[MASK_BYTES:])
     # The keys of earlier secret keys too: a page that is open need not be loaded again.
-    if not any(hmac.compare_digest(key, valid) for valid in _find_keys(this_app(), secret)):
+    if not any(hmac.compare_digest(key, valid) for valid in _find_keys(secret)):
         raise CSRFError("The token is not one of this session.")
 
     if sent.is_secure:
@@ -70,24 +72,14 @@ def check_form_token(sent: Request) -> None:
             raise CSRFError("The referrer is not a page of this site.")
 
 
-def _find_keys(app: Flask, secret: str) -> list[bytes]:
+def _find_keys(secret: str) -> list[bytes]:
     # With the secret key, who can read the database still cannot make a token.
-    secret_keys: list[str] = [app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]]
+    config = current_app.config
+    secret_keys: list[str] = [config["SECRET_KEY"], *config["SECRET_KEY_FALLBACKS"]]
     return [
         hmac.digest(secret_key.encode(), secret.encode(), "sha256")[:MASK_BYTES]
         for secret_key in secret_keys
     ]
-
-
-def _unmask(token: str) -> bytes:
-    try:
-        masked = urlsafe_b64decode(f"{token}=") if len(token) == _TOKEN_LENGTH else b""
-    except ValueError:
-        masked = b""
-    # A character that is none of Base64 is skipped, and leaves too few bytes.
-    if len(masked) != 2 * MASK_BYTES:
-        return b""
-    return _xor(masked[:MASK_BYTES], masked[MASK_BYTES:])
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
