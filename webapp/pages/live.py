@@ -84,6 +84,7 @@ class LiveTurn:
         actions: Actions | None = None,
     ) -> None:
         self._templates = app.jinja_env
+        self._grown = app.jinja_env.get_template("chats/_grown.html")
         # Those of the one viewer of a stream. Pages that poll share what is rendered, without them.
         self._actions = actions
         self._turn_id = turn_id
@@ -151,7 +152,11 @@ class LiveTurn:
             only_text = replace(on_page.message, content=message.content) == message
             growth = on_page.update(message)
             if only_text and growth is not None and not growth.restart:
-                return self._render("_grown", id=message.id, growth=growth)
+                # Rendered several times a second for each reader, and it needs no global name. So
+                # its context is not filled with those of the app, which takes a third of the time.
+                values = {"id": message.id, "growth": growth}
+                context = self._grown.new_context(values, shared=True)
+                return "".join(self._grown.root_render_func(context))
             changed = self._render("_changed", **self._values(message, on_page))
         return changed + self._render_switch(message, self._participants.author_of(message).name)
 
