@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+import re
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Flask
+from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
@@ -18,8 +20,22 @@ from webapp.profiles import icons
 from webapp.web import assets
 
 
+# Of the profile selector, for all users: each has its own offer.
+OPTIONS_KEPT = 500
+_INDENTATION = re.compile(r"\n[ \t]+")
+
+
+class _WithoutIndentation(Extension):
+    """Leaves out the indentation of templates, which is for those who read their source."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        del name, filename
+        return _INDENTATION.sub("\n", source)
+
+
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     """Give the templates of ``app`` their globals and filters."""
+    app.jinja_env.add_extension(_WithoutIndentation)
     app.jinja_env.globals.update(
         site_name=settings.site_name or "Chat Profiles",
         login_on=chat_app.login_on,
@@ -48,4 +64,12 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module
-    app.jinja_env.globals.update(glyph=pictures.glyph, icon=pictures.icon, sentence=texts.sentence)
+    app.jinja_env.globals.update(
+        glyph=pictures.glyph,
+        icon=pictures.icon,
+        picture=pictures.picture,
+        sentence=texts.sentence,
+    )
+    # An option of the selector depends on its arguments alone, so the same ones give the same HTML.
+    option: Any = app.jinja_env.get_template("profiles/_option.html").module
+    app.jinja_env.globals["profile_option"] = lru_cache(OPTIONS_KEPT)(option.option)
