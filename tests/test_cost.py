@@ -122,9 +122,9 @@ class Action:
 
 
 ACTIONS = {
-    "start": Action(do=Chatter.start, html=6_160, wire=1_880),
+    "start": Action(do=Chatter.start, html=5_840, wire=1_880),
     # In a chat in which something was written, so that it is kept.
-    "switch": Action(do=Chatter.start, before=Chatter.talk, html=6_160, wire=1_880),
+    "switch": Action(do=Chatter.start, before=Chatter.talk, html=5_840, wire=1_880),
     "message": Action(do=Chatter.say, html=5_210, wire=1_570),
     "message that waits": Action(do=Chatter.wait, html=5_190, wire=1_570),
     "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_690, wire=4_850),

@@ -19,8 +19,8 @@ from webapp.markdown.messages import message_html
 from webapp.profiles import icons
 from webapp.web import assets
 
-
-# Of the profile selector, for all users: each has its own offer.
+# How much HTML is kept: of pictures beside names, and of options of the profile selector.
+PICTURES_KEPT = 1_000
 OPTIONS_KEPT = 500
 _INDENTATION = re.compile(r"\n[ \t]+")
 
@@ -64,12 +64,13 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module
+    # These depend on their arguments alone, so the same ones give the same HTML, whoever asks.
     app.jinja_env.globals.update(
-        glyph=pictures.glyph,
+        glyph=lru_cache(pictures.glyph), picture=lru_cache(PICTURES_KEPT)(pictures.picture)
+    )
+    option: Any = app.jinja_env.get_template("profiles/_option.html").module
+    app.jinja_env.globals.update(
         icon=pictures.icon,
-        picture=pictures.picture,
+        profile_option=lru_cache(OPTIONS_KEPT)(option.option),
         sentence=texts.sentence,
     )
-    # An option of the selector depends on its arguments alone, so the same ones give the same HTML.
-    option: Any = app.jinja_env.get_template("profiles/_option.html").module
-    app.jinja_env.globals["profile_option"] = lru_cache(OPTIONS_KEPT)(option.option)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from webapp.accounts.login import viewer
 from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage
@@ -29,7 +30,7 @@ class Participant:
     name: str
     picture: str | None = None
 
-    @property
+    @cached_property
     def initial(self) -> str:
         """Return the first letter of the name."""
         return initial(self.name)
@@ -46,11 +47,18 @@ class Participants:
     rename: Callback | None
     seconds: float
     _renamed: dict[str, str] = field(default_factory=dict)
+    _authors: dict[tuple[str, str | None, str | None], Participant] = field(default_factory=dict)
 
     def author_of(self, message: ChatMessage) -> Participant:
         """Return who is shown as the author of a message."""
         if message.kind == USER:
             return self.viewer
+        key = (message.kind, message.profile, message.author)
+        if key not in self._authors:
+            self._authors[key] = self._find_author(message)
+        return self._authors[key]
+
+    def _find_author(self, message: ChatMessage) -> Participant:
         profile = self._profile(message.profile)
         if message.kind == DIVIDER:
             return profile
