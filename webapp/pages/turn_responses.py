@@ -68,8 +68,9 @@ from webapp.web.streaming.thread import stream_thread
 
 # How long an answer may take to come together with its question, without a stream.
 QUICK_SECONDS = 0.1
-# With this many turns at once, pages poll half as often.
-MANY_TURNS = 50
+# How often the pages of all turns together may poll. With more turns than this, each polls less
+# often than once a second, so that there is time for other pages.
+POLLS_PER_SECOND = 100
 # How long a page that polls is told that the profile was switched.
 SWITCH_NEWS = timedelta(seconds=5)
 # Without JavaScript nothing comes later by itself, so the response waits longer.
@@ -272,7 +273,7 @@ class TurnResponse:
         answers = live.message_values(state.messages)
         outside = live.render_outside(state, self.actions)
         if state.is_running:
-            every = "1s" if conversation().keeper.count < MANY_TURNS else "2s"
+            every = f"{max(1, round(conversation().keeper.count / POLLS_PER_SECOND))}s"
             polling = replace(self._controls, watch="poll", every=every)
             return make_response(render(polling, answers) + outside)
 
