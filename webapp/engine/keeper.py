@@ -125,6 +125,11 @@ class Keeper:
         # Turns that began and are not kept yet, and turns that are over but whose callbacks run.
         self._unkept: dict[uuid.UUID, RunningTurn] = {}
         self._woken = False
+        # The thread waits for a first turn, not for the next tick.
+        self._is_idle = True
+        self._next_tick = 0.0
+        # Turns that have ended since the thread last looked.
+        self._ended: list[TrackedTurn] = []
         # How often another thread has woken the keeper's, for tests.
         self.handovers = 0
         self._looked_at = 0.0
@@ -171,7 +176,7 @@ class Keeper:
             What of its messages was stored with it.
         """
         self._track(turn, already_saved)
-        self._wake()
+        self._wake_from_idleness()
 
     @contextmanager
     def keep_begun_here(
@@ -192,8 +197,10 @@ class Keeper:
             yield
         finally:
             tracked.beginner = None
-            if not (turn.over and self._save_here(turn)):
-                self._wake()
+            if not turn.over:
+                self._wake_from_idleness()
+            elif not self._save_here(turn):
+                self._wake(tracked)
 
     def _track(self, turn: RunningTurn, already_saved: Iterable[ChatMessage]) -> TrackedTurn:
         tracked = TrackedTurn(turn, {m.id: (m.version, m.status) for m in already_saved})
@@ -201,6 +208,7 @@ class Keeper:
             self._turns[turn.id] = tracked
             # A turn that blocks its beginner needs somebody who looks after it, so the thread runs.
             if self._thread is None or not self._thread.is_alive():
+                self._next_tick = time.monotonic() + TICK_SECONDS
                 self._thread = threading.Thread(target=self._run, name="webapp-keeper", daemon=True)
                 self._thread.start()
             if not self._started:
@@ -262,6 +270,8 @@ class Keeper:
         self._saving = threading.Lock()
         self._turns = {}
         self._unkept = {}
+        self._ended = []
+        self._is_idle = True
         self._thread = None
         self._started = False
 
@@ -272,18 +282,26 @@ class Keeper:
         if tracked is None:
             self._prune()
         elif tracked.beginner != threading.get_ident():
-            self._wake()
+            self._wake(tracked)
 
     def _prune(self) -> None:
         with self._changed:
             self._unkept = {i: turn for i, turn in self._unkept.items() if turn.at_work}
             self._changed.notify_all()
 
-    def _wake(self) -> None:
+    def _wake(self, ended: TrackedTurn | None = None) -> None:
         with self._changed:
+            if ended is not None:
+                self._ended.append(ended)
             self._woken = True
             self.handovers += 1
             self._changed.notify_all()
+
+    def _wake_from_idleness(self) -> None:
+        """Let the thread look after a new turn, unless it will do that at its next tick anyway."""
+        with self._changed:
+            if self._is_idle:
+                self._wake()
 
     def _run(self) -> None:
         while kept := self._next():
@@ -300,16 +318,30 @@ class Keeper:
         logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
 
     def _next(self) -> list[TrackedTurn]:
-        """Wait for something to do, and return the turns; none after `IDLE_SECONDS` without any."""
+        """Wait for something to do, and return the turns; none after `IDLE_SECONDS` without any.
+
+        Between two ticks these are the turns that have ended: to look at all of them each time
+        that one of a thousand ends would take more time than all the rest.
+        """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._woken and bool(self._turns),
-                TICK_SECONDS if self._turns else IDLE_SECONDS,
-            )
-            self._woken = False
-            if not self._turns:
-                self._thread = None  # while nobody can begin another one
-            return list(self._turns.values())
+            while True:
+                self._is_idle = not self._turns
+                until_tick = max(0.0, self._next_tick - time.monotonic())
+                self._changed.wait_for(
+                    lambda: self._woken and bool(self._turns),
+                    IDLE_SECONDS if self._is_idle else until_tick,
+                )
+                self._woken = self._is_idle = False
+                ended, self._ended = self._ended, []
+                if not self._turns:
+                    self._thread = None  # while nobody can begin another one
+                    self._is_idle = True
+                    return []
+                if time.monotonic() >= self._next_tick:
+                    self._next_tick = time.monotonic() + TICK_SECONDS
+                    return list(self._turns.values())
+                if ended:
+                    return ended
 
     def _look_after(self, kept: list[TrackedTurn]) -> None:
         now = time.monotonic()
