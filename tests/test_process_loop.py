@@ -19,7 +19,8 @@ from tests.support.chats import Chat
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import (
-    CALLS_AFTER_A_SLOW_ONE,
+    CALLS_AFTER_A_LONG_ONE,
+    LONG_SECONDS,
     QUICK_CALLS,
     QUICK_SECONDS,
     Callback,
@@ -105,6 +106,20 @@ def test_what_a_coroutine_waits_for_is_waited_for_by_the_loops_thread(loop: Proc
     first, second = future.result(LIMIT)
     assert (first, second.name) == (threading.current_thread(), "webapp-loop")
     assert loop.handovers == before + 1
+
+
+def test_a_coroutine_that_wakes_at_once_keeps_its_context(loop: ProcessLoop) -> None:
+    name: contextvars.ContextVar[int] = contextvars.ContextVar("name")
+
+    async def wait(number: int) -> int:
+        name.set(number)
+        for _ in range(20):
+            await asyncio.sleep(0)
+            await asyncio.to_thread(int)  # wakes while this thread hands over
+        return name.get()
+
+    for number in range(50):
+        assert run_here(loop, wait(number)).result(LIMIT) == number
 
 
 def test_a_suspended_coroutine_can_be_cancelled(loop: ProcessLoop) -> None:
@@ -347,10 +362,20 @@ def test_a_callback_that_blocks_or_waits_goes_back_to_the_loops_thread(
     assert call_it(callback).name == "webapp-loop"
 
 
-def test_a_callback_that_was_slow_once_may_be_quick_again() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "waited", "calls"),
+    [
+        (0.0, True, CALLS_AFTER_A_LONG_ONE + QUICK_CALLS),
+        (LONG_SECONDS + 0.1, False, CALLS_AFTER_A_LONG_ONE + QUICK_CALLS),
+        (QUICK_SECONDS + 0.1, False, QUICK_CALLS),
+    ],
+)
+def test_a_callback_that_was_slow_once_may_be_quick_again(
+    seconds: float, waited: bool, calls: int
+) -> None:
     callback = quick(thread)
-    callback.pace.note_call(1.0, waited=False)
-    names = [call_it(callback).name for _ in range(CALLS_AFTER_A_SLOW_ONE + QUICK_CALLS)]
+    callback.pace.note_call(seconds, waited=waited)
+    names = [call_it(callback).name for _ in range(calls)]
     assert set(names) == {"webapp-loop"}
     rest()
     assert call_it(callback) is threading.current_thread()

@@ -60,7 +60,8 @@ class ProcessLoop:
         if task is None:
             return self._hand_over(current, coroutine, context)
         if not task.done():
-            return self._hand_over(current, _wait_for(task), context)
+            # In no context of the task's: it may be running in that already.
+            return self._hand_over(current, _wait_for(task), Context())
         future: Future[Any] = Future()
         if task.cancelled():
             future.cancel()

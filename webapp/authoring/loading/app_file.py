@@ -21,11 +21,14 @@ from webapp.authoring.loading.source_lines import (
 EXIT_BAD_INPUT = 2
 
 
-# A coroutine function is quick after so many calls in a row that took no longer than this and
-# waited for nothing. After one that did not, it has to be quick so many times more.
-QUICK_SECONDS = 0.05
+# A coroutine function is quick after so many calls in a row that waited for nothing, and took no
+# longer than a request waits for an answer anyway.
+QUICK_SECONDS = 0.1
 QUICK_CALLS = 3
-CALLS_AFTER_A_SLOW_ONE = 20
+# It has to be quick so many times more after a call that waited, or blocked its thread for long. A
+# call that took a little longer may only have been short of a processor.
+LONG_SECONDS = 1.0
+CALLS_AFTER_A_LONG_ONE = 20
 
 
 class Pace:
@@ -42,8 +45,10 @@ class Pace:
 
     def note_call(self, seconds: float, *, waited: bool) -> None:
         """Count a call that has ended."""
-        if waited or seconds > QUICK_SECONDS:
-            self.quick_calls = -CALLS_AFTER_A_SLOW_ONE
+        if waited or seconds > LONG_SECONDS:
+            self.quick_calls = -CALLS_AFTER_A_LONG_ONE
+        elif seconds > QUICK_SECONDS:
+            self.quick_calls = min(self.quick_calls, 0)
         elif self.quick_calls < QUICK_CALLS:
             self.quick_calls += 1
 
