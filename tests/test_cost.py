@@ -133,9 +133,9 @@ ACTIONS = {
 SQLITE: Mapping[str, Cost] = {
     "start": Cost(statements=6, begins=1, commits=1, writes=1, connections=2),
     "switch": Cost(statements=6, begins=1, commits=1, writes=1, connections=2),
-    "message": Cost(statements=11, begins=2, commits=2, writes=2, connections=4),
+    "message": Cost(statements=8, begins=2, commits=2, writes=2, connections=4),
     "message that waits": Cost(
-        statements=11, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
+        statements=8, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
     ),
     "page": Cost(statements=7, connections=7),
     "list of chats": Cost(statements=3, connections=3),
@@ -143,9 +143,9 @@ SQLITE: Mapping[str, Cost] = {
 POSTGRESQL: Mapping[str, Cost] = {
     "start": Cost(statements=7, begins=1, commits=1, writes=1, connections=2),
     "switch": Cost(statements=7, begins=1, commits=1, writes=1, connections=2),
-    "message": Cost(statements=12, begins=2, commits=2, writes=2, connections=4),
+    "message": Cost(statements=9, begins=2, commits=2, writes=2, connections=4),
     "message that waits": Cost(
-        statements=12, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
+        statements=9, begins=2, commits=2, writes=2, connections=4, loop_wakes=1, keeper_wakes=2
     ),
     "page": Cost(statements=7, connections=7),
     "list of chats": Cost(statements=3, connections=3),

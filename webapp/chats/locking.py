@@ -36,9 +36,10 @@ RUNNING_IN_CHATS = (
 )
 # Use it as the subquery of an update that changes several chats. SQLite ignores FOR UPDATE.
 CHATS_IN_ORDER = select(Chat.id).order_by(Chat.id).with_for_update(of=Chat)
-_ADVISORY_LOCK = select(
-    func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String)))
-)
+# Lets one transaction after another count the running turns of a user, and add to them: two at once
+# would not count each other's. It is taken after all other locks, and exists on PostgreSQL only.
+USER_TURNS_LOCK = func.pg_advisory_xact_lock(func.hashtext(bindparam("of_owner", type_=String)))
+_LOCK_USER_TURNS = select(USER_TURNS_LOCK)
 
 
 def lock_running_turns(
@@ -53,7 +54,7 @@ def lock_running_turns(
     which:
         The values of its parameters.
     """
-    if _has_row_locks(connection):
+    if has_row_locks(connection):
         connection.execute(running, which)
 
 
@@ -65,7 +66,7 @@ def lock_free_chats(
     A chat that somebody else has locked is left out, so that nobody waits. So is one to which the
     condition no longer applies: it may have been brought back.
     """
-    if not _has_row_locks(connection):
+    if not has_row_locks(connection):
         return list(chats)
     lock_running_turns(connection, RUNNING_IN_CHATS.where(Chat.id.in_(chats)))
     free = select(Chat.id).where(Chat.id.in_(chats), which).order_by(Chat.id)
@@ -73,13 +74,11 @@ def lock_free_chats(
 
 
 def serialize_user_turns(connection: Connection, owner: str) -> None:
-    """Let one transaction after another count the running turns of a user, and add to them.
-
-    Two at once would not count each other's. Call it after all other locks are taken.
-    """
-    if _has_row_locks(connection):
-        connection.execute(_ADVISORY_LOCK, {"of_owner": owner})
+    """Let one transaction after another count the running turns of a user, and add to them."""
+    if has_row_locks(connection):
+        connection.execute(_LOCK_USER_TURNS, {"of_owner": owner})
 
 
-def _has_row_locks(connection: Connection) -> bool:
+def has_row_locks(connection: Connection) -> bool:
+    """Return whether others may change rows while a transaction waits for a lock."""
     return connection.dialect.name == "postgresql"

@@ -136,7 +136,7 @@ class Turn(Model):
     stop_asked: Mapped[bool] = mapped_column(default=False)
     # Whether it was retried. Then its answer is no longer part of the conversation.
     retried: Mapped[bool] = mapped_column(default=False)
-    # The chat's values when it began, for a retry. Only the last turn of a chat keeps them.
+    # The chat's values when it began, for a retry. Only the last turn of a chat keeps any.
     values_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # The last heartbeat of the process that runs it.

@@ -6,26 +6,23 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, null, select, update
+from sqlalchemy import bindparam, insert, null, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import ASSISTANT, STREAMING, USER, ChatMessage
-from webapp.chats.locking import serialize_user_turns
+from webapp.authoring.chat_message import ASSISTANT, STREAMING, ChatMessage
 from webapp.chats.message_rows import insert_messages
-from webapp.chats.models import Message, Turn
+from webapp.chats.models import Turn
 from webapp.chats.search_index import index_title
 from webapp.chats.snapshots import store_snapshots
 from webapp.chats.titles import make_title
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
-from webapp.turns.claiming import ClaimedChat, claim_chat, claim_ended_chat
+from webapp.turns.claiming import TURNS_WITH_VALUES, ClaimedChat, claim_chat, claim_ended_chat
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import replace_messages, retitle, values_before
 from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import (
-    ALIVE,
     OURS,
-    RUNNING_TURNS,
     interrupt_turn,
     is_alive,
     turn_row,
@@ -34,32 +31,8 @@ from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
-_COUNTS = select(
-    select(func.coalesce(func.max(Message.sequence), 0))
-    .where(Message.chat_id == bindparam("chat"))
-    .scalar_subquery(),
-    RUNNING_TURNS.scalar_subquery(),
-)
 _NEW_TURN = insert(Turn)
-_LAST_QUESTION = (
-    select(Message.sequence)
-    .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
-    .order_by(Message.sequence.desc())
-    .limit(1)
-)
-# Only the last question can still be answered anew. What has answered it stands after it.
-_FORGET_VALUES = (
-    update(Turn)
-    .where(
-        Turn.id.in_(
-            select(Message.turn_id).where(
-                Message.chat_id == bindparam("chat"),
-                Message.sequence >= _LAST_QUESTION.scalar_subquery(),
-            )
-        )
-    )
-    .values(values_before=null())
-)
+_FORGET_VALUES = update(Turn).where(TURNS_WITH_VALUES).values(values_before=null())
 _RETRIED = (
     update(Turn)
     .where(
@@ -139,7 +112,8 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
         claimed = claim_chat(connection, request, made_title)
         # Only now: on PostgreSQL the same form may be stored, and answered, while this one waits
         # for the chat.
-        refuse_sent_form(connection, chat_id, request.key)
+        if claimed.was_sent:
+            refuse_sent_form(connection, chat_id, request.key)
 
         title, values = claimed.title, claimed.values
         # With which the question was first answered.
@@ -191,16 +165,13 @@ def _insert_turn(
     first_values:
         The values with which its question was first answered; ``None`` when it answers nothing.
     """
-    chat = {"chat": request.chat_id}
-    serialize_user_turns(connection, request.owner)
-    counted = {"of_owner": request.owner, "seen_after": utc_now() - ALIVE}
-    last, running = connection.execute(_COUNTS, {**chat, **counted}).one()
-    if running >= request.most_turns:
+    if claimed.running_turns >= request.most_turns:
         raise TooManyTurnsError
-    if first_values is not None:
+    chat = {"chat": request.chat_id}
+    if first_values is not None and claimed.keeps_values:
         connection.execute(_FORGET_VALUES, chat)
 
-    question, sequence = request.question, last + 1
+    question, sequence = request.question, claimed.last_sequence + 1
     if question is not None:
         question = replace(question, sequence=sequence, turn_id=request.turn_id)
         sequence += 1

@@ -6,18 +6,20 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, and_, bindparam, func, select, update
+from sqlalchemy import String, Text, Update, and_, bindparam, cast, func, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.chats.models import Chat, Turn
+from webapp.authoring.chat_message import USER
+from webapp.chats.locking import USER_TURNS_LOCK, has_row_locks
+from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import UNINDEXED_FROM_QUESTION, UNINDEXED_IF_WRITTEN
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.requests import TurnRequest
-from webapp.turns.rows import interrupt_turn, is_alive
+from webapp.turns.rows import ALIVE, RUNNING_TURNS, interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -40,8 +42,6 @@ _CLAIM = (
         title=func.coalesce(Chat.title, bindparam("made_title", type_=String)),
         unindexed_from=UNINDEXED_FROM_QUESTION,
     )
-    # The values as they are now: an answer that ended a moment ago may have changed them.
-    .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
 # Locks the row as the update that follows does, so that the result still holds then.
 _HAD_ENDED = (
@@ -60,8 +60,44 @@ _RESUME = (
         expires_at=bindparam("expires"),
         unindexed_from=UNINDEXED_IF_WRITTEN,
     )
-    .returning(Chat.values.label("values_now"), Chat.title, Chat.profile)
 )
+# The values as they are now: an answer that ended a moment ago may have changed them.
+_CLAIMED = (Chat.values.label("values_now"), Chat.title, Chat.profile)
+_LAST_QUESTION = (
+    select(Message.sequence)
+    .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
+    .order_by(Message.sequence.desc())
+    .limit(1)
+)
+# Only the last question can still be answered anew. What has answered it stands after it.
+TURNS_WITH_VALUES = Turn.id.in_(
+    select(Message.turn_id).where(
+        Message.chat_id == bindparam("chat"),
+        Message.sequence >= _LAST_QUESTION.scalar_subquery(),
+    )
+)
+# What the new turn must know of the chat and of its owner.
+_FOUND = (
+    select(func.coalesce(func.max(Message.sequence), 0))
+    .where(Message.chat_id == bindparam("chat"))
+    .scalar_subquery()
+    .label("last_sequence"),
+    RUNNING_TURNS.scalar_subquery().label("running_turns"),
+    select(Turn.id)
+    .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
+    .exists()
+    .label("was_sent"),
+    # Most apps keep no values, and then there is nothing to forget.
+    select(Turn.id)
+    .where(TURNS_WITH_VALUES, cast(Turn.values_before, Text) != "{}")
+    .exists()
+    .label("keeps_values"),
+)
+_LOOK = select(*_FOUND)
+# On SQLite, one statement does all. On PostgreSQL, a statement sees the rows as they were when it
+# began, which may have changed while it waited for the chat or for the lock of the user's turns.
+_AT_ONCE = {claim: claim.returning(*_CLAIMED, *_FOUND) for claim in (_CLAIM, _RESUME)}
+_LOOK_LATER = {claim: claim.returning(*_CLAIMED, USER_TURNS_LOCK) for claim in (_CLAIM, _RESUME)}
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
@@ -106,11 +142,25 @@ class StillAnsweringError(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedChat:
-    """A chat as it was when a turn claimed it."""
+    """A chat as it was when a turn claimed it.
+
+    Parameters
+    ----------
+    running_turns:
+        How many turns of its owner run, in all chats and processes.
+    was_sent:
+        Whether the form of the new turn began a turn before.
+    keeps_values:
+        Whether the last turns still keep the values with which they began.
+    """
 
     values: dict[str, Any]
     title: str | None
     had_ended: bool
+    last_sequence: int
+    running_turns: int
+    was_sent: bool
+    keeps_values: bool
 
 
 def claim_chat(connection: Connection, request: TurnRequest, title: str | None) -> ClaimedChat:
@@ -161,14 +211,12 @@ def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedCha
     NotFound
         When the chat no longer exists.
     """
-    which = {**_new_holder(request), "of_session": request.session_id}
-    chat = connection.execute(_RESUME, which).first()
-    if chat is None:
+    session = {"of_session": request.session_id}
+    claimed = _claim(connection, _RESUME, request, session, had_ended=True)
+    if claimed is None:
         holder = connection.execute(HOLDER, _chat_of(request)).first()
         raise NotFound if holder is None else ChatNotEndedError
-    if chat.profile != request.profile_name:
-        raise ProfileChangedError
-    return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=True)
+    return claimed
 
 
 def refuse_busy(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
@@ -201,26 +249,49 @@ def _claim_free_chat(
             return None
         had_ended = free.had_ended
 
-    chat = connection.execute(_CLAIM, {**_new_holder(request), "made_title": title}).first()
-    if chat is None:
-        return None
-    if chat.profile != request.profile_name:
-        raise ProfileChangedError
-    if had_ended:
+    claimed = _claim(connection, _CLAIM, request, {"made_title": title}, had_ended=had_ended)
+    if claimed is not None and had_ended:
         session = {"chat": request.chat_id, "of_session": request.session_id}
         connection.execute(_IN_SESSION, session)
-    return ClaimedChat(values=chat.values_now, title=chat.title, had_ended=had_ended)
+    return claimed
 
 
-def _chat_of(request: TurnRequest) -> dict[str, Any]:
-    return {"chat": request.chat_id, "of_owner": request.owner}
-
-
-def _new_holder(request: TurnRequest) -> dict[str, Any]:
+def _claim(
+    connection: Connection,
+    claim: Update,
+    request: TurnRequest,
+    more: dict[str, Any],
+    *,
+    had_ended: bool,
+) -> ClaimedChat | None:
     now = utc_now()
-    return {
+    holder = {
         **_chat_of(request),
         "turn": request.turn_id,
         "now": now,
         "expires": expires_at(request.profile, now),
+        **more,
     }
+    look = {**_chat_of(request), "seen_after": now - ALIVE, "key": request.key}
+    if has_row_locks(connection):
+        chat = connection.execute(_LOOK_LATER[claim], holder).first()
+        found = chat and connection.execute(_LOOK, look).one()
+    else:
+        found = chat = connection.execute(_AT_ONCE[claim], holder | look).first()
+    if chat is None or found is None:
+        return None
+    if chat.profile != request.profile_name:
+        raise ProfileChangedError
+    return ClaimedChat(
+        values=chat.values_now,
+        title=chat.title,
+        had_ended=had_ended,
+        last_sequence=found.last_sequence,
+        running_turns=found.running_turns,
+        was_sent=found.was_sent,
+        keeps_values=found.keeps_values,
+    )
+
+
+def _chat_of(request: TurnRequest) -> dict[str, Any]:
+    return {"chat": request.chat_id, "of_owner": request.owner}
