@@ -209,6 +209,15 @@ def test_a_public_file_is_served_without_a_cookie(filed: Visitor) -> None:
     assert filed.get("/public/deep/a%20b.txt").text == "deep"
 
 
+def test_a_public_file_that_is_missing_is_asked_for_once_a_minute(filed: Visitor) -> None:
+    answer = filed.get("/public/nothing.svg")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert answer.headers["Cache-Control"] == "max-age=60, public"
+    assert "HX-Request" in answer.vary
+    assert "Set-Cookie" not in answer.headers
+    assert filed.get("/static/nothing.svg").headers["Cache-Control"] == "no-store"
+
+
 def test_a_public_file_is_sent_again_only_when_it_changed(filed: Visitor) -> None:
     etag = filed.get("/public/icon.svg").headers["ETag"]
     assert filed.get("/public/icon.svg", headers={"If-None-Match": etag}).status_code == 304

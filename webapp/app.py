@@ -40,7 +40,7 @@ from webapp.turns.runtime import set_up_conversation
 from webapp.turns.steps import TurnRows
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
-from webapp.web.errors import handle_errors, log_unavailable
+from webapp.web.errors import EXPLANATIONS, explain, handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.log import set_up_logging
 from webapp.web.middleware import add_middleware
@@ -48,6 +48,8 @@ from webapp.web.request_guards import guard_requests
 from webapp.wiring import wire_rooms
 
 PUBLIC_SECONDS = 300
+# A page asks for a missing icon with each message, unless the browser may remember the answer.
+MISSING_SECONDS = 60
 
 
 def create_app(
@@ -227,7 +229,10 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         """Send a file of the folder ``public`` beside the app file, such as an icon."""
         path = assets.public_file(chat_app.public_folder, name)
         if path is None:
-            raise NotFound
-        response = send_file(path, max_age=PUBLIC_SECONDS, etag=True)
+            response = explain(404, EXPLANATIONS[404])
+            response.cache_control.max_age = MISSING_SECONDS
+            response.vary.add("HX-Request")
+        else:
+            response = send_file(path, max_age=PUBLIC_SECONDS, etag=True)
         response.cache_control.public = True
         return response
