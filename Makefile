@@ -55,10 +55,8 @@ assets: $(VENV)/.test ## Build webapp/static/ from the scripts and sheets of sta
 build: $(VENV)/.test ## Make the wheel and the source archive in dist/
 	@$(BIN)/python -m build --no-isolation
 
-bench: $(VENV)/.test ## Measure how fast it is
-	@$(BIN)/python benchmarks/chat_start.py $(ARGS)
-	@$(BIN)/python benchmarks/page.py $(ARGS)
-	@$(BIN)/python benchmarks/stream.py $(ARGS)
+bench: $(VENV)/.test ## Measure what it costs
+	@$(BIN)/python -m benchmarks.cost $(ARGS)
 
 # The oldest Python we support needs the most packages, so its lock serves all of them.
 lock: $(TOOLS)/.installed ## Pin the requirements (ARGS=--upgrade for newer ones)

@@ -2,10 +2,9 @@
 
 `POST /say/stream` stores a question, the place of its answer and the key of the form through
 Flask-SQLAlchemy as its documentation shows, with the pragmas that our app uses; streams the tokens
-of `answer.py` as events, each as it comes; and stores the whole text at the end. `/say/orm` does
-the same for what is answered at once, in the same two transactions, without a stream. `/say/core`
-stores all of it in one transaction without the ORM. There is no session, no template, no Markdown,
-no profile, no callback, no check of anything, no Stop, and a reader that goes away ends the answer.
+of `answer.py` as events, each as it comes; and stores the whole text at the end. There is no
+session, no template, no Markdown, no profile, no callback, no check of anything, no Stop, and a
+reader that goes away ends the answer.
 """
 
 from __future__ import annotations
@@ -20,10 +19,11 @@ from datetime import UTC, datetime
 from functools import cache
 
 from answer import speak
-from bare_app import begin, set_up
+from bare_app import set_up
+from bare_orm import begin
 from flask import Flask, Response, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey, Text, UniqueConstraint, event, func, insert, select, update
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -105,16 +105,6 @@ def _add_views(app: Flask) -> None:
         asyncio.run_coroutine_threadsafe(_answer(request.form["content"], tokens), _loop())
         return Response(_events(app, ids, tokens), mimetype="text/event-stream")
 
-    @app.post("/say/orm")
-    def say() -> str:
-        _store(*_ask(), request.form["content"])
-        return request.form["content"]
-
-    @app.post("/say/core")
-    def say_in_one() -> str:
-        _store_at_once(uuid.UUID(request.form["chat"]), uuid.UUID(request.form["key"]))
-        return request.form["content"]
-
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
@@ -188,20 +178,3 @@ def _store(turn_id: uuid.UUID, answer_id: uuid.UUID, content: str) -> None:
     turn.status, turn.ended_at = "complete", now
     chat.turn_id, chat.active_at = None, now
     db.session.commit()
-
-
-def _store_at_once(chat_id: uuid.UUID, key: uuid.UUID) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    turn_id, question_id = uuid.uuid4(), uuid.uuid4()
-    content = request.form["content"]
-    common = {"chat_id": chat_id, "turn_id": turn_id, "created_at": now, "content": content}
-    turn = {"id": turn_id, "chat_id": chat_id, "key": key, "question_id": question_id}
-    with db.engine.begin() as connection:
-        last = connection.scalar(select(func.max(Message.sequence)).filter_by(chat_id=chat_id)) or 0
-        messages = [
-            {**common, "id": each, "sequence": last + place, "kind": kind, "status": "complete"}
-            for place, each, kind in ((1, question_id, "user"), (2, uuid.uuid4(), "assistant"))
-        ]
-        connection.execute(insert(Turn), {**turn, "status": "complete", "created_at": now})
-        connection.execute(insert(Message), messages)
-        connection.execute(update(Chat).filter_by(id=chat_id).values(written=True, active_at=now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import threading
@@ -88,7 +89,10 @@ def open_page(port: int) -> tuple[str, str]:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/", headers=HEADERS)
     answer = connection.getresponse()
-    found = _TOKEN.search(answer.read().decode())
+    body = answer.read()
+    if answer.headers["Content-Encoding"] == "gzip":
+        body = gzip.decompress(body)
+    found = _TOKEN.search(body.decode())
     connection.close()
     if found is None:
         raise SystemExit(f"GET / answered {answer.status} without a form")

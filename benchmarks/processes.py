@@ -37,6 +37,11 @@ def footprint(pid: int) -> Footprint:
     )
 
 
+def shared_memory(pid: int) -> int:
+    """Return the kB of a process, of which it counts what it shares with others in part (PSS)."""
+    return _number(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss")
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process, its own and the system's for it."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

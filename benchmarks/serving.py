@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -34,10 +34,13 @@ class Served:
 
 
 @contextmanager
-def our_app(folder: Path, site: str = "chat.py", **settings: str) -> Iterator[Served]:
+def our_app(
+    folder: Path, site: str = "chat.py", flags: Sequence[str] = (), **settings: str
+) -> Iterator[Served]:
     """Yield our app serving a file of ``site/``, in production, with its database in ``folder``.
 
-    ``settings`` are ``WEBAPP_`` names without the prefix, in lower case.
+    ``flags`` are for gunicorn. ``settings`` are ``WEBAPP_`` names without the prefix, in lower
+    case.
     """
     given = {
         "WEBAPP_CHAT": str(HERE / "site" / site),
@@ -47,20 +50,24 @@ def our_app(folder: Path, site: str = "chat.py", **settings: str) -> Iterator[Se
         "WEBAPP_DATABASE_URL": f"sqlite:///{folder / 'ours.sqlite3'}",
         **{f"WEBAPP_{name.upper()}": value for name, value in settings.items()},
     }
-    with _gunicorn("webapp:create_app()", folder, given) as served:
+    with _gunicorn("webapp:create_app()", folder, given, flags) as served:
         yield served
 
 
 @contextmanager
-def bare_app(folder: Path, module: str = "bare_app") -> Iterator[Served]:
+def bare_app(folder: Path, module: str = "bare_app", *, orm: bool = False) -> Iterator[Served]:
     """Yield the bare app of a module, with its database in ``folder``."""
-    given = {"BARE_DATABASE": str(folder / f"{module}.sqlite3")}
+    given = {"BARE_DATABASE": str(folder / f"{module}{'-orm' if orm else ''}.sqlite3")}
+    if orm:
+        given["BARE_ORM"] = "yes"
     with _gunicorn(f"{module}:create_app()", folder, given) as served:
         yield served
 
 
 @contextmanager
-def _gunicorn(app: str, folder: Path, settings: dict[str, str]) -> Iterator[Served]:
+def _gunicorn(
+    app: str, folder: Path, settings: dict[str, str], flags: Sequence[str] = ()
+) -> Iterator[Served]:
     # Asked to end, a program must still stop its servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     port = _free_port()
@@ -70,6 +77,7 @@ def _gunicorn(app: str, folder: Path, settings: dict[str, str]) -> Iterator[Serv
             [
                 *(sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"),
                 *("--workers", "1", "--threads", "32", "--no-control-socket"),
+                *flags,
             ],
             cwd=folder,
             env=_environment(settings),

@@ -6,7 +6,6 @@ What is measured, in this order; `--only` takes the first words:
 - `cost`: what one answer of 2,000 tokens costs the server's processor, and which thread it is
 - `readers`: 100 readers at once, each with a turn of its own, and other pages meanwhile
 - `flight`: 300 turns in one process, and what an open chat costs in which nothing happens
-- `message`: messages that are answered at once
 
 Example
 -------
@@ -14,7 +13,7 @@ Example
 
     python benchmarks/stream.py
     python benchmarks/stream.py --only cost --profile
-    python benchmarks/stream.py --only token message --check
+    python benchmarks/stream.py --only token flight --check
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ import sys
 
 import stream_cost
 import stream_crowd
-import stream_message
 import stream_token
 
 PARTS = {
@@ -32,7 +30,6 @@ PARTS = {
     "cost": stream_cost.measure,
     "readers": stream_crowd.measure_readers,
     "flight": stream_crowd.measure_flight,
-    "message": stream_message.measure,
 }
 
 
@@ -49,11 +46,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--turns", type=int, default=100, help="turns for the first token")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of the costs and messages")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of messages")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the costs")
     parser.add_argument("--readers", type=int, default=100, help="readers at once")
     parser.add_argument("--in-flight", type=int, default=300, help="turns at once")
-    parser.add_argument("--clients", type=int, nargs="+", default=(1, 10, 50), help="who write")
     parser.add_argument("--profile", action="store_true", help="print where the time goes as well")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is missed")
     return parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import struct
@@ -22,6 +23,7 @@ _STAMP = re.compile(rb"stamp-(\d+)-here")
 _FOLLOW = re.compile(rb'hx-get="(/chats/[^"]+/turns/[^"]+)"')
 _ACTION = re.compile(rb'action="(/chats/[^"]+/messages)"')
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+_PACKED = re.compile(rb"\r\ncontent-encoding: gzip", re.IGNORECASE)
 _COOKIE = re.compile(rb"\r\nset-cookie: ([^;\r]+)", re.IGNORECASE)
 
 
@@ -101,6 +103,8 @@ class Line:
         seconds = time.perf_counter() - began
         given = _COOKIE.search(head)
         cookie = given[1].decode() if given else ""
+        if _PACKED.search(head) and _is_whole(raw):
+            body = gzip.decompress(body)
         return Heard(int(head[9:12]), is_stream, body, seconds, first, cookie)
 
 
@@ -184,12 +188,11 @@ class BareVisitor:
 
     cookie = ""
 
-    def __init__(self, port: int, way: str = "stream") -> None:
+    def __init__(self, port: int) -> None:
         self._port = port
         self._line = Line(port)
         started = self._line.ask(form_request(port, "/chats", {}))
         self._chat = started.body.decode()
-        self._say = f"/say/{way}"
         self.page = f"/chats/{self._chat}"
 
     def say(self, content: str) -> Told:
@@ -197,7 +200,7 @@ class BareVisitor:
         told, began = Told(), time.perf_counter()
         form = {"chat": self._chat, "content": content, "key": str(uuid.uuid4())}
         try:
-            heard = self._line.ask(form_request(self._port, self._say, form))
+            heard = self._line.ask(form_request(self._port, "/say/stream", form))
         except OSError as error:
             told.errors.append(f"{type(error).__name__}: {error}")
             return told

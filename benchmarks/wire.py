@@ -25,11 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bare_app
-from flask import Flask, render_template_string, request
 from playwright.sync_api import BrowserContext, CDPSession, Page, sync_playwright
-from serving import bare_app as serve_bare_app
-from serving import our_app
+from serving import bare_app, our_app
 
 GOALS = {"warm page": 8_000, "switch": 3_000, "first message": 3_000, "second message": 3_000}
 MOST_TIMES_BARE = 1.2
@@ -50,36 +47,12 @@ window.shows = (text) => new Promise((done) => {
   observer.observe(document, { childList: true, subtree: true, characterData: true });
 });
 """
-TALK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bare</title>
-<link rel="icon" href="data:,"><script src="/static/htmx.min.js" defer></script>
-<form hx-post="/chats" hx-target="#chat" hx-trigger="load, change">
-<select name="profile"><option>Quick<option>Balanced<option>Thorough</select></form>
-<main id="chat"></main>
-<form hx-post="/messages" hx-target="#chat" hx-swap="beforeend"><input name="content"></form>"""
-SAID = "<p>{{ text }}</p><p data-testid='message'>echo: {{ text }}</p>"
 
 Step = Callable[[Page], None]
 
 
-def create_app() -> Flask:
-    """Return the bare app, with a page that also says something."""
-    app = bare_app.create_app()
-
-    @app.get("/talk")
-    def talk() -> str:
-        return TALK
-
-    @app.post("/messages")
-    def say() -> str:
-        return render_template_string(SAID, text=request.form["content"])
-
-    return app
-
-
 class Ours:
     """What people do on our page."""
-
-    site = "/"
 
     def choose(self, page: Page, profile: str) -> None:
         """Switch to a profile."""
@@ -95,16 +68,14 @@ class Ours:
 class Bare(Ours):
     """The same on the bare page."""
 
-    site = "/talk"
-
     def choose(self, page: Page, profile: str) -> None:
         """Switch to a profile."""
-        page.select_option("select", profile)
+        page.select_option('[name="profile"]', profile)
 
     def say(self, page: Page, text: str) -> None:
         """Send a message."""
-        page.fill("input", text)
-        page.press("input", "Enter")
+        page.fill('[name="content"]', text)
+        page.press('[name="content"]', "Enter")
 
 
 class Wire:
@@ -140,7 +111,7 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=FLAGS, env={**os.environ, "HOME": name}
         )
-        with our_app(folder, "echo_with_login.py") as ours, serve_bare_app(folder, "wire") as bare:
+        with our_app(folder, "cost.py") as ours, bare_app(folder) as bare:
             ports: dict[str, tuple[Ours, int]] = {
                 "ours": (Ours(), ours.port),
                 "bare": (Bare(), bare.port),
@@ -164,8 +135,8 @@ def _weigh(context: BrowserContext, ours: Ours, port: int) -> dict[str, tuple[in
     wire = Wire(devtools)
     devtools.send("Network.clearBrowserCache")
     steps: dict[str, Step] = {
-        "cold page": lambda page: _open(page, ours, port),
-        "warm page": lambda page: _open(page, ours, port),
+        "cold page": lambda page: _open(page, port),
+        "warm page": lambda page: _open(page, port),
         "switch": lambda page: ours.choose(page, "Thorough"),
         "first message": lambda page: ours.say(page, "Plan a weekend in Rome"),
         "second message": lambda page: ours.say(page, "And one in Paris"),
@@ -183,7 +154,7 @@ def _weigh(context: BrowserContext, ours: Ours, port: int) -> dict[str, tuple[in
 def _time(context: BrowserContext, who: Ours, port: int) -> dict[str, float]:
     page = _signed_in(context, port)
     page.add_init_script(WATCH)
-    _open(page, who, port)
+    _open(page, port)
     devtools = context.new_cdp_session(page)
     devtools.send("Network.enable")
     line = {"downloadThroughput": BYTES_PER_SECOND, "uploadThroughput": BYTES_PER_SECOND}
@@ -191,7 +162,7 @@ def _time(context: BrowserContext, who: Ours, port: int) -> dict[str, float]:
         "Network.emulateNetworkConditions", {"offline": False, "latency": LATENCY_MS, **line}
     )
     return {
-        "switch": _seconds(page, "the Thorough", lambda page: who.choose(page, "Thorough")),
+        "switch": _seconds(page, "You talk to Thorough", lambda page: who.choose(page, "Thorough")),
         "first message": _seconds(page, "echo: One", lambda page: who.say(page, "One")),
         "second message": _seconds(page, "echo: Two", lambda page: who.say(page, "Two")),
     }
@@ -217,8 +188,8 @@ def _signed_in(context: BrowserContext, port: int) -> Page:
     return page
 
 
-def _open(page: Page, who: Ours, port: int) -> None:
-    page.goto(f"http://127.0.0.1:{port}{who.site}")
+def _open(page: Page, port: int) -> None:
+    page.goto(f"http://127.0.0.1:{port}/")
     page.wait_for_selector('[data-testid="message"]')
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(QUIET_MS)
