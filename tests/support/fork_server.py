@@ -29,12 +29,16 @@ from pathlib import Path
 from typing import IO, Any
 
 CHECKOUT = Path(__file__).parent.parent.parent
+# Also what the app imports late: most processes of tests make tables or users.
 # No servers: the app looks at what is imported to know which one it is in.
 IMPORTED = (
+    "confusable_homoglyphs.confusables",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
     "webapp",
     "webapp.cli",
+    "webapp.database.migrating",
+    "zxcvbn",
 )
 LONGEST_REQUEST = 1_000_000
 # What can be started: the command's own entry point, and servers as `python -m`.
