@@ -27,7 +27,8 @@ from urllib.parse import urlencode
 
 import psycopg
 from clients import HEADERS
-from postgresql_server import RoundTrips, Server, cpu_of, pgbouncer, postgresql, url
+from postgresql_server import RoundTrips, Server, pgbouncer, postgresql, url
+from processes import cpu_seconds
 from serving import Served, our_app
 
 SITE = "echo_with_login.py"
@@ -73,8 +74,14 @@ class Visitor:
     def _ask(self, method: str, path: str, body: str | None = None) -> str:
         kind = {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}
         headers = {**self._headers, **(kind if body is not None else {})}
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
+        except ConnectionError:
+            # The server closes connections that lie idle, as while others sign in.
+            self._connection.close()
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
         if given := answer.headers["Set-Cookie"]:
             self._headers["Cookie"] = given.partition(";")[0]
         body = answer.read()
@@ -128,14 +135,16 @@ def _round(
             visitors[number].say()
             said[number] += 1
 
-    of_app, of_server = ours.workers(), server.processes()
-    before = cpu_of(of_app), cpu_of(of_server)
+    def cpu() -> tuple[float, float]:
+        return sum(map(cpu_seconds, ours.workers())), server.cpu_seconds()
+
+    before = cpu()
     threads = [threading.Thread(target=talk, args=(n,)) for n in range(len(visitors))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    after = cpu_of(of_app), cpu_of(of_server)
+    after = cpu()
     app, database = ((b - a) * 1_000 / sum(said) for a, b in zip(before, after, strict=True))
     return app, database
 

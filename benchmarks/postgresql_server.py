@@ -25,11 +25,15 @@ class Server:
         self.folder = folder
         self.port = port
 
-    def processes(self) -> list[int]:
-        """Return the process ids of the server and of its sessions."""
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the server and of its sessions, also of those that ended."""
         main = int((self.folder / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        return [main, *map(int, children)]
+        own = sum(
+            cpu_seconds(int(pid)) for pid in [main, *children] if Path(f"/proc/{pid}").exists()
+        )
+        fields = Path(f"/proc/{main}/stat").read_text().rpartition(")")[2].split()
+        return own + (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def url(port: int) -> str:
@@ -42,11 +46,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def cpu_of(processes: list[int]) -> float:
-    """Return the processor time of processes, without those that have ended."""
-    return sum(cpu_seconds(pid) for pid in processes if Path(f"/proc/{pid}").exists())
 
 
 @contextmanager
@@ -132,7 +131,7 @@ def _pass_back(client: socket.socket, server: socket.socket, answered: threading
     while data := server.recv(65_536):
         answered.set()
         client.sendall(data)
-    client.close()
+    client.shutdown(socket.SHUT_WR)
 
 
 def _run(program: Path, *arguments: str) -> None:

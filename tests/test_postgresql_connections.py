@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.support.apps import AppMaker
 from webapp.database import connections
+from webapp.database.engines import POSTGRESQL_CONNECTIONS as MOST
 from webapp.database.engines import (
     db,
     has_failed_recently,
@@ -63,6 +65,15 @@ def test_sessions_of_the_orm_read_in_a_transaction(app: Flask) -> None:
     with write_session() as session:
         in_session = raw(session.connection()).info.transaction_status
     assert in_session is TransactionStatus.INTRANS
+
+
+def test_connections_are_kept_for_the_next_crowd(app: Flask) -> None:
+    def take_all() -> set[int]:
+        with ExitStack() as stack:
+            taken = [stack.enter_context(db.engine.connect()) for _ in range(MOST)]
+            return {raw(connection).info.backend_pid for connection in taken}
+
+    assert take_all() == take_all()
 
 
 @pytest.mark.parametrize("trusted_seconds", [60.0, 0.0])
