@@ -213,7 +213,9 @@ def test_a_public_file_that_is_missing_is_asked_for_once_a_minute(filed: Visitor
     answer = filed.get("/public/nothing.svg")
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert answer.headers["Cache-Control"] == "max-age=60, public"
-    assert "HX-Request" in answer.vary
+    assert {"HX-Request", "Sec-Fetch-Dest"} <= set(answer.vary)
+    picture = filed.get("/public/nothing.svg", headers={"Sec-Fetch-Dest": "image"})
+    assert (picture.status_code, picture.data) == (404, b"")
     assert "Set-Cookie" not in answer.headers
     assert filed.get("/static/nothing.svg").headers["Cache-Control"] == "no-store"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask, Response, send_file
+from flask import Flask, Response, make_response, request, send_file
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
@@ -229,9 +229,11 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         """Send a file of the folder ``public`` beside the app file, such as an icon."""
         path = assets.public_file(chat_app.public_folder, name)
         if path is None:
-            response = explain(404, EXPLANATIONS[404])
+            # Nobody reads a page in the place of a picture.
+            is_picture = request.headers.get("Sec-Fetch-Dest") == "image"
+            response = make_response("", 404) if is_picture else explain(404, EXPLANATIONS[404])
             response.cache_control.max_age = MISSING_SECONDS
-            response.vary.add("HX-Request")
+            response.vary.update(["HX-Request", "Sec-Fetch-Dest"])
         else:
             response = send_file(path, max_age=PUBLIC_SECONDS, etag=True)
         response.cache_control.public = True
