@@ -47,7 +47,16 @@ class DirectConnection(Connection):
         """Run a statement."""
         given = [parameters or {}] if isinstance(parameters, dict | None) else parameters
         one, many = given[0], given if len(given) > 1 else None
-        plan = _find_plan(statement, self.dialect, one)
+        plan = None
+        if isinstance(statement, SelectBase | UpdateBase):
+            plans = _plans.get(statement)
+            if plans is None:
+                _plans[statement] = {}
+            else:
+                key = (self.dialect.name, self.dialect._json_serializer, *one)
+                if key not in plans:
+                    plans[key] = make_plan(statement, self.dialect, list(one))
+                plan = plans[key]
         # SQLAlchemy tells those who listen, so it has to run the statement itself.
         if plan and not (many and plan.make_row) and not self.dispatch.before_cursor_execute:
             return plan.run(self, one, many)
@@ -156,20 +165,7 @@ Plans = dict[tuple[Any, ...], Plan | None]
 _plans: weakref.WeakKeyDictionary[Any, Plans] = weakref.WeakKeyDictionary()
 
 
-def _find_plan(statement: Any, dialect: Dialect, parameters: Parameters) -> Plan | None:
-    if not isinstance(statement, SelectBase | UpdateBase):
-        return None
-    plans = _plans.get(statement)
-    if plans is None:
-        _plans[statement] = {}
-        return None
-    key = (dialect.name, dialect._json_serializer, *parameters)
-    if key not in plans:
-        plans[key] = _make_plan(statement, dialect, list(parameters))
-    return plans[key]
-
-
-def _make_plan(statement: Any, dialect: Dialect, given: list[str]) -> Plan | None:
+def make_plan(statement: Any, dialect: Dialect, given: list[str]) -> Plan | None:
     """Return how to run a statement; ``None`` if SQLAlchemy has more to do for it."""
     if isinstance(statement, Insert):
         # Do not ask for the key of the new row.
@@ -202,11 +198,12 @@ def _make_plan(statement: Any, dialect: Dialect, given: list[str]) -> Plan | Non
         binds=[(name, converters[name]) for name in order],
         constants=constants,
         is_positional=compiled.positional,
-        make_row=_row_maker(statement.exported_columns, dialect),
+        make_row=row_maker(statement.exported_columns, dialect),
     )
 
 
-def _row_maker(columns: Any, dialect: Dialect) -> Converter | None:
+def row_maker(columns: Any, dialect: Dialect) -> Converter | None:
+    """Return what makes a row of the driver's values; ``None`` without columns."""
     if not columns:
         return None
     make_row = result_tuple(columns.keys())

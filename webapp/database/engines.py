@@ -117,7 +117,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         **pool,
         "pool_timeout": POOL_WAIT_SECONDS,
         "hide_parameters": True,
-        "json_serializer": _dump_json,
+        "json_serializer": dump_json,
         "connect_args": _connect_args(settings.url),
     }
 
@@ -236,8 +236,8 @@ def separate_session() -> Iterator[Session]:
 
 def release_connection() -> None:
     """Give the request's connection back before something slow, such as an author's code."""
-    # Committing an idle session would begin a transaction only to end it.
-    if db.session().in_transaction():
+    # Most requests make no session. Committing an idle one would begin a transaction to end it.
+    if db.session.registry.has() and db.session().in_transaction():
         db.session.commit()
 
 
@@ -291,7 +291,8 @@ def try_to_write() -> None:
         raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
 
 
-def _dump_json(value: Any) -> str:
+def dump_json(value: Any) -> str:
+    """Return JSON that both databases can store."""
     return json.dumps(clean_json(value))
 
 
