@@ -22,8 +22,8 @@ WATCHED = {
     "request: until the answer begins": "flask.app:Flask.wsgi_app",
     "reader: the turn as it stands": "webapp.pages.watching:MemorySource.read",
     "reader: waiting": "webapp.pages.watching:MemorySource.wait",
-    "reader: resting": "webapp.pages.watching:_Pacing.rest",
-    "reader: whether it may see": "webapp.pages.watching:_Pacing.reader_may_not_see",
+    "reader: a step": "webapp.pages.watching:TurnStream.step",
+    "reader: whether it may see": "webapp.pages.watching:TurnStream.look",
     "reader: Markdown": "webapp.markdown.growing:GrowingMarkdown._step",
     "reader: what has changed": "webapp.pages.live:LiveTurn.render_changes",
     "reader: templates": "webapp.pages.live:LiveTurn._render",
@@ -53,10 +53,15 @@ def begin_if_asked() -> None:
     if SWITCH not in os.environ:
         return
     for name, where in WATCHED.items():
-        module, _, path = where.partition(":")
-        *outer, last = path.split(".")
-        owner: Any = functools.reduce(getattr, outer, import_module(module))
+        owner, last = find(where)
         setattr(owner, last, _watched(name, getattr(owner, last)))
+
+
+def find(where: str) -> tuple[Any, str]:
+    """Return what has the function that ``module:Class.function`` names, and its own name."""
+    module, _, path = where.partition(":")
+    *outer, last = path.split(".")
+    return functools.reduce(getattr, outer, import_module(module)), last
 
 
 def told_and_reset() -> str:

@@ -25,8 +25,8 @@ IMPORTS = 5
 WATCHERS, WORDS, WORD_MS = 100, 300, 20
 WAITERS, WAIT_SECONDS, ARRIVAL_SECONDS = 1_000, 40, 20
 LOOK_SECONDS, LOOK_PAUSE = 10.0, 0.2
-# gunicorn's threads, and those of a process that does nothing; a few more are no thread each.
-MORE_THREADS = 16
+# gunicorn starts its 32 threads when it needs them. A few more are no thread each.
+MORE_THREADS = 40
 
 
 @dataclass(frozen=True)
