@@ -39,6 +39,10 @@ class PausingSelector(selectors.BaseSelector):
         # Until when a visiting thread may run the loop. A visitor leaves the files to its thread.
         self.visit_ends: float | None = None
         self._files: Any = selectors.DefaultSelector()
+        # One for the loop's thread, and one for visitors: they may look at the same time.
+        self._thread_poll, self._visitor_poll = select.poll(), select.poll()
+        for poll in (self._thread_poll, self._visitor_poll):
+            poll.register(self._files.fileno(), select.POLLIN)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return the files that are ready. Stop the loop if it would have to wait for one."""
@@ -60,16 +64,13 @@ class PausingSelector(selectors.BaseSelector):
         """Wait for a file that is ready, until a time of the monotonic clock."""
         seconds = until - time.monotonic()
         if seconds > 0:
-            poll = select.poll()
-            poll.register(self._files.fileno(), select.POLLIN)
             # As asyncio does, round away from zero: a timer must not come early.
-            poll.poll(None if seconds == math.inf else math.ceil(min(seconds, 86_400) * 1_000))
+            milliseconds = None if seconds == math.inf else math.ceil(min(seconds, 86_400) * 1_000)
+            self._thread_poll.poll(milliseconds)
 
     def has_ready_files(self) -> bool:
         """Return whether a file is ready, or another thread has woken the loop."""
-        poll = select.poll()
-        poll.register(self._files.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._visitor_poll.poll(0))
 
     def let_go(self) -> None:
         """Forget the files without touching them: in a forked child they belong to the parent."""
