@@ -27,7 +27,7 @@ EXTENSION = "stream_thread"
 # How often the thread looks for readers to give up, and whether the server is stopping.
 TICK_SECONDS = 0.5
 # What comes within this time after a step waits for the next step, so that one wake-up serves many.
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.004
 # Rests end together, at multiples of this.
 GRID_SECONDS = 0.02
 # The thread ends when it has had no reader for so long. The next reader starts another one.
