@@ -17,6 +17,7 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import wait_until
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -229,12 +230,15 @@ def test_a_loop_that_comes_back_late_does_not_speak_for_its_successor() -> None:
 
     loops.submit(blocks(), context)
     assert began.wait(5)
+    blocked = loops._current
+    assert blocked is not None
     loops.suspect()
     loops._silent_since = -engine_loop.STUCK_SECONDS
     loops.submit(nothing(), context).result(5)
     loops._silent_since = 1.0  # the successor is suspected as well
     free.set()
-    time.sleep(0.1)
+    # It closes after it has said that it is there again.
+    wait_until(blocked.loop.is_closed)
     assert loops._silent_since == 1.0
 
 
@@ -300,12 +304,16 @@ def test_a_coroutine_that_is_too_slow_is_cancelled() -> None:
 
 
 def test_a_blocked_loop_is_reported_as_too_slow() -> None:
-    async def blocks() -> None:
-        time.sleep(1.6)
+    free = threading.Event()
 
-    with pytest.raises(CallbackTimeoutError):
-        run(blocks, seconds=0.05)
-    time.sleep(0.6)
+    async def blocks() -> None:
+        free.wait()
+
+    try:
+        with pytest.raises(CallbackTimeoutError):
+            run(blocks, seconds=0.05)
+    finally:
+        free.set()
 
 
 def test_a_message_sent_after_the_time_is_up_is_refused(make_app: AppMaker) -> None:
@@ -325,8 +333,9 @@ def test_a_message_sent_after_the_time_is_up_is_refused(make_app: AppMaker) -> N
         chat_start_seconds="0.1",
     )
     Visitor(app).start_chat()
-    time.sleep(0.6)
-    [problem] = sys.modules["app_file"].late
+    late = sys.modules["app_file"].late
+    wait_until(lambda: late)
+    [problem] = late
     assert "after the callback had ended" in problem
     assert count(app, "messages") == 1
 

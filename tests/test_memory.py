@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.conversation import wait_until
 from tests.support.procfs import Holdings, holdings, peak_memory
 from tests.support.servers import chat_profiles_command, gunicorn, production, run
 from tests.support.wire import RemoteVisitor
@@ -88,8 +89,15 @@ def _start_chats(port: int, count: int, at_once: int) -> None:
 
 def _settled(pid: int) -> Holdings:
     """Return what a process holds once its connections to the clients are closed."""
-    time.sleep(1)
-    return holdings(pid)
+    seen = [holdings(pid)]
+
+    def is_settled() -> bool:
+        time.sleep(0.5)
+        seen.append(holdings(pid))
+        return (seen[-1].files, seen[-1].threads) == (seen[-2].files, seen[-2].threads)
+
+    wait_until(is_settled)
+    return seen[-1]
 
 
 def _log_in(visitor: RemoteVisitor, number: int) -> int:
