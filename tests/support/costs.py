@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import sqlite3
@@ -24,7 +25,6 @@ from tests.support.conversation import wait_until
 from tests.support.rows import pooled_connections_in_use
 from webapp.database.engines import db, is_sqlite
 from webapp.engine.keeper import Keeper
-from webapp.engine.loop import ProcessLoop
 
 _VERB = re.compile(r"\s*(\w+)")
 _WRITING = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
@@ -106,7 +106,7 @@ class Meter:
             return connect_to(meter, *args, **given)
 
         event.listen(engine, "checkout", lambda *_: meter.count("connections"))
-        meter._count_calls(monkeypatch, ProcessLoop, "_hand_over", "loop_wakes")
+        meter._count_calls(monkeypatch, asyncio.BaseEventLoop, "call_soon_threadsafe", "loop_wakes")
         meter._count_calls(monkeypatch, Keeper, "_wake", "keeper_wakes")
         meter._count_calls(monkeypatch, threading.Thread, "start", "threads")
         return meter
