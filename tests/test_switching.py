@@ -341,6 +341,12 @@ def test_a_quick_answer_brings_the_divider_and_lets_the_selector_follow(site: Ov
     assert answer.one("hx-partial", hx_target="#profile-selector")
 
 
+def test_a_first_answer_that_switches_stands_in_the_list_with_its_profile(site: OverTime) -> None:
+    chat = Chat.of(site.person(), "plain")
+    answer = parse(say(chat, "one; switch rhyme; after"))
+    assert "Rhyme" in answer.one(data_testid="history-item").text
+
+
 def test_an_edit_that_leads_to_another_profile_lets_the_page_follow(make_app: AppMaker) -> None:
     chat = OverTime(make_app, HERE, streaming="inline").chat("plain")
     page = parse(edit(chat, "switch rhyme; after", htmx=True).text)

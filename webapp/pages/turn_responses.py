@@ -199,7 +199,6 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
     offered = turn.chat.offered or {}
     response = TurnResponse(chat, offered, stored, MemorySource(turn), way, is_new=True)
     first = None if chat.written else started.question
-    listed = replace(chat, title=chat.title or make_title(first.content)) if first else None
     return response.respond(
         lambda controls, answers: render_template(
             template,
@@ -211,10 +210,18 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             actions=response.actions,
             key=uuid.uuid4(),
             selector=response.new_selector(answers, controls, is_first=first is not None),
-            chat=listed,
+            chat=_as_listed(chat, first.content, answers) if first else None,
             profile_of=lambda listed: offered.get(listed.profile),
         )
     )
+
+
+def _as_listed(chat: StoredChat, content: str, answers: list[dict[str, Any]]) -> StoredChat:
+    """Return a chat as the history has it from its first message on."""
+    messages = [answer["message"] for answer in answers]
+    switches = [message.profile for message in messages if message.kind == DIVIDER]
+    profile = switches[-1] if switches else chat.profile
+    return replace(chat, title=chat.title or make_title(content), profile=profile)
 
 
 class TurnResponse:
