@@ -17,6 +17,7 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql, statements
 from webapp.chats import models, store
+from webapp.chats.search_index import index_pending
 from webapp.database.engines import db
 from webapp.history import views
 from webapp.history.deletion_job import delete_for_good
@@ -366,6 +367,8 @@ def test_after_a_while_a_deleted_chat_cannot_be_brought_back(alice: Visitor) -> 
 
 def test_what_cannot_be_brought_back_is_really_deleted(alice: Visitor) -> None:
     gone, kept = written_chat(alice, "Gone"), written_chat(alice, "Kept")
+    with alice.app.app_context():
+        index_pending()
     alice.post(f"{gone}/delete")
     run_sql(alice.app, "UPDATE chats SET deleted_at = '2026-01-01' WHERE deleted_at IS NOT NULL")
     with alice.app.app_context():
