@@ -31,7 +31,7 @@ from postgresql_server import RoundTrips, Server, pgbouncer, postgresql, url
 from processes import cpu_seconds
 from serving import Served, our_app
 
-SITE = "echo_with_login.py"
+SITE = "cost.py"
 COUNTED = 100
 GOAL_MS = 3.0
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
