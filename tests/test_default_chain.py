@@ -212,7 +212,7 @@ def test_the_choice_of_a_start_that_fails_is_not_stored_without_its_chat(
     alice = alice_on_a_new_device(app)
     alice.start_chat("one")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **_options: object) -> None:
         raise OperationalError("UPDATE", {}, OSError("the disk is full"))
 
     with monkeypatch.context() as patched:

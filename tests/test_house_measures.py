@@ -20,7 +20,8 @@ KEPT = {
     "function lines, longest": GOALS["function lines, longest"],
     "circles of imports": 0,
     "packages that are too big": GOALS["packages that are too big"],
-    "imports inside functions": 0,
+    # Each keeps memory out of a process that serves (tests/test_imports.py).
+    "imports inside functions": 11,
 }
 
 

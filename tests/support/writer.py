@@ -23,7 +23,7 @@ from webapp.turns.start_rows import StartRequest, store_started_chat
 def main(count: int) -> int:
     """Store ``count`` chats, each by another visitor, and return how many failed."""
     errors = 0
-    with create_app().app_context():
+    with create_app().test_request_context("/"):
         for number in range(count):
             session_id = uuid.uuid4()
             request = StartRequest(
