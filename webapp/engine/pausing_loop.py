@@ -38,7 +38,7 @@ class PausingSelector(selectors.BaseSelector):
         self.next_run = 0.0
         # Until when a visiting thread may run the loop. A visitor leaves the files to its thread.
         self.visit_ends: float | None = None
-        self._files: Any = selectors.DefaultSelector()
+        self._files: selectors.BaseSelector = selectors.DefaultSelector()
         # One for the loop's thread, and one for visitors: they may look at the same time.
         self._thread_poll, self._visitor_poll = select.poll(), select.poll()
         for poll in (self._thread_poll, self._visitor_poll):
@@ -78,23 +78,23 @@ class PausingSelector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Watch a file."""
-        return self._files.register(fileobj, events, data)  # type: ignore[no-any-return]
+        return self._files.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         """Watch a file no more."""
-        return self._files.unregister(fileobj)  # type: ignore[no-any-return]
+        return self._files.unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Watch a file for something else."""
-        return self._files.modify(fileobj, events, data)  # type: ignore[no-any-return]
+        return self._files.modify(fileobj, events, data)
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         """Return what is known of a file."""
-        return self._files.get_key(fileobj)  # type: ignore[no-any-return]
+        return self._files.get_key(fileobj)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         """Return the files."""
-        return self._files.get_map()  # type: ignore[no-any-return]
+        return self._files.get_map()
 
     def close(self) -> None:
         """Close the selector, not its files."""
