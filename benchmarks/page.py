@@ -16,24 +16,19 @@ Example
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from chromium import start_chromium
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from serving import bare_app, our_app
 
 MOST_BYTES = 45_000
 MOST_REQUESTS = 6
 MOST_TIMES_BARE = 1.5
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 MESSAGE = '[data-testid="message"]'
 # Notes when the first message stands in the page, in milliseconds since the navigation began.
 LOOK_AGAIN_MS = 700
@@ -81,11 +76,8 @@ def main() -> int:
     times: Times = {}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        chromium = options.chromium or shutil.which("chromium") or shutil.which("chromium-browser")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={**os.environ, "HOME": name}
-        )
-        with our_app(folder, "chat_with_login.py") as ours, bare_app(folder) as bare:
+        browser = start_chromium(playwright, options.chromium, folder)
+        with our_app(folder, "cost.py") as ours, bare_app(folder) as bare:
             ports = {"ours": ours.port, "bare": bare.port}
             # These visits also warm both servers up.
             weights = {who: _weighed(browser, port) for who, port in ports.items()}

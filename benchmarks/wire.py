@@ -16,8 +16,6 @@ Example
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -25,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chromium import start_chromium
 from playwright.sync_api import BrowserContext, CDPSession, Page, sync_playwright
 from serving import bare_app, our_app
 
@@ -33,7 +32,6 @@ MOST_TIMES_BARE = 1.2
 BYTES_PER_SECOND = 1_600_000 / 8
 LATENCY_MS = 150
 QUIET_MS = 300
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # Notes when htmx sends a request, and when a text stands in the page.
 WATCH = """
 addEventListener("htmx:before:request", () => { window.sentAt = performance.now(); }, true);
@@ -107,10 +105,7 @@ def main() -> int:
     times: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        chromium = options.chromium or shutil.which("chromium") or shutil.which("chromium-browser")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={**os.environ, "HOME": name}
-        )
+        browser = start_chromium(playwright, options.chromium, folder)
         with our_app(folder, "cost.py") as ours, bare_app(folder) as bare:
             ports: dict[str, tuple[Ours, int]] = {
                 "ours": (Ours(), ours.port),
@@ -137,6 +132,9 @@ def _weigh(context: BrowserContext, ours: Ours, port: int) -> dict[str, tuple[in
     steps: dict[str, Step] = {
         "cold page": lambda page: _open(page, port),
         "warm page": lambda page: _open(page, port),
+        # It also fetches the picture of the profile, which the app's author has made.
+        "first switch": lambda page: ours.choose(page, "Thorough"),
+        "switch back": lambda page: ours.choose(page, "Quick"),
         "switch": lambda page: ours.choose(page, "Thorough"),
         "first message": lambda page: ours.say(page, "Plan a weekend in Rome"),
         "second message": lambda page: ours.say(page, "And one in Paris"),

@@ -18,7 +18,7 @@ from tests.support.rows import run_sql
 pytestmark = pytest.mark.browser
 
 # Two profiles with icons of the site's own: the one that is shown is a request, too.
-WITH_ICONS = str(Path(__file__).parents[2] / "benchmarks" / "site" / "chat_with_login.py")
+WITH_ICONS = str(Path(__file__).parents[2] / "benchmarks" / "site" / "cost.py")
 ECHO = """
     import webapp as cl
 
