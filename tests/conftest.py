@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -73,6 +74,12 @@ def _push_request_context() -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(("WEBAPP_", "FLASK_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_log() -> None:
+    """Give our logger a handler, so that events go to pytest and not to standard error."""
+    logging.getLogger("webapp").addHandler(logging.NullHandler())
 
 
 @pytest.fixture(autouse=True)

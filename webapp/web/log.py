@@ -30,24 +30,36 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
     -------
     >>> log_event("user.added", user="alice", by="cli")
     """
+    enable_log()
     logger.log(level, name, extra={"fields": {**_request_fields(), **fields}})
 
 
 def log_failure(name: str, error: BaseException, **fields: object) -> None:
     """Log an error with its traceback. The page shows the id of the same request."""
+    enable_log()
     place = {"place": error.place} if isinstance(error, CallbackError) and error.place else {}
     logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **place, **fields}})
 
 
 def set_up_logging(level: str) -> None:
-    """Send the events to standard error, unless the site has its own handler."""
+    """Send the events to standard error, unless the site gave our logger a handler of its own.
+
+    What the root logger has makes no difference. An app file or a server may have given it a
+    handler, whose format knows nothing of the fields of an event.
+    """
+    enable_log()
     logger.setLevel(level)
-    if not logger.handlers and not logging.getLogger().handlers:
+    if not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(_TerminalFormatter() if sys.stderr.isatty() else JSONFormatter())
         logger.addHandler(handler)
-        # Servers such as waitress add a handler to the root, which would log each event twice.
+        # A handler of the root would log each event a second time.
         logger.propagate = False
+
+
+def enable_log() -> None:
+    """Let the log go on after a `logging.config.dictConfig`, which disables other loggers."""
+    logger.disabled = False
 
 
 class JSONFormatter(logging.Formatter):

@@ -13,6 +13,7 @@ from werkzeug.utils import cached_property
 
 from webapp.web.csrf import CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
+from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -71,6 +72,7 @@ def guard_requests(app: Flask) -> None:
     def guard() -> None:
         # An id, which error pages and the log show.
         g.request_id = secrets.token_hex(6)
+        enable_log()  # for Flask's own records, too
         wait_for_schema()
         sent = request._get_current_object()  # type: ignore[attr-defined]
         if sent.method in UNSAFE_METHODS:
