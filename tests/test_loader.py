@@ -113,9 +113,13 @@ def test_a_failure_inside_a_library_names_the_line_that_uses_it(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("line", "advice"),
     [
-        ("import not_there_at_all", "python -m pip install not_there_at_all"),
-        ("import not_there_at_all.deep", "python -m pip install not_there_at_all"),
+        ("import not_there_at_all", "if not_there_at_all is yours, put it beside the app file"),
+        ("import not_there_at_all.deep", "Otherwise install its package in this environment"),
         ("import cv2", "python -m pip install opencv-python"),
+        ("import langchain_ollama", "python -m pip install langchain-ollama"),
+        ("from openaai import AsyncOpenAI", "did you mean openai?"),
+        ("from neighbours.toolz import x", "did you mean neighbours.tools?"),
+        ("import webapp.tools", "webapp is this framework, so give your own folder"),
         ("import chainlit as cl", "write `import webapp as cl`"),
         ("from chainlit.input_widget import Select", "write `import webapp as cl`"),
         ("from . import helper", "write `import helper` instead of `from . import helper`"),
@@ -132,9 +136,45 @@ def test_an_import_that_fails_says_what_to_write_or_install(
     tmp_path: Path, line: str, advice: str
 ) -> None:
     written(tmp_path, "", "helpful_neighbour.py")
+    (tmp_path / "neighbours").mkdir()
+    written(tmp_path / "neighbours", "", "tools.py")
     text = told(written(tmp_path, f"{line}\n"))
     assert text.startswith("chat.py:1: ")
     assert advice in text
+
+
+@pytest.mark.parametrize(
+    "line", ["import src", "from tools.deep import x", "import app_settings", "import googl.genai"]
+)
+def test_no_stranger_is_to_be_installed(tmp_path: Path, line: str) -> None:
+    assert "pip" not in told(written(tmp_path, f"{line}\n"))
+
+
+def test_what_lies_above_the_app_file_is_found_from_there(tmp_path: Path) -> None:
+    folder = tmp_path / "left_alone"
+    folder.mkdir()
+    text = told(written(folder, "from left_alone.tools import x\n"))
+    assert text.endswith(f"left_alone is in {tmp_path}, so start the command in that folder.")
+
+
+def test_the_current_folder_is_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("sources", "sources/deeper"):
+        (tmp_path / folder).mkdir()
+    written(tmp_path / "sources", "GREETING = 'hello'\n", "greetings.py")
+    written(tmp_path / "sources" / "deeper", "from sources.greetings import GREETING\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert load_chat_app("sources/deeper/chat.py").name == "chat"
+    assert load_chat_app("sources.deeper.chat").name == "chat"
+
+
+def test_a_current_folder_that_was_removed_is_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert load_chat_app(written(tmp_path, HELLO)).name == "chat"
 
 
 @pytest.mark.parametrize("line", ["import json.no_such", "from json import no_such"])

@@ -8,20 +8,40 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.source_lines import SourceLine, find_lines
 
 FRAMEWORK = "webapp"
-# Well-known packages whose name on the package index is not the name that is imported.
+# Packages that are well known to app files, so their names may be given to pip. On the package
+# index, any other name may belong to a stranger.
+_WELL_KNOWN = (
+    "aiofiles aiohttp anthropic boto3 chromadb cohere diskcache duckdb elasticsearch groq "
+    "httpx huggingface_hub jinja2 jsonschema langchain langchain_anthropic langchain_community "
+    "langchain_core langchain_google_genai langchain_ollama langchain_openai langgraph langsmith "
+    "litellm llama_index lxml markdown matplotlib mistralai mcp networkx nltk numpy ollama openai "
+    "openpyxl pandas pdfplumber plotly polars psycopg psycopg2 pyarrow pydantic pydantic_ai "
+    "pydantic_settings pymongo pypdf qdrant_client redis replicate requests rich scipy seaborn "
+    "sentence_transformers spacy sqlalchemy sympy tenacity tensorflow tiktoken torch tqdm "
+    "transformers weaviate"
+)
+WELL_KNOWN = frozenset(_WELL_KNOWN.split())
+# Those whose name on the package index is not the name that is imported.
 INSTALLED_AS = {
     "PIL": "Pillow",
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python",
     "dateutil": "python-dateutil",
+    "docx": "python-docx",
     "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
+    "fitz": "PyMuPDF",
+    "pptx": "python-pptx",
+    "psycopg2": "psycopg2-binary",
     "sklearn": "scikit-learn",
+    "weaviate": "weaviate-client",
     "yaml": "PyYAML",
 }
 _NOT_IMPORTED = re.compile(r"cannot import name '(\w+)' from")
@@ -75,8 +95,37 @@ def _suggest(error: ImportError, folder: Path) -> Iterator[str]:
         yield "this framework is called webapp: write `import webapp as cl`."
     elif root == FRAMEWORK and unknown:
         yield str(missing_name(FRAMEWORK, unknown[1], sys.modules[FRAMEWORK].__all__, NOT_YET))
-    elif isinstance(error, ModuleNotFoundError) and root and root not in sys.modules:
-        similar = get_close_matches(root, [path.stem for path in folder.glob("*.py")], 1, 0.8)
-        package = INSTALLED_AS.get(root, root)
-        install = f"install it in this environment: python -m pip install {package}"
-        yield f"did you mean {similar[0]}?" if similar else install
+    elif root in (FRAMEWORK, "chat_profiles") and isinstance(error, ModuleNotFoundError):
+        yield f"{root} is this framework, so give your own folder or file another name."
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        yield from _suggest_module(error.name, folder)
+
+
+def _suggest_module(missing: str, folder: Path) -> Iterator[str]:
+    package, _, name = missing.rpartition(".")
+    if package in sys.modules:
+        paths = [str(path) for path in getattr(sys.modules[package], "__path__", ())]
+        similar = get_close_matches(name, [m.name for m in iter_modules(paths)], 1)
+        yield from (f"did you mean {package}.{each}?" for each in similar)
+        return
+    root = missing.partition(".")[0]
+    own = [module.name for module in iter_modules([str(folder), *sys.path[:2]])]
+    above = next((each for each in folder.parents[:-1] if _holds(each, root)), None)
+    if similar := get_close_matches(root, own, 1, 0.8):
+        yield f"did you mean {similar[0]}?"
+    elif root in WELL_KNOWN or root in INSTALLED_AS:
+        package = INSTALLED_AS.get(root, root.replace("_", "-"))
+        yield f"install it in this environment: python -m pip install {package}"
+    elif above:
+        yield f"{root} is in {above}, so start the command in that folder."
+    elif similar := get_close_matches(root, WELL_KNOWN, 1, 0.8):
+        yield f"did you mean {similar[0]}?"
+    else:
+        yield (
+            f"if {root} is yours, put it beside the app file or into the folder in which you start "
+            "the command. Otherwise install its package in this environment."
+        )
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -64,6 +64,7 @@ def locate_app_file(chat: str | Path) -> tuple[Path, str]:
         return path.resolve(), path.stem
     if path.suffix == ".py" or len(path.parts) > 1 or (path.suffix and _find_python_file(path)):
         raise AppFileError(given, f"there is no such file; {_suggest_file(path)}")
+    _put_current_folder_on_path()
     try:
         spec = importlib.util.find_spec(given)
     except Exception as error:
@@ -103,12 +104,23 @@ def _make_module(name: str, path: Path) -> ModuleType:
     return module
 
 
+def _put_current_folder_on_path() -> None:
+    # Python does it for `python -m`, and gunicorn does it, but an installed command has its own
+    # folder there.
+    with suppress(FileNotFoundError):  # the current folder was removed
+        folder = str(Path.cwd())
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
 @contextmanager
 def _script_conditions(folder: Path) -> Iterator[None]:
-    """Let the app file import its neighbours, as a script can, but write no compiled files.
+    """Let the app file import its neighbours and what lies in the current folder, as a script and
+    `python -m` can, but write no compiled files.
 
-    The folder stays on the path afterwards, since callbacks may import when they are called.
+    Both folders stay on the path afterwards, since callbacks may import when they are called.
     """
+    _put_current_folder_on_path()
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     before = sys.dont_write_bytecode
