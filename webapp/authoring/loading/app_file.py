@@ -143,6 +143,9 @@ def loading(app: ChatApp) -> Iterator[ChatApp]:
 def app_being_loaded(used: str) -> ChatApp:
     """Return the app that is being loaded, or explain how to load one."""
     app = _loading.get()
+    if app is None and _is_in_child_process():
+        # It imports the file for one of its functions. Nobody calls the callbacks there.
+        return ChatApp(name="")
     if app is None:
         _leave_if_run_as_script()
         raise MisuseError(
@@ -151,6 +154,21 @@ def app_being_loaded(used: str) -> ChatApp:
             "file to `webapp.create_app`; do not run it with `python FILE.py`."
         )
     return app
+
+
+def _is_in_child_process() -> bool:
+    """Return whether `multiprocessing` made this process, for example for a pool."""
+    # Whoever made it has imported the module, so no other process needs to.
+    process = sys.modules.get("multiprocessing.process")
+    if process is None:
+        return False
+    if process.current_process().name != "MainProcess":
+        return True
+    # The server of the method "forkserver" may import the file before it has a name.
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "multiprocessing.forkserver":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _leave_if_run_as_script() -> None:
