@@ -10,6 +10,8 @@ from webapp.authoring.types import IDENTIFIER_LIMIT
 from webapp.web.forms import StrictForm
 
 PASSWORD_BYTES = 1_024
+# The length of an address to return to. A longer one is forgotten.
+PAGE_LIMIT = 8_192
 
 
 def _clean_name(text: str | None) -> str:
@@ -34,7 +36,7 @@ class LoginForm(StrictForm):
     password = PasswordField(
         "Password", validators=[InputRequired("Enter your password."), _in_bytes]
     )
-    next = HiddenField()
+    next = HiddenField(filters=[lambda page: page if page and len(page) <= PAGE_LIMIT else None])
 
 
 class PasswordForm(StrictForm):

@@ -1,14 +1,16 @@
 """Pages that hold a text which was not sent, for a browser without script: it has no draft.
 
-Each is the answer to the form with that text, so nobody but its sender gets to see it.
+Each is the answer to the form with that text, so nobody but its sender gets to see it. A text of
+more than 256 kB comes back only to a sender who is known.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
+from markupsafe import escape
 
 from webapp.accounts.login import owner
 from webapp.web.csrf import CSRF_FIELD
@@ -21,6 +23,7 @@ from webapp.web.errors import (
     show_unavailable,
 )
 from webapp.web.htmx import wants_fragment
+from webapp.web.request_guards import MAX_BODY_BYTES, FormRequest
 
 SIGNED_OUT = Explanation(
     "Not saved",
@@ -130,7 +133,10 @@ def _text_field() -> TextField:
 
 
 def _text() -> str:
-    return request.form.get(_text_field().field, "")
+    text = request.form.get(_text_field().field, "")
+    # Quotes take five bytes each in a page, so a short form could get a long answer.
+    is_short = len(escape(text).encode(errors="replace")) <= MAX_BODY_BYTES
+    return text if is_short or cast(FormRequest, request).sender_is_known else ""
 
 
 def _page(code: int, **words: Any) -> Response:

@@ -40,8 +40,13 @@ def csrf_token() -> str:
     return token
 
 
-def check_form_token(sent: Request) -> None:
+def check_form_token(sent: Request, token: str) -> None:
     """Refuse a form without a token of this session.
+
+    Parameters
+    ----------
+    token:
+        The one in the form. Without it, the one in a header counts.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def check_form_token(sent: Request) -> None:
         The token is missing or wrong. Over HTTPS, the form must also name a page of this site as
         the one it was sent from: somebody on the network can set cookies over plain HTTP.
     """
-    token = sent.form.get(CSRF_FIELD) or next(filter(None, map(sent.headers.get, CSRF_HEADERS)), "")
+    token = token or next(filter(None, map(sent.headers.get, CSRF_HEADERS)), "")
     if not token:
         raise CSRFError("The form has no token.")
     secret = session.get(CSRF_FIELD)

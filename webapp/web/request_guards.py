@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import codecs
 import secrets
-from urllib.parse import parse_qsl, urlsplit
+from typing import cast
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Request, g, request
+from flask import Flask, Request, g, request, session
+from flask_login import UserMixin, current_user
 from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.exceptions import LengthRequired, UnsupportedMediaType
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 
-from webapp.web.csrf import CSRFError, check_form_token, csrf_token
+from webapp.site import chat_app
+from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+# What anybody may send, and the most of a refused text that comes back to its sender.
 MAX_BODY_BYTES = 256 * 1024
-# The endpoints that accept more. An export is pasted into a form.
+# The endpoints that accept more, from senders who are known. An export is pasted into a form.
 LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 MAX_FIELDS = 50
+# Longer ones are malformed.
+MAX_TOKEN_BYTES = 200
+PIECE_BYTES = 64 * 1024
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
 class ForeignFormError(CSRFError):
@@ -44,22 +53,82 @@ class FormRequest(Request):
 
     What it reads, Werkzeug would read too, but through a choice of parsers and by rewriting the
     names of all headers.
+
+    Attributes
+    ----------
+    sender_is_known:
+        Whether the form has the token of its sender's session.
     """
+
+    sender_is_known = False
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether the form has more bytes than a stranger may send."""
+        return (self.content_length or 0) > MAX_BODY_BYTES
+
+    @cached_property
+    def raw_fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the names and values as they were sent, without looking into them.
+
+        Raises
+        ------
+        TooManyFieldsError
+            There are more fields than `MAX_FIELDS`. The rest of the body was not looked at.
+        """
+        if self.mimetype != FORM_TYPE:
+            return []
+        fields = self.get_data(cache=False).split(b"&", MAX_FIELDS)
+        if len(fields) > MAX_FIELDS:
+            raise TooManyFieldsError
+        halves = (field.partition(b"=") for field in fields if field)
+        return [(name, value) for name, _, value in halves]
 
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
-        """Return the fields, as UTF-8. Invalid bytes become U+FFFD."""
-        if self.mimetype != FORM_TYPE:
+        """Return the fields, as UTF-8. Invalid bytes become U+FFFD.
+
+        A large form has no fields until its sender is known.
+        """
+        if self.is_large and not self.sender_is_known:
             return ImmutableMultiDict()
-        text = self.get_data(cache=False).decode(errors="replace")
-        if text.count("&") >= MAX_FIELDS:
-            raise TooManyFieldsError
-        return ImmutableMultiDict(parse_qsl(text, keep_blank_values=True, errors="replace"))
+        return ImmutableMultiDict(
+            (decode_field(name), decode_field(value)) for name, value in self.raw_fields
+        )
+
+    @property
+    def sent_token(self) -> str:
+        """Return the token of the form, whose other fields stay as they were sent."""
+        raw = next((v for name, v in self.raw_fields if name == CSRF_FIELD.encode()), b"")
+        return decode_field(raw[:MAX_TOKEN_BYTES])
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """Return the cookies."""
         return ImmutableMultiDict(parse_cookie(self.environ.get("HTTP_COOKIE")))
+
+
+def decode_field(raw: bytes) -> str:
+    """Return a name or a value of a form as text.
+
+    Example
+    -------
+    >>> decode_field(b"a+b%26")
+    'a b&'
+    """
+    raw = raw.replace(b"+", b" ")
+    decoder = _UTF8("replace")
+    pieces = []
+    start = 0
+    # Piece by piece, since each escape takes 50 bytes of memory while its piece is decoded.
+    while start < len(raw):
+        end = start + PIECE_BYTES
+        if end < len(raw):
+            escape = raw.rfind(b"%", end - 2, end)
+            end = end if escape < 0 else escape
+        pieces.append(decoder.decode(unquote_to_bytes(raw[start:end])))
+        start = end
+    return "".join([*pieces, decoder.decode(b"", final=True)])
 
 
 def guard_requests(app: Flask) -> None:
@@ -74,16 +143,21 @@ def guard_requests(app: Flask) -> None:
         g.request_id = secrets.token_hex(6)
         enable_log()  # for Flask's own records, too
         wait_for_schema()
-        sent = request._get_current_object()  # type: ignore[attr-defined]
+        sent = cast(FormRequest, request._get_current_object())  # type: ignore[attr-defined]
         if sent.method in UNSAFE_METHODS:
             refuse_other_bodies(sent)
             refuse_other_sites(sent)
+            if sent.is_large:
+                refuse_strangers()
+            # Counted here: a form of too many fields is refused before anybody asks whose it is.
+            token = sent.sent_token
             if sent.endpoint:  # what has no route gets its 404 or 405
-                check_form_token(sent)
+                check_form_token(sent, token)
+                sent.sender_is_known = True
 
 
 def refuse_other_bodies(sent: Request) -> None:
-    """Refuse a body that no HTML form sends, before anything is parsed."""
+    """Refuse a body that no HTML form sends, and one that is too long, before any of it is read."""
     if sent.endpoint in LARGER_BODIES:
         sent.max_content_length = LARGER_BODIES[sent.endpoint]
     length = sent.content_length
@@ -94,9 +168,24 @@ def refuse_other_bodies(sent: Request) -> None:
     if length is None:
         # A body in chunks is truncated at the limit without an error, and loses its last fields.
         raise LengthRequired
-    # Parsed here: too many fields, or a body that is too long, are refused before the database is
-    # asked whose form this is.
-    _ = sent.form
+    if length > (sent.max_content_length or 0):
+        raise RequestEntityTooLarge
+
+
+def refuse_strangers() -> None:
+    """Refuse a large form of somebody who has not signed in, or whose session has no token.
+
+    Nothing of the form is read.
+
+    Raises
+    ------
+    CSRFError
+        As for a form with a wrong token: the user may have to sign in first.
+    """
+    if session.get(CSRF_FIELD) is None:
+        raise CSRFError("The session has no token.")
+    if chat_app().login_on and not cast(UserMixin, current_user).is_authenticated:
+        raise CSRFError("Nobody has signed in.")
 
 
 def refuse_other_sites(sent: Request) -> None:
