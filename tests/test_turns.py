@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker
+from tests.support.apps import AppMaker, wait_for_background
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.rows import column, pooled_connections_in_use
@@ -366,6 +366,104 @@ def test_an_app_that_says_nothing_leaves_nothing(make_app: AppMaker) -> None:
     chat = Chat(app_with(make_app, "pass")).say("a")
     assert chat.messages() == []
     assert column(chat.visitor.app, "messages.kind") == ["user"]
+
+
+EMPTY = {
+    "an empty token": "cl.Message().stream_token('')",
+    "a sequence that is empty": "cl.Message().stream_token('', is_sequence=True)",
+    "an empty message": "cl.Message('').send()",
+    "a blank message": "cl.Message(' \\n\\t').send()",
+    "what nobody can see": "cl.Message('\\u200b\\u2060').send()",
+    "a text that was taken away": "m = cl.Message('a').send(); m.content = ''; m.update()",
+    "two empty messages": "cl.Message().send(); cl.Message().stream_token('')",
+}
+
+
+@pytest.mark.parametrize("body", EMPTY.values(), ids=EMPTY)
+def test_an_answer_nobody_said_anything_in_leaves_nothing(make_app: AppMaker, body: str) -> None:
+    chat = Chat(app_with(make_app, body)).say("a")
+    assert chat.messages() == []
+    assert column(chat.visitor.app, "messages.kind") == ["user"]
+
+
+def test_a_text_that_is_taken_away_after_it_was_stored_leaves_nothing(make_app: AppMaker) -> None:
+    body = """
+        first, second = cl.Message("one").send(), cl.Message("two").send()
+        globals().setdefault("go_on", threading.Event()).wait(20)
+        for message in (first, second):
+            message.content = ""
+            message.update()
+    """
+    app = app_with(make_app, body)
+    chat = Chat(app)
+    chat.begin("a")
+    chat.until(lambda: column(app, "messages.content") == ["a", "one", "two"])
+    names(app)["go_on"].set()
+    chat.until_answered()
+    assert chat.messages() == []
+    assert column(app, "messages.content") == ["a"]
+
+
+@pytest.mark.parametrize("body", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_an_empty_message_beside_others_leaves_nothing(
+    make_app: AppMaker, body: str, first: bool
+) -> None:
+    hello = "cl.Message('Hello').send()"
+    body = f"{body}; {hello}" if first else f"{hello}; {body}"
+    chat = Chat(app_with(make_app, body)).say("a")
+    assert chat.messages() == ["Hello"]
+    assert column(chat.visitor.app, "messages.content") == ["Hello", "a"]
+
+
+@pytest.mark.parametrize("callback", ["on_chat_start", "on_chat_end"])
+def test_an_empty_message_of_another_callback_leaves_nothing(
+    make_app: AppMaker, callback: str
+) -> None:
+    app = make_app(
+        f"""
+        import webapp as cl
+
+        @cl.{callback}
+        def empty():
+            cl.Message("").send()
+            cl.Message().stream_token("")
+
+        @cl.on_message
+        def answer(message):
+            cl.Message("Hi").send()
+        """
+    )
+    Chat(app).say("a").visitor.start_chat()
+    wait_for_background()
+    assert column(app, "messages.content") == ["Hi", "a"]
+
+
+def test_a_message_that_waits_for_its_text_gets_it(make_app: AppMaker) -> None:
+    body = "m = cl.Message('').send(); m.stream_token(''); m.stream_token('Hi'); m.update()"
+    assert Chat(app_with(make_app, body)).say("a").messages() == ["Hi"]
+
+
+def test_an_earlier_message_whose_text_is_taken_away_is_gone(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "first":
+            globals()["kept"] = cl.Message("before").send()
+        else:
+            kept.content = ""
+            kept.update()
+            cl.Message("done").send()
+    """
+    chat = Chat(app_with(make_app, body)).say("first").say("second")
+    assert chat.messages() == ["done"]
+    assert column(chat.visitor.app, "messages.content") == ["done", "first", "second"]
+
+
+def test_an_empty_answer_that_was_stopped_says_so(make_app: AppMaker) -> None:
+    body = "cl.Message('').send(); await asyncio.sleep(60)"
+    chat = Chat(app_with(make_app, body))
+    chat.begin("a")
+    chat.stop()
+    assert "Stopped before an answer came." in chat.until_answered().page().text
 
 
 def test_a_message_with_an_id_of_its_own_comes_in_the_place_of_the_waiting_one(

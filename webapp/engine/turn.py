@@ -25,6 +25,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.text import is_visible
 from webapp.authoring.transcript import Transcript, latest_said
 from webapp.engine.call import RunningCall, begin
 from webapp.engine.changes import Changes
@@ -223,7 +224,7 @@ class RunningTurn:
         """Return what the turn has said, as it is to be shown and stored now."""
         with self.changed:
             said = latest_said(transcript.said() for transcript in self._transcripts)
-            own = [message for message in said if not message.earlier]
+            own = self._without_empty([message for message in said if not message.earlier])
             messages = [
                 replace(
                     self._with_status(message),
@@ -232,7 +233,7 @@ class RunningTurn:
                 )
                 for place, message in enumerate(own)
             ]
-            messages += [self._with_status(message) for message in said if message.earlier]
+            messages += self._changed_earlier([message for message in said if message.earlier])
             placeholder = self._placeholder
             if placeholder is not None and all(m.id != placeholder.id for m in own):
                 messages.insert(0, self._open_placeholder(placeholder, is_alone=not own))
@@ -241,6 +242,35 @@ class RunningTurn:
                 place = max(len(own), placeholder is not None)
                 messages.append(self._failure_message(self.failure, self.first_sequence + place))
             return [replace(m, status=INTERRUPTED) for m in messages] if self.lost else messages
+
+    def _without_empty(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        """Return messages of this turn, with those removed in which nobody said anything.
+
+        If nothing else was said either, the one in the place of the answer waits for its text.
+        """
+        if all(message.removed or is_visible(message.content) for message in messages):
+            return messages
+        is_waiting = self.status in _KEEP_PLACEHOLDER and not any(
+            is_visible(message.content) for message in messages if not message.removed
+        )
+        place = self._placeholder.id if self._placeholder and is_waiting else None
+        return [
+            message
+            if message.removed or is_visible(message.content)
+            else replace(message, status=STREAMING)
+            if message.id == place
+            else replace(message, removed=True)
+            for message in messages
+        ]
+
+    def _changed_earlier(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        # Only at the end: a row that was deleted could not get the text that is still to come.
+        return [
+            replace(message, removed=True, version=message.version + 1)
+            if self.over and not is_visible(message.content)
+            else self._with_status(message)
+            for message in messages
+        ]
 
     def _with_status(self, message: ChatMessage) -> ChatMessage:
         """Return a message that was growing when the turn ended with the status of the turn."""
