@@ -51,13 +51,21 @@ def group_by_day(
     today = now.astimezone(zone).date()
 
     def heading(item: HistoryItem) -> str:
-        return heading_of(item.active_at.astimezone(zone).date(), today)
+        return heading_of(day_of(item.active_at, zone), today)
 
-    last = heading_of(after.astimezone(zone).date(), today) if after else None
+    last = heading_of(day_of(after, zone), today) if after else None
     return [
         ChatGroup(None if name == last else name, tuple(chats))
         for name, chats in groupby(items, heading)
     ]
+
+
+def day_of(time: datetime, zone: tzinfo) -> date:
+    """Return the day of a time in a zone. The first and the last day of all stay as they are."""
+    try:
+        return time.astimezone(zone).date()
+    except OverflowError:  # it would be in the year 0 or 10,000
+        return time.date()
 
 
 def begin_with_today(groups: list[ChatGroup], today: date) -> list[ChatGroup]:

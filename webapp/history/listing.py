@@ -17,7 +17,8 @@ from webapp.history.search.snippets import Part
 
 PAGE_SIZE = 20
 PINNED_LIMIT = 50
-_CURSOR = re.compile(r"(\d{1,17})-([0-9a-f]{32})", re.ASCII)
+# Microseconds since 1970, which are negative for a time before, and an id.
+_CURSOR = re.compile(r"(-?\d{1,18})-([0-9a-f]{32})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = (
     Chat.id,
@@ -67,7 +68,11 @@ class Cursor:
         found = _CURSOR.fullmatch(text)
         if found is None:
             return None
-        return cls(_EPOCH + timedelta(microseconds=int(found[1])), uuid.UUID(found[2]))
+        try:
+            time = _EPOCH + timedelta(microseconds=int(found[1]))
+        except OverflowError:
+            return None
+        return cls(time, uuid.UUID(found[2]))
 
 
 @dataclass(frozen=True, kw_only=True)

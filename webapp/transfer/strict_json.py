@@ -15,6 +15,8 @@ _TIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)",
     re.ASCII,
 )
+# No chat is older than the computers that count time from here.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 40
 
 
@@ -93,15 +95,18 @@ class Value:
         return bool(self.one_of(True, False)) if self.it is not None else False
 
     def time(self, now: datetime) -> datetime:
-        """Return a time, but ``now`` if it is later or missing."""
+        """Return a time from 1970 on, but ``now`` if it is later or missing."""
         if self.it is None:
             return now
         if type(self.it) is not str or not _TIME.fullmatch(self.it):
             raise self.wrong("must be a time with its zone, such as 2026-01-31T12:00:00Z")
         try:
-            return min(datetime.fromisoformat(self.it).astimezone(UTC), now)
+            time = datetime.fromisoformat(self.it).astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise self.wrong("is not a valid time") from error
+        if time < EARLIEST:
+            raise self.wrong("is before 1970")
+        return min(time, now)
 
     def _members(self) -> Mapping[str, Any]:
         if type(self.it) is _DuplicateName:
