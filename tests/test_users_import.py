@@ -100,6 +100,48 @@ def test_what_excel_writes_in_any_language_is_read(cli: CommandLine, delimiter: 
     assert alice["metadata"] == {"role": "ADMIN"}
 
 
+SPREADSHEETS = {
+    "rows cleared in Excel": "username,role\r\nalice,ADMIN\r\n,\r\nbob,\r\n,\r\n,\r\n",
+    "rows cleared in German Excel": "username;role\r\n;\r\nalice;ADMIN\r\nbob;\r\n;\r\n",
+    "rows of spaces": "username,role\n ,\u00a0\nalice,ADMIN\nbob, \n\t,\n",
+    "rows cleared above the header": ",\r\n\r\nusername,role\r\nalice,ADMIN\r\nbob,\r\n",
+    "cleared columns at the end": "username,role,,\nalice,ADMIN,,\nbob,,,\n,,,\n",
+    "a cleared column between": ",username,,role\n,alice,,ADMIN\n,bob,,\n",
+    "cells cleared outside the table": "username,role\nalice,ADMIN,,\nbob,,\n,,,,\n",
+    "a line that names the separator": "sep=;\r\nusername;role\r\nalice;ADMIN\r\nbob;\r\n",
+    "the same in quotes": '"sep=|"\r\nusername|role\r\nalice|ADMIN\r\nbob|\r\n',
+    "the same with a tab": "\ufeffSEP=\t\r\nusername\trole\r\nalice\tADMIN\r\nbob\t\r\n",
+    "everything in quotes": '"username";"role"\n"alice";"ADMIN"\n"bob";""\n"";""\n',
+    "line ends of old Macs": "username,role\ralice,ADMIN\rbob,\r,\r",
+    "no line end at the end": "username,role\nalice,ADMIN\nbob,\n,",
+}
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("case", SPREADSHEETS)
+def test_what_spreadsheets_write_is_read(case: str, encoding: str) -> None:
+    text = SPREADSHEETS[case]
+    if encoding != "utf-8":
+        text = text.removeprefix("\ufeff")
+    rows = read_rows(text.encode(encoding), "csv")
+    found = [{name: cell for name, cell in row.values.items() if name} for row in rows]
+    assert found == [{"username": "alice", "role": "ADMIN"}, {"username": "bob"}]
+
+
+def test_a_problem_after_cleared_rows_names_its_line(cli: CommandLine) -> None:
+    text = ",\r\n,\r\nusername,disabled\r\n,\r\nalice,true\r\n,\r\nbob,perhaps\r\n"
+    assert "line 7: " in cli.refused("users", "import", write(cli, "users.csv", text))
+
+
+@pytest.mark.parametrize(("cell", "disabled"), [("WAHR", True), ("FAUX", False), ("FALSO", False)])
+def test_excels_own_words_for_true_and_false_are_read(
+    cli: CommandLine, cell: str, disabled: bool
+) -> None:
+    imported(cli, write(cli, "users.csv", f"username;disabled\nalice;{cell}\n"))
+    assert users(cli)[0]["disabled"] is disabled
+
+
 @pytest.mark.parametrize("name", SAME_USERS)
 def test_importing_again_changes_nothing_and_ends_no_session(cli: CommandLine, name: str) -> None:
     file = write(cli, name, SAME_USERS[name])
@@ -249,7 +291,15 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:
         ("u.csv", "username\n" + "x" * 200_000 + "\n", "field larger"),
         ("u.csv", "username\nal\0ice\n", "line 2: has a NUL"),
         ("u.csv", b"username\n\xff\xfe\n", "line 2: is not UTF-8"),
-        ("u.csv", "username\nx\n".encode("utf-16"), "UTF-16"),
+        ("u.csv", "username\nx\ud83d".encode("utf-16", "surrogatepass"), "line 2: is not UTF-8"),
+        ("u.csv", b"PK\x03\x04username\nx\n", "it is a workbook, not text; save it as CSV UTF-8"),
+        (
+            "u.csv",
+            "username,,role\nx,secret99,y\n",
+            "line 2: has a cell in a column without a name",
+        ),
+        ("u.csv", "username,role\nx,y,secret99\n", "line 2: has 3 cells instead of 2"),
+        ("u.csv", ",,\n;;\n", "line 2: must name the columns"),
         ("u.csv", b"username,role\nx,y\n" * 4_000_000, "larger than 64 MB"),
         ("u.csv", "username\n-rf\n", "begin with -"),
         ("u.csv", "username\nx\nX\n", "appears at line 2 already"),
@@ -291,6 +341,7 @@ def test_a_problem_never_shows_a_password(cli: CommandLine) -> None:
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {at = 2026-01-01}\n', "must be JSON"),
         ("u.toml", '[[users]]\nusername = "x"\nmetadata = {n = nan}\n', "must be JSON"),
         ("u.xml", "<users/>", "add --format"),
+        ("u.xlsx", "PK", "use CSV UTF-8 (.csv) instead of a workbook"),
         ("u", "username\nx\n", "add --format"),
     ],
     ids=lambda value: str(value)[:40].encode("ascii", "backslashreplace").decode(),

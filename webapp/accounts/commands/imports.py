@@ -38,6 +38,7 @@ __all__ = ["users"]
 STDIO = "-"
 MAX_PROBLEMS = 20
 NOTE_FROM_SECONDS = 3
+WORKBOOK_ENDINGS = (".xlsx", ".xls", ".ods", ".numbers")
 FORMAT_OPTION = click.option(
     "--format",
     "file_format",
@@ -137,6 +138,10 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
 
 def _format(file: str, chosen: str | None) -> str:
     found = chosen or guess_format(file)
+    if found is None and file.lower().endswith(WORKBOOK_ENDINGS):
+        raise BadInputError(
+            f"{file!r} is not supported: use CSV UTF-8 (.csv) instead of a workbook"
+        )
     if found is None:
         raise BadInputError(f"the format of {file!r} is not known; add --format csv, json or toml")
     return found

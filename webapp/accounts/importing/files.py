@@ -31,7 +31,10 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 TOML_TABLE = "users"
 DELIMITERS = ",;\t"
 SHOWN_COLUMNS = 10
+# How files of Excel, LibreOffice and Numbers begin: as ZIP archives, or as files of old Excel.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _LINE_END = re.compile(r"[\r\n]")
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\r\n"])"?[\r\n]', re.IGNORECASE)
 
 
 class AccountFileError(ValueError):
@@ -66,17 +69,19 @@ def read_rows(data: bytes, file_format: str) -> list[Row]:
     """
     if len(data) > MAX_FILE_BYTES:
         raise AccountFileError([f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it"])
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise AccountFileError(["it is UTF-16 text; save it as UTF-8"])
-    if b"\0" in data:
-        raise AccountFileError([f"line {_line_number(data, data.index(0))}: has a NUL character"])
+    if data.startswith(WORKBOOKS):
+        raise AccountFileError(["it is a workbook, not text; save it as CSV UTF-8"])
+    encoding = _guess_encoding(data)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = _line_number(data, error.start)
+        line = _line_number(data[: error.start].decode(encoding))
         raise AccountFileError(
-            [f"line {line}: is not UTF-8 text; save the file as UTF-8"]
+            [f"line {line}: is not UTF-8 text; save the file as UTF-8 (in Excel: CSV UTF-8)"]
         ) from error
+    if "\0" in text:
+        line = _line_number(text.partition("\0")[0])
+        raise AccountFileError([f"line {line}: has a NUL character"])
     rows = {"csv": _csv_rows, "json": _json_rows, "toml": _toml_rows}[file_format](text)
     if not rows:
         raise AccountFileError(["there are no users in it"])
@@ -99,47 +104,80 @@ def format_accounts(accounts: Iterable[Account], file_format: str, *, with_hashe
     return _format_csv(entries) if file_format == "csv" else _format_toml(entries)
 
 
-def _line_number(data: bytes, position: int) -> int:
-    return data.count(b"\n", 0, position) + 1
+def _guess_encoding(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"  # what Excel calls Unicode text, and what PowerShell writes
+    # Without that mark, one of the first two bytes is 0 if the text begins with an ASCII letter.
+    if data[:1] == b"\0":
+        return "utf-16-be"
+    return "utf-16-le" if data[1:2] == b"\0" else "utf-8"
+
+
+def _line_number(text_before: str) -> int:
+    return text_before.count("\n") + 1
 
 
 def _csv_rows(text: str) -> list[Row]:
+    # Excel writes such a line, and reads it: https://www.rfc-editor.org/rfc/rfc4180 has none.
+    declared = _SEPARATOR_LINE.match(text)
     # Excel separates by semicolons where numbers have a comma, as in German and French.
-    first_line = _LINE_END.split(text, maxsplit=1)[0]
-    delimiter = max(DELIMITERS, key=first_line.count)
+    first_line = _LINE_END.split(text.lstrip(f"{DELIMITERS}\r\n "), maxsplit=1)[0]
+    delimiter = declared[1] if declared else max(DELIMITERS, key=first_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = ["_".join(name.split()).casefold() for name in next(reader, [])]
-        if set(header).isdisjoint(COLUMNS):
-            # This may be a user, because the header is missing. It is not shown: it has a password.
-            problem = f"must name the columns, one of them username; there are {', '.join(COLUMNS)}"
-            raise AccountFileError([f"line 1: {problem}"])
-        if "username" not in header:
-            found = ", ".join(name[:SHOWN_CHARACTERS] for name in header[:SHOWN_COLUMNS])
-            raise AccountFileError([f"line 1: has no column username; its columns are {found}"])
-        problems = [f"line 1: {problem}" for problem in _find_unknown_columns(header)]
-        problems += [f"line 1: {name} appears twice" for name in COLUMNS if header.count(name) > 1]
+        if declared:
+            next(reader)
+        # Cleared rows stay in the file as bare delimiters, also above the header.
+        cells = next((row for row in reader if _is_filled(row)), [])
+        header_line = reader.line_num or 1
+        header = _without_empty_end(["_".join(name.split()).casefold() for name in cells])
+        problems = _find_header_problems(header)
         if problems:
-            raise AccountFileError(problems)
-
+            raise AccountFileError([f"line {header_line}: {problem}" for problem in problems])
         return list(_read_csv_rows(reader, header))
     except csv.Error as error:
         raise AccountFileError([f"line {reader.line_num}: is not CSV: {error}"]) from error
 
 
+def _find_header_problems(header: list[str]) -> list[str]:
+    if set(header).isdisjoint(COLUMNS):
+        # This may be a user, because the header is missing. It is not shown: it has a password.
+        return [f"must name the columns, one of them username; there are {', '.join(COLUMNS)}"]
+    if "username" not in header:
+        found = ", ".join(name[:SHOWN_CHARACTERS] for name in header[:SHOWN_COLUMNS])
+        return [f"has no column username; its columns are {found}"]
+    # A column without a name may stand there if it is empty.
+    problems = _find_unknown_columns(name for name in header if name)
+    return problems + [f"{name} appears twice" for name in COLUMNS if header.count(name) > 1]
+
+
 def _read_csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:
     problems = []
     first_line = reader.line_num + 1
-    for cells in reader:
-        if len(cells) == len(header):
-            values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-            yield Row(f"line {first_line}", values)
-        elif cells:
+    for row in reader:
+        place, first_line = f"line {first_line}", reader.line_num + 1
+        if not _is_filled(row):
+            continue
+        cells = row[: len(header)] + _without_empty_end(row[len(header) :])
+        if len(cells) != len(header):
             found = count_noun(len(cells), "cell")
-            problems.append(f"line {first_line}: has {found} instead of {len(header)}")
-        first_line = reader.line_num + 1
+            problems.append(f"{place}: has {found} instead of {len(header)}")
+            continue
+        values = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
+        if "" in values:
+            problems.append(f"{place}: has a cell in a column without a name")
+        yield Row(place, values)
     if problems:
         raise AccountFileError(problems)
+
+
+def _is_filled(cells: list[str]) -> bool:
+    return any(cell.strip() for cell in cells)
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    filled = [number for number, cell in enumerate(cells, start=1) if cell.strip()]
+    return cells[: filled[-1] if filled else 0]
 
 
 def _json_rows(text: str) -> list[Row]:

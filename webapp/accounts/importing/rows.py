@@ -24,7 +24,10 @@ from webapp.database.engines import db, release_connection
 from webapp.site import settings
 
 NAMES_AT_ONCE = 400  # SQLite takes 999 parameters in old versions
-BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+# Excel writes true and false in its own language.
+TRUE = "true yes 1 wahr vrai verdadero vero verdadeiro waar prawda sant sand tosi pravda igaz"
+FALSE = "false no 0 falsch faux falso onwaar fałsz falskt falsk epätosi nepravda hamis"
+BOOLEANS = dict.fromkeys(TRUE.split(), True) | dict.fromkeys(FALSE.split(), False)
 
 Item = TypeVar("Item")
 # Yields the items one by one and shows the progress. Takes the items, their number, and a title.
