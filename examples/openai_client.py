@@ -17,6 +17,7 @@ does not ask for a key, you need none.
 import os
 
 import openai
+from openai.types.chat import ChatCompletionMessageParam
 
 import webapp as cl
 
@@ -85,7 +86,7 @@ async def is_whole(reply: cl.Message) -> bool:
     return reason is not None
 
 
-def what_was_said() -> list[dict[str, str]]:
+def what_was_said() -> list[ChatCompletionMessageParam]:
     return [
         message
         for message in cl.chat_history()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Literal, cast
+
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
 
-def chat_history(limit: int | None = None) -> list[dict[str, str]]:
+    class ChatHistoryMessage(dict[Literal["role", "content"], str], Any):
+        """A plain dict. To a type checker, it fits the message types of every client."""
+
+    # The type of message that the caller expects, such as `ChatCompletionMessageParam`.
+    ExpectedMessage = TypeVar("ExpectedMessage", default=ChatHistoryMessage)
+
+
+def chat_history(limit: int | None = None) -> list[ExpectedMessage]:
     """Return the messages of the running chat, oldest first.
 
     The list ends with the message that is being answered, and what you have sent since. It leaves
@@ -21,7 +32,8 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
     Returns
     -------
     A list of ``{"role": "user" or "assistant", "content": text}``, as the clients of OpenAI and
-    others take it: https://platform.openai.com/docs/api-reference/chat/create.
+    others take it: https://platform.openai.com/docs/api-reference/chat/create. A type checker takes
+    it for a list of the messages of your client.
 
     Raises
     ------
@@ -42,4 +54,4 @@ def chat_history(limit: int | None = None) -> list[dict[str, str]]:
     if limit is not None and (type(limit) is not int or limit < 1):
         raise MisuseError("chat_history takes a number of messages from 1 up, or None for all.")
     history = [{"role": role, "content": text} for _, role, text in chat.so_far() if text]
-    return history if limit is None else history[-limit:]
+    return cast("list[ExpectedMessage]", history if limit is None else history[-limit:])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Generator
+from typing import Final, Literal
 
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import app_being_loaded
 from webapp.authoring.text import clean_text
 
-NEW = "new"
-CONTINUE = "continue"
+NEW: Final = "new"
+CONTINUE: Final = "continue"
 
 
-def set_profile_switching(mode: str) -> None:
+def set_profile_switching(mode: Literal["new", "continue"]) -> None:
     """Choose what happens when a user chooses another profile.
 
     Parameters
