@@ -10,7 +10,7 @@ Start it with:  chat-profiles run examples/languages.py
 
 import asyncio
 
-import webapp as cl
+import chat_profiles as cl
 
 GREETINGS = {"de": "Willkommen!", "fr": "Bienvenue !", "en": "Welcome!"}
 

@@ -16,10 +16,9 @@ does not ask for a key, you need none.
 
 import os
 
+import chat_profiles as cl
 import openai
 from openai.types.chat import ChatCompletionMessageParam
-
-import webapp as cl
 
 MODELS = [name.strip() for name in os.environ.get("OPENAI_MODELS", "").split(",") if name.strip()]
 IS_SET_UP = bool(os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))

@@ -13,7 +13,7 @@ Make a user and start it with:
 
 import asyncio
 
-import webapp as cl
+import chat_profiles as cl
 
 EVERYBODY = [
     cl.ChatProfile(

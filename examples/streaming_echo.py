@@ -12,7 +12,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
-import webapp as cl
+import chat_profiles as cl
 
 # How each profile says a word, and how long it pauses after it, in seconds.
 MANNERS: dict[str, tuple[Callable[[str], str], float]] = {

@@ -7,7 +7,7 @@ and `user_session` stay, and each message keeps the name and icon under which it
 Start it with:  chat-profiles run examples/switching.py
 """
 
-import webapp as cl
+import chat_profiles as cl
 
 cl.set_profile_switching("continue")
 

@@ -7,7 +7,7 @@ users can read before they choose, and an icon from the folder `public` beside t
 Start it with:  chat-profiles run examples/two_profiles.py
 """
 
-import webapp as cl
+import chat_profiles as cl
 
 
 @cl.set_chat_profiles

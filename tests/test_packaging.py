@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_LOCK = ROOT / "requirements" / "run.txt"
 PASSWORD = "correct-horse-battery-staple"
 APP_FILE = """\
-import webapp as cl
+import chat_profiles as cl
 
 cl.password_auth_callback(cl.seeded_user)
 
@@ -218,7 +218,7 @@ def csrf_token(page: str) -> str:
 def test_the_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     names = files_in_wheel(wheel)
     top = {name.split("/")[0] for name in names}
-    assert top == {"webapp", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
+    assert top == {"chat_profiles", "webapp", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
     assert [n for n in names if "__pycache__" in n or n.endswith((".pyc", ".sqlite3"))] == []
 
 
@@ -242,7 +242,7 @@ def test_the_wheel_holds_the_built_static_files_and_no_sources_of_them(wheel: Pa
 
 def test_the_wheel_tells_that_it_is_typed_and_under_which_licence(wheel: Path) -> None:
     names = files_in_wheel(wheel)
-    assert "webapp/py.typed" in names
+    assert {"webapp/py.typed", "chat_profiles/py.typed"} <= set(names)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -267,9 +267,13 @@ def test_the_source_archive_is_a_whole_project(unpacked_sdist: Path) -> None:
     assert not (unpacked_sdist / "instance").exists()
 
 
-def test_the_package_is_imported_from_the_new_environment(installed: Installed) -> None:
-    file = installed.python("import webapp; print(webapp.__file__)")
+@pytest.mark.parametrize("name", ["webapp", "chat_profiles"])
+def test_the_package_is_imported_from_the_new_environment(installed: Installed, name: str) -> None:
+    file = installed.python(f"import {name}; print({name}.__file__)")
     assert Path(file).is_relative_to(installed.environment)
+    show_help = "import runpy, sys; sys.argv[1:] = ['--help']; runpy.run_module"
+    run_it = f"{show_help}({name!r}, None, '__main__')"
+    assert "Usage: chat-profiles" in installed.python(run_it)
 
 
 def test_the_login_page_is_served(browser: Browser) -> None:

@@ -4,7 +4,7 @@ Example
 -------
 ::
 
-    import webapp as cl
+    import chat_profiles as cl
 
     @cl.on_message
     async def answer(message: cl.Message):
@@ -37,6 +37,7 @@ from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
 from webapp.authoring.tools import make_async, run_sync
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
+from webapp.package_alias import add_alias
 
 __all__ = [
     "ChatProfile",
@@ -68,6 +69,8 @@ __all__ = [
     "switch_profile",
     "user_session",
 ]
+
+add_alias(__name__)
 
 if not TYPE_CHECKING:  # or a type checker would accept every name
 

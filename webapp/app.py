@@ -76,7 +76,7 @@ def create_app(
     -------
     ::
 
-        gunicorn --workers 1 --threads 32 "webapp:create_app()"
+        gunicorn --workers 1 --threads 32 "chat_profiles:create_app()"
     """
     try:
         settings = Settings.from_environment(config)

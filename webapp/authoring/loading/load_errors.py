@@ -92,7 +92,7 @@ def _suggest(error: ImportError, folder: Path) -> Iterator[str]:
             "helper`, and `from helper import x` instead of `from .helper import x`."
         )
     elif root == "chainlit":
-        yield "this framework is called webapp: write `import webapp as cl`."
+        yield "this framework is called chat_profiles: write `import chat_profiles as cl`."
     elif root == FRAMEWORK and unknown:
         yield str(missing_name(FRAMEWORK, unknown[1], sys.modules[FRAMEWORK].__all__, NOT_YET))
     elif root in (FRAMEWORK, "chat_profiles") and isinstance(error, ModuleNotFoundError):
