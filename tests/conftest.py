@@ -17,7 +17,12 @@ from tests.support.apps import AppMaker
 from tests.support.chromium import find_chromium
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from tests.support.postgresql import PostgreSQLServer, find_postgresql
+from tests.support.postgresql import (
+    PgBouncer,
+    PostgreSQLServer,
+    find_pgbouncer,
+    find_postgresql,
+)
 from webapp.accounts import passwords
 from webapp.config import Settings
 from webapp.database.schema import upgrade
@@ -54,6 +59,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for missing, advice in (
         (find_chromium() is None, "chromium"),
         (find_postgresql() is None, "postgresql"),
+        (find_pgbouncer() is None, "pgbouncer"),
     ):
         if missing:
             terminalreporter.write_line(
@@ -107,6 +113,15 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with PostgreSQLServer.started() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgresql_server: PostgreSQLServer) -> Iterator[PgBouncer]:
+    """Start a connection pooler in transaction mode before that server."""
+    if find_pgbouncer() is None:
+        pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
+    with postgresql_server.pooled() as pooler:
+        yield pooler
 
 
 @pytest.fixture

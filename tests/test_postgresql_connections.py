@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,10 +15,13 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
+from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
+from tests.support.people import Visitor
+from webapp.config import Settings, StartupError
 from webapp.database import connections
-from webapp.database.engines import POSTGRESQL_CONNECTIONS as MOST
 from webapp.database.engines import (
     db,
     has_failed_recently,
@@ -26,6 +31,16 @@ from webapp.database.engines import (
 )
 
 pytestmark = pytest.mark.postgresql
+
+SEEDED = """
+    import webapp as cl
+
+    cl.password_auth_callback(cl.seeded_user)
+
+    @cl.on_message
+    def answer(message):
+        cl.Message("Answer").send()
+"""
 
 
 @pytest.fixture
@@ -70,7 +85,9 @@ def test_sessions_of_the_orm_read_in_a_transaction(app: Flask) -> None:
 def test_connections_are_kept_for_the_next_crowd(app: Flask) -> None:
     def take_all() -> set[int]:
         with ExitStack() as stack:
-            taken = [stack.enter_context(db.engine.connect()) for _ in range(MOST)]
+            taken = [
+                stack.enter_context(db.engine.connect()) for _ in range(Settings.database_pool)
+            ]
             return {raw(connection).info.backend_pid for connection in taken}
 
     assert take_all() == take_all()
@@ -123,3 +140,64 @@ def test_without_a_pooler_statements_are_prepared(app: Flask) -> None:
     with read_connection() as connection:
         prepared = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements")
         assert prepared.scalar() == 1
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["sslmode=wrong", "foo=bar", "connect_timeout=soon", "keepalives=x", "prepare_threshold=x"],
+)
+def test_a_wrong_option_in_the_url_is_one_clear_line(
+    make_app: AppMaker, postgresql_url: str, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    make_app.database_url = f"{postgresql_url}?{option}"
+    with pytest.raises(StartupError):
+        make_app("simple.py")
+    [line] = capsys.readouterr().err.splitlines()
+    assert "WEBAPP_DATABASE_URL" in line
+    assert option.partition("=")[0] in line
+
+
+def test_a_command_says_it_in_one_line_too(postgresql_url: str, tmp_path: Path) -> None:
+    result = CommandLine(tmp_path, f"{postgresql_url}?sslmode=wrong")("users", "list")
+    assert result.exit_code != 0
+    assert result.stderr.count("\n") == 1
+    assert "sslmode" in result.stderr
+
+
+def test_one_connection_is_enough_for_all_that_a_request_does(
+    make_app: AppMaker, postgresql_url: str, tmp_path: Path
+) -> None:
+    CommandLine(tmp_path, postgresql_url).add("alice")
+    make_app.database_url = postgresql_url
+    app = make_app(SEEDED, database_pool=1, database_timeout=2)
+    visitor = Visitor(app)
+    assert visitor.post("/login", {"username": "alice", "password": "x"}).status_code == 401
+    visitor.logged_in("alice", GOOD_PASSWORD)
+    chat = visitor.start_chat()
+    message = {"content": "needle", "key": str(uuid4())}
+    assert visitor.post(f"{chat}/messages", message).status_code < 400
+    for path in ("/", chat, "/chats?q=needle", "/account", "/readyz", f"{chat}/export"):
+        assert visitor.get(path).status_code < 400, path
+    assert visitor.post("/logout").status_code == 303
+
+
+def test_the_settings_and_the_options_of_the_host_count(
+    make_app: AppMaker, postgresql_url: str
+) -> None:
+    make_app.database_url = postgresql_url
+    own = {"pool_size": 3, "connect_args": {"application_name": "of-the-host"}}
+    app = make_app("simple.py", database_pool=2, SQLALCHEMY_ENGINE_OPTIONS=own)
+    with app.app_context():
+        assert db.engine.pool.size() == 3  # type: ignore[attr-defined]
+        with db.engine.connect() as connection:
+            name = connection.exec_driver_sql("SHOW application_name").scalar()
+    assert name == "of-the-host"
+    with make_app("simple.py", database_pool=2).app_context():
+        assert db.engine.pool.size() == 2  # type: ignore[attr-defined]
+
+
+def test_the_host_may_choose_another_pool(make_app: AppMaker, postgresql_url: str) -> None:
+    make_app.database_url = postgresql_url
+    app = make_app("simple.py", SQLALCHEMY_ENGINE_OPTIONS={"poolclass": NullPool})
+    visitor = Visitor(app)
+    assert visitor.get(visitor.start_chat("GPT-4")).status_code == 200

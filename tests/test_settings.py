@@ -25,6 +25,8 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
         ("a.example", ".b.example", "[::1]", "localhost:8000", "bücher.example"),
         None,
     ),
+    "WEBAPP_DATABASE_POOL": ("2", 2, "0"),
+    "WEBAPP_DATABASE_TIMEOUT": ("2.5", 2.5, "0"),
     "WEBAPP_PROXY_HOPS": ("2", 2, "11"),
     "WEBAPP_INSECURE_COOKIES": ("yes", True, "maybe"),
     "WEBAPP_STREAMING": ("poll", "poll", "POLL"),
@@ -78,6 +80,8 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WEBAPP_SITENAME": "x"}, "not a setting; did you mean WEBAPP_SITE_NAME?"),
     ({"WEBAPP_COLOUR": "x"}, "WEBAPP_COLOUR is not a setting."),
     ({"WEBAPP_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
+    ({"WEBAPP_DATABASE_URL": "sqlite:////srv/chat?timeout=9"}, "cannot be set there: timeout"),
+    ({"WEBAPP_DATABASE_URL": "postgresql://h/d?autocommit=1"}, "be set there: autocommit"),
 ]
 
 

@@ -25,6 +25,8 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
 SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+# Arguments of psycopg that are no options of a connection, and no text.
+DRIVER_ARGUMENTS = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
 STARTER_MODES = ("send", "fill")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
@@ -55,6 +57,8 @@ class Settings:
     secret_key: str = ""
     secret_key_fallbacks: tuple[str, ...] = ()
     database_url: str = ""
+    database_pool: int = 5
+    database_timeout: float = 5.0
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
     insecure_cookies: bool = False
@@ -100,6 +104,8 @@ class Settings:
             secret_key=read.text("WEBAPP_SECRET_KEY"),
             secret_key_fallbacks=read.names("WEBAPP_SECRET_KEY_FALLBACKS"),
             database_url=read.text("WEBAPP_DATABASE_URL"),
+            database_pool=read.whole("WEBAPP_DATABASE_POOL", cls.database_pool, 1, 100),
+            database_timeout=read.seconds("WEBAPP_DATABASE_TIMEOUT", cls.database_timeout),
             trusted_hosts=read.hosts("WEBAPP_TRUSTED_HOSTS"),
             proxy_hops=read.whole("WEBAPP_PROXY_HOPS", cls.proxy_hops, 0, 10),
             insecure_cookies=read.yes_or_no("WEBAPP_INSECURE_COOKIES"),
@@ -165,6 +171,12 @@ class Settings:
             raise StartupError(
                 "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: a "
                 "database in memory would be lost with its process."
+            )
+        is_file = url.get_backend_name() == "sqlite"
+        if strange := [name for name in url.query if is_file or name in DRIVER_ARGUMENTS]:
+            raise StartupError(
+                f"WEBAPP_DATABASE_URL has an option that cannot be set there: {strange[0]}. "
+                "Remove it from the end of the URL."
             )
         # SQLAlchemy 2.0 takes psycopg2 for a bare postgresql://, 2.1 psycopg 3, which is our extra.
         is_plain = url.drivername == "postgresql"

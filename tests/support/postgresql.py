@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import psycopg
+from sqlalchemy.engine import make_url
 
 from tests.support.ports import free_port
+from tests.support.servers import children_of
 from webapp.config import Settings
 from webapp.database.schema import upgrade
 
@@ -51,6 +57,31 @@ def find_postgresql() -> Path | None:
         return found[-1].parent
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
+
+
+def find_pgbouncer() -> str | None:
+    """Return the path of PgBouncer, or ``None``."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@dataclass(frozen=True)
+class PgBouncer:
+    """A running connection pooler."""
+
+    port: int
+
+    def url(self, url: str) -> str:
+        """Return the URL of a database that is reached through the pooler."""
+        through = make_url(url).set(host="127.0.0.1", port=self.port)
+        return through.render_as_string(hide_password=False)
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until it takes connections."""
+        while True:
+            assert process.poll() is None, process.communicate()
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.02)
 
 
 class PostgreSQLServer:
@@ -101,6 +132,43 @@ class PostgreSQLServer:
     def stop(self) -> None:
         """Stop the server at once."""
         self._run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all processes of the server where they are, as a machine that hangs would."""
+        first = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        stopped = [first, *children_of(first)]
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in stopped:
+                os.kill(process, signal.SIGCONT)
+
+    @contextmanager
+    def pooled(self, *options: str) -> Iterator[PgBouncer]:
+        """Start PgBouncer in transaction mode before the server, and stop it at the end."""
+        pooler = PgBouncer(free_port())
+        lines = [
+            "[databases]",
+            f"* = host=127.0.0.1 port={self._port} user={USER}",
+            "[pgbouncer]",
+            f"listen_addr = 127.0.0.1\nlisten_port = {pooler.port}\nunix_socket_dir =",
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 4",
+            *options,
+        ]
+        file = self._folder / f"pgbouncer-{pooler.port}.ini"
+        file.write_text("\n".join(lines))
+        process = subprocess.Popen(
+            [*_as_user(), find_pgbouncer() or "", "--quiet", str(file)], stderr=subprocess.PIPE
+        )
+        try:
+            pooler.wait(process)
+            yield pooler
+        finally:
+            process.kill()
+            process.communicate()
 
     @staticmethod
     def run_as_printed(command: str) -> None:
@@ -154,8 +222,7 @@ class PostgreSQLServer:
     def _run(self, program: str, *arguments: str) -> None:
         folder = find_postgresql()
         assert folder is not None
-        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        command = [*(as_user if os.geteuid() == 0 else []), str(folder / program), *arguments]
+        command = [*_as_user(), str(folder / program), *arguments]
         result = subprocess.run(
             command,
             cwd=self._folder,
@@ -166,6 +233,11 @@ class PostgreSQLServer:
             text=True,
         )
         assert result.returncode == 0, result.stdout
+
+
+def _as_user() -> list[str]:
+    as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    return as_user if os.geteuid() == 0 else []
 
 
 def _version(path: Path) -> int:

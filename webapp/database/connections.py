@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Literal, cast
 from urllib.parse import unquote
@@ -24,6 +24,8 @@ BUSY_MILLISECONDS = 5_000
 PAUSE_SECONDS = (0.000_5, 0.003)
 # How long a connection to PostgreSQL may lie unused before it has to answer a question first.
 TRUSTED_SECONDS = 1.0
+# What the driver waits for: that the server has sent something.
+READABLE = 1
 # Execution options of a transaction: the time until which it tries to write, or that it is a
 # single statement.
 WRITES = "webapp_writes"
@@ -91,25 +93,31 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
             raise DisconnectionError("the database file was replaced")
 
 
-def follow_postgresql_rules(engine: Engine) -> None:
-    """Let no connection of ``engine`` wait longer for a lock than on SQLite.
+def follow_postgresql_rules(engine: Engine, seconds: float) -> None:
+    """Let no connection of ``engine`` wait for a lock for longer than ``seconds``.
 
     A single statement that reads begins no transaction, and so needs none ended: both would be
     waits for the server.
     """
+    milliseconds = round(seconds * 1_000)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, entry: ConnectionPoolEntry) -> None:
         connection.autocommit = True
-        # A statement, since connection poolers refuse start-up options.
-        limit = "SELECT set_config('lock_timeout', %s, false), pg_backend_pid()"
-        found = connection.execute(limit, [str(BUSY_MILLISECONDS)]).fetchone()
+        # A statement, since connection poolers refuse start-up options. A pooler tells its clients
+        # a process id of its own, and gives the session to others, who must not get the limit.
+        limit = """
+            SELECT pg_backend_pid(), CASE WHEN pg_backend_pid() = %s
+                THEN set_config('lock_timeout', %s, false) END
+        """
+        own_pid = connection.info.backend_pid
+        found = connection.execute(limit, [own_pid, str(milliseconds)]).fetchone()
         entry.info["begin"] = b"BEGIN"
-        if found[1] != connection.info.backend_pid:
+        if found[0] != own_pid:
             # A pooler such as PgBouncer gives each transaction another session, which knows neither
             # the statements that were prepared in this one nor its settings.
             connection.prepare_threshold = None
-            entry.info["begin"] = f"BEGIN; SET LOCAL lock_timeout = {BUSY_MILLISECONDS}".encode()
+            entry.info["begin"] = f"BEGIN; SET LOCAL lock_timeout = {milliseconds}".encode()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -177,12 +185,23 @@ def _begin_on_server(connection: Connection) -> None:
     raw = cast(Any, pooled.dbapi_connection)
     try:
         # Not by a cursor, which takes as long again as the statement.
-        has_begun = not raw.pgconn.exec_(pooled.info["begin"]).error_message
+        has_begun = raw.wait(_exchange(raw.pgconn, pooled.info["begin"]))
     except connection.dialect.loaded_dbapi.Error:
         has_begun = False
     if not has_begun:
-        # Once more, so that the failure is an error of SQLAlchemy, which callers handle.
+        raw.close()
+        # So that the failure is an error of SQLAlchemy, which callers handle.
         connection.exec_driver_sql("BEGIN")
+
+
+def _exchange(server: Any, statements: bytes) -> Generator[int, int, bool]:
+    """Send statements, and return whether all of them succeeded; the driver waits in between."""
+    server.send_query(statements)
+    while server.is_busy():
+        if (yield READABLE):
+            server.consume_input()
+    results = iter(server.get_result, None)
+    return not any(result.error_message for result in results)
 
 
 def _inode(file: str) -> int | None:

@@ -41,9 +41,6 @@ from webapp.database.connections import (
 )
 from webapp.database.direct_connection import DirectConnection
 
-POOL_WAIT_SECONDS = 5
-# Of each process. A request uses one at a time, and never while the author's code runs.
-POSTGRESQL_CONNECTIONS = 16
 # How long a health check tries to write, and the free disk space that it requires.
 TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
@@ -100,25 +97,27 @@ def utc_now() -> datetime:
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return the engine's options, with a large pool for SQLite."""
+    """Return the engine's options. What the host has set for SQLAlchemy wins."""
+    own = dict(settings.flask.get("SQLALCHEMY_ENGINE_OPTIONS") or {})
+    options: dict[str, Any] = {}
     if is_sqlite(settings.url):
-        pool: dict[str, int | bool] = {"pool_size": 64, "max_overflow": 64}
+        options = {"pool_size": 64, "max_overflow": 64}
     else:
         # No overflow: it would be closed after each use, and a new connection costs the server as
         # much as several messages. The first free one is the last used, so that the rest lie idle.
-        pool = {
-            "pool_size": POSTGRESQL_CONNECTIONS,
-            "max_overflow": 0,
-            "pool_recycle": 1_800,
-            "pool_use_lifo": True,
-        }
+        options = {"pool_size": settings.database_pool, "max_overflow": 0, "pool_use_lifo": True}
+    options["pool_timeout"] = settings.database_timeout
+    if "poolclass" in own or "pool" in own:
+        # Another pool than SQLAlchemy's own may not know them.
+        options.clear()
     # hide_parameters: no password or message may get into the log with an error.
     return {
-        **pool,
-        "pool_timeout": POOL_WAIT_SECONDS,
+        **options,
+        "pool_recycle": -1 if is_sqlite(settings.url) else 1_800,
         "hide_parameters": True,
         "json_serializer": dump_json,
-        "connect_args": _connect_args(settings.url),
+        **own,
+        "connect_args": _connect_args(settings) | own.get("connect_args", {}),
     }
 
 
@@ -163,7 +162,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         if is_sqlite(settings.url):
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
         else:
-            follow_postgresql_rules(db.engine)
+            follow_postgresql_rules(db.engine, settings.database_timeout)
             replace_dead_connections(db.engine, note_dead_connection)
         app.extensions[_READER] = db.engine.execution_options(**{ONE_LOOK: True})
 
@@ -195,7 +194,12 @@ def maintenance_engine(settings: Settings) -> Engine:
         make_private_folder(file.parent)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(
-        engine_url(url), poolclass=NullPool, hide_parameters=True, connect_args=_connect_args(url)
+        engine_url(url),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args=_connect_args(settings)
+        # A pooler would give what is prepared here to others.
+        | ({} if is_sqlite(url) else {"prepare_threshold": None}),
     )
     if file:
         follow_sqlite_rules(engine, settings.sqlite_synchronous, foreign_keys=False)
@@ -296,7 +300,10 @@ def dump_json(value: Any) -> str:
     return json.dumps(clean_json(value))
 
 
-def _connect_args(url: URL) -> dict[str, Any]:
-    if is_sqlite(url):
+def _connect_args(settings: Settings) -> dict[str, Any]:
+    if is_sqlite(settings.url):
         return {"timeout": BUSY_MILLISECONDS / 1_000, "check_same_thread": False}
-    return {"connect_timeout": POOL_WAIT_SECONDS}
+    if "connect_timeout" in settings.url.query:
+        return {}
+    # The driver knows whole seconds, and at least two.
+    return {"connect_timeout": max(2, round(settings.database_timeout))}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from enum import Enum
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from webapp.config import Settings, StartupError
 from webapp.database.connections import WRITES
@@ -17,6 +18,11 @@ from webapp.resources import resource_folder
 LOCK_KEY = 7_264_001  # any number will do, if all processes that upgrade use the same
 WAL_SECONDS = 15.0
 FIRST_TABLES = ("accounts", "chats", "login_attempts", "login_sessions", "messages")
+# What the driver or the server says of an option of the URL. Waiting does not help against it.
+WRONG_OPTION = re.compile(
+    r"(?<!received )(invalid |bad value for |number of hosts and ports |definition of service "
+    r"|unsupported startup parameter|unrecognized configuration parameter).*"
+)
 UNMARKED = (
     "the database has tables, but not the mark of the chat-profiles version that made them: "
     "another program made them, or the mark was lost; restore a backup, or name another "
@@ -91,9 +97,16 @@ def read_schema_state(settings: Settings) -> SchemaState:
     file = sqlite_file(settings.url)
     if file and not file.exists():
         return SchemaState.EMPTY
-    engine = maintenance_engine(settings)
-    with engine.connect() as connection:
-        return schema_state(connection)
+    try:
+        with maintenance_engine(settings).connect() as connection:
+            return schema_state(connection)
+    except (DBAPIError, ArgumentError) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error)
+        if is_sqlite(settings.url) or not (found := WRONG_OPTION.search(reason)):
+            raise
+        raise StartupError(
+            f"WEBAPP_DATABASE_URL has a wrong option: {found[0]}. Correct it, or remove it."
+        ) from error
 
 
 def upgrade(settings: Settings) -> None:
