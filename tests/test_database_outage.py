@@ -20,7 +20,7 @@ from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.servers import Server, gunicorn, production
 from tests.support.wire import Answer, RemoteVisitor
-from webapp.database.engines import db
+from webapp.database.engines import db, read_connection
 from webapp.database.schema import known_revisions
 
 pytestmark = pytest.mark.slow
@@ -142,6 +142,36 @@ def test_postgresql_that_is_restarted_is_used_again(
         for visitor, chat in zip(visitors, chats, strict=True):
             assert visitor.get(f"/chats/{chat}").status == 200
             assert visitor.start_chat().status == 200
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("idle_seconds", [0.0, 1.5])
+def test_postgresql_that_is_frozen_is_not_waited_for(
+    tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str, idle_seconds: float
+) -> None:
+    with gunicorn(tmp_path, production(postgresql_url)) as server:
+        visitors = [RemoteVisitor(server.port) for _ in range(8)]
+        chats = [visitor.start_chat().chat_id for visitor in visitors]
+        # A connection that was used within the last second is trusted.
+        time.sleep(idle_seconds)
+        with postgresql_server.frozen():
+            assert _slowest_refusal(visitors) < LIMIT_SECONDS
+            assert _slowest_refusal(visitors) < LIMIT_SECONDS
+            _is_refused(visitors[0].get(f"/chats/{chats[0]}"))
+            assert (server.status("/healthz"), server.status("/readyz")) == (200, 503)
+        server.wait_for("/readyz")
+        for visitor, chat in zip(visitors, chats, strict=True):
+            assert visitor.get(f"/chats/{chat}").status == 200
+            assert visitor.start_chat().status == 200
+
+
+@pytest.mark.postgresql
+def test_a_statement_that_takes_long_is_no_silent_server(
+    make_app: AppMaker, postgresql_url: str
+) -> None:
+    make_app.database_url = postgresql_url
+    with make_app("simple.py", database_timeout=0.5).app_context(), read_connection() as connection:
+        assert connection.exec_driver_sql("SELECT 1 FROM pg_sleep(1.5)").scalar() == 1
 
 
 @pytest.mark.postgresql

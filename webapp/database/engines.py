@@ -40,6 +40,7 @@ from webapp.database.connections import (
     replace_dead_connections,
 )
 from webapp.database.direct_connection import DirectConnection
+from webapp.database.silence import watch_for_silence
 
 # How long a health check tries to write, and the free disk space that it requires.
 TRY_SECONDS = 1.0
@@ -162,6 +163,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         if is_sqlite(settings.url):
             follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
         else:
+            watch_for_silence(db.engine, settings.database_timeout)
             follow_postgresql_rules(db.engine, settings.database_timeout)
             replace_dead_connections(db.engine, note_dead_connection)
         app.extensions[_READER] = db.engine.execution_options(**{ONE_LOOK: True})
