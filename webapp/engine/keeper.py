@@ -116,8 +116,12 @@ class Keeper:
     def __init__(self, store: TurnStore, on_start: Callable[[Keeper], None]) -> None:
         self._store = store
         self._on_start = on_start
-        self._changed = threading.Condition()
-        # Held by the thread that stores turns. Taken before `_changed`, never after it.
+        self._lock = threading.RLock()
+        # What `admit` and `shut_down` wait for.
+        self._changed = threading.Condition(self._lock)
+        # What the thread waits for. An end that another thread has stored must not wake it.
+        self._work = threading.Condition(self._lock)
+        # Held by the thread that stores turns. Taken before `_lock`, never after it.
         self._saving = threading.Lock()
         self._turns: dict[uuid.UUID, TrackedTurn] = {}
         self._thread: threading.Thread | None = None
@@ -266,7 +270,9 @@ class Keeper:
 
     def _forget(self) -> None:
         # In a forked child nothing of this runs; the parent may have held the lock.
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._work = threading.Condition(self._lock)
         self._saving = threading.Lock()
         self._turns = {}
         self._unkept = {}
@@ -295,7 +301,7 @@ class Keeper:
                 self._ended.append(ended)
             self._woken = True
             self.handovers += 1
-            self._changed.notify_all()
+            self._work.notify()
 
     def _wake_from_idleness(self) -> None:
         """Let the thread look after a new turn, unless it will do that at its next tick anyway."""
@@ -327,7 +333,7 @@ class Keeper:
             while True:
                 self._is_idle = not self._turns
                 until_tick = max(0.0, self._next_tick - time.monotonic())
-                self._changed.wait_for(
+                self._work.wait_for(
                     lambda: self._woken and bool(self._turns),
                     IDLE_SECONDS if self._is_idle else until_tick,
                 )
