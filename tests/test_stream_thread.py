@@ -26,6 +26,7 @@ class Script:
     wake_at = math.inf
     look_at = math.inf
     is_cut = False
+    has_end = False
 
     def __init__(self) -> None:
         self.is_over = False
@@ -118,6 +119,17 @@ def test_events_come_in_order(
     served.events.end()
     assert served.receives() == expected
     assert thread.slots.in_use == 0
+
+
+def test_last_step_waits_for_no_rest(serve: Serve) -> None:
+    served = serve()
+    served.events.rest_until = time.monotonic() + 1_000
+    served.events.say(b"one")
+    assert served.socket.recv(3) == b"one"
+    served.events.say(b"two")
+    served.events.has_end = True
+    served.events.end()
+    assert served.receives() == b"two"
 
 
 def test_error_of_one_stream_ends_only_that_one(

@@ -50,8 +50,15 @@ class TurnSource(Protocol):
     def read(self) -> TurnState:
         """Return the turn as it is now, or as it was at the last look."""
 
+    @property
+    def has_end(self) -> bool:
+        """Whether the turn has ended, if the source knows."""
+
     def wait(self, version: int, seconds: float) -> None:
         """Return when there may be something newer than ``version``, or when the time is up."""
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Return when the turn has ended, if the source knows, or when the time is up."""
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever something is new, if the source knows."""
@@ -87,15 +94,25 @@ class MemorySource:
             removed=[m.id for m in messages if m.removed],
         )
 
+    @property
+    def has_end(self) -> bool:
+        """Whether the turn has ended and is stored."""
+        return self._turn.stored
+
     def wait(self, version: int, seconds: float) -> None:
         """Wait for the turn to say more."""
         self._turn.wait(version, seconds)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until the turn has ended and is stored."""
+        self._turn.wait_until_stored(seconds)
 
 
 class DatabaseSource:
     """A turn of another process, or one that has ended."""
 
     look_seconds = LOOK_SECONDS
+    has_end = False  # it shows at a look
 
     def __init__(self, app: Flask, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
         self._app = app
@@ -123,6 +140,10 @@ class DatabaseSource:
         """Wait a little: no other process tells of a change."""
         del version
         time.sleep(min(seconds, LOOK_SECONDS))
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait: no other process tells of the end."""
+        time.sleep(seconds)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Do nothing: no other process tells of a change."""
@@ -182,6 +203,11 @@ class TurnStream:
         return self.subscription.host.is_stopping
 
     @property
+    def has_end(self) -> bool:
+        """Whether the next step is the last one."""
+        return self._source.has_end
+
+    @property
     def wake_at(self) -> float:
         """When a step is due even if nothing is new."""
         return min(self._sent_at + HEARTBEAT_SECONDS, self._ends_at)
@@ -218,7 +244,8 @@ class TurnStream:
 
     def wait(self) -> None:
         """Wait until a step makes sense, for a second at most."""
-        time.sleep(max(0.0, self.rest_until - time.monotonic()))
+        # The last words of an answer are worth an event of their own.
+        self._source.wait_for_end(max(0.0, self.rest_until - time.monotonic()))
         self._source.wait(self._state.version, 1.0)
 
     def look(self, ended_sessions: set[uuid.UUID]) -> None:

@@ -39,6 +39,10 @@ class Events(Protocol):
         """When the next step makes sense, on the monotonic clock."""
 
     @property
+    def has_end(self) -> bool:
+        """Whether the next step is the last one. It waits for no rest."""
+
+    @property
     def wake_at(self) -> float:
         """When a step is due even if nothing is new."""
 
@@ -99,10 +103,10 @@ class Reader:
     def tell(self) -> None:
         """Note that something is new. Called by other threads at each token, so it is quick."""
         # The order counts: the stream thread ends the rest first, and then looks for news.
-        if not self.has_news:
-            self.has_news = True
-            if not self.rests:
-                self._wake(self)
+        is_first = not self.has_news
+        self.has_news = True
+        if (is_first and not self.rests) or self.events.has_end:
+            self._wake(self)
 
     @property
     def has_ended(self) -> bool:

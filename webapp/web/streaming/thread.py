@@ -199,7 +199,7 @@ class _Loop:
                 self._readers.add(reader)
                 self._selector.register(reader.connection, selectors.EVENT_READ, reader)
                 reader.events.listen(reader.tell)
-            if not reader.rests:
+            if not reader.rests or reader.events.has_end:
                 self._schedule(reader, now)
 
     def _schedule(self, reader: Reader, at: float) -> None:
