@@ -26,6 +26,7 @@ from webapp.authoring.loading.app_file import (
     Callback,
 )
 from webapp.engine import loop as engine_loop
+from webapp.engine import pausing_loop
 from webapp.engine.call import begin, call
 from webapp.engine.loop import ProcessLoop, process_loop
 
@@ -162,6 +163,22 @@ def test_suspended_coroutines_leave_the_loop_free_and_stay_with_its_thread(
     for future in sleepers:
         future.result(LIMIT)
     assert woke_in == ["webapp-loop"] * 100
+
+
+@pytest.mark.parametrize("most", [0, pausing_loop.SELECT_FILES])
+def test_no_timer_rings_early(
+    loop: ProcessLoop, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pausing_loop, "SELECT_FILES", most)  # 0: waits by `poll`
+
+    async def sleep(seconds: float) -> float:
+        begun = time.monotonic()
+        await asyncio.sleep(seconds)
+        return time.monotonic() - begun - seconds
+
+    delays = [0.003_7, 0.001_2, 0.000_4, 0.002_1]
+    late = [run_here(loop, sleep(seconds)) for seconds in delays]
+    assert all(future.result(LIMIT) >= 0 for future in late)
 
 
 def test_a_timer_that_a_visitor_leaves_behind_is_not_late(loop: ProcessLoop) -> None:
