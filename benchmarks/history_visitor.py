@@ -15,7 +15,7 @@ from history_data import OWNER
 from sqlalchemy import event
 
 from webapp import create_app
-from webapp.database.engines import db
+from webapp.database.engines import close_connections, db
 
 APP_FILE = Path(__file__).parent / "site" / "history.py"
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -37,7 +37,7 @@ def app_with(file: Path) -> Iterator[Flask]:
     finally:
         app.extensions["conversation"].keeper.shut_down(5)
         with app.app_context():
-            db.engine.dispose()
+            close_connections()
 
 
 class Visitor:
@@ -85,10 +85,12 @@ class Visitor:
                 run[sql] = values
 
         with self._app.app_context():
-            engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
+            engines = list(db.engines.values())
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", note)
         yield run
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
 
     def _read_token(self, path: str) -> None:
         found = _TOKEN.search(self.get(path))

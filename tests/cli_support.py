@@ -28,7 +28,7 @@ from webapp.accounts.models import LoginAttempt, LoginSession
 from webapp.accounts.throttle import username_key
 from webapp.chats.models import Chat
 from webapp.cli import admin_app, chat_profiles
-from webapp.database.engines import db, utc_now, write_session
+from webapp.database.engines import close_connections, db, utc_now, write_session
 
 CHECKOUT = Path(__file__).parent.parent
 GOOD_PASSWORD = "violet tractor parade"
@@ -161,7 +161,7 @@ class CommandLine:
         with app.app_context():
             yield app
             db.session.remove()
-            db.engine.dispose()
+            close_connections()
 
     def log_in(self, username: str, token: str = "", **columns: Any) -> str:
         """Store a login session of somebody, and return its id."""

@@ -25,7 +25,7 @@ from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
 from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
-from webapp.database.engines import db, write_session
+from webapp.database.engines import close_connections, db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
 from webapp.web.housekeeping import EXTENSION as HOUSEKEEPING
 
@@ -94,8 +94,9 @@ def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> No
         connection.set_trace_callback(statements.append)
 
     with visitor.app.app_context():
-        db.engine.dispose()
-        event.listen(db.engine, "connect", trace)
+        close_connections()
+        for engine in db.engines.values():
+            event.listen(engine, "connect", trace)
     visitor.get("/chats/00000000-0000-4000-8000-000000000000")
     assert statements
     assert "BEGIN IMMEDIATE" not in statements
@@ -106,6 +107,23 @@ def test_writing_begins_immediately_and_reading_does_not(visitor: Visitor) -> No
         if statement in writes:
             begun = [s for s in statements[:number] if s.startswith(("BEGIN", "COMMIT"))]
             assert begun[-1] == "BEGIN IMMEDIATE"
+
+
+def test_one_connection_does_all_writing_and_keeps_its_settings(visitor: Visitor) -> None:
+    visitor.app.extensions[HOUSEKEEPING].jobs.clear()
+    visitor.start_chat("GPT-4")
+    statements: list[str] = []
+    with visitor.app.app_context():
+        writer, both = db.engine, list(db.engines.values())
+    opened: list[int] = []
+    event.listen(writer, "connect", lambda *_: opened.append(1))
+    for engine in both:
+        event.listen(engine, "checkout", lambda raw, *_: raw.set_trace_callback(statements.append))
+    for profile in ("GPT-3.5", "GPT-4"):
+        visitor.start_chat(profile)
+    assert statements.count("BEGIN IMMEDIATE") >= 2
+    assert not [s for s in statements if s.startswith("PRAGMA")]
+    assert not opened
 
 
 def test_a_block_that_fails_stores_nothing(visitor: Visitor) -> None:
@@ -228,7 +246,7 @@ def test_a_database_that_cannot_be_written_is_503(visitor: Visitor) -> None:
         event.listen(
             db.engine, "begin", lambda c: c.exec_driver_sql("PRAGMA query_only = ON"), insert=True
         )
-        db.engine.dispose()
+        close_connections()
     answer = visitor.post("/chats", {"profile": "GPT-4"})
     assert answer.status_code == 503
     assert visitor.get("/").status_code == 200
@@ -308,7 +326,7 @@ def test_a_damaged_file_is_503(roles_app: Flask, file: Path, damage: bytes) -> N
     visitor = Visitor(roles_app)
     visitor.get("/login")
     with roles_app.app_context():
-        db.engine.dispose()
+        close_connections()
     for beside in file.parent.glob(f"{file.name}-*"):
         beside.unlink()
     file.write_bytes(damage)

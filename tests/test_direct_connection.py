@@ -68,7 +68,8 @@ def add(**values: Any) -> dict[str, Any]:
 
 def sent_by_sqlalchemy() -> list[str]:
     found: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *a: found.append(a[2]))
+    for engine in db.engines.values():
+        event.listen(engine, "before_cursor_execute", lambda *a: found.append(a[2]))
     return found
 
 

@@ -171,7 +171,8 @@ def test_a_batch_is_one_statement_and_no_connection_is_held_between(alice: Visit
     path = store_chat(alice.app, *({"content": words} for _ in range(300)))
     statements: list[str] = []
     with alice.app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        for engine in db.engines.values():
+            event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     answer = alice.client.get(f"{path}/export?format=json")
     before = len(statements)
     for _ in answer.response:

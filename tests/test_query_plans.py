@@ -50,16 +50,18 @@ def plans(app: Flask) -> Iterator[Plans]:
     run: dict[str, Any] = {}
     found: Plans = {}
     with app.app_context():
-        engine = db.engine
+        engines = list(db.engines.values())
 
     def note(_connection: Connection, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
         if sql.startswith(PLANNED):
             run[sql] = values
 
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     yield found
-    event.remove(engine, "before_cursor_execute", note)
-    with engine.connect() as connection:
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+    with engines[0].connect() as connection:
         for sql, values in run.items():
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
             found[sql] = [row[3] for row in rows]

@@ -18,7 +18,6 @@ from webapp.config import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import engines
 from webapp.database.commands import secret
-from webapp.database.engines import db
 from webapp.doctor.command import make_command as make_doctor_command
 from webapp.serving import ServedApp, serve, serve_and_reload
 from webapp.web.log import set_up_logging
@@ -49,9 +48,9 @@ def admin_app() -> Flask:
     if context is not None:
 
         @context.find_root().call_on_close
-        def close_connections() -> None:
+        def close() -> None:
             with app.app_context():
-                db.engine.dispose()
+                engines.close_connections()
 
     return app
 

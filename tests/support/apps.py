@@ -17,7 +17,7 @@ from sqlalchemy.sql.compiler import Compiled
 from werkzeug.routing import Rule
 
 from webapp import create_app
-from webapp.database.engines import db, is_sqlite
+from webapp.database.engines import close_connections, db, is_sqlite
 
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
@@ -105,7 +105,8 @@ class AppMaker:
         app = create_app(self.path(app_file), self.config(**settings))
         with app.app_context():
             if is_sqlite(db.engine.url):
-                db.engine.update_execution_options(compiled_cache=STATEMENTS)
+                for engine in db.engines.values():
+                    engine.update_execution_options(compiled_cache=STATEMENTS)
         self._made.append(app)
         return app
 
@@ -147,7 +148,7 @@ class AppMaker:
         for app in self._made:
             with app.app_context():
                 db.session.remove()
-                db.engine.dispose()
+                close_connections()
 
 
 def wait_for_background(names: Set[str] = BACKGROUND) -> None:

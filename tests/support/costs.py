@@ -95,17 +95,18 @@ class Meter:
         """Return a meter on an app that has not connected to its database yet."""
         meter = cls()
         with app.app_context():
-            engine = db.engine
-        engine.dispose()
-        connect_to = _connect_to_sqlite if is_sqlite(engine.url) else _connect_to_postgresql
+            engines = list(db.engines.values())
+        connect_to = _connect_to_sqlite if is_sqlite(engines[0].url) else _connect_to_postgresql
 
-        @event.listens_for(engine, "do_connect")
         def connect(
             _dialect: Dialect, _entry: object, args: list[Any], given: dict[str, Any]
         ) -> Any:
             return connect_to(meter, *args, **given)
 
-        event.listen(engine, "checkout", lambda *_: meter.count("connections"))
+        for engine in engines:
+            engine.dispose()
+            event.listen(engine, "do_connect", connect)
+            event.listen(engine, "checkout", lambda *_: meter.count("connections"))
         meter._count_calls(monkeypatch, asyncio.BaseEventLoop, "call_soon_threadsafe", "loop_wakes")
         meter._count_calls(monkeypatch, Keeper, "_wake", "keeper_wakes")
         meter._count_calls(monkeypatch, threading.Thread, "start", "threads")

@@ -54,9 +54,9 @@ def run_sql(app: Flask, statement: str, **values: Any) -> None:
 
 
 def pooled_connections_in_use(app: Flask) -> int:
-    """Return how many connections are out of the pool."""
+    """Return how many connections are out of their pools."""
     with app.app_context():
-        return int(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return sum(engine.pool.checkedout() for engine in db.engines.values())  # type: ignore[attr-defined]
 
 
 def fill(app: Flask, chat_id: str, count: int, after: int = 0) -> None:
@@ -88,14 +88,16 @@ def statements(app: Flask, about: str = "") -> Iterator[list[str]]:
     wait_for_background({"webapp-housekeeping"})
     run: list[str] = []
     with app.app_context():
-        engine = db.engine
+        engines = list(db.engines.values())
 
     def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         if about in sql:
             run.append(sql)
 
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         yield run
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)

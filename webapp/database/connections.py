@@ -75,6 +75,7 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
         if connection.execute("PRAGMA foreign_keys").fetchone() != (int(foreign_keys),):
             raise RuntimeError("this SQLite was built without foreign keys; install another one")
         entry.info["inode"] = _inode(file)
+        entry.info["waits"] = True
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -82,6 +83,7 @@ def follow_sqlite_rules(engine: Engine, synchronous: str, *, foreign_keys: bool 
         if options.get(WRITES):
             _begin_to_write(connection, options[WRITES])
         elif ONE_LOOK not in options:
+            _wait_when_busy(connection, True)
             connection.exec_driver_sql("BEGIN")
 
     @event.listens_for(engine, "checkout")
@@ -159,16 +161,23 @@ def _begin_to_write(connection: Connection, give_up: float | Literal[True]) -> N
     # SQLite waits longer after each attempt, so one of two busy processes starves for seconds.
     # Short pauses of random length are fair to both (benchmarks/writers.py).
     until = _when_to_give_up() if give_up is True else give_up
-    raw = cast(SQLiteConnection, connection.connection.dbapi_connection)
-    raw.execute("PRAGMA busy_timeout = 0")
-    try:
-        while (problem := _try_to_begin(raw)) == sqlite3.SQLITE_BUSY and time.monotonic() < until:
-            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - not a secret
-        if problem:
-            # Once more, so that the failure is an error of SQLAlchemy, which callers handle.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    raw = _wait_when_busy(connection, False)
+    while (problem := _try_to_begin(raw)) == sqlite3.SQLITE_BUSY and time.monotonic() < until:
+        time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - not a secret
+    if problem:
+        # Once more, so that the failure is an error of SQLAlchemy, which callers handle.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _wait_when_busy(connection: Connection, waits: bool) -> SQLiteConnection:
+    """Let SQLite itself wait for a lock, or not; return the driver's connection."""
+    pooled = connection.connection
+    raw = cast(SQLiteConnection, pooled.dbapi_connection)
+    # Only on a change: the connection that writes is nearly always the same one.
+    if pooled.info["waits"] != waits:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS if waits else 0}")
+        pooled.info["waits"] = waits
+    return raw
 
 
 def _try_to_begin(raw: SQLiteConnection) -> int:

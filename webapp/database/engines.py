@@ -47,7 +47,7 @@ TRY_SECONDS = 1.0
 LEAST_FREE_BYTES = 1024 * 1024
 _FAILED_AT = "webapp_database_failed_at"
 _FILE = "webapp_sqlite_file"
-# The engine for reading, of the same pool.
+# The engine for single statements that read.
 _READER = "webapp_reader"
 
 
@@ -105,9 +105,12 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         options = {"pool_size": 64, "max_overflow": 64}
     else:
         # No overflow: it would be closed after each use, and a new connection costs the server as
-        # much as several messages. The first free one is the last used, so that the rest lie idle.
-        options = {"pool_size": settings.database_pool, "max_overflow": 0, "pool_use_lifo": True}
+        # much as several messages.
+        options = {"pool_size": settings.database_pool, "max_overflow": 0}
     options["pool_timeout"] = settings.database_timeout
+    # The first free one is the last used. SQLite has the newest pages in it, and the others lie
+    # idle.
+    options["pool_use_lifo"] = True
     if "poolclass" in own or "pool" in own:
         # Another pool than SQLAlchemy's own may not know them.
         options.clear()
@@ -144,7 +147,12 @@ def sqlite_file(url: URL) -> Path | None:
 def init_app(app: Flask, settings: Settings) -> None:
     """Give ``app`` its engine, without connecting to the database."""
     app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(settings.url)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    options = engine_options(settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    if is_sqlite(settings.url):
+        # A pool of its own for reading. Then one connection does nearly all writing, and finds the
+        # pages that it wrote last in its own memory: SQLite drops them after another has written.
+        app.config["SQLALCHEMY_BINDS"] = {_READER: {"url": engine_url(settings.url), **options}}
     db.init_app(app)
     app.extensions[_FILE] = sqlite_file(settings.url)
     app.extensions["webapp_write_queue"] = (
@@ -159,19 +167,27 @@ def init_app(app: Flask, settings: Settings) -> None:
         if app := weak_app():
             note_failure(app)
 
-    with app.app_context():
-        if is_sqlite(settings.url):
-            follow_sqlite_rules(db.engine, settings.sqlite_synchronous)
-        else:
-            watch_for_silence(db.engine, settings.database_timeout)
-            follow_postgresql_rules(db.engine, settings.database_timeout)
-            replace_dead_connections(db.engine, note_dead_connection)
-        app.extensions[_READER] = db.engine.execution_options(**{ONE_LOOK: True})
+    def note_disconnect(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            note_dead_connection()
 
-        @event.listens_for(db.engine, "handle_error")
-        def note_disconnect(context: ExceptionContext) -> None:
-            if context.is_disconnect:
-                note_dead_connection()
+    with app.app_context():
+        for engine in db.engines.values():
+            if is_sqlite(settings.url):
+                follow_sqlite_rules(engine, settings.sqlite_synchronous)
+            else:
+                watch_for_silence(engine, settings.database_timeout)
+                follow_postgresql_rules(engine, settings.database_timeout)
+                replace_dead_connections(engine, note_dead_connection)
+            event.listen(engine, "handle_error", note_disconnect)
+        reader = db.engines.get(_READER, db.engine)
+        app.extensions[_READER] = reader.execution_options(**{ONE_LOOK: True})
+
+
+def close_connections() -> None:
+    """Close all connections of the current app that nobody uses."""
+    for engine in db.engines.values():
+        engine.dispose()
 
 
 def note_failure(app: Flask) -> None:

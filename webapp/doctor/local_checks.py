@@ -31,7 +31,7 @@ from webapp.config import (
 )
 from webapp.console import database_problem, file_problem
 from webapp.database.commands import find_readable_files, find_schema_problems
-from webapp.database.engines import db, sqlite_file
+from webapp.database.engines import close_connections, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
 from webapp.doctor.site_checks import check_readiness, check_streaming
@@ -199,4 +199,4 @@ def _serve(app: Flask) -> Iterator[Site]:
         loop.join()
         wasyncore.close_all(sockets)
         with app.app_context():
-            db.engine.dispose()
+            close_connections()
