@@ -18,7 +18,7 @@ from tests.support.people import HTMX, Visitor
 from webapp.web.csrf import CSRFError
 from webapp.web.errors import EXPLANATIONS
 from webapp.web.refusals import Refusal
-from webapp.web.request_guards import ForeignFormError
+from webapp.web.request_guards import ForeignFormError, OriginMismatchError
 
 CODES = [400, 403, 404, 405, 409, 411, 413, 415, 422, 429, 500, 503]
 INTERNALS = ["Traceback", "webapp/", ".py", "SELECT", "sqlite", "Werkzeug", "Flask", "Python/"]
@@ -168,7 +168,7 @@ def our_errors(base: type[HTTPException] = HTTPException) -> Iterator[type[HTTPE
 
 
 def test_every_refusal_of_ours_has_its_words() -> None:
-    ours = (Refusal, CSRFError, ForeignFormError)
+    ours = (Refusal, CSRFError, ForeignFormError, OriginMismatchError)
     refusals = [error for error in our_errors() if error not in ours]
     assert len(refusals) >= 20
     for error in refusals:

@@ -170,11 +170,10 @@ def test_behind_one_proxy_its_headers_are_read(make_app: AppMaker) -> None:
     headers = {
         "X-Forwarded-Host": "chat.example.org",
         "X-Forwarded-Proto": "https",
-        # Not one of them: a proxy that does not set it would let anybody choose it.
-        "X-Forwarded-Prefix": "/evil",
+        "X-Forwarded-Prefix": "/chat",
     }
     answer = visitor.get("/profiles", headers=headers)
-    assert answer.location == "/login?next=/profiles"
+    assert answer.location == "/chat/login?next=/chat/profiles"
     assert "Strict-Transport-Security" in answer.headers
 
 

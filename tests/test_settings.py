@@ -29,6 +29,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_DATABASE_TIMEOUT": ("2.5", 2.5, "0"),
     "WEBAPP_PROXY_HOPS": ("2", 2, "11"),
     "WEBAPP_INSECURE_COOKIES": ("yes", True, "maybe"),
+    "WEBAPP_COOKIE_NAME": ("__Host-support.chat-1", "support.chat-1", "a;b"),
     "WEBAPP_STREAMING": ("poll", "poll", "POLL"),
     "WEBAPP_SITE_NAME": ("My site", "My site", None),
     "WEBAPP_CHAT_START_SECONDS": ("2.5", 2.5, "0"),

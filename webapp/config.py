@@ -62,6 +62,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
     insecure_cookies: bool = False
+    cookie_name: str = "session"
     streaming: str = "auto"
     site_name: str = ""
     chat_start_seconds: float = 30.0
@@ -109,6 +110,7 @@ class Settings:
             trusted_hosts=read.hosts("WEBAPP_TRUSTED_HOSTS"),
             proxy_hops=read.whole("WEBAPP_PROXY_HOPS", cls.proxy_hops, 0, 10),
             insecure_cookies=read.yes_or_no("WEBAPP_INSECURE_COOKIES"),
+            cookie_name=read.cookie_name("WEBAPP_COOKIE_NAME", cls.cookie_name),
             streaming=read.one_of("WEBAPP_STREAMING", STREAMING_MODES),
             site_name=read.text("WEBAPP_SITE_NAME"),
             chat_start_seconds=read.seconds("WEBAPP_CHAT_START_SECONDS", cls.chat_start_seconds),
@@ -300,6 +302,15 @@ class _Reader:
                 f"{name} must be the name of a time zone that this machine knows, such as "
                 "Europe/Paris."
             ) from error
+        return text
+
+    def cookie_name(self, name: str, default: str) -> str:
+        text = self.text(name).removeprefix("__Host-") or default
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
+            raise StartupError(
+                f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
+                "support-chat; __Host- is put in front by itself."
+            )
         return text
 
     def yes_or_no(self, name: str) -> bool:

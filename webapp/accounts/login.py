@@ -21,11 +21,17 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.site import chat_app, hooks
 from webapp.web.csrf import CSRF_FIELD, CSRFError
-from webapp.web.errors import FORM_TOO_OLD, explain, log_refused_form, show_needs_https
+from webapp.web.errors import (
+    FORM_TOO_OLD,
+    explain,
+    log_refused_form,
+    show_needs_https,
+    show_origin_mismatch,
+)
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.log import log_failure
 from webapp.web.redirects import local_path, plain_address
-from webapp.web.request_guards import ForeignFormError
+from webapp.web.request_guards import ForeignFormError, OriginMismatchError
 
 USER_KEY = "user"
 
@@ -151,8 +157,8 @@ def _answer_refused_form(error: CSRFError) -> Response:
     user = signed_in_user()
     log_refused_form(error, user.identifier if user else None)
     sessions = cast(DatabaseSessions, current_app.session_interface)
-    has_cookie = sessions.cookie_name in request.cookies
-    if user is None and sessions.secure and not request.is_secure and not has_cookie:
+    keeps_no_cookie = sessions.secure and not request.is_secure
+    if user is None and keeps_no_cookie and not sessions.has_cookie(request):
         return show_needs_https()
 
     login_on = chat_app().login_on
@@ -161,6 +167,8 @@ def _answer_refused_form(error: CSRFError) -> Response:
     ours = not isinstance(error, ForeignFormError)
     if login_on and not logging_in and user is None:
         return _send_to_login() if ours else _to_login_page()
+    if isinstance(error, OriginMismatchError):
+        return show_origin_mismatch()
     kept = hooks().keep_text_of_old_form() if ours else None
     return kept or explain(400, FORM_TOO_OLD)
 

@@ -26,6 +26,16 @@ COMPRESSING = {
     "cloudflare": "At Cloudflare, add a compression rule that leaves text/event-stream alone.",
 }
 ANY_COMPRESSING = "Leave text/event-stream out of what is compressed, and honour no-transform."
+PASSING_HOST = {
+    "nginx": "In nginx, write `proxy_set_header Host $http_host;` (with WEBAPP_PROXY_HOPS also "
+    "`proxy_set_header X-Forwarded-Host $http_host;`) instead of `$host` or Debian's proxy_params.",
+    "apache": "In Apache, add `ProxyPreserveHost On`.",
+    "caddy": "In Caddy, remove `header_up Host` from reverse_proxy.",
+}
+ANY_PASSING_HOST = (
+    "Let it pass on the Host header with its port: nginx `proxy_set_header Host $http_host;`, "
+    "Apache `ProxyPreserveHost On`."
+)
 SHAPES = {
     "gunicorn": "Start gunicorn with `--workers 1 --threads 32` (or `--workers 4 --threads 16`).",
     "waitress": "Start waitress with `--threads 32`.",
@@ -44,6 +54,11 @@ def advise_on_buffering(answer: Answer) -> str:
 def advise_on_compression(answer: Answer) -> str:
     """Return how to keep the server that has passed on this answer from compressing streams."""
     return _find_advice(COMPRESSING, answer) or ANY_COMPRESSING
+
+
+def advise_on_host(answer: Answer) -> str:
+    """Return how to pass on the host name and port that the browser asked for."""
+    return _find_advice(PASSING_HOST, answer) or ANY_PASSING_HOST
 
 
 def advise_on_threads(server: str) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
-from webapp.doctor.advice import advise_on_buffering, advise_on_compression, advise_on_threads
+from webapp.doctor.advice import (
+    advise_on_buffering,
+    advise_on_compression,
+    advise_on_host,
+    advise_on_threads,
+)
 from webapp.doctor.findings import EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import HTTP_1_0, REDIRECTS, Answer, Site, get
 from webapp.doctor.page_checks import check_pages
 from webapp.doctor.stream_checks import StreamProbe, find_compression, probe_stream
 from webapp.web.errors import WRONG_HOST
+from webapp.web.probe import SERVED_AT
 from webapp.web.sse import HEADERS
 
 ALIVE = "/healthz"
@@ -62,6 +68,7 @@ def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
                 advise_on_compression(probe.answer),
             )
     answer = probe.answer
+    yield from _check_address(site, answer)
     if answer.version == HTTP_1_0:
         yield hint(
             "http-1.0",
@@ -73,6 +80,32 @@ def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
             "cache-control",
             "A server in between changes the Cache-Control header of streams, which is no-store.",
             "Let it pass on the header as it is.",
+        )
+
+
+def _check_address(site: Site, answer: Answer) -> Iterator[Finding]:
+    """Yield whether the app knows the address at which browsers ask for it."""
+    served_at = answer.header(SERVED_AT)
+    if not served_at:
+        return
+    # A proxy may add the port that browsers leave out.
+    usual_port = {"http": ":80", "https": ":443"}[site.scheme]
+    asked, known = (urlsplit(address) for address in (site.url, served_at))
+    hosts = [address.netloc.lower().removesuffix(usual_port) for address in (asked, known)]
+    if hosts[0] != hosts[1]:
+        yield change(
+            "host-changed",
+            f"A server in between changes the address: Origin is {hosts[0]} and Host is {hosts[1]}."
+            " They differ, so nobody can sign in or send a form.",
+            advise_on_host(answer),
+        )
+    if known.path != asked.path:
+        yield change(
+            "path-unknown",
+            f"The site is below {asked.path or '/'}, and the app believes it is below "
+            f"{known.path or '/'}, so its links lead nowhere.",
+            "Let the proxy that removes the path send it in X-Forwarded-Prefix, and set "
+            "WEBAPP_PROXY_HOPS.",
         )
 
 

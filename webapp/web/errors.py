@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from sqlalchemy.exc import (
@@ -122,6 +122,12 @@ NEEDS_HTTPS = Explanation(
     "Over plain HTTP, your browser does not keep the cookie that this site needs.",
     "Open the address with https:// instead. The administrator will find details in the log.",
 )
+ORIGIN_MISMATCH = Explanation(
+    "Address changed on the way",
+    "The headers Origin and Host of this form differ ({}), so it was not accepted.",
+    "A proxy in front of this site changes the host name or the port. The administrator should let "
+    "it pass them on. In nginx, the line is: proxy_set_header Host $http_host;",
+)
 WRONG_HOST = Explanation(
     "Unknown host name",
     "The server was asked for a host name that it does not serve.",
@@ -181,6 +187,25 @@ def show_needs_https() -> Response:
         hint="serve over HTTPS, set WEBAPP_PROXY_HOPS behind a proxy, or WEBAPP_INSECURE_COOKIES",
     )
     return explain(400, NEEDS_HTTPS)
+
+
+def show_origin_mismatch() -> Response:
+    """Show that a form names another address than its request, and log which line to change."""
+    origin, host = request.headers.get("Origin", ""), request.host
+    # ProxyFix has put the forwarded host in the place of the other, and kept that one.
+    believed = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST", host) != host
+    header = "X-Forwarded-Host" if believed else "Host"
+    log_event(
+        "host.changed",
+        level=logging.WARNING,
+        origin=origin,
+        host=host,
+        hint=f"Origin and Host differ; if it is your own site, its proxy changes the address: in "
+        f"nginx write `proxy_set_header {header} $http_host;`, in Apache `ProxyPreserveHost On`",
+    )
+    pair = f"{origin[:100]} / {host[:100]}"
+    advice = ORIGIN_MISMATCH.advice.replace("Host $http_host", f"{header} $http_host")
+    return explain(400, replace(ORIGIN_MISMATCH, name=pair, advice=advice))
 
 
 def show_wrong_host(_error: SecurityError) -> Response:

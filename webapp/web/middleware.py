@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from ssl import SSLSocket
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ FORWARDED_SCHEME = (
     "HTTP_X_FORWARDED_SSL",
 )
 
+# A path that begins links, and a part of the name of the cookie.
+_PREFIX = re.compile(r"(?=.{2,100}$)(?:/(?!\.{1,2}(?:/|$))[\w.~-]+)+", re.ASCII)
+
 
 def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None:
     """Wrap ``app`` in the middleware that a request passes first.
@@ -39,7 +43,10 @@ def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None
     wrapped = _serve_static_to_trusted_hosts(static, pages, settings.trusted_hosts)
     wrapped = _add_hsts(wrapped)
     hops = settings.proxy_hops
-    wrapped = ProxyFix(wrapped, hops, hops, hops) if hops else _ignore_proxies(wrapped)
+    if hops:
+        wrapped = ProxyFix(_move_below_prefix(wrapped, hops), hops, hops, hops)
+    else:
+        wrapped = _ignore_proxies(wrapped)
     app.wsgi_app = wrapped  # type: ignore[method-assign, assignment]
 
 
@@ -72,6 +79,24 @@ def _add_hsts(app: WSGIApplication) -> WSGIApplication:
         return app(environ, start_with_hsts)
 
     return add_over_https
+
+
+def _move_below_prefix(app: WSGIApplication, hops: int) -> WSGIApplication:
+    """Return ``app`` as it is below the path that a trusted proxy has removed.
+
+    Not by `ProxyFix`: it takes any text, and the links of a page begin with this one. It also asks
+    for one value from each proxy, while mostly just one of them removes a path.
+    """
+
+    def move(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        given = environ.get("HTTP_X_FORWARDED_PREFIX")
+        if given:
+            prefix = [value.strip() for value in given.split(",")][-hops:][0].rstrip("/")
+            if _PREFIX.fullmatch(prefix):
+                environ["SCRIPT_NAME"] = prefix
+        return app(environ, start_response)
+
+    return move
 
 
 def _ignore_proxies(app: WSGIApplication) -> WSGIApplication:

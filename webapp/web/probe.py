@@ -22,6 +22,8 @@ EXTENSION = "probe"
 TICKS = 5
 TICK_SECONDS = 0.3
 RETRY_SECONDS = 2
+# The header with the address of the site as the app knows it, which a proxy may have changed.
+SERVED_AT = "X-Served-At"
 # The name of an unknown server may hold more than the public should read, such as a version.
 SERVERS = {name.lower(): name for name in ("gunicorn", "mod_wsgi", "uWSGI", "waitress", "werkzeug")}
 
@@ -54,8 +56,9 @@ def stream() -> Response:
     way, most = way_to_watch(settings(), host), most_streams(settings(), host)
     server = SERVERS.get(host.name.lower(), "unknown")
     first = event(json.dumps({"way": way, "streams": most, "server": server}))
+    headers = HEADERS | {SERVED_AT: f"//{request.host}{request.script_root}"}
     if way != "sse" or not most or request.method == "HEAD":
-        return Response(first, mimetype=MIMETYPE, headers=HEADERS)
+        return Response(first, mimetype=MIMETYPE, headers=headers)
     probes: Probes = current_app.extensions[EXTENSION]
     # Unlike the other streams, a probe always holds a thread.
     slots = probes.begin(max_held_threads(host) if host.hands_over else most)
@@ -64,7 +67,7 @@ def stream() -> Response:
         response.mimetype = "text/plain"
         response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
-    response = Response(_events(first, host), mimetype=MIMETYPE, headers=HEADERS)
+    response = Response(_events(first, host), mimetype=MIMETYPE, headers=headers)
     for slot in slots:
         response.call_on_close(slot.give_back)
     return response

@@ -39,6 +39,16 @@ class ForeignFormError(CSRFError):
     description = "The form came from another site."
 
 
+class OriginMismatchError(ForeignFormError):
+    """A form whose ``Origin`` is not the address that the server was asked for.
+
+    Another site has sent it, or a proxy has changed the ``Host`` header. Only the browser's
+    ``Sec-Fetch-Site`` tells which, and over plain HTTP a browser does not send it.
+    """
+
+    description = "The headers Origin and Host differ."
+
+
 class TooManyFieldsError(Refusal):
     """A form with more fields than any form of this site has."""
 
@@ -189,7 +199,15 @@ def refuse_strangers() -> None:
 
 
 def refuse_other_sites(sent: Request) -> None:
-    """Refuse changes that come from another site. The CSRF token is checked as well."""
+    """Refuse changes that come from another site. The CSRF token is checked as well.
+
+    Raises
+    ------
+    OriginMismatchError
+        The form may be ours, and a proxy may have changed the host name or the port.
+    ForeignFormError
+        The form is not ours.
+    """
     headers = sent.headers
     if headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise ForeignFormError
@@ -197,10 +215,13 @@ def refuse_other_sites(sent: Request) -> None:
     if origin is None:
         return
     try:
-        host = urlsplit(origin).netloc
+        address = urlsplit(origin)
     except ValueError as error:
         raise ForeignFormError from error
-    # The scheme is not compared. Behind a proxy that ends TLS it is known only if WEBAPP_PROXY_HOPS
-    # is set, and both schemes of a host have the same owner.
-    if host != sent.host:
+    if not address.netloc:
         raise ForeignFormError
+    # The scheme is not compared. Behind a proxy that ends TLS it is known only if WEBAPP_PROXY_HOPS
+    # is set, and both schemes of a host have the same owner. A proxy may add the usual port.
+    usual_port = {"http": ":80", "https": ":443"}.get(address.scheme, "")
+    if address.netloc not in (sent.host, sent.host.removesuffix(usual_port)):
+        raise OriginMismatchError

@@ -7,11 +7,13 @@ cookie, so a GET writes nothing. The first value worth storing creates a row.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
@@ -27,6 +29,7 @@ from webapp.web.log import log_event
 
 # What the signed cookie of a visitor without a row may contain.
 COOKIE_KEYS = frozenset({"csrf_token"})
+_UNUSUAL_PORT = re.compile(r":(?!(?:80|443)$)(\d{1,5})$", re.ASCII)
 # The values of a session that has none, as JSON.
 NO_VALUES = "{}"
 # How often a session stores that it was used. A GET writes nothing else.
@@ -37,11 +40,19 @@ class BrowserSession(SessionMixin):
     """The session of one request, which reads its row when it is first used.
 
     So requests that need no session, such as health checks and icons, do not use the database.
+
+    Parameters
+    ----------
+    is_renamed:
+        Whether the cookie came under an earlier name. If it is ours, it gets its name of today.
     """
 
-    def __init__(self, interface: DatabaseSessions, cookie: str | None) -> None:
+    def __init__(
+        self, interface: DatabaseSessions, cookie: str | None, *, is_renamed: bool = False
+    ) -> None:
         self._interface = interface
         self._cookie = cookie
+        self._is_renamed = is_renamed
         self._loaded = False
         self._data: dict[str, Any] = {}
         # The values as they are stored. Text is cheap to compare, and nothing can change in it.
@@ -64,6 +75,8 @@ class BrowserSession(SessionMixin):
             self.row, self._before = self._interface.read(self._cookie)
             self._data = json.loads(self._before)
             self._loaded = True
+            if self._is_renamed and (self.row or self._data):
+                self.new_cookie = self._cookie
         return self._data
 
     def __getitem__(self, key: str) -> Any:
@@ -160,6 +173,7 @@ class BrowserSession(SessionMixin):
         row, self.row = self.row, None
         self._data.clear()
         self._before = NO_VALUES
+        self.new_cookie = None
         if row is not None:
             session_rows.remove(row.id)
         # Only now: if the row stayed and the cookie went, nobody could sign this session out.
@@ -175,13 +189,39 @@ class DatabaseSessions(SessionInterface):
         self._rows = SessionRows(idle, self._absolute)
         self.secure = not settings.insecure_cookies
         # With __Host-, no other host of the domain can set the cookie.
-        self.cookie_name = "__Host-session" if self.secure else "session"
+        prefix = "__Host-" if self.secure else ""
+        self._cookie_name = f"{prefix}{settings.cookie_name}"
+        # The only name that earlier versions had.
+        self._old_cookie_name = f"{prefix}session"
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
         """Return the session of the request's cookie. A bad cookie makes a new visitor."""
-        given = request.cookies.getlist(self.cookie_name)
-        # Of two cookies, someone else has set one, and nothing shows which.
-        return BrowserSession(self, given[0] if len(given) == 1 else None)
+        names = self._cookie_names(request)
+        for name in (*names, self._old_cookie_name):
+            given = request.cookies.getlist(name)
+            if given:
+                # Of two cookies, someone else has set one, and nothing shows which.
+                cookie = given[0] if len(given) == 1 else None
+                return BrowserSession(self, cookie, is_renamed=name != names[0])
+        return BrowserSession(self, None)
+
+    def has_cookie(self, request: Request) -> bool:
+        """Return whether the request has a cookie under any name that this site reads."""
+        names = (*self._cookie_names(request), self._old_cookie_name)
+        return not request.cookies.keys().isdisjoint(names)
+
+    def _cookie_names(self, request: Request) -> list[str]:
+        """Return the names under which the site that this request asks for sets its cookie.
+
+        Browsers send a cookie to every port and every path of a host, and each of them may be a
+        site of its own. So both are parts of the name. A site that moves to another port finds the
+        cookie under the name without it, unless another site has replaced it.
+        """
+        path = quote(request.script_root, safe="")
+        # Not `request.host`, which raises an error for a name that is not trusted.
+        port = _UNUSUAL_PORT.search(request.environ.get("HTTP_HOST", ""))
+        name = f"{self._cookie_name}{path}"
+        return [f"{self._cookie_name}-{port[1]}{path}", name] if port else [name]
 
     def save_session(
         self,
@@ -250,15 +290,16 @@ class DatabaseSessions(SessionInterface):
             session.mark_stored(None, values, _serializer().dumps(values))
 
     def _set_cookie(self, response: Response, value: str, max_age: timedelta) -> None:
-        response.set_cookie(
-            self.cookie_name,
-            value,
-            max_age=max_age,
-            path="/",
-            secure=self.secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        for name in self._cookie_names(request):
+            response.set_cookie(
+                name,
+                value,
+                max_age=max_age,
+                path="/",
+                secure=self.secure,
+                httponly=True,
+                samesite="Lax",
+            )
 
 
 def find_ended_sessions(row_ids: set[uuid.UUID]) -> set[uuid.UUID]:
