@@ -1,5 +1,5 @@
 """The command `chat-profiles`, as `python -m webapp` and `python -m chat_profiles`."""
 
-from webapp.cli import main
+import runpy
 
-main()
+runpy.run_module("webapp.cli", run_name="__main__", alter_sys=True)

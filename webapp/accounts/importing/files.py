@@ -71,7 +71,12 @@ def read_rows(data: bytes, file_format: str) -> list[Row]:
         raise AccountFileError([f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it"])
     if data.startswith(WORKBOOKS):
         raise AccountFileError(["it is a workbook, not text; save it as CSV UTF-8"])
-    encoding = _guess_encoding(data)
+    encoding = "utf-8"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"  # what Excel calls Unicode text, and what PowerShell writes
+    elif b"\0" in data[:2]:
+        # Without that mark, one of the first two bytes is 0 if the text begins with ASCII.
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -102,15 +107,6 @@ def format_accounts(accounts: Iterable[Account], file_format: str, *, with_hashe
     if file_format == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
     return _format_csv(entries) if file_format == "csv" else _format_toml(entries)
-
-
-def _guess_encoding(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"  # what Excel calls Unicode text, and what PowerShell writes
-    # Without that mark, one of the first two bytes is 0 if the text begins with an ASCII letter.
-    if data[:1] == b"\0":
-        return "utf-16-be"
-    return "utf-16-le" if data[1:2] == b"\0" else "utf-8"
 
 
 def _line_number(text_before: str) -> int:

@@ -110,7 +110,14 @@ def _suggest_module(missing: str, folder: Path) -> Iterator[str]:
         return
     root = missing.partition(".")[0]
     own = [module.name for module in iter_modules([str(folder), *sys.path[:2]])]
-    above = next((each for each in folder.parents[:-1] if _holds(each, root)), None)
+    above = next(
+        (
+            each
+            for each in folder.parents[:-1]
+            if (each / root).is_dir() or (each / f"{root}.py").is_file()
+        ),
+        None,
+    )
     if similar := get_close_matches(root, own, 1, 0.8):
         yield f"did you mean {similar[0]}?"
     elif root in WELL_KNOWN or root in INSTALLED_AS:
@@ -125,7 +132,3 @@ def _suggest_module(missing: str, folder: Path) -> Iterator[str]:
             f"if {root} is yours, put it beside the app file or into the folder in which you start "
             "the command. Otherwise install its package in this environment."
         )
-
-
-def _holds(folder: Path, name: str) -> bool:
-    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()
