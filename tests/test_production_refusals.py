@@ -1,4 +1,4 @@
-"""A production start that would not be safe ends with one clear line."""
+"""A production start that would not be safe ends with a clear line for each reason."""
 
 from __future__ import annotations
 
@@ -41,6 +41,39 @@ def test_unsafe_setting_is_refused(
 ) -> None:
     settings, line = REFUSED[case]
     _refuses(server, tmp_path, {**production(sqlite_url), **settings}, line)
+
+
+def test_all_reasons_are_told_at_once(
+    tmp_path: Path, sqlite_url: str, server: tuple[list[str], int]
+) -> None:
+    _execute(sqlite_url, "DELETE FROM alembic_version")
+    app_file = tmp_path / "broken.py"
+    app_file.write_text("import chat_profiles as cl\n\ncl.on_chat_strat(lambda: None)\n")
+    settings = {
+        "WEBAPP_SECRET_KEY": "short",
+        "WEBAPP_SECRET_KEY_FALLBACKS": "shorter",
+        "WEBAPP_TRUSTED_HOSTS": "https://chat.example.org",
+        "WEBAPP_PROXY_HOPS": "many",
+        "WEBAPP_SHARING": "perhaps",
+        "WEBAPP_SITENAME": "My site",
+        "FLASK_DEBUG": "1",
+    }
+    told = _refused(server, tmp_path, {**production(sqlite_url, app_file), **settings})
+    assert {line.split()[0].rstrip(":") for line in told} == {
+        *(settings.keys() - {"FLASK_DEBUG"}),
+        "DEBUG",
+        f"{app_file}:3",
+        "The",
+    }
+    assert len(told) == 9
+    assert "run `chat-profiles db upgrade`" in told[-1]
+
+
+def test_a_refused_start_makes_no_database(tmp_path: Path, server: tuple[list[str], int]) -> None:
+    url = f"sqlite:///{tmp_path}/made/chat.sqlite3"
+    told = _refused(server, tmp_path, {**production(url), "WEBAPP_SECRET_KEY": ""})
+    assert len(told) == 1
+    assert not (tmp_path / "made").exists()
 
 
 def test_broken_app_file_is_refused(
@@ -98,10 +131,15 @@ def _execute(url: str, statement: str) -> None:
 def _refuses(
     server: tuple[list[str], int], folder: Path, settings: dict[str, str], line: str
 ) -> None:
+    [told] = _refused(server, folder, settings)
+    assert line in told
+
+
+def _refused(server: tuple[list[str], int], folder: Path, settings: dict[str, str]) -> list[str]:
+    """Return the lines with which a server refuses to start."""
     command, expected = server
     status, output = run(command, folder, settings)
-    ours = [each for each in output.splitlines() if each.startswith("chat-profiles: ")]
     assert status == expected, output
-    assert len(ours) == 1, output
-    assert line in ours[0]
     assert "Traceback" not in output
+    name = "chat-profiles: "
+    return [each.removeprefix(name) for each in output.splitlines() if each.startswith(name)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from webapp.authoring.loading.loader import load_chat_app
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.database import engines
-from webapp.database.schema import settle_schema
+from webapp.database.schema import read_schema_state, refuse_schema, settle_schema
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
@@ -70,7 +71,8 @@ def create_app(
     ------
     StartupError
         A setting is missing or unsafe, the app file cannot be loaded, or the database has an old
-        schema. It is a `SystemExit`, and its line has been written to standard error.
+        schema. There is a line for each of these problems, and all have been written to standard
+        error. It is a `SystemExit`.
 
     Example
     -------
@@ -79,15 +81,13 @@ def create_app(
         gunicorn --workers 1 --threads 32 "chat_profiles:create_app()"
     """
     try:
-        settings = Settings.from_environment(config)
-        settings.refuse_if_unsafe()
-        refuse_gevent()
-        app = build_app(_load(chat or settings.chat), settings)
+        settings, chat_app = _prepare(chat, config)
+        app = build_app(chat_app, settings)
         _settle_schema(app, settings)
     except StartupError as error:
-        # In an app file, the loader shows the line together with the place of the call.
+        # In an app file, the loader shows the place of the call instead.
         if not is_loading():
-            sys.stderr.write(f"chat-profiles: {error.line}\n")
+            sys.stderr.writelines(f"chat-profiles: {line}\n" for line in error.lines)
         raise
     return app
 
@@ -155,6 +155,37 @@ class _SiteCommands(AppGroup):
 
         for command in COMMANDS:
             self.add_command(command)
+
+
+def _prepare(
+    chat: str | Path | ChatApp | None, config: Mapping[str, Any] | None
+) -> tuple[Settings, ChatApp]:
+    """Return what an app is made of. Every reason against a start is told at once."""
+    settings, invalid = Settings.read(config)
+    # A value that is not valid counts as missing, but why it is not valid says more.
+    problems = settings.find_problems() | invalid
+    lines = list(problems.values())
+    chat_app = ChatApp(name="")
+    with _gather(lines):
+        refuse_gevent()
+    with _gather(lines):
+        chat_app = _load(chat or settings.chat)
+    if not lines:
+        return settings, chat_app  # the schema is refused, or made, once the app is there
+
+    if "WEBAPP_DATABASE_URL" not in problems:
+        with _gather(lines), suppress(SQLAlchemyError, OSError, ModuleNotFoundError):
+            refuse_schema(read_schema_state(settings))
+    raise StartupError(*lines)
+
+
+@contextmanager
+def _gather(lines: list[str]) -> Iterator[None]:
+    """Add the lines of a refusal to ``lines``, and go on."""
+    try:
+        yield
+    except StartupError as error:
+        lines += error.lines
 
 
 def refuse_gevent() -> None:

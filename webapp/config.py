@@ -1,4 +1,4 @@
-"""Settings from the environment, typed; an unsafe production is refused with one clear line."""
+"""Settings from the environment, typed; an unsafe production is refused in clear lines."""
 
 from __future__ import annotations
 
@@ -31,22 +31,24 @@ STREAMING_MODES = ("auto", "sse", "poll", "inline")
 STARTER_MODES = ("send", "fill")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
+_FRESH_ONE = "Print a fresh one with `chat-profiles secret`."
+_ALSO_ANOTHER = f"WEBAPP_SECRET_KEY is also used as another secret. {_FRESH_ONE}"
 
 
 class StartupError(SystemExit):
-    """The app refuses to start, and says in one line what to change.
+    """The app refuses to start, and says what to change, with a line for each problem.
 
     It is a `SystemExit` with status 78 (4 under gunicorn), so that a server which loads the app
-    exits with the line and without a traceback; the line is its text.
+    exits with the lines and without a traceback. They are its text.
     """
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, *lines: str) -> None:
         in_gunicorn = "gunicorn.arbiter" in sys.modules
         super().__init__(EXIT_GUNICORN_APP_LOAD_ERROR if in_gunicorn else EXIT_CONFIG)
-        self.line = line
+        self.lines = lines
 
     def __str__(self) -> str:
-        return self.line
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,18 @@ class Settings:
         Raises
         ------
         StartupError
-            When a value is not valid. The line names the variable.
+            When values are not valid. There is a line for each, which names the variable.
+        """
+        settings, problems = cls.read(overrides)
+        if problems:
+            raise StartupError(*problems.values())
+        return settings
+
+    @classmethod
+    def read(cls, overrides: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, str]]:
+        """Return the settings, and a line for each variable whose value is not valid.
+
+        In the place of such a value, the settings have the default.
         """
         given = dict(overrides or {})
         flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
@@ -133,7 +146,7 @@ class Settings:
             flask=flask,
         )
         read.refuse_unknown_names(given)
-        return settings
+        return settings, read.problems
 
     def for_development(self, hosts: tuple[str, ...]) -> Settings:
         """Return the settings of ``chat-profiles run``: plain HTTP on ``hosts``, a kept secret."""
@@ -190,16 +203,32 @@ class Settings:
         Raises
         ------
         StartupError
-            The line names the setting to change, and how.
+            Each line names a setting to change, and how.
         """
-        problem = _find_secret_problem(self) or _find_switch_problem(self)
-        if problem is None and self.production and not self.trusted_hosts:
-            problem = (
+        problems = self.find_problems()
+        if problems:
+            raise StartupError(*problems.values())
+
+    def find_problems(self) -> dict[str, str]:
+        """Return what makes the site unsafe or impossible: a line for each setting to change."""
+        problems = {
+            "WEBAPP_SECRET_KEY": _find_secret_problem(self),
+            "WEBAPP_SECRET_KEY_FALLBACKS": _find_old_secret_problem(self),
+            **_find_switch_problems(self),
+        }
+        if self.production and not self.trusted_hosts:
+            problems["WEBAPP_TRUSTED_HOSTS"] = (
                 "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
                 "by commas, for example WEBAPP_TRUSTED_HOSTS=chat.example.org."
             )
-        if problem:
-            raise StartupError(problem)
+        try:
+            password = self.url.password
+        except StartupError as error:
+            problems["WEBAPP_DATABASE_URL"] = str(error)
+        else:
+            if self.secret_key and self.secret_key == password:
+                problems["WEBAPP_SECRET_KEY"] = _ALSO_ANOTHER
+        return {name: line for name, line in problems.items() if line}
 
 
 def instance_folder() -> Path:
@@ -235,11 +264,12 @@ def make_private_folder(folder: Path) -> None:
 
 
 class _Reader:
-    """Reads one variable at a time, and names it when its value is not valid."""
+    """Reads one variable at a time, and keeps a line for each whose value is not valid."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._names: set[str] = set()
+        self.problems: dict[str, str] = {}
 
     def refuse_unknown_names(self, given_in_code: Mapping[str, Any]) -> None:
         """Refuse names that look like a setting, and in code every name that is none."""
@@ -247,7 +277,7 @@ class _Reader:
             similar = get_close_matches(name, sorted(self._names), 1, SIMILAR)
             if similar or name in given_in_code:
                 hint = f"; did you mean {similar[0]}?" if similar else "."
-                raise StartupError(f"{name} is not a setting{hint}")
+                self.problems[name] = f"{name} is not a setting{hint}"
 
     def value(self, name: str) -> Any:
         self._names.add(name)
@@ -266,7 +296,7 @@ class _Reader:
         found = tuple(host.lower() for host in self.names(name))
         for host in found:
             if not _HOST.fullmatch(host):
-                raise StartupError(
+                self.problems[name] = (
                     f"{name} holds {host!r}, which is not a host name: write chat.example.org, or "
                     ".example.org for all names below it; no scheme, no path, no star."
                 )
@@ -277,7 +307,8 @@ class _Reader:
         if not text:
             return default
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise StartupError(f"{name} must be a whole number from {least} to {most}.")
+            self.problems[name] = f"{name} must be a whole number from {least} to {most}."
+            return default
         return int(text)
 
     def whole_or_none(self, name: str, least: int, most: int) -> int | None:
@@ -290,18 +321,20 @@ class _Reader:
         except ValueError:
             number = 0.0
         if not 0 < number < 1e6:
-            raise StartupError(f"{name} must be a number greater than 0, such as {default:g}.")
+            self.problems[name] = f"{name} must be a number greater than 0, such as {default:g}."
+            return default
         return number
 
     def zone(self, name: str) -> str:
         text = self.text(name) or "UTC"
         try:
             ZoneInfo(text)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise StartupError(
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.problems[name] = (
                 f"{name} must be the name of a time zone that this machine knows, such as "
                 "Europe/Paris."
-            ) from error
+            )
+            return "UTC"
         return text
 
     def cookie_name(self, name: str, default: str) -> str:
@@ -316,40 +349,47 @@ class _Reader:
     def yes_or_no(self, name: str) -> bool:
         text = self.text(name).lower()
         if text not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
-            raise StartupError(f"{name} must be true or false.")
+            self.problems[name] = f"{name} must be true or false."
         return text in ("1", "true", "yes", "on")
 
     def one_of(self, name: str, allowed: tuple[str, ...], *, any_case: bool = False) -> str:
         text = self.text(name) or allowed[0]
         text = text.upper() if any_case else text
         if text not in allowed:
-            raise StartupError(f"{name} must be one of: {', '.join(allowed)}.")
+            self.problems[name] = f"{name} must be one of: {', '.join(allowed)}."
+            return allowed[0]
         return text
 
 
 def _find_secret_problem(settings: Settings) -> str | None:
-    key, how = settings.secret_key, "Print a fresh one with `chat-profiles secret`."
+    key = settings.secret_key
     if not key:
-        return f"WEBAPP_SECRET_KEY is not set. {how}"
+        return f"WEBAPP_SECRET_KEY is not set. {_FRESH_ONE}"
     if len(key.encode()) < SECRET_BYTES:
-        return f"WEBAPP_SECRET_KEY is shorter than {SECRET_BYTES} bytes. {how}"
+        return f"WEBAPP_SECRET_KEY is shorter than {SECRET_BYTES} bytes. {_FRESH_ONE}"
     if len(set(key)) < 8 or any(key.lower().startswith(sample) for sample in SAMPLE_SECRETS):
-        return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {how}"
-    if key in settings.secret_key_fallbacks or key == settings.url.password:
-        return f"WEBAPP_SECRET_KEY is also used as another secret. {how}"
+        return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {_FRESH_ONE}"
+    return _ALSO_ANOTHER if key in settings.secret_key_fallbacks else None
+
+
+def _find_old_secret_problem(settings: Settings) -> str | None:
     if any(len(old.encode()) < SECRET_BYTES for old in settings.secret_key_fallbacks):
         return f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
     return None
 
 
-def _find_switch_problem(settings: Settings) -> str | None:
-    flask = settings.flask
+def _find_switch_problems(settings: Settings) -> dict[str, str | None]:
+    flask, problems = settings.flask, dict[str, str | None]()
     if flask.get("LOGIN_DISABLED"):
-        return "LOGIN_DISABLED is set, which would let anybody in; remove it."
+        problems["LOGIN_DISABLED"] = "LOGIN_DISABLED is set, which would let anybody in; remove it."
     for switch in ("WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT"):
         if flask.get(switch, True) in (False, 0, "0", "", None):
-            return f"{switch} is off, which would let other sites act for a user; remove it."
+            problems[switch] = (
+                f"{switch} is off, which would let other sites act for a user; remove it."
+            )
     debug = flask.get("DEBUG") or os.environ.get("FLASK_DEBUG", "") not in ("", "0", "false")
     if settings.production and debug:
-        return "DEBUG (or FLASK_DEBUG) is set, which shows source code to visitors; remove it."
-    return None
+        problems["DEBUG"] = (
+            "DEBUG (or FLASK_DEBUG) is set, which shows source code to visitors; remove it."
+        )
+    return problems

@@ -88,7 +88,7 @@ class PlainCommand(click.Command):
             line = " ".join(error.format_message().split()).rstrip(".")
             raise BadInputError(f"{line} (see `{path} --help`)") from error
         except StartupError as error:
-            raise BadInputError(error.line) from error
+            raise BadInputError(*error.lines) from error
         except SQLAlchemyError as error:
             raise BadInputError(database_problem(error)) from error
         except ModuleNotFoundError as error:

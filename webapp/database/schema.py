@@ -79,17 +79,29 @@ def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
         When the database cannot be reached.
     """
     state = read_schema_state(settings)
+    if not (state is SchemaState.OLD and upgrade_old):
+        refuse_schema(state)
+    if state is not SchemaState.CURRENT:
+        upgrade(settings)
+
+
+def refuse_schema(state: SchemaState) -> None:
+    """Refuse a schema that this program cannot use as it is.
+
+    Raises
+    ------
+    StartupError
+        The schema is older or newer.
+    """
     if state is SchemaState.UNKNOWN:
         raise StartupError(
             "The database was made by a newer version of chat-profiles; install that version."
         )
-    if state is SchemaState.OLD and not upgrade_old:
+    if state is SchemaState.OLD:
         raise StartupError(
             "The database has an older schema; make a copy with `chat-profiles db backup FILE`, "
             "then run `chat-profiles db upgrade`."
         )
-    if state is not SchemaState.CURRENT:
-        upgrade(settings)
 
 
 def read_schema_state(settings: Settings) -> SchemaState:

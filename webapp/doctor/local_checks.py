@@ -55,7 +55,7 @@ def check_settings(build_app: BuildApp) -> Report:
         settings = Settings.from_environment()
         _ = settings.url
     except StartupError as error:
-        report.add(change("settings", error.line))
+        report.add(*(change("settings", line) for line in error.lines))
         return report
     try:
         report.add(*_check_safety(settings))
@@ -91,15 +91,8 @@ def check_settings(build_app: BuildApp) -> Report:
 
 
 def _check_safety(settings: Settings) -> Iterator[Finding]:
-    # Each check names only its first problem, so a second one looks behind a bad secret.
-    with_secret = replace(settings, secret_key=new_secret(), secret_key_fallbacks=())
-    problems: dict[str, None] = {}
-    for checked in (settings, with_secret):
-        try:
-            checked.refuse_if_unsafe()
-        except StartupError as error:
-            problems[error.line] = None
-    for line in problems:
+    problems = settings.find_problems()
+    for line in problems.values():
         yield change("unsafe", line)
     if not problems:
         names = ", ".join(settings.trusted_hosts)

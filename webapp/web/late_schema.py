@@ -44,7 +44,7 @@ class LateSchema:
         try:
             settle_schema(self._settings, upgrade_old=False)
         except StartupError as error:
-            log_event("schema.refused", level=logging.ERROR, problem=error.line)
+            log_event("schema.refused", level=logging.ERROR, problem=str(error))
             raise ServiceUnavailable(retry_after=RETRY_SECONDS) from error
         except OSError as error:
             log_unavailable(error)

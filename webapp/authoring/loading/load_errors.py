@@ -68,7 +68,7 @@ def load_error(error: BaseException, path: Path) -> AppFileError:
 
 def _explain(error: BaseException, folder: Path) -> str:
     if isinstance(error, SystemExit):
-        if isinstance(getattr(error, "line", None), str):  # a StartupError, raised by create_app()
+        if hasattr(error, "lines"):  # a StartupError, raised by create_app()
             return (
                 "calls create_app(), which belongs in a separate WSGI file; remove it from the "
                 "app file."

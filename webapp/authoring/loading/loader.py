@@ -64,7 +64,8 @@ def locate_app_file(chat: str | Path) -> tuple[Path, str]:
         return path.resolve(), path.stem
     if path.suffix == ".py" or len(path.parts) > 1 or (path.suffix and _find_python_file(path)):
         raise AppFileError(given, f"there is no such file; {_suggest_file(path)}")
-    _put_current_folder_on_path()
+    if "." in given:
+        _put_current_folder_on_path()
     try:
         spec = importlib.util.find_spec(given)
     except Exception as error:
