@@ -5,8 +5,9 @@ Two apps on one database stand for two processes.
 
 from __future__ import annotations
 
+import sys
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -20,9 +21,11 @@ from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, run_sql
 from webapp.engine.keeper import StoreUnavailableError
 from webapp.turns import rows as turn_rows
+from webapp.turns.ending import end_lost_turns
 from webapp.turns.steps import TurnRows
 from webapp.web import housekeeping
 
+HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2026, 1, 1)  # noqa: DTZ001 - as it is stored
 
 
@@ -84,6 +87,34 @@ class Elsewhere:
 def elsewhere(make_app: AppMaker) -> Elsewhere:
     """Return somebody whose answer is written elsewhere, by a process that is silent."""
     return Elsewhere(make_app)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_host_with_another_clock_ends_no_turn(
+    make_app: AppMaker, either_url: str, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    make_app.database_url = either_url
+    app = make_app("talker.py")
+    chat = Chat(app)
+    chat.begin("sleep long 30")
+    keeper = app.extensions["conversation"].keeper
+    kept = dict(keeper._turns)
+    # The other host, which runs no turn, and has another time.
+    keeper._turns.clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("webapp.turns.") and hasattr(module, "utc_now"):
+            monkeypatch.setattr(module, "utc_now", lambda: datetime.now(UTC) + hours * HOUR)
+    page = parse(chat.visitor.get(chat.address).text)
+    assert page.all(data_testid="message")[-1]["data-status"] == "streaming"
+    form = {"content": "echo two", "key": str(uuid.uuid4())}
+    assert chat.visitor.post(f"{chat.address}/messages", form).status_code == 409
+    with app.app_context():
+        assert end_lost_turns() == 0
+    assert TurnRows(app).beat([]) == set()
+    assert TurnRows(app).beat(list(kept)) == set(kept)
+    assert chat.visitor.post(f"{chat.address}/stop").status_code == 303
+    assert (column(app, "turns.status"), column(app, "turns.stop_asked")) == (["running"], [True])
+    keeper._turns.update(kept)
 
 
 def test_who_could_not_reach_the_database_calls_no_turn_broken_off(elsewhere: Elsewhere) -> None:

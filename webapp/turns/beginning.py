@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, insert, null, select, update
+from sqlalchemy import bindparam, null, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import ASSISTANT, STREAMING, ChatMessage
@@ -22,6 +22,8 @@ from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import replace_messages, retitle, values_before
 from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import (
+    IS_HEARD,
+    NEW_TURN,
     OURS,
     interrupt_turn,
     is_alive,
@@ -31,7 +33,6 @@ from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
-_NEW_TURN = insert(Turn)
 _FORGET_VALUES = update(Turn).where(TURNS_WITH_VALUES).values(values_before=null())
 _RETRIED = (
     update(Turn)
@@ -193,7 +194,7 @@ def _insert_turn(
         question_id=request.question_id,
         first_sequence=sequence,
     )
-    connection.execute(_NEW_TURN, {**row, "values_before": first_values})
+    connection.execute(NEW_TURN, {**row, "values_before": first_values})
     new = [message for message in (question, placeholder) if message is not None]
     insert_messages(connection, request.chat_id, new)
     if request.answers is not None:
@@ -206,12 +207,12 @@ def _insert_turn(
 def request_stop(chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Ask the process that runs a turn to stop it; if that process is gone, end the turn here."""
     with write_transaction() as connection:
-        seen_at = connection.scalar(
-            select(Turn.seen_at).where(
+        is_heard = connection.scalar(
+            select(IS_HEARD).where(
                 Turn.id == turn_id, Turn.chat_id == chat_id, Turn.status == TurnStatus.RUNNING
             )
         )
-        if seen_at is not None and not is_alive(seen_at):
+        if is_heard is not None and not is_alive(is_heard):
             interrupt_turn(connection, chat_id, turn_id)
-        elif seen_at is not None:
+        elif is_heard is not None:
             connection.execute(OURS.values(stop_asked=True), {"turn": turn_id})

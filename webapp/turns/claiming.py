@@ -19,7 +19,7 @@ from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.requests import TurnRequest
-from webapp.turns.rows import ALIVE, RUNNING_TURNS, interrupt_turn, is_alive
+from webapp.turns.rows import IS_HEARD, RUNNING_TURNS, interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -102,7 +102,7 @@ _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
 HOLDER = (
-    select(Chat.turn_id, Turn.seen_at)
+    select(Chat.turn_id, IS_HEARD)
     .outerjoin(Turn, and_(Turn.id == Chat.turn_id, Turn.status == TurnStatus.RUNNING))
     .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
     .where(Chat.deleted_at.is_(None))
@@ -189,7 +189,7 @@ def claim_chat(connection: Connection, request: TurnRequest, title: str | None) 
     if holder is None:
         raise NotFound
     here = conversation().keeper.find(holder.turn_id) is not None
-    if not (here or is_alive(holder.seen_at)):
+    if not (here or is_alive(holder.is_heard)):
         interrupt_turn(connection, request.chat_id, holder.turn_id)
         claimed = _claim_free_chat(connection, request, title)
     if claimed is None:
@@ -234,7 +234,7 @@ def refuse_busy(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
         raise NotFound
     if holder.turn_id is None:
         return
-    if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.seen_at):
+    if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.is_heard):
         raise StillAnsweringError
     interrupt_turn(connection, chat_id, holder.turn_id)
 
@@ -272,7 +272,7 @@ def _claim(
         "expires": expires_at(request.profile, now),
         **more,
     }
-    look = {**_chat_of(request), "seen_after": now - ALIVE, "key": request.key}
+    look = {**_chat_of(request), "key": request.key}
     if has_row_locks(connection):
         chat = connection.execute(_LOOK_LATER[claim], holder).first()
         found = chat and connection.execute(_LOOK, look).one()

@@ -96,12 +96,11 @@ def end_lost_turns() -> int:
 
     Where no turn runs, nobody else would notice them, and their chats would never end.
     """
-    seen_before = utc_now() - LOST_FOR
     with read_connection() as connection:
-        if not has_lost(connection, seen_before):
+        if not has_lost(connection, LOST_FOR):
             return 0
     with write_transaction() as connection:
-        return interrupt_lost(connection, seen_before)
+        return interrupt_lost(connection, LOST_FOR)
 
 
 def _handles_ends() -> bool:

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import STREAMING
 from webapp.chats.models import Chat, Message, Turn
+from webapp.database.clock import database_time
 from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.keeper import BEAT_SECONDS
 from webapp.engine.phases import TurnStatus
 
 # A turn was interrupted when its process has not given a heartbeat for so long. Heartbeats from the
-# future are as old, since clocks are set back as well.
+# future are as old, since clocks are set back as well. The clock is the database's: those of two
+# hosts may be further apart than this.
 ALIVE = timedelta(seconds=20)
+_AGO, _AHEAD = database_time(-ALIVE.total_seconds()), database_time(ALIVE.total_seconds())
+IS_HEARD = and_(Turn.seen_at > _AGO, Turn.seen_at < _AHEAD).label("is_heard")
 # How long after an outage of the database every process has given a heartbeat again.
 HEARD_AGAIN_SECONDS = 2 * BEAT_SECONDS
 # How many turns of a user run, in all processes.
 RUNNING_TURNS = select(func.count()).where(
     Turn.owner == bindparam("of_owner"),
     Turn.status == TurnStatus.RUNNING,
-    Turn.seen_at > bindparam("seen_after"),
+    Turn.seen_at > _AGO,
 )
 LET_GO = update(Chat).where(Chat.id == bindparam("chat"), Chat.turn_id == bindparam("turn"))
 OURS = update(Turn).where(Turn.id == bindparam("turn"), Turn.status == TurnStatus.RUNNING)
 ENDED = OURS.values(
-    seen_at=bindparam("now"), ended_at=bindparam("now"), status=bindparam("how")
+    seen_at=database_time(), ended_at=database_time(), status=bindparam("how")
 ).returning(Turn.stop_asked)
+NEW_TURN = insert(Turn).values(seen_at=database_time())
 _FREED = LET_GO.values(turn_id=None)
 _BROKEN_OFF = (
     update(Message)
@@ -43,11 +48,9 @@ _BROKEN_OFF = (
 )
 
 
-def is_alive(seen_at: datetime | None) -> bool:
-    """Return whether the process of a running turn is there, by its last heartbeat."""
-    if seen_at is None:
-        return False
-    return abs(utc_now() - seen_at) < ALIVE or not may_judge()
+def is_alive(is_heard: bool | None) -> bool:
+    """Return whether the process of a running turn is there, by `IS_HEARD` of its row."""
+    return is_heard is not None and (is_heard or not may_judge())
 
 
 def may_judge() -> bool:
@@ -62,7 +65,7 @@ def may_judge() -> bool:
 def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Store that a turn ended with the process that ran it."""
     which = {"chat": chat_id, "turn": turn_id}
-    connection.execute(ENDED, {"turn": turn_id, "now": utc_now(), "how": TurnStatus.INTERRUPTED})
+    connection.execute(ENDED, {"turn": turn_id, "how": TurnStatus.INTERRUPTED})
     connection.execute(_BROKEN_OFF, which)
     connection.execute(_FREED, which)
 
@@ -76,8 +79,7 @@ def turn_row(
     question_id: uuid.UUID | None,
     first_sequence: int,
 ) -> dict[str, Any]:
-    """Return the row of a turn that begins now in this process."""
-    now = utc_now()
+    """Return the row of a turn that begins now in this process, for `NEW_TURN`."""
     return {
         "id": turn_id,
         "chat_id": chat_id,
@@ -88,6 +90,5 @@ def turn_row(
         "first_sequence": first_sequence,
         "stop_asked": False,
         "retried": False,
-        "created_at": now,
-        "seen_at": now,
+        "created_at": utc_now(),
     }

@@ -13,7 +13,7 @@ from webapp.accounts.login import browser_session
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.locking import RUNNING_IN_CHATS, lock_running_turns, serialize_user_turns
 from webapp.chats.message_rows import insert_messages
-from webapp.chats.models import Chat, Turn
+from webapp.chats.models import Chat
 from webapp.chats.retention import expires_at
 from webapp.chats.snapshots import add_snapshots
 from webapp.chats.store import StoredChat
@@ -21,7 +21,7 @@ from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.profiles.last_choice import remember_name
 from webapp.turns.copying import CopySource, copy_conversation
-from webapp.turns.rows import ALIVE, RUNNING_TURNS, turn_row
+from webapp.turns.rows import NEW_TURN, RUNNING_TURNS, turn_row
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
@@ -36,7 +36,6 @@ _TO_REPLACE = (
 _REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
 _TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
 _NEW_CHAT = insert(Chat)
-_NEW_TURN = insert(Turn)
 
 
 class TooManyStartsError(Refusal):
@@ -122,7 +121,7 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
         if not over:
             serialize_user_turns(connection, request.owner)
             # The turns of the chats that were replaced are gone by now.
-            who = {"of_owner": request.owner, "seen_after": utc_now() - ALIVE}
+            who = {"of_owner": request.owner}
             if connection.execute(RUNNING_TURNS, who).scalar_one() >= request.most_turns:
                 raise TooManyStartsError
             row = turn_row(
@@ -133,7 +132,7 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
                 question_id=None,
                 first_sequence=turn.first_sequence,
             )
-            connection.execute(_NEW_TURN, row)
+            connection.execute(NEW_TURN, row)
         insert_messages(connection, chat_id, messages)
         if request.new_choice is not None:
             remember_name(connection, request.new_choice)

@@ -6,10 +6,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import timedelta
 
 from flask import Flask, current_app
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import Float, bindparam, delete, exists, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +19,7 @@ from webapp.chats.models import Message, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import reindex_messages
 from webapp.chats.snapshots import store_profile
+from webapp.database.clock import database_time
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
 from webapp.engine.phases import TurnStatus
@@ -33,12 +34,16 @@ from webapp.turns.rows import (
 from webapp.web.errors import UNAVAILABLE
 from webapp.web.log import log_failure
 
-_SEEN = OURS.values(seen_at=bindparam("now")).returning(Turn.stop_asked)
+_SEEN = OURS.values(seen_at=database_time()).returning(Turn.stop_asked)
 _FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires"))
 _FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
+_SO_LONG_AGO = database_time(-bindparam("seconds", type_=Float))
 _LOST = (
     select(Turn.chat_id, Turn.id)
-    .where(Turn.status == TurnStatus.RUNNING, Turn.seen_at < bindparam("seen_before"))
+    .where(
+        Turn.status == TurnStatus.RUNNING,
+        Turn.seen_at < _SO_LONG_AGO,
+    )
     .order_by(Turn.id)
 )
 # Values that were set by resuming the chat are there again when the question is answered anew. Not
@@ -91,14 +96,13 @@ class TurnRows:
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and end those whose processes are not."""
-        now = utc_now()
         with self._app.app_context(), _map_errors(), write_transaction() as connection:
             alive = select(Turn.id).where(Turn.id.in_(turns), Turn.status == TurnStatus.RUNNING)
             locked = alive.order_by(Turn.id).with_for_update()
-            beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=now)
+            beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=database_time())
             ours = set(connection.scalars(beaten.returning(Turn.id)))
             if self._could_give_heartbeat():
-                interrupt_lost(connection, now - ALIVE)
+                interrupt_lost(connection, ALIVE)
             return ours
 
     def _in_app(self) -> AbstractContextManager[object]:
@@ -112,16 +116,16 @@ class TurnRows:
         return self._beat_at - before < ALIVE.total_seconds()
 
 
-def has_lost(connection: Connection, seen_before: datetime) -> bool:
-    """Return whether there are turns whose processes have given no heartbeat since then."""
-    return connection.execute(_LOST, {"seen_before": seen_before}).first() is not None
+def has_lost(connection: Connection, silent_for: timedelta) -> bool:
+    """Return whether there are turns whose processes have given no heartbeat for so long."""
+    return connection.execute(_LOST, {"seconds": silent_for.total_seconds()}).first() is not None
 
 
-def interrupt_lost(connection: Connection, seen_before: datetime) -> int:
-    """End the turns whose processes have given no heartbeat since then; return how many."""
+def interrupt_lost(connection: Connection, silent_for: timedelta) -> int:
+    """End the turns whose processes have given no heartbeat for so long; return how many."""
     if not may_judge():
         return 0
-    lost = connection.execute(_LOST, {"seen_before": seen_before}).all()
+    lost = connection.execute(_LOST, {"seconds": silent_for.total_seconds()}).all()
     for chat_id, turn_id in lost:
         interrupt_turn(connection, chat_id, turn_id)
     return len(lost)
@@ -158,9 +162,9 @@ def _save(connection: Connection, step: Step) -> bool | None:
     turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
     now = utc_now()
     asked: bool | None = (
-        connection.scalar(ENDED, {"turn": turn.id, "now": now, "how": turn.status})
+        connection.scalar(ENDED, {"turn": turn.id, "how": turn.status})
         if step.ended
-        else connection.scalar(_SEEN, {"turn": turn.id, "now": now})
+        else connection.scalar(_SEEN, {"turn": turn.id})
     )
     if asked is None:
         return None

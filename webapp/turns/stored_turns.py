@@ -15,7 +15,7 @@ from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
 from webapp.engine.phases import TurnStatus
-from webapp.turns.rows import is_alive
+from webapp.turns.rows import IS_HEARD, is_alive
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -28,7 +28,7 @@ _SAID = (
     )
     .order_by(Message.sequence)
 )
-_TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
+_TURN = select(Turn.id, Turn.status, IS_HEARD, Turn.question_id).where(
     Turn.chat_id == bindparam("chat_id"), Turn.id == bindparam("turn_id")
 )
 # The running turn, which may have said nothing yet. Without one, the turn of the newest message,
@@ -45,7 +45,7 @@ _SAID_LAST = (
     .limit(1)
     .scalar_subquery()
 )
-_LAST_TURN = select(Turn.id, Turn.status, Turn.seen_at, Turn.question_id).where(
+_LAST_TURN = select(Turn.id, Turn.status, IS_HEARD, Turn.question_id).where(
     Turn.id == func.coalesce(_RUNS, _SAID_LAST)
 )
 
@@ -123,6 +123,6 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
 
 def _status(turn: Any) -> TurnStatus:
     # A turn of this process runs, whatever its heartbeat says.
-    alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.seen_at)
+    alive = conversation().keeper.find(turn.id) is not None or is_alive(turn.is_heard)
     lost = turn.status == TurnStatus.RUNNING and not alive
     return TurnStatus.LOST if lost else TurnStatus(turn.status)

@@ -16,7 +16,7 @@ from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
-from webapp.turns.rows import ALIVE
+from webapp.turns.rows import IS_HEARD
 
 UNWRITTEN_FOR = timedelta(days=1)
 # The rows of a small transaction, for tables with small rows.
@@ -50,9 +50,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
         timedelta(hours=settings.session_idle_hours),
         timedelta(hours=settings.session_hours),
     )
-    running = exists().where(
-        Turn.chat_id == Chat.id, Turn.status == TurnStatus.RUNNING, Turn.seen_at > now - ALIVE
-    )
+    running = exists().where(Turn.chat_id == Chat.id, Turn.status == TurnStatus.RUNNING, IS_HEARD)
     rules = {
         "expired_chats": Chat.expires_at.is_not(None) & (Chat.expires_at <= now),
         "deleted_chats": was_deleted_before(now - timedelta(seconds=UNDO_SECONDS)),
