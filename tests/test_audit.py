@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
@@ -92,10 +93,27 @@ def test_a_failed_login_is_on_record_under_the_name_of_the_account(
     assert newest(cli) == ("login.failed", "alice", {})
 
 
-def test_a_name_that_nobody_has_is_not_kept(cli: CommandLine, app: Flask) -> None:
-    assert tried(Visitor(app), SECRET_TYPED_AS_NAME) == 401
-    assert newest(cli) == ("login.failed", None, {})
+def test_a_name_that_nobody_has_is_neither_kept_nor_logged(
+    cli: CommandLine, app: Flask, log: LogReader
+) -> None:
+    assert [tried(Visitor(app), SECRET_TYPED_AS_NAME) for _ in range(11)][-1] == 429
+    assert newest(cli) == ("login.throttled", None, {})
     assert SECRET_TYPED_AS_NAME not in str(every_row(app, audited=True))
+    assert log.events("login.failed")[0]["user"] is None
+    assert log.one("login.throttled")["user"] is None
+    assert SECRET_TYPED_AS_NAME not in log.text
+
+
+def test_without_its_database_the_log_has_no_name(
+    app: Flask, log: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise OperationalError("BEGIN", None, OSError("no database"))
+
+    monkeypatch.setattr(audit, "write_transaction", fails)
+    assert tried(Visitor(app), SECRET_TYPED_AS_NAME) == 401
+    assert log.one("login.failed")["user"] is None
+    assert SECRET_TYPED_AS_NAME not in log.text
 
 
 def test_somebody_without_an_account_is_known_after_a_login(roles_app: Flask) -> None:

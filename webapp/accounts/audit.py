@@ -7,9 +7,9 @@ in the database is not worth a failure, so a request goes on without it if there
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from flask import has_request_context, request
@@ -121,9 +121,7 @@ def record(event: str, identifier: str | None, **details: object) -> None:
     """
     entry = Entry(event, identifier, details)
     entry.log()
-    with _audit_connection() as connection:
-        if connection is not None:
-            connection.execute(_NEW_ENTRY, entry.row())
+    _write(lambda connection: connection.execute(_NEW_ENTRY, entry.row()))
 
 
 def record_refusal(
@@ -140,11 +138,11 @@ def record_refusal(
 def record_refused_login(event: str, typed: str) -> None:
     """Record a refused attempt to sign in, for a username as it was typed.
 
-    People type passwords into the username field. So the audit trail stores the name only if it
-    certainly is one: that of an account, or of someone who has signed in before. A hash would not
-    help, because a password that a person can remember can be guessed from its hash.
+    People type passwords into the username field. So the log and the audit trail have the name only
+    if it certainly is one: that of an account, or of someone who has signed in before. A hash would
+    not help, because a password that a person can remember can be guessed from its hash.
     """
-    _record_refusal(Entry(event, typed), logging.WARNING, is_name=False)
+    _record_refusal(Entry(event, None), logging.WARNING, typed)
 
 
 @contextmanager
@@ -157,36 +155,38 @@ def audited_transaction() -> Iterator[AuditedTransaction]:
         entry.log()
 
 
-def _record_refusal(entry: Entry, level: int, *, is_name: bool = True) -> None:
-    entry.log(level)
-    with _audit_connection() as connection:
-        if connection is None:
-            return
-        row = entry.row()
-        if not is_name:
-            typed = entry.identifier or ""
+def _record_refusal(entry: Entry, level: int, typed: str | None = None) -> None:
+    certain = entry
+
+    def store(connection: Connection) -> None:
+        nonlocal certain
+        if typed is not None:
             names = {"usernames": sorted({clean_text(typed)[:IDENTIFIER_LIMIT], canonical(typed)})}
             account = connection.scalar(_HAS_ACCOUNT, names)
             # Both queries run in every case, so the time does not show whether there is an account.
             signed_in = connection.scalar(_HAS_SIGNED_IN, names)
-            row["identifier"] = account or signed_in
+            certain = replace(entry, identifier=account or signed_in)
 
-        since = utc_now() - A_MINUTE
+        row, since = certain.row(), utc_now() - A_MINUTE
         recent = connection.execute(_RECENT, {"event": row["event"], "since": since}).all()
         source = (row["identifier"], _address(row["ip"]))
         same = sum(1 for each in recent if (each.identifier, _address(each.ip)) == source)
         if same < REFUSALS_OF_ONE and len(recent) < REFUSALS_OF_ALL:
             connection.execute(_NEW_ENTRY, row)
 
+    try:
+        _write(store)
+    finally:
+        certain.log(level)
 
-@contextmanager
-def _audit_connection() -> Iterator[Connection | None]:
+
+def _write(store: Callable[[Connection], object]) -> None:
+    """Call ``store`` in a transaction, unless the request only reads or the database is away."""
     if has_request_context() and request.method in READS:
-        yield None
         return
     try:
         with write_transaction() as connection:
-            yield connection
+            store(connection)
     except UNAVAILABLE as error:
         log_unavailable(error)
 
