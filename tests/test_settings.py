@@ -37,6 +37,8 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_TURN_SECONDS": ("30", 30.0, "0"),
     "WEBAPP_TURN_IDLE_SECONDS": ("10", 10.0, "never"),
     "WEBAPP_TURNS_PER_USER": ("3", 3, "0"),
+    "WEBAPP_TURNS_PER_ADDRESS": ("30", 30, "0"),
+    "WEBAPP_STARTS_PER_ADDRESS": ("200", 200, "-1"),
     "WEBAPP_MAX_STREAMS": ("0", 0, "many"),
     "WEBAPP_SHUTDOWN_SECONDS": ("5", 5.0, "-1"),
     "WEBAPP_CHAT_IDLE_MINUTES": ("15", 15.0, "0"),

@@ -19,6 +19,7 @@ from webapp.accounts import account_views
 from webapp.accounts import views as accounts_views
 from webapp.accounts.login import set_up_login
 from webapp.accounts.sessions.interface import DatabaseSessions
+from webapp.accounts.sessions.visitor_limits import set_up_visitor_limits
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp, is_loading
 from webapp.authoring.loading.loader import load_chat_app
@@ -127,6 +128,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
 
     # What this process keeps between requests.
     conversation = set_up_conversation(app, settings, TurnRows(app))
+    set_up_visitor_limits(app, settings)
     set_up_live_turns(app)
     set_up_watching(app)
     set_up_deletion(app)

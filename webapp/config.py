@@ -72,6 +72,8 @@ class Settings:
     turn_seconds: float = 600.0
     turn_idle_seconds: float = 120.0
     turns_per_user: int = 5
+    turns_per_address: int = 20
+    starts_per_address: int = 100
     max_streams: int | None = None
     shutdown_seconds: float = 20.0
     chat_idle_minutes: float = 60.0
@@ -131,6 +133,12 @@ class Settings:
             turn_seconds=read.seconds("WEBAPP_TURN_SECONDS", cls.turn_seconds),
             turn_idle_seconds=read.seconds("WEBAPP_TURN_IDLE_SECONDS", cls.turn_idle_seconds),
             turns_per_user=read.whole("WEBAPP_TURNS_PER_USER", cls.turns_per_user, 1, 1_000),
+            turns_per_address=read.whole(
+                "WEBAPP_TURNS_PER_ADDRESS", cls.turns_per_address, 1, 100_000
+            ),
+            starts_per_address=read.whole(
+                "WEBAPP_STARTS_PER_ADDRESS", cls.starts_per_address, 1, 100_000
+            ),
             max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),

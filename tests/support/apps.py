@@ -130,6 +130,9 @@ class AppMaker:
             "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
             "WEBAPP_INSECURE_COOKIES": "true",
             "WEBAPP_DATABASE_URL": self.database_url,
+            # All people of a test come from one address.
+            "WEBAPP_STARTS_PER_ADDRESS": "100000",
+            "WEBAPP_TURNS_PER_ADDRESS": "100000",
             # What waits for the disk at each commit waits for every other test as well.
             "WEBAPP_SQLITE_SYNCHRONOUS": "NORMAL",
         }

@@ -179,6 +179,9 @@ def production(database_url: str, app_file: str | Path = "simple.py") -> dict[st
         "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
         "WEBAPP_INSECURE_COOKIES": "true",
         "WEBAPP_DATABASE_URL": database_url,
+        # All people of a test come from one address.
+        "WEBAPP_STARTS_PER_ADDRESS": "100000",
+        "WEBAPP_TURNS_PER_ADDRESS": "100000",
     }
 
 

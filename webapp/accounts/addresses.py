@@ -8,6 +8,25 @@ IP_LIMIT = 64
 UNKNOWN = "unknown"
 
 
+# Who has an address of IPv6 usually has a /64 network of them, and often a whole /56.
+SHARE_OF_SITE = 2
+
+
+def counted_networks(ip: str | None) -> list[tuple[str, int]]:
+    """Return the networks under which ``ip`` is counted, and how many shares each of them has.
+
+    Example
+    -------
+    >>> counted_networks("2001:db8:0:7::1")
+    [('2001:db8:0:7::/64', 1), ('2001:db8::/56', 2)]
+    """
+    key = ip_key(ip)
+    if "/" not in key:
+        return [(key, 1)]
+    site = ipaddress.ip_network(key).supernet(new_prefix=56)
+    return [(key, 1), (str(site), SHARE_OF_SITE)]
+
+
 def ip_key(ip: str | None) -> str:
     """Return the address, or the network, under which attempts from ``ip`` are counted."""
     try:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner, owner_of_new_chats
+from webapp.accounts.sessions.visitor_limits import count_visitors_start
 from webapp.chats.store import my_chat
 from webapp.database.engines import utc_now
 from webapp.pages.recovered_text import register_text_recovery
@@ -67,6 +68,7 @@ def import_chats() -> BaseResponse:
         chats = parse_export(pasted, now)
     except NotAsExpectedError as error:
         return _page(pasted, str(error), 422)
+    count_visitors_start()
     ids = store_chats(chats, owner_of_new_chats(), now)
     log_event("chats.imported", owner=owner(), chats=len(ids))
     if len(ids) == 1:

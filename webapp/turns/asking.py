@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from webapp.accounts.login import browser_session, signed_in_user, viewer
+from webapp.accounts.sessions.visitor_limits import note_visitors_turn, visitors_turn
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import ChatContext, Values
 from webapp.authoring.message import Message, make_user_message
@@ -96,8 +97,8 @@ def ask(
         When this form was sent before: nothing is begun.
     ChatBusyError
         When another turn is running.
-    TooManyTurnsError
-        When the user is at the limit.
+    TooManyTurnsError, TooManyTurnsOfVisitorsError
+        When the user is at the limit, or the address of a visitor.
     AppNotAnsweringError
         When the app has no ``@on_message``.
     NotLastMessageError
@@ -157,10 +158,10 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
     try:
         request = _request(chat, profile, uuid.uuid4())
         release_connection()
-        place = store_resumption(request)
+        with visitors_turn(request.turn_id):
+            return _run(chat, request, store_resumption(request), None)
     except TooManyTurnsError:
         raise ChatNotResumedError from None
-    return _run(chat, request, place, None)
 
 
 def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replacement:
@@ -222,15 +223,16 @@ def _user_message(chat: StoredChat, question_id: uuid.UUID, content: str) -> Mes
 
 def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> StartedTurn:
     release_connection()
-    place = store_begun_turn(request)
-    work = make_work(
-        "on_message",
-        chat.id,
-        conversation().limits,
-        arguments=lambda: (message,),
-        earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
-    )
-    return _run(chat, request, place, work)
+    with visitors_turn(request.turn_id):
+        place = store_begun_turn(request)
+        work = make_work(
+            "on_message",
+            chat.id,
+            conversation().limits,
+            arguments=lambda: (message,),
+            earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
+        )
+        return _run(chat, request, place, work)
 
 
 def _run(
@@ -262,6 +264,7 @@ def _run(
         ),
         keeper.note_end,
     )
+    note_visitors_turn(turn)
     with keeper.keep_begun_here(turn, [place.placeholder]):
         try:
             turn.begin()

@@ -11,6 +11,11 @@ from sqlalchemy import Row
 from werkzeug.exceptions import HTTPException
 
 from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
+from webapp.accounts.sessions.visitor_limits import (
+    count_visitors_start,
+    note_visitors_turn,
+    visitors_turn,
+)
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import ChatContext, Earlier
 from webapp.authoring.types import ChatProfile
@@ -73,9 +78,12 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
         When the profiles cannot be listed.
     TooManyStartsError
         When this user has as much under way as one may have.
+    TooManyStartsOfVisitorsError, TooManyTurnsOfVisitorsError
+        When too much was begun from the address of a visitor.
     NotFound, StillAnsweringError
         When the chat that is to be continued is gone, or an answer is written there.
     """
+    count_visitors_start()
     began_at = utc_now()
     profile, vanished, new_choice = _profile(asked_for)
     request = StartRequest(
@@ -90,9 +98,10 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
     release_connection()
     keeper, last = conversation().keeper, None  # a start that is over is no turn of the chat
     try:
-        with time_to_wait(WAIT_SECONDS) as seconds:
+        with visitors_turn(turn.id), time_to_wait(WAIT_SECONDS) as seconds:
             if not keeper.admit(turn, request.most_turns, seconds):
                 raise TooManyStartsError
+            note_visitors_turn(turn)
             turn.begin()
             turn.wait_until_over(min(seconds, conversation().start_limits.total))
         turn.check_limits()
