@@ -1,11 +1,21 @@
-// Copy buttons: on blocks of code, and beside links.
+// Copy buttons: on blocks of code, below answers, and beside links.
 import { announce } from "./announce.js";
-import { all, on } from "./dom.js";
+import { all, currentChatId, on } from "./dom.js";
 
 const SHOW_SUCCESS_FOR = 2000; // milliseconds
 
 // A tail that still grows is replaced with each token, and a button in it would be, too.
 const CODE_WITHOUT_BUTTON = ".message pre:not(:has(.copy), .tail pre)";
+
+// Made here, as a page has many of them, and they work only here.
+const ANSWER_WITHOUT_BUTTON =
+  ".said:has(> [data-kind=assistant]) > .actions:not(:has(.copy-answer))";
+const COPY_ANSWER =
+  '<button type="button" class="act copy-answer" title="Copy answer" data-testid="copy-answer">' +
+  '<svg class="glyph" viewBox="0 0 20 20" aria-hidden="true">' +
+  '<path d="M8 7.5h7A1.5 1.5 0 0 1 16.5 9v6.5A1.5 1.5 0 0 1 15 17H8a1.5 1.5 0 0 1-1.5-1.5V9' +
+  'A1.5 1.5 0 0 1 8 7.5ZM13.5 7V4.5A1.5 1.5 0 0 0 12 3H5a1.5 1.5 0 0 0-1.5 1.5' +
+  'V11A1.5 1.5 0 0 0 5 12.5h1"/></svg><span>Copy answer</span></button>';
 
 const writeWithoutClipboardApi = (text) => {
   const fill = (event) => {
@@ -16,23 +26,46 @@ const writeWithoutClipboardApi = (text) => {
   document.execCommand("copy");
 };
 
-const copy = async (text, button) => {
-  const label = button.lastChild;
-  const before = label.data;
+const write = async (text) => {
   try {
-    await navigator.clipboard.writeText(text);
+    // Safari wants to be told in the click itself, and waits for what is still to come.
+    const blob = text.then((content) => new Blob([content], { type: "text/plain" }));
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
   } catch {
     // Over plain HTTP there is no such API.
-    writeWithoutClipboardApi(text);
+    writeWithoutClipboardApi(await text);
   }
-  label.data = "Copied";
-  announce("Copied");
+};
+
+const copy = async (text, button) => {
+  const label = button.lastChild.lastChild ?? button.lastChild;
+  const before = label.data;
+  const isShown = button.matches(".copied");
+  try {
+    await write(text);
+    label.data = "Copied";
+  } catch {
+    label.data = "Not copied. Try again.";
+  }
+  announce(label.data);
+  if (isShown) return;
+  button.classList.add("copied");
   setTimeout(() => {
     label.data = before;
+    button.classList.remove("copied");
   }, SHOW_SUCCESS_FOR);
 };
 
-export const copyButtons = () => all(".copy");
+// The Markdown of a message, as the app has written it.
+const sourceOf = async ({ dataset }) => {
+  const home = document.querySelector(".home").href;
+  const answer = await fetch(`${home}chats/${currentChatId()}/messages/${dataset.messageId}`);
+  // After signing out, for example, there is another page.
+  if (!answer.ok || answer.redirected) throw new Error("no text");
+  return answer.text();
+};
+
+export const copyButtons = () => all(".copy, .copy-answer");
 
 export const addCopyButtons = () => {
   for (const code of all(CODE_WITHOUT_BUTTON)) {
@@ -42,10 +75,18 @@ export const addCopyButtons = () => {
     button.textContent = "Copy";
     code.prepend(button);
   }
+  for (const actions of all(ANSWER_WITHOUT_BUTTON)) {
+    actions.insertAdjacentHTML("afterbegin", COPY_ANSWER);
+  }
 };
 
 on("click", ({ target }) => {
   const link = target.closest?.("[data-copy]");
-  if (link) copy(new URL(link.dataset.copy, location).href, link);
-  if (target.matches?.(".copy")) copy(target.nextElementSibling.textContent, target);
+  if (link) copy(Promise.resolve(new URL(link.dataset.copy, location).href), link);
+  if (target.matches?.(".copy")) {
+    // Without its last line end: what is pasted into a terminal would run at once.
+    copy(Promise.resolve(target.nextElementSibling.textContent.replace(/\n$/, "")), target);
+  }
+  const answer = target.closest?.(".copy-answer");
+  if (answer) copy(sourceOf(answer.closest(".said").querySelector(".message")), answer);
 });

@@ -1,22 +1,24 @@
 // Sending: from the composer, or by one of the suggestions.
 import { announce } from "./announce.js";
-import { byId, on, runningTurn } from "./dom.js";
-import { storedDraft, writeDraft } from "./drafts.js";
+import { byId, hasMouse, on, runningTurn } from "./dom.js";
+import { forgetSentDraft, sendDraft, showDraft, takeDraftBack } from "./drafts.js";
 import { moveChatToTop } from "./history.js";
+import { endSending, isSending, removePending, showPending } from "./pending.js";
+import { followText } from "./scrolling.js";
 import { isStreaming } from "./stream.js";
 
 const INPUT_METHOD = 229; // the keyCode of a key that belongs to an input method, in Safari
 const WAIT_BEFORE_SENDING = 50; // milliseconds
 
-let sentText = null;
 let waitingForm = null;
 let messageKey = byId("composer-key")?.value;
 
-export const isSending = () => sentText !== null;
+const sends = (element) => ["composer", "starters"].includes(element?.id);
 
 export const forgetSending = () => {
-  sentText = null;
   waitingForm = null;
+  endSending();
+  takeDraftBack();
 };
 
 // The form goes through `submit` once more, where it may have to wait again.
@@ -30,22 +32,23 @@ export const sendWaitingForm = () => {
 
 // A new key means that the message was taken. What was typed meanwhile stays.
 export const updateComposer = () => {
-  const field = byId("composer-input");
-  if (!field) return;
+  if (!byId("composer-input")) return;
   const newKey = byId("composer-key")?.value;
   if (newKey !== messageKey) {
-    if (sentText && field.value.startsWith(sentText)) writeDraft(field.value.slice(sentText.length));
-    sentText = null;
     messageKey = newKey;
+    endSending();
+    forgetSentDraft();
     moveChatToTop();
   }
-  writeDraft(field.value || storedDraft());
+  showDraft();
 };
 
 on("keydown", (event) => {
-  const { target, key, shiftKey, isComposing, keyCode } = event;
+  const { target, key, shiftKey, ctrlKey, metaKey, isComposing, keyCode } = event;
   if (target.id !== "composer-input" || key !== "Enter" || shiftKey) return;
   if (isComposing || keyCode === INPUT_METHOD) return;
+  // The keyboard of a phone has one Enter, and it writes a line.
+  if (!hasMouse && !ctrlKey && !metaKey) return;
   event.preventDefault();
   const { form } = target;
   if (target.value.trim() && !form.querySelector(".send").disabled) form.requestSubmit();
@@ -53,7 +56,7 @@ on("keydown", (event) => {
 
 on("submit", (event) => {
   const isStarting = () => byId("chat").matches(".htmx-request");
-  if (!["composer", "starters"].includes(event.target.id)) return;
+  if (!sends(event.target)) return;
   if (!runningTurn() && !isStreaming() && !isStarting()) return;
 
   event.preventDefault();
@@ -63,8 +66,21 @@ on("submit", (event) => {
   else waitingForm = event.target;
 });
 
-on("htmx:before:request", ({ target }) => {
-  if (target.id === "composer") sentText = byId("composer-input").value;
+on("htmx:before:request", ({ target, detail }) => {
+  if (!sends(target)) return;
+  const { submitter } = detail.ctx.request;
+  showPending(target.id === "composer" ? byId("composer-input").value : submitter.value);
+  if (target.id === "composer") sendDraft();
+  followText();
+});
+
+on("htmx:before:swap", ({ detail }) => {
+  if (sends(detail.ctx.sourceElement)) removePending();
+});
+
+// It was aborted, as when another chat came first.
+on("htmx:finally:request", ({ detail }) => {
+  if (sends(detail.ctx.sourceElement) && isSending()) forgetSending();
 });
 
 on("htmx:sse:close", sendWaitingForm);

@@ -3,12 +3,13 @@ import { announceNewMessages } from "./announce.js";
 import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
 import "./controls.js";
-import { on } from "./dom.js";
+import { byId, hasMouse, on } from "./dom.js";
 import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
 import { measureSoon } from "./layout.js";
 import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
+import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 
 on("htmx:before:swap", (event) => {
@@ -33,6 +34,13 @@ addCopyButtons();
 updateComposer();
 followText();
 measureSoon();
+
+// Whoever opens a chat wants to write. On touch the keyboard would cover the chat.
+const field = hasMouse && document.activeElement === document.body && byId("composer-input");
+if (field) {
+  field.setSelectionRange(field.value.length, field.value.length);
+  field.focus({ preventScroll: true });
+}
 
 // A page that comes back from the browser's memory may be of somebody who has signed out.
 addEventListener("pageshow", ({ persisted }) => {

@@ -1,6 +1,6 @@
 // The page follows the text that comes, unless the reader has scrolled up.
-import { isSending } from "./composer.js";
 import { all, focusComposer, on } from "./dom.js";
+import { isSending } from "./pending.js";
 
 const NEAR_THE_END = 80; // pixels
 

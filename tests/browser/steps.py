@@ -78,9 +78,10 @@ def composer(page: Page) -> Locator:
 
 
 def ask(page: Page, text: str) -> None:
-    """Write a message and send it with Enter."""
+    """Write a message and send it with Enter, which on touch needs another key with it."""
     composer(page).fill(text)
-    composer(page).press("Enter")
+    has_mouse = page.evaluate("matchMedia('(hover: hover)').matches")
+    composer(page).press("Enter" if has_mouse else "Control+Enter")
 
 
 def answer(page: Page) -> Locator:

@@ -129,21 +129,49 @@ def test_text_stays_when_an_answer_is_written_in_another_tab(
 
 
 @pytest.mark.parametrize("way_on", ["another profile", "new chat"])
-def test_what_was_refused_stays_whatever_comes_next(
-    desktop: Page, chatty: Chatty, guard: Guard, way_on: str
+@pytest.mark.parametrize("refused", [False, True], ids=["typed", "refused"])
+def test_a_draft_belongs_to_its_chat(
+    desktop: Page, chatty: Chatty, guard: Guard, way_on: str, refused: bool
 ) -> None:
-    guard.expect("status of 413")
     open_chat(desktop, chatty.site)
     ask(desktop, "Hello")
     ended(desktop)
-    ask(desktop, "x" * 32_769)
-    expect(notices(desktop)).to_have_attribute("data-code", "413")
+    first = desktop.url
+    if refused:
+        guard.expect("status of 422")
+        ask(desktop, "\u200b")
+        expect(notices(desktop)).to_have_attribute("data-code", "422")
+    else:
+        composer(desktop).fill("For the first one")
     if way_on == "new chat":
         desktop.get_by_test_id("new-chat").click()
         expect(messages(desktop)).to_have_count(0)
     else:
         choose(desktop, "terse")
-    expect(composer(desktop)).to_have_value("x" * 32_769)
+    expect(composer(desktop)).to_have_value("")
+    composer(desktop).fill("For the second one")
+    second = desktop.url
+    desktop.goto(first)
+    expect(composer(desktop)).to_have_value("\u200b" if refused else "For the first one")
+    desktop.goto(second)
+    expect(composer(desktop)).to_have_value("For the second one")
+
+
+def test_what_is_typed_after_the_first_message_belongs_to_the_chat(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    composer(desktop).fill("Next")
+    chatty.end()
+    idle(desktop)
+    first = desktop.url
+    desktop.goto(str(chatty.site))
+    started(desktop)
+    expect(composer(desktop)).to_have_value("")
+    desktop.goto(first)
+    expect(composer(desktop)).to_have_value("Next")
 
 
 def test_what_did_not_get_out_stays_when_an_answer_is_tried_again(

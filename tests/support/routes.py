@@ -42,6 +42,7 @@ USER = {
     ("chats.start", "POST"): "/chats",
     ("chats.show", "GET"): f"/chats/{NOBODYS_CHAT}",
     ("chats.continue_with", "POST"): f"/chats/{NOBODYS_CHAT}/continue",
+    ("chats.message_text", "GET"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}",
     ("chats.switch", "POST"): f"/chats/{NOBODYS_CHAT}/profile",
     ("chats.selector", "GET"): f"/chats/{NOBODYS_CHAT}/profile",
     ("feedback.rate", "POST"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/feedback",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
@@ -19,7 +19,7 @@ from webapp.pages.chat_page import (
     vanished_notice,
 )
 from webapp.pages.forms import PROMPT_LIMIT, ProfileForm, StartForm
-from webapp.pages.message_pages import MessagePage, parse_sequence
+from webapp.pages.message_pages import MessagePage, find_message_text, parse_sequence
 from webapp.pages.start_links import StartLink, open_link, parse_link
 from webapp.profiles.offer import offered_profiles
 from webapp.turns.ending import end_other_chats
@@ -117,6 +117,14 @@ def show(chat_id: uuid.UUID) -> str:
         asked.prompt,
         linked=bool(asked.prompt),
     )
+
+
+@blueprint.get("/chats/<uuid:chat_id>/messages/<uuid:message_id>")
+@login_needed
+def message_text(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
+    """Show a message as it was written, which is what its Copy button copies."""
+    text = find_message_text(my_chat(chat_id), message_id)
+    return current_app.response_class(text, mimetype="text/plain")
 
 
 @blueprint.post("/chats/<uuid:chat_id>/continue")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.message_rows import SHOWN_MESSAGES, shown_message
@@ -32,6 +33,7 @@ _LIST_FROM = (
     .order_by(Message.sequence)
     .limit(NEWS_MESSAGES + 1)
 )
+_ONE_MESSAGE = SHOWN_MESSAGES.where(Message.id == bindparam("message_id"))
 _LIST_BEGINNING = SHOWN_MESSAGES.where(
     Message.turn_id == bindparam("turn_id"), Message.sequence < bindparam("before")
 ).order_by(Message.sequence)
@@ -80,6 +82,22 @@ def find_page_from(chat: StoredChat, first: int) -> MessagePage | None:
     with read_connection() as connection:
         found = connection.execute(_LIST_FROM, {"chat_id": chat.id, "first": first}).all()
     return None if len(found) > NEWS_MESSAGES else MessagePage(_messages(found, turn), turn)
+
+
+def find_message_text(chat: StoredChat, message_id: uuid.UUID) -> str:
+    """Return the text of a message as it was written.
+
+    Raises
+    ------
+    NotFound
+        The chat shows no such message.
+    """
+    wanted = {"chat_id": chat.id, "message_id": message_id}
+    with read_connection() as connection:
+        row = connection.execute(_ONE_MESSAGE, wanted).first()
+    if row is None:
+        raise NotFound
+    return str(row.content)
 
 
 def parse_sequence(text: str) -> int:

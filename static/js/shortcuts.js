@@ -1,0 +1,110 @@
+// Keys that work anywhere on the page, and the dialog that lists them.
+import { all, byId, on } from "./dom.js";
+
+const CONTROL = /Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl";
+const INPUTS = "input, textarea, select";
+const LIST = [
+  [`${CONTROL} K`, "Search your chats", "/"],
+  [`${CONTROL} Shift O`, "Start a new chat"],
+  ["Escape", "Stop the answer, or close what is open"],
+  ["↑", "Edit your last message, from an empty field"],
+  ["Enter", "Send"],
+  ["Shift Enter", "Start a new line"],
+  [`${CONTROL} /`, "Show these keys", "?"],
+];
+const SINGLE_KEYS_OFF = "single-keys-off";
+
+// Who dictates to the computer may want no key to act by itself.
+const singleKeys = (choose) => {
+  try {
+    if (choose !== undefined) localStorage[SINGLE_KEYS_OFF] = choose ? "" : "yes";
+    return !localStorage[SINGLE_KEYS_OFF];
+  } catch {
+    return true;
+  }
+};
+
+const keysHtml = (keys) =>
+  keys.split(" ").map((key) => `<kbd>${key}</kbd>`).join(" ");
+
+const makeDialog = () => {
+  const rows = LIST.map(
+    ([keys, what, single]) =>
+      `<dt>${keysHtml(keys)}${single ? ` <span>or ${keysHtml(single)}</span>` : ""}</dt><dd>${what}</dd>`,
+  );
+  document.body.insertAdjacentHTML(
+    "beforeend",
+    '<dialog id="keys" class="keys" aria-labelledby="keys-heading" data-testid="keys">' +
+      `<h2 id="keys-heading">Keys</h2><dl>${rows.join("")}</dl>` +
+      '<label><input type="checkbox" data-single-keys> / and ? work outside of text fields</label>' +
+      '<form method="dialog"><button id="keys-close" class="quiet" autofocus>Close</button></form></dialog>',
+  );
+  return byId("keys");
+};
+
+const showKeys = () => {
+  const dialog = byId("keys") ?? makeDialog();
+  dialog.querySelector("[data-single-keys]").checked = singleKeys();
+  if (!dialog.open) dialog.showModal();
+  return true;
+};
+
+const searchChats = () => {
+  const field = all(".history-search input").at(-1);
+  if (!field) return false;
+  // In a drawer, or folded away.
+  if (!field.checkVisibility()) byId("history")?.showPopover();
+  field.focus();
+  field.select();
+  return true;
+};
+
+const click = (button) => {
+  button?.click();
+  return Boolean(button);
+};
+
+const startChat = () => click(document.querySelector("[data-testid=new-chat]"));
+
+const closeOrStop = (target) => {
+  // The browser closes what lies over the page.
+  if (document.querySelector(":popover-open, dialog[open]")) return false;
+  const open = target.closest(".actions [open]") ?? document.querySelector(".actions [open]");
+  if (!open) return click(byId("stop-button"));
+  open.open = false;
+  open.querySelector("summary").focus();
+  return true;
+};
+
+const editLastMessage = () => {
+  const edit = all(".edit").findLast((each) => each.checkVisibility());
+  if (!edit) return false;
+  edit.open = true;
+  const field = edit.querySelector("textarea");
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+  return true;
+};
+
+const withControl = ({ key, shiftKey }) => {
+  if (shiftKey) return key.toLowerCase() === "o" && startChat;
+  return { k: searchChats, "/": showKeys }[key.toLowerCase()];
+};
+
+const withoutControl = ({ key, target }) => {
+  if (key === "Escape") return closeOrStop;
+  if (key === "ArrowUp") return target.id === "composer-input" && !target.value && editLastMessage;
+  if (target.matches(INPUTS) || target.closest(":popover-open") || !singleKeys()) return undefined;
+  return { "/": searchChats, "?": showKeys }[key];
+};
+
+on("keydown", (event) => {
+  const { target, ctrlKey, metaKey, altKey, isComposing, repeat } = event;
+  if (isComposing || altKey || repeat || target.closest?.("dialog")) return;
+  const action = ctrlKey || metaKey ? withControl(event) : withoutControl(event);
+  if (action && action(target)) event.preventDefault();
+});
+
+on("change", ({ target }) => {
+  if (target.matches?.("[data-single-keys]")) singleKeys(target.checked);
+});

@@ -1,0 +1,140 @@
+"""One's own message: in the page at once, before the server has answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.chatty import Chatty
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
+from tests.browser.guard import UNREACHABLE, Guard
+from tests.browser.steps import ask, composer, ended, messages, notices, open_chat
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
+    """Return a page of each size in turn."""
+    options: dict[str, Any] = request.param
+    return new_page(**options)
+
+
+def hold_messages(page: Page) -> list[Route]:
+    """Let no message reach the server until the test says so."""
+    held: list[Route] = []
+    page.route("**/messages", lambda route: held.append(route))
+    return held
+
+
+def released(page: Page, held: list[Route]) -> Route:
+    """Return the message that waits, once it has come so far."""
+    for _ in range(250):
+        if held:
+            break
+        page.wait_for_timeout(20)
+    return held.pop()
+
+
+def own(page: Page) -> Locator:
+    """Return the user's messages."""
+    return page.locator("[data-testid=messages] [data-testid=message][data-kind=user]")
+
+
+def send(page: Page, text: str) -> None:
+    """Write a message and press the button, as one does on a phone."""
+    composer(page).fill(text)
+    page.get_by_test_id("send").click()
+
+
+def test_it_is_there_before_the_server_has_answered(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    held = hold_messages(page)
+    for number, text in enumerate(("Hello", "Two\nlines"), start=1):
+        send(page, text)
+        expect(own(page)).to_have_count(number)
+        expect(own(page).last).to_contain_text(text)
+        expect(own(page).last).to_be_in_viewport()
+        expect(composer(page)).to_have_value("")
+        released(page, held).continue_()
+        expect(ended(page)).to_contain_text(f"You said: {text}")
+        expect(own(page)).to_have_count(number)
+        expect(own(page).last).to_have_attribute("data-status", "complete")
+
+
+def test_a_suggestion_is_there_at_once_too(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    held = hold_messages(page)
+    page.locator("[data-testid=starter][data-label='Say hello']").click()
+    expect(own(page)).to_have_text("Hello there!")
+    released(page, held).continue_()
+    expect(ended(page)).to_contain_text("You said: Hello there!")
+    expect(messages(page)).to_have_count(2)
+
+
+def test_what_is_typed_meanwhile_is_the_next_message(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    held = hold_messages(page)
+    send(page, "Hello")
+    expect(own(page)).to_have_count(1)
+    composer(page).fill("And then")
+    released(page, held).continue_()
+    expect(ended(page)).to_contain_text("You said: Hello")
+    expect(composer(page)).to_have_value("And then")
+
+
+@pytest.mark.parametrize("meanwhile", ["", "And then"])
+def test_what_does_not_arrive_comes_back(
+    page: Page, chatty: Chatty, guard: Guard, meanwhile: str
+) -> None:
+    guard.expect(*UNREACHABLE)
+    open_chat(page, chatty.site)
+    held = hold_messages(page)
+    send(page, "Hello")
+    expect(own(page)).to_have_count(1)
+    composer(page).fill(meanwhile)
+    released(page, held).abort()
+    expect(notices(page)).to_contain_text(["The server could not be reached."])
+    expect(own(page)).to_have_count(0)
+    expect(composer(page)).to_have_value(f"Hello\n{meanwhile}".rstrip("\n"))
+    page.unroute("**/messages")
+    page.get_by_test_id("send").click()
+    expect(ended(page)).to_contain_text("You said: Hello")
+
+
+def test_what_is_refused_comes_back(page: Page, chatty: Chatty, guard: Guard) -> None:
+    guard.expect("status of 422")
+    open_chat(page, chatty.site)
+    send(page, "\u200b")
+    expect(notices(page)).to_have_attribute("data-code", "422")
+    expect(own(page)).to_have_count(0)
+    expect(composer(page)).to_have_value("\u200b")
+
+
+def test_html_in_it_is_text(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    held = hold_messages(desktop)
+    text = "<img src=x onerror=alert(1)><b>bold</b>"
+    ask(desktop, text)
+    expect(own(desktop)).to_have_text(text)
+    expect(own(desktop).locator("b, img")).to_have_count(0)
+    released(desktop, held).continue_()
+    ended(desktop)
+
+
+def test_a_message_that_is_on_its_way_survives_a_reload(
+    desktop: Page, chatty: Chatty, guard: Guard
+) -> None:
+    guard.expect(*UNREACHABLE)
+    open_chat(desktop, chatty.site)
+    ask(desktop, "First")
+    ended(desktop)
+    held = hold_messages(desktop)
+    ask(desktop, "Not lost")
+    expect(own(desktop)).to_have_count(2)
+    desktop.reload()
+    held.clear()
+    expect(own(desktop)).to_have_count(1)
+    expect(composer(desktop)).to_have_value("Not lost")
