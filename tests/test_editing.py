@@ -18,7 +18,7 @@ from tests.support.history import History
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
-from webapp.pages.forms import MESSAGE_BYTES
+from webapp.config import Settings
 
 APP = """
     import asyncio
@@ -334,7 +334,7 @@ def test_the_same_form_again_replaces_an_answer_once(chat: Chat) -> None:
 def test_a_text_that_cannot_be_taken_stays_in_its_field(
     chat: Chat, content: str | None, status: int
 ) -> None:
-    text = "a" * (MESSAGE_BYTES + 1) if content is None else content
+    text = "a" * (Settings.message_bytes + 1) if content is None else content
     answer = edit(chat, text)
     page = parse(answer.text)
     assert answer.status_code == status
@@ -343,7 +343,7 @@ def test_a_text_that_cannot_be_taken_stays_in_its_field(
     assert chat.messages("user") == ["first", "second"]
 
 
-@pytest.mark.parametrize("content", ["", "a" * (MESSAGE_BYTES + 1)], ids=["empty", "long"])
+@pytest.mark.parametrize("content", ["", "a" * (Settings.message_bytes + 1)], ids=["empty", "long"])
 def test_htmx_gets_a_notice_and_keeps_its_field(chat: Chat, content: str) -> None:
     answer = edit(chat, content, htmx=True)
     assert answer.headers["HX-Retarget"] == "#notices"

@@ -11,7 +11,7 @@ from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.routes import ALL_FORMS, NOBODYS_CHAT, USER
 from tests.support.rows import count, every_row
-from webapp.web.request_guards import LARGER_BODIES, MAX_BODY_BYTES, MAX_FIELDS
+from webapp.web.request_guards import LARGER_BODIES, MAX_BODY_BYTES, MAX_FIELDS, MESSAGE_FORMS
 
 FORM = "application/x-www-form-urlencoded"
 OTHER_TYPES = [
@@ -70,10 +70,11 @@ def test_a_form_may_name_its_charset(alice: Visitor) -> None:
 
 
 def limit(path: str) -> int:
-    """Return how many bytes a form may have: 256 kB, and 4 MB for an import."""
+    """Return how many bytes a form may have: 256 kB, 4 MB for an import, 1 MB for a message."""
     larger = {USER[endpoint, "POST"]: most for endpoint, most in LARGER_BODIES.items()}
     assert larger == {"/chats/import": 4 * 1024 * 1024}
-    return larger.get(path, MAX_BODY_BYTES)
+    messages = {USER[endpoint, "POST"]: 1024 * 1024 for endpoint in MESSAGE_FORMS}
+    return (larger | messages).get(path, MAX_BODY_BYTES)
 
 
 @pytest.mark.parametrize("path", ALL_FORMS)

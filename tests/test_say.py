@@ -79,14 +79,31 @@ def test_nothing_is_not_sent(echo: Flask, content: str) -> None:
     assert every_row(echo) == before
 
 
-def test_a_message_of_32_kb_is_sent_and_one_byte_more_is_kept(echo: Flask) -> None:
+@pytest.mark.parametrize("letter", ["a", "ä", "字", "😀", "%"])
+def test_a_message_of_256_kb_is_sent_and_one_byte_more_is_kept(echo: Flask, letter: str) -> None:
     chat = Chat(echo)
-    most = "ä" * (16 * 1024)
+    most = letter * (256 * 1024 // len(letter.encode()))
+    most += "a" * (256 * 1024 - len(most.encode()))
     assert chat.say(most).messages("user") == [most]
     answer = chat.visitor.post(f"{chat.address}/messages", form(most + "b"))
     assert answer.status_code == 413
-    assert "32,769 bytes" in answer.text
+    assert "The message has 257 kB, and may have 256 kB." in answer.text
     assert parse(answer.text).one(id="composer-input").text.strip() == most + "b"
+
+
+def test_a_site_sets_how_long_a_message_may_be(make_app: AppMaker) -> None:
+    for most in (2_048, 512 * 1024):
+        app = make_app(ECHO, message_bytes=most)
+        chat = Chat(app)
+        assert chat.say("a" * most).messages("user") == ["a" * most]
+        answer = chat.visitor.post(f"{chat.address}/messages", form("a" * (most + 1)))
+        assert answer.status_code == 413
+        assert f"may have {most // 1024} kB" in answer.text
+
+
+def test_60_kb_of_lines_are_sent(echo: Flask) -> None:
+    lines = "\n".join(["{}"] * 20_000)
+    assert Chat(echo).say(lines).messages("user") == [lines]
 
 
 def test_50_megabytes_are_refused_unread(echo: Flask) -> None:

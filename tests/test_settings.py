@@ -44,6 +44,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_CHAT_IDLE_MINUTES": ("15", 15.0, "0"),
     "WEBAPP_TIMEZONE": ("Europe/Paris", "Europe/Paris", "Middle-earth/Shire"),
     "WEBAPP_STARTERS": ("fill", "fill", "ask"),
+    "WEBAPP_MESSAGE_BYTES": ("65536", 65_536, "1023"),
     "WEBAPP_SHARING": ("yes", True, "everybody"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),

@@ -79,6 +79,7 @@ class Settings:
     chat_idle_minutes: float = 60.0
     timezone: str = "UTC"
     starters: str = "send"
+    message_bytes: int = 256 * 1024
     sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
@@ -144,6 +145,9 @@ class Settings:
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
             timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
+            message_bytes=read.whole(
+                "WEBAPP_MESSAGE_BYTES", cls.message_bytes, 1_024, 1_024 * 1_024
+            ),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),

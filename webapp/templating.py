@@ -11,11 +11,13 @@ from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
+from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 from webapp.history import sidebar
 from webapp.markdown.descriptions import description_html, summary_html
 from webapp.markdown.messages import message_html
+from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
 from webapp.web import assets
 
@@ -23,6 +25,16 @@ from webapp.web import assets
 PICTURES_KEPT = 1_000
 OPTIONS_KEPT = 500
 _INDENTATION = re.compile(r"\n[ \t]+")
+
+
+# A longer message of the user is folded.
+CHARACTERS_SHOWN = 2_000
+LINES_SHOWN = 24
+
+
+def _is_long(message: ChatMessage) -> bool:
+    text = message.content
+    return len(text) > CHARACTERS_SHOWN or text.count("\n") >= LINES_SHOWN
 
 
 class _WithoutIndentation(Extension):
@@ -40,6 +52,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         site_name=settings.site_name or "Chat Profiles",
         login_on=chat_app.login_on,
         sharing_on=settings.sharing,
+        message_bytes=settings.message_bytes,
         switches_here=chat_app.switches_here,
         # Looked up only where a template uses it: error pages must not need a session.
         viewer=LocalProxy(viewer),
@@ -56,6 +69,8 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         description_html=lambda profile: description_html(profile.markdown_description),
         summary_html=lambda profile: summary_html(profile.markdown_description),
         content_html=lambda message: message_html(message.content),
+        typed_html=lambda message: typed_html(message.content),
+        is_long=_is_long,
         icon_src=icons.icon_src,
         initial=icons.initial,
         label=icons.label,

@@ -2,6 +2,7 @@
 // Each chat has its own. All chats in which nothing was said share one: choosing another profile
 // replaces such a chat, and what was typed stays.
 import { byId, currentChatId, on } from "./dom.js";
+import { checkLength } from "./limits.js";
 
 const MOST_ROWS = 8;
 
@@ -12,6 +13,8 @@ let sentFrom = "";
 let shownKey = null;
 // What was in the field when the user asked for another chat. What is typed later is for that one.
 let textOnLeaving = null;
+// The draft of a chat that is read-only now. It goes to the chat that follows.
+let unsentText = "";
 
 // A browser may refuse the storage. The text then lasts only as long as the page.
 const useStorage = (use) => {
@@ -22,7 +25,7 @@ const useStorage = (use) => {
   }
 };
 
-const storageKey = () => `draft:${byId("composer")?.dataset.draft}`;
+const storageKey = () => `draft:${(byId("composer") ?? byId("read-only"))?.dataset.draft}`;
 const storedDraft = () => useStorage((storage) => storage[storageKey()]) || "";
 
 const store = (text) =>
@@ -45,6 +48,7 @@ const fill = (text) => {
   // Setting the same text would move the caret to its end.
   if (field.value !== text) field.value = text;
   fitHeight(field);
+  checkLength(field);
 };
 
 const keepDraft = () => {
@@ -58,7 +62,8 @@ export const showDraft = () => {
   if (key !== shownKey && field.value === textOnLeaving) field.value = "";
   shownKey = key;
   textOnLeaving = null;
-  fill(field.value || (sentText ? "" : storedDraft()));
+  fill(field.value || (sentText ? "" : unsentText || storedDraft()));
+  unsentText = "";
   keepDraft();
 };
 
@@ -96,8 +101,9 @@ on("input", ({ target }) => {
 });
 
 on("htmx:before:request", ({ target }) => {
-  const field = byId("composer-input");
-  if (field && target.matches("[hx-target='#chat']")) textOnLeaving = field.value;
+  if (!target.matches("[hx-target='#chat']")) return;
+  textOnLeaving = byId("composer-input")?.value ?? null;
+  unsentText = byId("read-only") ? storedDraft() : "";
 });
 
 // The next person to sign in in this tab must not find the text.

@@ -175,7 +175,7 @@ def test_what_is_entered_early_and_refused_is_not_lost(
 ) -> None:
     guard.expect("status of 413")
     open_chat(desktop, chatty.site)
-    early = "x" * 32_769
+    early = "x" * (256 * 1024 + 1)
     desktop.evaluate(ENTER_EARLY, early)
     desktop.get_by_test_id("new-chat").click()
     expect(notices(desktop)).to_have_attribute("data-code", "413")

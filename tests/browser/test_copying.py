@@ -89,7 +89,10 @@ def test_a_button_in_use_survives_growing_text(desktop: Page, chatty: Chatty) ->
     expect(desktop.get_by_role("button", name="Copy", exact=True)).to_be_focused()
 
 
-MARKDOWN = "# Title\n\n| a | b |\n|---|--:|\n| **1** | `2` |\n\n```python\n\tx = 1\n```\n\n$x_{1}$ <b>&amp;"
+MARKDOWN = (
+    "# Title\n\n| a | b |\n|---|--:|\n| **1** | `2` |\n\n```python\n\tx = 1\n```\n\n"
+    "$x_{1}$ <b>&amp;"
+)
 
 
 def show_markdown(page: Page, chatty: Chatty) -> Locator:
@@ -143,9 +146,7 @@ def test_an_answer_that_was_stopped_can_be_copied(desktop: Page, chatty: Chatty)
     assert desktop.evaluate("navigator.clipboard.readText()") == "So *far*"
 
 
-def test_what_cannot_be_fetched_is_not_copied(
-    desktop: Page, chatty: Chatty, guard: Guard
-) -> None:
+def test_what_cannot_be_fetched_is_not_copied(desktop: Page, chatty: Chatty, guard: Guard) -> None:
     guard.expect(*UNREACHABLE)
     button = show_markdown(desktop, chatty)
     desktop.context.set_offline(True)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.chatty import Chatty
+from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.steps import ask, composer, ended, messages, notices, open_chat
+from tests.browser.test_accessibility import findings
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +26,11 @@ def page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
 def hold_messages(page: Page) -> list[Route]:
     """Let no message reach the server until the test says so."""
     held: list[Route] = []
-    page.route("**/messages", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/messages", hold)
     return held
 
 
@@ -138,3 +143,61 @@ def test_a_message_that_is_on_its_way_survives_a_reload(
     held.clear()
     expect(own(desktop)).to_have_count(1)
     expect(composer(desktop)).to_have_value("Not lost")
+
+
+def test_code_and_links_in_it_are_shown_as_such(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    send(page, "Please fix:\n```python\nx = 1\n```\nas https://a.example/b says, *now*")
+    ended(page)
+    expect(own(page).locator("pre code")).to_have_text("x = 1\n")
+    link = own(page).get_by_role("link", name="https://a.example/b")
+    expect(link).to_have_attribute("href", "https://a.example/b")
+    expect(own(page)).to_contain_text("says, *now*")
+    expect(own(page).get_by_role("button", name="Copy")).to_have_count(1)
+    assert findings(page) == []
+
+
+def test_a_long_one_is_folded(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    send(page, "\n".join(f"Line {number}" for number in range(200)))
+    ended(page)
+    text = own(page).locator(".prose")
+    folded = text.bounding_box()
+    assert folded is not None
+    assert folded["height"] < 400
+    assert findings(page) == []
+    own(page).get_by_text("Show all").click()
+    shown = text.bounding_box()
+    assert shown is not None
+    assert shown["height"] > 2_000
+    own(page).get_by_text("Show less").click()
+    again = text.bounding_box()
+    assert again is not None
+    assert again["height"] == folded["height"]
+
+
+def test_a_short_one_is_not_folded(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    send(page, "Short")
+    ended(page)
+    expect(own(page).locator("details.unfold")).to_have_count(0)
+
+
+def test_the_limit_is_shown_near_it_and_holds(new_page: NewPage, chatty_with: ChattyMaker) -> None:
+    chatty = chatty_with(message_bytes=2_048)
+    for options in (PHONE, DESKTOP):
+        page = new_page(**options)
+        open_chat(page, chatty.site)
+        composer(page).fill("a" * 1_800)
+        expect(page.get_by_text("This message has")).to_have_count(0)
+        composer(page).fill("ä" * 1_000)
+        expect(page.get_by_text("This message has 2 of 2 kB.")).to_be_visible()
+        composer(page).fill("ä" * 1_025)
+        expect(page.get_by_text("This message has 3 of 2 kB. Shorten it")).to_be_visible()
+        page.get_by_test_id("send").click()
+        expect(own(page)).to_have_count(0)
+        composer(page).fill("ä" * 1_024)
+        page.get_by_test_id("send").click()
+        ended(page)
+        expect(page.get_by_text("This message has")).to_have_count(0)
+    assert chatty.heard == ["ä" * 1_024] * 2

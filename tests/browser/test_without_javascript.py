@@ -153,7 +153,7 @@ def test_a_starter_says_what_it_suggests(without_javascript: Page, chatty: Chatt
 def test_text_that_is_refused_stays(without_javascript: Page, chatty: Chatty, guard: Guard) -> None:
     guard.expect("status of 413", "status of 422")
     begin_to_talk(without_javascript, chatty)
-    for text, status, short in (("x" * 32_769, 413, "One"), ("  \n  ", 422, "Two")):
+    for text, status, short in (("x" * (256 * 1024 + 1), 413, "One"), ("  \n  ", 422, "Two")):
         with without_javascript.expect_response("**/messages") as refusal:
             say(without_javascript, text)
         assert refusal.value.status == status

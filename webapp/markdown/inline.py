@@ -52,9 +52,7 @@ def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
     if addresses:
         parser.enable("linkify")
         parser.options["linkify"] = True
-        parser.linkify = _BareLinks(options={"fuzzy_link": False, "fuzzy_email": False})
-        for scheme in ("ftp:", "//"):
-            parser.linkify.add(scheme, None)
+        parser.linkify = link_finder()
     return parser
 
 
@@ -83,3 +81,11 @@ def _keep_formula(state: StateInline, silent: bool) -> bool:
             state.push("text", "", 0).content = line
     state.pos = end
     return True
+
+
+def link_finder() -> LinkifyIt:
+    """Return what finds the bare addresses of pages and of mail in a text."""
+    finder = _BareLinks(options={"fuzzy_link": False, "fuzzy_email": False})
+    for scheme in ("ftp:", "//"):
+        finder.add(scheme, None)
+    return finder

@@ -11,19 +11,19 @@ from wtforms.validators import Length, Optional
 
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
+from webapp.site import settings
 from webapp.turns.requests import Question
 from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 
-MESSAGE_BYTES = 32 * 1024
 # The characters that a link may put into the composer. Even 4 bytes each fit into one message.
 PROMPT_LIMIT = 8_000
-TOO_LONG = "The message has {:,} bytes, and the limit is {:,}."
+TOO_LONG = "The message has {:,} kB, and may have {:,} kB."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 
 
 class MessageTooLongError(Refusal):
-    """A message of more than `MESSAGE_BYTES`."""
+    """A message of more bytes than the site allows."""
 
     code = 413
     title = "Message is too long"
@@ -107,14 +107,15 @@ class MessageForm(KeyedForm):
         EmptyMessageError
             The message has no visible character.
         MessageTooLongError
-            The message is longer than `MESSAGE_BYTES`.
+            The message has more than `Settings.message_bytes`.
         """
         if self.content.data is None:
             raise BadRequest
         content = self.content.data.strip("\n")
-        size = len(content.encode())
-        if size > MESSAGE_BYTES:
-            raise MessageTooLongError(TOO_LONG.format(size, MESSAGE_BYTES))
+        size, most = len(content.encode()), settings().message_bytes
+        if size > most:
+            # Rounded up and down, so that the two differ in words, too.
+            raise MessageTooLongError(TOO_LONG.format(-(-size // 1024), most // 1024))
         if not is_visible(content):
             raise EmptyMessageError
         return Question(content, self.form_key())

@@ -14,7 +14,7 @@ from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, Unsupport
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 
-from webapp.site import chat_app
+from webapp.site import chat_app, settings
 from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
@@ -25,6 +25,10 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 256 * 1024
 # The endpoints that accept more, from senders who are known. An export is pasted into a form.
 LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
+# The endpoints that take a message, whose length is a setting.
+MESSAGE_FORMS = frozenset({"turns.say", "turns.edit"})
+# What a byte of a message may become in a form: most often one or three, and a line end six.
+ENCODED_BYTES = 4
 MAX_FIELDS = 50
 # Longer ones are malformed.
 MAX_TOKEN_BYTES = 200
@@ -170,6 +174,8 @@ def refuse_other_bodies(sent: Request) -> None:
     """Refuse a body that no HTML form sends, and one that is too long, before any of it is read."""
     if sent.endpoint in LARGER_BODIES:
         sent.max_content_length = LARGER_BODIES[sent.endpoint]
+    elif sent.endpoint in MESSAGE_FORMS:
+        sent.max_content_length = max(MAX_BODY_BYTES, ENCODED_BYTES * settings().message_bytes)
     length = sent.content_length
     if not length and not sent.content_type:
         return

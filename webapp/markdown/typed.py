@@ -1,0 +1,96 @@
+"""The HTML of what a user types: the text as it is, with its blocks of code and its links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+
+from webapp.markdown.blocks import MESSAGE_LIMIT, normalize_line_ends, parse, render
+from webapp.markdown.inline import BARE_LINKS, BRACKETS, NESTING_LIMIT, link_finder
+from webapp.markdown.sanitizer import NOTHING, sanitize
+
+# Text without any of these marks is shown as it is.
+_MARKS = re.compile(r"```|~~~|://|mailto:")
+_ADDRESS = re.compile(r"://|mailto:")
+# A fence of back quotes has none of them behind it, or it is code within a line.
+_FENCE = re.compile(r"([ \t]*)(`{3,}(?!.*`)|~{3,})(.*)")
+
+
+def typed_html(text: str) -> Markup:
+    """Return the HTML of a user's message. All of its other text is shown as it was typed.
+
+    The text is pre-formatted: its line ends and spaces count.
+    """
+    if len(text) > MESSAGE_LIMIT or not _MARKS.search(text):
+        return escape(text)
+    parts = _parts(normalize_line_ends(text).split("\n"))
+    return NOTHING.join(
+        _code_html(text) if is_code else _text_html(text) for is_code, text in parts
+    )
+
+
+def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
+    """Yield blocks of code, each with its fences at the margin, and the text between them."""
+    text: list[str] = []
+    end = 0
+    for start, line in enumerate(lines):
+        if start < end:
+            continue
+        fence = _FENCE.fullmatch(line)
+        if fence is None:
+            text.append(line)
+            continue
+        if text:
+            yield False, "\n".join([*text, ""])
+            text = []
+        indentation, marks, language = fence.groups()
+        end = _find_end(lines, start + 1, marks)
+        code = [_dedent(each, len(indentation)) for each in lines[start + 1 : end]]
+        yield True, "\n".join([marks + language, *code, marks])
+        end += 1
+    if text:
+        yield False, "\n".join(text)
+
+
+def _find_end(lines: list[str], start: int, marks: str) -> int:
+    """Return the number of the line that closes a block, or of the one after the last."""
+    for number in range(start, len(lines)):
+        line = lines[number].strip()
+        if len(line) >= len(marks) and line == marks[0] * len(line):
+            return number
+    return len(lines)
+
+
+def _dedent(line: str, most: int) -> str:
+    spaces = len(line) - len(line.lstrip(" \t"))
+    return line[min(spaces, most) :]
+
+
+def _code_html(source: str) -> Markup:
+    return sanitize(render(parse(source, {}, tables=False)).rstrip("\n"))
+
+
+def _text_html(text: str) -> Markup:
+    if not 0 < len(_ADDRESS.findall(text)) <= BARE_LINKS or text.count("[") > BRACKETS:
+        return escape(text)
+    return sanitize(str(_link_parser().renderInline(text)))
+
+
+class _LinkParser(MarkdownIt):
+    """Reads links, and nothing else."""
+
+    def normalizeLinkText(self, link: str) -> str:  # noqa: N802 - the parser's name
+        """Return the address as it was typed."""
+        return link
+
+
+@lru_cache(maxsize=1)
+def _link_parser() -> MarkdownIt:
+    parser = _LinkParser("zero", {"linkify": True, "maxNesting": NESTING_LIMIT})
+    parser.enable(["autolink", "link", "linkify"])
+    parser.linkify = link_finder()
+    return parser
