@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,8 +28,12 @@ SHOWN_CHARACTERS = 40
 _HELP_INSTEAD: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 Item = TypeVar("Item")
-# The full-width signs are for Excel.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001
+# Spreadsheets skip what cannot be seen before a formula, and read the signs in any width.
+_BEFORE_FORMULA = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*"
+)
+_FORMULA = frozenset("=+-@")
+_STARTS_CELL = ("\t", "\r", "\n")
 
 
 class BadInputError(click.ClickException):
@@ -209,8 +215,24 @@ def escape_formula(cell: object) -> object:
 
     A formula may send its neighbours elsewhere:
     https://owasp.org/www-community/attacks/CSV_Injection
+
+    Example
+    -------
+    >>> escape_formula("=1+1")
+    "'=1+1"
     """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and _is_formula(cell.lstrip("'")) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """Return the text of which `escape_formula` has made a cell."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+
+
+def _is_formula(text: str) -> bool:
+    seen = _BEFORE_FORMULA.sub("", text, count=1)
+    # Normalised, a full-width or small sign is the ordinary one.
+    return text.startswith(_STARTS_CELL) or unicodedata.normalize("NFKC", seen[:1]) in _FORMULA
 
 
 def show_progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from webapp.accounts.details import DetailsError, strict_json
 from webapp.accounts.models import Account
-from webapp.console import SHOWN_CHARACTERS, count_noun
+from webapp.console import SHOWN_CHARACTERS, count_noun, escape_formula, unescape_formula
 
 FORMATS = ("csv", "json", "toml")
 COLUMNS = (
@@ -159,7 +159,12 @@ def _read_csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:
             found = count_noun(len(cells), "cell")
             problems.append(f"{place}: has {found} instead of {len(header)}")
             continue
-        values = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
+        values = {
+            # A password is taken as it stands. Nobody exports one.
+            name: cell if name == "password" else unescape_formula(cell)
+            for name, cell in zip(header, cells, strict=True)
+            if cell.strip()
+        }
         if "" in values:
             problems.append(f"{place}: has a cell in a column without a name")
         yield Row(place, values)
@@ -235,7 +240,9 @@ def _format_csv(entries: list[dict[str, Any]]) -> str:
     names = list(entries[0]) if entries else ["username", "display_name", "metadata", "disabled"]
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([to_cell(value) for value in entry.values()] for entry in entries)
+    writer.writerows(
+        [escape_formula(to_cell(value)) for value in entry.values()] for entry in entries
+    )
     return file.getvalue()
 
 
