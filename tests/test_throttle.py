@@ -19,7 +19,8 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, run_sql
 from tests.support.servers import gunicorn, production
 from tests.support.wire import RemoteVisitor
-from webapp.accounts.addresses import ip_key
+from webapp.accounts.addresses import SHARE_OF_SITE, ip_key
+from webapp.accounts.commands.unlock import unlock_address
 from webapp.accounts.throttle import (
     FAILURES,
     FAILURES_WHERE_KNOWN,
@@ -209,6 +210,23 @@ def test_an_ipv6_network_is_one_address(app: Flask) -> None:
         fail(app, 1, username=f"user{number}", ip=f"2001:db8::{number + 1}")
     assert attempt(app, username="x", ip="2001:db8::ffff").status_code == 429
     assert attempt(app, username="x", ip="2001:db8:0:1::1").status_code == 401
+
+
+def test_networks_of_one_ipv6_site_count_together(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    app = make_app(COUNTING)
+    for number in range(FAILURES * SHARE_OF_SITE):
+        fail(app, 1, username=f"user{number}", ip=f"2001:db8:0:{number:x}::1")
+    assert attempt(app, username="x", ip="2001:db8:0:ff::1").status_code == 429
+    assert attempt(app, username="x", ip="2001:db8:0:100::1").status_code == 401
+
+
+def test_unlocking_an_ipv6_address_unlocks_its_site(app: Flask) -> None:
+    for number in range(FAILURES * SHARE_OF_SITE):
+        fail(app, 1, username=f"user{number}", ip=f"2001:db8:0:{number:x}::1")
+    with app.app_context():
+        unlock_address("2001:db8:0:ff::1")
+    assert attempt(app, username="x", ip="2001:db8:0:ff::1").status_code == 401
 
 
 def test_a_callback_that_fails_is_not_counted(app: Flask) -> None:

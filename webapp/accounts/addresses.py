@@ -21,10 +21,18 @@ def counted_networks(ip: str | None) -> list[tuple[str, int]]:
     [('2001:db8:0:7::/64', 1), ('2001:db8::/56', 2)]
     """
     key = ip_key(ip)
-    if "/" not in key:
-        return [(key, 1)]
-    site = ipaddress.ip_network(key).supernet(new_prefix=56)
-    return [(key, 1), (str(site), SHARE_OF_SITE)]
+    site = _site(key)
+    return [(key, 1), (str(site), SHARE_OF_SITE)] if site else [(key, 1)]
+
+
+def keys_of_site(key: str) -> list[str]:
+    """Return the keys of all networks of the /56 in which a key of IPv6 is; none for other keys."""
+    site = _site(key)
+    return [str(network) for network in site.subnets(new_prefix=64)] if site else []
+
+
+def _site(key: str) -> ipaddress.IPv6Network | None:
+    return ipaddress.IPv6Network(key).supernet(new_prefix=56) if "/" in key else None
 
 
 def ip_key(ip: str | None) -> str:

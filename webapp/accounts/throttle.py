@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts.addresses import ip_key
+from webapp.accounts.addresses import SHARE_OF_SITE, ip_key, keys_of_site
 from webapp.accounts.models import LoginAttempt
 from webapp.accounts.usernames import canonical
 from webapp.database.engines import separate_session, utc_now
@@ -57,7 +57,8 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Wait:
     username:
         As it was typed.
     ip:
-        The address of the browser. IPv6 counts by its /64 network.
+        The address of the browser. IPv6 counts by its /64 network, and with twice as many failures
+        by the /56 around it.
 
     Returns
     -------
@@ -116,7 +117,9 @@ def forget_failures(session: Session, username: str) -> int:
 
 def forget_failures_at(session: Session, ip: str) -> int:
     """Delete an address's failed attempts in the caller's transaction, and return how many."""
-    return _forget(session, LoginAttempt.ip_key == ip_key(ip))
+    key = ip_key(ip)
+    # The whole site of an address of IPv6 may have been blocked with it.
+    return _forget(session, LoginAttempt.ip_key.in_([key, *keys_of_site(key)]))
 
 
 def username_key(username: str) -> str:
@@ -146,8 +149,14 @@ def _begin(name: str, ip: str) -> Attempt | Wait:
             wait = _compute_wait(session, rule, FAILURES_WHERE_KNOWN)
             wait_if_wrong = _compute_wait(session, rule, FAILURES).seconds
         else:
-            rules = [and_(rule, LoginAttempt.stranger) for rule in (of_name, of_ip)]
-            waits = [_compute_wait(session, rule, FAILURES) for rule in rules]
+            rules = [(of_name, FAILURES), (of_ip, FAILURES)]
+            site = keys_of_site(ip)
+            if site:
+                rules.append((LoginAttempt.ip_key.in_(site), FAILURES * SHARE_OF_SITE))
+            waits = [
+                _compute_wait(session, and_(rule, LoginAttempt.stranger), allowed)
+                for rule, allowed in rules
+            ]
             # A wait that cannot end early decides.
             wait = max(
                 waits, key=lambda each: (bool(each.seconds), not each.may_pass, each.seconds)
