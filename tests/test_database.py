@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support.apps import AppMaker
 from tests.support.html import parse
@@ -27,6 +27,7 @@ from webapp.config import Settings, StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import close_connections, db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
+from webapp.web import health
 from webapp.web.housekeeping import EXTENSION as HOUSEKEEPING
 
 
@@ -298,6 +299,7 @@ def test_an_app_starts_with_the_database_down_and_comes_up_by_itself(
 def test_readiness_is_told_by_trying_to_write(
     roles_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(health, "WRITE_EVERY_SECONDS", 0.0)
     client = roles_app.test_client()
     before = every_row(roles_app)
     assert client.get("/readyz").status_code == 200
@@ -306,8 +308,43 @@ def test_readiness_is_told_by_trying_to_write(
     assert client.get("/readyz").status_code == 503
 
 
+def test_however_many_ask_one_write_is_tried_a_second(
+    roles_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+    monkeypatch.setattr(health, "try_to_write", lambda: tried.append(time.monotonic()))
+    monkeypatch.setattr(health, "WRITE_EVERY_SECONDS", 60.0)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda _: roles_app.test_client().get("/readyz").status_code, range(40))
+        )
+    assert answers == [200] * 40
+    assert len(tried) == 1
+    monkeypatch.setattr(health, "WRITE_EVERY_SECONDS", 0.0)
+    roles_app.test_client().get("/readyz")
+    assert len(tried) == 2
+
+
+def test_a_write_that_failed_is_told_to_all_of_that_second(
+    roles_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+
+    def fails() -> None:
+        tried.append(time.monotonic())
+        raise OperationalError("BEGIN IMMEDIATE", None, OSError("the disk is full"))
+
+    monkeypatch.setattr(health, "try_to_write", fails)
+    monkeypatch.setattr(health, "WRITE_EVERY_SECONDS", 60.0)
+    assert [roles_app.test_client().get("/readyz").status_code for _ in range(5)] == [503] * 5
+    assert len(tried) == 1
+
+
 @pytest.mark.postgresql
-def test_a_read_only_postgresql_is_not_ready(make_app: AppMaker, postgresql_url: str) -> None:
+def test_a_read_only_postgresql_is_not_ready(
+    make_app: AppMaker, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "WRITE_EVERY_SECONDS", 0.0)
     make_app.database_url = postgresql_url
     client = make_app("simple.py").test_client()
     assert client.get("/readyz").status_code == 200

@@ -132,6 +132,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_live_turns(app)
     set_up_watching(app)
     set_up_deletion(app)
+    health.set_up_health(app)
     probe.set_up_probe(app, conversation.slots)
 
     # All modules, and the first app of this process, live as long as the process does. Python need

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response
+import threading
+import time
+
+from flask import Blueprint, Flask, Response, current_app, make_response
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database.engines import db, release_connection, try_to_write
 from webapp.database.schema import SchemaState, schema_state
 from webapp.web.errors import log_unavailable
 
+EXTENSION = "write_check"
+# Anybody may ask whether the site is ready, and each try to write waits for other writers.
+WRITE_EVERY_SECONDS = 1.0
+
 blueprint = Blueprint("health", __name__)
+
+
+class WriteCheck:
+    """Tries whether the database takes changes, once a second at most, however many ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tried_at: float | None = None
+        self._error: SQLAlchemyError | None = None
+
+    def check(self) -> None:
+        """Raise what the last try has raised, if anything.
+
+        Raises
+        ------
+        SQLAlchemyError
+            The database took no changes.
+        """
+        with self._lock:
+            tried_at = self._tried_at
+            if tried_at is None or time.monotonic() - tried_at >= WRITE_EVERY_SECONDS:
+                try:
+                    try_to_write()
+                    self._error = None
+                except SQLAlchemyError as error:
+                    self._error = error
+                self._tried_at = time.monotonic()
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+
+
+def set_up_health(app: Flask) -> None:
+    """Let ``app`` answer whether it is ready."""
+    app.extensions[EXTENSION] = WriteCheck()
 
 
 @blueprint.get("/healthz")
@@ -25,7 +66,8 @@ def readyz() -> Response:
         state = schema_state(db.session.connection())
         release_connection()
         if state is SchemaState.CURRENT:
-            try_to_write()
+            check: WriteCheck = current_app.extensions[EXTENSION]
+            check.check()
     except SQLAlchemyError as error:
         log_unavailable(error)
         return _plain("the database does not answer, or takes no changes", 503)
