@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.cli_support import GOOD_PASSWORD
 from tests.support.apps import AppMaker
 from tests.support.exports import chat_of, export_of, imported, store_chat
 from tests.support.html import Element, parse
@@ -17,9 +18,19 @@ from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.routes import NOBODYS_CHAT
 from tests.support.rows import column, count, every_row, run_sql
+from webapp.accounts import directory
 from webapp.sharing.shared_chat import MESSAGES_AT_ONCE
 
 TALK = ({"content": "Where to?"}, {"content": "To **Rome**.", "kind": "assistant"})
+SEEDED = """
+    import webapp as cl
+
+    cl.password_auth_callback(cl.seeded_user)
+
+    @cl.on_message
+    def answer(message):
+        pass
+"""
 LOGIN = """
     import webapp as cl
 
@@ -273,6 +284,28 @@ def test_every_link_that_leads_nowhere_is_answered_alike(
 def without_reference(html: str) -> str:
     start = html.index("Reference <code>")
     return html[:start] + html[html.index("</code>", start) :]
+
+
+def test_a_link_of_a_disabled_user_leads_nowhere(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    app = make_app(SEEDED, sharing="yes")
+    people = {}
+    for name in ("alice", "bob", "carol"):
+        with app.app_context():
+            directory.add(name, GOOD_PASSWORD)
+        people[name] = Visitor(app).logged_in(name, GOOD_PASSWORD)
+    links = {
+        name: shared(people[name], store_chat(app, *TALK, owner=f"user:{name}", profile=None))
+        for name in ("alice", "bob")
+    }
+    carol = people["carol"]
+    assert [carol.get(links[name]).status_code for name in links] == [200, 200]
+    with app.app_context():
+        directory.disable("alice")
+    assert [carol.get(links[name]).status_code for name in links] == [404, 200]
+    with app.app_context():
+        directory.enable("alice")
+    assert [carol.get(links[name]).status_code for name in links] == [200, 200]
 
 
 def test_one_that_expires_later_is_there(alice: Visitor, bob: Visitor) -> None:

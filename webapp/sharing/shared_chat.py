@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
+from webapp.accounts.models import Account
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Chat, Message, Share
@@ -22,6 +23,12 @@ MESSAGES_AT_ONCE = 100
 # What `secrets.token_urlsafe` makes of 32 bytes.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
+_OF_DISABLED_USER = exists().where(
+    Chat.owner.startswith("user:"),
+    # By its index: what follows "user:" is the username.
+    Account.username == func.substr(Chat.owner, len("user:") + 1),
+    Account.disabled,
+)
 _FIND_CHAT = (
     select(
         Chat.id,
@@ -39,6 +46,7 @@ _FIND_CHAT = (
         Share.token == bindparam("token"),
         Chat.deleted_at.is_(None),
         or_(Chat.expires_at.is_(None), Chat.expires_at > bindparam("now")),
+        ~_OF_DISABLED_USER,
     )
 )
 _VISIBLE = (
@@ -84,7 +92,8 @@ def find_shared(token: str) -> FoundChat:
     Raises
     ------
     NotFound
-        The token is malformed, unknown, or of a chat that is gone. All of these look the same.
+        The token is malformed, unknown, or of a chat that is gone or whose owner is disabled. All
+        of these look the same.
     """
     found = None
     if _TOKEN.fullmatch(token):
