@@ -15,7 +15,7 @@ from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 from webapp.history import sidebar
-from webapp.markdown.descriptions import description_html, summary_html
+from webapp.markdown.descriptions import description_html, description_links, summary_html
 from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
@@ -68,6 +68,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     app.jinja_env.filters.update(
         description_html=lambda profile: description_html(profile.markdown_description),
         summary_html=lambda profile: summary_html(profile.markdown_description),
+        links_of=lambda profile: description_links(profile.markdown_description),
         content_html=lambda message: message_html(message.content),
         typed_html=lambda message: typed_html(message.content),
         is_long=_is_long,

@@ -17,9 +17,13 @@ const simplified = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLow
 const textOf = (option) =>
   all(".option-label, .about", option).map((part) => simplified(part.textContent)).join(" ");
 
-// One stop for the Tab key; the arrow keys move between the options.
+// One stop for the Tab key, and one for each link below it; the arrow keys move between the options.
 const makeTabStop = (panel, chosen) => {
-  for (const option of options(panel)) option.tabIndex = option === chosen ? 0 : -1;
+  for (const option of options(panel)) {
+    const below = option.nextElementSibling;
+    const links = below?.matches(".option-links") ? all("a", below) : [];
+    for (const stop of [option, ...links]) stop.tabIndex = option === chosen ? 0 : -1;
+  }
 };
 
 const countText = (found, total) => {

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.site import Site
 from tests.browser.steps import choose, focus_is, open_chat, open_selector, option, panel
+from tests.browser.test_accessibility import findings
+from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
 
@@ -125,3 +129,54 @@ def test_type_ahead_works_in_the_long_list_too(desktop: Page, many: Site) -> Non
     desktop.keyboard.type("fo")
     focus_is(desktop, "Forestry basics")
     expect(option(desktop, "Forestry basics")).to_be_in_viewport(ratio=1)
+
+
+LINKED = """
+import webapp as cl
+
+@cl.set_chat_profiles
+def profiles():
+    about = "See [the *card*](/healthz?a=1&b=2) or https://example.org/x"
+    return [cl.ChatProfile(name=f"P{n}", markdown_description=about) for n in range(9)]
+"""
+
+
+@pytest.fixture
+def linked(make_app: AppMaker, serve: Callable[[Flask], Site]) -> Site:
+    """Return a site whose profiles have links in their descriptions."""
+    return serve(make_app(LINKED))
+
+
+@pytest.mark.parametrize("options", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_link_in_a_description_is_followed_before_choosing(
+    new_page: NewPage, linked: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    chat = open_chat(page, linked)
+    links = open_selector(page).get_by_role("link", name="the card")
+    expect(links).to_have_count(9)
+    assert findings(page) == []
+    with page.context.expect_page() as opened:
+        links.first.click()
+    expect(opened.value).to_have_url(f"{linked}/healthz?a=1&b=2")
+    assert opened.value.evaluate("window.opener") is None
+    expect(panel(page)).to_be_visible()
+    expect(page.get_by_test_id("chat")).to_have_attribute("data-chat-id", chat)
+
+
+def test_a_link_comes_after_its_option_for_the_tab_key(desktop: Page, five: Site) -> None:
+    open_chat(desktop, five)
+    link = open_selector(desktop).get_by_role("link", name="More about it")
+    expect(link).to_have_attribute("tabindex", "-1")
+    desktop.keyboard.press("End")
+    focus_is(desktop, "long")
+    desktop.keyboard.press("Tab")
+    expect(link).to_be_focused()
+
+
+def test_a_link_goes_with_an_option_that_is_not_found(desktop: Page, linked: Site) -> None:
+    open_chat(desktop, linked)
+    links = open_selector(desktop).get_by_role("link", name="the card")
+    expect(links).to_have_count(9)
+    desktop.get_by_role("searchbox").fill("P3")
+    expect(links).to_have_count(1)

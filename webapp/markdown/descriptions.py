@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from html import unescape
 
 import markdown
 from markdown.extensions import Extension
@@ -18,6 +20,10 @@ DESCRIPTION_LIMIT = 4_000
 DESCRIPTION_BRACKETS = 200
 DESCRIPTION_CELLS = 1_000
 
+# In what the allow-list has left.
+_LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+
 
 @lru_cache(maxsize=512)
 def description_html(text: str) -> Markup:
@@ -29,6 +35,18 @@ def description_html(text: str) -> Markup:
 def summary_html(text: str) -> Markup:
     """Return a description without links, for use inside a button."""
     return _render(text, links=False)
+
+
+@lru_cache(maxsize=512)
+def description_links(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the links of a description, each once: its words and its address.
+
+    They stand beside the button that has the summary, since a button can hold no link.
+    """
+    found: dict[str, str] = {}
+    for address, words in _LINK.findall(description_html(text)):
+        found.setdefault(unescape(address), unescape(_TAG.sub("", words)).strip())
+    return tuple((words or address, address) for address, words in found.items())
 
 
 def _render(text: str, *, links: bool) -> Markup:
