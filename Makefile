@@ -33,10 +33,7 @@ help: ## List these targets
 	@echo "  all of them take PYTHON=$(PYTHON)."
 
 run: $(VENV)/.run ## Start the sample site, with a demo admin
-	@$(BIN)/chat-profiles db upgrade
-	@$(BIN)/chat-profiles users add demo --metadata '{"role": "ADMIN"}' --generate --if-missing
-	@echo "Sign in as demo. For a new password, run $(BIN)/chat-profiles users set-password demo."
-	@exec $(BIN)/chat-profiles run examples/roles.py --host $(HOST) --port $(PORT)
+	@exec $(BIN)/chat-profiles run examples/roles.py --demo --host $(HOST) --port $(PORT)
 
 # What the tests and their many processes compile is kept, whatever the environment says.
 test: export PYTHONDONTWRITEBYTECODE :=
@@ -52,8 +49,8 @@ lint: $(VENV)/.test ## Check style, types and the direction of imports
 assets: $(VENV)/.test ## Build webapp/static/ from the scripts and sheets of static/
 	@$(BIN)/python scripts/build_static.py
 
-build: $(VENV)/.test ## Make the wheel and the source archive in dist/
-	@$(BIN)/python -m build --no-isolation
+build: $(VENV)/.build ## Make the wheel and the source archive in dist/
+	@$(BIN)/python -m hatchling build
 
 bench: $(VENV)/.test ## Measure what it costs
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
@@ -80,6 +77,12 @@ clean: ## Remove environments, caches and builds; instance/ stays
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Building needs neither the site nor the tests.
+$(VENV)/.build: requirements/build.txt $(VENV)/pyvenv.cfg
+	@echo "Installing what building needs ..."
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing what the site needs ..."
 	@$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
@@ -91,7 +94,7 @@ $(VENV)/.test: requirements/test.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
-	@touch $(VENV)/.run $@
+	@touch $(VENV)/.build $(VENV)/.run $@
 
 $(TOOLS)/.installed: requirements/tools.txt $(TOOLS)/pyvenv.cfg
 	@echo "Installing the tools ..."

@@ -5,10 +5,10 @@ that you make with `chat-profiles users add`. `set_chat_profiles` gets the user,
 each role something else. What it does not list cannot be chosen, whatever a browser sends.
 `user_session.get("chat_profile")` is the name of a profile, so choose names that read well.
 
-Make a user and start it with:
+Start it with an admin called demo, or make users of your own first:
 
+    chat-profiles run examples/roles.py --demo
     chat-profiles users add ada --role ADMIN --generate
-    chat-profiles run examples/roles.py
 """
 
 import asyncio
@@ -23,7 +23,7 @@ EVERYBODY = [
         default=True,
         starters=[
             cl.Starter(label="Who is there?", message="Who are you, and who may talk to you?"),
-            cl.Starter(label="Some code", message="Show me `hello world` in Python."),
+            cl.Starter(label="A whole answer", message="What can an answer look like?"),
         ],
     ),
     cl.ChatProfile(
@@ -40,9 +40,19 @@ ADMINS = [
     ),
 ]
 
-REPLY = """You wrote: *{}*
+# What an answer can look like: people judge a chat site by this.
+REPLY = """I am a sample, so I only know what you wrote: *{}*. An answer is **Markdown**. It has
 
-I am a sample, so that is all I know. Put a model in my place, as `examples/openai_client.py` does:
+- lists, in which you can **stress** words, and [links](https://www.markdownguide.org)
+- tables with numbers that line up:
+
+| Profile | For whom | Chats today |
+|:--|:--|--:|
+| Assistant | everybody | 1,204 |
+| Writer | everybody | 87 |
+| Operator | admins | 9 |
+
+- and code, which you can copy:
 
 ```python
 @cl.on_message
@@ -52,6 +62,8 @@ async def answer(message: cl.Message) -> None:
         await reply.stream_token(token)
     await reply.send()
 ```
+
+To put a model in my place, look at `examples/openai_client.py`.
 """
 
 cl.password_auth_callback(cl.seeded_user)
@@ -67,8 +79,8 @@ def chat_profiles(current_user: cl.User) -> list[cl.ChatProfile]:
 def start() -> None:
     user = cl.user_session.get("user")
     profile = cl.user_session.get("chat_profile")
-    cl.Message(content=f"Welcome, {user.display_name or user.identifier}.").send()
-    cl.Message(content=f"You are talking to **{profile}**.", author="Guide").send()
+    name = user.display_name or user.identifier
+    cl.Message(content=f"Welcome, {name}. You are talking to **{profile}**.").send()
 
 
 @cl.on_message
@@ -76,5 +88,5 @@ async def answer(message: cl.Message) -> None:
     reply = cl.Message()
     for word in REPLY.format(message.content, cl.user_session.get("chat_profile")).split(" "):
         await reply.stream_token(word + " ")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     await reply.send()

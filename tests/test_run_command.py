@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 from tests.cli_support import CommandLine
 from tests.support.fork_server import ForkedProcess
+from webapp.accounts.seeded_accounts import check_password
 from webapp.config import Settings, StartupError
 from webapp.serving import hosts_to_trust
 
@@ -51,8 +53,9 @@ class Running:
     def __init__(self, process: subprocess.Popen[str] | ForkedProcess) -> None:
         self.process = process
         assert process.stdout
-        self.line = process.stdout.readline()
-        found = re.search(r"http://(\S+):(\d+) ", self.line)
+        # The block of a demo begins with an empty line.
+        self.line = process.stdout.readline().strip("\n") or process.stdout.readline()
+        found = re.search(r"http://(\S+):(\d+)\s", f"{self.line}\n")
         assert found, self.line + self.end(signal.SIGTERM)[2]
         self.host, self.port = found[1], int(found[2])
 
@@ -126,8 +129,7 @@ def test_run_serves_says_where_and_ends_quietly(
 ) -> None:
     server = run(SIMPLE)
     assert server.line == (
-        f"Chat Profiles is serving app.py at http://127.0.0.1:{server.port} "
-        "— press Ctrl+C to stop\n"
+        f"Chat Profiles is serving app.py at http://127.0.0.1:{server.port} — press Ctrl+C to stop"
     )
     assert server.get("/healthz")[0] == 200
     status, page = server.get("/")
@@ -169,6 +171,28 @@ def test_run_says_how_to_add_the_first_user(run: Callable[..., Running], cli: Co
     assert "users add" in run(WITH_ACCOUNTS).end(signal.SIGTERM)[2]
     cli.add("alice")
     assert run(WITH_ACCOUNTS).end(signal.SIGTERM)[2] == ""
+
+
+def test_a_demo_ends_with_one_labelled_block(run: Callable[..., Running], cli: CommandLine) -> None:
+    for start in ("first", "second"):
+        server = run(WITH_ACCOUNTS, "--demo")
+        block = [server.line.strip()]
+        assert server.process.stdout
+        while line := server.process.stdout.readline().strip():
+            block.append(line)
+        labels = dict(line.split(":", 1) for line in block)
+        assert list(labels) == ["Address", "User", "Password", "Note", "To stop"]
+        assert labels["User"].strip() == "demo"
+        password = labels["Password"].strip()
+        with cli.app():
+            signed_in = check_password("demo", password)
+        assert (signed_in is not None) == (start == "first")
+        _, out, err = server.end(signal.SIGTERM)
+        assert out == ""
+        assert "Nobody can sign in" not in err
+        assert ("users set-password demo" in labels["Note"]) == (start == "second")
+    [demo] = json.loads(cli.ok("users", "list", "--json"))
+    assert demo["metadata"] == {"role": "ADMIN"}
 
 
 @pytest.mark.parametrize("options", [(), ("--reload",)])

@@ -100,6 +100,19 @@ def test_generate_prints_the_password_once_and_alone(cli: CommandLine) -> None:
     assert password not in "".join(cli.dump())
 
 
+@pytest.mark.parametrize("command", ["add bob --generate", "set-password alice --generate"])
+def test_whoever_reads_both_outputs_gets_one_labelled_block(cli: CommandLine, command: str) -> None:
+    cli.add("alice")
+    _, out, _ = cli.shell(f"chat users {command} 2>&1")
+    name = command.split()[1]
+    block, _, rest = out.partition("\n\n")
+    user, password = block.strip().splitlines()
+    assert user.split() == ["User:", name]
+    assert len(password.removeprefix("  Password:").strip()) >= 20
+    assert "The password above is not stored" in rest
+    assert out.count("assword:") == 1
+
+
 def test_a_generated_password_is_not_printed_when_it_is_not_stored(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # somebody else adds the name between the look and the transaction

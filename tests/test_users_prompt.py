@@ -35,6 +35,7 @@ def test_the_rule_is_shown_before_the_password_is_asked_for(cli: CommandLine) ->
         terminal.answer("confirmation:", GOOD_PASSWORD)
         assert terminal.end() == 0
     assert "at least 8 characters" in before
+    assert before.endswith("\nUser: alice\n")
     assert "no common password" in before
 
 

@@ -106,7 +106,12 @@ def chat_profiles() -> None:
     type=WholeNumber(1, 1_000),
     help="How many requests are answered at once.",
 )
-def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Add an admin called demo, if there is none, and print how to sign in.",
+)
+def run(app: str, host: str, port: int, reload: bool, threads: int, demo: bool) -> None:
     """Serve the app file APP.py, for development and small sites.
 
     It listens on this machine only unless --host says otherwise, keeps a secret in instance/, and
@@ -117,7 +122,7 @@ def run(app: str, host: str, port: int, reload: bool, threads: int) -> None:
       chat-profiles run app.py
       chat-profiles run app.py --reload --port 5000
     """
-    served = ServedApp(app, host, port)
+    served = ServedApp(app=app, host=host, port=port, demo=demo)
     try:
         if reload:
             serve_and_reload(served, functools.partial(build_app, watch_files=True))

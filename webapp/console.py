@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -180,6 +180,13 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Print a remark on standard error, so that it never mixes with a command's output."""
     click.echo(printable(line), err=True)
+
+
+def labelled_block(values: Mapping[str, str]) -> str:
+    """Return lines of a label and a value each, set apart from what stands around them."""
+    width = max(map(len, values)) + 1
+    lines = [f"  {f'{label}:':{width}}  {printable(value)}" for label, value in values.items()]
+    return "\n" + "\n".join(lines) + "\n\n"
 
 
 def write_output(parts: Iterable[bytes]) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,13 +19,14 @@ from flask import Flask
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
-from webapp.accounts.directory import has_accounts
+from webapp.accounts import directory
+from webapp.accounts.new_passwords import generate_password
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app, locate_app_file
 from webapp.authoring.seeded_user import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
-from webapp.console import note, printable, say
+from webapp.console import labelled_block, note, printable, say
 from webapp.database.schema import settle_schema
 from webapp.site import BuildApp
 from webapp.web.headers import security_headers
@@ -33,15 +35,17 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 EVERY_ADDRESS = ("0.0.0.0", "::", "", "*")  # noqa: S104 - to be refused, not to be listened on
+DEMO_USER = "demo"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ServedApp:
-    """The app file that is served, and the address."""
+    """The app file that is served, the address, and whether somebody may sign in as a demo."""
 
     app: str
     host: str
     port: int
+    demo: bool
 
 
 def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
@@ -77,11 +81,15 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     except (OSError, ValueError) as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
     _exit_on_signals()
+    demo_password = _add_demo_user(app) if served.demo else ""
     _print_hints(app, chat_app)
     # One socket, or one for each address of the host's name.
     several = getattr(server, "effective_listen", None)
     port = int(several[0][1] if several else server.effective_port)
-    _print_address(served, port, settings)
+    if served.demo:
+        _print_demo(_address(served, port, settings), demo_password)
+    else:
+        _print_address(served, port, settings)
     server.run()
 
 
@@ -117,7 +125,10 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
             click.echo(f"Error: {printable(error)}", err=True)
             application = _problem_page(str(error))
         else:
+            demo_password = _add_demo_user(app) if served.demo else ""
             _print_hints(app, chat_app)
+            if served.demo:
+                _print_demo(_address(served, port, settings), demo_password)
     # The server's own messages are for people who start it themselves.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     run_simple(
@@ -182,12 +193,42 @@ def _explain_listen_failure(served: ServedApp, error: Exception) -> str:
     return f"cannot listen on {served.host}: it is not an address of this machine; change --host"
 
 
-def _print_address(served: ServedApp, port: int, settings: Settings) -> None:
+def _address(served: ServedApp, port: int, settings: Settings) -> str:
     host = served.host
     if host in EVERY_ADDRESS or _is_ipv6(host):
         host = settings.trusted_hosts[0].lstrip(".")
-    say(f"Chat Profiles is serving {served.app} at http://{host}:{port} — press Ctrl+C to stop")
+    return f"http://{host}:{port}"
+
+
+def _print_address(served: ServedApp, port: int, settings: Settings) -> None:
+    address = _address(served, port, settings)
+    say(f"Chat Profiles is serving {served.app} at {address} — press Ctrl+C to stop")
     # A pipe would keep the line until more lines follow.
+    sys.stdout.flush()
+
+
+def _add_demo_user(app: Flask) -> str:
+    """Add the demo user if it is not there, and return the password, or "" if it was there."""
+    with app.app_context():
+        if directory.find(DEMO_USER):
+            return ""
+        password = generate_password()
+        directory.add(DEMO_USER, password, details={"role": "ADMIN"})
+        return password
+
+
+def _print_demo(address: str, password: str) -> None:
+    """Print all that somebody needs to sign in."""
+    command = sys.argv[0] if Path(sys.argv[0]).name == "chat-profiles" else "chat-profiles"
+    note = f"For a new password, run `{command} users set-password {DEMO_USER}`."
+    block = {
+        "Address": address,
+        "User": DEMO_USER,
+        "Password": password or "the one that was shown at the first start",
+        "Note": "The password is shown only now." if password else note,
+        "To stop": "Press Ctrl+C.",
+    }
+    click.echo(labelled_block(block), nl=False)
     sys.stdout.flush()
 
 
@@ -201,7 +242,7 @@ def _print_hints(app: Flask, chat_app: ChatApp) -> None:
     if callback.function is not seeded_user and seeded_user.__name__ not in names:
         return
     with app.app_context():
-        if not has_accounts():
+        if not directory.has_accounts():
             note("Nobody can sign in yet; add a user with `chat-profiles users add USERNAME`.")
 
 

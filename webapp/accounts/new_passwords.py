@@ -7,6 +7,7 @@ visible to others in the list of processes.
 from __future__ import annotations
 
 import functools
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import click
 
 from webapp.accounts.passwords import MAX_BYTES, PasswordError, refuse_weak
-from webapp.console import forget_output, note, say, write_output
+from webapp.console import forget_output, labelled_block, note, say, write_output
 from webapp.site import settings
 
 # Without the characters that are easily confused on paper: 0 and o, 1, i and l.
@@ -31,6 +32,7 @@ class NewPassword:
 
     from_stdin: bool
     generate: bool
+    _username: str = ""
     _password: str | None = field(default=None, repr=False)
 
     def read(self, username: str, display_name: str | None) -> str:
@@ -47,16 +49,15 @@ class NewPassword:
         if self.from_stdin and self.generate:
             raise PasswordError("--password-stdin and --generate exclude each other")
         if self.generate:
-            minimum = settings().password_min_length
-            groups = max(GROUPS, -(-(minimum + 1) // (GROUP + 1)))
-            self._password = "-".join(
-                "".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(groups)
-            )
+            self._username, self._password = username, generate_password()
             return self._password
         return _from_stdin() if self.from_stdin else _from_terminal(username, display_name)
 
     def show(self) -> None:
-        """Print a generated password on standard output, once and with nothing else.
+        """Print a generated password on standard output, once.
+
+        There it stands alone, for a program that reads it. If standard error goes to the same
+        place, people read both, so it is printed with labels.
 
         Raises
         ------
@@ -65,8 +66,11 @@ class NewPassword:
         """
         if self._password is None:
             return
+        text = f"{self._password}\n"
+        if _outputs_are_one():
+            text = labelled_block({"User": self._username, "Password": self._password})
         try:
-            write_output([f"{self._password}\n".encode()])
+            write_output([text.encode()])
         except OSError as error:
             forget_output()
             raise PasswordError(
@@ -79,7 +83,15 @@ class NewPassword:
         if self._password is None:
             say(outcome)
         else:
-            note(f"{outcome} The password above is not stored and cannot be shown again.")
+            place = "above" if _outputs_are_one() else "on standard output"
+            note(f"{outcome} The password {place} is not stored and cannot be shown again.")
+
+
+def generate_password() -> str:
+    """Return a password that nobody can guess, at least as long as this site demands."""
+    minimum = settings().password_min_length
+    groups = max(GROUPS, -(-(minimum + 1) // (GROUP + 1)))
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(groups))
 
 
 def refuse_bad_password(password: str, username: str, display_name: str | None = None) -> None:
@@ -104,6 +116,15 @@ def password_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, new_password=NewPassword(password_stdin, generate), **kwargs)
 
     return with_password
+
+
+def _outputs_are_one() -> bool:
+    """Return whether standard output and error go to one terminal, pipe or file."""
+    try:
+        out, err = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    except (AttributeError, OSError, ValueError):  # a stream is closed, or not a real one
+        return False
+    return os.path.samestat(out, err)
 
 
 def _from_stdin() -> str:
@@ -134,6 +155,7 @@ def _from_terminal(username: str, display_name: str | None) -> str:
         f"The password needs at least {least} characters, and must be hard "
         "to guess: no common password, and not made of names."
     )
+    note(f"User: {username}")
     while True:
         password = str(
             click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
