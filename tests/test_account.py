@@ -52,6 +52,7 @@ SEEDED = """
 PAGE = "/account"
 OTHERS = "/account/sessions/end-others"
 PASSWORD = "/account/password"
+CONFIRMED = {"current_password": GOOD_PASSWORD}
 CHECK = "webapp.accounts.own_password.refuse_bad_password"
 
 
@@ -264,7 +265,7 @@ def test_a_browser_and_its_system_in_a_few_words(agent: str | None, device: str)
 
 def test_one_other_session_is_ended_and_dead_at_once(either_app: Flask, log: LogReader) -> None:
     here, there = device(either_app), device(either_app)
-    answer = here.post(end_of(sessions(here)[1]))
+    answer = here.post(end_of(sessions(here)[1]), CONFIRMED)
     assert answer.location == "/account?done=session"
     page = parse(here.get(answer.location).text)
     assert "That device was signed out." in page.one(data_testid="notice").text
@@ -278,11 +279,64 @@ def test_all_other_sessions_are_ended(either_app: Flask) -> None:
         [device(either_app), device(either_app)],
         device(either_app, "bob"),
     )
-    answer = here.post(OTHERS)
+    answer = here.post(OTHERS, CONFIRMED)
     page = parse(here.get(answer.location).text)
     assert "All other devices were signed out." in page.one(data_testid="notice").text
     assert page.all(data_testid="end-others") == []
     assert [is_in(each) for each in (here, bob, *others)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["one", "all"])
+@pytest.mark.parametrize("password", [None, "", "wrong", "x" * 1_025])
+def test_without_the_password_no_other_session_is_ended(
+    app: Flask, password: str | None, *, others: bool
+) -> None:
+    here, there = device(app), device(app)
+    path = OTHERS if others else end_of(sessions(here)[1])
+    answer = here.post(path, {} if password is None else {"current_password": password})
+    assert answer.status_code == 422
+    form = parse(answer.text).one(data_testid="confirm-form")
+    assert bool(form.all(id="confirm-error")) == bool(password)
+    assert form.get("action") is None
+    assert is_in(there)
+    assert here.post(path, CONFIRMED).status_code == 303
+    assert not is_in(there)
+
+
+def test_the_password_is_asked_for_a_bounded_number_of_times(app: Flask) -> None:
+    here, there = device(app), device(app)
+    wrong = {"current_password": "wrong"}
+    statuses = [here.post(OTHERS, wrong).status_code for _ in range(FAILURES + 2)]
+    assert statuses == [422] * FAILURES + [429] * 2
+    assert int(here.post(OTHERS, wrong).headers["Retry-After"]) > 0
+    assert is_in(there)
+
+
+def test_who_has_no_password_here_is_not_asked(alice: Visitor) -> None:
+    other = Visitor(alice.app).logged_in("alice")
+    assert alice.post(OTHERS).status_code == 303
+    assert not is_in(other)
+
+
+@pytest.mark.parametrize("done", ["password", "session", "others", "import", ""])
+def test_an_address_alone_makes_no_notice(app: Flask, done: str) -> None:
+    alice = device(app)
+    assert parse(alice.get(f"{PAGE}?done={done}").text).all(data_testid="notice") == []
+
+
+def test_a_notice_is_shown_for_a_minute_and_in_this_browser_only(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = device(app), device(app)
+    address = change(here).location
+    there.forget_token()
+    there.logged_in("alice", NEW_PASSWORD)
+    assert parse(here.get(address).text).all(data_testid="notice") != []
+    assert parse(there.get(address).text).all(data_testid="notice") == []
+    assert parse(here.get(f"{PAGE}?done=others").text).all(data_testid="notice") == []
+    later = utc_now() + timedelta(seconds=61)
+    monkeypatch.setattr("webapp.accounts.sessions.recent_action.utc_now", lambda: later)
+    assert parse(here.get(address).text).all(data_testid="notice") == []
 
 
 def test_ending_others_where_there_are_none_is_no_error(app: Flask) -> None:
@@ -335,7 +389,7 @@ def test_the_chats_of_a_session_that_was_ended_are_over(app: Flask) -> None:
     here, there = device(app), device(app)
     there.start_chat()
     with waiting_for(app, 1):
-        here.post(OTHERS)
+        here.post(OTHERS, CONFIRMED)
     assert out(app) == ["chat of alice"]
 
 
@@ -345,7 +399,7 @@ def test_a_session_is_ended_once_by_two_clicks_at_once(either_app: Flask) -> Non
     statuses: list[int] = []
     twins = [here.twin(), here.twin()]
     threads = [
-        threading.Thread(target=lambda t=twin: statuses.append(t.post(path).status_code))
+        threading.Thread(target=lambda t=twin: statuses.append(t.post(path, CONFIRMED).status_code))
         for twin in twins
     ]
     for thread in threads:

@@ -11,16 +11,16 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts import own_password, sign_out
 from webapp.accounts.authentication import LoginThrottledError
-from webapp.accounts.forms import PasswordForm
+from webapp.accounts.forms import ConfirmForm, PasswordForm
 from webapp.accounts.guard import blueprint, login_needed
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.own_password import NoPasswordHereError, WrongPasswordError
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
+from webapp.accounts.sessions.recent_action import is_recent_action, remember_action
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
 from webapp.site import hooks, settings
-from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import go_to
 
 CURRENT, NEW = "current", "new"
@@ -37,32 +37,39 @@ GONE = "That device is no longer signed in."
 @login_needed
 def account() -> Response:
     """Show the account page."""
-    done = DONE.get(request.args.get("done", ""))
-    return _page(_me(), notice=done)
+    done = request.args.get("done", "")
+    return _page(_me(), notice=DONE.get(done) if is_recent_action(done) else None)
 
 
 @blueprint.post("/account/sessions/<uuid:session_id>/end")
 @login_needed
 def end_session(session_id: uuid.UUID) -> Response:
     """Sign out one of the user's devices, which may be this one."""
-    me = _me()
-    expect_no_fields()
+    me, form = _me(), ConfirmForm()
     if session_id == browser_session().require_row():
         sign_out.log_out()
         return go_to(url_for("accounts.login"))
+    if not sign_out.has_session(me, session_id):
+        return _page(me, 404, notice=GONE)
+    refusal = _confirm(me, form, "Sign out that device")
+    if refusal is not None:
+        return refusal
     if not sign_out.end_session(me, session_id):
         return _page(me, 404, notice=GONE)
-    return go_to(url_for("accounts.account", done="session"))
+    return _done("session")
 
 
 @blueprint.post("/account/sessions/end-others")
 @login_needed
 def end_other_sessions() -> Response:
     """Sign out all of the user's devices but this one."""
-    me = _me()
-    expect_no_fields()
-    sign_out.end_other_sessions(me)
-    return go_to(url_for("accounts.account", done="others"))
+    me, form = _me(), ConfirmForm()
+    if sign_out.has_other_sessions(me):
+        refusal = _confirm(me, form, "Sign out all other devices")
+        if refusal is not None:
+            return refusal
+        sign_out.end_other_sessions(me)
+    return _done("others")
 
 
 @blueprint.post("/account/password")
@@ -93,7 +100,39 @@ def change_password() -> Response:
         return answer
     except NotAllowedAnyMoreError:
         return go_to(url_for("accounts.account"))
-    return go_to(url_for("accounts.account", done="password"))
+    return _done("password")
+
+
+def _confirm(me: User, form: ConfirmForm, what: str) -> Response | None:
+    """Return a page that asks for the password, unless the form has the right one.
+
+    Whoever sits at an open page must not be able to lock its user out of all others. Users whose
+    password this site does not store are not asked.
+    """
+    if not own_password.has_password_here(me):
+        return None
+    password, error, seconds = form.current_password.data or "", None, None
+    if password and form.validate():
+        try:
+            own_password.confirm_password(me, password, request.remote_addr)
+        except LoginThrottledError as throttled:
+            error, seconds = throttled.advice, throttled.seconds
+        except WrongPasswordError:
+            error = WRONG
+        else:
+            return None
+    elif password:
+        error = str((form.current_password.errors or [WRONG])[0])
+    html = render_template("accounts/confirm_password.html", what=what, error=error)
+    answer = make_response(html, 429 if seconds else 422)
+    if seconds:
+        answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def _done(name: str) -> Response:
+    remember_action(name)
+    return go_to(url_for("accounts.account", done=name))
 
 
 def _me() -> User:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import IDENTIFIER_LIMIT
@@ -37,6 +37,12 @@ class LoginForm(StrictForm):
         "Password", validators=[InputRequired("Enter your password."), _in_bytes]
     )
     next = HiddenField(filters=[lambda page: page if page and len(page) <= PAGE_LIMIT else None])
+
+
+class ConfirmForm(StrictForm):
+    """The current password, exactly as it was typed, to confirm what cannot be undone."""
+
+    current_password = PasswordField("Current password", validators=[Optional(False), _in_bytes])
 
 
 class PasswordForm(StrictForm):

@@ -57,6 +57,19 @@ def has_password_here(user: User) -> bool:
     return _find_account(user) is not None
 
 
+def confirm_password(user: User, password: str, ip: str | None) -> None:
+    """Check the password of the user who is signed in, if this site stores it.
+
+    Raises
+    ------
+    LoginThrottledError, WrongPasswordError
+        As for `change_password`.
+    """
+    account = _find_account(user)
+    if account is not None:
+        _check_current(account, password, ip)
+
+
 def change_password(user: User, current: str, new: str, ip: str | None) -> int:
     """Change the password of the user who is signed in, and return how many sessions ended.
 

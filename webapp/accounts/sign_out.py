@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, delete, select
 
 from webapp.accounts.audit import record
 from webapp.accounts.login import browser_session, signed_in_user
@@ -13,7 +13,7 @@ from webapp.accounts.models import LoginSession
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
-from webapp.database.engines import write_transaction
+from webapp.database.engines import read_connection, write_transaction
 from webapp.engine.call import call
 from webapp.signals import session_ended
 from webapp.site import chat_app, settings
@@ -38,6 +38,16 @@ def log_out() -> None:
         announce_end([row.id], user)
 
 
+def has_session(user: User, session_id: uuid.UUID) -> bool:
+    """Return whether a session is one of this user's."""
+    return _exists(user, LoginSession.id == session_id)
+
+
+def has_other_sessions(user: User) -> bool:
+    """Return whether a user has sessions beside this one."""
+    return _exists(user, LoginSession.id != browser_session().require_row())
+
+
 def end_session(user: User, session_id: uuid.UUID) -> bool:
     """End one session of a user, and return whether they had it."""
     return bool(_end(user, LoginSession.id == session_id))
@@ -52,6 +62,12 @@ def announce_end(session_ids: Iterable[uuid.UUID], user: User | None) -> None:
     """Signal the end of sessions, so that other packages can end what belongs to them."""
     for session_id in session_ids:
         session_ended.send(session_id=session_id, user=user)
+
+
+def _exists(user: User, which: ColumnElement[bool]) -> bool:
+    theirs = select(LoginSession.id).where(LoginSession.identifier == user.identifier, which)
+    with read_connection() as connection:
+        return connection.execute(theirs.limit(1)).first() is not None
 
 
 def _end(user: User, which: ColumnElement[bool]) -> int:

@@ -13,6 +13,7 @@ from flask import render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
+from webapp.accounts.sessions.recent_action import is_recent_action
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
@@ -98,12 +99,13 @@ def list_html(query: HistoryQuery) -> str:
 def page_html(query: HistoryQuery) -> str:
     """Return the page of all chats."""
     chats_of = owner()
+    was_imported = "imported" in request.args and is_recent_action("import")
     return render_template(
         "history/page.html",
         history=find_chats(query),
         history_beside=False,
         names=profiles_in_history(chats_of) if chats_of else [],
-        notices=[Notice(IMPORTED)] if "imported" in request.args else [],
+        notices=[Notice(IMPORTED)] if was_imported else [],
         **_common(),
     )
 

@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
+from webapp.accounts.sessions.recent_action import is_recent_action, remember_action
 from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import my_chat
 from webapp.pages.chat_page import (
@@ -70,6 +71,8 @@ def start() -> Response:
         # The next page shows the notice. It does not name the profile: anyone could put a name into
         # the address.
         vanished = "" if started.vanished else None
+        if started.vanished:
+            remember_action("vanished")
         url = url_for("chats.show", chat_id=chat.id, prompt=prompt, vanished=vanished)
         return redirect(url, 303)
 
@@ -108,8 +111,10 @@ def show(chat_id: uuid.UUID) -> str:
         return render_earlier_messages(chat, template, parse_sequence(before[0]))
     # Once the user has written, the text of the link was sent or is not wanted.
     asked = StartLink() if chat.written else parse_link(request.args)
-    notices = [vanished_notice(offered_profiles())] if "vanished" in request.args else []
-    notices += [Notice(IMPORTED)] if "imported" in request.args else []
+    has_vanished = "vanished" in request.args and is_recent_action("vanished")
+    was_imported = "imported" in request.args and is_recent_action("import")
+    notices = [vanished_notice(offered_profiles())] if has_vanished else []
+    notices += [Notice(IMPORTED)] if was_imported else []
     return render_chat(
         chat,
         "chats/_chat.html" if wants_fragment() else "chats/page.html",

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner, owner_of_new_chats
+from webapp.accounts.sessions.recent_action import remember_action
 from webapp.accounts.sessions.visitor_limits import count_visitors_start
 from webapp.chats.store import my_chat
 from webapp.database.engines import utc_now
@@ -71,6 +72,7 @@ def import_chats() -> BaseResponse:
     count_visitors_start()
     ids = store_chats(chats, owner_of_new_chats(), now)
     log_event("chats.imported", owner=owner(), chats=len(ids))
+    remember_action("import")
     if len(ids) == 1:
         return go_to(url_for("chats.show", chat_id=ids[0], imported=""))
     return go_to(url_for("history.listing", imported=len(ids)))
