@@ -16,6 +16,7 @@ from tests.support.corpus import sample_id, samples, text_of
 from tests.support.html import Element, parse, shape_of
 from tests.support.payload import Stage
 from tests.support.people import Visitor
+from tests.support.prose import check_elements
 from webapp.authoring.text import clean_text
 from webapp.markdown.growing import GrowingMarkdown
 from webapp.markdown.messages import message_html
@@ -26,17 +27,6 @@ RAW_HTML = [s for s in CORPUS if s["cat"] in ("raw", "htmx", "sink")]
 # Where text is shown as it is, and where it is Markdown.
 PLAIN = ["name", "display_name", "label", "message", "author", "identifier", "user_name", "role"]
 MARKDOWN = ["description", "content"]
-TAGS = set(
-    "a blockquote br code del em h2 h3 h4 h5 h6 hr kbd li ol p pre s span strong sub sup "  # noqa: SIM905
-    "table tbody td th thead tr ul".split()
-)
-ATTRIBUTES = {
-    "a": {"href", "title", "rel"},
-    "code": {"class"},
-    "ol": {"start"},
-    "p": {"class"},
-    "span": {"class"},
-}
 # Where a text can stand in the Markdown around it.
 AROUND = [
     "{}",
@@ -47,7 +37,6 @@ AROUND = [
     "```{}\n{}\n```\n\nend",
     "```html\n{}\n```\n\nhttps://a.example/{}",
 ]
-REL = "noopener noreferrer nofollow ugc"
 
 
 @pytest.fixture(scope="module")
@@ -205,24 +194,6 @@ def test_no_step_of_a_growing_text_is_more_than_allowed(sample: dict[str, Any], 
             page = growth.finished if growth.restart else page + growth.finished
             check_elements(parse(page + growth.tail))
         assert page + live.finish(text).finished == message_html(text)
-
-
-def check_elements(container: Element) -> None:
-    for element in container.walk():
-        assert element.tag in TAGS
-        assert element.attributes.keys() <= ATTRIBUTES.get(element.tag, set())
-        check_values(element)
-
-
-def check_values(element: Element) -> None:
-    if element.tag == "a" and "href" in element.attributes:
-        assert re.match(r"(?i)https?://[^/\\]|mailto:|/(?![/\\])", element["href"])
-        assert element["rel"] == REL
-    if "class" in element.attributes:
-        kind = {"p": "as-typed", "span": "language-[a-z0-9]+"}.get(
-            element.tag, r"language-[\w+#.-]+"
-        )
-        assert re.fullmatch(kind, element["class"])
 
 
 def outside(page: Element) -> list[tuple[str, tuple[str, ...]]]:

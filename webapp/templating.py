@@ -6,7 +6,7 @@ import re
 from functools import lru_cache, partial
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g, has_request_context
 from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
@@ -15,6 +15,7 @@ from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 from webapp.history import sidebar
+from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.descriptions import description_html, description_links, summary_html
 from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
@@ -47,6 +48,17 @@ class _WithoutIndentation(Extension):
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     """Give the templates of ``app`` their globals and filters."""
+    slow = SlowTexts()
+
+    def page_budget() -> PageBudget:
+        # A stream goes on after its request, and renders one message at a time.
+        if not has_request_context():
+            return PageBudget(slow)
+        if "markdown_budget" not in g:
+            g.markdown_budget = PageBudget(slow)
+        budget: PageBudget = g.markdown_budget
+        return budget
+
     app.jinja_env.add_extension(_WithoutIndentation)
     app.jinja_env.globals.update(
         site_name=settings.site_name or "Chat Profiles",
@@ -69,8 +81,8 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         description_html=lambda profile: description_html(profile.markdown_description),
         summary_html=lambda profile: summary_html(profile.markdown_description),
         links_of=lambda profile: description_links(profile.markdown_description),
-        content_html=lambda message: message_html(message.content),
-        typed_html=lambda message: typed_html(message.content),
+        content_html=lambda message: message_html(message.content, page_budget()),
+        typed_html=lambda message: typed_html(message.content, page_budget()),
         is_long=_is_long,
         icon_src=icons.icon_src,
         initial=icons.initial,

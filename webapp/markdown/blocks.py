@@ -7,6 +7,7 @@ renderer of a growing message hands in the inline HTML that it has already.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,11 +15,19 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.renderer import RendererHTML
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from webapp.markdown.formulas import (
+    DISPLAY_LIMIT,
+    DISPLAY_MARKS,
+    PIPE,
+    formula_end,
+    hide_pipes,
+    open_formula,
+)
 from webapp.markdown.highlighting import Allowance, highlight
 from webapp.markdown.inline import OFF, OPTIONS, inline_html
 
@@ -30,6 +39,9 @@ NESTING_LIMIT = 40
 # Each level of quotes makes the parser look at every line that follows.
 FREE_QUOTES = 3
 QUOTED_LINES = 20_000
+# A formula ends within so many lines.
+FORMULA_LINES = 200
+NO_DEADLINE = float("inf")
 
 # The marks at the beginning of a line that open quotes and lists.
 _OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
@@ -44,18 +56,13 @@ class Extent:
     characters: int = 0
     brackets: int = 0
     lines: int = 0
-    rows: int = 0
-    widest: int = 0
     quotes: int = 0
 
     def add(self, text: str) -> None:
         """Count more text, which begins at the beginning of a line."""
-        pipes = [line.count("|") for line in text.split("\n") if "|" in line]
         self.characters += len(text)
         self.brackets += text.count("[")
         self.lines += text.count("\n")
-        self.rows += len(pipes)
-        self.widest = max([self.widest, *pipes])
         self.quotes = max([self.quotes, *(m[0].count(">") for m in _OPENERS.finditer(text))])
 
     @property
@@ -67,11 +74,13 @@ class Extent:
             or (self.quotes > FREE_QUOTES and self.quotes * self.lines > QUOTED_LINES)
         )
 
-    @property
-    def has_tables(self) -> bool:
-        """Return whether tables are rendered as tables."""
-        # A short row is filled up to the width of the widest: few characters make many cells.
-        return self.widest * self.rows <= TABLE_CELLS
+
+class TooManyCellsError(Exception):
+    """The tables have more cells than a message may have."""
+
+
+class TooSlowError(Exception):
+    """The text has taken the time that it may take."""
 
 
 def normalize_line_ends(text: str) -> str:
@@ -79,7 +88,9 @@ def normalize_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def parse(text: str, inlines: dict[str, str], *, tables: bool) -> list[Token]:
+def parse(
+    text: str, inlines: dict[str, str], *, cells: int | None, deadline: float = NO_DEADLINE
+) -> list[Token]:
     """Return the blocks of ``text``, in which all inline text is HTML already.
 
     Parameters
@@ -88,19 +99,39 @@ def parse(text: str, inlines: dict[str, str], *, tables: bool) -> list[Token]:
         The Markdown, or any number of whole top-level blocks of it.
     inlines
         The HTML of inline text that is known already. Afterwards it holds what was needed.
-    tables
-        Whether tables are rendered as tables.
+    cells
+        How many cells its tables may have. With ``None``, tables are not rendered as tables.
+    deadline
+        The `time.thread_time` at which to give up.
 
     Raises
     ------
     RecursionError
         Blocks are nested too deeply.
+    TooManyCellsError
+        The tables have more cells.
+    TooSlowError
+        It is not ready at the deadline.
     """
-    env = {"inlines": inlines, "used": {}}
-    tokens = _blocks(tables=tables).parse(text, env)
+    source = hide_pipes(text) if cells is not None else text
+    used: dict[str, str] = {}
+    env = {
+        "inlines": inlines,
+        "used": used,
+        "cells": cells,
+        "deadline": deadline,
+        "hides_pipes": source != text,
+    }
+    formulas = any(mark in text for mark in DISPLAY_MARKS)
+    tokens = _blocks(tables=cells is not None, formulas=formulas).parse(source, env)
     inlines.clear()
-    inlines.update(env["used"])
+    inlines.update(used)
     return tokens
+
+
+def count_cells(tokens: Sequence[Token]) -> int:
+    """Return the number of cells of all tables among ``tokens``."""
+    return sum(token.tag in {"td", "th"} and token.nesting > 0 for token in tokens)
 
 
 def render(tokens: Sequence[Token], allowance: Allowance | None = None) -> str:
@@ -113,15 +144,18 @@ def render(tokens: Sequence[Token], allowance: Allowance | None = None) -> str:
     allowance
         What highlighting code may cost. Without an allowance code is plain.
     """
-    parser = _blocks(tables=True)
+    parser = _blocks(tables=True, formulas=True)
     return str(parser.renderer.render(tokens, parser.options, {"allowance": allowance}))
 
 
-@lru_cache(maxsize=2)
-def _blocks(*, tables: bool) -> MarkdownIt:
+@lru_cache(maxsize=4)
+def _blocks(*, tables: bool, formulas: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", OPTIONS).disable(OFF)
     if tables:
         parser.enable("table")
+        parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    if formulas:
+        parser.block.ruler.before("lheading", "formula", _formula, {"alt": ["paragraph"]})
     parser.block.ruler.before("code", "depth", _refuse_depth)
     parser.core.ruler.enableOnly(["normalize", "block"])
     parser.core.ruler.push("inline_html", _render_inlines)
@@ -132,12 +166,64 @@ def _blocks(*, tables: bool) -> MarkdownIt:
 def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
     if state.level >= NESTING_LIMIT:
         raise RecursionError("nested too deeply")
+    if time.thread_time() > state.env["deadline"]:
+        raise TooSlowError
     return False
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a table, but no more of it than there may be cells."""
+    if silent or start + 2 > end:
+        return table(state, start, end, silent)
+    # Each row is filled up to this width, however short it is: few characters make many cells.
+    marks = state.src[state.bMarks[start + 1] : state.eMarks[start + 1]].strip()
+    columns = max(marks.count("|") + 1 - marks.startswith("|") - marks.endswith("|"), 1)
+    first = len(state.tokens)
+    if not table(state, start, min(end, start + 3 + state.env["cells"] // columns), silent):
+        return False
+    tokens = state.tokens[first:]
+    state.env["cells"] -= count_cells(tokens)
+    if state.env["cells"] < 0:
+        raise TooManyCellsError
+    for token in tokens:
+        if style := str(token.attrs.pop("style", "")):
+            token.attrs["class"] = f"align-{style.removeprefix('text-align:')[0]}"
+    return True
+
+
+def _formula(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a paragraph with a formula whose lines would otherwise begin lists or headings."""
+    begin = state.bMarks[start] + state.tShift[start]
+    line = state.src[begin : state.eMarks[start]]
+    place = open_formula(line)
+    if place < 0 or not 0 <= state.sCount[start] - state.blkIndent <= 3:
+        return False
+    mark = "\\end" if line[place + 1] == "b" else "\\]" if line[place] == "\\" else "$$"
+    if state.src.find(mark, begin + place + 2, begin + place + DISPLAY_LIMIT) < 0:
+        return False
+    last = start + 1
+    while last < min(end, start + FORMULA_LINES) and state.sCount[last] >= state.blkIndent:
+        if state.isEmpty(last):
+            break
+        last += 1
+    text = state.getLines(start, last, state.blkIndent, False).lstrip()
+    over = formula_end(text, place, len(text))
+    if not over:
+        return False
+    if not silent:
+        state.line = start + text.count("\n", 0, over) + 1
+        content = state.getLines(start, state.line, state.blkIndent, False).strip()
+        state.push("formula_open", "p", 1).map = [start, state.line]
+        state.push("inline", "", 0).content = content
+        state.push("formula_close", "p", -1)
+    return True
 
 
 def _render_inlines(state: StateCore) -> None:
     before, used = state.env["inlines"], state.env["used"]
     for index, token in enumerate(state.tokens):
+        if state.env["hides_pipes"]:
+            token.content = token.content.replace(PIPE, "|")
         if token.type != "inline":
             continue
         text = token.content
@@ -145,6 +231,8 @@ def _render_inlines(state: StateCore) -> None:
             text = _TASK.sub(lambda match: "☐" if match[1] == " " else "☑", text)
         html = used.get(text, before.get(text))
         if html is None:
+            if time.thread_time() > state.env["deadline"]:
+                raise TooSlowError
             html = inline_html(text)
         used[text] = html
         token.children = [Token("html_inline", "", 0, content=html)]

@@ -18,12 +18,21 @@ The cost of a growing text:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from webapp.markdown.blocks import Extent, normalize_line_ends, parse, render
+from webapp.markdown.blocks import (
+    TABLE_CELLS,
+    Extent,
+    TooManyCellsError,
+    count_cells,
+    normalize_line_ends,
+    parse,
+    render,
+)
 from webapp.markdown.highlighting import Allowance
 from webapp.markdown.messages import message_html
 from webapp.markdown.open_blocks import OpenBlock, OpenFence, Source
@@ -86,8 +95,14 @@ class GrowingMarkdown:
         text = normalize_line_ends(text)
         growth = self._step(text, is_last=True)
         self._is_over = True
-        if isinstance(self._way, _PlainText) and (html := message_html(text)) != plain_html(text):
-            return Growth(html, NOTHING, restart=True)
+        # What was too much for a while may be less in the end.
+        if isinstance(self._way, _PlainText):
+            html = message_html(text)
+            return Growth(html, NOTHING, restart=True) if html != plain_html(text) else growth
+        if not self._way.tables:
+            with suppress(TooManyCellsError, RecursionError):
+                parse(text, {}, cells=TABLE_CELLS)
+                return Growth(message_html(text), NOTHING, restart=True)
         return growth
 
     def _begin(self) -> None:
@@ -105,12 +120,15 @@ class GrowingMarkdown:
         self._text = text
         way = self._way
         self._choose_way(text)
-        try:
-            finished, tail = self._way.step(text, is_last=is_last)
-        except (RecursionError, _OutputTooLongError):
-            self._way = _PlainText()
-            finished, tail = self._way.step(text, is_last=is_last)
-        return Growth(finished, tail, was_given and (restart or self._way is not way))
+        while True:
+            try:
+                finished, tail = self._way.step(text, is_last=is_last)
+            except TooManyCellsError:
+                self._way = _MarkdownText(tables=False)
+            except (RecursionError, _OutputTooLongError):
+                self._way = _PlainText()
+            else:
+                return Growth(finished, tail, was_given and (restart or self._way is not way))
 
     def _choose_way(self, text: str) -> None:
         end = text.rfind("\n") + 1
@@ -120,12 +138,8 @@ class GrowingMarkdown:
         extent = replace(self._extent)
         extent.add(text[end:])
 
-        if isinstance(self._way, _PlainText):
-            return
-        if extent.is_too_much:
+        if extent.is_too_much and not isinstance(self._way, _PlainText):
             self._way = _PlainText()
-        elif self._way.tables and not extent.has_tables:
-            self._way = _MarkdownText(tables=False)
 
 
 class _OutputTooLongError(Exception):
@@ -150,6 +164,8 @@ class _MarkdownText:
 
     def __init__(self, *, tables: bool) -> None:
         self.tables = tables
+        # Those that the text after the finished blocks may still have.
+        self._cells = TABLE_CELLS
         self._done = 0
         self._length = 0
         self._outline = Outline()
@@ -162,6 +178,7 @@ class _MarkdownText:
 
     def step(self, text: str, *, is_last: bool) -> tuple[Markup, Markup]:
         if is_last:
+            self._block = OpenBlock(start=self._done, outline=self._outline)
             finished, tail = self._finish(self._parse(text[self._done :])), NOTHING
         else:
             finished, tail = self._grow(text)
@@ -170,9 +187,11 @@ class _MarkdownText:
         return finished, tail
 
     def _parse(self, source: str) -> list[Token]:
-        return parse(source, self._inlines, tables=self.tables)
+        cells = self._cells - self._block.cells
+        return parse(source, self._inlines, cells=cells if self.tables else None)
 
     def _finish(self, tokens: list[Token]) -> Markup:
+        self._cells -= count_cells(tokens)
         html = render(tokens, self._allowance)
         self._length += len(html)
         return sanitize(html, self._outline)

@@ -1,4 +1,7 @@
-"""Inline text of messages: emphasis, code and links. Formulas stay as they were typed."""
+"""Inline text of messages: emphasis, code, links, and the HTML that models write in it.
+
+Formulas stay as they were typed. No image is shown: it becomes a link.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,12 @@ from functools import lru_cache
 from linkify_it.main import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
-from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import StateInline, link
+from markdown_it.token import Token
+
+from webapp.markdown.emphasis import InlineParser
+from webapp.markdown.html_tags import pair_tags, read_tag
+from webapp.markdown.literals import keep_formula, keep_name, keep_path
 
 # The parser leaves out inline text that is nested deeper.
 NESTING_LIMIT = 60
@@ -16,16 +24,17 @@ NESTING_LIMIT = 60
 # them may make the parser look at all the text that follows.
 BARE_LINKS = 100
 BRACKETS = 500
-# A longer formula is read as Markdown.
-FORMULA_LIMIT = 2_000
+# A paragraph with more marks is shown as it was typed: the parser cannot be stopped in one.
+MARKS = 4_000
+# Of the address of a link without words, so much is shown.
+ADDRESS_LENGTH = 80
 
 OPTIONS = {"html": False, "breaks": True, "linkify": False, "maxNesting": NESTING_LIMIT}
 # Without `reference`: 50 kB that use one definition many times become 100 MB of HTML.
-OFF = ["html_block", "html_inline", "image", "reference"]
+OFF = ["html_block", "html_inline", "reference"]
 
 # Text without any of these marks has nothing to render. (A colon may be part of an address.)
 _MARKS = re.compile(r"[\n!$&*:<\[\\\]_`~]")
-_FORMULAS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _WIDE_PUNCTUATION = re.compile(
     "[\u2018-\u201f\u2026\u3001-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65]"
 )
@@ -35,6 +44,8 @@ def inline_html(text: str) -> str:
     """Return the HTML of inline text, not yet sanitized. It depends on ``text`` alone."""
     if not _MARKS.search(text):
         return escapeHtml(text)
+    if len(text) > MARKS and len(_MARKS.findall(text)) > MARKS:
+        return escapeHtml(text).replace("\n", "<br>\n")
     addresses = text.count("://") + text.count("mailto:")
     parser = _parser(
         brackets=text.count("[") <= BRACKETS,
@@ -45,10 +56,18 @@ def inline_html(text: str) -> str:
 
 @lru_cache(maxsize=4)
 def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", OPTIONS).enable("strikethrough").disable(OFF)
-    parser.inline.ruler.before("escape", "formula", _keep_formula)
-    if not brackets:
-        parser.disable("link")
+    parser = MarkdownIt()
+    parser.inline = InlineParser()
+    parser.configure("commonmark", OPTIONS).enable("strikethrough").disable(OFF)
+    for name, keep in (("formula", keep_formula), ("path", keep_path), ("name", keep_name)):
+        parser.inline.ruler.before("escape", name, keep)
+    parser.inline.ruler.before("html_inline", "html_tag", read_tag)
+    parser.inline.ruler2.before("fragments_join", "html_tags", pair_tags)
+    if brackets:
+        parser.inline.ruler.at("link", _link)
+        parser.inline.ruler.at("image", _image)
+    else:
+        parser.disable(["link", "image"])
     if addresses:
         parser.enable("linkify")
         parser.options["linkify"] = True
@@ -65,21 +84,32 @@ class _BareLinks(LinkifyIt):
         return end.start() - position if end else length
 
 
-def _keep_formula(state: StateInline, silent: bool) -> bool:
-    """Keep a TeX formula as text. Markdown would remove its backslashes and underscores."""
-    end_mark = _FORMULAS.get(state.src[state.pos : state.pos + 2])
-    if end_mark is None:
+def _link(state: StateInline, silent: bool) -> bool:
+    """Read a link. One without words shows its address, or nobody would see it."""
+    if not link(state, silent):
         return False
-    limit = min(state.posMax, state.pos + FORMULA_LIMIT)
-    end = state.src.find(end_mark, state.pos + 2, limit) + 2
-    if end < state.pos + 4:
+    if not silent and state.tokens[-2].type == "link_open":
+        address = str(state.tokens[-2].attrs["href"])
+        if len(address) > ADDRESS_LENGTH:
+            address = f"{address[:ADDRESS_LENGTH]}…"
+        state.tokens.insert(-1, Token("text", "", 0, content=address))
+    return True
+
+
+def _image(state: StateInline, silent: bool) -> bool:
+    """Read an image as a link to it. In the words of another link, only its words are left."""
+    if not state.src.startswith("![", state.pos):
         return False
-    if not silent:
-        for number, line in enumerate(state.src[state.pos : end].split("\n")):
-            if number:
-                state.push("softbreak", "br", 0)
-            state.push("text", "", 0).content = line
-    state.pos = end
+    state.pos += 1
+    if state.pending:
+        state.pushPending()
+    first = len(state.tokens)
+    if not _link(state, silent):
+        state.pos -= 1
+        return False
+    if not silent and state.linkLevel:
+        for token in (state.tokens[first], state.tokens[-1]):
+            token.type, token.tag, token.nesting = "text", "", 0
     return True
 
 

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import time
+
 from markupsafe import Markup
 
-from webapp.markdown.blocks import Extent, normalize_line_ends, parse, render
-from webapp.markdown.highlighting import Allowance
+from webapp.markdown.blocks import (
+    TABLE_CELLS,
+    Extent,
+    TooManyCellsError,
+    TooSlowError,
+    normalize_line_ends,
+    parse,
+    render,
+)
+from webapp.markdown.budget import (
+    CHARACTER_SECONDS,
+    NEVER,
+    TABLES,
+    WHOLE,
+    PageBudget,
+    SlowTexts,
+)
+from webapp.markdown.highlighting import SECONDS, Allowance
 from webapp.markdown.sanitizer import is_too_long, plain_html, sanitize, sentence_html
 
 
-def message_html(text: str) -> Markup:
-    """Return the HTML of a message. Text that would cost too much is shown as it was typed."""
+def message_html(text: str, budget: PageBudget | None = None) -> Markup:
+    """Return the HTML of a message. Text that would cost too much is shown as it was typed.
+
+    Parameters
+    ----------
+    text
+        The message.
+    budget
+        What is left for the messages of the same page. Without it, this message has its own.
+    """
     simple = sentence_html(text)
     if simple is not None:  # most short answers: 30 times as quick as the parser
         return simple
@@ -19,9 +45,34 @@ def message_html(text: str) -> Markup:
     extent.add(text)
     if extent.is_too_much:
         return plain_html(text)
-    try:
-        tokens = parse(text, {}, tables=extent.has_tables)
-    except RecursionError:  # dozens of nested lists or quotes
+
+    budget = budget or PageBudget(SlowTexts())
+    seconds = budget.share()
+    is_hopeless = seconds < len(text) * CHARACTER_SECONDS
+    if is_hopeless or budget.slow.needs_more(WHOLE, text, seconds):
         return plain_html(text)
-    html = render(tokens, Allowance())
-    return plain_html(text) if is_too_long(len(html), text) else sanitize(html)
+    began = time.thread_time()
+    try:
+        html = _render(text, began + seconds, budget.slow)
+    except TooSlowError:
+        html = None
+        budget.slow.remember(WHOLE, text, seconds)
+    budget.spend(time.thread_time() - began)
+    return plain_html(text) if html is None else html
+
+
+def _render(text: str, deadline: float, slow: SlowTexts) -> Markup | None:
+    cells = None if slow.needs_more(TABLES, text, NEVER) else TABLE_CELLS
+    try:
+        tokens = parse(text, {}, cells=cells, deadline=deadline)
+    except RecursionError:  # dozens of nested lists or quotes
+        slow.remember(WHOLE, text, NEVER)
+        return None
+    except TooManyCellsError:
+        slow.remember(TABLES, text, NEVER)
+        return _render(text, deadline, slow)
+    html = render(tokens, Allowance(seconds=min(SECONDS, deadline - time.thread_time())))
+    if is_too_long(len(html), text):
+        slow.remember(WHOLE, text, NEVER)
+        return None
+    return sanitize(html)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from webapp.markdown.blocks import render
+from webapp.markdown.blocks import count_cells, render
+from webapp.markdown.formulas import DISPLAY_MARKS
 from webapp.markdown.sanitizer import NOTHING, Outline, sanitize
 
 # A line that, after a list and a blank line, cannot become an item of that list.
@@ -64,7 +65,10 @@ class Source:
     def first_open(self, tokens: Sequence[Token]) -> int:
         """Return the index of the first block that text to come may change."""
         starts = [i for i, token in enumerate(tokens) if not token.level and token.nesting >= 0]
+        formula = self._first_formula()
         for before, start in reversed(list(pairwise(starts))):
+            if _line(tokens[start]) > formula:
+                continue
             if self.is_certain(tokens[start]):
                 return start
             line, line_before = (self.lines[_line(tokens[start]) - i] for i in (0, 1))
@@ -74,6 +78,18 @@ class Source:
             if not tokens[before].type.endswith("_list_open") or _NO_ITEM.match(line):
                 return start
         return 0
+
+    def _first_formula(self) -> int:
+        """Return the first line of a formula that may not have ended: no blank line follows."""
+        if not any(mark in self.text for mark in DISPLAY_MARKS):
+            return len(self.lines)
+        first = len(self.lines)
+        for number in range(len(self.lines) - 1, -1, -1):
+            if any(mark in self.lines[number] for mark in DISPLAY_MARKS):
+                first = number
+            elif number < len(self.lines) - 1 and not self.lines[number].strip(" \t"):
+                break
+        return first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +111,8 @@ class OpenBlock:
         The text that is put before the rest, so that it is parsed as more of the same block.
     html
         The HTML of the items or rows that are not read again, without the end tags.
+    cells
+        The number of cells in those.
     is_loose
         Whether the items of the list hold paragraphs. All of them do, or none.
     """
@@ -104,6 +122,7 @@ class OpenBlock:
     kind: str = ""
     lead: str = ""
     html: Markup = NOTHING
+    cells: int = 0
     is_loose: bool = False
 
     def is_continued_by(self, tokens: Sequence[Token]) -> bool:
@@ -125,7 +144,8 @@ class OpenBlock:
         if not last:
             return self
         # The rows of a table are read as such only below its head.
-        head = source.lines[_line(tokens[0]) :][:2] if tokens[0].type == "table_open" else []
+        is_table = tokens[0].type == "table_open"
+        head = source.lines[_line(tokens[0]) :][:2] if is_table else []
         outline = self.outline.copy()
         html = sanitize(render(tokens[:last]), outline).removesuffix(_UNITS[tokens[0].type].end)
         return OpenBlock(
@@ -134,6 +154,9 @@ class OpenBlock:
             kind=tokens[0].type,
             lead=self.lead or "".join(f"{line}\n" for line in head),
             html=self._join(html) if self.kind else html,
+            # The head of a table is read again each time.
+            cells=self.cells
+            + count_cells([t for t in tokens[:last] if not is_table or t.tag == "td"]),
             is_loose=self.is_loose or _is_loose(tokens),
         )
 

@@ -14,17 +14,30 @@ from markupsafe import Markup
 OUTPUT_LIMIT = 1_000_000
 OUTPUT_RATIO = 20
 
-INLINE_TAGS = {"a", "br", "code", "del", "em", "kbd", "s", "span", "strong", "sub", "sup"}
+INLINE_TAGS = {
+    *("a", "abbr", "b", "br", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q"),
+    *("s", "samp", "small", "span", "strong", "sub", "sup", "u", "var", "wbr"),
+}
 BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
 TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS
-ATTRIBUTES = {"a": {"href", "title"}, "code": {"class"}, "ol": {"start"}, "span": {"class"}}
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "code": {"class"},
+    "ol": {"start"},
+    "span": {"class"},
+    "td": {"class"},
+    "th": {"class"},
+}
 
 _LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
-# The language of a block of code, and the kinds of its tokens.
+_ALIGNMENT = re.compile(r"align-[clr]")
+# The language of a block of code, the kinds of its tokens, and the alignment of cells.
 _CLASSES = {
     "code": re.compile(r"language-[\w+#.-]{1,40}"),
     "span": re.compile(r"language-[a-z0-9]+"),
+    "td": _ALIGNMENT,
+    "th": _ALIGNMENT,
 }
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
@@ -115,6 +128,8 @@ def _cleaner(*, links: bool) -> nh3.Cleaner:
         attributes={tag: names for tag, names in ATTRIBUTES.items() if tag in tags},
         attribute_filter=_filter_attribute,
         link_rel="noopener noreferrer nofollow ugc",
+        # Whoever follows a link keeps the chat, and what is half written in it.
+        set_tag_attribute_values={"a": {"target": "_blank"}} if links else None,
         url_schemes={"http", "https", "mailto"},
     )
 

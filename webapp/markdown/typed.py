@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from webapp.markdown.blocks import MESSAGE_LIMIT, normalize_line_ends, parse, render
+from webapp.markdown.budget import CHARACTER_SECONDS, PageBudget, SlowTexts
 from webapp.markdown.inline import BARE_LINKS, BRACKETS, NESTING_LIMIT, link_finder
 from webapp.markdown.sanitizer import NOTHING, sanitize
 
+# With more blocks of code, and text between them, a message is shown as it was typed.
+MOST_PARTS = 400
 # Text without any of these marks is shown as it is.
 _MARKS = re.compile(r"```|~~~|://|mailto:")
 _ADDRESS = re.compile(r"://|mailto:")
@@ -20,17 +25,32 @@ _ADDRESS = re.compile(r"://|mailto:")
 _FENCE = re.compile(r"([ \t]*)(`{3,}(?!.*`)|~{3,})(.*)")
 
 
-def typed_html(text: str) -> Markup:
+def typed_html(text: str, budget: PageBudget | None = None) -> Markup:
     """Return the HTML of a user's message. All of its other text is shown as it was typed.
 
     The text is pre-formatted: its line ends and spaces count.
+
+    Parameters
+    ----------
+    text
+        The message.
+    budget
+        What is left for the messages of the same page. Without it, this message has its own.
     """
     if len(text) > MESSAGE_LIMIT or not _MARKS.search(text):
         return escape(text)
-    parts = _parts(normalize_line_ends(text).split("\n"))
-    return NOTHING.join(
-        _code_html(text) if is_code else _text_html(text) for is_code, text in parts
-    )
+    budget = budget or PageBudget(SlowTexts())
+    if budget.share() < len(text) * CHARACTER_SECONDS:
+        return escape(text)
+    began = time.thread_time()
+    parts = list(islice(_parts(normalize_line_ends(text).split("\n")), MOST_PARTS + 1))
+    html = escape(text)
+    if len(parts) <= MOST_PARTS:
+        html = NOTHING.join(
+            _code_html(part) if is_code else _text_html(part) for is_code, part in parts
+        )
+    budget.spend(time.thread_time() - began)
+    return html
 
 
 def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
@@ -71,7 +91,7 @@ def _dedent(line: str, most: int) -> str:
 
 
 def _code_html(source: str) -> Markup:
-    return sanitize(render(parse(source, {}, tables=False)).rstrip("\n"))
+    return sanitize(render(parse(source, {}, cells=None)).rstrip("\n"))
 
 
 def _text_html(text: str) -> Markup:

@@ -1,0 +1,69 @@
+"""What models write is shown as they mean it, whole and while it comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.corpus import sample_id, samples
+from tests.support.html import parse
+from tests.support.prose import check_elements
+from webapp.markdown.growing import GrowingMarkdown
+from webapp.markdown.messages import message_html
+
+CORPUS = samples("model_markdown")
+
+
+@pytest.mark.parametrize("sample", CORPUS, ids=sample_id)
+def test_a_whole_text(sample: dict[str, Any]) -> None:
+    html = message_html(sample["text"])
+    assert html == sample["html"]
+    check_elements(parse(html))
+
+
+@pytest.mark.parametrize("sample", CORPUS, ids=sample_id)
+@pytest.mark.parametrize("around", ["{}", "Before.\n\n{}\n\nAfter.", "{}\n- x\n# y\n"])
+def test_a_text_that_comes_letter_by_letter(sample: dict[str, Any], around: str) -> None:
+    text = around.replace("{}", sample["text"])
+    live, page = GrowingMarkdown(), ""
+    for end in range(1, len(text)):
+        growth = live.grow(text[:end])
+        page = ("" if growth.restart else page) + growth.finished
+        check_elements(parse(page + growth.tail))
+    last = live.finish(text)
+    assert ("" if last.restart else page) + last.finished == message_html(text)
+
+
+@pytest.mark.parametrize("place", ["- {}", "> {}", "# {}", "| a |\n|---|\n| {} |", "1. a\n\n   {}"])
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("**注意：**以下", "<strong>注意：</strong>以下"),
+        ("*“重点”*的", "<em>“重点”</em>的"),
+        ("~~旧价：~~新价", "<s>旧价：</s>新价"),
+        ("**Note:**this", "**Note:**this"),
+        (r"$\mathbf{x}_{i}$ and $\{y\}^*$", r"$\mathbf{x}_{i}$ and $\{y\}^*$"),
+        (r"\(a_1\), \[b_1\], $$c_1*d_1*$$", r"\(a_1\), \[b_1\], $$c_1*d_1*$$"),
+        ("**$5** to $10 or ~$7", "<strong>$5</strong> to $10 or ~$7"),
+        ("50 GB<br>10 users", "50 GB<br>\n10 users"),
+        ("H<sub>2</sub>O `<sub>`", "H<sub>2</sub>O <code>&lt;sub&gt;</code>"),
+        ("List<String> and Set<b>", "List&lt;String&gt; and Set&lt;b&gt;"),
+    ],
+)
+def test_it_does_not_matter_where_it_stands(place: str, text: str, html: str) -> None:
+    assert f">{html}</" in message_html(place.replace("{}", text))
+
+
+def test_a_link_without_words_shows_where_it_leads() -> None:
+    address = f"https://a.example/{'b' * 200}"
+    link = parse(message_html(f"![]({address})")).one("a")
+    assert link["href"] == address
+    assert link.text == f"{address[:80]}…"
+
+
+def test_a_paragraph_of_marks_is_shown_as_typed() -> None:
+    text = "*a* " * 3_000 + "\n**end**"
+    page = parse(message_html(f"{text}\n\n*b*"))
+    assert page.all("p")[0].text == text
+    assert [element.text for element in page.all("em")] == ["b"]

@@ -1,0 +1,132 @@
+r"""Where a TeX formula ends: ``$x$``, ``$$x$$``, ``\(x\)``, ``\[x\]`` or ``\begin{x}y\end{x}``.
+
+A formula is kept as it was typed, because Markdown would remove its backslashes and take its stars
+and underscores for emphasis. A dollar may as well stand before an amount of money. The rules that
+tell the two apart are those of Pandoc, and some for amounts beside bold text and links.
+"""
+
+from __future__ import annotations
+
+import re
+
+# A longer formula is read as Markdown: in a line of text, and on lines of its own.
+INLINE_LIMIT = 2_000
+DISPLAY_LIMIT = 10_000
+
+# A text without any of these has no formula.
+MARKS = ("$", "\\(", "\\[", "\\begin{")
+# The marks of formulas that may stand on lines of their own.
+DISPLAY_MARKS = ("$$", "\\[", "\\begin{")
+# A bar of a formula, while the cells of a table are told apart. It stands in no text.
+PIPE = "\ufdd0"
+
+_BEGIN = re.compile(r"\\begin(\{[A-Za-z]{1,20}\*?\})")
+# Up to the next dollar. Nothing before it can be given back, so the time is linear.
+_INLINE_MARK = re.compile(r"\$|\\\(")
+_DOLLARS = re.compile(r"\$((?![\s)\],.;:!?}])(?:[^$\\`]|\\.){1,1000}+)\$(?![$0-9])", re.DOTALL)
+_TEX = re.compile(r"\\[A-Za-z{}|,;!]|\^|_\{|[A-Za-z)\]}]_[A-Za-z0-9\\]")
+_MARKDOWN = re.compile(
+    r"\*\*|~~|\]\(|://|`|</|<br"
+    # A star that opens or closes emphasis. One that multiplies has the same on both sides.
+    r"|\*(?=[\s,.;:)])(?<=\S\*)|(?<![^\s(])\*(?=\S)",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"[.,]?[0-9].*?(?<!\\)\b[A-Za-z]{2}", re.DOTALL)
+_WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{3,}\b[^=<>+^]*?(?<!\\)\b[^\W\d_]{3,}\b")
+
+
+def formula_end(text: str, start: int, limit: int) -> int:
+    """Return the position after the formula that begins at ``start``, or 0 if none does.
+
+    Parameters
+    ----------
+    text
+        The text around it.
+    start
+        The position of a dollar or backslash.
+    limit
+        The position at which the formula has ended.
+    """
+    if text[start] == "\\":
+        return _end_of_marked(text, start, limit)
+    if not text.startswith("$$", start):
+        match = _DOLLARS.match(text, start, limit)
+        before = text[start - 1 : start]
+        if match is None or (before.isascii() and before.isalnum()):
+            return 0
+        content = match[1]
+        if content[-1].isspace() or content[-1] == "(" or _is_prose(content):
+            return 0
+        return match.end()
+
+    end = text.find("$$", start + 2, min(limit, start + DISPLAY_LIMIT))
+    content = text[start + 2 : end]
+    if end < 0 or not content.strip() or content[0] == "$" or _is_prose(content):
+        return 0
+    return end + 2
+
+
+def _end_of_marked(text: str, start: int, limit: int) -> int:
+    mark, most = text[start : start + 2], DISPLAY_LIMIT
+    if mark == "\\(":
+        end_mark, most = "\\)", INLINE_LIMIT
+    elif mark == "\\[":
+        end_mark = "\\]"
+    elif match := _BEGIN.match(text, start, limit):
+        mark, end_mark = match[0], f"\\end{match[1]}"
+    else:
+        return 0
+    after = start + len(mark)
+    end = text.find(end_mark, after, min(limit, start + most))
+    return end + len(end_mark) if end > after else 0
+
+
+def _is_prose(content: str) -> bool:
+    """Return whether this is the text between two amounts of money."""
+    if _TEX.search(content):
+        return False
+    return bool(_MARKDOWN.search(content) or _AMOUNT.match(content) or _WORDS.search(content))
+
+
+def open_formula(line: str) -> int:
+    """Return the position of the mark after which a formula goes on below ``line``, or -1."""
+    found = max(line.rfind("\\["), line.rfind("\\begin{"))
+    if found >= 0 and not _end_of_marked(line, found, len(line)):
+        return found
+    return line.rfind("$$") if line.count("$$") % 2 else -1
+
+
+def hide_pipes(text: str) -> str:
+    """Return ``text`` with `PIPE` for the bars in formulas, which end no cell of a table."""
+    if "|" not in text or not ("$" in text or "\\(" in text) or PIPE in text:
+        return text
+    return "\n".join(
+        _hide_pipes_in_line(line) if "|" in line and ("$" in line or "\\(" in line) else line
+        for line in text.split("\n")
+    )
+
+
+def _hide_pipes_in_line(line: str) -> str:
+    pieces, done, place = [], 0, -1
+    while match := _INLINE_MARK.search(line, max(done, place + 1)):
+        place = match.start()
+        end = formula_end(line, place, len(line))
+        if not end:
+            continue
+        formula = line[place:end]
+        is_sure = match[0] == "\\(" or _has_own_pipes(formula)
+        pieces += [line[done:place], formula.replace("|", PIPE) if is_sure else formula]
+        done = end
+    return "".join([*pieces, line[done:]])
+
+
+def _has_own_pipes(formula: str) -> bool:
+    """Return whether all bars are in brackets, or stand around something."""
+    depth = bare = 0
+    for place, character in enumerate(formula):
+        depth += (character in "([{") - (character in ")]}")
+        if character == "|" and depth < 1:
+            bare += 1
+            if formula[place - 1] == formula[place + 1] == " ":
+                return False
+    return bare % 2 == 0
