@@ -126,8 +126,8 @@ ACTIONS = {
     "start": Action(do=Chatter.start, html=5_920, wire=1_850),
     # In a chat in which something was written, so that it is kept.
     "switch": Action(do=Chatter.start, before=Chatter.talk, html=5_920, wire=1_830),
-    "message": Action(do=Chatter.say, html=5_070, wire=1_560),
-    "message that waits": Action(do=Chatter.wait, html=5_050, wire=1_550),
+    "message": Action(do=Chatter.say, html=5_090, wire=1_560),
+    "message that waits": Action(do=Chatter.wait, html=5_070, wire=1_550),
     "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=22_920, wire=4_770),
     "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_710, wire=910),
 }

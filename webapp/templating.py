@@ -100,5 +100,6 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     app.jinja_env.globals.update(
         icon=pictures.icon,
         profile_option=lru_cache(OPTIONS_KEPT)(option.option),
+        moment=texts.moment,
         sentence=texts.sentence,
     )

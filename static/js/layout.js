@@ -2,12 +2,6 @@
 import { all, byId } from "./dom.js";
 import { fitHeight } from "./drafts.js";
 
-const showLocalTimes = () => {
-  for (const time of all(".message time")) {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
-  }
-};
-
 // What is too wide scrolls sideways, and must do so by keyboard, too.
 const makeWideBlocksFocusable = () => {
   for (const block of all(".prose :is(pre > code, table)")) {
@@ -16,7 +10,6 @@ const makeWideBlocksFocusable = () => {
 };
 
 const measure = () => {
-  showLocalTimes();
   makeWideBlocksFocusable();
   const field = byId("composer-input");
   if (field) fitHeight(field);

@@ -11,6 +11,7 @@ import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
 import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
+import "./zone.js";
 
 on("htmx:before:swap", (event) => {
   rememberFocus();

@@ -20,6 +20,7 @@ from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
 from webapp.accounts.sessions.recent_action import is_recent_action, remember_action
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
 from webapp.authoring.types import User
+from webapp.clock import viewer_clock
 from webapp.site import hooks, settings
 from webapp.web.htmx import go_to
 
@@ -146,6 +147,7 @@ def _page(me: User, status: int = 200, *, notice: str | None = None, **form: Any
     page = render_template(
         "accounts/account.html",
         devices=list_devices(me.identifier, browser_session().require_row()),
+        clock=viewer_clock(),
         most=MOST_SHOWN,
         has_password=own_password.has_password_here(me),
         least=settings().password_min_length,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
+from webapp.clock import Clock
 from webapp.history.listing import HistoryItem
 
 PINNED = "Pinned"
@@ -37,35 +38,27 @@ class ChatGroup:
 
 
 def group_by_day(
-    items: Iterable[HistoryItem], now: datetime, zone: tzinfo, after: datetime | None = None
+    items: Iterable[HistoryItem], clock: Clock, after: datetime | None = None
 ) -> list[ChatGroup]:
     """Return chats under headings such as ``Today``, in the same order.
 
     Parameters
     ----------
-    zone:
-        The time zone in which days begin.
+    clock:
+        The viewer's clock, in whose time zone days begin.
     after:
         The time of the last message in the chat before the first of these.
     """
-    today = now.astimezone(zone).date()
+    today = clock.local(clock.now).date()
 
     def heading(item: HistoryItem) -> str:
-        return heading_of(day_of(item.active_at, zone), today)
+        return heading_of(clock.local(item.active_at).date(), today)
 
-    last = heading_of(day_of(after, zone), today) if after else None
+    last = heading_of(clock.local(after).date(), today) if after else None
     return [
         ChatGroup(None if name == last else name, tuple(chats))
         for name, chats in groupby(items, heading)
     ]
-
-
-def day_of(time: datetime, zone: tzinfo) -> date:
-    """Return the day of a time in a zone. The first and the last day of all stay as they are."""
-    try:
-        return time.astimezone(zone).date()
-    except OverflowError:  # it would be in the year 0 or 10,000
-        return time.date()
 
 
 def begin_with_today(groups: list[ChatGroup], today: date) -> list[ChatGroup]:

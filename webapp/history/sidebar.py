@@ -17,7 +17,7 @@ from webapp.accounts.sessions.recent_action import is_recent_action
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
-from webapp.database.engines import utc_now
+from webapp.clock import viewer_clock
 from webapp.history.changing import find_deleted_title
 from webapp.history.forms import HistoryQuery
 from webapp.history.groups import PINNED, ChatGroup, begin_with_today, group_by_day
@@ -25,7 +25,6 @@ from webapp.history.listing import HistoryItem, get_item, list_chats, profiles_i
 from webapp.history.search.results import search
 from webapp.pages.chat_page import Notice
 from webapp.profiles.offer import Offer, current_choice, offered_profiles
-from webapp.site import settings
 from webapp.web.htmx import came_from, wants_fragment
 
 IMPORTED = "The chats were imported."
@@ -71,7 +70,7 @@ def find_chats(query: HistoryQuery) -> HistoryList:
 
     page = list_chats(chats_of, query.profile, query.before)
     after = query.before.time if query.before else None
-    groups = group_by_day(page.items, utc_now(), settings().zone, after)
+    groups = group_by_day(page.items, viewer_clock(), after)
     if query == HistoryQuery():
         groups = begin_with_today(groups, today())
     if page.pinned:
@@ -85,8 +84,9 @@ def newest_history() -> HistoryList:
 
 
 def today() -> date:
-    """Return the day that it is where the site is."""
-    return utc_now().astimezone(settings().zone).date()
+    """Return the day that it is for the viewer."""
+    clock = viewer_clock()
+    return clock.local(clock.now).date()
 
 
 def list_html(query: HistoryQuery) -> str:

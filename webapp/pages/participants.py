@@ -15,6 +15,7 @@ from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
+from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call
 from webapp.profiles.icons import icon_src, initial, label
 from webapp.site import chat_app, settings
@@ -38,8 +39,9 @@ class Participant:
 
 @dataclass(kw_only=True)
 class Participants:
-    """The participants of one chat, for one viewer."""
+    """The participants of one chat, for one viewer, and the clock of that viewer."""
 
+    clock: Clock
     viewer: Participant
     # The app itself, where there is no profile. Then each profile, by its name.
     site: Participant
@@ -98,6 +100,7 @@ def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
     """
     user = viewer()
     return Participants(
+        clock=viewer_clock(),
         viewer=Participant(user.name if user else "You"),
         site=Participant(settings().site_name or "Chat Profiles"),
         profiles={

@@ -8,6 +8,7 @@ from flask import render_template, request, url_for
 
 from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
+from webapp.clock import viewer_clock
 from webapp.database.engines import release_connection
 from webapp.pages.chat_page import Notice
 from webapp.pages.participants import Participant, build_participants
@@ -32,6 +33,7 @@ def render_share_settings(chat: StoredChat, template: str, notice: str | None = 
         template,
         chat=chat,
         link=link,
+        clock=viewer_clock(),
         address=address,
         notices=[Notice(notice)] if notice else [],
         offer=offer,

@@ -21,8 +21,8 @@ class Device:
     """A device on which the user is signed in."""
 
     id: uuid.UUID
-    began: str
-    seen: str
+    began: datetime
+    seen: datetime
     name: str
     ip: str
     is_this: bool
@@ -55,15 +55,11 @@ def list_devices(identifier: str, this: uuid.UUID) -> list[Device]:
         return [
             Device(
                 id=row.id,
-                began=_format_time(row.created_at),
-                seen=_format_time(row.seen_at),
+                began=row.created_at,
+                seen=row.seen_at,
                 name=device_of(row.user_agent),
                 ip=row.ip or "unknown",
                 is_this=row.id == this,
             )
             for row in connection.execute(own_sessions)
         ]
-
-
-def _format_time(time: datetime) -> str:
-    return f"{time.day} {time:%B %Y, %H:%M} UTC"
