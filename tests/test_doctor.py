@@ -79,6 +79,7 @@ def test_gunicorn_with_threads_streams_and_is_well(check: Check, site: Server) -
     assert (found.exit_code, found.codes("change")) == (0, set())
     assert {"alive", "ready", "sse", "flows"} <= found.codes("good")
     report = found.report
+    assert "unbuffered" in found.codes("hint")
     # gunicorn hands over the connections of streams, so their number is not that of the threads.
     most = min(2_000, os.sysconf("SC_OPEN_MAX") // 2)
     assert (report["way"], report["streams"], report["server"]) == ("sse", most, "gunicorn")
@@ -98,6 +99,7 @@ def test_a_proxy_that_passes_everything_on_is_well(check: Check, site: Server) -
     with proxy(site.port) as front:
         found = check(front.url)
     assert (found.exit_code, found.report["buffered"]) == (0, False)
+    assert "unbuffered" not in found.findings
 
 
 @pytest.mark.usefixtures("trusted")
@@ -198,6 +200,9 @@ def test_sync_workers_are_told_to_have_threads(
         found = check(f"http://127.0.0.1:{server.port}")
     assert (found.exit_code, found.report["way"], found.report["buffered"]) == (1, "poll", None)
     assert "--workers 1 --threads 32" in found.advice("poll")
+    # Half-sent requests hold such workers, unless a proxy buffers them.
+    for line in ("proxy_request_buffering on;", "request_buffers", "SetInputFilter BUFFER"):
+        assert line in found.advice("unbuffered")
 
 
 @pytest.mark.parametrize(

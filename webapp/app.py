@@ -42,6 +42,7 @@ from webapp.turns.runtime import set_up_conversation
 from webapp.turns.steps import TurnRows
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
+from webapp.web.connections import bound_connections
 from webapp.web.errors import EXPLANATIONS, explain, handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.log import set_up_logging
@@ -83,6 +84,7 @@ def create_app(
     """
     try:
         settings, chat_app = _prepare(chat, config)
+        bound_connections()
         app = build_app(chat_app, settings)
         _settle_schema(app, settings)
     except StartupError as error:

@@ -29,6 +29,7 @@ from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import labelled_block, note, printable, say
 from webapp.database.schema import settle_schema
 from webapp.site import BuildApp
+from webapp.web.connections import bound_connections
 from webapp.web.headers import security_headers
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     chat_app = load_chat_app(served.app)
     settings = _prepare(settings, hosts)
     app = build_app(chat_app, settings)
+    bound_connections()
     try:
         server: Any = create_server(
             app,

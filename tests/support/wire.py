@@ -48,6 +48,11 @@ class RemoteVisitor:
         """Go on, with the same cookies, at a server on another port."""
         self._port = port
 
+    @property
+    def cookies(self) -> str:
+        """Return the cookies as they are sent."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def get(self, path: str) -> Answer:
         """Open a page."""
         return self._ask("GET", path, {}, None)
@@ -66,7 +71,7 @@ class RemoteVisitor:
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None) -> Answer:
         if self._cookies:
-            headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self._cookies.items())
+            headers["Cookie"] = self.cookies
         headers.update(self._headers)
         connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         try:

@@ -36,6 +36,11 @@ ANY_PASSING_HOST = (
     "Let it pass on the Host header with its port: nginx `proxy_set_header Host $http_host;`, "
     "Apache `ProxyPreserveHost On`."
 )
+ADVICE_ON_BUFFERED_REQUESTS = (
+    "Start gunicorn with `--threads 32`, or put a proxy in front that buffers requests: nginx "
+    "(`proxy_request_buffering on;`), Caddy (`request_buffers 5MiB` in reverse_proxy), or Apache "
+    "(`SetInputFilter BUFFER`, `RequestReadTimeout header=20-40,MinRate=500 body=20,MinRate=500`)."
+)
 SHAPES = {
     "gunicorn": "Start gunicorn with `--workers 1 --threads 32` (or `--workers 4 --threads 16`).",
     "waitress": "Start waitress with `--threads 32`.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from webapp.doctor.advice import (
+    ADVICE_ON_BUFFERED_REQUESTS,
     advise_on_buffering,
     advise_on_compression,
     advise_on_host,
@@ -69,6 +70,7 @@ def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
             )
     answer = probe.answer
     yield from _check_address(site, answer)
+    yield from _check_arrival(probe)
     if answer.version == HTTP_1_0:
         yield hint(
             "http-1.0",
@@ -80,6 +82,25 @@ def check_streaming(site: Site, report: Report) -> Iterator[Finding]:
             "cache-control",
             "A server in between changes the Cache-Control header of streams, which is no-store.",
             "Let it pass on the header as it is.",
+        )
+
+
+def _check_arrival(probe: StreamProbe) -> Iterator[Finding]:
+    """Yield whether anybody can hold the workers of gunicorn by requests that are half sent."""
+    if probe.answer.header("Server").lower() != "gunicorn" or "Via" in probe.answer.headers:
+        return
+    if probe.is_streamed:
+        yield hint(
+            "unbuffered",
+            "It seems that no proxy stands in front of gunicorn. Its threads wait for no request "
+            "here, unless gunicorn itself speaks TLS or HTTP/2, or is older than version 27.",
+        )
+    else:
+        yield change(
+            "unbuffered",
+            "It seems that no proxy stands in front of gunicorn. A half-sent request holds a worker"
+            " until its --timeout, so a few of them stop the site.",
+            ADVICE_ON_BUFFERED_REQUESTS,
         )
 
 
