@@ -293,7 +293,9 @@ def test_reload_follows_the_file_through_mistakes(
     assert "Plain" in eventually(lambda: server.get("/"), 200)
     file = cli.folder / "app.py"
     save(file, BROKEN)
-    assert "app.py:3: SyntaxError" in eventually(lambda: server.get("/"), 500)
+    page = eventually(lambda: server.get("/"), 500)
+    assert "app.py:3: SyntaxError" in page
+    assert "<script>" in page, "the page asks for itself until the file is mended"
     save(file, SIMPLE.replace("Plain", "Mended"))
     assert "Mended" in eventually(lambda: server.get("/"), 200)
     code, _, err = server.end(signal.SIGINT)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
+import html
 import logging
 import os
 import signal
@@ -31,12 +34,14 @@ from webapp.database.schema import settle_schema
 from webapp.site import BuildApp
 from webapp.web.connections import bound_connections
 from webapp.web.headers import security_headers
+from webapp.web.log import show_errors
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 EVERY_ADDRESS = ("0.0.0.0", "::", "", "*")  # noqa: S104 - to be refused, not to be listened on
 DEMO_USER = "demo"
+PROBLEM_HEADER = "X-App-File-Problem"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +117,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         locate_app_file(served.app)  # a missing file does not appear by being saved
         _refuse_port_in_use(served)
     settings = _prepare(settings, hosts)
+    # Not where other machines may reach the site, as through a tunnel under another name.
     application = _problem_page("starting")
     if in_child:
         _exit_on_signals()
@@ -123,6 +129,10 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         try:
             chat_app = load_chat_app(served.app)
             application = app = build_app(chat_app, settings)
+            # Not where other machines may reach the site, as through a tunnel under another name.
+            names = (served.host, *settings.trusted_hosts)
+            if all(map(_is_loopback, names)) and not settings.proxy_hops:
+                show_errors(app, chat_app.folder)
         except AuthoringError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             application = _problem_page(str(error))
@@ -249,13 +259,30 @@ def _print_hints(app: Flask, chat_app: ChatApp) -> None:
 
 
 def _problem_page(problem: str) -> WSGIApplication:
-    text = f"The app file has a problem:\n\n{problem}\n\nSave it again, then reload this page.\n"
-    body = text.encode(errors="reserved")
+    """Return an app that shows the problem, and whose page asks for itself until it is mended."""
+    script = (
+        "setInterval(async () => { try { const answer = await fetch(location.href); "
+        f"if (!answer.headers.has('{PROBLEM_HEADER}')) "
+        "location.assign(location.pathname + location.search); "
+        "} catch { /* the server is starting again */ } }, 1000);"
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; connect-src 'self'; script-src 'sha256-{digest}'"
+    body = (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=color-scheme "
+        'content="light dark"><title>The app file has a problem</title>'
+        '<noscript><meta http-equiv="refresh" content="2"></noscript>'
+        f"<h1>The app file has a problem</h1><pre>{html.escape(problem)}</pre>"
+        f"<p>Mend it and save it. This page then reloads itself.</p><script>{script}</script>\n"
+    ).encode(errors="replace")
     head = [
-        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        *security_headers().items(),
+        (PROBLEM_HEADER, "true"),
+        # A form or link of the page that was open before lands on the whole page.
+        ("HX-Refresh", "true"),
+        *(security_headers() | {"Content-Security-Policy": policy}).items(),
     ]
 
     def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -275,6 +302,15 @@ def _refuse_port_in_use(served: ServedApp) -> None:
             probe.bind((served.host, served.port))
     except OSError as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_HOSTS:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_ipv6(host: str) -> bool:

@@ -11,7 +11,7 @@ from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
-from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.chat_message import ERROR, ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 from webapp.history import sidebar
@@ -21,10 +21,12 @@ from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
 from webapp.web import assets
+from webapp.web.log import shown_error
 
 # How much HTML is kept: of pictures beside names, and of options of the profile selector.
 PICTURES_KEPT = 1_000
 OPTIONS_KEPT = 500
+FENCE = "~~~~~~~~"  # longer than what an author's line is likely to have
 _INDENTATION = re.compile(r"\n[ \t]+")
 
 
@@ -36,6 +38,12 @@ LINES_SHOWN = 24
 def _is_long(message: ChatMessage) -> bool:
     text = message.content
     return len(text) > CHARACTERS_SHOWN or text.count("\n") >= LINES_SHOWN
+
+
+def _detail_for_author(app: Flask, message: ChatMessage) -> str:
+    """Return what failed, as Markdown; nothing outside of development."""
+    detail = shown_error(app, message.content) if message.kind == ERROR else ""
+    return f"\n\n{FENCE}text\n{detail}\n{FENCE}" if detail else ""
 
 
 class _WithoutIndentation(Extension):
@@ -81,7 +89,9 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         description_html=lambda profile: description_html(profile.markdown_description),
         summary_html=lambda profile: summary_html(profile.markdown_description),
         links_of=lambda profile: description_links(profile.markdown_description),
-        content_html=lambda message: message_html(message.content, page_budget()),
+        content_html=lambda message: message_html(
+            message.content + _detail_for_author(app, message), page_budget()
+        ),
         typed_html=lambda message: typed_html(message.content, page_budget()),
         is_long=_is_long,
         icon_src=icons.icon_src,

@@ -18,11 +18,11 @@ from webapp.accounts.guard import blueprint
 from webapp.accounts.login import signed_in_user
 from webapp.accounts.sign_out import log_out
 from webapp.authoring.errors import AuthoringError
-from webapp.site import chat_app
+from webapp.site import chat_app, this_app
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import go_to
-from webapp.web.log import log_failure
+from webapp.web.log import log_failure, shown_error
 from webapp.web.redirects import local_path
 
 REFUSED = "That username and password do not match. Check both and try again."
@@ -62,7 +62,8 @@ def _sign_in(form: LoginForm) -> Response | None:
         return _answer(form, error.advice, 429, retry_after=error.seconds)
     except AuthoringError as error:
         log_failure("login.callback_failed", error)
-        return _answer(form, BROKEN.format(g.request_id), 503, retry_after=30)
+        told = f"{BROKEN.format(g.request_id)} {shown_error(this_app(), g.request_id)}".rstrip()
+        return _answer(form, told, 503, retry_after=30)
     except UNAVAILABLE as error:
         log_unavailable(error)
         return _answer(form, UNREACHABLE, 503, retry_after=RETRY_SECONDS)

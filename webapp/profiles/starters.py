@@ -11,9 +11,9 @@ from webapp.authoring.types import ChatProfile, Starter
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import best_language
-from webapp.site import chat_app, settings
+from webapp.site import chat_app, settings, this_app
 from webapp.web.errors import request_id
-from webapp.web.log import log_failure
+from webapp.web.log import log_failure, shown_error
 
 FAILED = "The suggestions of this app could not be loaded (reference {})."
 
@@ -48,4 +48,5 @@ def list_starters(profile: ChatProfile | None) -> StarterList:
     except CallbackError as error:
         # A chat works without starters, but a failure is not the same as none: the page says so.
         log_failure("starters.failed", error)
-        return StarterList(problem=FAILED.format(request_id()))
+        told = f"{FAILED.format(request_id())} {shown_error(this_app(), request_id())}"
+        return StarterList(problem=told.rstrip())

@@ -22,7 +22,7 @@ from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
 from webapp.database.engines import note_failure
 from webapp.web.csrf import CSRFError
 from webapp.web.htmx import PROFILES_CHANGED, notice_fragment, wants_fragment
-from webapp.web.log import log_event, log_failure
+from webapp.web.log import log_event, log_failure, shown_error
 from webapp.web.refusals import Refusal
 
 RETRY_SECONDS = 5
@@ -259,6 +259,7 @@ def explain(code: int, what: Explanation) -> Response:
         "name": what.name,
         "advice": what.advice,
         "request_id": request_id(),
+        "detail": shown_error(current_app, request_id()),
         "home": True,
     }
     if wants_fragment():

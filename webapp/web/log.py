@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
-from flask import g, has_request_context, request
+from flask import Flask, g, has_request_context, request
 
 from webapp.authoring.errors import CallbackError
+from webapp.authoring.loading.source_lines import explain_to_author
 
 logger = logging.getLogger("webapp")
+SHOWN = "shown_errors"
+SHOWN_ERRORS = 100
+_REFERENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
 
 def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
@@ -60,6 +66,43 @@ def set_up_logging(level: str) -> None:
 def enable_log() -> None:
     """Let the log go on after a `logging.config.dictConfig`, which disables other loggers."""
     logger.disabled = False
+
+
+class ShownErrors(logging.Handler):
+    """Keeps the last failures of a site in development, so that its pages can show them.
+
+    Each is kept under the reference that the page has. Nothing is stored in the database.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__(logging.ERROR)
+        self._folder = folder
+        self._texts: dict[str, str] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the failure that was logged, with the author's own line."""
+        error = record.exc_info[1] if record.exc_info else None
+        reference = {**_request_fields(), **getattr(record, "fields", {})}.get("request")
+        if isinstance(error, Exception) and reference:
+            self._texts[str(reference)] = explain_to_author(error, self._folder)
+            for oldest in list(self._texts)[:-SHOWN_ERRORS]:
+                self._texts.pop(oldest, None)
+
+    def find(self, text: str) -> str:
+        """Return the failure whose reference stands in ``text``, or nothing."""
+        return next((self._texts[r] for r in _REFERENCE.findall(text) if r in self._texts), "")
+
+
+def show_errors(app: Flask, folder: Path | None) -> None:
+    """Let the pages of a site in development show what failed in the author's files."""
+    app.extensions[SHOWN] = ShownErrors(folder)
+    logger.addHandler(app.extensions[SHOWN])
+
+
+def shown_error(app: Flask, text: str) -> str:
+    """Return the failure whose reference stands in ``text``; nothing outside of development."""
+    keeper: ShownErrors | None = app.extensions.get(SHOWN)
+    return keeper.find(text) if keeper else ""
 
 
 class JSONFormatter(logging.Formatter):

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webapp.authoring.errors import CallbackError, describe_error
+
 # Both may lie below the folder of an app file: in a checkout, or in a home folder with a Python.
 _FRAMEWORK = Path(__file__).parents[1]
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
+_PLACE = re.compile(r"(.+):(\d+), in ")
 _DEF = re.compile(r"\s*(async\s+)?def\b")
 
 
@@ -53,6 +56,21 @@ def locate_error(folder: Path | None, error: BaseException) -> str:
     if lines:
         return f"{lines[-1].describe(folder)}, in {lines[-1].function}"
     return locate_error(folder, error.__cause__) if error.__cause__ else ""
+
+
+def explain_to_author(error: Exception, folder: Path | None) -> str:
+    """Return an error as its author wants to see it: their own line, and the reason."""
+    cause = error
+    while isinstance(cause, CallbackError) and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    reason = cause.problem if isinstance(cause, CallbackError) else describe_error(cause)
+    place = error.place if isinstance(error, CallbackError) else locate_error(folder, error)
+    found = _PLACE.match(place)
+    if not found or folder is None:
+        return reason
+    linecache.checkcache()
+    source = linecache.getline(str(folder / found[1]), int(found[2])).strip()
+    return f"{place}\n    {source}\n{reason}"
 
 
 def locate_function(folder: Path | None, function: Callable[..., Any]) -> str:
