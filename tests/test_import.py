@@ -28,7 +28,14 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row
-from webapp.transfer.import_data import MOST_CHATS, MOST_MESSAGES
+from webapp.database.engines import utc_now
+from webapp.history.listing import HistoryItem, add_looks
+from webapp.transfer.import_data import (
+    MOST_CHATS,
+    MOST_MESSAGES,
+    ImportedChat,
+    parse_export,
+)
 
 DAY = "2026-01-31T12:00:00Z"
 FULL: dict[str, Any] = export_of(
@@ -105,6 +112,12 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("chats[0].messages[2].feedback", {"value": 2}, "feedback.value: must be 1 or -1"),
     (f"{CHAT}.messages", [{"kind": "user"}], f"{MESSAGE}.content: must be text"),
     (f"{CHAT}.profiles", {"a": {"label": 1}}, f'{CHAT}.profiles["a"].label: must be text'),
+    (
+        f"{CHAT}.profiles",
+        {"a": {"label": "x" * 201}},
+        ".label: has 201 characters and may have 200",
+    ),
+    (f"{CHAT}.profiles", {str(n): {} for n in range(101)}, f"{CHAT}.profiles: has 101 members and"),
     (f"{CHAT}.profiles", {"x" * 201: {}}, "has 201 characters and may have 200"),
     ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
     (
@@ -373,6 +386,64 @@ def test_an_imported_chat_is_not_replaced_by_the_next_start(simple_app: Flask) -
     path = imported(visitor, export_of({"messages": [said("Hello", "assistant")]}))
     visitor.start_chat("GPT-4")
     assert visitor.get(path).status_code == 200
+
+
+def test_a_user_imports_a_bounded_number_of_times_in_an_hour(
+    make_app: AppMaker, either_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("roles.py", database_url=either_url, imports_per_hour=2)
+    alice, bob = Visitor(app).logged_in("alice"), Visitor(app).logged_in("bob")
+    for _ in range(2):
+        assert bring_in(alice, export_of(chat_of("Hi"), chat_of("Ho"))).status_code == 303
+    before = every_row(app)
+    answer = bring_in(alice, export_of(chat_of("Hi")))
+    assert answer.status_code == 429
+    assert "You have imported 2 times in the last hour" in problem(answer.text)
+    assert 3_500 < int(answer.headers["Retry-After"]) <= 3_601
+    assert "Hi" in parse(answer.text).one("textarea").text
+    assert every_row(app) == before
+    imported(bob, export_of(chat_of("Hi")))
+    later = utc_now() + timedelta(hours=1, seconds=2)
+    monkeypatch.setattr("webapp.transfer.views.utc_now", lambda: later)
+    imported(alice, export_of(chat_of("Hi")))
+
+
+def test_of_imports_at_once_one_goes_on(alice: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+
+    def parse_while_another_is_sent(text: str, now: datetime) -> list[ImportedChat]:
+        if not statuses:
+            statuses.append(0)
+            answer = bring_in(alice.twin(), export_of(chat_of("Hi")))
+            statuses.append(answer.status_code)
+            assert "Another import is in progress" in problem(answer.text)
+        return parse_export(text, now)
+
+    monkeypatch.setattr("webapp.transfer.views.parse_export", parse_while_another_is_sent)
+    assert bring_in(alice, export_of(chat_of("Hi"))).status_code == 303
+    assert statuses == [0, 429]
+    assert bring_in(alice, export_of(chat_of("Hi"))).status_code == 303
+
+
+def test_labels_are_read_only_where_a_profile_is_not_offered(
+    alice: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def count_looks(items: list[HistoryItem], is_offered: Any) -> list[HistoryItem]:
+        found = add_looks(items, is_offered)
+        read.append(sum(bool(item.snapshots) for item in found))
+        return found
+
+    monkeypatch.setattr("webapp.history.sidebar.add_looks", count_looks)
+    looks = {"team": {"label": "Then"}, "gone": {"label": "Long gone"}}
+    imported(alice, export_of(chat_of("Hi", profiles=looks)))
+    alice.get("/")
+    assert set(read) == {0}
+    imported(alice, export_of(chat_of("Hi", profiles=looks, profile="gone")))
+    assert "Long gone" in alice.get("/").text
+    assert read[-1] == 1
+    assert "Long gone" in alice.get("/chats?q=Hi").text
 
 
 def test_an_import_is_logged_without_its_text(alice: Visitor, log: LogReader) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,14 +21,14 @@ PINNED_LIMIT = 50
 # Microseconds since 1970, which are negative for a time before, and an id.
 _CURSOR = re.compile(r"(-?\d{1,18})-([0-9a-f]{32})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     Chat.id,
     Chat.title,
     Chat.profile,
-    Chat.snapshots,
     Chat.pinned,
     Chat.active_at,
 )
+_SNAPSHOTS = select(Chat.id, Chat.snapshots).where(Chat.id.in_(bindparam("ids", expanding=True)))
 # The columns have the names of the fields of an item.
 _NAMES = [column.key for column in _COLUMNS]
 # Built once: building a statement takes longer than running it.
@@ -82,10 +83,11 @@ class HistoryItem:
     id: uuid.UUID
     title: str | None
     profile: str | None
-    snapshots: dict[str, Any]
     pinned: bool
     active_at: datetime
     snippet: tuple[Part, ...] = ()
+    # How its profiles looked then. Read only where one of them is not offered any more.
+    snapshots: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,17 @@ def list_chats(owner: str, profile: str | None = None, before: Cursor | None = N
     items = items[:PAGE_SIZE]
     following = str(Cursor(items[-1].active_at, items[-1].id)) if more else None
     return HistoryPage(items, following, pinned)
+
+
+def add_looks(items: Iterable[HistoryItem], is_offered: Callable[[str], bool]) -> list[HistoryItem]:
+    """Return items, with the snapshots of those whose profile is not offered any more."""
+    items = list(items)
+    old = [item.id for item in items if item.profile is not None and not is_offered(item.profile)]
+    if not old:
+        return items
+    with read_connection() as connection:
+        found = {row[0]: row[1] for row in connection.execute(_SNAPSHOTS, {"ids": old})}
+    return [replace(item, snapshots=found.get(item.id, {})) for item in items]
 
 
 def get_item(owner: str, chat_id: uuid.UUID) -> HistoryItem | None:

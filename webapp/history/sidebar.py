@@ -21,7 +21,7 @@ from webapp.clock import viewer_clock
 from webapp.history.changing import find_deleted_title
 from webapp.history.forms import HistoryQuery
 from webapp.history.groups import PINNED, ChatGroup, begin_with_today, group_by_day
-from webapp.history.listing import HistoryItem, get_item, list_chats, profiles_in_history
+from webapp.history.listing import HistoryItem, add_looks, get_item, list_chats, profiles_in_history
 from webapp.history.search.results import search
 from webapp.pages.chat_page import Notice
 from webapp.profiles.offer import Offer, current_choice, offered_profiles
@@ -52,29 +52,30 @@ def find_chats(query: HistoryQuery) -> HistoryList:
         return HistoryList(begin_with_today([], today()), query)
     if query.text.strip():
         found = search(chats_of, query.text, query.profile, query.before_entry)
-        items = tuple(
+        hits = [
             HistoryItem(
                 id=hit.chat_id,
                 title=hit.title,
                 profile=hit.profile,
-                snapshots=hit.snapshots,
                 pinned=hit.pinned,
                 active_at=hit.active_at,
                 snippet=hit.snippet,
             )
             for hit in found.hits
-        )
-        groups = [ChatGroup(None, items)] if items else []
+        ]
+        groups = [ChatGroup(None, tuple(_with_looks(hits)))] if hits else []
         following = None if found.next is None else str(found.next)
         return HistoryList(groups, query, following, found.is_empty_query)
 
     page = list_chats(chats_of, query.profile, query.before)
     after = query.before.time if query.before else None
-    groups = group_by_day(page.items, viewer_clock(), after)
+    items = _with_looks([*page.pinned, *page.items])
+    pinned, items = items[: len(page.pinned)], items[len(page.pinned) :]
+    groups = group_by_day(items, viewer_clock(), after)
     if query == HistoryQuery():
         groups = begin_with_today(groups, today())
-    if page.pinned:
-        groups.insert(0, ChatGroup(PINNED, tuple(page.pinned)))
+    if pinned:
+        groups.insert(0, ChatGroup(PINNED, tuple(pinned)))
     return HistoryList(groups, query, page.next)
 
 
@@ -159,7 +160,12 @@ def _item(chat: StoredChat) -> HistoryItem:
     item = get_item(chat.owner, chat.id)
     if item is None:  # deleted since
         raise NotFound
-    return item
+    return _with_looks([item])[0]
+
+
+def _with_looks(items: list[HistoryItem]) -> list[HistoryItem]:
+    offer = offered_profiles()
+    return add_looks(items, lambda name: offer.find(name) is not None)
 
 
 def _common() -> dict[str, Any]:

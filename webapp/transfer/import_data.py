@@ -29,10 +29,12 @@ from webapp.transfer.strict_json import Value, parse_json, quote_name
 
 MOST_CHATS = 1_000
 MOST_MESSAGES = 20_000
-MOST_PROFILES = 1_000
+# Each request for a chat reads the labels of its profiles.
+MOST_PROFILES = 100
 COMMENT_LIMIT = 4_000
-# An app may give its profiles labels of any length, and links to icons are not imported.
-LABEL_LIMIT = ICON_LIMIT = 100_000
+LABEL_LIMIT = NAME_LIMIT
+# Links to icons are not imported.
+ICON_LIMIT = 100_000
 RATEABLE = (ASSISTANT, ERROR)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
+from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import message_row
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.chats.retention import expires_at
@@ -18,7 +19,9 @@ from webapp.database.engines import write_transaction
 from webapp.history.changing import count_pinned
 from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
+from webapp.site import settings
 from webapp.transfer.import_data import ImportedChat
+from webapp.transfer.import_limits import refuse_too_many
 
 _NEW_CHATS = insert(Chat)
 _NEW_MESSAGES = insert(Message)
@@ -32,6 +35,11 @@ def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> lis
 
     Whatever the file says, all ids are new and ``owner`` owns the chats. No value of
     ``user_session`` is imported, since an app trusts those values.
+
+    Raises
+    ------
+    TooManyImportsError
+        This user has imported too often in the last hour.
     """
     chat_rows = [_chat_row(chat, owner, now) for chat in chats]
     message_rows: Rows = []
@@ -51,6 +59,9 @@ def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> lis
 
     # All other writers wait for this transaction, so the rows are ready before it begins.
     with write_transaction() as connection:
+        serialize_user_turns(connection, owner)
+        # Once more: another process may have stored an import meanwhile.
+        refuse_too_many(connection, settings(), owner, now)
         free_pins = PINNED_LIMIT - count_pinned(connection, owner)
         for row in [row for row in chat_rows if row["pinned"]][max(free_pins, 0) :]:
             row["pinned"] = False

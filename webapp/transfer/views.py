@@ -13,13 +13,15 @@ from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.accounts.sessions.recent_action import remember_action
 from webapp.accounts.sessions.visitor_limits import count_visitors_start
 from webapp.chats.store import my_chat
-from webapp.database.engines import utc_now
+from webapp.database.engines import read_connection, utc_now
 from webapp.pages.recovered_text import register_text_recovery
 from webapp.profiles.offer import current_choice, offered_profiles
+from webapp.site import settings
 from webapp.transfer.downloads import read_format, send_export
 from webapp.transfer.export_data import find_chat_ids
 from webapp.transfer.forms import ImportForm
 from webapp.transfer.import_data import MOST_CHATS, MOST_MESSAGES, parse_export
+from webapp.transfer.import_limits import TooManyImportsError, only_import, refuse_too_many
 from webapp.transfer.import_rows import store_chats
 from webapp.transfer.strict_json import NotAsExpectedError
 from webapp.web.htmx import go_to, wants_fragment
@@ -66,11 +68,18 @@ def import_chats() -> BaseResponse:
         return _page(problem=EMPTY, status=422)
     now = utc_now()
     try:
-        chats = parse_export(pasted, now)
+        with only_import(owner()):
+            with read_connection() as connection:
+                refuse_too_many(connection, settings(), owner(), now)
+            chats = parse_export(pasted, now)
+            count_visitors_start()
+            ids = store_chats(chats, owner_of_new_chats(), now)
     except NotAsExpectedError as error:
         return _page(pasted, str(error), 422)
-    count_visitors_start()
-    ids = store_chats(chats, owner_of_new_chats(), now)
+    except TooManyImportsError as error:
+        page = _page(pasted, error.problem, 429)
+        page.headers["Retry-After"] = str(error.seconds)
+        return page
     log_event("chats.imported", owner=owner(), chats=len(ids))
     remember_action("import")
     if len(ids) == 1:

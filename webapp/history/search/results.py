@@ -40,7 +40,6 @@ class Hit:
     chat_id: uuid.UUID
     title: str
     profile: str | None
-    snapshots: dict[str, Any]
     pinned: bool
     active_at: datetime
     snippet: tuple[Part, ...]
@@ -97,7 +96,6 @@ def search(
             chat_id=row.chat_id,
             title=row.title or "",
             profile=row.profile,
-            snapshots=row.snapshots,
             pinned=row.pinned,
             active_at=row.active_at,
             snippet=make_snippet(texts.get(row.message_id, row.title or ""), terms),

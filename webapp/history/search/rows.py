@@ -149,7 +149,6 @@ def _newest_by_chat(dialect: str, *, under_profile: bool, exactly: bool) -> Sele
             Chat.written.label("is_shown"),
             Chat.title,
             Chat.profile,
-            Chat.snapshots,
             Chat.pinned,
             func.coalesce(Chat.active_at, Chat.created_at).label("active_at"),
         )
