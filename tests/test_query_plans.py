@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
@@ -21,6 +24,7 @@ from tests.support.history import History
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import column
+from webapp.chats.tokenizer import Words, entry_words
 from webapp.database.engines import db
 
 SEEDED = """
@@ -166,3 +170,67 @@ def _of_tables(found: Plans) -> Plans:
     # Which tables exist, and the one row that says which schema it is, are no growing tables.
     small = ("alembic_version", "sqlite_master")
     return {sql: plan for sql, plan in found.items() if not any(name in sql for name in small)}
+
+
+OTHERS = 20_000
+# What somebody else has said, with all words that are looked for. Neither chats nor messages are
+# needed to be found in the index.
+SAY_ELSEWHERE = """
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO search_entries (chat_id, message_id, words)
+    SELECT gen_random_uuid(), gen_random_uuid(), CAST(:words AS tsvector)
+    FROM generate_series(1, :entries)
+"""
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("query", ["needle", "need", "ne", "needle answer", "edle"])
+def test_a_search_on_postgresql_reads_no_entries_of_others(
+    make_app: AppMaker, postgresql_url: str, query: str
+) -> None:
+    make_app.database_url = postgresql_url
+    app = make_app(ECHO)
+    history = History(app)
+    history.write("chat", *["a needle, and an answer"] * 5)
+    words = Words().process_bind_param(
+        entry_words("user:b", uuid4(), "a needle, and an answer"), postgresql.dialect()
+    )
+    set_up, insert = SAY_ELSEWHERE.split(";")
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text(set_up))
+        connection.execute(text(insert), {"words": words, "entries": OTHERS})
+    with psycopg.connect(postgresql_url, autocommit=True) as server:
+        server.execute("VACUUM ANALYZE")
+    with app.app_context(), db.engine.connect() as connection:
+        read = _rows_read(app, connection, lambda: history.search(query))
+    # The entries of the one who asks, and of the title, in the index and in each step after it.
+    assert 0 < max(read) <= 6
+
+
+def _rows_read(app: Flask, connection: Connection, act: Callable[[], object]) -> list[int]:
+    """Return how many search entries each step of the statements of a search has read."""
+    run: list[tuple[str, Any]] = []
+
+    def note(_connection: Connection, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
+        if "search_entries" in sql and sql.startswith(PLANNED):
+            run.append((sql, values))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    act()
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert run
+    found: list[int] = []
+    for sql, values in run:
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}"
+        [plan] = connection.exec_driver_sql(explain, values).scalar_one()
+        found += _rows_of(plan["Plan"])
+    return found
+
+
+def _rows_of(step: dict[str, Any]) -> Iterator[int]:
+    names = str(step.get("Index Name", "")) + str(step.get("Relation Name", ""))
+    if "search_entries" in names:
+        thrown = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+        yield step["Actual Rows"] + sum(step.get(name, 0) for name in thrown)
+    for part in step.get("Plans", ()):
+        yield from _rows_of(part)

@@ -33,6 +33,10 @@ def shown(text: str, query: str) -> str:
         ("see 👩🏽\u200d💻!", "👩", "see [👩🏽\u200d💻]!"),
         ("snake_case", "case", "snake_[case]"),
         ("x天y", "y", "x天[y]"),
+        ("don\u2019t ask", "don't", "[don\u2019t] ask"),
+        ("don't ask", "dont", "[don't] ask"),
+        ("자연어처리", "처리", "자연어[처리]"),
+        ("die Haustür", "tür", "die Haus[tür]"),
         ("nothing of it", "else", "nothing of it"),
     ],
 )

@@ -13,6 +13,7 @@ from webapp.authoring.chat_message import ASSISTANT, COMPLETE, USER, ChatMessage
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, SearchEntry
 from webapp.chats.search_index import index_messages, index_title
+from webapp.chats.tokenizer import owner_word, scoped_word
 from webapp.database.engines import db, read_connection, utc_now, write_transaction
 from webapp.history.search.results import SearchResult, search
 
@@ -120,4 +121,6 @@ class History:
                 asked = "SELECT count(*) FROM search_words WHERE search_words MATCH :word"
             else:
                 asked = "SELECT count(*) FROM search_entries WHERE words @@ CAST(:word AS tsquery)"
+                own = owner_word(OWNER)
+                word = word if word == own else scoped_word(own, word)
             return int(connection.execute(text(asked), {"word": word}).scalar_one())

@@ -17,6 +17,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     select,
     table,
     text,
@@ -112,7 +113,10 @@ def _matching(dialect: str) -> tuple[Any, Select[Any]]:
     from sqlalchemy.dialects.postgresql import TSQUERY  # noqa: PLC0415 - as in upserts.py
 
     query = cast(bindparam("query"), TSQUERY)
-    return SearchEntry.id, select(SearchEntry.id).where(SearchEntry.words.op("@@")(query))
+    # Not the column itself: PostgreSQL takes a word for frequent if it has no statistics of it, and
+    # would go through the entries of all owners by their number.
+    by_words = SearchEntry.id + literal_column("0")
+    return by_words, select(SearchEntry.id).where(SearchEntry.words.op("@@")(query))
 
 
 @lru_cache(maxsize=8)

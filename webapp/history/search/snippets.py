@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from webapp.chats.tokenizer import Term, fold_text, match_pattern
 from webapp.chats.truncation import (
@@ -49,8 +50,9 @@ def make_snippet(text: str, terms: list[Term]) -> tuple[Part, ...]:
 
 def _find_matches(text: str, terms: list[Term]) -> list[Span]:
     """Return the places at which a term matches, in order. Those that touch are joined."""
-    pattern = match_pattern(terms)
-    for length in LOOKED_AT:
+    # At the beginning of words if there is such a place, as most are.
+    patterns = [match_pattern(terms), match_pattern(terms, within_words=True)]
+    for length, pattern in product(LOOKED_AT, patterns):
         plain, places = _fold_with_places(text[:length])
         matches: list[Span] = []
         for match in pattern.finditer(plain):
