@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -189,11 +191,32 @@ def test_app_starts_before_its_database(
 
 
 @pytest.mark.postgresql
-def test_an_old_schema_that_comes_later_is_not_served(
+@pytest.mark.parametrize(("oldest_program", "status"), [("0005", 200), ("9999", 503)])
+def test_a_worker_that_is_replaced_in_an_upgrade_ends_no_other(
+    tmp_path: Path, postgresql_url: str, oldest_program: str, status: int
+) -> None:
+    with gunicorn(tmp_path, production(postgresql_url)) as server:
+        visitor = RemoteVisitor(server.port)
+        visitor.start_chat()
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            oldest = "UPDATE schema_compatibility SET oldest_program = %s"
+            connection.execute(oldest, [oldest_program])
+        assert visitor.start_chat().status == 200
+        [worker] = server.workers()
+        os.kill(worker, signal.SIGTERM)
+        _wait_until(lambda: server.workers() not in ([], [worker]))
+        server.wait_for("/readyz", status)
+        assert visitor.get("/").status == status
+
+
+@pytest.mark.postgresql
+def test_a_newer_schema_that_comes_later_is_not_served(
     tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
 ) -> None:
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE schema_compatibility SET oldest_program = '9999'")
     with ExitStack() as stack:
         with _stopped(postgresql_server):
             server = stack.enter_context(gunicorn(tmp_path, production(postgresql_url)))
@@ -268,6 +291,13 @@ def _slowest_refusal(visitors: list[RemoteVisitor]) -> float:
         _is_refused(answer)
         assert seconds < TWO_WAITS_SECONDS
     return max(seconds for _, seconds in answers)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def _timed_start(visitor: RemoteVisitor) -> tuple[Answer, float]:

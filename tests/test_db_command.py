@@ -14,6 +14,12 @@ from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.terminal import Terminal
 from webapp.accounts import seeded_accounts as seeded
 
+# A schema of a newer version, with which no program of an older one works.
+NEWER = """
+    UPDATE alembic_version SET version_num = '9999';
+    UPDATE schema_compatibility SET oldest_program = '9999';
+"""
+
 
 @pytest.fixture
 def cli(tmp_path: Path) -> CommandLine:
@@ -40,7 +46,7 @@ def test_upgrade_makes_a_private_database(cli: CommandLine) -> None:
 
 def test_upgrade_refuses_a_newer_schema(cli: CommandLine) -> None:
     cli.ok("db", "upgrade")
-    change(cli, "UPDATE alembic_version SET version_num = '9999'")
+    change(cli, NEWER)
     assert "newer version" in cli.refused("db", "upgrade")
     assert "newer version" in cli.refused("users", "list")
 
@@ -85,7 +91,7 @@ def test_check_makes_no_database(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("sql", "problem"),
     [
-        ("UPDATE alembic_version SET version_num = '9999'", "newer version"),
+        (NEWER, "newer version"),
         ("DELETE FROM alembic_version", "but not the mark of the chat-profiles version"),
         (
             "PRAGMA foreign_keys = OFF; INSERT INTO messages "

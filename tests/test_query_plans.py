@@ -13,8 +13,7 @@ import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
@@ -192,9 +191,9 @@ def test_a_search_on_postgresql_reads_no_entries_of_others(
     app = make_app(ECHO)
     history = History(app)
     history.write("chat", *["a needle, and an answer"] * 5)
-    words = Words().process_bind_param(
-        entry_words("user:b", uuid4(), "a needle, and an answer"), postgresql.dialect()
-    )
+    dialect = make_url(postgresql_url).get_dialect()()
+    said = entry_words("user:b", uuid4(), "a needle, and an answer")
+    words = Words().process_bind_param(said, dialect)
     set_up, insert = SAY_ELSEWHERE.split(";")
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text(set_up))

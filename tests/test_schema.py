@@ -15,9 +15,11 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
+from webapp.chats.search_index import index_pending
 from webapp.config import Settings, StartupError
 from webapp.database.engines import db, maintenance_engine
 from webapp.database.migrating import alembic_config
@@ -36,8 +38,9 @@ def is_ours(name: str | None) -> bool:
     return not (name or "").startswith(("search_words", "ix_search_entries_words"))
 
 
-def stamp(url: str, revision: str) -> None:
+def stamp(url: str, revision: str, oldest_program: str = "0005") -> None:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE schema_compatibility SET oldest_program = ?", (oldest_program,))
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     connection.close()
 
@@ -91,19 +94,47 @@ def test_an_upgrade_refuses_tables_without_their_version(either_url: str) -> Non
         upgrade(settings)
 
 
-def test_a_schema_from_a_newer_version_is_refused(make_app: AppMaker, sqlite_url: str) -> None:
+def test_a_newer_schema_that_works_with_this_program_is_used(
+    make_app: AppMaker, sqlite_url: str, cli: CommandLine
+) -> None:
     stamp(sqlite_url, "9999")
-    with pytest.raises(StartupError, match="newer version"):
-        make_app("simple.py")
+    visitor = Visitor(make_app("simple.py"))
+    assert visitor.get(visitor.start_chat("GPT-4")).status_code == 200
+    assert visitor.get("/readyz").text == "ready\n"
+    assert cli("users", "list").exit_code == 0
+    assert "works with it" in cli("db", "upgrade").output
 
 
-def test_readyz_says_that_the_schema_is_old(simple_app: Flask, sqlite_url: str) -> None:
+def test_a_newer_schema_that_does_not_is_no_reason_to_exit(
+    make_app: AppMaker, sqlite_url: str, cli: CommandLine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Visitor(make_app("simple.py"))
+    path = served.start_chat("GPT-4")
+    stamp(sqlite_url, "9999", oldest_program="9999")
+    new = Visitor(make_app("simple.py"))
+    assert "install that version" in capsys.readouterr().err
+    assert new.get("/").status_code == 503
+    answer = new.get("/readyz")
+    assert (answer.status_code, "install that version" in answer.text) == (503, True)
+    # A process that has served goes on.
+    assert served.get(path).status_code == 200
+    assert cli("db", "upgrade").exit_code != 0
+    stamp(sqlite_url, known_revisions()[-1])
+    assert new.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("revision", "advice"), [("9999", "install that version"), ("0002", "chat-profiles db backup")]
+)
+def test_readyz_gives_the_advice_that_helps(
+    simple_app: Flask, sqlite_url: str, revision: str, advice: str
+) -> None:
     client = simple_app.test_client()
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (200, "ready\n")
-    stamp(sqlite_url, "9999")
+    stamp(sqlite_url, revision, oldest_program="9999")
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert "chat-profiles db upgrade" in answer.text
+    assert advice in answer.text
 
 
 def test_settling_a_current_schema_changes_nothing(sqlite_url: str) -> None:
@@ -168,21 +199,24 @@ def test_chats_that_are_there_get_titles_and_are_found(make_app: AppMaker, eithe
     assert history.matching_rows("wgreeting") == 1
 
 
-def test_the_search_can_be_taken_back_and_made_again_with_what_is_there(either_url: str) -> None:
+def test_the_search_can_be_taken_back_and_made_again_with_what_is_there(
+    make_app: AppMaker, either_url: str
+) -> None:
     settings = Settings(database_url=either_url)
     _migrate(settings, "0002")
     _fill_old_chats(settings)
+    make_app.database_url = either_url
     for _ in range(2):
         upgrade(settings)
+        with make_app("simple.py").app_context():
+            index_pending()
         # Two titles, two questions, two answers, and a greeting.
         assert _found(settings, "SELECT count(*) FROM search_entries") == [7]
         _migrate(settings, "0002")
     assert _found(settings, "SELECT count(*) FROM messages") == [8]
 
 
-def test_many_old_chats_are_made_findable_in_steps(
-    either_url: str,
-) -> None:
+def test_many_old_chats_are_made_findable_in_steps(make_app: AppMaker, either_url: str) -> None:
     settings = Settings(database_url=either_url)
     _migrate(settings, "0002")
     with maintenance_engine(settings).begin() as connection:
@@ -190,7 +224,11 @@ def test_many_old_chats_are_made_findable_in_steps(
             said = [(1, "user", "found")]
             _insert_old_chat(connection, number, f"2026-01-02 03:04:{number % 60:02}", said)
     upgrade(settings)
+    make_app.database_url = either_url
+    with make_app("simple.py").app_context():
+        assert index_pending() == 1_201
     assert _found(settings, "SELECT count(*) FROM search_entries") == [2_402]
+    assert _found(settings, "SELECT count(*) FROM chats WHERE title = 'found'") == [1_201]
 
 
 def _fill_old_chats(settings: Settings) -> None:

@@ -26,7 +26,12 @@ from webapp.authoring.loading.loader import load_chat_app
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.database import engines
-from webapp.database.schema import read_schema_state, refuse_schema, settle_schema
+from webapp.database.schema import (
+    NewerSchemaError,
+    read_schema_state,
+    refuse_schema,
+    settle_schema,
+)
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
@@ -224,6 +229,11 @@ def _load(chat: str | Path | ChatApp | None) -> ChatApp:
 def _settle_schema(app: Flask, settings: Settings) -> None:
     try:
         settle_schema(settings, upgrade_old=False)
+    except NewerSchemaError as error:
+        # In the middle of an upgrade. A new process that exits would end its server, and with it
+        # the processes that go on with the version before.
+        sys.stderr.writelines(f"chat-profiles: {line}\n" for line in error.lines)
+        app.extensions[late_schema.EXTENSION] = late_schema.LateSchema(settings)
     except PermissionError as error:
         # Waiting does not help here.
         raise StartupError(

@@ -7,6 +7,8 @@ Revises: 0001
 import sqlalchemy as sa
 from alembic import op
 
+from webapp.database.later_indexes import create_index
+
 revision = "0002"
 down_revision = "0001"
 
@@ -40,10 +42,8 @@ def upgrade() -> None:
     op.add_column("chats", sa.Column("active_at", sa.DateTime))
     op.add_column("chats", sa.Column("ended_at", sa.DateTime))
     op.add_column("chats", sa.Column("turn_id", sa.Uuid))
-    op.create_index("ix_chats_session_ended", "chats", ["session_id", "ended_at"])
-    op.create_index("ix_chats_ended_active", "chats", ["ended_at", "active_at"])
-    chats = sa.table("chats", sa.column("active_at"), sa.column("created_at"))
-    op.execute(chats.update().values(active_at=chats.c.created_at))
+    create_index("ix_chats_session_ended", "chats", ["session_id", "ended_at"])
+    create_index("ix_chats_ended_active", "chats", ["ended_at", "active_at"])
 
 
 def downgrade() -> None:

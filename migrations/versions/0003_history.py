@@ -4,52 +4,14 @@ Revision ID: 0003
 Revises: 0002
 """
 
-import uuid
-from collections.abc import Iterator
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
-from webapp.chats.titles import make_title
-from webapp.chats.tokenizer import Words, entry_words
+from webapp.chats.tokenizer import Words
+from webapp.database.later_indexes import create_index, drop_index
 
 revision = "0003"
 down_revision = "0002"
-
-ENTRIES_AT_ONCE = 1_000
-CHATS = sa.table(
-    "chats",
-    sa.column("id", sa.Uuid),
-    sa.column("owner", sa.String),
-    sa.column("written", sa.Boolean),
-    sa.column("active_at", sa.DateTime),
-    sa.column("created_at", sa.DateTime),
-    sa.column("title", sa.String),
-)
-MESSAGES = sa.table(
-    "messages",
-    sa.column("id", sa.Uuid),
-    sa.column("chat_id", sa.Uuid),
-    sa.column("sequence", sa.Integer),
-    sa.column("kind", sa.String),
-    sa.column("content", sa.Text),
-)
-ENTRIES = sa.table(
-    "search_entries",
-    sa.column("chat_id", sa.Uuid),
-    sa.column("message_id", sa.Uuid),
-    sa.column("words", Words),
-)
-SAID = (
-    sa.select(MESSAGES.c.id, MESSAGES.c.kind, MESSAGES.c.content)
-    .where(
-        MESSAGES.c.chat_id == sa.bindparam("of_chat"),
-        MESSAGES.c.kind.in_(["user", "assistant"]),
-        MESSAGES.c.content != "",
-    )
-    .order_by(MESSAGES.c.sequence)
-)
 
 # A full-text index over `search_entries.words`, kept by triggers as SQLite's documentation of
 # external content tables has them: https://www.sqlite.org/fts5.html#external_content_tables
@@ -84,7 +46,6 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("profile", sa.String(200)))
     op.add_column("messages", sa.Column("replaced_by", sa.Uuid))
     op.add_column("turns", sa.Column("values_before", sa.JSON))
-    _stamp_messages()
     _make_search()
     _make_feedback_and_shares()
     _make_preferences_and_audit()
@@ -129,30 +90,22 @@ def _change_chats() -> None:
         sa.Column("continues", sa.Uuid),
     ):
         op.add_column("chats", column)
-    op.drop_index("ix_chats_owner_written", "chats")
-    op.create_index("ix_chats_history", "chats", ["owner", "written", "pinned", "active_at", "id"])
-    op.create_index(
+    drop_index("ix_chats_owner_written", "chats")
+    create_index("ix_chats_history", "chats", ["owner", "written", "pinned", "active_at", "id"])
+    create_index(
         "ix_chats_history_profile",
         "chats",
         ["owner", "profile", "written", "pinned", "active_at", "id"],
     )
     for name, column_name in (("deleted", "deleted_at"), ("expires", "expires_at")):
         there = sa.column(column_name).is_not(None)
-        op.create_index(
+        create_index(
             f"ix_chats_{name}",
             "chats",
             [column_name],
             sqlite_where=there,
             postgresql_where=there,
         )
-
-
-def _stamp_messages() -> None:
-    # So far a chat had one profile.
-    op.execute(
-        "UPDATE messages SET profile = "
-        "(SELECT chats.profile FROM chats WHERE chats.id = messages.chat_id)"
-    )
 
 
 def _make_search() -> None:
@@ -183,7 +136,6 @@ def _make_search() -> None:
         sqlite_where=is_title,
         postgresql_where=is_title,
     )
-    _fill_search()
     if op.get_bind().dialect.name == "sqlite":
         for statement in FULL_TEXT:
             op.execute(statement)
@@ -192,43 +144,6 @@ def _make_search() -> None:
         op.create_index(
             "ix_search_entries_words", "search_entries", ["words"], postgresql_using="gin"
         )
-
-
-def _fill_search() -> None:
-    """Give the chats that are there titles, and make what was said in them findable."""
-    # What was said last is found first, as it will be from now on.
-    written = sa.select(CHATS.c.id, CHATS.c.owner).where(CHATS.c.written)
-    newest_last = written.order_by(sa.func.coalesce(CHATS.c.active_at, CHATS.c.created_at))
-    entries: list[dict[str, Any]] = []
-    for chat_id, owner in op.get_bind().execute(newest_last).all():
-        entries += _entries_of(chat_id, owner)
-        if len(entries) >= ENTRIES_AT_ONCE:
-            _store(entries)
-            entries.clear()
-    _store(entries)
-
-
-def _entries_of(chat_id: uuid.UUID, owner: str) -> Iterator[dict[str, Any]]:
-    said = op.get_bind().execute(SAID, {"of_chat": chat_id}).all()
-    question = next((m.content for m in said if m.kind == "user"), "")
-    if title := make_title(question):
-        named = sa.update(CHATS).where(CHATS.c.id == chat_id).values(title=title)
-        op.get_bind().execute(named)
-        yield _entry(owner, chat_id, None, title)
-    for message in said:
-        yield _entry(owner, chat_id, message.id, message.content)
-
-
-def _entry(
-    owner: str, chat_id: uuid.UUID, message_id: uuid.UUID | None, text: str
-) -> dict[str, Any]:
-    words = entry_words(owner, chat_id, text)
-    return {"chat_id": chat_id, "message_id": message_id, "words": words}
-
-
-def _store(entries: list[dict[str, Any]]) -> None:
-    if entries:
-        op.get_bind().execute(sa.insert(ENTRIES), entries)
 
 
 def _make_feedback_and_shares() -> None:

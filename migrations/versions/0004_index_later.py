@@ -7,21 +7,17 @@ Revises: 0003
 import sqlalchemy as sa
 from alembic import op
 
+from webapp.database.later_indexes import create_index
+
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    # All that is stored has been indexed with the message. Without a constraint, so that SQLite
-    # need not copy the table.
+    # Without a constraint, so that SQLite need not copy the table.
     op.add_column("chats", sa.Column("unindexed_from", sa.Integer))
-    # A turn that was interrupted by the upgrade has not been indexed.
-    op.execute(
-        "UPDATE chats SET unindexed_from = "
-        "(SELECT turns.first_sequence FROM turns WHERE turns.id = chats.turn_id) WHERE written"
-    )
     there = sa.column("unindexed_from").is_not(None)
-    op.create_index(
+    create_index(
         "ix_chats_unindexed", "chats", ["owner"], sqlite_where=there, postgresql_where=there
     )
 

@@ -31,7 +31,8 @@ OPTIONS = ("fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=min
 SHAPE = """
     SELECT
         md5(string_agg(concat(relname, relkind, relnatts, relhastriggers), ',' ORDER BY relname)),
-        (SELECT string_agg(version_num, ',') FROM alembic_version)
+        (SELECT string_agg(version_num, ',') FROM alembic_version),
+        (SELECT string_agg(oldest_program, ',') FROM schema_compatibility)
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 """
 END_OTHER_CONNECTIONS = """
@@ -42,8 +43,8 @@ END_OTHER_CONNECTIONS = """
 DELETE_ALL_ROWS = """
     SET session_replication_role = replica;
     DO $$ DECLARE name text; BEGIN
-        FOR name IN SELECT tablename FROM pg_tables
-            WHERE schemaname = 'public' AND tablename != 'alembic_version'
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+            AND tablename NOT IN ('alembic_version', 'schema_compatibility')
         LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
         PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';
     END $$

@@ -45,8 +45,10 @@ UNINDEXED_IF_WRITTEN = case((Chat.written, _FROM_NEXT), else_=null())
 CHATS_AT_ONCE = 100
 MESSAGES_AT_ONCE = 200
 CHARACTERS_AT_ONCE = 200_000
-# How many such steps one run makes.
+# How many such steps one run makes, and how many a search waits for. The rest, such as all messages
+# after an upgrade, follows behind.
 MOST_STEPS = 500
+STEPS_OF_SEARCH = 10
 # Built once: building a statement takes longer than running it.
 # What a running turn says is not indexed before it ends, since it may still change.
 _RUNNING_FROM = select(Turn.first_sequence).where(Turn.id == Chat.turn_id).scalar_subquery()
@@ -101,12 +103,12 @@ _FIND_WRITER = select(Chat.owner).where(Chat.id == bindparam("chat_id"), Chat.wr
 _DELETE_ENTRY = delete(SearchEntry).where(SearchEntry.message_id == bindparam("message_id"))
 
 
-def index_pending(owner: str | None = None) -> int:
+def index_pending(owner: str | None = None, most_steps: int = MOST_STEPS) -> int:
     """Index what is not indexed yet, of one owner or of all; return how many chats that took."""
     which = {} if owner is None else {"owner_id": owner}
     pending = _LIST_PENDING if owner is None else _LIST_PENDING_OF_OWNER
     indexed = 0
-    for _ in range(MOST_STEPS):
+    for _ in range(most_steps):
         with read_connection() as connection:
             found = connection.execute(pending, which).all()
         if not found:

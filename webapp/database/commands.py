@@ -29,6 +29,7 @@ from webapp.console import (
 from webapp.database.connections import BUSY_MILLISECONDS
 from webapp.database.engines import is_sqlite, maintenance_engine, sqlite_file
 from webapp.database.schema import (
+    SCHEMA_PROBLEMS,
     UNMARKED,
     SchemaState,
     is_unmarked,
@@ -41,11 +42,11 @@ EXIT_PROBLEM = 1
 STDIO = "-"
 SHOWN_ROWS = 5
 COPIED_BYTES = 1024 * 1024
-STATES = {
-    SchemaState.CURRENT: "the schema is up to date",
-    SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
-    SchemaState.OLD: "the schema is old; run `chat-profiles db backup FILE`, then `db upgrade`",
-    SchemaState.UNKNOWN: "a newer version of chat-profiles made the schema; install that version",
+UPGRADED = {
+    SchemaState.EMPTY: "Made the tables.",
+    SchemaState.OLD: "Upgraded the schema.",
+    SchemaState.CURRENT: "The schema was up to date already.",
+    SchemaState.AHEAD: "The schema is newer than this program, and works with it.",
 }
 
 
@@ -71,10 +72,7 @@ def upgrade() -> None:
     settings = site.settings()
     before = read_schema_state(settings)
     settle_schema(settings, upgrade_old=True)
-    if before is SchemaState.CURRENT:
-        say("The schema was up to date already.")
-    else:
-        say("Made the tables." if before is SchemaState.EMPTY else "Upgraded the schema.")
+    say(UPGRADED[before])
 
 
 @database.command(short_help="Check the schema and the contents.")
@@ -175,8 +173,8 @@ def find_schema_problems(settings: Settings) -> Iterator[str]:
         state = schema_state(connection)
         if is_unmarked(connection):
             yield UNMARKED
-        elif state is not SchemaState.CURRENT:
-            yield STATES[state]
+        elif not state.is_usable:
+            yield SCHEMA_PROBLEMS[state]
 
 
 def find_readable_files(settings: Settings) -> Iterator[str]:

@@ -6,13 +6,13 @@ import re
 import time
 from enum import Enum
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Column, String, Table, inspect, select, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from webapp.config import Settings, StartupError
 from webapp.database.connections import WRITES
-from webapp.database.engines import is_sqlite, maintenance_engine, sqlite_file
+from webapp.database.engines import db, is_sqlite, maintenance_engine, sqlite_file
 from webapp.resources import resource_folder
 
 LOCK_KEY = 7_264_001  # any number will do, if all processes that upgrade use the same
@@ -30,13 +30,38 @@ UNMARKED = (
 )
 
 
+# Which programs work with the schema. A migration that only adds leaves it as it is. One that takes
+# away what programs of earlier versions use writes its own revision here.
+COMPATIBILITY = Table(
+    "schema_compatibility", db.metadata, Column("oldest_program", String(32), primary_key=True)
+)
+
+
 class SchemaState(Enum):
     """How the database compares with this version of the program."""
 
     EMPTY = "empty"
     OLD = "old"
     CURRENT = "current"
+    # Made by a newer version, which says that it works with this one as well.
+    AHEAD = "ahead"
     UNKNOWN = "unknown"
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether this program works with the database."""
+        return self in (SchemaState.CURRENT, SchemaState.AHEAD)
+
+
+SCHEMA_PROBLEMS = {
+    SchemaState.EMPTY: "there are no tables yet; run `chat-profiles db upgrade`",
+    SchemaState.OLD: "the schema is old; run `chat-profiles db backup FILE`, then `db upgrade`",
+    SchemaState.UNKNOWN: "a newer version of chat-profiles made the schema; install that version",
+}
+
+
+class NewerSchemaError(StartupError):
+    """A newer version has made the schema, and this program does not work with it."""
 
 
 def schema_state(connection: Connection) -> SchemaState:
@@ -48,7 +73,12 @@ def schema_state(connection: Connection) -> SchemaState:
     known = known_revisions()
     if revision == known[-1]:
         return SchemaState.CURRENT
-    return SchemaState.OLD if revision in known else SchemaState.UNKNOWN
+    if revision in known:
+        return SchemaState.OLD
+    if COMPATIBILITY.name not in tables:
+        return SchemaState.UNKNOWN
+    oldest = connection.scalar(select(COMPATIBILITY))
+    return SchemaState.AHEAD if oldest is None or oldest in known else SchemaState.UNKNOWN
 
 
 def known_revisions() -> list[str]:
@@ -73,15 +103,16 @@ def settle_schema(settings: Settings, *, upgrade_old: bool) -> None:
     Raises
     ------
     StartupError
-        When the database is old and may not be upgraded here, newer than this program, or of
-        unknown origin.
+        When the database is old and may not be upgraded here, or of unknown origin.
+    NewerSchemaError
+        When the database is newer than this program, and does not work with it.
     OperationalError
         When the database cannot be reached.
     """
     state = read_schema_state(settings)
     if not (state is SchemaState.OLD and upgrade_old):
         refuse_schema(state)
-    if state is not SchemaState.CURRENT:
+    if not state.is_usable:
         upgrade(settings)
 
 
@@ -94,7 +125,7 @@ def refuse_schema(state: SchemaState) -> None:
         The schema is older or newer.
     """
     if state is SchemaState.UNKNOWN:
-        raise StartupError(
+        raise NewerSchemaError(
             "The database was made by a newer version of chat-profiles; install that version."
         )
     if state is SchemaState.OLD:
@@ -124,12 +155,14 @@ def read_schema_state(settings: Settings) -> SchemaState:
 def upgrade(settings: Settings) -> None:
     """Bring the schema to this version. Of several processes that try at once, one does it.
 
+    On PostgreSQL, others read and write meanwhile.
+
     Raises
     ------
     StartupError
         When there are tables of unknown origin.
     """
-    from webapp.database.migrating import run_migrations  # noqa: PLC0415 - Alembic: 10 MiB
+    from webapp.database import migrating  # noqa: PLC0415 - Alembic: 10 MiB
 
     engine = maintenance_engine(settings)
     # Before anything is changed. Tables and their version are committed together, so no process
@@ -142,13 +175,27 @@ def upgrade(settings: Settings) -> None:
     with engine.execution_options(**{WRITES: True}).connect() as connection, connection.begin():
         # SQLite: BEGIN IMMEDIATE has taken the lock already.
         if not is_sqlite(settings.url):
+            # A transaction that waits for the others' steps holds up nobody.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-        run_migrations(connection)
-        if connection.dialect.name == "sqlite":
+        revisions = _missing_revisions(connection)
+        if revisions == known_revisions():
+            # Nobody uses an empty database. Its tables and their version come at once.
+            migrating.run_migrations(connection)
+        elif not is_sqlite(settings.url):
+            migrating.migrate_in_steps(engine, revisions)
+        else:
+            migrating.migrate_in_transaction(connection, revisions)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 problem = ValueError(f"{len(broken)} rows point nowhere")
                 raise OperationalError("PRAGMA foreign_key_check", None, problem)
+
+
+def _missing_revisions(connection: Connection) -> list[str]:
+    known = known_revisions()
+    stored = _stored_revision(connection, _table_names(connection))
+    return known[known.index(stored) + 1 :] if stored in known else known
 
 
 def _table_names(connection: Connection) -> set[str]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, make_response
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database.engines import db, release_connection, try_to_write
-from webapp.database.schema import SchemaState, schema_state
+from webapp.database.schema import SCHEMA_PROBLEMS, schema_state
 from webapp.web.errors import log_unavailable
 
 EXTENSION = "write_check"
@@ -61,18 +61,18 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Answer whether the database takes changes and its schema is current."""
+    """Answer whether the database takes changes and its schema can be used."""
     try:
         state = schema_state(db.session.connection())
         release_connection()
-        if state is SchemaState.CURRENT:
+        if state.is_usable:
             check: WriteCheck = current_app.extensions[EXTENSION]
             check.check()
     except SQLAlchemyError as error:
         log_unavailable(error)
         return _plain("the database does not answer, or takes no changes", 503)
-    if state is not SchemaState.CURRENT:
-        return _plain(f"the schema is {state.value}; run `chat-profiles db upgrade`", 503)
+    if not state.is_usable:
+        return _plain(SCHEMA_PROBLEMS[state], 503)
     return _plain("ready", 200)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from webapp.chats.search_index import index_pending
+from webapp.chats.search_index import STEPS_OF_SEARCH, index_pending
 from webapp.chats.tokenizer import query_terms
 from webapp.database.engines import db
 from webapp.history.search.query import POSTGRESQL, SQLITE, SearchQuery
@@ -81,7 +81,7 @@ def search(
     if not terms:
         return SearchResult(is_empty_query=True)
     try:
-        index_pending(owner)
+        index_pending(owner, STEPS_OF_SEARCH)
     except UNAVAILABLE as error:
         # What is indexed can be found also while nothing can be written.
         log_unavailable(error)
