@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.states import STATES
+from tests.browser.states import REFUSALS, STATES
 from tests.browser.steps import (
     ended,
     log_in,
@@ -147,3 +148,30 @@ def test_who_is_logged_in_is_one_tap_away(phone: Page, roles: Site) -> None:
     expect(menu).to_be_in_viewport(ratio=1)
     expect(menu).to_contain_text("alice")
     expect(menu).to_contain_text("ADMIN")
+
+
+# iOS zooms into fields with smaller letters.
+SMALL_LETTERS = """() => [...document.querySelectorAll("input, textarea, select")]
+    .filter((e) => e.checkVisibility() && !["hidden", "checkbox", "radio"].includes(e.type))
+    .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 16)
+    .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+# All states with fields of their own.
+WITH_FIELDS = [
+    "login", "selector-40", "account", "read-only", "rated", "editing", "history-menu",
+    "history-search", "all-chats", "chat-options", "import", "sharing",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", WITH_FIELDS)
+def test_no_field_zooms_in(
+    phone: Page, shared_app: Callable[[str], Site], guard: Guard, state: str
+) -> None:
+    guard.expect(*REFUSALS)
+    STATES[state].visit(phone, shared_app(STATES[state].app_file))
+    phone.locator("details").evaluate_all("all => all.forEach((e) => { e.open = true; })")
+    history = phone.locator("#history")
+    if history.count():
+        history.evaluate("e => e.matches(':popover-open') || e.showPopover()")
+    assert phone.evaluate(SMALL_LETTERS) == []
