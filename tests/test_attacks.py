@@ -24,10 +24,11 @@ from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work
 from webapp.pages.live import TurnState
 from webapp.pages.watching import MemorySource
+from webapp.web.server import SEEN_AT_ONCE
 
 KEY = "00000000-0000-4000-8000-000000000001"
 # What a server with threads tells.
-THREADS: dict[str, Any] = {"environ_overrides": {"wsgi.multithread": True}}
+THREADS: dict[str, Any] = {"environ_overrides": {"wsgi.multithread": True, SEEN_AT_ONCE: 8}}
 STOP_FAILS = """
     import asyncio
     import webapp as cl

@@ -6,6 +6,9 @@ import json
 import os
 import socket
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from ssl import SSLSocket
 from types import SimpleNamespace
@@ -26,6 +29,7 @@ from tests.support.wire import RemoteVisitor
 from webapp.config import Settings
 from webapp.web.server import (
     ASSUMED_THREADS,
+    SEEN_AT_ONCE,
     Host,
     host_of,
     max_held_threads,
@@ -165,6 +169,64 @@ def test_an_old_mod_wsgi_is_taken_to_have_a_few(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_server_that_says_nothing_is_taken_to_have_a_few_threads() -> None:
     assert host_of(THREADED) == Host("madeup", ASSUMED_THREADS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "streams", "held"), [(1, 0, 1), (2, 1, 1), (3, 2, 2), (7, 6, 6), (8, 6, 7), (50, 6, 7)]
+)
+def test_streams_stay_fewer_than_the_requests_seen_at_once(
+    seen: int, streams: int, held: int
+) -> None:
+    host = host_of({**THREADED, SEEN_AT_ONCE: seen})
+    assert most_streams(Settings(), host) == streams
+    assert way_to_watch(Settings(), host) == ("sse" if streams else "poll")
+    assert max_held_threads(host) == held
+
+
+HALF_SENT = (
+    b"POST /chats HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+)
+# Python's own server says that it has threads, whether it has or not.
+PYTHONS_OWN = """
+import sys
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIServer, make_server
+
+from webapp import create_app
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+kind = {"one": WSGIServer, "many": Threaded}[sys.argv[2]]
+make_server("127.0.0.1", int(sys.argv[1]), create_app(), kind).serve_forever()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", ["one", "many"])
+def test_pages_poll_until_two_requests_were_seen_at_once(
+    tmp_path: Path, sqlite_url: str, threads: str
+) -> None:
+    command = [sys.executable, "-c", PYTHONS_OWN, "{port}", threads]
+    with running(command, tmp_path, production(sqlite_url)) as server:
+        server.wait_for("/healthz")
+        assert told(server) == ("poll", 0, "unknown")
+        if threads == "one":
+            # They come after each other.
+            with ThreadPoolExecutor(12) as pool:
+                assert set(pool.map(server.status, ["/login"] * 60)) == {303}
+            assert told(server) == ("poll", 0, "unknown")
+            return
+        with ExitStack() as stack:
+            for _ in range(3):
+                waiting = socket.create_connection(("127.0.0.1", server.port))
+                stack.enter_context(waiting).sendall(HALF_SENT)
+            give_up = time.monotonic() + 10
+            while told(server) != ("sse", 3, "unknown"):
+                assert time.monotonic() < give_up, told(server)
 
 
 @pytest.mark.parametrize("environ", [{}, {"wsgi.multithread": False}])

@@ -15,11 +15,12 @@ from tests.support.people import Visitor
 from tests.support.rows import every_row
 from webapp.turns.runtime import EXTENSION
 from webapp.web.probe import TICK_SECONDS, TICKS
+from webapp.web.server import SEEN_AT_ONCE
 from webapp.web.sse import HEADERS
 
 PATH = "/healthz/stream"
 # What a server with threads tells; where it does not say how many, 8 are assumed.
-THREADS: dict[str, Any] = {"environ_overrides": {"wsgi.multithread": True}}
+THREADS: dict[str, Any] = {"environ_overrides": {"wsgi.multithread": True, SEEN_AT_ONCE: 8}}
 
 
 def events(answer: TestResponse) -> list[dict[str, Any]]:

@@ -216,6 +216,13 @@ def _check_way(probe: StreamProbe) -> Finding:
             f"Pages wait for whole answers: the server runs nothing between requests{server}.",
             advise_on_threads(probe.server),
         )
+    if probe.server == "unknown":
+        return change(
+            "poll",
+            "Pages ask again and again instead of a stream, until this server has answered two "
+            "requests at once: it does not tell how many threads it has.",
+            f"{advise_on_threads(probe.server)} Or set WEBAPP_MAX_STREAMS below its number.",
+        )
     return change(
         "poll",
         f"Pages ask again and again instead of a stream: one or two threads are too few{server}.",

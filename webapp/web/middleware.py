@@ -16,6 +16,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from webapp.config import Settings
 from webapp.web.assets import PREFIX, static_files
 from webapp.web.headers import HSTS, add_security_headers
+from webapp.web.server import count_requests
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,7 +48,7 @@ def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None
         wrapped = ProxyFix(_move_below_prefix(wrapped, hops), hops, hops, hops)
     else:
         wrapped = _ignore_proxies(wrapped)
-    app.wsgi_app = wrapped  # type: ignore[method-assign, assignment]
+    app.wsgi_app = count_requests(wrapped)  # type: ignore[method-assign, assignment]
 
 
 def _serve_static_to_trusted_hosts(

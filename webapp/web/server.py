@@ -1,7 +1,8 @@
 """The server that runs this process: its name, and the number of its threads.
 
-WSGI tells whether there are several threads, but not how many. There must be fewer streams than
-threads, so each known server is asked in its own way.
+WSGI tells whether there may be several threads, but not how many. There must be fewer streams than
+threads, so each known server is asked in its own way. Of an unknown server, the requests that it
+answers at once are counted. Until two were seen, pages poll.
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wsgi import ClosingIterator
 
 from webapp.config import Settings
 
-# For servers that do not tell. Even small servers have as many.
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# For servers that do not tell, once requests were seen at once. Even small servers have as many.
 ASSUMED_THREADS = 8
+# Where `count_requests` notes in an environment how many requests were seen at once.
+SEEN_AT_ONCE = "chat_profiles.seen_at_once"
 ENDLESS = 1_000
 # How long a reader may accept no data before its connection is given up.
 SEND_SECONDS = 10.0
@@ -42,6 +51,9 @@ class Host:
         The server's object that knows whether it is stopping.
     hands_over:
         Whether it lets an answer keep its connection without its thread.
+    seen_at_once:
+        How many requests an unknown server was seen to answer at once, which proves that many
+        threads. ``None`` if the number of threads is known.
     """
 
     name: str
@@ -49,6 +61,7 @@ class Host:
     background: bool = True
     worker: Any = None
     hands_over: bool = False
+    seen_at_once: int | None = None
 
     @property
     def is_stopping(self) -> bool:
@@ -60,17 +73,42 @@ class Host:
 
 def host_of(environ: Mapping[str, Any]) -> Host:
     """Return what is known of the server that sent this request."""
-    if "uwsgi" in sys.modules:
-        options = sys.modules["uwsgi"].opt
-        threads = int(options.get("threads", 1) or 1)
-        return Host("uWSGI", threads, background=threads > 1 or "enable-threads" in options)
-    if not environ.get("wsgi.multithread"):
-        return Host(_name(environ), 1)
-    if "mod_wsgi" in sys.modules:
-        threads = getattr(sys.modules["mod_wsgi"], "threads_per_process", ASSUMED_THREADS)
-        return Host("mod_wsgi", threads)
-    host = _find_server_in_call_stack(sys._getframe()) or Host(_name(environ), ASSUMED_THREADS)
+    host = _find_host(environ)
+    if host is None:
+        return Host(_name(environ), ASSUMED_THREADS, seen_at_once=environ.get(SEEN_AT_ONCE))
     return replace(host, hands_over=True) if _hands_over(environ, host) else host
+
+
+def count_requests(app: WSGIApplication) -> WSGIApplication:
+    """Return ``app``, which notes how many requests an unknown server has answered at once."""
+    lock = threading.Lock()
+    is_known = False
+    running = most = 0
+
+    def count(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        nonlocal is_known, running, most
+        if is_known or not environ.get("wsgi.multithread"):
+            return app(environ, start_response)
+        is_known = _find_host(environ) is not None
+        if is_known:
+            return app(environ, start_response)
+
+        with lock:
+            running += 1
+            most = max(most, running)
+        environ.setdefault(SEEN_AT_ONCE, most)
+        try:
+            return ClosingIterator(app(environ, start_response), end)
+        except BaseException:
+            end()
+            raise
+
+    def end() -> None:
+        nonlocal running
+        with lock:
+            running -= 1
+
+    return count
 
 
 def way_to_watch(settings: Settings, host: Host) -> str:
@@ -89,7 +127,8 @@ def most_streams(settings: Settings, host: Host) -> int:
     if host.hands_over:
         files = os.sysconf("SC_OPEN_MAX")
         return min(MOST_THREADLESS_STREAMS, files // 2) if files > 0 else MOST_THREADLESS_STREAMS
-    return max(0, host.threads - max(2, host.threads // 4))
+    usual = max(0, host.threads - max(2, host.threads // 4))
+    return usual if host.seen_at_once is None else min(usual, host.seen_at_once - 1)
 
 
 def most_streams_of_one(settings: Settings) -> int:
@@ -103,7 +142,8 @@ def max_held_threads(host: Host) -> int:
     An eighth of the threads, and at least one, stays free for quick requests. If there is only one
     thread, a waiting request may hold it.
     """
-    return max(1, host.threads - max(1, host.threads // 8))
+    usual = max(1, host.threads - max(1, host.threads // 8))
+    return usual if host.seen_at_once is None else max(1, min(usual, host.seen_at_once - 1))
 
 
 def give_up_silent_readers(environ: Mapping[str, Any]) -> socket.socket | None:
@@ -127,6 +167,19 @@ def wait_again(connection: socket.socket | None) -> None:
     if connection is not None:
         with suppress(OSError):
             connection.settimeout(None)
+
+
+def _find_host(environ: Mapping[str, Any]) -> Host | None:
+    if "uwsgi" in sys.modules:
+        options = sys.modules["uwsgi"].opt
+        threads = int(options.get("threads", 1) or 1)
+        return Host("uWSGI", threads, background=threads > 1 or "enable-threads" in options)
+    if not environ.get("wsgi.multithread"):
+        return Host(_name(environ), 1)
+    if "mod_wsgi" in sys.modules:
+        threads = getattr(sys.modules["mod_wsgi"], "threads_per_process", ASSUMED_THREADS)
+        return Host("mod_wsgi", threads)
+    return _find_server_in_call_stack(sys._getframe())
 
 
 def _find_server_in_call_stack(frame: FrameType | None) -> Host | None:
