@@ -49,8 +49,9 @@ lint: $(VENV)/.test ## Check style, types and the direction of imports
 assets: $(VENV)/.test ## Build webapp/static/ from the scripts and sheets of static/
 	@$(BIN)/python scripts/build_static.py
 
-build: $(VENV)/.build ## Make the wheel and the source archive in dist/
+build: $(VENV)/.build ## Make the wheel, the source archive and the list of parts (SBOM) in dist/
 	@$(BIN)/python -m hatchling build
+	@$(BIN)/python scripts/build_sbom.py
 
 bench: $(VENV)/.test ## Measure what it costs
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
@@ -62,9 +63,10 @@ lock: $(TOOLS)/.installed ## Pin the requirements (ARGS=--upgrade for newer ones
 	@$(COMPILE) --extra gunicorn --output-file requirements/run.txt pyproject.toml
 	@$(COMPILE) --build-deps-for editable --only-build-deps \
 		--output-file requirements/build.txt pyproject.toml
-	@$(COMPILE) --extra test --extra lint -c requirements/run.txt -c requirements/build.txt \
-		--output-file requirements/test.txt pyproject.toml
 	@$(COMPILE) --output-file requirements/tools.txt requirements/tools.in
+	@$(COMPILE) -c requirements/tools.txt --output-file requirements/sbom.txt requirements/sbom.in
+	@$(COMPILE) --extra test --extra lint -c requirements/run.txt -c requirements/build.txt \
+		-c requirements/sbom.txt --output-file requirements/test.txt pyproject.toml
 
 audit: $(TOOLS)/.installed ## Look the pinned versions up among known vulnerabilities
 	@for lock in run build test; do \
@@ -78,9 +80,9 @@ clean: ## Remove environments, caches and builds; instance/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Building needs neither the site nor the tests.
-$(VENV)/.build: requirements/build.txt $(VENV)/pyvenv.cfg
+$(VENV)/.build: requirements/build.txt requirements/sbom.txt $(VENV)/pyvenv.cfg
 	@echo "Installing what building needs ..."
-	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/sbom.txt
 	@touch $@
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml $(VENV)/pyvenv.cfg

@@ -158,3 +158,15 @@ def test_every_decision_has_context_decision_and_consequence() -> None:
     for path in DESIGN[1:]:
         for decision in path.read_text().split("\n## ")[1:]:
             assert re.findall(r"^\*\*(\w+)\.\*\* ", decision, re.MULTILINE) == parts, decision
+
+
+def test_the_security_policy_says_what_a_reporter_needs() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    assert headings == [
+        "Reporting a security problem",
+        "Supported versions",
+        "What it is made of",
+        "What is promised",
+    ]
+    assert "**Report a vulnerability**" in text

@@ -72,7 +72,7 @@ def test_pins_are_within_the_ranges_of_the_project(lock: str, requirements: list
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
 
 
-@pytest.mark.parametrize("smaller", ["run.txt", "build.txt"])
+@pytest.mark.parametrize("smaller", ["run.txt", "build.txt", "sbom.txt"])
 def test_the_test_lock_holds_the_others_at_the_same_versions(smaller: str) -> None:
     assert pins(smaller).items() <= pins("test.txt").items()
 
