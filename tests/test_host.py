@@ -187,7 +187,7 @@ HALF_SENT = (
     b"POST /chats HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
 )
-# Python's own server says that it has threads, whether it has or not.
+# Python's own server, with one thread or with many. Either says that it has several.
 PYTHONS_OWN = """
 import sys
 from socketserver import ThreadingMixIn
@@ -200,8 +200,15 @@ class Threaded(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
+site = create_app()
+
+
+def app(environ, start_response):
+    return site({**environ, "wsgi.multithread": True}, start_response)
+
+
 kind = {"one": WSGIServer, "many": Threaded}[sys.argv[2]]
-make_server("127.0.0.1", int(sys.argv[1]), create_app(), kind).serve_forever()
+make_server("127.0.0.1", int(sys.argv[1]), app, kind).serve_forever()
 """
 
 
