@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.corpus import samples, text_of
@@ -69,7 +71,48 @@ def test_a_match_far_down_is_looked_for_no_further_than_costs_little() -> None:
 
 
 @pytest.mark.parametrize("query", ["script", "<", "a", '"', "onerror alert"])
-def test_a_snippet_is_a_part_of_the_text_whatever_that_holds(query: str) -> None:
+def test_a_snippet_adds_nothing_to_the_text_whatever_that_holds(query: str) -> None:
     for text in HOSTILE:
-        joined = "".join(part.text for part in parts(text, query))
-        assert joined.removeprefix("…").removesuffix("…") in text
+        found = parts(text, query)
+        joined = "".join(part.text for part in found).removeprefix("…").removesuffix("…")
+        rest = iter(text)
+        assert all(character in rest for character in joined), text
+        assert all(part.text in text for part in found if part.marked)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "expected"),
+    [
+        ("# Weekend", "weekend", "[Weekend]"),
+        ("Look:\n\n### **The** weekend\n", "weekend", "Look:\n\nThe [weekend]\n"),
+        ("- [x] **buy** *some* milk", "milk", "buy some [milk]"),
+        ("> > quoted __words__ ~~gone~~", "words", "quoted [words] gone"),
+        ("See [the guide](https://example.org/a_b).", "guide", "See the [guide]."),
+        ("See ![a cat](cat.png) here", "here", "See a cat [here]"),
+        ("Use `a * b` and `__init__`", "use", "[Use] a * b and __init__"),
+        ("```python\nprint(1)\n```\nDone", "print", "\n[print](1)\n\nDone"),
+        ("| Model | Price |\n|---|--:|\n| small | 1 |", "small", " Model  Price \n\n [small]  1 "),
+        ("2 * 3 * 4, snake_case_name", "snake", "2 * 3 * 4, [snake]_case_name"),
+        ("1\\. and \\*", "and", "1. [and] *"),
+        ("# Only this", "else", "Only this"),
+        # Who looks for it wants to see it.
+        ("[here](https://example.org)", "example", "here](https://[example].org)"),
+        ("**bold**", "**", "[**]bold[**]"),
+    ],
+)
+def test_marks_of_markdown_are_left_out(text: str, query: str, expected: str) -> None:
+    assert shown(text, query) == expected
+
+
+def test_marks_before_and_behind_a_snippet_are_seen() -> None:
+    text = "[" + "word " * 30 + "needle " + "word " * 30 + "](https://example.org/" + "x" * 50 + ")"
+    assert "](" not in shown(text, "needle")
+    assert shown("x" * 300 + " a # b needle", "needle").endswith("a # b [needle]")
+
+
+@pytest.mark.parametrize("piece", ["-", "[", "`", "*", "_", "> ", "| ", "\\", "![", "](", "- "])
+def test_no_text_makes_the_search_for_marks_slow(piece: str) -> None:
+    begun = time.process_time()
+    for _ in range(20):
+        shown(piece * 5_000 + "needle" + piece * 5_000, "needle")
+    assert time.process_time() - begun < 2

@@ -15,6 +15,7 @@ from webapp.authoring.chat_message import ERROR, ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config import Settings
 from webapp.history import sidebar
+from webapp.history.groups import short_date
 from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.descriptions import description_html, description_links, summary_html
 from webapp.markdown.messages import message_html
@@ -97,6 +98,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         icon_src=icons.icon_src,
         initial=icons.initial,
         label=icons.label,
+        day=lambda time: short_date(time.astimezone(settings.zone).date()),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     # Loaded once: an import in each template would cost a context for each picture.

@@ -1,5 +1,5 @@
 // The list of chats beside the chat.
-import { byId, currentChatId } from "./dom.js";
+import { all, byId, currentChatId, on } from "./dom.js";
 
 // A message moves its chat to the top, where it is when the list is loaded again.
 export const moveChatToTop = () => {
@@ -10,3 +10,22 @@ export const moveChatToTop = () => {
   group.prepend(entry);
   if (!before.children.length) before.replaceChildren(); // so that it is `:empty`, and hidden
 };
+
+// What is asked for with a click opens when it has come. From then on it is the browser's.
+export const openNewMenus = () => {
+  for (const menu of all(".item-actions[data-new]")) {
+    menu.removeAttribute("data-new");
+    menu.showPopover();
+  }
+};
+
+// A list that is drawn anew need not keep a menu that is closed.
+on("toggle", ({ target, newState }) => {
+  if (target.matches?.(".item-actions") && newState === "closed") {
+    target.closest(".item")?.removeAttribute("hx-morph-skip");
+  }
+  if (!target.matches?.(".fold")) return;
+  const path = new URL(document.querySelector(".home").href).pathname;
+  const value = newState === "open" ? "beside; max-age=0" : "folded; max-age=31536000";
+  document.cookie = `history=${value}; path=${path}; samesite=lax`;
+});

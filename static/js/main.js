@@ -6,6 +6,7 @@ import "./controls.js";
 import { byId, hasMouse, on } from "./dom.js";
 import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
+import { openNewMenus } from "./history.js";
 import { measureSoon } from "./layout.js";
 import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
@@ -29,6 +30,7 @@ on("htmx:after:swap", () => {
   updateComposer();
   measureSoon();
   updateOpenSelector();
+  openNewMenus();
 });
 
 addCopyButtons();

@@ -41,7 +41,7 @@ on("htmx:before:request", (event) => {
   const { target, detail } = event;
   // An idle page asks for news when its window is looked at. It must not do so while the user edits
   // a message: the answer may be that the session is over, and the text would be lost.
-  if (target.id === "turn" && !runningTurn() && document.querySelector("[open]")) {
+  if (target.id === "turn" && !runningTurn() && document.querySelector(".actions [open]")) {
     event.preventDefault();
     return;
   }

@@ -285,7 +285,7 @@ def test_focus_stays_on_what_was_opened(desktop: Page, site: Site) -> None:
     expect(desktop.get_by_test_id("title-input")).to_be_visible()
     expect(menu).to_be_focused()
     desktop.keyboard.press("Enter")
-    expect(desktop.get_by_test_id("title-input")).to_have_count(0)
+    expect(desktop.get_by_test_id("title-input")).to_be_hidden()
     expect(menu).to_be_focused()
 
 

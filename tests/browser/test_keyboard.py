@@ -111,7 +111,8 @@ def test_tab_goes_through_the_page_and_every_stop_is_seen(desktop: Page, roles: 
     log_in(desktop, roles, "alice")
     started(desktop)
     desktop.locator(".skip").focus()
-    for stop in ["home", "profile-button", "new-chat", "user-button", "search-sidebar"]:
+    bar = ["home", "fold-history", "profile-button", "new-chat", "user-button"]
+    for stop in [*bar, "search-sidebar"]:
         desktop.keyboard.press("Tab")
         assert (named(desktop), desktop.evaluate(RING)) == (stop, True)
     # The history has as many stops as it has chats; the skip link leads past all of them.

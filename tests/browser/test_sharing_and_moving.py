@@ -92,7 +92,7 @@ def test_fill_the_field_from_a_file(new_page: NewPage, site: Site, tmp_path: Pat
     page = new_page()
     enter(page, site, "alice")
     page.goto(f"{site}/chats/import")
-    page.get_by_label("Or fill it from a file").set_input_files(file)
+    page.get_by_label("File to import").set_input_files(file)
     expect(page.get_by_label("Exported chats")).to_have_value(file.read_text())
     page.get_by_test_id("import-button").click()
     expect(messages(page)).to_contain_text(["Größe?", "Groß."])

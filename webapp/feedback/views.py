@@ -52,5 +52,5 @@ def rate(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
         return make_response(render_template("chats/_thanks.html", message=message, thanks=True))
     thanks = {} if value == NONE else {"thanks": True}
     actions = with_ratings(build_actions(addresses_of(chat.id), None), chat.id)
-    html = render_template("chats/_actions.html", message=message, actions=actions, **thanks)
+    html = render_template("chats/_rating.html", message=message, actions=actions, **thanks)
     return make_response(html)

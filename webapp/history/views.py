@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -45,7 +45,7 @@ def menu(chat_id: uuid.UUID) -> str:
     """Show the menu of a chat."""
     chat = my_chat(chat_id)
     if wants_fragment():
-        return sidebar.item_html(chat, is_open="close" not in request.args)
+        return sidebar.item_html(chat, is_open=True)
     return sidebar.chat_page_html(chat)
 
 

@@ -123,7 +123,8 @@ class LiveTurn:
             if on_page is not None:
                 parts.append(self._render_switch(on_page.message))
 
-        parts += [self._render_change(message) for message in state.messages]
+        before = [None, *state.messages]
+        parts += map(self._render_change, state.messages, before)
 
         for message in state.elsewhere:
             on_page = self._on_page.get(message.id)
@@ -141,11 +142,12 @@ class LiveTurn:
             parts.append(self._render("_changed", **values))
         return "".join(parts)
 
-    def _render_change(self, message: ChatMessage) -> str:
+    def _render_change(self, message: ChatMessage, previous: ChatMessage | None) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is None:
             values = self._values(message, self._add(message))
-            changed = self._render("_added", turn_id=self._turn_id, **values)
+            more = {"turn_id": self._turn_id, "previous": previous}
+            changed = self._render("_added", **more, **values)
         elif on_page.message == message:
             return ""
         else:
@@ -157,7 +159,8 @@ class LiveTurn:
                 values = {"id": message.id, "growth": growth}
                 context = self._grown.new_context(values, shared=True)
                 return "".join(self._grown.root_render_func(context))
-            changed = self._render("_changed", **self._values(message, on_page))
+            values = self._values(message, on_page)
+            changed = self._render("_changed", previous=previous, **values)
         return changed + self._render_switch(message, self._participants.author_of(message).name)
 
     def _render_switch(self, message: ChatMessage, now: str = "") -> str:

@@ -182,6 +182,10 @@ def respond_refused(
         refused_text, draft = RefusedText(message_id, draft), ""
     template = "chats/_chat.html" if wants_fragment() else "chats/page.html"
     html = render_chat(chat, template, notices, draft, refused_text=refused_text)
+    if wants_fragment():
+        # The bar names the profile of a chat that can only be read, too.
+        selector = addresses_of(chat.id).selector
+        html += render_template("chats/_switched.html", selector=selector, now="")
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():
@@ -212,6 +216,7 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             selector=response.new_selector(answers, controls, is_first=first is not None),
             chat=_as_listed(chat, first.content, answers) if first else None,
             profile_of=lambda listed: offered.get(listed.profile),
+            several_profiles=len(offered) > 1,
         )
     )
 

@@ -225,18 +225,19 @@ class TurnStream:
             self.is_over = True
             return b""
 
-        html, before, state = "", self._state, self._source.read()
+        html, end, before, state = "", "", self._state, self._source.read()
         if state.version != before.version:
             self._state = state
+            html = self.subscription.page.render_changes(state)
             end = "" if state.is_running else self._render_end(state.status)
-            html = self.subscription.page.render_changes(state) + end
             self.is_over = not state.is_running
             # A long open block is sent whole each time, so it is sent less often.
             slowest = min(len(html) / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)
             self.rest_until = now + max(PACE_SECONDS, slowest)
-        if html:
+        if html or end:
             self._sent_at = now
-            return event(html)
+            # The end is an event of its own, as it adds to a message that may have just come.
+            return (event(html) if html else b"") + (event(end) if end else b"")
         if now - self._sent_at >= HEARTBEAT_SECONDS:
             self._sent_at = now
             return HEARTBEAT

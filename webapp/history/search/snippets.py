@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -18,6 +19,28 @@ from webapp.chats.truncation import (
 # How much of a message is searched: its beginning, where most matches are, and then more of it.
 LOOKED_AT = (2_000, 20_000)
 SIDE = 60
+# How far around a snippet its Markdown is looked at: a mark belongs to a line or to a link.
+AROUND = 400
+
+# The marks of Markdown, which nobody wants to read in a list. Where a group matches, only that is
+# left out. Code comes first, as what looks like a mark in it is none.
+_MARKS = re.compile(
+    r"""
+    (?P<escape>\\)[!-/:-@\[-`{-~]                # what is no mark
+    | ^[ \t]*(?:`{3,}|~{3,})[^`\n]*$           # the fence of a block of code
+    | (?P<before>`+)[^`\n]+(?P<after>`+)        # code in a line
+    | ^[ \t>]*\#{1,6}[ \t]+                     # a heading
+    | ^[ \t]*(?:>[ \t]?)+                       # a quotation
+    | ^[ \t]*[-*+][ \t]+(?:\[[ xX]\][ \t]+)?    # an item of a list
+    | ^(?=[^\n]*--)[ \t|:-]+$                  # the line below the head of a table
+    | (?P<open>!?\[)[^\]\n]*(?P<close>\]\([^)\n]*\))  # a link or a picture
+    | ^[ \t]*\| | \|[ \t]*$ | (?<=[ \t])\|(?=[ \t])  # between the cells of a table
+    | \*{2,3}(?=\S) | (?<=\S)\*{2,3} | ~~
+    | (?<![\w*])\*(?=\S) | (?<=\S)\*(?![\w*])
+    | (?<![\w_])_{1,3}(?=\w) | (?<=\w)_{1,3}(?![\w_])
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 Span = tuple[int, int]
 
@@ -33,18 +56,24 @@ class Part:
 def make_snippet(text: str, terms: list[Term]) -> tuple[Part, ...]:
     """Return the part of a text around its first match, with all matches in it marked.
 
-    Without a match, it is the beginning of the text.
+    Without a match, it is the beginning of the text. The marks of Markdown are left out, except
+    where they were searched for.
     """
     found = _find_matches(text, terms)
     if not found:
-        return (Part(truncate(text, 2 * SIDE), marked=False),)
+        beginning = text[:AROUND]
+        plain = _without(
+            beginning, 0, len(beginning), _find_marks(beginning, 0, len(beginning), [])
+        )
+        return (Part(truncate(plain.strip() or beginning, 2 * SIDE), marked=False),)
     first = found[0]
     start, end = first[0] - SIDE, min(first[1], first[0] + SIDE) + SIDE
     if start > 0:
         start = place_after(text, start, first[0])
     if end < len(text):
         end = place_before(text, end, end - SIDE)
-    parts = _split(text, max(start, 0), min(end, len(text)), found)
+    start, end = max(start, 0), min(end, len(text))
+    parts = _split(text, start, end, found, _find_marks(text, start, end, found))
     return tuple(part for part in parts if part.text)
 
 
@@ -81,14 +110,35 @@ def _fold_with_places(text: str) -> tuple[str, range | list[int]]:
     return "".join(pieces), [*places, len(text)]
 
 
-def _split(text: str, start: int, end: int, found: list[Span]) -> Iterator[Part]:
+def _find_marks(text: str, start: int, end: int, found: list[Span]) -> list[Span]:
+    """Return the marks of Markdown in a part of a text, in order, without those in a match."""
+    begin, stop = max(start - AROUND, 0), min(end + AROUND, len(text))
+    if begin:  # where a line begins, or the middle of a line would be taken for its beginning
+        begin = text.find("\n", begin, start) + 1 or start
+    marks: list[Span] = []
+    for match in _MARKS.finditer(text, begin, stop):
+        groups = [name for name, value in match.groupdict().items() if value is not None]
+        marks += [match.span(name) for name in groups] or [match.span()]
+    return [(a, b) for a, b in marks if not any(c < b and a < d for c, d in found)]
+
+
+def _without(text: str, start: int, end: int, marks: list[Span]) -> str:
+    pieces = []
+    for begin, stop in marks:
+        if begin < end and stop > start:
+            pieces.append(text[start : max(begin, start)])
+            start = min(stop, end)
+    return "".join([*pieces, text[start:end]])
+
+
+def _split(text: str, start: int, end: int, found: list[Span], marks: list[Span]) -> Iterator[Part]:
     at = start
     yield Part(ELLIPSIS if start > 0 else "", marked=False)
     for begin, stop in found:
         if begin >= end:
             break
-        yield Part(text[at:begin], marked=False)
+        yield Part(_without(text, at, begin, marks), marked=False)
         at = min(stop, end)
         yield Part(text[begin:at], marked=True)
-    yield Part(text[at:end], marked=False)
+    yield Part(_without(text, at, end, marks), marked=False)
     yield Part(ELLIPSIS if end < len(text) else "", marked=False)
