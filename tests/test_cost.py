@@ -129,7 +129,7 @@ ACTIONS = {
     "message": Action(do=Chatter.say, html=5_090, wire=1_560),
     "message that waits": Action(do=Chatter.wait, html=5_070, wire=1_550),
     "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=22_920, wire=4_770),
-    "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_710, wire=910),
+    "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_710, wire=880),
 }
 SQLITE: Mapping[str, Cost] = {
     "start": Cost(statements=6, begins=1, commits=1, writes=1, connections=2),

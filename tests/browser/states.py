@@ -114,8 +114,7 @@ def _talking(page: Page, site: Site) -> None:
     ask(page, "Say something.")
     ended(page)
     question = f"How do I greet somebody?\n\n    def greet():  # {'x' * 90}\n\nBriefly, please."
-    composer(page).fill(f"markdown {question}")
-    composer(page).press("Enter")
+    ask(page, f"markdown {question}")
     expect(messages(page)).to_have_count(4)
     ended(page)
 
