@@ -27,6 +27,7 @@ TABLES = {
     "messages",
     "preferences",
     "search_entries",
+    "shared_messages",
     "shares",
     "turns",
 }

@@ -18,7 +18,7 @@ from tests.support.chats import Chat as SaidChat
 from tests.support.rows import count, every_row
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
-from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, Turn
+from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, SharedMessage, Turn
 from webapp.chats.tokenizer import entry_words
 from webapp.database.engines import Model, utc_now, write_session, write_transaction
 from webapp.upkeep import purging
@@ -173,17 +173,20 @@ def test_all_that_hangs_on_a_chat_goes_with_it(cli: CommandLine) -> None:
     gone = chat(expires_at=utc_now() - HOUR)
     said = Message(id=uuid.uuid4(), chat_id=gone.id, sequence=1, kind="user", content="Hello")
     words = entry_words(gone.owner, gone.id, "Hello")
+    link = Share(id=uuid.uuid4(), chat_id=gone.id, token="t", last_sequence=1)
+    copy = {"id": said.id, "kind": "user", "content": "Hello", "status": "complete"}
     store(
         cli,
         gone,
         said,
         SearchEntry(chat_id=gone.id, message_id=said.id, words=words),
         Feedback(message_id=said.id, chat_id=gone.id, owner=gone.owner, value=1),
-        Share(chat_id=gone.id, token="t", last_sequence=1),
+        link,
+        SharedMessage(share_id=link.id, sequence=1, created_at=utc_now(), **copy),
     )
     assert purged(cli) == {"expired_chats": 1}
-    tables = ("chats", "messages", "search_entries", "feedback", "shares")
-    assert [remaining(cli, table) for table in tables] == [0] * 5
+    tables = ("chats", "messages", "search_entries", "feedback", "shares", "shared_messages")
+    assert [remaining(cli, table) for table in tables] == [0] * 6
 
 
 def test_words_of_a_chat_that_went_are_not_found_any_more(

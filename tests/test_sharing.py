@@ -173,6 +173,124 @@ def test_what_comes_later_is_shared_only_when_asked(
     assert read(bob, address)[-1] == "A secret"
 
 
+def change(app: Flask, sql: str, path: str, **values: Any) -> None:
+    run_sql(app, f"UPDATE {sql}", chat=hexed(path), **values)
+
+
+CHANGES = {
+    "renamed": "chats SET title = 'Changed' WHERE id = :chat",
+    "grown": "messages SET content = 'To Changed' WHERE chat_id = :chat AND sequence = 1",
+    "ended": "messages SET status = 'stopped' WHERE chat_id = :chat AND sequence = 1",
+    "other-author": "messages SET author = 'Changed' WHERE chat_id = :chat AND sequence = 1",
+    "other-profile": "messages SET profile = 'admin-only' WHERE chat_id = :chat AND sequence = 1",
+    "edited": "messages SET replaced_by = :chat WHERE chat_id = :chat AND sequence = 1",
+    "switched": "chats SET profile = 'admin-only' WHERE id = :chat",
+    "new-look": (
+        'chats SET snapshots = \'{"team": {"label": "Changed", "icon": "https://changed.example"}, '
+        '"admin-only": {"label": "Changed", "icon": null}}\' WHERE id = :chat'
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_link_shows_all_as_it_was_when_shared(
+    alice: Visitor, bob: Visitor, rome: str, what: str
+) -> None:
+    address = shared(alice, rome)
+    before = bob.get(address)
+    change(alice.app, CHANGES[what], rome)
+    after = bob.get(address)
+    assert after.text == before.text
+    assert after.headers["Content-Security-Policy"] == before.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("what", [what for what in CHANGES if what != "switched"])
+def test_its_owner_is_told_of_a_change_and_can_share_it(
+    alice: Visitor, rome: str, what: str
+) -> None:
+    address = shared(alice, rome)
+    before = alice.get(address).text
+    assert managed(alice, rome).all(data_testid="share") == []
+    change(alice.app, CHANGES[what], rome)
+    page = managed(alice, rome)
+    assert "The chat has changed since you shared it." in page.text
+    assert page.one(data_testid="share").text.strip() == "Share it as it is now"
+    assert shared(alice, rome) == address
+    assert alice.get(address).text != before
+    assert "All messages are included." in managed(alice, rome).text
+
+
+def test_what_is_removed_later_is_still_shown(alice: Visitor, bob: Visitor, rome: str) -> None:
+    address = shared(alice, rome)
+    run_sql(alice.app, "DELETE FROM messages WHERE chat_id = :chat", chat=hexed(rome))
+    assert read(bob, address) == ["Where to?", "To Rome."]
+
+
+def test_a_profile_without_a_shared_message_is_not_named(alice: Visitor, bob: Visitor) -> None:
+    then = {
+        "team": {"label": "The team", "icon": None},
+        "admin-only": {"label": "Secret label", "icon": "https://secret.example/a.png"},
+    }
+    path = store_chat(alice.app, *TALK, snapshots=then)
+    change(alice.app, CHANGES["switched"], path)
+    answer = bob.get(shared(alice, path))
+    page = parse(answer.text)
+    assert page.one(data_testid="shared-chat")["data-profile"] == "team"
+    assert "The team" in page.text
+    whole = answer.text + str(answer.headers)
+    assert [word for word in ("admin-only", "Secret", "secret.example") if word in whole] == []
+
+
+def test_a_chat_without_a_title_stays_without_one(alice: Visitor, bob: Visitor) -> None:
+    path = store_chat(alice.app, *TALK, title=None)
+    address = shared(alice, path)
+    change(alice.app, CHANGES["renamed"], path)
+    assert parse(bob.get(address).text).one("h1").text == "Untitled chat"
+
+
+def test_an_answer_that_was_being_written_stays_unfinished(alice: Visitor, bob: Visitor) -> None:
+    said = {"content": "To the", "kind": "assistant", "status": "streaming"}
+    path = store_chat(alice.app, TALK[0], said)
+    address = shared(alice, path)
+    change(
+        alice.app,
+        "messages SET content = 'To the end', status = 'complete' WHERE chat_id = :chat "
+        "AND sequence = 1",
+        path,
+    )
+    page = parse(bob.get(address).text)
+    assert read(bob, address) == ["Where to?", "To the"]
+    assert page.all(data_testid="message")[1]["data-status"] == "stopped"
+    assert "still being written when the chat was shared" in page.text
+    shared(alice, path)
+    assert read(bob, address)[-1] == "To the end"
+    assert "still being written" not in bob.get(address).text
+
+
+def test_a_link_of_an_earlier_version_becomes_a_copy_when_it_is_read(
+    alice: Visitor, bob: Visitor, rome: str
+) -> None:
+    address = shared(alice, rome)
+    as_an_earlier_version_left_it(alice.app)
+    add(alice.app, rome, "A secret", 2)
+    assert read(bob, address) == ["Where to?", "To Rome."]
+    change(alice.app, CHANGES["grown"], rome)
+    assert read(bob, address) == ["Where to?", "To Rome."]
+
+
+def test_a_link_of_an_earlier_version_can_be_shared_anew(alice: Visitor, rome: str) -> None:
+    address = shared(alice, rome)
+    as_an_earlier_version_left_it(alice.app)
+    assert managed(alice, rome).one(data_testid="share")
+    assert shared(alice, rome) == address
+    assert read(alice, address) == ["Where to?", "To Rome."]
+
+
+def as_an_earlier_version_left_it(app: Flask) -> None:
+    run_sql(app, "DELETE FROM shared_messages")
+    run_sql(app, "UPDATE shares SET title = NULL, profile = NULL, snapshots = NULL")
+
+
 def test_what_was_replaced_is_not_shown(alice: Visitor, bob: Visitor, rome: str) -> None:
     add(alice.app, rome, "An old branch", 2, replaced=uuid.uuid4().hex)
     assert read(bob, shared(alice, rome)) == ["Where to?", "To Rome."]
@@ -422,6 +540,19 @@ def test_the_app_decides_who_may_read(make_app: AppMaker, log: LogReader) -> Non
     assert bob.get(address).status_code == 404
     assert log.one("shared.refused")["reason"] == "on_shared_chat_view"
     assert Visitor(bob.app).logged_in("charlie").get(address).status_code == 200
+
+
+def test_the_app_is_asked_about_the_chat_as_it_was_shared(make_app: AppMaker) -> None:
+    bob, address = asked(
+        make_app,
+        """
+    @cl.on_shared_chat_view
+    def may_read(chat):
+        return (chat.title, chat.profile) == ("Rome", None)
+    """,
+    )
+    run_sql(bob.app, "UPDATE chats SET title = 'Changed', profile = 'changed'")
+    assert bob.get(address).status_code == 200
 
 
 @pytest.mark.parametrize("parameters", ["", "chat", "chat, viewer"])

@@ -201,3 +201,28 @@ class Share(Model):
     token: Mapped[str] = mapped_column(String(64), unique=True)
     last_sequence: Mapped[int] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    # How the chat was when it was shared. A link of an earlier version has no snapshots until it is
+    # read for the first time.
+    title: Mapped[str | None] = mapped_column(String(TITLE_LIMIT))
+    profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
+    snapshots: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class SharedMessage(Model):
+    """A message as it was when its chat was shared. The columns are named as those of messages."""
+
+    __tablename__ = "shared_messages"
+
+    share_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("shares.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    # Of the message. Without a foreign key, as the message may be removed later.
+    id: Mapped[uuid.UUID] = mapped_column()
+    kind: Mapped[str] = mapped_column(String(16))
+    author: Mapped[str | None] = mapped_column(String(200))
+    content: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    turn_id: Mapped[uuid.UUID | None] = mapped_column()
+    profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))

@@ -15,7 +15,7 @@ from webapp.authoring.shared_view import SharedChat
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import offered_profiles
-from webapp.sharing.shared_chat import FoundChat, profiles_in
+from webapp.sharing.shared_chat import FoundChat
 from webapp.site import chat_app, settings
 from webapp.web.log import log_event
 
@@ -47,7 +47,7 @@ def refuse_unless_readable(chat: FoundChat) -> None:
         The app's `@on_shared_chat_view` failed.
     """
     offer = offered_profiles()
-    hidden = sorted(name for name in profiles_in(chat) if offer.find(name) is None)
+    hidden = sorted(name for name in chat.snapshots if offer.find(name) is None)
     if hidden:
         _refuse(chat, f"profile {hidden[0]}")
 

@@ -1,4 +1,4 @@
-"""The link of a chat: create it, include newer messages, delete it."""
+"""The link of a chat: create it, bring it up to date, delete it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,47 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 from werkzeug.exceptions import NotFound
 
-from webapp.chats.models import Chat, Message, Share
+from webapp.chats.models import Chat, Message, Share, SharedMessage
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.sharing.copies import copy_chat
 from webapp.web.refusals import Refusal
 
 TOKEN_BYTES = 32
 
 _VISIBLE = (Message.chat_id == bindparam("chat_id"), Message.replaced_by.is_(None))
-_FIND_LINK = select(Share.token, Share.created_at, Share.last_sequence).where(
-    Share.chat_id == bindparam("chat_id")
-)
+_FIND_LINK = select(
+    Share.id, Share.token, Share.created_at, Share.last_sequence, Share.title, Share.snapshots
+).where(Share.chat_id == bindparam("chat_id"))
 _COUNT_NEWER = (
     select(func.count()).select_from(Message).where(*_VISIBLE, Message.sequence > bindparam("last"))
+)
+# A shared message that is not as it was: it has grown, was updated, replaced or removed.
+_COUNT_CHANGED = (
+    select(func.count())
+    .select_from(SharedMessage)
+    .outerjoin(
+        Message,
+        and_(
+            Message.chat_id == bindparam("chat_id"),
+            Message.sequence == SharedMessage.sequence,
+            Message.id == SharedMessage.id,
+            Message.replaced_by.is_(None),
+        ),
+    )
+    .where(
+        SharedMessage.share_id == bindparam("share_id"),
+        or_(
+            Message.id.is_(None),
+            Message.content != SharedMessage.content,
+            Message.status != SharedMessage.status,
+            Message.author.is_distinct_from(SharedMessage.author),
+            Message.profile.is_distinct_from(SharedMessage.profile),
+        ),
+    )
 )
 _FIND_NEWEST = select(func.max(Message.sequence)).where(*_VISIBLE)
 # On PostgreSQL the lock lets two who share a chat at once take turns. SQLite lets writers queue.
@@ -36,21 +61,17 @@ _LOCK_CHAT = (
     .with_for_update()
 )
 _INSERT_LINK = insert(Share)
-_UPDATE_LINK = (
-    update(Share)
-    .where(Share.chat_id == bindparam("b_chat_id"))
-    .values(last_sequence=bindparam("new_last"))
-)
 _DELETE_LINK = delete(Share).where(Share.chat_id == bindparam("chat_id"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShareLink:
-    """The token of a shared chat, and how many messages it does not include."""
+    """The token of a shared chat, how many newer messages there are, and what else has changed."""
 
     token: str
     created_at: datetime
     newer: int
+    is_outdated: bool
 
 
 class NothingToShareError(Refusal):
@@ -68,12 +89,22 @@ def find_link(chat: StoredChat) -> ShareLink | None:
         found = connection.execute(_FIND_LINK, {"chat_id": chat.id}).first()
         if found is None:
             return None
-        newer = connection.execute(_COUNT_NEWER, {"chat_id": chat.id, "last": found.last_sequence})
-        return ShareLink(found.token, found.created_at, newer.scalar_one())
+        which = {"chat_id": chat.id, "last": found.last_sequence, "share_id": found.id}
+        newer = connection.execute(_COUNT_NEWER, which).scalar_one()
+        is_outdated = (
+            newer > 0
+            or found.title != chat.title
+            or found.snapshots is None
+            or any(chat.snapshots.get(name, {}) != look for name, look in found.snapshots.items())
+            or connection.execute(_COUNT_CHANGED, which).scalar_one() > 0
+        )
+        return ShareLink(
+            token=found.token, created_at=found.created_at, newer=newer, is_outdated=is_outdated
+        )
 
 
 def share(chat: StoredChat) -> None:
-    """Share all messages of a chat so far. If the chat has a link already, the link stays the same.
+    """Share a chat as it is now. If the chat has a link already, the link stays the same.
 
     Raises
     ------
@@ -90,16 +121,18 @@ def share(chat: StoredChat) -> None:
         if newest is None:
             raise NothingToShareError
 
-        if connection.execute(_UPDATE_LINK, {"b_chat_id": chat.id, "new_last": newest}).rowcount:
-            return
-        link = {
-            "id": uuid.uuid4(),
-            "chat_id": chat.id,
-            "token": secrets.token_urlsafe(TOKEN_BYTES),
-            "last_sequence": newest,
-            "created_at": utc_now(),
-        }
-        connection.execute(_INSERT_LINK, link)
+        link = connection.execute(_FIND_LINK, {"chat_id": chat.id}).first()
+        share_id = uuid.uuid4() if link is None else link.id
+        if link is None:
+            new = {
+                "id": share_id,
+                "chat_id": chat.id,
+                "token": secrets.token_urlsafe(TOKEN_BYTES),
+                "last_sequence": newest,
+                "created_at": utc_now(),
+            }
+            connection.execute(_INSERT_LINK, new)
+        copy_chat(connection, share_id, chat.id, newest)
 
 
 def unshare(chat: StoredChat) -> bool:

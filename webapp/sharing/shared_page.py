@@ -45,8 +45,8 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
     """Render a shared chat as a page to read."""
     page = messages_before(chat, before)
     profile = profile_from_snapshot(chat.profile, chat.snapshots)
-    # Each profile looks as it did then. The author of a question is "User": the link shows what was
-    # written, not by whom.
+    # Each profile looks as it did then, and the page names no other. The author of a question is
+    # "User": the link shows what was written, not by whom.
     profiles = [profile_from_snapshot(name, chat.snapshots) for name in chat.snapshots]
     participants = replace(
         build_participants(p for p in profiles if p is not None), viewer=Participant(YOU)
@@ -61,4 +61,5 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
         participants=participants,
         first_shown=page.messages[0].sequence if page.has_earlier else None,
         is_newest=before is None,
+        is_unfinished=page.is_unfinished,
     )
