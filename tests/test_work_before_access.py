@@ -44,7 +44,8 @@ BODIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "a nested upload": (MULTIPART, lambda size: FILE % (b"[" * (size - len(FILE)))),
     "nested JSON": ("application/json", lambda size: b"[" * size),
 }
-SIZES = [LARGE, MAX_BODY_BYTES]
+# What an import, a message, and any other form may have.
+SIZES = [LARGE, 1024 * 1024, MAX_BODY_BYTES]
 
 
 def post(app: Flask, path: str, body: bytes, content_type: str) -> tuple[int, int]:
@@ -60,7 +61,7 @@ def post(app: Flask, path: str, body: bytes, content_type: str) -> tuple[int, in
     return int(status.split()[0]), sum(map(len, parts))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["4 MB", "256 kB"])
+@pytest.mark.parametrize("size", SIZES, ids=["4 MB", "1 MB", "256 kB"])
 @pytest.mark.parametrize("kind", BODIES)
 def test_no_form_of_a_stranger_costs_much(shared_app: Flask, kind: str, size: int) -> None:
     content_type, make = BODIES[kind]
