@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
+from tests.support.browsers.programs import find_firefox, find_webkit
 from tests.support.chromium import find_chromium
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -58,6 +59,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say loudly which parts were not tested, and what to install."""
     for missing, advice in (
         (find_chromium() is None, "chromium"),
+        (find_firefox() is None, "firefox-esr"),
+        (find_webkit() is None, "webkit2gtk-driver xvfb"),
         (find_postgresql() is None, "postgresql"),
         (find_pgbouncer() is None, "pgbouncer"),
     ):
