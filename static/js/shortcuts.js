@@ -27,10 +27,11 @@ const singleKeys = (choose) => {
 const keysHtml = (keys) =>
   keys.split(" ").map((key) => `<kbd>${key}</kbd>`).join(" ");
 
+const orHtml = (key) => (key ? ` <span>or ${keysHtml(key)}</span>` : "");
+
 const makeDialog = () => {
   const rows = LIST.map(
-    ([keys, what, single]) =>
-      `<dt>${keysHtml(keys)}${single ? ` <span>or ${keysHtml(single)}</span>` : ""}</dt><dd>${what}</dd>`,
+    ([keys, what, single]) => `<dt>${keysHtml(keys)}${orHtml(single)}</dt><dd>${what}</dd>`,
   );
   document.body.insertAdjacentHTML(
     "beforeend",
