@@ -4,6 +4,7 @@ import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
 import "./controls.js";
 import { byId, hasMouse, on } from "./dom.js";
+import "./edits.js";
 import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
 import { openNewMenus } from "./history.js";

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import PHONE, NewPage
-from tests.browser.guard import Guard
+from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.steps import (
     answer,
     ask,
@@ -240,6 +240,51 @@ def test_an_edit_that_is_refused_stays_in_its_field(desktop: Page, chatty: Chatt
     expect(desktop.locator(".edit").get_by_text("Shorten it")).to_be_visible()
     expect(desktop.get_by_test_id("edit-input")).to_have_value("ö" * 140_000)
     assert chatty.heard == ["One"]
+
+
+def test_an_empty_edit_stays_in_its_field(desktop: Page, chatty: Chatty, guard: Guard) -> None:
+    guard.expect("status of 422")
+    talked(desktop, chatty, "One")
+    edit(desktop, "\u200b")
+    expect(notices(desktop)).to_contain_text("The message is empty.")
+    expect(desktop.get_by_test_id("edit-input")).to_be_visible()
+    expect(desktop.get_by_test_id("edit-input")).to_have_value("\u200b")
+    desktop.keyboard.press("Escape")
+    assert texts(desktop) == ["One", "You said: One"]
+    assert chatty.heard == ["One"]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_edit_is_in_its_place_before_the_server_has_answered(
+    desktop: Page, chatty: Chatty, guard: Guard, arrives: bool
+) -> None:
+    talked(desktop, chatty, "One")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/edit", hold)
+    edit(desktop, "Two")
+    expect(messages(desktop).first).to_contain_text("Two")
+    expect(answer(desktop)).to_be_hidden()
+    expect(desktop.get_by_test_id("edit-input")).to_be_hidden()
+    for _ in range(250):
+        if held:
+            break
+        desktop.wait_for_timeout(20)
+    if arrives:
+        held[0].continue_()
+        expect(ended(desktop)).to_contain_text("You said: Two")
+        assert texts(desktop) == ["Two", "You said: Two"]
+    else:
+        guard.expect(*UNREACHABLE)
+        held[0].abort()
+        expect(notices(desktop)).to_be_visible()
+        expect(desktop.get_by_test_id("edit-input")).to_be_visible()
+        expect(desktop.get_by_test_id("edit-input")).to_have_value("Two")
+        desktop.keyboard.press("Escape")
+        assert texts(desktop) == ["One", "You said: One"]
 
 
 def test_all_of_it_works_with_the_keyboard(desktop: Page, chatty: Chatty) -> None:

@@ -192,8 +192,8 @@ def test_enter_on_a_phone_starts_a_line_and_the_button_sends(phone: Page, chatty
 
 def test_enter_sends_on_a_desktop_and_the_page_says_so(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
-    expect(desktop.get_by_text("Enter sends")).to_be_visible()
     desktop.keyboard.type("one")
     desktop.keyboard.press("Enter")
     ended(desktop)
+    expect(desktop.get_by_text("Enter sends")).to_be_visible()
     assert chatty.heard == ["one"]
