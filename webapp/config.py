@@ -229,9 +229,12 @@ class Settings:
         """Return what makes the site unsafe or impossible: a line for each setting to change."""
         problems = {
             "WEBAPP_SECRET_KEY": _find_secret_problem(self),
-            "WEBAPP_SECRET_KEY_FALLBACKS": _find_old_secret_problem(self),
             **_find_switch_problems(self),
         }
+        if any(len(old.encode()) < SECRET_BYTES for old in self.secret_key_fallbacks):
+            problems["WEBAPP_SECRET_KEY_FALLBACKS"] = (
+                f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
+            )
         if self.production and not self.trusted_hosts:
             problems["WEBAPP_TRUSTED_HOSTS"] = (
                 "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
@@ -386,12 +389,6 @@ def _find_secret_problem(settings: Settings) -> str | None:
     if len(set(key)) < 8 or any(key.lower().startswith(sample) for sample in SAMPLE_SECRETS):
         return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {_FRESH_ONE}"
     return _ALSO_ANOTHER if key in settings.secret_key_fallbacks else None
-
-
-def _find_old_secret_problem(settings: Settings) -> str | None:
-    if any(len(old.encode()) < SECRET_BYTES for old in settings.secret_key_fallbacks):
-        return f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
-    return None
 
 
 def _find_switch_problems(settings: Settings) -> dict[str, str | None]:

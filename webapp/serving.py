@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,6 +28,7 @@ from webapp.accounts.new_passwords import generate_password
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app, locate_app_file
+from webapp.authoring.loading.source_lines import explain_to_author
 from webapp.authoring.seeded_user import seeded_user
 from webapp.config import LOOPBACK_HOSTS, Settings, StartupError
 from webapp.console import labelled_block, note, printable, say
@@ -132,7 +134,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
             # Not where other machines may reach the site, as through a tunnel under another name.
             names = (served.host, *settings.trusted_hosts)
             if all(map(_is_loopback, names)) and not settings.proxy_hops:
-                show_errors(app, chat_app.folder)
+                show_errors(app, partial(explain_to_author, folder=chat_app.folder))
         except AuthoringError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             application = _problem_page(str(error))

@@ -6,13 +6,12 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from flask import Flask, g, has_request_context, request
 
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.loading.source_lines import explain_to_author
 
 logger = logging.getLogger("webapp")
 SHOWN = "shown_errors"
@@ -74,9 +73,9 @@ class ShownErrors(logging.Handler):
     Each is kept under the reference that the page has. Nothing is stored in the database.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, explain: Callable[[Exception], str]) -> None:
         super().__init__(logging.ERROR)
-        self._folder = folder
+        self._explain = explain
         self._texts: dict[str, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -84,7 +83,7 @@ class ShownErrors(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         reference = {**_request_fields(), **getattr(record, "fields", {})}.get("request")
         if isinstance(error, Exception) and reference:
-            self._texts[str(reference)] = explain_to_author(error, self._folder)
+            self._texts[str(reference)] = self._explain(error)
             for oldest in list(self._texts)[:-SHOWN_ERRORS]:
                 self._texts.pop(oldest, None)
 
@@ -93,9 +92,9 @@ class ShownErrors(logging.Handler):
         return next((self._texts[r] for r in _REFERENCE.findall(text) if r in self._texts), "")
 
 
-def show_errors(app: Flask, folder: Path | None) -> None:
-    """Let the pages of a site in development show what failed in the author's files."""
-    app.extensions[SHOWN] = ShownErrors(folder)
+def show_errors(app: Flask, explain: Callable[[Exception], str]) -> None:
+    """Let the pages of a site in development show each failure, as ``explain`` tells it."""
+    app.extensions[SHOWN] = ShownErrors(explain)
     logger.addHandler(app.extensions[SHOWN])
 
 
