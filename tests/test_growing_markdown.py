@@ -22,6 +22,7 @@ OPENERS = st.one_of(
     st.sampled_from(["- [ ] ", "1. [x] ", "- [x]", "# ", "### ", "###### ", "#"]),
     st.sampled_from(["```", "````", "~~~", "~~~~", "```python", '```py title="x" ', "``` a|b"]),
     st.sampled_from(["---", "***", "- - -", "===", "=", "--", "[a]: /b", "<div>", "</b>", "<!--"]),
+    st.sampled_from(["\\[", "$$", "\\]", "so $$", "\\begin{a}", "\\end{a}", "$x", "= b"]),
     st.sampled_from(["|---|---|", "|-|:-:|", "-|-", "| a | b |", "a | b", "|", "~~~ `js`", "\\"]),
 )
 WORDS = st.one_of(
@@ -30,6 +31,7 @@ WORDS = st.one_of(
         ["[text](", "https://a.example/x?y=1)", "](/x)", '"t")', "<https://a.example>"]
     ),
     st.sampled_from(["<b>", "&amp;", "&#x", "\\*", "\\", "!", "x|y", "# ", "- ", "`", "```", "  "]),
+    st.sampled_from(["$x|y$", "\\(a|b\\)", "**“字”**", "<br>", "<b>", "![a](/b)", "C:\\_a\\*b"]),
     st.sampled_from(["中文**字**", "🙂", "👩\u200d👩\u200d👧", "שלום", "\u202e", "\t"]),
 )
 LINES = st.builds("{}{}{}".format, INDENTS, OPENERS, st.lists(WORDS, max_size=3).map("".join))

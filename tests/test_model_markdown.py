@@ -67,3 +67,11 @@ def test_a_paragraph_of_marks_is_shown_as_typed() -> None:
     page = parse(message_html(f"{text}\n\n*b*"))
     assert page.all("p")[0].text == text
     assert [element.text for element in page.all("em")] == ["b"]
+
+
+def test_a_cell_with_a_sentence_is_not_too_narrow_for_one() -> None:
+    sentence = "This is a whole sentence, which has a few more words than a cell of data has."
+    html = message_html(f"| a | b | {sentence} |\n|---|--:|---|\n| 1 | {sentence} | {sentence} |")
+    classes = [cell.get("class") for cell in parse(html).all("td")]
+    assert classes == [None, "align-r wide", "wide"]
+    assert [cell.get("class") for cell in parse(html).all("th")] == [None, "align-r", None]

@@ -23,7 +23,7 @@ CLASSES = {
     "code": r"language-[\w+#.-]+",
     "p": "as-typed",
     "span": "language-[a-z0-9]+",
-    "td": "align-[clr]",
+    "td": "align-[clr]|(align-[clr] )?wide",
     "th": "align-[clr]",
 }
 REL = "noopener noreferrer nofollow ugc"

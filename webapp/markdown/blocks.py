@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, unescapeAll
@@ -39,6 +40,8 @@ NESTING_LIMIT = 40
 # Each level of quotes makes the parser look at every line that follows.
 FREE_QUOTES = 3
 QUOTED_LINES = 20_000
+# The text of a longer cell has a column that is not too narrow for sentences.
+NARROW_CELL = 60
 # A formula ends within so many lines.
 FORMULA_LINES = 200
 NO_DEADLINE = float("inf")
@@ -185,9 +188,13 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     state.env["cells"] -= count_cells(tokens)
     if state.env["cells"] < 0:
         raise TooManyCellsError
-    for token in tokens:
-        if style := str(token.attrs.pop("style", "")):
-            token.attrs["class"] = f"align-{style.removeprefix('text-align:')[0]}"
+    for token, inner in pairwise(tokens):
+        style = str(token.attrs.pop("style", ""))
+        classes = [f"align-{style.removeprefix('text-align:')[0]}"] if style else []
+        if token.type == "td_open" and len(inner.content) > NARROW_CELL:
+            classes.append("wide")
+        if classes:
+            token.attrs["class"] = " ".join(classes)
     return True
 
 

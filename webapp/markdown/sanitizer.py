@@ -31,13 +31,13 @@ ATTRIBUTES = {
 }
 
 _LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
-_ALIGNMENT = re.compile(r"align-[clr]")
-# The language of a block of code, the kinds of its tokens, and the alignment of cells.
+_CELL = re.compile(r"align-[clr]|(?:align-[clr] )?wide")
+# The language of a block of code, the kinds of its tokens, and the alignment and width of cells.
 _CLASSES = {
     "code": re.compile(r"language-[\w+#.-]{1,40}"),
     "span": re.compile(r"language-[a-z0-9]+"),
-    "td": _ALIGNMENT,
-    "th": _ALIGNMENT,
+    "td": _CELL,
+    "th": _CELL,
 }
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
