@@ -47,7 +47,7 @@ def is_as_typed(html: str) -> bool:
     return html.startswith('<p class="as-typed">')
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 @example(ROWS_WITHOUT_BARS)
 @example("- " * 9_999)
@@ -57,7 +57,7 @@ def test_any_text_is_rendered_within_a_second(text: str) -> None:
     assert seconds(lambda: description_html(text[:4_000])) < TEXT_SECONDS
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @example([ROWS_WITHOUT_BARS])
 @example(["- - - - a\n" * 10_000])

@@ -55,6 +55,33 @@ def test_it_does_not_matter_where_it_stands(place: str, text: str, html: str) ->
     assert f">{html}</" in message_html(place.replace("{}", text))
 
 
+@pytest.mark.parametrize("place", ["{}", "Before.\n\n- a\n- {}", "> {}", "| a |\n|---|\n| {} |"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"So $\{1, 2\}$ and $\mathbf{x}_{i}$, $\mathbf{y}_{j}$ hold.",
+        r"So \(\mathbf{x}_{i}*y*\) and \[a_{1}*b*\{c\}\] hold.",
+        r"So $$\sum_{i}^{*} x_{i}*y*$$ and \begin{align}\{a\}\end{align} hold.",
+        r"It costs $5 to $10, i.e. ~$7.",
+    ],
+)
+def test_a_formula_is_whole_at_every_step(place: str, text: str) -> None:
+    whole = place.replace("{}", text)
+    live, page = GrowingMarkdown(), ""
+    for end in range(whole.index(text) + 1, len(whole)):
+        growth = live.grow(whole[:end])
+        page += growth.finished
+        typed = whole[whole.index(text) : end].removesuffix(" |").strip()
+        assert typed in parse(page + growth.tail).text
+
+
+def test_lines_of_a_formula_are_no_list_before_its_end() -> None:
+    text = "So\n\n\\[\n(a - b)^2 = a^2\n- 2ab\n+ b^2\n"
+    live = GrowingMarkdown()
+    for end in range(len("So\n\n\\["), len(text)):
+        assert "<ul>" not in live.grow(text[:end]).tail
+
+
 def test_a_link_without_words_shows_where_it_leads() -> None:
     address = f"https://a.example/{'b' * 200}"
     link = parse(message_html(f"![]({address})")).one("a")

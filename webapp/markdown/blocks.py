@@ -28,6 +28,7 @@ from webapp.markdown.formulas import (
     formula_end,
     hide_pipes,
     open_formula,
+    unfinished_formula,
 )
 from webapp.markdown.highlighting import Allowance, highlight
 from webapp.markdown.inline import OFF, OPTIONS, inline_html
@@ -92,7 +93,12 @@ def normalize_line_ends(text: str) -> str:
 
 
 def parse(
-    text: str, inlines: dict[str, str], *, cells: int | None, deadline: float = NO_DEADLINE
+    text: str,
+    inlines: dict[str, str],
+    *,
+    cells: int | None,
+    deadline: float = NO_DEADLINE,
+    is_open: bool = False,
 ) -> list[Token]:
     """Return the blocks of ``text``, in which all inline text is HTML already.
 
@@ -106,6 +112,8 @@ def parse(
         How many cells its tables may have. With ``None``, tables are not rendered as tables.
     deadline
         The `time.thread_time` at which to give up.
+    is_open
+        Whether there is more text to come. A formula at the end may then be without its end.
 
     Raises
     ------
@@ -123,6 +131,7 @@ def parse(
         "used": used,
         "cells": cells,
         "deadline": deadline,
+        "is_open": is_open,
         "hides_pipes": source != text,
     }
     formulas = any(mark in text for mark in DISPLAY_MARKS)
@@ -205,44 +214,62 @@ def _formula(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     place = open_formula(line)
     if place < 0 or not 0 <= state.sCount[start] - state.blkIndent <= 3:
         return False
+    is_sure = line[place] == "\\" or not line[place + 2 :].strip()
+    lines = len(state.bMarks) - 1
+    may_end_later = is_sure and state.env["is_open"] and lines - start < FORMULA_LINES
     mark = "\\end" if line[place + 1] == "b" else "\\]" if line[place] == "\\" else "$$"
-    if state.src.find(mark, begin + place + 2, begin + place + DISPLAY_LIMIT) < 0:
+    after = begin + place + 2
+    found = state.src.find(mark, after, after + DISPLAY_LIMIT)
+    if found < 0 and not may_end_later:
         return False
+    most = FORMULA_LINES
+    if found >= 0 and mark != "\\end":
+        most = min(most, state.src.count("\n", begin, found) + 1)
     last = start + 1
-    while last < min(end, start + FORMULA_LINES) and state.sCount[last] >= state.blkIndent:
+    while last < min(end, start + most) and state.sCount[last] >= state.blkIndent:
         if state.isEmpty(last):
             break
         last += 1
     text = state.getLines(start, last, state.blkIndent, False).lstrip()
     over = formula_end(text, place, len(text))
+    if not over and may_end_later and last >= lines:
+        over = len(text.rstrip())
     if not over:
         return False
     if not silent:
         state.line = start + text.count("\n", 0, over) + 1
         content = state.getLines(start, state.line, state.blkIndent, False).strip()
         state.push("formula_open", "p", 1).map = [start, state.line]
-        state.push("inline", "", 0).content = content
+        token = state.push("inline", "", 0)
+        token.content, token.map = content, [start, state.line]
         state.push("formula_close", "p", -1)
     return True
 
 
 def _render_inlines(state: StateCore) -> None:
     before, used = state.env["inlines"], state.env["used"]
-    for index, token in enumerate(state.tokens):
-        if state.env["hides_pipes"]:
+    inlines = [index for index, token in enumerate(state.tokens) if token.type == "inline"]
+    if state.env["hides_pipes"]:
+        for token in state.tokens:
             token.content = token.content.replace(PIPE, "|")
-        if token.type != "inline":
-            continue
-        text = token.content
+    for index in inlines:
+        token = state.tokens[index]
+        text, rest = token.content, ""
         if state.tokens[index - 2].type == "list_item_open":
             text = _TASK.sub(lambda match: "☐" if match[1] == " " else "☑", text)
+        if state.env["is_open"] and index == inlines[-1]:
+            lines = state.src.removesuffix("\n").count("\n") + 1
+            is_last_line = token.map is not None and token.map[1] >= lines
+            place = unfinished_formula(text) if is_last_line else -1
+            if place >= 0:
+                text, rest = text[:place], escapeHtml(text[place:]).replace("\n", "<br>\n")
         html = used.get(text, before.get(text))
         if html is None:
             if time.thread_time() > state.env["deadline"]:
                 raise TooSlowError
             html = inline_html(text)
         used[text] = html
-        token.children = [Token("html_inline", "", 0, content=html)]
+        token.children = [Token("html_inline", "", 0, content=html + rest)]
 
 
 def _fence(

@@ -96,6 +96,21 @@ def open_formula(line: str) -> int:
     return line.rfind("$$") if line.count("$$") % 2 else -1
 
 
+def unfinished_formula(text: str) -> int:
+    """Return the position of a formula that ``text`` ends in, or -1. More text is to come."""
+    if not any(mark in text for mark in MARKS):
+        return -1
+    places = [place for mark in MARKS[1:] if (place := text.rfind(mark)) >= 0]
+    found = [place for place in places if not _end_of_marked(text, place, len(text))]
+    dollar = text.rfind("$$") if text.count("$$") % 2 else text.rfind("$")
+    rest = text[dollar + 1 :].lstrip("$")
+    if dollar >= 0 and not rest[:1].isspace() and (_TEX.search(rest) or rest.endswith("\\")):
+        found.append(dollar)
+    place = min(found, default=-1)
+    # In code there is no formula.
+    return -1 if text.count("`", 0, max(place, 0)) % 2 else place
+
+
 def hide_pipes(text: str) -> str:
     """Return ``text`` with `PIPE` for the bars in formulas, which end no cell of a table."""
     if "|" not in text or not ("$" in text or "\\(" in text) or PIPE in text:

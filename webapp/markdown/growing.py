@@ -179,16 +179,16 @@ class _MarkdownText:
     def step(self, text: str, *, is_last: bool) -> tuple[Markup, Markup]:
         if is_last:
             self._block = OpenBlock(start=self._done, outline=self._outline)
-            finished, tail = self._finish(self._parse(text[self._done :])), NOTHING
+            finished, tail = self._finish(self._parse(text[self._done :], is_open=False)), NOTHING
         else:
             finished, tail = self._grow(text)
         if is_too_long(self._length + len(tail), text):
             raise _OutputTooLongError
         return finished, tail
 
-    def _parse(self, source: str) -> list[Token]:
-        cells = self._cells - self._block.cells
-        return parse(source, self._inlines, cells=cells if self.tables else None)
+    def _parse(self, source: str, *, is_open: bool) -> list[Token]:
+        cells = self._cells - self._block.cells if self.tables else None
+        return parse(source, self._inlines, cells=cells, is_open=is_open)
 
     def _finish(self, tokens: list[Token]) -> Markup:
         self._cells -= count_cells(tokens)
@@ -211,7 +211,7 @@ class _MarkdownText:
     def _read(self, text: str) -> tuple[Markup, Markup]:
         block = self._block
         source = Source(block.lead + text[block.start :], block.start - len(block.lead))
-        tokens = self._parse(source.text)
+        tokens = self._parse(source.text, is_open=True)
         cut = source.first_open(tokens)
         if block.kind and (cut or not block.is_continued_by(tokens)):
             self._block = OpenBlock(start=self._done, outline=self._outline)

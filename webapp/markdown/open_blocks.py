@@ -67,11 +67,12 @@ class Source:
         starts = [i for i, token in enumerate(tokens) if not token.level and token.nesting >= 0]
         formula = self._first_formula()
         for before, start in reversed(list(pairwise(starts))):
-            if _line(tokens[start]) > formula:
+            line, line_before = (self.lines[_line(tokens[start]) - i] for i in (0, 1))
+            # Where a formula turns out not to end, the block before it goes on.
+            if _line(tokens[start]) >= formula and line_before.strip(" \t"):
                 continue
             if self.is_certain(tokens[start]):
                 return start
-            line, line_before = (self.lines[_line(tokens[start]) - i] for i in (0, 1))
             if line_before.strip(" \t") or line[:1] in " \t":
                 continue
             # At the margin after a blank line, only a list can continue.
