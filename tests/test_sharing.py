@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import uuid
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
@@ -11,13 +12,15 @@ import pytest
 from flask import Flask
 
 from tests.cli_support import GOOD_PASSWORD
-from tests.support.apps import AppMaker
+from tests.support.apps import APPS, AppMaker
+from tests.support.chats import Chat
 from tests.support.exports import chat_of, export_of, imported, store_chat
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.routes import NOBODYS_CHAT
 from tests.support.rows import column, count, every_row, run_sql
+from tests.test_editing import edit
 from webapp.accounts import directory
 from webapp.sharing.shared_chat import MESSAGES_AT_ONCE
 
@@ -202,6 +205,31 @@ def test_a_link_shows_all_as_it_was_when_shared(
     after = bob.get(address)
     assert after.text == before.text
     assert after.headers["Content-Security-Policy"] == before.headers["Content-Security-Policy"]
+
+
+def test_a_link_stays_as_it_was_whatever_its_owner_does(
+    make_app: AppMaker, either_url: str
+) -> None:
+    make_app.database_url = either_url
+    source = (APPS / "roles.py").read_text(encoding="utf-8")
+    answers = """
+        cl.set_profile_switching("continue")
+
+        @cl.on_message
+        def answer(message):
+            cl.Message(f"You said: {message.content}").send()
+    """
+    app = make_app(source + textwrap.dedent(answers), sharing="yes")
+    alice, bob = Visitor(app).logged_in("alice"), Visitor(app).logged_in("bob")
+    chat = Chat.of(alice, "team").say("Where to?")
+    address = shared(alice, chat.address)
+    before = bob.get(address).text
+    assert edit(chat, "A secret").status_code == 303
+    chat.say("Another secret")
+    assert alice.post(f"{chat.address}/profile", {"profile": "admin-only"}).status_code == 303
+    chat.say("A third secret")
+    assert alice.post(f"{chat.address}/title", {"title": "Secrets"}).status_code == 303
+    assert bob.get(address).text == before
 
 
 @pytest.mark.parametrize("what", [what for what in CHANGES if what != "switched"])
