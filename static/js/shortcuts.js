@@ -53,7 +53,9 @@ const showKeys = () => {
 const searchChats = () => {
   const field = all(".history-search input").at(-1);
   if (!field) return false;
-  // In a drawer, or folded away.
+  // Folded away, or in a drawer.
+  const fold = document.querySelector(".fold:not([open])");
+  if (fold?.checkVisibility()) fold.open = true;
   if (!field.checkVisibility()) byId("history")?.showPopover();
   field.focus();
   field.select();

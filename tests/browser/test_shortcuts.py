@@ -68,6 +68,15 @@ def test_search(desktop: Page, chatty: Chatty, keys: str) -> None:
     expect(desktop.locator("#search-sidebar")).to_have_value("")
 
 
+def test_search_unfolds_the_list(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    desktop.get_by_test_id("fold-history").click()
+    expect(desktop.locator("#search-sidebar")).to_be_hidden()
+    desktop.keyboard.press("Control+k")
+    expect(desktop.locator("#search-sidebar")).to_be_in_viewport()
+    focus_is(desktop, "search-sidebar")
+
+
 def test_search_opens_the_drawer_on_a_narrow_screen(phone: Page, chatty: Chatty) -> None:
     open_chat(phone, chatty.site)
     phone.keyboard.press("Control+k")
