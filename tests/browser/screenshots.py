@@ -23,7 +23,12 @@ from tests.support.chromium import FLAGS, find_chromium
 from webapp.config import Settings
 from webapp.database.schema import upgrade
 
-SIZES: dict[str, dict[str, Any]] = {"1280": DESKTOP, "390": PHONE}
+SIZES: dict[str, dict[str, Any]] = {
+    "1280": DESKTOP,
+    "390": PHONE,
+    "768": {"viewport": {"width": 768, "height": 1024}},
+    "1920": {"viewport": {"width": 1920, "height": 1080}},
+}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 

@@ -142,7 +142,8 @@ def _read_only(page: Page, site: Site) -> None:
     chat = open_chat(page, site)
     ask(page, "Good morning")
     ended(page)
-    run_sql(site.app, "UPDATE chats SET profile = 'Old one' WHERE id = :id", id=UUID(chat).hex)
+    withdraw = "UPDATE chats SET profile = 'Old one', turn_id = NULL WHERE id = :id"
+    run_sql(site.app, withdraw, id=UUID(chat).hex)
     ask(page, "Are you still there?")
     expect(notices(page)).to_be_visible()
 

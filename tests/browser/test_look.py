@@ -1,0 +1,368 @@
+"""How the chat looks, at the size of a phone and of a desktop: what stands where, and how loud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chatty import Chatty
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
+from tests.browser.guard import Guard
+from tests.browser.site import Site
+from tests.browser.steps import answer, ask, choose, ended, log_in, messages, open_chat, started
+from tests.browser.test_layout import box
+from tests.support.apps import AppMaker
+
+pytestmark = pytest.mark.browser
+
+APP = """
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def chat_profiles():
+        return [
+            cl.ChatProfile(
+                name, "Talks about what you like.",
+                starters=[cl.Starter(f"Idea {n}", f"Tell me about {n}.") for n in range(count)],
+            )
+            for name, count in (("four", 4), ("three", 3))
+        ]
+
+    @cl.on_chat_start
+    def greet():
+        if cl.user_session.get("chat_profile") == "three":
+            cl.Message("What shall we talk about?").send()
+
+    @cl.on_message
+    def answer(message):
+        cl.Message("You said: " + message.content).send()
+        cl.Message("And that is **all**.").send()
+"""
+SCREENS = pytest.mark.parametrize("options", [PHONE, DESKTOP], ids=["phone", "desktop"])
+# A browser gives the colours of a page only as it draws them.
+COLOUR = """(name) => {
+    const probe = document.createElement("hr");
+    document.body.append(probe);
+    const root = getComputedStyle(document.documentElement);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(`hr { color: var(${name}); }`);
+    document.adoptedStyleSheets.push(sheet);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    document.adoptedStyleSheets.pop();
+    return color;
+}"""
+
+
+@pytest.fixture
+def site(make_app: AppMaker, serve: Callable[..., Site]) -> Site:
+    return serve(make_app(APP))
+
+
+def style(element: Locator, name: str, pseudo: str = "") -> str:
+    """Return what a property comes to on an element."""
+    script = "(e, [name, pseudo]) => getComputedStyle(e, pseudo || null)[name]"
+    return str(element.evaluate(script, [name, pseudo]))
+
+
+def middle(element: Locator) -> float:
+    """Return where the middle of an element is, from the left."""
+    found = box(element)
+    return float(found["x"] + found["width"] / 2)
+
+
+def seen(element: Locator) -> bool:
+    """Say whether an element has room on the screen, not only in what is read aloud."""
+    return bool(box(element)["width"] > 1)
+
+
+def actions(page: Page) -> Locator:
+    """Return the rows of what can be done with an answer."""
+    return page.locator(".said:has([data-kind=assistant]) > .actions")
+
+
+@SCREENS
+def test_own_words_are_a_bubble_of_three_quarters(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    ask(page, "A long message. " * 40)
+    ended(page)
+    own, column = messages(page).first, box(page.get_by_test_id("messages"))
+    bubble = box(own.locator(".prose"))
+    assert bubble["width"] <= 0.75 * column["width"] + 1
+    assert abs(bubble["x"] + bubble["width"] - column["x"] - column["width"]) < 1
+    expect(own.locator(".icon")).to_have_count(0)
+    assert not seen(own.get_by_text("You", exact=True))
+
+
+@SCREENS
+def test_a_name_stands_once_in_a_turn(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    ask(page, "One")
+    ended(page)
+    names = page.locator("[data-kind=assistant] .message-head")
+    for _ in range(2):
+        expect(names).to_have_count(2)
+        assert [seen(name) for name in names.all()] == [True, False]
+        page.reload()
+
+
+def test_the_buttons_of_older_answers_show_with_the_mouse_or_the_focus(
+    desktop: Page, site: Site
+) -> None:
+    open_chat(desktop, site)
+    for text in ("One", "Two"):
+        ask(desktop, text)
+        ended(desktop)
+    expect(actions(desktop)).to_have_count(4)
+    desktop.mouse.move(5, 5)
+    shown = [style(row, "opacity") for row in actions(desktop).all()]
+    assert shown == ["0", "0", "0", "1"]
+    messages(desktop).nth(1).hover()
+    expect(actions(desktop).first).to_have_css("opacity", "1")
+    desktop.mouse.move(5, 5)
+    expect(actions(desktop).first).to_have_css("opacity", "0")
+    actions(desktop).first.get_by_test_id("rate").first.focus()
+    expect(actions(desktop).first).to_have_css("opacity", "1")
+
+
+def test_a_tap_shows_the_buttons_of_an_older_answer(phone: Page, site: Site) -> None:
+    open_chat(phone, site)
+    for text in ("One", "Two"):
+        ask(phone, text)
+        ended(phone)
+    expect(actions(phone).first).to_have_css("opacity", "0")
+    messages(phone).nth(1).tap()
+    expect(actions(phone).first).to_have_css("opacity", "1")
+
+
+@SCREENS
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_are_quiet(
+    new_page: NewPage, site: Site, options: dict[str, Any], theme: str
+) -> None:
+    page = new_page(**options, color_scheme=theme)
+    open_chat(page, site)
+    page.evaluate("document.activeElement.blur()")
+    line = page.evaluate(COLOUR, "--line")
+    for name in (".starter", ".composer-box", "button.selector-face"):
+        element = page.locator(name).first
+        expect(element).to_have_css("border-top-color", line)
+        assert style(element, "borderTopWidth") == "1px"
+
+
+@SCREENS
+def test_lists_are_of_medium_weight_and_corners_of_two_sizes(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    page.locator("#profile-button").click()
+    for name in (".starter-label", ".option-label"):
+        assert int(style(page.locator(name).first, "fontWeight")) <= 500
+    framed = page.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+            .map((e) => getComputedStyle(e))
+            .filter((s) => s.borderTopWidth !== "0px" && s.borderTopLeftRadius.endsWith("px"))
+            .map((s) => s.borderTopLeftRadius)"""
+    )
+    assert set(framed) - {"0px"} == {"10px", "20px"}
+
+
+@SCREENS
+def test_words_fade_above_the_composer(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    ask(page, "One")
+    ended(page)
+    fade = page.locator(".composer")
+    assert "linear-gradient" in style(fade, "backgroundImage", "::before")
+    assert style(fade, "height", "::before") == "24px"
+    assert style(fade, "pointerEvents", "::before") == "none"
+
+
+@SCREENS
+def test_the_first_screen_has_the_composer_in_the_middle(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    field = box(page.locator(".composer-box"))
+    height = page.evaluate("innerHeight")
+    assert 0.3 * height < field["y"] + field["height"] / 2 < 0.67 * height
+    ideas = [box(idea) for idea in page.get_by_test_id("starter").all()]
+    assert ideas[0]["y"] == ideas[1]["y"] > field["y"] + field["height"]
+    assert ideas[2]["y"] == ideas[3]["y"] > ideas[0]["y"]
+    assert ideas[0]["x"] == ideas[2]["x"] < ideas[1]["x"] == ideas[3]["x"]
+    expect(page.get_by_text("Talks about what you like.").locator("visible=true")).to_have_count(1)
+
+
+@SCREENS
+def test_three_ideas_leave_no_orphan_and_nothing_greets_twice(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    choose(page, "three")
+    ideas = [box(idea) for idea in page.get_by_test_id("starter").all()]
+    assert ideas[2]["width"] > 1.9 * ideas[0]["width"]
+    expect(answer(page).get_by_text("What shall we talk about?")).to_be_visible()
+    expect(page.locator(".greeting").get_by_text("Talks about what you like.")).to_be_hidden()
+    expect(page.get_by_role("heading", name="three")).to_be_visible()
+    assert not seen(answer(page).locator(".message-head"))
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_the_profile_stands_over_the_column_of_the_chat(
+    new_page: NewPage, site: Site, width: int
+) -> None:
+    page = new_page(viewport={"width": width, "height": 900})
+    open_chat(page, site)
+    for _ in range(2):
+        assert abs(middle(page.locator("#profile-button")) - middle(page.locator("#chat"))) < 2
+        page.get_by_test_id("fold-history").click()
+
+
+@SCREENS
+def test_pages_beside_the_chat_have_no_selector(
+    new_page: NewPage, roles: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    log_in(page, roles, "alice")
+    chat = started(page)
+    expect(page.get_by_test_id("profile-selector")).to_have_count(1)
+    for path in ("/account", "/chats/import", f"/chats/{chat}/share", "/chats"):
+        page.goto(f"{roles}{path}")
+        expect(page.get_by_role("banner")).to_be_visible()
+        expect(page.get_by_test_id("profile-selector")).to_have_count(0)
+
+
+@SCREENS
+def test_a_chat_to_read_has_its_own_profile_in_the_bar(
+    new_page: NewPage, chatty: Chatty, guard: Guard, options: dict[str, Any]
+) -> None:
+    guard.expect("status of 403")
+    page = new_page(**options)
+    open_chat(page, chatty.site)
+    ask(page, "Hello")
+    ended(page)
+    chatty.offer("terse")
+    ask(page, "Are you still there?")
+    expect(page.locator("#read-only")).to_be_visible()
+    for _ in range(2):
+        expect(page.locator("#profile-selector .selector-label").first).to_have_text("Chatty")
+        page.reload()
+
+
+@SCREENS
+def test_an_edit_takes_the_place_of_the_text(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    ask(page, "One")
+    ended(page)
+    before = box(messages(page).first)
+    page.get_by_test_id("edit").click()
+    field, send = page.get_by_test_id("edit-input"), page.get_by_test_id("save")
+    expect(field).to_be_visible()
+    expect(messages(page).first).to_be_hidden()
+    assert abs(box(field)["y"] - before["y"]) < 24
+    cancel = page.get_by_test_id("edit")
+    expect(cancel).to_have_text("Cancel", use_inner_text=True)
+    assert abs(box(cancel)["y"] - box(send)["y"]) < 2
+    assert box(cancel)["height"] == box(send)["height"]
+    assert box(field)["y"] + box(field)["height"] <= box(send)["y"]
+    assert 0 < box(send)["x"] - box(cancel)["x"] - box(cancel)["width"] < 24
+    cancel.click()
+    expect(messages(page).first).to_be_visible()
+    expect(field).to_be_hidden()
+
+
+@SCREENS
+def test_there_is_one_button_for_another_answer(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    for text in ("One", "Two"):
+        ask(page, text)
+        ended(page)
+        expect(page.get_by_test_id("regenerate")).to_have_count(1)
+    page.get_by_test_id("regenerate").click()
+    ended(page)
+    expect(page.get_by_test_id("regenerate")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_test_id("regenerate")).to_have_count(1)
+    expect(page.locator(".said").last.get_by_test_id("regenerate")).to_be_visible()
+
+
+# As printers see a page: A4 upright and on its side, in the pixels of CSS.
+@pytest.mark.parametrize("size", [(718, 1047), (1047, 718)], ids=["portrait", "landscape"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_print_is_the_conversation_only(
+    new_page: NewPage, chatty: Chatty, size: tuple[int, int], theme: str
+) -> None:
+    page = new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)
+    open_chat(page, chatty.site)
+    ask(page, "One")
+    ended(page)
+    page.emulate_media(media="print")
+    expect(messages(page)).to_have_count(2)
+    for said in messages(page).all():
+        expect(said).to_be_visible()
+    for around in ("banner", "navigation", "button", "textbox", "combobox", "link"):
+        for element in page.get_by_role(around).all():
+            expect(element).to_be_hidden()
+    assert box(messages(page).first)["y"] < 60
+    assert box(answer(page))["x"] < 30
+    dark = page.locator("[data-kind=user] .prose").evaluate(
+        "e => getComputedStyle(e).backgroundColor.match(/\\d+/g).every((part) => part < 128)"
+    )
+    assert not dark
+
+
+@SCREENS
+def test_a_list_to_choose_from_looks_like_the_field_above_it(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, site)
+    ask(page, "One")
+    ended(page)
+    page.reload()
+    if options is PHONE:
+        page.get_by_role("button", name="Chats").click()
+    select, field = page.get_by_test_id("history-filter"), page.locator(".history .finder-field")
+    assert style(select, "appearance") == "none"
+    for name in ("borderTopColor", "borderTopLeftRadius", "fontSize"):
+        like = field.locator("input") if name == "fontSize" else field
+        assert style(select, name) == style(like, name)
+
+
+def test_a_picture_has_no_light_fringe(desktop: Page, simple: Site) -> None:
+    desktop.emulate_media(color_scheme="dark")
+    open_chat(desktop, simple)
+    picture = desktop.locator(".icon img").first
+    assert style(picture, "backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert "radial-gradient" in style(picture, "backgroundImage")
+
+
+def test_on_a_phone_it_is_said_below_the_bar_who_is_signed_in(phone: Page, roles: Site) -> None:
+    log_in(phone, roles, "alice")
+    started(phone)
+    line = phone.get_by_text("Signed in as alice · ADMIN")
+    expect(line).to_be_visible()
+    assert abs(middle(line) - 195) < 2
+    assert style(line, "textAlign") == "center"
+    assert box(line)["y"] >= box(phone.get_by_role("banner"))["height"] - 1
