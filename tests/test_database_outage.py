@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -100,6 +101,26 @@ def test_full_disk_stops_writers_only(server: Server, database_file: Path) -> No
         assert visitor.get(f"/chats/{chat}").status == 200
         assert visitor.get("/").status == 200
     assert visitor.start_chat().status == 200
+
+
+def test_a_full_disk_is_the_reason_also_where_an_answer_waits_to_be_stored(
+    tmp_path: Path, sqlite_url: str, database_file: Path
+) -> None:
+    with gunicorn(tmp_path, production(sqlite_url, "talker.py")) as server:
+        visitor = RemoteVisitor(server.port)
+        visitor.get("/")
+        chat = f"/chats/{visitor.post('/chats', htmx=True).chat_id}"
+        assert _say(visitor, chat, "sleep long 1.5").status == 303
+        with _no_file_may_grow(server, database_file):
+            _wait_until(lambda: "turns.not_stored" in server.log)
+            for words in ("echo one", "echo two"):
+                _is_refused(_say(visitor, chat, words))
+        _wait_until(lambda: _say(visitor, chat, "echo three").status == 303)
+        assert "long has slept" in visitor.get(chat).text
+
+
+def _say(visitor: RemoteVisitor, chat: str, words: str) -> Answer:
+    return visitor.post(f"{chat}/messages", {"content": words, "key": str(uuid4())})
 
 
 def test_read_only_database_stops_writers_only(make_app: AppMaker) -> None:

@@ -8,19 +8,20 @@ from typing import Any
 
 from sqlalchemy import String, Text, Update, and_, bindparam, cast, func, select, update
 from sqlalchemy.engine import Connection
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from webapp.authoring.chat_message import USER
 from webapp.chats.locking import USER_TURNS_LOCK, has_row_locks
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import UNINDEXED_FROM_QUESTION, UNINDEXED_IF_WRITTEN
-from webapp.database.engines import utc_now
+from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import IS_HEARD, RUNNING_TURNS, interrupt_turn, is_alive
 from webapp.turns.runtime import conversation
+from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
@@ -181,6 +182,8 @@ def claim_chat(connection: Connection, request: TurnRequest, title: str | None) 
         When the chat has changed its profile since it was fetched.
     NotFound
         When the chat no longer exists.
+    ServiceUnavailable
+        When the turn that has the chat is over, and cannot be stored.
     """
     claimed = _claim_free_chat(connection, request, title)
     if claimed is not None:
@@ -195,6 +198,7 @@ def claim_chat(connection: Connection, request: TurnRequest, title: str | None) 
     if claimed is None:
         # On PostgreSQL the holder may have come a moment ago, with the same form.
         refuse_sent_form(connection, request.chat_id, request.key)
+        _refuse_unstored(holder.turn_id)
         raise ChatBusyError
     return claimed
 
@@ -235,8 +239,19 @@ def refuse_busy(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
     if holder.turn_id is None:
         return
     if conversation().keeper.find(holder.turn_id) is not None or is_alive(holder.is_heard):
+        _refuse_unstored(holder.turn_id)
         raise StillAnsweringError
     interrupt_turn(connection, chat_id, holder.turn_id)
+
+
+def _refuse_unstored(turn_id: uuid.UUID) -> None:
+    """Refuse while the turn that has a chat is over, and its end cannot be stored.
+
+    On a full disk, nobody should wait for an answer that is finished.
+    """
+    turn = conversation().keeper.find(turn_id)
+    if turn is not None and turn.over and has_failed_recently(RETRY_SECONDS):
+        raise ServiceUnavailable(retry_after=RETRY_SECONDS)
 
 
 def _claim_free_chat(
