@@ -331,7 +331,7 @@ def test_the_list_can_be_narrowed(trail: CommandLine) -> None:
     assert [e["user"] for e in listed(trail, "--event", "event.2")] == ["bob"]
     assert listed(trail, "--event", "event.2", "--user", "alice") == []
     assert listed(trail, "--user", "\udcff") == []
-    assert trail("audit", "--event", "x").stderr == "There are no such entries.\n"
+    assert trail("audit", "--event", "x").stderr.startswith("There are no such entries.\n")
 
 
 def test_the_table_shows_what_the_json_holds(trail: CommandLine) -> None:

@@ -77,7 +77,7 @@ def test_other_commands_refuse_an_old_schema(cli: CommandLine) -> None:
 def test_check_is_content_with_a_fresh_database(cli: CommandLine) -> None:
     cli.ok("db", "upgrade")
     result = cli("db", "check")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, f"Database: {cli.file}\n")
     assert "in order" in result.stdout
 
 
@@ -288,3 +288,99 @@ def test_the_command_knows_its_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["db", "x"], ["run"]])
 def test_a_mistyped_command_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
     assert "--help" in CommandLine(tmp_path, "nonsense").refused(*arguments)
+
+
+READING = [
+    ("users", "list"),
+    ("users", "show", "bob"),
+    ("users", "export", "users.csv"),
+    ("users", "import", "users.csv", "--dry-run"),
+    ("sessions", "list"),
+    ("feedback", "export"),
+    ("report",),
+    ("audit",),
+    ("purge", "--dry-run"),
+    ("purge",),
+    ("users", "disable", "bob"),
+]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_command_in_the_wrong_folder_makes_no_database(
+    cli: CommandLine, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.folder.joinpath("users.csv").write_text("username\nbob\n")
+    monkeypatch.chdir(cli.folder)
+    result = cli(*command)
+    assert result.exit_code == 2
+    assert str(cli.file) in result.stderr
+    assert "WEBAPP_DATABASE_URL" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not cli.file.exists()
+
+
+def test_a_command_says_which_database_it_has_used(cli: CommandLine) -> None:
+    cli.add("bob")
+    for command in (("users", "list"), ("sessions", "list"), ("db", "check"), ("purge",)):
+        result = cli(*command)
+        assert result.stderr.splitlines()[-1] == f"Database: {cli.file}", command
+
+
+@pytest.mark.postgresql
+def test_the_database_is_named_without_its_password(postgresql_url: str, tmp_path: Path) -> None:
+    result = CommandLine(tmp_path, postgresql_url)("users", "list")
+    assert "Database: postgresql" in result.stderr
+    assert "secret-in-the-dsn" not in result.stderr
+
+
+def test_restore_puts_a_backup_in_place_and_keeps_what_was_there(cli: CommandLine) -> None:
+    cli.add("before")
+    backup = cli.folder / "backup.sqlite3"
+    cli.ok("db", "backup", str(backup))
+    cli.add("after")
+    result = cli("db", "restore", str(backup))
+    assert result.exit_code == 0, result.output
+    assert "before" in cli.ok("users", "list")
+    assert "after" not in cli.ok("users", "list")
+    assert stat.S_IMODE(cli.file.stat().st_mode) == 0o600
+    [kept] = cli.file.parent.glob("*before-restore*.sqlite3")
+    assert "after" in CommandLine(cli.folder, f"sqlite:///{kept}").ok("users", "list")
+    assert str(kept) in result.stderr
+    assert sorted(cli.file.parent.glob("restore-*")) == []
+
+
+def test_restore_works_where_no_database_is_and_from_standard_input(cli: CommandLine) -> None:
+    cli.add("bob")
+    cli.ok("db", "backup", str(cli.folder / "b.sqlite3"))
+    content = (cli.folder / "b.sqlite3").read_bytes()
+    for file in cli.file.parent.glob("chat.sqlite3*"):
+        file.unlink()
+    cli.ok("db", "restore", "-", stdin=content)
+    assert "bob" in cli.ok("users", "list")
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None])
+def test_restore_refuses_what_is_no_backup_and_changes_nothing(
+    cli: CommandLine, content: bytes | None
+) -> None:
+    cli.add("bob")
+    file = cli.folder / "bad.sqlite3"
+    if content is not None:
+        file.write_bytes(content)
+    cli.refused("db", "restore", str(file))
+    assert "bob" in cli.ok("users", "list")
+    assert not list(cli.file.parent.glob("*before-restore*"))
+
+
+def test_restore_of_an_old_backup_says_what_to_run(cli: CommandLine) -> None:
+    cli.ok("db", "upgrade")
+    change(cli, "UPDATE alembic_version SET version_num = '0004'")
+    backup = cli.folder / "old.sqlite3"
+    cli.ok("db", "backup", str(backup))
+    assert "db upgrade" in cli("db", "restore", str(backup)).stderr
+
+
+def test_restore_of_postgresql_names_its_own_tool(tmp_path: Path) -> None:
+    line = CommandLine(tmp_path, "postgresql://u:secret@h:1/d").refused("db", "restore", "x.dump")
+    assert "pg_restore --clean --if-exists --host=h --port=1 --username=u --dbname=d x.dump" in line
+    assert "secret" not in line

@@ -9,14 +9,17 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp import site
-from webapp.config import Settings, new_secret
+from webapp.config import Settings, make_private_folder, new_secret
 from webapp.console import (
     BadInputError,
     CommandGroup,
@@ -50,9 +53,9 @@ UPGRADED = {
 }
 
 
-@click.group("db", cls=CommandGroup, short_help="Upgrade, check and back up the database.")
+@click.group("db", cls=CommandGroup, short_help="Upgrade, check, back up and restore the database.")
 def database() -> None:
-    """Upgrade, check and back up the database.
+    """Upgrade, check, back up and restore the database.
 
     \b
     Example:
@@ -73,6 +76,7 @@ def upgrade() -> None:
     before = read_schema_state(settings)
     settle_schema(settings, upgrade_old=True)
     say(UPGRADED[before])
+    note(f"Database: {database_name(settings)}")
 
 
 @database.command(short_help="Check the schema and the contents.")
@@ -92,6 +96,7 @@ def check() -> None:
     if problems:
         raise SystemExit(EXIT_PROBLEM)
     say("The database is in order: the schema is up to date, and its contents are complete.")
+    note(f"Database: {database_name(settings)}")
 
 
 @database.command(short_help="Copy a SQLite database.")
@@ -109,13 +114,10 @@ def backup(file: str) -> None:
     settings = site.settings()
     source = sqlite_file(settings.url)
     if source is None:
-        # Without the password: pg_dump asks for it, or finds it in ~/.pgpass.
-        url = settings.url
-        parts = {"host": url.host, "port": url.port, "username": url.username}
-        options = [f"--{name}={value}" for name, value in parts.items() if value]
         # Without --file it writes to standard output.
-        options += [] if file == STDIO else [f"--file={file}"]
-        pg_dump = shlex.join(["pg_dump", "--format=custom", *options, url.database or ""])
+        options = [] if file == STDIO else [f"--file={file}"]
+        options = ["--format=custom", *_server_options(settings), *options]
+        pg_dump = shlex.join(["pg_dump", *options, settings.url.database or ""])
         raise BadInputError(f"for PostgreSQL use its own tool: {pg_dump}")
     if not source.exists():
         raise BadInputError(f"there is no database at {source}")
@@ -134,6 +136,82 @@ def backup(file: str) -> None:
     say(f"Copied the database to {file}.")
 
 
+@database.command(short_help="Put a backup in the place of a SQLite database.")
+@click.argument("file")
+def restore(file: str) -> None:
+    """Put the backup FILE (- for standard input) in the place of the SQLite database.
+
+    Stop the site first. FILE is checked before anything is changed, and the database that was
+    there is kept beside it under another name.
+
+    \b
+    Example:
+      chat-profiles db restore chat-2026-11-23.sqlite3
+      gunzip -c chat.sqlite3.gz | chat-profiles db restore -
+    """
+    settings = site.settings()
+    target = sqlite_file(settings.url)
+    if target is None:
+        options = ["--clean", "--if-exists", *_server_options(settings)]
+        options += [f"--dbname={settings.url.database or ''}"]
+        pg_restore = shlex.join(["pg_restore", *options, *([] if file == STDIO else [file])])
+        raise BadInputError(f"for PostgreSQL use its own tool: {pg_restore}")
+    make_private_folder(target.parent)
+    with TemporaryDirectory(dir=target.parent, prefix="restore-") as folder:
+        given = Path(folder) / "given.sqlite3"
+        if file == STDIO:
+            given.write_bytes(sys.stdin.buffer.read())
+        elif not Path(file).is_file():
+            raise BadInputError(f"there is no file {file}")
+        copy = Path(folder) / "copy.sqlite3"
+        _copy((given if file == STDIO else Path(file)).absolute(), copy)
+        copy.chmod(0o600)
+        restored = replace(settings, database_url=_sqlite_url(copy))
+        for problem in _find_problems(restored):
+            if problem != SCHEMA_PROBLEMS[SchemaState.OLD]:
+                raise BadInputError(f"{file} was not restored: {problem}")
+        is_old = read_schema_state(restored) is SchemaState.OLD
+        kept = _move_aside(target)
+        copy.rename(target)
+    say(f"Restored the database from {file}.")
+    if kept is not None:
+        note(f"The database that was there is now {kept}. Remove it when you no longer need it.")
+    if is_old:
+        note("The schema is old: run `chat-profiles db upgrade` before you start the site.")
+    note(f"Database: {target}")
+
+
+def _sqlite_url(file: Path) -> str:
+    return URL.create("sqlite", database=str(file)).render_as_string()
+
+
+def _server_options(settings: Settings) -> list[str]:
+    # Without the password: PostgreSQL's tools ask for it, or find it in ~/.pgpass.
+    url = settings.url
+    parts = {"host": url.host, "port": url.port, "username": url.username}
+    return [f"--{name}={value}" for name, value in parts.items() if value]
+
+
+def _move_aside(file: Path) -> Path | None:
+    """Give a database another name, and return that."""
+    if not file.exists():
+        return None
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    kept = file.with_name(f"{file.stem}-before-restore-{now}{file.suffix}")
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_MILLISECONDS / 1_000)) as connection:
+            # What the log holds belongs to this file, and must not be applied to another one.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.DatabaseError:
+        # It is damaged, or in use. Then the log is kept beside it.
+        pass
+    for ending in ("-wal", "-shm", ""):
+        beside = file.with_name(file.name + ending)
+        if beside.exists():
+            beside.rename(kept.with_name(kept.name + ending))
+    return kept
+
+
 @click.command(short_help="Print a fresh secret for WEBAPP_SECRET_KEY.")
 def secret() -> None:
     """Print a fresh secret for WEBAPP_SECRET_KEY.
@@ -143,6 +221,27 @@ def secret() -> None:
       export WEBAPP_SECRET_KEY=$(chat-profiles secret)
     """
     click.echo(new_secret())
+
+
+def database_name(settings: Settings) -> str:
+    """Return the file of the database, or its address without the password."""
+    return str(sqlite_file(settings.url) or settings.url.render_as_string(hide_password=True))
+
+
+def refuse_empty_database(settings: Settings) -> None:
+    """Refuse a database without tables.
+
+    Raises
+    ------
+    BadInputError
+        The line names the database, and says what to do.
+    """
+    if read_schema_state(settings) is SchemaState.EMPTY:
+        raise BadInputError(
+            f"there is no database of a site at {database_name(settings)}; set "
+            "WEBAPP_DATABASE_URL, run the command in the folder of the site, or make one with "
+            "`chat-profiles db upgrade`"
+        )
 
 
 def _find_problems(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from webapp.accounts.commands.users import with_tables
 from webapp.authoring.text import clean_text
 from webapp.console import (
     BadInputError,
@@ -43,6 +44,7 @@ def feedback() -> None:
 @click.option(
     "--output", metavar="FILE", default=STDIO, help="Write to FILE, which must not exist."
 )
+@with_tables
 def export(
     since: str | None,
     profile: str | None,

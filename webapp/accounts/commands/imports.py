@@ -47,7 +47,7 @@ FORMAT_OPTION = click.option(
 )
 
 
-@users.command("import", short_help="Add and change the users of a file.")
+@users.command("import", short_help="Add and change the users of a file.", makes_tables=True)
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and store nothing.")
 @FORMAT_OPTION

@@ -17,32 +17,44 @@ from webapp.accounts.directory import AccountChange, AccountError, AccountExists
 from webapp.accounts.new_passwords import NewPassword, password_options
 from webapp.accounts.passwords import PasswordError
 from webapp.accounts.usernames import UsernameError, validate_username
-from webapp.console import BadInputError, CommandGroup, count_noun, printable, say
+from webapp.console import BadInputError, CommandGroup, count_noun, note, printable, say
+from webapp.database.commands import database_name, refuse_empty_database
 from webapp.database.engines import release_connection
 from webapp.database.schema import settle_schema
 from webapp.site import hooks, settings
 
 
 class AccountsGroup(CommandGroup):
-    """Commands that need the tables, which they create in an empty database."""
+    """Commands that need the tables."""
 
     refusals: ClassVar = (AccountError, UsernameError, PasswordError, DetailsError)
 
     def command(  # type: ignore[override]  # AppGroup drops the form without brackets as well
-        self, *args: Any, **kwargs: Any
+        self, *args: Any, makes_tables: bool = False, **kwargs: Any
     ) -> Callable[[Callable[..., Any]], click.Command]:
         """Register a command that runs on the current schema."""
         register = super().command(*args, **kwargs)
-        return lambda function: register(with_tables(function))
+        return lambda function: register(with_tables(function, makes_tables=makes_tables))
 
 
-def with_tables(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a command on the current schema. An empty database gets the tables first."""
+def with_tables(function: Callable[..., Any], *, makes_tables: bool = False) -> Callable[..., Any]:
+    """Run a command on the current schema, and say which database it used.
+
+    Parameters
+    ----------
+    makes_tables:
+        Whether an empty database gets the tables first. Otherwise it is refused, since the command
+        would find nothing, and was likely run in another folder than the site.
+    """
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
+        if not makes_tables or kwargs.get("dry_run"):
+            refuse_empty_database(settings())
         settle_schema(settings(), upgrade_old=False)
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        note(f"Database: {database_name(settings())}")
+        return result
 
     return run
 
@@ -58,7 +70,7 @@ def users() -> None:
     """
 
 
-@users.command(short_help="Add a user.")
+@users.command(short_help="Add a user.", makes_tables=True)
 @click.argument("username")
 @click.option("--display-name", help="The name that the page shows.")
 @click.option("--metadata", help="Data for the app: a JSON object.")
