@@ -57,7 +57,7 @@ def end_session(session_id: uuid.UUID) -> Response:
         return refusal
     if not sign_out.end_session(me, session_id):
         return _page(me, 404, notice=GONE)
-    return _done("session")
+    return _show_account("session")
 
 
 @blueprint.post("/account/sessions/end-others")
@@ -70,7 +70,7 @@ def end_other_sessions() -> Response:
         if refusal is not None:
             return refusal
         sign_out.end_other_sessions(me)
-    return _done("others")
+    return _show_account("others")
 
 
 @blueprint.post("/account/password")
@@ -101,7 +101,7 @@ def change_password() -> Response:
         return answer
     except NotAllowedAnyMoreError:
         return go_to(url_for("accounts.account"))
-    return _done("password")
+    return _show_account("password")
 
 
 def _confirm(me: User, form: ConfirmForm, what: str) -> Response | None:
@@ -131,7 +131,7 @@ def _confirm(me: User, form: ConfirmForm, what: str) -> Response | None:
     return answer
 
 
-def _done(name: str) -> Response:
+def _show_account(name: str) -> Response:
     remember_action(name)
     return go_to(url_for("accounts.account", done=name))
 
