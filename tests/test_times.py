@@ -13,6 +13,7 @@ from tests.support.chats import Chat
 from tests.support.exports import store_chat
 from tests.support.html import Element, parse
 from tests.support.people import Visitor
+from webapp.chats.search_index import index_pending
 from webapp.clock import Clock
 
 THEN = datetime(2024, 3, 9, 23, 30, 15, tzinfo=UTC)
@@ -130,3 +131,15 @@ def test_the_first_and_the_last_time_of_all_can_be_shown(app: Flask) -> None:
         in_east = in_zone(alice, "Asia/Tokyo" if time == last else "America/New_York")
         path = store_chat(app, {"content": "Hi", "created_at": time})
         assert in_east.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_what_a_search_finds_has_the_date_of_the_browser(app: Flask, zone: str) -> None:
+    alice = in_zone(Visitor(app).logged_in("alice"), zone)
+    Chat.of(alice).say("A needle in it")
+    with app.app_context():
+        index_pending()
+    [time] = times(alice, "/chats?q=needle")
+    local = datetime.fromisoformat(time["datetime"]).astimezone(ZoneInfo(zone))
+    assert time.text == f"{local.day} {local:%b} {local.year}"
+    assert time["title"] == f"{local.day} {local:%B} {local.year}, {local:%H:%M:%S %Z}"

@@ -13,6 +13,7 @@ from werkzeug.local import LocalProxy
 from webapp.accounts.login import viewer
 from webapp.authoring.chat_message import ERROR, ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
+from webapp.clock import viewer_clock
 from webapp.config import Settings
 from webapp.history import sidebar
 from webapp.history.groups import short_date
@@ -98,7 +99,8 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         icon_src=icons.icon_src,
         initial=icons.initial,
         label=icons.label,
-        day=lambda time: short_date(time.astimezone(settings.zone).date()),
+        day=lambda time: short_date(viewer_clock().local(time).date()),
+        exact=lambda time: viewer_clock().exact(time),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     # Loaded once: an import in each template would cost a context for each picture.
