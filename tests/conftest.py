@@ -17,6 +17,7 @@ from tests.support.apps import AppMaker
 from tests.support.browsers.programs import find_firefox, find_webkit
 from tests.support.chromium import find_chromium
 from tests.support.log import LogReader
+from tests.support.nginx import NGINX
 from tests.support.people import Visitor
 from tests.support.postgresql import (
     PgBouncer,
@@ -63,6 +64,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         (find_webkit() is None, "webkit2gtk-driver xvfb"),
         (find_postgresql() is None, "postgresql"),
         (find_pgbouncer() is None, "pgbouncer"),
+        (not Path(NGINX).exists(), "nginx-light"),
     ):
         if missing:
             terminalreporter.write_line(
