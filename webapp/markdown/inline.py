@@ -16,7 +16,7 @@ from markdown_it.token import Token
 
 from webapp.markdown.emphasis import InlineParser
 from webapp.markdown.html_tags import pair_tags, read_tag
-from webapp.markdown.literals import keep_formula, keep_name, keep_path
+from webapp.markdown.literals import keep_literal
 
 # The parser leaves out inline text that is nested deeper.
 NESTING_LIMIT = 60
@@ -59,8 +59,7 @@ def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
     parser = MarkdownIt()
     parser.inline = InlineParser()
     parser.configure("commonmark", OPTIONS).enable("strikethrough").disable(OFF)
-    for name, keep in (("formula", keep_formula), ("path", keep_path), ("name", keep_name)):
-        parser.inline.ruler.before("escape", name, keep)
+    parser.inline.ruler.before("escape", "literal", keep_literal)
     parser.inline.ruler.before("html_inline", "html_tag", read_tag)
     parser.inline.ruler2.before("fragments_join", "html_tags", pair_tags)
     if brackets:

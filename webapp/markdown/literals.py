@@ -34,42 +34,45 @@ PYTHON_NAMES = frozenset(
 )
 
 
-def keep_formula(state: StateInline, silent: bool) -> bool:
-    """Keep a TeX formula as text."""
-    if state.src[state.pos] not in "$\\":
-        return False
-    return _keep(state, formula_end(state.src, state.pos, state.posMax), silent=silent)
-
-
-def keep_path(state: StateInline, silent: bool) -> bool:
-    """Keep a Windows path, from its first backslash on."""
-    if state.src[state.pos] != "\\":
-        return False
-    has_head = _HEAD.search(state.src, max(state.pos - _HEAD_LENGTH, 0), state.pos)
-    match = (_PATH if has_head else _NETWORK_PATH).match(state.src, state.pos, state.posMax)
-    return match is not None and _keep(state, match.end(), silent=silent)
-
-
-def keep_name(state: StateInline, silent: bool) -> bool:
-    """Keep a name such as ``__init__``, which would be bold without its underscores."""
-    match = _NAME.match(state.src, state.pos, state.posMax)
-    if match is None or (before := state.src[state.pos - 1 : state.pos]).isalnum():
-        return False
-    is_name = (
-        match[0][2:-2] in PYTHON_NAMES
-        or before in _BEFORE_NAMES
-        or _AFTER_NAME.match(state.src, match.end(), state.posMax)
-    )
-    return bool(is_name) and _keep(state, match.end(), silent=silent)
-
-
-def _keep(state: StateInline, end: int, *, silent: bool) -> bool:
-    if end <= state.pos:
+def keep_literal(state: StateInline, silent: bool) -> bool:
+    """Keep what is no Markdown, though it has the marks of Markdown."""
+    # One rule for all: each rule is called at each mark of the text.
+    text, place = state.src, state.pos
+    match text[place]:
+        case "$":
+            end = formula_end(text, place, state.posMax)
+        case "\\":
+            end = formula_end(text, place, state.posMax) or _path_end(text, place, state.posMax)
+        case "_":
+            end = _name_end(text, place, state.posMax)
+        case _:
+            return False
+    if end <= place:
         return False
     if not silent:
-        for number, line in enumerate(state.src[state.pos : end].split("\n")):
+        for number, line in enumerate(text[place:end].split("\n")):
             if number:
                 state.push("softbreak", "br", 0)
             state.push("text", "", 0).content = line
     state.pos = end
     return True
+
+
+def _path_end(text: str, place: int, limit: int) -> int:
+    """Return where a Windows path ends whose first backslash is here, or 0."""
+    has_head = _HEAD.search(text, max(place - _HEAD_LENGTH, 0), place)
+    match = (_PATH if has_head else _NETWORK_PATH).match(text, place, limit)
+    return match.end() if match else 0
+
+
+def _name_end(text: str, place: int, limit: int) -> int:
+    """Return where a name such as ``__init__`` ends, or 0. It would be bold otherwise."""
+    match = _NAME.match(text, place, limit)
+    if match is None or (before := text[place - 1 : place]).isalnum():
+        return 0
+    is_name = (
+        match[0][2:-2] in PYTHON_NAMES
+        or before in _BEFORE_NAMES
+        or _AFTER_NAME.match(text, match.end(), limit)
+    )
+    return match.end() if is_name else 0
