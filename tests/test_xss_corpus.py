@@ -81,6 +81,7 @@ def test_markdown_makes_only_allowed_elements(shown: Shown) -> None:
     for page in shown.pages:
         containers = page.with_class("prose")
         assert containers
+        containers += page.with_class("option-links")
         for container in containers:
             check_elements(container)
 
@@ -197,8 +198,13 @@ def test_no_step_of_a_growing_text_is_more_than_allowed(sample: dict[str, Any], 
 
 
 def outside(page: Element) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the shape of a page without what stands in containers of Markdown."""
-    held = {id(e) for container in page.with_class("prose") for e in container.walk()}
+    """Return the shape of a page without what stands in containers of Markdown.
+
+    The links of a description have a container only if there are any.
+    """
+    links = page.with_class("option-links")
+    held = {id(e) for container in page.with_class("prose") + links for e in container.walk()}
+    held.update(map(id, links))
     return [shape_of(e) for e in page.walk() if id(e) not in held]
 
 
