@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.support.servers import chat_profiles_run
 from tests.support.wire import RemoteVisitor
 
 pytestmark = pytest.mark.slow
+
+SECONDS = 60.0
 
 APP = """
 import multiprocessing
@@ -74,7 +77,13 @@ def test_a_function_of_the_app_file_runs_in_a_pool(tmp_path: Path, method: str) 
     app_file.write_text(APP.format(method=method))
     with chat_profiles_run(tmp_path, app_file) as server:
         visitor = RemoteVisitor(server.port)
-        page = visitor.get(f"/chats/{visitor.start_chat('Maths').chat_id}").text
+        chat = f"/chats/{visitor.start_chat('Maths').chat_id}"
+        give_up = time.monotonic() + SECONDS
+        page = visitor.get(chat).text
+        # Each new process imports the file and the framework.
+        while "process: " not in page and time.monotonic() < give_up:
+            time.sleep(0.2)
+            page = visitor.get(chat).text
         assert f"pool: 144 True {method}" in page, server.log
         assert f"process: 169 False {method}" in page, server.log
     assert "Traceback" not in server.log
