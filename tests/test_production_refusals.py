@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import gunicorn_command, production, run, waitress_command
+from tests.support.servers import gunicorn_command, production, run, running, waitress_command
 
 pytestmark = pytest.mark.slow
 
@@ -110,11 +110,20 @@ def test_several_workers_refuse_and_are_not_started_again(tmp_path: Path, sqlite
     assert "/webapp/" not in output
 
 
-def test_newer_schema_is_refused(
+def test_newer_schema_is_told_and_serves_no_chat(
     tmp_path: Path, sqlite_url: str, server: tuple[list[str], int]
 ) -> None:
-    _execute(sqlite_url, "UPDATE alembic_version SET version_num = 'from-the-future'")
-    _refuses(server, tmp_path, production(sqlite_url), "newer version of chat-profiles")
+    # A process that ended would end the ones that still serve, in the middle of an upgrade.
+    _execute(sqlite_url, "UPDATE alembic_version SET version_num = '9999'")
+    _execute(sqlite_url, "UPDATE schema_compatibility SET oldest_program = '9999'")
+    with running(server[0], tmp_path, production(sqlite_url)) as started:
+        started.wait_for("/readyz", 503)
+        assert started.status("/healthz") == 200
+        assert started.status("/") == 503
+    told = [line for line in started.log.splitlines() if line.startswith("chat-profiles: ")]
+    assert len(told) == 1
+    assert "newer version of chat-profiles" in told[0]
+    assert "Traceback" not in started.log
 
 
 def test_newcomers_secret_is_not_in_the_refusal(tmp_path: Path, sqlite_url: str) -> None:
