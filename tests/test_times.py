@@ -91,7 +91,7 @@ def test_every_page_has_the_same_zone(app: Flask, zone: str) -> None:
         shown = times(alice, path)
         assert shown, path
         names = {time["title"].rsplit(" ", 1)[1] for time in shown}
-        expected = Clock(ZoneInfo(zone or "Europe/Paris"), now).exact(now)
+        expected = Clock(zone=ZoneInfo(zone or "Europe/Paris"), now=now).exact(now)
         assert names == {expected.rsplit(" ", 1)[1]}, path
 
 

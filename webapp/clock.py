@@ -17,7 +17,7 @@ ZONE_COOKIE = "zone"
 _ZONE = re.compile(r"[A-Za-z][\w+-]{0,30}(?:/[\w+-]{1,30}){0,2}", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Clock:
     """What time it is for a viewer, and how times are written for them.
 
@@ -44,7 +44,7 @@ class Clock:
 
         Example
         -------
-        >>> clock = Clock(UTC, datetime(2026, 11, 3, tzinfo=UTC))
+        >>> clock = Clock(zone=UTC, now=datetime(2026, 11, 3, tzinfo=UTC))
         >>> clock.short(datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
         '09:05'
         >>> clock.short(datetime(2026, 10, 31, 9, 5, tzinfo=UTC))
@@ -69,7 +69,7 @@ class Clock:
 def viewer_clock() -> Clock:
     """Return the clock for the viewer of this request."""
     zone = _find_zone(request.cookies.get(ZONE_COOKIE, ""))
-    return Clock(zone or settings().zone, datetime.now(UTC))
+    return Clock(zone=zone or settings().zone, now=datetime.now(UTC))
 
 
 @lru_cache(maxsize=128)

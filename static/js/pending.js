@@ -1,22 +1,27 @@
 // The user's message, in the page before the server has answered.
 import { byId } from "./dom.js";
 
-const MESSAGE =
-  '<article class="message" data-testid="message" data-kind="user" data-status="sending">' +
-  '<div class="prose as-typed" dir="auto"></div></article>';
-
 let isOnItsWay = false;
+
+const make = (tag, className, ...children) => {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(...children);
+  return element;
+};
 
 export const isSending = () => isOnItsWay;
 
 export const showPending = (text) => {
   isOnItsWay = true;
   byId("pending")?.remove();
-  const block = document.createElement("div");
+  const words = make("div", "prose as-typed");
+  words.dir = "auto";
+  words.textContent = text.trim();
+  const message = make("article", "message", words);
+  Object.assign(message.dataset, { testid: "message", kind: "user", status: "sending" });
+  const block = make("div", "said", message);
   block.id = "pending";
-  block.className = "said";
-  block.innerHTML = MESSAGE;
-  block.firstChild.firstChild.textContent = text.trim();
   byId("messages").append(block);
 };
 
