@@ -26,6 +26,7 @@ TABLES = {
     "login_sessions",
     "messages",
     "preferences",
+    "schema_compatibility",
     "search_entries",
     "shared_messages",
     "shares",
