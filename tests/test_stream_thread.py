@@ -33,6 +33,7 @@ class Script:
         self.lines: list[bytes | Exception] = []
         self.listeners: list[Callable[[], None]] = []
         self.steps = 0
+        self.rests_after: bytes | None = None
 
     def step(self) -> bytes:
         """Return the next line."""
@@ -40,6 +41,8 @@ class Script:
         line = self.lines.pop(0) if self.lines else b""
         if isinstance(line, Exception):
             raise line
+        if line == self.rests_after:
+            self.rest_until = time.monotonic() + 1_000
         return line
 
     def say(self, line: bytes | Exception) -> None:
@@ -123,7 +126,7 @@ def test_events_come_in_order(
 
 def test_last_step_waits_for_no_rest(serve: Serve) -> None:
     served = serve()
-    served.events.rest_until = time.monotonic() + 1_000
+    served.events.rests_after = b"one"
     served.events.say(b"one")
     assert served.socket.recv(3) == b"one"
     served.events.say(b"two")
