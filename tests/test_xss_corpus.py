@@ -90,6 +90,15 @@ def test_no_text_changes_an_element_outside(shown: Shown, harmless: list[Any]) -
     assert [outside(page) for page in shown.pages] == harmless
 
 
+def test_the_links_below_a_description_are_safe(shown: Shown) -> None:
+    for container in shown.start.with_class("option-links"):
+        for link in container.walk():
+            assert link.tag == "a"
+            assert link.attributes.keys() == {"href", "target", "rel"}
+            assert re.match(r"(?i)https?://[^/\\]|mailto:|/(?![/\\])", link["href"])
+            assert link["rel"].startswith("noopener noreferrer nofollow")
+
+
 def test_text_in_plain_places_is_there_to_read(shown: Shown) -> None:
     text = clean_text(shown.text)
     option = shown.start.all(data_testid="profile-option")[0]
