@@ -75,7 +75,8 @@ def schema_state(connection: Connection) -> SchemaState:
         return SchemaState.CURRENT
     if revision in known:
         return SchemaState.OLD
-    if COMPATIBILITY.name not in tables:
+    is_newer = revision.isdigit() and revision > known[-1]
+    if not is_newer or COMPATIBILITY.name not in tables:
         return SchemaState.UNKNOWN
     oldest = connection.scalar(select(COMPATIBILITY))
     return SchemaState.AHEAD if oldest is None or oldest in known else SchemaState.UNKNOWN
