@@ -122,7 +122,7 @@ def test_no_link_of_ours_opens_a_window(path: Path) -> None:
             continue
         # A link that an app's author wrote, beside a choice that its reader has not made yet.
         assert (tag, name(path), opens[1]) == ("a", "profiles/_option.html", "_blank")
-        assert 'rel="noopener noreferrer nofollow"' in attributes
+        assert 'rel="noopener noreferrer nofollow ugc"' in attributes
 
 
 def test_every_included_template_exists() -> None:
