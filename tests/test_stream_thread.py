@@ -34,6 +34,7 @@ class Script:
         self.listeners: list[Callable[[], None]] = []
         self.steps = 0
         self.rests_after: bytes | None = None
+        self.ends_with: bytes | None = None
 
     def step(self) -> bytes:
         """Return the next line."""
@@ -43,6 +44,8 @@ class Script:
             raise line
         if line == self.rests_after:
             self.rest_until = time.monotonic() + 1_000
+        if line == self.ends_with:
+            self.is_over = True
         return line
 
     def say(self, line: bytes | Exception) -> None:
@@ -129,9 +132,9 @@ def test_last_step_waits_for_no_rest(serve: Serve) -> None:
     served.events.rests_after = b"one"
     served.events.say(b"one")
     assert served.socket.recv(3) == b"one"
-    served.events.say(b"two")
+    served.events.ends_with = b"two"
     served.events.has_end = True
-    served.events.end()
+    served.events.say(b"two")
     assert served.receives() == b"two"
 
 
