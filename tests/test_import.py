@@ -159,7 +159,9 @@ def changed(export: dict[str, Any], where: str, value: object) -> dict[str, Any]
 
 
 def problem(html: str) -> str:
-    return parse(html).one(data_testid="import-problem").text.strip()
+    text = parse(html).one(data_testid="import-problem").text.strip()
+    assert text.startswith("Nothing was imported. "), text
+    return text.removeprefix("Nothing was imported. ")
 
 
 def refused(visitor: Visitor, export: object) -> str:
