@@ -170,7 +170,7 @@ def test_the_page_shows_ones_own_sessions_and_nobody_elses(app: Flask) -> None:
     assert all(
         "127.0.0.1" in each.text and each.all("time")[0]["title"].endswith(" UTC") for each in shown
     )
-    assert "Last seen on" in shown[1].text
+    assert "Last seen:" in shown[1].text
 
 
 def test_looking_at_the_page_changes_nothing(app: Flask) -> None:
@@ -298,7 +298,7 @@ def test_without_the_password_no_other_session_is_ended(
     here, there = device(app), device(app)
     path = OTHERS if others else end_of(sessions(here)[1])
     answer = here.post(path, {} if password is None else {"current_password": password})
-    assert answer.status_code == 422
+    assert answer.status_code == (422 if password else 200)
     form = parse(answer.text).one(data_testid="confirm-form")
     assert bool(form.all(id="confirm-error")) == bool(password)
     assert form.get("action") is None

@@ -298,7 +298,6 @@ def test_the_session_knows_chat_user_and_profile(make_app: AppMaker) -> None:
         ("'*text*'", "text"),
         ("42", "42"),
         ("None", "None"),
-        ("''", ""),
         ("'a\\r\\nb'", "a\nb"),
         ("{'a': [1, 'ü']}", '{\n  "a": [\n    1,\n    "ü"\n  ]\n}'),
         ("[1, object]", "[\n  1,\n  \"<class 'object'>\"\n]"),

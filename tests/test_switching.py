@@ -344,7 +344,8 @@ def test_a_quick_answer_brings_the_divider_and_lets_the_selector_follow(site: Ov
 def test_a_first_answer_that_switches_stands_in_the_list_with_its_profile(site: OverTime) -> None:
     chat = Chat.of(site.person(), "plain")
     answer = parse(say(chat, "one; switch rhyme; after"))
-    assert "Rhyme" in answer.one(data_testid="history-item").text
+    [link] = answer.one(data_testid="history-item").with_class("item-link")
+    assert (link["title"] or "").endswith(" · Rhyme")
 
 
 def test_an_edit_that_leads_to_another_profile_lets_the_page_follow(make_app: AppMaker) -> None:

@@ -66,6 +66,8 @@ def test_sign_another_device_out_and_change_the_password(new_page: NewPage, site
     expect(here.get_by_test_id("session")).to_have_count(2)
     expect(here.get_by_test_id("session").first).to_contain_text("This device")
     here.get_by_role("button", name="Sign out Chrome").last.click()
+    here.get_by_label("Current password", exact=True).fill(GOOD_PASSWORD)
+    here.get_by_role("button", name="Sign out that device").click()
     expect(notices(here)).to_have_text("That device was signed out.")
     there.reload()
     expect(there.get_by_test_id("login-form")).to_be_visible()

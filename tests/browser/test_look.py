@@ -259,8 +259,12 @@ def test_a_chat_to_read_has_its_own_profile_in_the_bar(
     chatty.offer("terse")
     ask(page, "Are you still there?")
     expect(page.locator("#read-only")).to_be_visible()
+    name = page.locator("#profile-selector .selector-label").first
+    expect(name).to_have_text("Chatty")
+    page.wait_for_load_state("networkidle")
+    expect(name).to_have_text("Chatty")
     page.reload()
-    expect(page.locator("#profile-selector .selector-label").first).to_have_text("Chatty")
+    expect(name).to_have_text("Chatty")
 
 
 @SCREENS

@@ -125,7 +125,7 @@ def _confirm(me: User, form: ConfirmForm, what: str) -> Response | None:
     elif password:
         error = str((form.current_password.errors or [WRONG])[0])
     html = render_template("accounts/confirm_password.html", what=what, error=error)
-    answer = make_response(html, 429 if seconds else 422)
+    answer = make_response(html, 429 if seconds else 422 if error else 200)
     if seconds:
         answer.headers["Retry-After"] = str(seconds)
     return answer

@@ -189,7 +189,9 @@ def respond_refused(
     response = swap_whole(html, "#chat") if wants_fragment() else make_response(html)
     response.status_code = error.code or 400
     for name, value in error.get_headers():
-        if name in ("Retry-After", "HX-Trigger"):
+        # With "HX-Trigger" the selector would also ask for itself, and the later answer would stay:
+        # one that was drawn before there was a chat knows nothing of this one.
+        if name == "Retry-After":
             response.headers[name] = value
     return response
 
