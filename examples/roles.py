@@ -41,7 +41,11 @@ ADMINS = [
 ]
 
 # What an answer can look like: people judge a chat site by this.
-REPLY = """I am a sample, so I only know what you wrote: *{}*. An answer is **Markdown**. It has
+REPLY = """I am a sample, so I only know what you wrote:
+
+> {}
+
+An answer is **Markdown**. It has
 
 - lists, in which you can **stress** words, and [links](https://www.markdownguide.org)
 - tables with numbers that line up:
@@ -86,7 +90,9 @@ def start() -> None:
 @cl.on_message
 async def answer(message: cl.Message) -> None:
     reply = cl.Message()
-    for word in REPLY.format(message.content, cl.user_session.get("chat_profile")).split(" "):
+    # In a quotation each line begins with ">".
+    quoted = message.content.replace("\n", "\n> ")
+    for word in REPLY.format(quoted, cl.user_session.get("chat_profile")).split(" "):
         await reply.stream_token(word + " ")
         await asyncio.sleep(0.02)
     await reply.send()
