@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -29,7 +28,7 @@ from tests.browser.steps import (
 from tests.support.apps import AppMaker
 from tests.support.rows import fill, run_sql
 from webapp.pages import watching
-from webapp.turns import rows as turn_rows
+from webapp.turns import beginning, claiming, stored_turns
 
 pytestmark = pytest.mark.browser
 
@@ -419,6 +418,12 @@ def test_back_to_the_old_chat_follows_it_again(desktop: Page, chatty: Chatty) ->
     expect(composer(desktop)).to_be_editable()
 
 
+def hear_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every turn of another process look as if that process had died."""
+    for module in (beginning, claiming, stored_turns):
+        monkeypatch.setattr(module, "is_alive", lambda _is_heard: False)
+
+
 def test_an_answer_that_seemed_to_have_broken_off_is_followed_again(
     desktop: Page, chatty: Chatty, chatty_with: ChattyMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,7 +431,7 @@ def test_an_answer_that_seemed_to_have_broken_off_is_followed_again(
     turn = desktop.locator("#turn").get_attribute("data-turn-id")
     other = chatty_with()  # on the same database, as another process would be
     with monkeypatch.context() as clock:
-        clock.setattr(turn_rows, "ALIVE", timedelta(0))
+        hear_of_nobody(clock)
         desktop.goto(f"{other.site}/chats/{chat}")
         ended(desktop, "interrupted")
         desktop.get_by_test_id("retry").focus()
@@ -455,7 +460,7 @@ def test_a_page_that_asks_for_a_lost_answer_of_a_chat_that_is_gone_gives_up(
     guard.expect("status of 404")
     chat = begin(desktop, chatty)
     other = chatty_with()
-    monkeypatch.setattr(turn_rows, "ALIVE", timedelta(0))
+    hear_of_nobody(monkeypatch)
     desktop.goto(f"{other.site}/chats/{chat}")
     ended(desktop, "interrupted")
     run_sql(other.site.app, "DELETE FROM chats")

@@ -203,11 +203,12 @@ def test_what_is_sent_while_a_chat_is_on_its_way_is_said_in_that_one(
         held.append(route)
 
     desktop.route("**/chats", hold)
-    if way == "new chat":
-        desktop.get_by_test_id("new-chat").click()
-    else:
-        open_selector(desktop)
-        option(desktop, "terse").click()
+    with desktop.expect_request("**/chats"):
+        if way == "new chat":
+            desktop.get_by_test_id("new-chat").click()
+        else:
+            open_selector(desktop)
+            option(desktop, "terse").click()
     ask(desktop, "For the new one")
     expect(composer(desktop)).to_have_value("For the new one")
     assert chatty.heard == ["Hello"]

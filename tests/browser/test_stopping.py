@@ -22,13 +22,13 @@ def begin(page: Page, chatty: Chatty) -> None:
 def test_send_becomes_stop_while_an_answer_is_written(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
     expect(desktop.get_by_test_id("stop")).to_have_count(0)
-    send = desktop.get_by_test_id("send").bounding_box()
     ask(desktop, "dictate")
     expect(desktop.get_by_role("button", name="Stop")).to_be_visible()
     expect(desktop.get_by_role("button", name="Send")).to_have_count(0)
-    assert desktop.get_by_test_id("stop").bounding_box() == send
+    stop = desktop.get_by_test_id("stop").bounding_box()
     chatty.end()
     expect(desktop.get_by_role("button", name="Send")).to_be_visible()
+    assert desktop.get_by_test_id("send").bounding_box() == stop
     expect(desktop.get_by_test_id("stop")).to_have_count(0)
 
 

@@ -131,6 +131,17 @@ class ArrivalWorker(ThreadWorker):
         self._most = max(self.cfg.threads + 1, min(self.worker_connections, files))
         super().run()
 
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        """Handle what has happened, except to connections that were dropped meanwhile.
+
+        gunicorn would look at those as well, and the worker would end.
+        """
+        waiting_for = self.poller.get_map()
+        for key, _ in self.poller.select(timeout):
+            # The number of a closed file may belong to a new connection already.
+            if waiting_for.get(key.fd) is key:
+                key.data(key.fileobj)
+
     def accept(self, listener: Any) -> None:
         """Accept a connection. If it is one too many, the oldest that waits ends."""
         try:
