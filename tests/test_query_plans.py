@@ -199,11 +199,13 @@ def test_a_search_on_postgresql_reads_no_entries_of_others(
         connection.execute(text(set_up))
         connection.execute(text(insert), {"words": words, "entries": OTHERS})
     with psycopg.connect(postgresql_url, autocommit=True) as server:
-        server.execute("VACUUM ANALYZE")
+        # The database may have been another test's. Few dead rows are left in the index otherwise,
+        # and each of them is read.
+        server.execute("VACUUM (ANALYZE, INDEX_CLEANUP ON)")
     with app.app_context(), db.engine.connect() as connection:
         read = _rows_read(app, connection, lambda: history.search(query))
-    # The entries of the one who asks, and of the title, in the index and in each step after it.
-    assert 0 < max(read) <= 6
+    # The entries of the one who asks, in the index and in each step after it.
+    assert 0 < max(read) <= 5
 
 
 def _rows_read(app: Flask, connection: Connection, act: Callable[[], object]) -> list[int]:
