@@ -112,6 +112,13 @@ def wait_until(page: Page, expression: str) -> None:
         page.wait_for_timeout(20)
 
 
+def look_at(page: Page) -> None:
+    """Turn to a page, as by clicking on its window; under a driver every window has the focus."""
+    # A turn that was drawn just now hears of nothing yet.
+    expect(page.locator("#turn[data-htmx-powered]")).to_have_count(1)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+
 def scroll_to(page: Page, top: int | str) -> None:
     """Scroll the page, and wait until it has heard of that: its event comes with the next frame."""
     page.evaluate(

@@ -17,6 +17,7 @@ from tests.browser.steps import (
     ended,
     focus_is,
     idle,
+    look_at,
     messages,
     notices,
     open_selector,
@@ -229,6 +230,6 @@ def test_a_page_left_open_follows_a_choice_made_elsewhere(desktop: Page, site: S
     open_selector(other)
     option(other, "law").click()
     expect(divider(other)).to_have_text("Now with Law")
-    desktop.evaluate("window.dispatchEvent(new Event('focus'))")
+    look_at(desktop)
     expect(divider(desktop)).to_have_text("Now with Law")
     wait_until(desktop, "!document.querySelector('.htmx-request')")
