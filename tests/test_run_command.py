@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from email.message import Message
 from http.client import HTTPConnection, HTTPException
@@ -42,6 +43,42 @@ def say_and_interrupt(*where, say=webapp.serving._print_address):
     os.kill(os.getpid(), signal.SIGINT)
 
 webapp.serving._print_address = say_and_interrupt
+"""
+# Holds the only thread at a page until another request waits for it. With `--threads 1`.
+ONE_WAITS = """
+import threading
+import webapp as cl
+from waitress.task import ThreadedTaskDispatcher
+
+arrived = threading.Semaphore(0)
+
+def add_task(self, task, add=ThreadedTaskDispatcher.add_task):
+    add(self, task)
+    arrived.release()
+
+ThreadedTaskDispatcher.add_task = add_task
+
+@cl.set_chat_profiles
+def profiles():
+    for _ in range(2):
+        assert arrived.acquire(timeout=60)
+    return [cl.ChatProfile(name="Plain", markdown_description="The plain one.")]
+"""
+# Holds the thread until the process ends, which waits for no thread.
+ONE_STAYS = """
+import threading
+import webapp as cl
+from waitress.task import ThreadedTaskDispatcher
+
+def shutdown(self, shut_down=ThreadedTaskDispatcher.shutdown):
+    shut_down(self, timeout=0)
+
+ThreadedTaskDispatcher.shutdown = shutdown
+
+@cl.set_chat_profiles
+def profiles():
+    print("It is held.", flush=True)
+    threading.Event().wait()
 """
 SECONDS = 60.0
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()
@@ -141,6 +178,23 @@ def test_run_serves_says_where_and_ends_quietly(
 
 def test_ctrl_c_ends_quietly(run: Callable[..., Running]) -> None:
     assert run(SIMPLE).end(signal.SIGINT) == (0, "", "")
+
+
+def test_a_request_that_waits_for_a_thread_is_not_told(run: Callable[..., Running]) -> None:
+    server = run(ONE_WAITS, "--threads", "1")
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(server.get, ["/", "/healthz"]))
+    assert [status for status, _ in answers] == [200, 200]
+    assert server.end(signal.SIGINT) == (0, "", "")
+
+
+def test_ctrl_c_ends_quietly_while_a_function_runs(run: Callable[..., Running]) -> None:
+    server = run(ONE_STAYS)
+    with closing(HTTPConnection(server.host, server.port, timeout=SECONDS)) as connection:
+        connection.request("GET", "/")
+        assert server.process.stdout
+        assert server.process.stdout.readline() == "It is held.\n"
+        assert server.end(signal.SIGINT) == (0, "", "")
 
 
 @pytest.mark.parametrize("options", [(), ("--reload",)])

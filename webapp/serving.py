@@ -77,6 +77,8 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     settings = _prepare(settings, hosts)
     app = build_app(chat_app, settings)
     bound_connections()
+    # Waitress warns of each request that waits for a thread, as the first one may.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     try:
         server: Any = create_server(
             app,
@@ -327,6 +329,8 @@ def _exit_on_signals() -> None:
     # background jobs with SIGINT ignored, and that stays so.
     def exit_cleanly(signum: int, frame: object) -> NoReturn:
         del signum, frame
+        # Waitress warns of each thread that an author's function still holds.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, exit_cleanly)
