@@ -5,6 +5,7 @@ from alembic import context
 from webapp.accounts import models as _accounts  # noqa: F401 - registers its tables
 from webapp.chats import models as _chats  # noqa: F401 - registers its tables
 from webapp.database.engines import db
+from webapp.files import models as _files  # noqa: F401 - registers its tables
 from webapp.profiles import models as _profiles  # noqa: F401 - registers its tables
 
 connection = context.config.attributes["connection"]

@@ -22,6 +22,7 @@ TABLES = {
     "audit_entries",
     "chats",
     "feedback",
+    "files",
     "login_attempts",
     "login_sessions",
     "messages",
@@ -30,6 +31,7 @@ TABLES = {
     "search_entries",
     "shared_messages",
     "shares",
+    "stored_files",
     "turns",
 }
 

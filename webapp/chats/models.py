@@ -110,6 +110,9 @@ class Message(Model):
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
     # The turn that replaced it when the user edited or asked again. It is exported, not shown.
     replaced_by: Mapped[uuid.UUID | None] = mapped_column()
+    # What it shows beside its text, and what else is known of it. NULL for nearly all.
+    elements: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Turn(Model):
@@ -226,3 +229,5 @@ class SharedMessage(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
+    elements: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
