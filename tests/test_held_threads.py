@@ -73,7 +73,7 @@ def no_thread_to_spare(app: Flask) -> Iterator[None]:
     """Hold the threads of the server and what its app does, and see that nobody waits for it."""
     slots = app.extensions["conversation"].slots
     held = app.extensions["chat_app"].callbacks["on_message"].function.__globals__["HOLD"]
-    place = slots.take(max_held_threads(Host("the test client", 1)))
+    place = slots.take(max_held_threads(Host(name="the test client", threads=1)))
     assert place is not None
     held.append(1)
     began = time.monotonic()

@@ -76,7 +76,7 @@ def test_streams_without_threads_leave_half_of_the_files(
     monkeypatch: pytest.MonkeyPatch, files: int, streams: int
 ) -> None:
     monkeypatch.setattr("os.sysconf", {"SC_OPEN_MAX": files}.get)
-    assert most_streams(Settings(), Host("gunicorn", 4, hands_over=True)) == streams
+    assert most_streams(Settings(), Host(name="gunicorn", threads=4, hands_over=True)) == streams
 
 
 @pytest.mark.parametrize(
@@ -143,11 +143,11 @@ def test_settings_win_over_what_the_server_tells(tmp_path: Path, sqlite_url: str
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"threads": b"32"}, Host("uWSGI", 32)),
-        ({"threads": b"2", "enable-threads": True}, Host("uWSGI", 2)),
-        ({"enable-threads": True}, Host("uWSGI", 1)),
-        ({"threads": b"1"}, Host("uWSGI", 1, background=False)),
-        ({}, Host("uWSGI", 1, background=False)),
+        ({"threads": b"32"}, Host(name="uWSGI", threads=32)),
+        ({"threads": b"2", "enable-threads": True}, Host(name="uWSGI", threads=2)),
+        ({"enable-threads": True}, Host(name="uWSGI", threads=1)),
+        ({"threads": b"1"}, Host(name="uWSGI", threads=1, background=False)),
+        ({}, Host(name="uWSGI", threads=1, background=False)),
     ],
 )
 def test_uwsgi_tells_its_options(
@@ -159,16 +159,16 @@ def test_uwsgi_tells_its_options(
 
 def test_mod_wsgi_tells_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace(threads_per_process=15))
-    assert host_of(THREADED) == Host("mod_wsgi", 15)
+    assert host_of(THREADED) == Host(name="mod_wsgi", threads=15)
 
 
 def test_an_old_mod_wsgi_is_taken_to_have_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace())
-    assert host_of(THREADED) == Host("mod_wsgi", ASSUMED_THREADS)
+    assert host_of(THREADED) == Host(name="mod_wsgi", threads=ASSUMED_THREADS)
 
 
 def test_a_server_that_says_nothing_is_taken_to_have_a_few_threads() -> None:
-    assert host_of(THREADED) == Host("madeup", ASSUMED_THREADS)
+    assert host_of(THREADED) == Host(name="madeup", threads=ASSUMED_THREADS)
 
 
 @pytest.mark.parametrize(
@@ -238,21 +238,21 @@ def test_pages_poll_until_two_requests_were_seen_at_once(
 
 @pytest.mark.parametrize("environ", [{}, {"wsgi.multithread": False}])
 def test_a_server_without_threads_has_one(environ: dict[str, Any]) -> None:
-    assert host_of(environ) == Host("unknown", 1)
+    assert host_of(environ) == Host(name="unknown", threads=1)
 
 
 @pytest.mark.parametrize(
     ("threads", "streams"), [(1, 0), (2, 0), (3, 1), (4, 2), (8, 6), (16, 12), (32, 24), (64, 48)]
 )
 def test_streams_stay_fewer_than_threads(threads: int, streams: int) -> None:
-    assert most_streams(Settings(), Host("any", threads)) == streams
+    assert most_streams(Settings(), Host(name="any", threads=threads)) == streams
 
 
 @pytest.mark.parametrize(
     ("threads", "held"), [(1, 1), (2, 1), (3, 2), (4, 3), (8, 7), (16, 14), (32, 28), (64, 56)]
 )
 def test_streams_and_whoever_waits_leave_threads_to_others(threads: int, held: int) -> None:
-    assert max_held_threads(Host("any", threads)) == held
+    assert max_held_threads(Host(name="any", threads=threads)) == held
 
 
 @pytest.mark.parametrize(("turns", "streams"), [(1, 2), (2, 2), (5, 5)])
@@ -262,20 +262,20 @@ def test_one_user_has_a_stream_for_each_turn_and_two_at_least(turns: int, stream
 
 @pytest.mark.parametrize("most", [0, 3, 500])
 def test_the_most_streams_can_be_set(most: int) -> None:
-    assert most_streams(Settings(max_streams=most), Host("any", 8)) == most
+    assert most_streams(Settings(max_streams=most), Host(name="any", threads=8)) == most
 
 
 @pytest.mark.parametrize(
     ("settings", "host", "way"),
     [
-        (Settings(), Host("any", 8), "sse"),
-        (Settings(), Host("any", 2), "poll"),
-        (Settings(max_streams=0), Host("any", 8), "poll"),
-        (Settings(max_streams=1), Host("any", 1), "sse"),
-        (Settings(), Host("any", 1, background=False), "inline"),
-        (Settings(streaming="sse"), Host("any", 1, background=False), "sse"),
-        (Settings(streaming="poll"), Host("any", 8), "poll"),
-        (Settings(streaming="inline"), Host("any", 8), "inline"),
+        (Settings(), Host(name="any", threads=8), "sse"),
+        (Settings(), Host(name="any", threads=2), "poll"),
+        (Settings(max_streams=0), Host(name="any", threads=8), "poll"),
+        (Settings(max_streams=1), Host(name="any", threads=1), "sse"),
+        (Settings(), Host(name="any", threads=1, background=False), "inline"),
+        (Settings(streaming="sse"), Host(name="any", threads=1, background=False), "sse"),
+        (Settings(streaming="poll"), Host(name="any", threads=8), "poll"),
+        (Settings(streaming="inline"), Host(name="any", threads=8), "inline"),
     ],
 )
 def test_how_answers_reach_the_page(settings: Settings, host: Host, way: str) -> None:
@@ -283,6 +283,6 @@ def test_how_answers_reach_the_page(settings: Settings, host: Host, way: str) ->
 
 
 def test_a_server_that_is_ending_is_seen() -> None:
-    assert Host("gunicorn", 8, worker=SimpleNamespace(alive=False)).is_stopping
-    assert not Host("gunicorn", 8, worker=SimpleNamespace(alive=True)).is_stopping
-    assert not Host("waitress", 8).is_stopping
+    assert Host(name="gunicorn", threads=8, worker=SimpleNamespace(alive=False)).is_stopping
+    assert not Host(name="gunicorn", threads=8, worker=SimpleNamespace(alive=True)).is_stopping
+    assert not Host(name="waitress", threads=8).is_stopping

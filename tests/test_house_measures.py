@@ -254,6 +254,7 @@ def test_a_dataclass_of_six_passed_fields_takes_them_by_name(tmp_path: Path) -> 
     root = plant(
         tmp_path,
         {
+            "__init__.py": "from house.one import Public",
             "one.py": f"""\
                 @dataclass
                 class Positional: {six}
@@ -264,7 +265,9 @@ def test_a_dataclass_of_six_passed_fields_takes_them_by_name(tmp_path: Path) -> 
                 @dataclass
                 class Five: {six.rpartition(";")[0]}; sixth: int = field(init=False)
                 class Plain: {six}
-            """
+                @dataclass
+                class Public: {six}
+            """,
         },
     )
 

@@ -48,13 +48,24 @@ def count_docstring_lines(tree: Tree) -> int:
     return total
 
 
-def find_positional_dataclasses(classes: Sequence[Class]) -> list[str]:
+def find_positional_dataclasses(tree: Tree, classes: Sequence[Class]) -> list[str]:
     """Find dataclasses that take six or more fields, and take them by position.
 
-    A field with `init=False` is none that is passed. Inherited fields are not seen.
+    A field with `init=False` is none that is passed. Inherited fields are not seen. What the
+    package itself gives out is left out: who uses it relies on its signature.
     """
+    public = {
+        alias.asname or alias.name
+        for module in tree.modules
+        if module.name == tree.name
+        for node in module.syntax.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     found = []
     for each in classes:
+        if each.name in public:
+            continue
         options = _dataclass_options(each.node)
         fields = list(_list_fields(each.node))
         if options is not None and len(fields) >= MANY_FIELDS and "kw_only=True" not in options:

@@ -155,7 +155,7 @@ def measure_names(tree: Tree, functions: Sequence[Function]) -> Iterator[Measure
     classes = list_classes(tree)
     yield _share("classes named by a participle", find_participle_classes(classes), classes)
     yield _share("functions named by a participle", find_participle_functions(functions), functions)
-    yield _count("positional dataclasses", find_positional_dataclasses(classes))
+    yield _count("positional dataclasses", find_positional_dataclasses(tree, classes))
 
 
 def measure_habits(tree: Tree, functions: Sequence[Function]) -> Iterator[Measure]:

@@ -35,7 +35,7 @@ SEND_SECONDS = 10.0
 MOST_THREADLESS_STREAMS = 2_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """The server around this process.
 
@@ -75,7 +75,9 @@ def host_of(environ: Mapping[str, Any]) -> Host:
     """Return what is known of the server that sent this request."""
     host = _find_host(environ)
     if host is None:
-        return Host(_name(environ), ASSUMED_THREADS, seen_at_once=environ.get(SEEN_AT_ONCE))
+        return Host(
+            name=_name(environ), threads=ASSUMED_THREADS, seen_at_once=environ.get(SEEN_AT_ONCE)
+        )
     return replace(host, hands_over=True) if _hands_over(environ, host) else host
 
 
@@ -173,12 +175,14 @@ def _find_host(environ: Mapping[str, Any]) -> Host | None:
     if "uwsgi" in sys.modules:
         options = sys.modules["uwsgi"].opt
         threads = int(options.get("threads", 1) or 1)
-        return Host("uWSGI", threads, background=threads > 1 or "enable-threads" in options)
+        return Host(
+            name="uWSGI", threads=threads, background=threads > 1 or "enable-threads" in options
+        )
     if not environ.get("wsgi.multithread"):
-        return Host(_name(environ), 1)
+        return Host(name=_name(environ), threads=1)
     if "mod_wsgi" in sys.modules:
         threads = getattr(sys.modules["mod_wsgi"], "threads_per_process", ASSUMED_THREADS)
-        return Host("mod_wsgi", threads)
+        return Host(name="mod_wsgi", threads=threads)
     return _find_server_in_call_stack(sys._getframe())
 
 
@@ -189,13 +193,13 @@ def _find_server_in_call_stack(frame: FrameType | None) -> Host | None:
         if module.startswith("gunicorn.workers."):
             worker: Any = frame.f_locals.get("self")
             if hasattr(worker, "cfg"):
-                return Host("gunicorn", int(worker.cfg.threads), worker=worker)
+                return Host(name="gunicorn", threads=int(worker.cfg.threads), worker=worker)
         if module == "waitress.task":
             dispatcher: Any = frame.f_locals.get("self")
             if hasattr(dispatcher, "threads"):
-                return Host("waitress", len(dispatcher.threads), worker=dispatcher)
+                return Host(name="waitress", threads=len(dispatcher.threads), worker=dispatcher)
         if module == "werkzeug.serving":
-            return Host("werkzeug", ENDLESS)
+            return Host(name="werkzeug", threads=ENDLESS)
         frame = frame.f_back
     return None
 
