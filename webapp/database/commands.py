@@ -166,7 +166,8 @@ def restore(file: str) -> None:
         copy = Path(folder) / "copy.sqlite3"
         _copy((given if file == STDIO else Path(file)).absolute(), copy)
         copy.chmod(0o600)
-        restored = replace(settings, database_url=_sqlite_url(copy))
+        url = URL.create("sqlite", database=str(copy)).render_as_string()
+        restored = replace(settings, database_url=url)
         for problem in _find_problems(restored):
             if problem != SCHEMA_PROBLEMS[SchemaState.OLD]:
                 raise BadInputError(f"{file} was not restored: {problem}")
@@ -179,10 +180,6 @@ def restore(file: str) -> None:
     if is_old:
         note("The schema is old: run `chat-profiles db upgrade` before you start the site.")
     note(f"Database: {target}")
-
-
-def _sqlite_url(file: Path) -> str:
-    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def _server_options(settings: Settings) -> list[str]:

@@ -115,16 +115,13 @@ class ProcessLoop:
             if current is not None and is_ours and not is_stuck:
                 return current
             self._pid, self._silent_since = os.getpid(), None
-            self._current = PausingLoop(self._is_current)
+            self._current = PausingLoop(lambda loop: self._current is loop)
             self._current.start()
             if current is not None and is_ours:
                 logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})
                 # If it comes back one day, it ends.
                 current.loop.call_soon_threadsafe(current.loop.stop)
             return self._current
-
-    def _is_current(self, loop: PausingLoop) -> bool:
-        return self._current is loop
 
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.

@@ -33,17 +33,16 @@ class DeletionJob:
                 self._running = True
 
     def _run(self) -> None:
-        while self._has_work():
+        while True:
+            with self._lock:
+                self._running, self._again = self._again, False
+                if not self._running:
+                    return
             try:
                 delete_for_good()
             except UNAVAILABLE as error:
                 # The chats stay soft-deleted until the next time.
                 log_unavailable(error)
-
-    def _has_work(self) -> bool:
-        with self._lock:
-            self._running, self._again = self._again, False
-            return self._running
 
 
 def set_up_deletion(app: Flask) -> None:

@@ -61,7 +61,9 @@ class Participants:
         return self._authors[key]
 
     def _find_author(self, message: ChatMessage) -> Participant:
-        profile = self._profile(message.profile)
+        profile = self.site
+        if message.profile is not None:
+            profile = self.profiles.get(message.profile) or Participant(message.profile)
         if message.kind == DIVIDER:
             return profile
         if message.kind == ERROR:
@@ -69,9 +71,6 @@ class Participants:
         if message.author is None:
             return Participant(self._rename_author(profile.name), profile.picture)
         return Participant(self._rename_author(message.author))
-
-    def _profile(self, name: str | None) -> Participant:
-        return self.site if name is None else self.profiles.get(name) or Participant(name)
 
     def _rename_author(self, author: str) -> str:
         if self.rename is None:

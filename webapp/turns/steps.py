@@ -70,7 +70,11 @@ class TurnRows:
 
     def save(self, steps: list[Step]) -> SaveResult:
         """Store the steps in one transaction; if one of them cannot be, each by itself."""
-        with self._in_app():
+        # A request's thread has a context. To make another one costs as much as two statements.
+        in_app: AbstractContextManager[object] = (
+            nullcontext() if current_app == self._app else self._app.app_context()
+        )
+        with in_app:
             try:
                 return _save_all(steps)
             except UNAVAILABLE as error:
@@ -101,19 +105,12 @@ class TurnRows:
             locked = alive.order_by(Turn.id).with_for_update()
             beaten = update(Turn).where(Turn.id.in_(locked)).values(seen_at=database_time())
             ours = set(connection.scalars(beaten.returning(Turn.id)))
-            if self._could_give_heartbeat():
+            # While the database is away, no process can give a heartbeat. When it is back, all of
+            # them seem to be gone. A process that could not give one does not judge the others.
+            before, self._beat_at = self._beat_at, time.monotonic()
+            if self._beat_at - before < ALIVE.total_seconds():
                 interrupt_lost(connection, ALIVE)
             return ours
-
-    def _in_app(self) -> AbstractContextManager[object]:
-        # A request's thread has a context. To make another one costs as much as two statements.
-        return nullcontext() if current_app == self._app else self._app.app_context()
-
-    def _could_give_heartbeat(self) -> bool:
-        # While the database is away, no process can give a heartbeat. When it is back, all of them
-        # seem to be gone. A process that could not give one itself does not judge the others.
-        before, self._beat_at = self._beat_at, time.monotonic()
-        return self._beat_at - before < ALIVE.total_seconds()
 
 
 def has_lost(connection: Connection, silent_for: timedelta) -> bool:
