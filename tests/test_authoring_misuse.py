@@ -179,10 +179,10 @@ MISTAKES = {
         2,
         ["does not take markdown_descripton: did you mean markdown_description?"],
     ),
-    "message_with_elements": (
-        "cl.Message('a', elements=[])",
+    "message_with_actions": (
+        "cl.Message('a', actions=[])",
         2,
-        ["Message does not take elements", "takes content and author"],
+        ["Message does not take actions", "takes content, author and elements"],
     ),
     "starter_with_command": ("cl.Starter('a', 'b', command='c')", 2, ["does not take command"]),
     "user_with_id": ("cl.User('a', id=1)", 2, ["User does not take id: ", "takes identifier"]),

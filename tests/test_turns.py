@@ -112,7 +112,7 @@ def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader
         ("cl.Message('a').update()", "that was not sent"),
         ("cl.Message('a').remove()", "that was not sent"),
         ("cl.Message().stream_token(b'a')", "takes text, not bytes"),
-        ("cl.Message().elements = []", "Message.elements does not exist in this version"),
+        ("cl.Message().actions = []", "Message.actions does not exist in this version"),
         ("cl.Message('a').contnet = 'b'", "did you mean content?"),
         ("raise asyncio.CancelledError", "the callback raised CancelledError"),
         ("await asyncio.sleep(0); raise asyncio.CancelledError", "raised CancelledError"),

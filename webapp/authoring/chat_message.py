@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
-MessageKind = Literal["user", "assistant", "error", "divider"]
+from webapp.authoring.text import is_visible
+
+MessageKind = Literal["user", "assistant", "error", "divider", "step", "tasks"]
 USER: Final = "user"
 ASSISTANT: Final = "assistant"
 ERROR: Final = "error"
 DIVIDER: Final = "divider"
+STEP: Final = "step"
+TASKS: Final = "tasks"
 
 MessageStatus = Literal["streaming", "complete", "stopped", "failed", "interrupted"]
 STREAMING: Final = "streaming"
@@ -19,6 +25,116 @@ COMPLETE: Final = "complete"
 STOPPED: Final = "stopped"
 FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
+
+ElementKind = Literal[
+    "image",
+    "file",
+    "pdf",
+    "audio",
+    "video",
+    "text",
+    "dataframe",
+    "plotly",
+    "pyplot",
+    "custom",
+]
+ElementDisplay = Literal["inline", "side", "page"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFile:
+    """A file that is to be stored, before anybody sees it.
+
+    Parameters
+    ----------
+    id:
+        The id with which it is asked for.
+    mime:
+        Its content type, if it is known.
+    source:
+        The bytes, or a local file that has them.
+    """
+
+    id: uuid.UUID
+    name: str
+    mime: str | None
+    source: bytes | Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file that is in the store.
+
+    Parameters
+    ----------
+    sha256:
+        The hash of its content, in hexadecimal digits.
+    size:
+        In bytes.
+    mime:
+        Its content type, by its content and its name.
+    """
+
+    sha256: str
+    size: int
+    mime: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementData:
+    """What a message shows beside its text, ready to be stored and shown.
+
+    Parameters
+    ----------
+    id:
+        Also the id of its file, if it has one.
+    name:
+        As the author wrote it.
+    file:
+        What it shows, if that is in the store.
+    url:
+        Where what it shows is, if it is elsewhere.
+    details:
+        What only its kind has, such as the width and height of a picture, as JSON.
+    """
+
+    id: uuid.UUID
+    kind: ElementKind
+    name: str
+    display: ElementDisplay = "inline"
+    file: StoredFile | None = None
+    url: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the element as it is stored with its message."""
+        data: dict[str, Any] = {
+            "id": str(self.id),
+            "kind": self.kind,
+            "name": self.name,
+            "display": self.display,
+        }
+        if self.file is not None:
+            data["file"] = vars(self.file)
+        if self.url is not None:
+            data["url"] = self.url
+        if self.details:
+            data["details"] = dict(self.details)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ElementData:
+        """Return a stored element."""
+        stored = data.get("file")
+        return cls(
+            id=uuid.UUID(data["id"]),
+            kind=data["kind"],
+            name=data["name"],
+            display=data["display"],
+            file=StoredFile(**stored) if stored else None,
+            url=data.get("url"),
+            details=data.get("details", {}),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +160,10 @@ class ChatMessage:
         Whether the app has taken it back.
     earlier:
         Whether it was said in an earlier call, and this call changes it. It keeps its place.
+    elements:
+        What it shows beside its text.
+    details:
+        What else is known of it, as JSON, such as the name, input and times of a step.
     version:
         The number of the change in its transcript that made it what it is.
     """
@@ -59,5 +179,12 @@ class ChatMessage:
     sequence: int = 0
     removed: bool = False
     earlier: bool = False
+    elements: tuple[ElementData, ...] = ()
+    details: Mapping[str, Any] | None = None
     # Two versions that look the same are the same to a page.
     version: int = field(default=0, compare=False)
+
+    @property
+    def says_something(self) -> bool:
+        """Return whether there is something to see in it."""
+        return bool(self.elements) or self.kind in (STEP, TASKS) or is_visible(self.content)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, DIVIDER
+from webapp.authoring.chat_message import ASSISTANT, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, User
@@ -63,6 +63,14 @@ class Values:
 # The id, role and text of a message.
 PastMessage = tuple[uuid.UUID, str, str]
 Earlier = Callable[[], list[PastMessage]]
+# Stores the files of a message before it is shown, and returns them in the same order.
+SaveFiles = Callable[[uuid.UUID, Sequence[NewFile]], list[StoredFile]]
+
+
+def _refuse_files(*_: object) -> list[StoredFile]:
+    raise MisuseError(
+        "This callback cannot send files. Send them in @on_chat_start or @on_message."
+    )
 
 
 @dataclass(kw_only=True)
@@ -80,6 +88,7 @@ class ChatContext:
     offered: Mapping[str, ChatProfile] | None = None
     # The message that is being answered, and the messages of this turn that were sent before it.
     answers: uuid.UUID | None = None
+    save_files: SaveFiles = _refuse_files
     said_first: frozenset[uuid.UUID] = frozenset()
 
     def __post_init__(self) -> None:
@@ -94,7 +103,7 @@ class ChatContext:
         new = [
             (state.id, ASSISTANT, state.content)
             for state in states
-            if not state.earlier and state.kind != DIVIDER
+            if not state.earlier and state.kind == ASSISTANT
         ]
 
         before = [message for message in earlier if message[0] != self.answers]

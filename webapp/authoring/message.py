@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from webapp.authoring.chat_message import ElementData
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.transcript import MessageTarget
 
 AUTHOR_LIMIT = 200
-_SET = frozenset(("content", "author", "_parts", "_id", "_chat_id", "_profile", "_from_user"))
-NAMES = ("content", "author", "id", "send", "stream_token", "update", "remove")
+_SET = frozenset(
+    ("content", "author", "elements", "_parts", "_id", "_chat_id", "_profile", "_from_user")
+)
+NAMES = ("content", "author", "elements", "id", "send", "stream_token", "update", "remove")
 
 
 @refuse_unknown_arguments
@@ -32,6 +36,8 @@ class Message:
         anything else as its ``str()``.
     author:
         Who says it, at most 200 characters. If you leave it out, the chat profile or the app.
+    elements:
+        What it shows beside its text, such as an ``Image``. At most 100.
 
     Example
     -------
@@ -46,9 +52,15 @@ class Message:
         answer.send()
     """
 
-    def __init__(self, content: object = "", author: str | None = None) -> None:
+    def __init__(
+        self,
+        content: object = "",
+        author: str | None = None,
+        elements: Sequence[Element] | None = None,
+    ) -> None:
         self._parts = [_as_text(content)]
         self.author = _author(author)
+        self.elements = list(elements or ())
         self._id: uuid.UUID | None = None
         # The chat in which it was sent. A message that the user wrote cannot be sent again.
         self._chat_id: str | None = None
@@ -163,7 +175,13 @@ class Message:
         chat = self._chat(used)
         # Both may have been set since the message was made.
         author = _author(self.author)
-        self._id = chat.transcript.send(used, self._target(), self.content, author)
+        elements: tuple[ElementData, ...] = ()
+        if self.elements:
+            self._id = chat.transcript.reserve_id(self._target())
+            elements = store_elements(chat, self._id, self.elements)
+        self._id = chat.transcript.send(
+            used, self._target(), self.content, author, elements=elements
+        )
         self._note_sent(chat)
         return self
 

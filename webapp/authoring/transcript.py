@@ -5,12 +5,21 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, COMPLETE, DIVIDER, STREAMING, ChatMessage
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    COMPLETE,
+    DIVIDER,
+    STREAMING,
+    ChatMessage,
+    ElementData,
+    MessageKind,
+)
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.text import clean_text
 
@@ -32,6 +41,7 @@ class MessageTarget:
     sent: bool
     # The profile under which it was sent.
     profile: str | None = None
+    kind: MessageKind = ASSISTANT
 
 
 @dataclass(kw_only=True)
@@ -108,8 +118,25 @@ class Transcript:
         self._length = 0
         self._closed: MisuseError | None = None
 
-    def send(self, used: str, target: MessageTarget, content: str, author: str | None) -> uuid.UUID:
+    def send(
+        self,
+        used: str,
+        target: MessageTarget,
+        content: str,
+        author: str | None,
+        *,
+        elements: tuple[ElementData, ...] = (),
+        details: Mapping[str, Any] | None = None,
+        grows: bool = False,
+    ) -> uuid.UUID:
         """Add a whole message or replace one, and return its id.
+
+        Parameters
+        ----------
+        elements, details:
+            As of a `ChatMessage`. What they hold is in the store already.
+        grows:
+            Whether more is to come, as for a step that runs.
 
         Raises
         ------
@@ -121,11 +148,53 @@ class Transcript:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(target, author)
             self._count(len(content) - draft.length())
-            draft.begun = replace(draft.begun, author=author)
+            draft.begun = replace(draft.begun, author=author, elements=elements, details=details)
             draft.parts, draft.held = [clean_text(content)], ""
-            draft.streaming = draft.removed = False
+            draft.streaming, draft.removed = grows, False
             self._note(draft, len(content))
         return message_id
+
+    def reserve_id(self, target: MessageTarget) -> uuid.UUID:
+        """Return the id that a message will have. Its files are stored under it before."""
+        with self.changed:
+            first_id = self._first_id if target.kind == ASSISTANT else None
+            return target.id or first_id or uuid.uuid4()
+
+    def attach(self, used: str, message_id: uuid.UUID, element: ElementData) -> None:
+        """Show an element with a message of this call, or show it as it is now.
+
+        Raises
+        ------
+        MisuseError
+            The call has ended, or it has not sent such a message.
+        """
+        self._change_elements(used, message_id, element.id, element)
+
+    def detach(self, used: str, message_id: uuid.UUID, element_id: uuid.UUID) -> None:
+        """Take an element out of a message of this call.
+
+        Raises
+        ------
+        MisuseError
+            As for `attach`.
+        """
+        self._change_elements(used, message_id, element_id, None)
+
+    def _change_elements(
+        self, used: str, message_id: uuid.UUID, element_id: uuid.UUID, new: ElementData | None
+    ) -> None:
+        with self.changed:
+            self._refuse_if_closed(used)
+            draft = self._drafts.get(message_id)
+            if draft is None:
+                raise MisuseError(f"{used}: this callback has sent no message with that id.")
+            elements = {element.id: element for element in draft.begun.elements}
+            if new is None:
+                elements.pop(element_id, None)
+            else:
+                elements[element_id] = new
+            draft.begun = replace(draft.begun, elements=tuple(elements.values()))
+            self._note(draft, 1)
 
     def stream(
         self,
@@ -225,6 +294,8 @@ class Transcript:
             raise type(self._closed)(str(self._closed).format(used))
 
     def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
+        if target.kind != ASSISTANT:  # it comes before the answer, so it cannot take its place
+            self._first_id = None
         message_id = target.id or self._first_id or uuid.uuid4()
         if not target.sent:
             # Only the first new message may take the place that waits for the answer.
@@ -237,7 +308,7 @@ class Transcript:
                 )
             begun = ChatMessage(
                 id=message_id,
-                kind=ASSISTANT,
+                kind=target.kind,
                 author=author,
                 content="",
                 status=STREAMING,

@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import ASSISTANT, INTERRUPTED, STREAMING, ChatMessage
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    INTERRUPTED,
+    STEP,
+    STREAMING,
+    TASKS,
+    ChatMessage,
+    ElementData,
+)
 from webapp.chats.models import Message
 from webapp.database.upserts import insert_or_change
 
@@ -28,6 +36,8 @@ MESSAGE_COLUMNS = (
     Message.profile,
     Message.turn_id,
     Message.sequence,
+    Message.details,
+    Message.elements,
 )
 # Columns are named as the fields are.
 _NAMES = [column.key for column in MESSAGE_COLUMNS]
@@ -45,7 +55,7 @@ _CHANGED = (
     .where(
         Message.id == bindparam("message"),
         Message.chat_id == bindparam("chat"),
-        Message.kind == ASSISTANT,
+        Message.kind.in_([ASSISTANT, STEP, TASKS]),
     )
     .values({name: bindparam(f"new_{name}") for name in _CHANGING_LATER})
 )
@@ -64,12 +74,16 @@ def message_row(chat_id: uuid.UUID, message: ChatMessage) -> dict[str, Any]:
         "profile": message.profile,
         "turn_id": message.turn_id,
         "sequence": message.sequence,
+        "details": message.details,
+        "elements": [element.to_json() for element in message.elements] or None,
     }
 
 
 def message_from_row(row: Any) -> ChatMessage:
     """Return the message of a row that begins with `MESSAGE_COLUMNS`."""
-    return ChatMessage(**dict(zip(_NAMES, row, strict=False)))
+    values = dict(zip(_NAMES, row, strict=False))
+    values["elements"] = tuple(map(ElementData.from_json, values["elements"] or ()))
+    return ChatMessage(**values)
 
 
 def shown_message(row: Any, *, running: bool) -> ChatMessage:

@@ -25,7 +25,6 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
-from webapp.authoring.text import is_visible
 from webapp.authoring.transcript import Transcript, latest_said
 from webapp.engine.call import RunningCall, begin
 from webapp.engine.changes import Changes
@@ -248,15 +247,15 @@ class RunningTurn:
 
         If nothing else was said either, the one in the place of the answer waits for its text.
         """
-        if all(message.removed or is_visible(message.content) for message in messages):
+        if all(message.removed or message.says_something for message in messages):
             return messages
         is_waiting = self.status in _KEEP_PLACEHOLDER and not any(
-            is_visible(message.content) for message in messages if not message.removed
+            message.says_something for message in messages if not message.removed
         )
         place = self._placeholder.id if self._placeholder and is_waiting else None
         return [
             message
-            if message.removed or is_visible(message.content)
+            if message.removed or message.says_something
             else replace(message, status=STREAMING)
             if message.id == place
             else replace(message, removed=True)
@@ -267,7 +266,7 @@ class RunningTurn:
         # Only at the end: a row that was deleted could not get the text that is still to come.
         return [
             replace(message, removed=True, version=message.version + 1)
-            if self.over and not is_visible(message.content)
+            if self.over and not message.says_something
             else self._with_status(message)
             for message in messages
         ]

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import quote, urlencode
+
+from flask import request
 
 from webapp.accounts.login import viewer
-from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage
+from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage, ElementData
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
@@ -48,6 +51,9 @@ class Participants:
     profiles: dict[str, Participant]
     rename: Callback | None
     seconds: float
+    # The path of the site, and what shows that the reader of a link may see the files of its chat.
+    root: str = ""
+    share: str | None = None
     _renamed: dict[str, str] = field(default_factory=dict)
     _authors: dict[tuple[str, str | None, str | None], Participant] = field(default_factory=dict)
 
@@ -59,6 +65,28 @@ class Participants:
         if key not in self._authors:
             self._authors[key] = self._find_author(message)
         return self._authors[key]
+
+    def file_url(self, element: ElementData, file_id: object = None) -> str:
+        """Return the address of the file of an element.
+
+        Parameters
+        ----------
+        file_id:
+            Of another file of the element, such as its picture for dark pages.
+        """
+        # A name of dots alone would be taken for a folder.
+        name = element.name.replace("/", "_").replace("\\", "_")
+        name = name if name.strip(". ") else element.kind
+        path = f"{self.root}/files/{file_id or element.id}/{quote(name, safe='')}"
+        return path + self._query()
+
+    def element_url(self, element: ElementData, **query: str) -> str:
+        """Return the address of the page of an element, or of a page of a table."""
+        return f"{self.root}/elements/{element.id}{self._query(**query)}"
+
+    def _query(self, **query: str) -> str:
+        found = {**query, "share": self.share} if self.share else query
+        return f"?{urlencode(found)}" if found else ""
 
     def _find_author(self, message: ChatMessage) -> Participant:
         profile = self.site
@@ -106,5 +134,6 @@ def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
             profile.name: Participant(label(profile), icon_src(profile)) for profile in profiles
         },
         rename=chat_app().get("author_rename"),
+        root=request.script_root,
         seconds=settings().callback_seconds,
     )

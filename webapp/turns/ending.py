@@ -22,7 +22,6 @@ from webapp.authoring.context import ChatContext, Running, Values
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.text import is_visible
 from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
 from webapp.chats.message_rows import insert_messages
@@ -162,7 +161,7 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
 def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> None:
     # A message that was growing when the callback ended stays as it is, unless it is empty.
     said = [
-        replace(m, status=COMPLETE, removed=m.removed or not is_visible(m.content))
+        replace(m, status=COMPLETE, removed=m.removed or not m.says_something)
         for m in context.transcript.said()
     ]
     new = [m for m in said if not m.removed and not m.earlier]

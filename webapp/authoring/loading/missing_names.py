@@ -53,7 +53,6 @@ NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names
 
 _MESSAGE_GROUPS = {
     "use stream_token(), and send() or update() at the end": "streaming is_streaming",
-    NO_ELEMENTS: "elements",
     NO_QUESTIONS: "actions",
     "it has content, author and id": (
         "parent_id type language metadata tags command created_at thread_id from_dict to_dict"

@@ -1,0 +1,1 @@
+"""What a message shows beside its text: files, pictures, tables and charts."""

@@ -1,0 +1,225 @@
+"""`Element`, which all kinds of elements share: a name, a place, and what is shown."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_args
+
+from webapp.authoring.chat_message import (
+    ElementData,
+    ElementDisplay,
+    ElementKind,
+    NewFile,
+    StoredFile,
+)
+from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.text import clean_text
+
+ELEMENT_NAME_LIMIT = 200
+ELEMENTS_PER_MESSAGE = 100
+
+
+class Element:
+    """Something that a message shows beside its text.
+
+    Its methods act at once, as those of a `Message`. You may await them or not.
+
+    Parameters
+    ----------
+    name:
+        What people read as its title, and find as the name of its file. At most 200 characters.
+    path:
+        A file on this machine. It is copied into the store when the element is sent.
+    url:
+        Where it is, for what is not on this machine. The server never asks for it.
+    content:
+        The bytes, or a text.
+    mime:
+        Its content type, such as ``image/png``. Without it, the content and the name tell.
+    display:
+        ``"inline"`` below the text, ``"side"`` in a panel beside the chat, or ``"page"`` on a page
+        of its own. The last two are opened by a link: each place in the text that has the name.
+    """
+
+    kind: ClassVar[ElementKind]
+
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        path: str | Path | None = None,
+        url: str | None = None,
+        content: bytes | str | None = None,
+        mime: str | None = None,
+        display: ElementDisplay = "inline",
+    ) -> None:
+        if display not in get_args(ElementDisplay):
+            raise MisuseError(
+                f'{type(self).__name__} display must be "inline", "side" or "page", not '
+                f"{display!r}."
+            )
+        if len(name) > ELEMENT_NAME_LIMIT:
+            raise MisuseError(
+                f"The name of an element has at most {ELEMENT_NAME_LIMIT} characters; this one has "
+                f"{len(name)}."
+            )
+        self.name = clean_text(name)
+        self.path = Path(path) if path is not None else None
+        self.url = url
+        self.content = content
+        self.mime = mime
+        self.display = display
+        self._id = uuid.uuid4()
+        # The chat and the message that show it, and how it is stored there.
+        self._chat_id: str | None = None
+        self._message_id: uuid.UUID | None = None
+        self._data: ElementData | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the element, a UUID."""
+        return str(self._id)
+
+    @property
+    def for_id(self) -> str | None:
+        """The id of the message that shows it, once it is sent."""
+        return str(self._message_id) if self._message_id else None
+
+    def send(self, for_id: str) -> Self:
+        """Show the element with a message that was sent.
+
+        Parameters
+        ----------
+        for_id:
+            The ``id`` of the message.
+
+        Raises
+        ------
+        MisuseError
+            The call is outside a chat, there is nothing to show, or a limit is exceeded.
+        """
+        used = f"{type(self).__name__}.send()"
+        chat = running_chat(used)
+        message_id = uuid.UUID(for_id)
+        (data,) = store_elements(chat, message_id, [self])
+        chat.transcript.attach(used, message_id, data)
+        return self
+
+    def update(self) -> Self:
+        """Show the element as it is now.
+
+        Raises
+        ------
+        MisuseError
+            As for `send`, or the element has not been sent.
+        """
+        used = f"{type(self).__name__}.update()"
+        message_id = self._require_sent(used)
+        self._data = None
+        return self.send(str(message_id))
+
+    def remove(self) -> Self:
+        """Take the element out of its message. Its file is removed, too.
+
+        Raises
+        ------
+        MisuseError
+            As for `update`.
+        """
+        used = f"{type(self).__name__}.remove()"
+        message_id = self._require_sent(used)
+        running_chat(used).transcript.detach(used, message_id, self._id)
+        self._chat_id = self._message_id = self._data = None
+        return self
+
+    def __await__(self) -> Generator[None, None, Self]:
+        """Return the element at once: there is nothing to wait for."""
+        yield from ()  # makes this a generator, which is what `await` asks for
+        return self
+
+    def _require_sent(self, used: str) -> uuid.UUID:
+        if self._message_id is None:
+            raise MisuseError(f"{used} was used on an element that was not sent. Send it first.")
+        return self._message_id
+
+    def new_files(self) -> list[NewFile]:
+        """Return the files that must be in the store before the element is shown.
+
+        The first one is what it shows.
+
+        Raises
+        ------
+        MisuseError
+            There is nothing to show.
+        """
+        name = type(self).__name__
+        given = [it for it in (self.path, self.url, self.content) if it is not None]
+        if len(given) != 1:
+            raise MisuseError(f"{name} needs one of path, url and content, and has {len(given)}.")
+        if self.url is not None:
+            return []
+        if self.path is not None:
+            if not self.path.is_file():
+                raise MisuseError(f"{name}: there is no file at {self.path}.")
+            return [NewFile(id=self._id, name=self.name, mime=self.mime, source=self.path)]
+        content = self.content
+        source = content.encode() if isinstance(content, str) else content
+        if not isinstance(source, bytes):
+            raise MisuseError(
+                f"{name} content must be bytes or text, not {type(content).__name__}."
+            )
+        return [NewFile(id=self._id, name=self.name, mime=self.mime, source=source)]
+
+    def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
+        """Return what only this kind has, as JSON.
+
+        Parameters
+        ----------
+        stored:
+            What `new_files` returned, as it is in the store.
+        """
+        del stored
+        return {}
+
+
+def store_elements(
+    chat: ChatContext, message_id: uuid.UUID, elements: Sequence[Element]
+) -> tuple[ElementData, ...]:
+    """Store the files of elements of one message, all at once, and return what it shows.
+
+    An element that the message shows already is not stored again.
+
+    Raises
+    ------
+    MisuseError
+        An element has nothing to show, or a limit is exceeded.
+    """
+    if len(elements) > ELEMENTS_PER_MESSAGE:
+        raise MisuseError(
+            f"A message may have {ELEMENTS_PER_MESSAGE} elements; this one has {len(elements)}. "
+            "Send the others with another message."
+        )
+    here = (chat.chat_id, message_id)
+    new = [it for it in elements if it._data is None or (it._chat_id, it._message_id) != here]
+    for element in new:
+        if element._chat_id is not None and (element._chat_id, element._message_id) != here:
+            element._id = uuid.uuid4()  # the same picture in another message is another element
+    files = [element.new_files() for element in new]
+    every = [file for those in files for file in those]
+    stored = iter(chat.save_files(message_id, every) if every else [])
+    for element, those in zip(new, files, strict=True):
+        kept = [next(stored) for _ in those]
+        element._chat_id, element._message_id = here
+        element._data = ElementData(
+            id=element._id,
+            kind=element.kind,
+            name=element.name,
+            display=element.display,
+            file=kept[0] if kept else None,
+            url=element.url,
+            details=element.details(kept),
+        )
+    return tuple(element._data for element in elements if element._data is not None)
