@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("uploaded_by", sa.String(263)),
         sa.Column("created_at", UTCDateTime, nullable=False),
-        sa.PrimaryKeyConstraint("id", "chat_id"),
+        sa.PrimaryKeyConstraint("id", "chat_id", "message_id"),
     )
     op.create_index("ix_files_message", "files", ["chat_id", "message_id"])
     op.create_index("ix_files_sha256", "files", ["sha256"])

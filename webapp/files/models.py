@@ -40,13 +40,14 @@ class File(Model):
         Index("ix_files_uploaded_by", "uploaded_by", "size"),
     )
 
-    # Of the element that shows it. A copy of a chat has the same elements, so each chat has a row.
+    # Of the element that shows it. Copies of a chat and edited messages show the same elements, so
+    # there is a row for each message.
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     chat_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("chats.id", ondelete="CASCADE"), primary_key=True
     )
     # Without a foreign key: the row comes before its message, and a share may outlive the message.
-    message_id: Mapped[uuid.UUID] = mapped_column()
+    message_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     # No content can be removed while a row names it.
     sha256: Mapped[str] = mapped_column(ForeignKey("stored_files.sha256"))
     name: Mapped[str] = mapped_column(String(FILE_NAME_LIMIT))
