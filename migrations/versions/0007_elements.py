@@ -29,9 +29,7 @@ def upgrade() -> None:
     op.create_table(
         "files",
         sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column(
-            "chat_id", sa.Uuid, sa.ForeignKey("chats.id", ondelete="CASCADE"), nullable=False
-        ),
+        sa.Column("chat_id", sa.Uuid, nullable=False),
         sa.Column("message_id", sa.Uuid, nullable=False),
         sa.Column("sha256", sa.String(64), sa.ForeignKey("stored_files.sha256"), nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
@@ -39,7 +37,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("uploaded_by", sa.String(263)),
         sa.Column("created_at", UTCDateTime, nullable=False),
-        sa.PrimaryKeyConstraint("id", "chat_id", "message_id"),
+        sa.PrimaryKeyConstraint("id", "chat_id", "message_id", "sha256"),
     )
     op.create_index("ix_files_message", "files", ["chat_id", "message_id"])
     op.create_index("ix_files_sha256", "files", ["sha256"])

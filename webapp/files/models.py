@@ -41,15 +41,15 @@ class File(Model):
     )
 
     # Of the element that shows it. Copies of a chat and edited messages show the same elements, so
-    # there is a row for each message.
+    # there is a row for each message. An element that is updated has a row for each content, since
+    # a share may show the one before.
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    chat_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("chats.id", ondelete="CASCADE"), primary_key=True
-    )
-    # Without a foreign key: the row comes before its message, and a share may outlive the message.
+    # Both without a foreign key: the row comes before its message, and before its chat if the start
+    # of a chat sends it. A share may outlive the message.
+    chat_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     message_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     # No content can be removed while a row names it.
-    sha256: Mapped[str] = mapped_column(ForeignKey("stored_files.sha256"))
+    sha256: Mapped[str] = mapped_column(ForeignKey("stored_files.sha256"), primary_key=True)
     name: Mapped[str] = mapped_column(String(FILE_NAME_LIMIT))
     mime: Mapped[str] = mapped_column(String(MIME_LIMIT))
     size: Mapped[int] = mapped_column(BigInteger)
