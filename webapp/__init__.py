@@ -31,6 +31,7 @@ from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume
 from webapp.authoring.seeded_user import seeded_user
 from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
@@ -43,6 +44,7 @@ __all__ = [
     "ChatProfile",
     "Feedback",
     "Message",
+    "ReasoningParser",
     "ResumedChat",
     "SharedChat",
     "Starter",
