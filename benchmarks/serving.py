@@ -48,6 +48,10 @@ def our_app(
         "WEBAPP_TRUSTED_HOSTS": "127.0.0.1",
         "WEBAPP_INSECURE_COOKIES": "true",
         "WEBAPP_DATABASE_URL": f"sqlite:///{folder / 'ours.sqlite3'}",
+        # Everybody here has the same address.
+        "WEBAPP_STARTS_PER_ADDRESS": "100000",
+        "WEBAPP_MESSAGES_PER_ADDRESS": "100000",
+        "WEBAPP_TURNS_PER_ADDRESS": "100000",
         **{f"WEBAPP_{name.upper()}": value for name, value in settings.items()},
     }
     with _gunicorn("webapp:create_app()", folder, given, flags) as served:

@@ -39,6 +39,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_TURNS_PER_USER": ("3", 3, "0"),
     "WEBAPP_TURNS_PER_ADDRESS": ("30", 30, "0"),
     "WEBAPP_STARTS_PER_ADDRESS": ("200", 200, "-1"),
+    "WEBAPP_MESSAGES_PER_ADDRESS": ("300", 300, "0"),
     "WEBAPP_IMPORTS_PER_HOUR": ("50", 50, "0"),
     "WEBAPP_MAX_STREAMS": ("0", 0, "many"),
     "WEBAPP_SHUTDOWN_SECONDS": ("5", 5.0, "-1"),

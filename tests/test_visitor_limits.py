@@ -11,13 +11,14 @@ import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.exports import bring_in, chat_of, export_of
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import count
 from webapp.accounts.addresses import counted_networks
-from webapp.accounts.sessions.visitor_limits import HOUR, VisitorLimits
+from webapp.accounts.sessions.visitor_limits import HOUR, HourlyLimit, VisitorLimits
 
 COUNTS = """
     import asyncio
@@ -160,12 +161,55 @@ def test_a_callback_that_cannot_be_stopped_counts_on(make_app: AppMaker) -> None
     pytest.fail("the turn counts for ever")
 
 
+def test_the_messages_of_an_hour_are_bounded_and_a_refused_one_stays(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    app = make_app(COUNTS, messages_per_address=3)
+    people = [Visitor(app), Visitor(app)]
+    chats = [visitor.start_chat() for visitor in people]
+    sent = [said(person, chat, "now") for person, chat in [*zip(people, chats, strict=True)] * 2]
+    assert sent == [303, 303, 303, 429]
+    before = count(app, "messages")
+    form = {"content": "My long thought", "key": str(uuid.uuid4())}
+    answer = people[0].post(f"{chats[0]}/messages", form, htmx=True)
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= HOUR
+    notice = parse(answer.text).one(data_testid="notice").text
+    assert "Too many messages were sent from your network in the last hour." in notice
+    assert "Try again in 60 minutes" in notice
+    assert "My long thought" in people[0].post(f"{chats[0]}/messages", form).text
+    assert count(app, "messages") == before
+    assert log.events("visitor.refused")[0]["what"] == "message"
+
+
+def test_another_answer_counts_as_a_message(make_app: AppMaker) -> None:
+    chat = Chat(make_app(COUNTS, messages_per_address=2)).say("now")
+    answers = []
+    for _ in range(2):
+        turn = chat.page().one("form", id="regenerate").one(name="turn")["value"]
+        form = {"turn": turn, "key": str(uuid.uuid4())}
+        answers.append(chat.visitor.post(f"{chat.address}/regenerate", form).status_code)
+        chat.until_answered()
+    assert answers == [303, 429]
+
+
+def test_a_message_that_was_not_stored_does_not_count(make_app: AppMaker) -> None:
+    app = make_app(COUNTS, messages_per_address=2, streaming="poll")
+    visitor = Visitor(app)
+    chat = visitor.start_chat()
+    assert said(visitor, chat) == 303
+    assert [said(visitor, chat) for _ in range(5)] == [409] * 5
+    other = Visitor(app)
+    assert [said(other, other.start_chat()) for _ in range(2)] == [303, 429]
+
+
 def test_who_has_signed_in_is_not_counted_by_address(make_app: AppMaker) -> None:
-    app = make_app(COUNTS + LOGIN, starts_per_address=1, turns_per_address=1, streaming="poll")
+    most = {"starts_per_address": 1, "messages_per_address": 1, "turns_per_address": 1}
+    app = make_app(COUNTS + LOGIN, streaming="poll", **most)
     for name in ("alice", "bob"):
         person = Visitor(app).logged_in(name)
         person.start_chat()
-        assert said(person, person.start_chat()) == 303
+        assert [said(person, person.start_chat()) for _ in range(2)] == [303, 303]
 
 
 def test_another_address_has_its_own_count(make_app: AppMaker) -> None:
@@ -180,19 +224,26 @@ def test_another_address_has_its_own_count(make_app: AppMaker) -> None:
 
 
 def test_a_network_of_ipv6_counts_and_so_does_its_site() -> None:
-    limits = VisitorLimits(starts=2, turns=1)
-    waits = [
-        limits.count_start(f"2001:db8:0:{net:x}::{n}", 0.0) for net in range(4) for n in (1, 2, 3)
-    ]
+    limit = HourlyLimit(2)
+    waits = [limit.count(f"2001:db8:0:{net:x}::{n}", 0.0) for net in range(4) for n in (1, 2, 3)]
     assert [wait == 0 for wait in waits] == [True, True, False] * 2 + [False] * 6
-    assert limits.count_start("2001:db8:0:100::1", 0.0) == 0
+    assert limit.count("2001:db8:0:100::1", 0.0) == 0
 
 
 def test_an_hour_later_there_is_room_again() -> None:
-    limits = VisitorLimits(starts=2, turns=1)
-    assert [limits.count_start("192.0.2.1", at) for at in (0.0, 100.0, 200.0)] == [0, 0, HOUR - 200]
-    assert limits.count_start("192.0.2.1", HOUR) == 0
-    assert limits.count_start("192.0.2.1", HOUR + 1) == 99
+    limit = HourlyLimit(2)
+    assert [limit.count("192.0.2.1", at) for at in (0.0, 100.0, 200.0)] == [0, 0, HOUR - 200]
+    assert limit.count("192.0.2.1", HOUR) == 0
+    assert limit.count("192.0.2.1", HOUR + 1) == 99
+
+
+def test_what_was_not_done_counts_no_more() -> None:
+    limit = HourlyLimit(1)
+    for address in ("192.0.2.1", "2001:db8::1"):
+        assert limit.count(address, 0.0) == 0
+        limit.forget(address, 0.0)
+        limit.forget(address, 0.0)
+        assert [limit.count(address, at) for at in (1.0, 2.0)] == [0, HOUR - 1]
 
 
 @pytest.mark.parametrize(
@@ -213,10 +264,10 @@ def test_an_address_counts_under_its_networks(
 
 def test_addresses_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.accounts.sessions.visitor_limits.MANY_ADDRESSES", 10)
-    limits = VisitorLimits(starts=2, turns=1)
+    limits = VisitorLimits(starts=2, messages=2, turns=1)
     for number in range(100):
-        limits.count_start(f"192.0.2.{number}", number * HOUR)
+        limits.starts.count(f"192.0.2.{number}", number * HOUR)
         limits.begin_turn(f"192.0.2.{number}", uuid.uuid4())
         limits.forget_turn(f"192.0.2.{number}", *limits._turns[f"192.0.2.{number}"])
-    assert len(limits._starts) < 12
+    assert len(limits.starts._times) < 12
     assert len(limits._turns) < 12

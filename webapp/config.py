@@ -74,6 +74,7 @@ class Settings:
     turns_per_user: int = 5
     turns_per_address: int = 20
     starts_per_address: int = 100
+    messages_per_address: int = 1_000
     imports_per_hour: int = 20
     max_streams: int | None = None
     shutdown_seconds: float = 20.0
@@ -140,6 +141,9 @@ class Settings:
             ),
             starts_per_address=read.whole(
                 "WEBAPP_STARTS_PER_ADDRESS", cls.starts_per_address, 1, 100_000
+            ),
+            messages_per_address=read.whole(
+                "WEBAPP_MESSAGES_PER_ADDRESS", cls.messages_per_address, 1, 100_000
             ),
             imports_per_hour=read.whole(
                 "WEBAPP_IMPORTS_PER_HOUR", cls.imports_per_hour, 1, 100_000

@@ -132,6 +132,7 @@ class AppMaker:
             "WEBAPP_DATABASE_URL": self.database_url,
             # All people of a test come from one address.
             "WEBAPP_STARTS_PER_ADDRESS": "100000",
+            "WEBAPP_MESSAGES_PER_ADDRESS": "100000",
             "WEBAPP_TURNS_PER_ADDRESS": "100000",
             "WEBAPP_IMPORTS_PER_HOUR": "100000",
             # What waits for the disk at each commit waits for every other test as well.

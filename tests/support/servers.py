@@ -181,6 +181,7 @@ def production(database_url: str, app_file: str | Path = "simple.py") -> dict[st
         "WEBAPP_DATABASE_URL": database_url,
         # All people of a test come from one address.
         "WEBAPP_STARTS_PER_ADDRESS": "100000",
+        "WEBAPP_MESSAGES_PER_ADDRESS": "100000",
         "WEBAPP_TURNS_PER_ADDRESS": "100000",
     }
 

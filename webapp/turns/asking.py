@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from webapp.accounts.login import browser_session, signed_in_user, viewer
-from webapp.accounts.sessions.visitor_limits import note_visitors_turn, visitors_turn
+from webapp.accounts.sessions.visitor_limits import (
+    note_visitors_turn,
+    visitors_message,
+    visitors_turn,
+)
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import ChatContext, Values
 from webapp.authoring.message import Message, make_user_message
@@ -97,7 +101,7 @@ def ask(
         When this form was sent before: nothing is begun.
     ChatBusyError
         When another turn is running.
-    TooManyTurnsError, TooManyTurnsOfVisitorsError
+    TooManyTurnsError, TooManyTurnsOfVisitorsError, TooManyMessagesOfVisitorsError
         When the user is at the limit, or the address of a visitor.
     AppNotAnsweringError
         When the app has no ``@on_message``.
@@ -224,7 +228,8 @@ def _user_message(chat: StoredChat, question_id: uuid.UUID, content: str) -> Mes
 def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> StartedTurn:
     release_connection()
     with visitors_turn(request.turn_id):
-        place = store_begun_turn(request)
+        with visitors_message():
+            place = store_begun_turn(request)
         work = make_work(
             "on_message",
             chat.id,

@@ -12,7 +12,7 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
 
 from flask import Flask, request
@@ -34,18 +34,30 @@ Turns = dict[uuid.UUID, "weakref.ref[RunningTurn] | None"]
 HINT = "behind a proxy, set WEBAPP_PROXY_HOPS, or all visitors count as one address"
 
 
-class TooManyStartsOfVisitorsError(Refusal):
-    """Visitors from this address have started as many chats as they may in an hour."""
+class TooManyInAnHourError(Refusal):
+    """Visitors from this address have begun as much as they may in an hour."""
 
     code = 429
-    title = "Not started"
-    message = "Too many chats were started from your network in the last hour."
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.retry_after = int(seconds) + 1
         minutes = ceil(seconds / 60)
         self.advice = f"Try again in {'a minute' if minutes == 1 else f'{minutes} minutes'}."
+
+
+class TooManyStartsOfVisitorsError(TooManyInAnHourError):
+    """Visitors from this address have started as many chats as they may in an hour."""
+
+    title = "Not started"
+    message = "Too many chats were started from your network in the last hour."
+
+
+class TooManyMessagesOfVisitorsError(TooManyInAnHourError):
+    """Visitors from this address have sent as many messages as they may in an hour."""
+
+    title = "Not sent"
+    message = "Too many messages were sent from your network in the last hour."
 
 
 class TooManyTurnsOfVisitorsError(Refusal):
@@ -58,41 +70,65 @@ class TooManyTurnsOfVisitorsError(Refusal):
     retry_after = RETRY_SECONDS
 
 
+class HourlyLimit:
+    """Counts by address how often something was done in the last hour, in one process.
+
+    Parameters
+    ----------
+    most:
+        How often it may be done from one address.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        # By network: when it was done.
+        self._times: dict[str, deque[float]] = {}
+
+    def count(self, address: str | None, now: float) -> float:
+        """Count it and return 0, or return how many seconds to wait for it."""
+        wait, counted = 0.0, []
+        with self._lock:
+            for network, share in counted_networks(address):
+                times = self._times.setdefault(network, deque(maxlen=self._most * share))
+                if len(times) == times.maxlen:
+                    wait = max(wait, times[0] + HOUR - now)
+                counted.append(times)
+            if wait == 0:
+                for times in counted:
+                    times.append(now)
+            if len(self._times) > MANY_ADDRESSES:
+                recent = now - HOUR
+                self._times = {n: t for n, t in self._times.items() if t and t[-1] > recent}
+        return wait
+
+    def forget(self, address: str | None, counted_at: float) -> None:
+        """Count no more what was counted at that time, since it was not done after all."""
+        with self._lock:
+            for network, _ in counted_networks(address):
+                with suppress(KeyError, ValueError):  # an hour has passed
+                    self._times[network].remove(counted_at)
+
+
 class VisitorLimits:
-    """Counts the starts of an hour and the turns at once, by address, in one process.
+    """Counts what visitors begin in an hour and the turns at once, by address, in one process.
 
     Parameters
     ----------
     starts:
         How many chats may be started in an hour.
+    messages:
+        How many messages may be sent in an hour.
     turns:
         How many turns may run at once.
     """
 
-    def __init__(self, starts: int, turns: int) -> None:
-        self._most_starts, self._most_turns = starts, turns
+    def __init__(self, *, starts: int, messages: int, turns: int) -> None:
+        self.starts, self.messages = HourlyLimit(starts), HourlyLimit(messages)
+        self._most_turns = turns
         self._lock = threading.Lock()
-        # By network: when the starts were that count.
-        self._starts: dict[str, deque[float]] = {}
         # By network: the turns that run, or None where one is just being stored.
         self._turns: dict[str, Turns] = {}
-
-    def count_start(self, address: str | None, now: float) -> float:
-        """Count a start and return 0, or return how many seconds to wait for it."""
-        wait, counted = 0.0, []
-        with self._lock:
-            for network, share in counted_networks(address):
-                starts = self._starts.setdefault(network, deque(maxlen=self._most_starts * share))
-                if len(starts) == starts.maxlen:
-                    wait = max(wait, starts[0] + HOUR - now)
-                counted.append(starts)
-            if wait == 0:
-                for starts in counted:
-                    starts.append(now)
-            if len(self._starts) > MANY_ADDRESSES:
-                recent = now - HOUR
-                self._starts = {n: s for n, s in self._starts.items() if s and s[-1] > recent}
-        return wait
 
     def begin_turn(self, address: str | None, turn_id: uuid.UUID) -> bool:
         """Count a turn that is about to begin, and return whether there is room for it."""
@@ -126,7 +162,9 @@ class VisitorLimits:
 def set_up_visitor_limits(app: Flask, settings: Settings) -> None:
     """Let ``app`` bound what visitors begin."""
     app.extensions[EXTENSION] = VisitorLimits(
-        settings.starts_per_address, settings.turns_per_address
+        starts=settings.starts_per_address,
+        messages=settings.messages_per_address,
+        turns=settings.turns_per_address,
     )
 
 
@@ -140,10 +178,34 @@ def count_visitors_start() -> None:
     """
     if viewer() is not None:
         return
-    wait = _limits().count_start(request.remote_addr, time.monotonic())
+    wait = _limits().starts.count(request.remote_addr, time.monotonic())
     if wait > 0:
         log_event("visitor.refused", what="start", hint=HINT)
         raise TooManyStartsOfVisitorsError(wait)
+
+
+@contextmanager
+def visitors_message() -> Iterator[None]:
+    """Count a message that is stored within the block, if it is a visitor's.
+
+    Raises
+    ------
+    TooManyMessagesOfVisitorsError
+        There were too many from the address of this request.
+    """
+    if viewer() is not None:
+        yield
+        return
+    messages, address, now = _limits().messages, request.remote_addr, time.monotonic()
+    wait = messages.count(address, now)
+    if wait > 0:
+        log_event("visitor.refused", what="message", hint=HINT)
+        raise TooManyMessagesOfVisitorsError(wait)
+    try:
+        yield
+    except BaseException:
+        messages.forget(address, now)
+        raise
 
 
 @contextmanager
