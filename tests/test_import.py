@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from webapp.transfer.import_data import (
     ImportedChat,
     parse_export,
 )
+from webapp.transfer.strict_json import ordinal
 
 DAY = "2026-01-31T12:00:00Z"
 FULL: dict[str, Any] = export_of(
@@ -57,73 +59,80 @@ FULL: dict[str, Any] = export_of(
     },
     exported_at=DAY,
 )
-CHAT, MESSAGE = "chats[0]", "chats[0].messages[0]"
+CHAT, MESSAGE, ANSWER = "chats[0]", "chats[0].messages[0]", "chats[0].messages[2]"
+IN_CHAT, IN_MESSAGE = "of the 1st chat", "of the 1st message of the 1st chat"
+IN_ANSWER = "of the 3rd message of the 1st chat"
 # What is changed in a good export, and what the page says of it.
 MISTAKES: list[tuple[str, object, str]] = [
-    ("format", "other", 'format: must be "chat-profiles"'),
-    ("format", None, 'format: must be "chat-profiles"'),
-    ("version", 2, "version: must be 1"),
-    ("version", True, "version: must be 1"),
-    ("version", 1.0, "version: must be 1"),
-    ("version", "1", "version: must be 1"),
-    ("chats", [], "chats: is empty"),
-    ("chats", None, "chats: must be a list"),
-    ("chats", {}, "chats: must be a list"),
-    ("chats", [[]], "chats[0]: must be an object"),
-    ("owner", "user:bob", 'The text: has "owner", which is unknown'),
-    (f"{CHAT}.owner", "user:bob", f'{CHAT}: has "owner", which is unknown'),
-    (f"{CHAT}.values", {"role": "ADMIN"}, f'{CHAT}: has "values", which is unknown'),
-    (f"{CHAT}.title", 1, f"{CHAT}.title: must be text"),
-    (f"{CHAT}.title", "x" * 201, f"{CHAT}.title: has 201 characters and may have 200"),
-    (f"{CHAT}.profile", ["team"], f"{CHAT}.profile: must be text"),
-    (f"{CHAT}.profile", "x" * 201, f"{CHAT}.profile: has 201 characters"),
-    (f"{CHAT}.profiles", [], f"{CHAT}.profiles: must be an object"),
-    (f"{CHAT}.profiles", {"": {}}, f'{CHAT}.profiles[""]: "" is empty or not unique'),
-    (f"{CHAT}.profiles", {"a\0": {}, "a": {}}, f'{CHAT}.profiles["a"]: "a" is empty or not unique'),
-    (f"{CHAT}.profiles", {"a": 1}, f'{CHAT}.profiles["a"]: must be an object'),
-    (f"{CHAT}.pinned", 1, f"{CHAT}.pinned: must be true or false"),
-    (f"{CHAT}.created_at", "2026-01-31", f"{CHAT}.created_at: must be a time with its zone"),
-    (f"{CHAT}.created_at", "2026-01-31T12:00:00", f"{CHAT}.created_at: must be a time with its"),
-    (f"{CHAT}.created_at", "2026-02-31T12:00:00Z", f"{CHAT}.created_at: is not a valid time"),
-    (f"{CHAT}.created_at", "0001-01-01T00:00:00+14:00", f"{CHAT}.created_at: is not a valid time"),
-    (f"{CHAT}.created_at", "٢٠٢٦-01-31T12:00:00Z", f"{CHAT}.created_at: must be a time"),
-    (f"{CHAT}.created_at", 1e400, f"{CHAT}.created_at: must be a time"),
-    (f"{CHAT}.active_at", "0001-01-01T00:00:00Z", f"{CHAT}.active_at: is before 1970"),
-    (f"{CHAT}.created_at", "1969-12-31T23:59:59.999999Z", f"{CHAT}.created_at: is before 1970"),
-    (f"{CHAT}.created_at", "1970-01-01T00:00:00+00:01", f"{CHAT}.created_at: is before 1970"),
-    (f"{CHAT}.active_at", "9999-12-31T23:59:59-14:00", f"{CHAT}.active_at: is not a valid time"),
-    (f"{MESSAGE}.created_at", "1900-01-01T00:00:00Z", f"{MESSAGE}.created_at: is before 1970"),
-    ("exported_at", "0001-01-01T00:00:00Z", "exported_at: is before 1970"),
-    (f"{CHAT}.messages", None, f"{CHAT}.messages: must be a list"),
-    (f"{MESSAGE}.content", 1, f"{MESSAGE}.content: must be text"),
-    (f"{MESSAGE}.content", None, f"{MESSAGE}.content: must be text"),
-    (f"{MESSAGE}.content", float("nan"), f"{MESSAGE}.content: must be text"),
-    (f"{MESSAGE}.content", "x" * 1_000_001, f"{MESSAGE}.content: has 1,000,001 characters and"),
-    (f"{MESSAGE}.kind", "system", f'{MESSAGE}.kind: must be "user" or "assistant" or'),
-    (f"{MESSAGE}.kind", None, f'{MESSAGE}.kind: must be "user"'),
-    (f"{MESSAGE}.status", "running", f'{MESSAGE}.status: must be "complete" or'),
-    (f"{MESSAGE}.author", {}, f"{MESSAGE}.author: must be text"),
-    (f"{MESSAGE}.author", "x" * 201, f"{MESSAGE}.author: has 201 characters"),
-    (f"{MESSAGE}.profile", "x" * 201, f"{MESSAGE}.profile: has 201 characters"),
-    (f"{MESSAGE}.replaced", "yes", f"{MESSAGE}.replaced: must be true or false"),
-    (f"{MESSAGE}.sequence", 1, f'{MESSAGE}: has "sequence", which is unknown'),
-    (f"{MESSAGE}.feedback", {"value": 1}, f"{MESSAGE}.feedback: only an answer can be rated"),
-    ("chats[0].messages[2].feedback", {}, "chats[0].messages[2].feedback.value: must be 1 or -1"),
-    ("chats[0].messages[2].feedback", {"value": 2}, "feedback.value: must be 1 or -1"),
-    (f"{CHAT}.messages", [{"kind": "user"}], f"{MESSAGE}.content: must be text"),
-    (f"{CHAT}.profiles", {"a": {"label": 1}}, f'{CHAT}.profiles["a"].label: must be text'),
+    ("format", "other", '"format" must be "chat-profiles".'),
+    ("format", None, '"format" must be "chat-profiles".'),
+    ("version", 2, '"version" must be 1.'),
+    ("version", True, '"version" must be 1.'),
+    ("version", 1.0, '"version" must be 1.'),
+    ("version", "1", '"version" must be 1.'),
+    ("chats", [], '"chats" is empty'),
+    ("chats", None, '"chats" must be a list, which stands in [ ].'),
+    ("chats", {}, '"chats" must be a list'),
+    ("chats", [[]], "The 1st chat must be an object, which stands in { }."),
+    ("owner", "user:bob", 'The text has "owner", which is unknown.'),
+    (f"{CHAT}.owner", "user:bob", 'The 1st chat has "owner", which is unknown.'),
+    (f"{CHAT}.values", {"role": "ADMIN"}, 'The 1st chat has "values", which is unknown.'),
+    (f"{CHAT}.title", 1, f'"title" {IN_CHAT} must be text.'),
+    (f"{CHAT}.title", "x" * 201, f'"title" {IN_CHAT} has 201 characters and may have 200.'),
+    (f"{CHAT}.profile", ["team"], f'"profile" {IN_CHAT} must be text.'),
+    (f"{CHAT}.profile", "x" * 201, f'"profile" {IN_CHAT} has 201 characters'),
+    (f"{CHAT}.profiles", [], f'"profiles" {IN_CHAT} must be an object'),
+    (f"{CHAT}.profiles", {"": {}}, f'The profile "" {IN_CHAT} has no name, or the name'),
+    (f"{CHAT}.profiles", {"a\0": {}, "a": {}}, f'The profile "a" {IN_CHAT} has no name, or'),
+    (f"{CHAT}.profiles", {"a": 1}, f'The profile "a" {IN_CHAT} must be an object'),
+    (f"{CHAT}.pinned", 1, f'"pinned" {IN_CHAT} must be true or false.'),
+    (f"{CHAT}.created_at", "2026-01-31", f'"created_at" {IN_CHAT} must be a time with its zone'),
+    (f"{CHAT}.created_at", "2026-01-31T12:00:00", f'"created_at" {IN_CHAT} must be a time with'),
+    (f"{CHAT}.created_at", "2026-02-31T12:00:00Z", f'"created_at" {IN_CHAT} is not a valid time.'),
+    (f"{CHAT}.created_at", "0001-01-01T00:00:00+14:00", f"{IN_CHAT} is not a valid time."),
+    (f"{CHAT}.created_at", "٢٠٢٦-01-31T12:00:00Z", f'"created_at" {IN_CHAT} must be a time'),
+    (f"{CHAT}.created_at", 1e400, f'"created_at" {IN_CHAT} must be a time'),
+    (f"{CHAT}.active_at", "0001-01-01T00:00:00Z", f'"active_at" {IN_CHAT} is before 1970.'),
+    (f"{CHAT}.created_at", "1969-12-31T23:59:59.999999Z", f"{IN_CHAT} is before 1970."),
+    (f"{CHAT}.created_at", "1970-01-01T00:00:00+00:01", f"{IN_CHAT} is before 1970."),
+    (f"{CHAT}.active_at", "9999-12-31T23:59:59-14:00", f"{IN_CHAT} is not a valid time."),
+    (f"{MESSAGE}.created_at", "1900-01-01T00:00:00Z", f'"created_at" {IN_MESSAGE} is before 1970.'),
+    ("exported_at", "0001-01-01T00:00:00Z", '"exported_at" is before 1970.'),
+    (f"{CHAT}.messages", None, f'"messages" {IN_CHAT} must be a list'),
+    (f"{CHAT}.messages", [1], "The 1st message of the 1st chat must be an object"),
+    (f"{MESSAGE}.content", 1, f'"content" {IN_MESSAGE} must be text.'),
+    (f"{MESSAGE}.content", None, f'"content" {IN_MESSAGE} must be text.'),
+    (f"{MESSAGE}.content", float("nan"), f'"content" {IN_MESSAGE} must be text.'),
+    (f"{MESSAGE}.content", "x" * 1_000_001, f"{IN_MESSAGE} has 1,000,001 characters and"),
+    (f"{MESSAGE}.kind", "system", f'"kind" {IN_MESSAGE} must be "user" or "assistant" or'),
+    (f"{MESSAGE}.kind", None, f'"kind" {IN_MESSAGE} must be "user"'),
+    (f"{MESSAGE}.status", "running", f'"status" {IN_MESSAGE} must be "complete" or'),
+    (f"{MESSAGE}.author", {}, f'"author" {IN_MESSAGE} must be text.'),
+    (f"{MESSAGE}.author", "x" * 201, f'"author" {IN_MESSAGE} has 201 characters'),
+    (f"{MESSAGE}.profile", "x" * 201, f'"profile" {IN_MESSAGE} has 201 characters'),
+    (f"{MESSAGE}.replaced", "yes", f'"replaced" {IN_MESSAGE} must be true or false.'),
+    (f"{MESSAGE}.sequence", 1, 'The 1st message of the 1st chat has "sequence", which is unknown.'),
+    (
+        f"{MESSAGE}.feedback",
+        {"value": 1},
+        f'"feedback" {IN_MESSAGE} is not possible: only an answer',
+    ),
+    (f"{ANSWER}.feedback", {}, f'"value" of "feedback" {IN_ANSWER} must be 1 or -1.'),
+    (f"{ANSWER}.feedback", {"value": 2}, f'"feedback" {IN_ANSWER} must be 1 or -1.'),
+    (f"{CHAT}.messages", [{"kind": "user"}], f'"content" {IN_MESSAGE} must be text.'),
     (
         f"{CHAT}.profiles",
-        {"a": {"label": "x" * 201}},
-        ".label: has 201 characters and may have 200",
+        {"a": {"label": 1}},
+        f'"label" of the profile "a" {IN_CHAT} must be text.',
     ),
-    (f"{CHAT}.profiles", {str(n): {} for n in range(101)}, f"{CHAT}.profiles: has 101 members and"),
-    (f"{CHAT}.profiles", {"x" * 201: {}}, "has 201 characters and may have 200"),
-    ("chats[0].messages[2].feedback", {"value": True}, "feedback.value: must be 1 or -1"),
+    (f"{CHAT}.profiles", {"a": {"label": "x" * 201}}, "has 201 characters and may have 200."),
+    (f"{CHAT}.profiles", {str(n): {} for n in range(101)}, f'"profiles" {IN_CHAT} has 101 members'),
+    (f"{CHAT}.profiles", {"x" * 201: {}}, 'The name of the profile "xx'),
+    (f"{ANSWER}.feedback", {"value": True}, f'"feedback" {IN_ANSWER} must be 1 or -1.'),
     (
-        "chats[0].messages[2].feedback",
+        f"{ANSWER}.feedback",
         {"value": 1, "by": ""},
-        'feedback: has "by", which is unknown',
+        f'"feedback" {IN_ANSWER} has "by", which is unknown.',
     ),
 ]
 # Text that is no such JSON at all.
@@ -131,16 +140,16 @@ NO_EXPORT: list[tuple[str, str]] = [
     ("{", "This is not JSON: the error is at line 1, character 2."),
     ("\n\n  nonsense", "the error is at line 3, character 3."),
     ('{"format": "chat-profiles",}', "This is not JSON"),
-    ("[]", "The text: must be an object"),
-    ("null", "The text: must be an object"),
-    ("NaN", "The text: must be an object"),
+    ("[]", "The text must be an object"),
+    ("null", "The text must be an object"),
+    ("NaN", "The text must be an object"),
     ("1" * 5_000, "A number in the text is too long"),
     ("[" * 100_000, "nested too deeply"),
     ('{"a":' * 100_000, "nested too deeply"),
-    ('{"version": 1, "version": 1}', 'The text: has "version" twice'),
+    ('{"version": 1, "version": 1}', 'The text has "version" twice.'),
     (
         '{"format": "chat-profiles", "version": 1, "chats": [{"title": "", "title": ""}]}',
-        "[0]: has",
+        'The 1st chat has "title" twice.',
     ),
     ('{"\\u202e<script>": 1}', 'has "\\u202e<script>", which is unknown'),
     ("  \n", "There is nothing to import yet."),
@@ -310,7 +319,11 @@ def test_a_byte_order_mark_and_the_least_of_a_file_are_taken(alice: Visitor) -> 
 def test_a_mistake_is_told_with_its_place(
     alice: Visitor, where: str, value: object, told: str
 ) -> None:
-    assert told in refused(alice, changed(FULL, where, value))
+    problem = refused(alice, changed(FULL, where, value))
+    assert told in problem
+    assert not re.search(r"\w\[|\w\.\w+ ", problem), "a path as programs write it"
+    assert problem[0] in '"T'
+    assert problem[-1] == "."
 
 
 @pytest.mark.parametrize(("pasted", "told"), NO_EXPORT, ids=lambda it: str(it)[:30])
@@ -318,10 +331,19 @@ def test_what_is_no_export_is_refused(alice: Visitor, pasted: str, told: str) ->
     assert told in refused(alice, pasted)
 
 
+ORDINALS = "1st 2nd 3rd 4th 10th 11th 12th 13th 14th 21st 102nd 111th 113th 1,000th 1,012th 1,023rd"
+
+
+@pytest.mark.parametrize("told", ORDINALS.split())
+def test_a_place_is_counted_as_people_count(told: str) -> None:
+    assert ordinal(int(told[:-2].replace(",", ""))) == told
+
+
 def test_a_mistake_in_the_last_chat_stores_none_of_them(alice: Visitor) -> None:
     chats = [chat_of("a"), chat_of("b"), chat_of("c", "d")]
     chats[2]["messages"][1]["content"] = None
-    assert "chats[2].messages[1].content: must be text" in refused(alice, export_of(*chats))
+    told = refused(alice, export_of(*chats))
+    assert told == '"content" of the 2nd message of the 3rd chat must be text.'
 
 
 def test_what_was_pasted_stays(alice: Visitor) -> None:
@@ -337,13 +359,13 @@ def test_htmx_gets_the_form_alone(alice: Visitor) -> None:
 
 def test_too_many_chats_are_refused(alice: Visitor) -> None:
     chats: list[dict[str, Any]] = [{"messages": []}] * (MOST_CHATS + 1)
-    assert "chats: has 1,001 items and may have 1,000" in refused(alice, export_of(*chats))
+    assert '"chats" has 1,001 items and may have 1,000.' in refused(alice, export_of(*chats))
 
 
 def test_messages_are_counted_over_all_chats(alice: Visitor) -> None:
     half = {"messages": [said("")] * (MOST_MESSAGES // 2)}
     told = refused(alice, export_of(half, half, {"messages": [said("")]}))
-    assert told == "chats[2].messages: more than 20,000 messages in all"
+    assert told == '"messages" of the 3rd chat brings the import to more than 20,000 messages.'
 
 
 def test_as_many_messages_as_may_be_are_taken(alice: Visitor) -> None:

@@ -25,7 +25,7 @@ from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.transfer.as_json import FORMAT, VERSION
-from webapp.transfer.strict_json import Value, parse_json, quote_name
+from webapp.transfer.strict_json import Value, parse_json
 
 MOST_CHATS = 1_000
 MOST_MESSAGES = 20_000
@@ -74,13 +74,13 @@ def parse_export(text: str, now: datetime) -> list[ImportedChat]:
     Raises
     ------
     NotAsExpectedError
-        The text is not as docs/export.md describes. The error says where.
+        The text is not as docs/export.md describes. The error says where, in words.
     """
     whole = parse_json(text).fields("format", "version", "exported_at", "chats")
     whole["format"].one_of(FORMAT)
     whole["version"].one_of(VERSION)
     whole["exported_at"].time(now)
-    chats = whole["chats"].items(MOST_CHATS)
+    chats = whole["chats"].items(MOST_CHATS, "chat")
     if not chats:
         raise whole["chats"].wrong("is empty, so there is nothing to import")
     found: list[ImportedChat] = []
@@ -103,9 +103,9 @@ def _read_chat(value: Value, now: datetime, left: int) -> ImportedChat:
         "messages",
     )
     it["id"].name(NAME_LIMIT)
-    messages = it["messages"].items(MOST_MESSAGES)
+    messages = it["messages"].items(MOST_MESSAGES, "message")
     if len(messages) > left:
-        raise it["messages"].wrong(f"more than {MOST_MESSAGES:,} messages in all")
+        raise it["messages"].wrong(f"brings the import to more than {MOST_MESSAGES:,} messages")
     said = [_read_message(message, now, number) for number, message in enumerate(messages)]
     title = it["title"].name(TITLE_LIMIT)
     if title is None:
@@ -127,10 +127,10 @@ def _read_snapshots(value: Value) -> dict[str, Any]:
     if value.it is None:
         return {}
     found: dict[str, Any] = {}
-    for name, snapshot in value.members(MOST_PROFILES):
-        key = Value(snapshot.where, name).name(NAME_LIMIT)
+    for name, snapshot in value.members(MOST_PROFILES, "profile"):
+        key = Value("the name", snapshot, name).name(NAME_LIMIT)
         if key is None or key in found:
-            raise snapshot.wrong(f"{quote_name(name)} is empty or not unique")
+            raise snapshot.wrong("has no name, or the name of another one")
         it = snapshot.fields("label", "icon")
         it["icon"].name(ICON_LIMIT)
         # An icon of another site would tell that site who reads the chat, and when.
@@ -170,7 +170,7 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
     if it["feedback"].it is not None:
         feedback = it["feedback"].fields("value", "comment")
         if message.kind not in RATEABLE:
-            raise it["feedback"].wrong("only an answer can be rated")
+            raise it["feedback"].wrong("is not possible: only an answer can be rated")
         thumb = int(feedback["value"].one_of(1, -1))
         rating = Rating(thumb, feedback["comment"].name(COMMENT_LIMIT))
     return ImportedMessage(message, replaced, rating)

@@ -79,7 +79,7 @@ def refuse_too_many(
     seconds = int((first + HOUR - now).total_seconds()) + 1
     minutes = max(1, -(-seconds // 60))
     raise TooManyImportsError(
-        f"You have imported {imports} times in the last hour, and that is the most. Nothing was "
-        f"imported. Try again in {'a minute' if minutes == 1 else f'{minutes} minutes'}.",
+        f"You have imported {imports} times in the last hour, and that is the most. "
+        f"Try again in {'a minute' if minutes == 1 else f'{minutes} minutes'}.",
         seconds,
     )

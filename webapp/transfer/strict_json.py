@@ -1,4 +1,4 @@
-"""Read JSON that a user has pasted. Each value knows its place, which an error can name."""
+"""Read JSON that a user has pasted. Each value knows its place in words, for an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 40
 
 
 class NotAsExpectedError(ValueError):
-    """A value of the JSON is not as it must be. The message names the place and the problem."""
+    """A value of the JSON is not as it must be. The message is a sentence for the user."""
 
 
 class _DuplicateName:
@@ -33,14 +33,31 @@ class _DuplicateName:
 
 @dataclass(frozen=True)
 class Value:
-    """A value and its place, such as ``chats[3].title``. A missing value is ``None``."""
+    """A value, and its place in words. A missing value is ``None``.
 
-    where: str
+    Parameters
+    ----------
+    label:
+        What it is called, such as ``"title"`` or ``the 3rd chat``. The whole text has none.
+    whole:
+        What it is a part of. The parts of the whole text have none.
+    it:
+        The value.
+    """
+
+    label: str
+    whole: Value | None
     it: Any
+
+    @property
+    def place(self) -> str:
+        """The place in words, such as ``"title" of the 3rd chat``."""
+        return f"{self.label} of {self.whole.place}" if self.whole else self.label
 
     def wrong(self, problem: str) -> NotAsExpectedError:
         """Return an error about this value."""
-        return NotAsExpectedError(f"{self.where or 'The text'}: {problem}")
+        place = self.place or "the text"
+        return NotAsExpectedError(f"{place[0].upper()}{place[1:]} {problem}.")
 
     def fields(self, *known: str) -> dict[str, Value]:
         """Return the values of an object that has no names but the known ones."""
@@ -48,24 +65,27 @@ class Value:
         strange = next((name for name in it if name not in known), None)
         if strange is not None:
             raise self.wrong(f"has {quote_name(strange)}, which is unknown")
-        prefix = f"{self.where}." if self.where else ""
-        return {name: Value(f"{prefix}{name}", it.get(name)) for name in known}
+        whole = self if self.label else None
+        return {name: Value(f'"{name}"', whole, it.get(name)) for name in known}
 
-    def members(self, most: int) -> Iterator[tuple[str, Value]]:
-        """Yield the names and values of an object that may have any names."""
+    def members(self, most: int, noun: str) -> Iterator[tuple[str, Value]]:
+        """Yield the names and values of an object. Each is called a ``noun``, with its name."""
         it = self._members()
         if len(it) > most:
             raise self.wrong(f"has {len(it):,} members and may have {most:,}")
         for name, value in it.items():
-            yield name, Value(f"{self.where}[{quote_name(name)}]", value)
+            yield name, Value(f"the {noun} {quote_name(name)}", self.whole, value)
 
-    def items(self, most: int) -> list[Value]:
-        """Return the values of a list."""
+    def items(self, most: int, noun: str) -> list[Value]:
+        """Return the values of a list, each called a ``noun`` with its number."""
         if type(self.it) is not list:
-            raise self.wrong("must be a list")
+            raise self.wrong("must be a list, which stands in [ ]")
         if len(self.it) > most:
             raise self.wrong(f"has {len(self.it):,} items and may have {most:,}")
-        return [Value(f"{self.where}[{number}]", value) for number, value in enumerate(self.it)]
+        return [
+            Value(f"the {ordinal(number)} {noun}", self.whole, value)
+            for number, value in enumerate(self.it, 1)
+        ]
 
     def text(self, most: int) -> str:
         """Return text, cleaned as all text from outside is."""
@@ -112,7 +132,7 @@ class Value:
         if type(self.it) is _DuplicateName:
             raise self.wrong(f"has {quote_name(self.it.name)} twice")
         if type(self.it) is not dict:
-            raise self.wrong("must be an object")
+            raise self.wrong("must be an object, which stands in { }")
         return self.it
 
 
@@ -126,7 +146,7 @@ def parse_json(text: str) -> Value:
     """
     try:
         # Programs on Windows begin text files with a byte order mark.
-        return Value("", json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_make_object))
+        it = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_make_object)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, character {error.colno:,}"
         raise NotAsExpectedError(f"This is not JSON: the error is at {place}.") from error
@@ -134,6 +154,13 @@ def parse_json(text: str) -> Value:
         raise NotAsExpectedError("The text is nested too deeply to be an export.") from error
     except ValueError as error:  # a whole number with thousands of digits
         raise NotAsExpectedError("A number in the text is too long.") from error
+    return Value("", None, it)
+
+
+def ordinal(number: int) -> str:
+    """Return the word for a place in a row, such as ``1st`` or ``1,012th``."""
+    teens = number % 100 in (11, 12, 13)
+    return f"{number:,}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def quote_name(name: str) -> str:
