@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
-from tests.browser.conftest import PHONE, NewPage
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.steps import (
     answer,
@@ -23,9 +24,11 @@ from tests.browser.steps import (
     scroll_to,
 )
 from tests.browser.test_accessibility import findings
+from tests.browser.test_layout import box
 from tests.support.rows import column, count
 
 pytestmark = pytest.mark.browser
+SCREENS = pytest.mark.parametrize("options", [PHONE, DESKTOP], ids=["phone", "desktop"])
 
 
 def thumb(page: Page, value: str) -> Locator:
@@ -300,8 +303,10 @@ def test_all_of_it_works_with_the_keyboard(desktop: Page, chatty: Chatty) -> Non
     thumb(desktop, "up").focus()
     desktop.keyboard.press("Space")
     given(desktop, "up")
-    for place in ("rate", "comment", "regenerate"):
-        desktop.keyboard.press("Tab")
+    steps = [("Tab", "rate"), ("Tab", "comment")]
+    steps += [("Shift+Tab", "rate"), ("Shift+Tab", "rate"), ("Shift+Tab", "regenerate")]
+    for key, place in steps:
+        desktop.keyboard.press(key)
         focus_is(desktop, place)
     desktop.keyboard.press("Enter")
     given(desktop, "up", pressed=False)
@@ -352,7 +357,56 @@ def test_it_is_accessible_and_large_enough(
     page.emulate_media(color_scheme="dark")
     assert findings(page) == []
     for control in page.locator(".act:visible").all():
-        box = control.bounding_box()
-        assert box is not None
-        assert min(box["width"], box["height"]) >= 24
+        size = box(control)
+        assert min(size["width"], size["height"]) >= 24
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@SCREENS
+def test_no_button_moves_when_a_rating_is_given_and_a_comment_opens(
+    new_page: NewPage, chatty: Chatty, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    talked(page, chatty, "One")
+    others = "[data-testid=copy-answer], [data-testid=regenerate], [data-testid=rate]"
+
+    def places() -> list[float]:
+        return [box(button)["x"] for button in page.locator(others).all()]
+
+    before = places()
+    assert len(before) == 4
+    assert before == sorted(before), "the keyboard goes as the eye does"
+    thumb(page, "down").click()
+    given(page, "down")
+    assert places() == before
+    top = box(again(page))["y"] - box(thumb(page, "up"))["y"]
+    page.get_by_test_id("comment").click()
+    expect(page.get_by_test_id("send-comment")).to_be_visible()
+    assert places() == before
+    page.get_by_test_id("send-comment").click()
+    expect(page.get_by_text("Thank you.").last).to_be_visible()
+    assert places() == before
+    assert box(again(page))["y"] - box(thumb(page, "up"))["y"] == top
+    page.reload()
+    page.locator(".said").last.click()
+    assert places() == before
+
+
+@SCREENS
+def test_the_gaps_between_the_buttons_are_even(
+    new_page: NewPage, chatty: Chatty, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    talked(page, chatty, "One")
+    thumb(page, "up").click()
+    given(page, "up")
+    expect(page.get_by_test_id("comment")).to_be_visible()
+    signs = [box(sign) for sign in page.locator(".answers:last-of-type .act .glyph").all()]
+    assert len(signs) == 5
+    gaps = {
+        round(after["x"] - before["x"] - before["width"], 1)
+        for before, after in itertools.pairwise(signs)
+    }
+    assert len(gaps) == 1, gaps
+    text = page.locator(".answers:last-of-type .prose").last
+    assert abs(signs[0]["x"] - box(text)["x"]) < 1
