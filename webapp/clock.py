@@ -60,6 +60,28 @@ class Clock:
         local = self.local(time)
         return f"{local.day} {local:%B} {local.year}, {local:%H:%M:%S %Z}"
 
+    def short_day(self, time: datetime, *, or_time: bool = False) -> str:
+        """Return the date for a narrow place.
+
+        Parameters
+        ----------
+        or_time
+            Whether a time of today is the time of day instead.
+
+        Example
+        -------
+        >>> clock = Clock(zone=UTC, now=datetime(2026, 11, 3, tzinfo=UTC))
+        >>> clock.short_day(datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
+        '3 Nov 2026'
+        >>> clock.short_day(datetime(2026, 11, 3, 9, 5, tzinfo=UTC), or_time=True)
+        '09:05'
+        """
+        local = self.local(time)
+        # A later day means that a clock was set back.
+        if or_time and local.date() >= self.local(self.now).date():
+            return f"{local:%H:%M}"
+        return f"{local.day} {local:%b} {local.year}"
+
     def day(self, time: datetime) -> str:
         """Return the date."""
         local = self.local(time)

@@ -16,7 +16,6 @@ from webapp.authoring.loading.app_file import ChatApp
 from webapp.clock import viewer_clock
 from webapp.config import Settings
 from webapp.history import sidebar
-from webapp.history.groups import short_date
 from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.descriptions import description_html, description_links, summary_html
 from webapp.markdown.messages import message_html
@@ -99,7 +98,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         icon_src=icons.icon_src,
         initial=icons.initial,
         label=icons.label,
-        day=lambda time: short_date(viewer_clock().local(time).date()),
+        day=lambda time, **how: viewer_clock().short_day(time, **how),
         exact=lambda time: viewer_clock().exact(time),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )

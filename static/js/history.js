@@ -11,6 +11,24 @@ export const moveChatToTop = () => {
   if (!before.children.length) before.replaceChildren(); // so that it is `:empty`, and hidden
 };
 
+// A chat that is drawn anew keeps what a search has found in it, which only the search knows.
+let kept = [];
+
+export const keepSnippet = ({ detail }) => {
+  const { target } = detail.ctx;
+  const isFound = target?.matches?.(".item:has(.item-snippet)");
+  const found = isFound ? all(".item-day, .item-snippet", target) : [];
+  kept = found.map((element) => element.cloneNode(true));
+};
+
+export const putBackSnippet = ({ detail }) => {
+  const link = kept.length && byId(detail.ctx.target.id)?.querySelector(".item-link");
+  if (!link) return;
+  link.querySelector(".item-day")?.remove();
+  link.append(...kept);
+  kept = [];
+};
+
 // What is asked for with a click opens when it has come. From then on it is the browser's.
 export const openNewMenus = () => {
   for (const menu of all(".item-actions[data-new]")) {

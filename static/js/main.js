@@ -7,7 +7,7 @@ import { byId, hasMouse, on } from "./dom.js";
 import "./edits.js";
 import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
-import { openNewMenus } from "./history.js";
+import { keepSnippet, openNewMenus, putBackSnippet } from "./history.js";
 import { measureSoon } from "./layout.js";
 import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
@@ -17,10 +17,12 @@ import "./zone.js";
 
 on("htmx:before:swap", (event) => {
   rememberFocus();
+  keepSnippet(event);
   checkAnswer(event);
 });
 
-on("htmx:after:swap", () => {
+on("htmx:after:swap", (event) => {
+  putBackSnippet(event);
   leavePreviousChat();
   sendWaitingForm();
   announceNewMessages();

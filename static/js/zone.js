@@ -2,9 +2,8 @@
 import { all } from "./dom.js";
 
 const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
-const DAY_AND_TIME = {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-};
+const DAY = { day: "numeric", month: "short", year: "numeric" };
+const TIME = { hour: "2-digit", minute: "2-digit" };
 
 const isTold = () => document.cookie.split("; ").includes(`zone=${timeZone}`);
 
@@ -14,7 +13,8 @@ const correctTimes = () => {
   for (const element of all("time[title]")) {
     const time = new Date(element.dateTime);
     const isToday = time.toDateString() === today;
-    const parts = isToday ? { hour: "2-digit", minute: "2-digit" } : DAY_AND_TIME;
+    const hasTime = element.textContent.includes(":");
+    const parts = { ...(!(isToday && hasTime) && DAY), ...(hasTime && TIME) };
     element.textContent = time.toLocaleString("en-GB", parts);
     element.title = time.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "long" });
   }

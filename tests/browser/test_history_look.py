@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -120,3 +121,78 @@ def test_what_is_found_is_plain_and_has_a_date(
     expect(found.locator("time")).to_be_visible()
     assert found.locator("time").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert re.fullmatch(r"\d{1,2} \w{3} \d{4}", found.locator("time").inner_text())
+
+
+@SCREENS
+def test_rows_of_today_have_a_time_and_others_a_date(
+    new_page: NewPage, site: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    show_list(page, site)
+    run_sql(site.app, "UPDATE chats SET active_at = '2025-03-09 12:34:56' WHERE title LIKE 'Chat%'")
+    run_sql(
+        site.app, "UPDATE chats SET pinned = TRUE WHERE title = 'Chat 1'"
+    )  # under its own heading
+    page.context.clear_cookies(name="zone")  # the first page is written for the site's zone
+    for _ in range(2):
+        page.goto(f"{site}/chats")
+        shown = [time.inner_text() for time in page.locator(".item time").all()]
+        assert len(shown) == 4
+        assert [bool(re.fullmatch(r"\d\d:\d\d", text)) for text in shown] == [
+            False,
+            True,
+            True,
+            False,
+        ]
+        dates = [shown[0], shown[3]]
+        assert all(re.fullmatch(r"\d{1,2} \w{3,4} \d{4}", text) for text in dates), dates
+        for time in page.locator(".item time").all():
+            assert re.search(r"\d{4}.*\d\d:\d\d:\d\d", str(time.get_attribute("title")))
+
+
+@SCREENS
+@pytest.mark.parametrize("path", ["", "/chats"])
+def test_titles_stand_in_line_with_an_icon_and_without(
+    new_page: NewPage, site: Site, options: dict[str, Any], path: str
+) -> None:
+    page = new_page(**options)
+    show_list(page, site)
+    if path:
+        page.goto(f"{site}{path}")
+    expect(page.locator(".item .icon")).to_have_count(1)
+    # At one moment, since the drawer may still be on its way.
+    starts = page.locator(".item-title").evaluate_all(
+        "titles => titles.map(e => e.getBoundingClientRect().x)"
+    )
+    assert len(set(starts)) == 1
+
+
+LONG = "Rome " + "is a city of which there is so much to say that it never ends in one line. " * 4
+
+
+@SCREENS
+@pytest.mark.parametrize("text", ["A word about Rome", LONG], ids=["short", "long"])
+@pytest.mark.parametrize("path", ["", "/chats"])
+def test_a_found_chat_keeps_its_snippet_when_its_options_are_used(
+    new_page: NewPage, site: Site, options: dict[str, Any], path: str, text: str
+) -> None:
+    page = new_page(**options)
+    show_list(page, site, text)
+    if path:
+        page.goto(f"{site}{path}")
+    page.get_by_test_id("history-search").fill("rome")
+    expect(items(page)).to_have_count(1)
+    heights = [box(item)["height"] for item in items(page).all()]
+    texts = page.locator(".item-snippet, .item-day").all_inner_texts()
+    items(page).hover()
+    page.get_by_test_id("history-menu").click()
+    expect(page.get_by_test_id("title-input")).to_be_visible()
+    assert [box(item)["height"] for item in items(page).all()] == heights
+    assert page.locator(".item-snippet, .item-day").all_inner_texts() == texts
+    page.get_by_test_id("title-input").fill("Capitals")
+    page.get_by_test_id("title-input").press("Enter")
+    expect(page.get_by_test_id("title-input")).to_have_count(0)
+    expect(items(page).filter(has_text="Capitals")).to_have_count(1)
+    assert [box(item)["height"] for item in items(page).all()] == heights
+    assert page.locator(".item-snippet, .item-day").all_inner_texts() == texts

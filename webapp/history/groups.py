@@ -27,11 +27,6 @@ MONTHS = [
 ]
 
 
-def short_date(day: date) -> str:
-    """Return a day for a narrow place, such as ``3 Nov 2026``."""
-    return f"{day.day} {MONTHS[day.month - 1][:3]} {day.year}"
-
-
 @dataclass(frozen=True)
 class ChatGroup:
     """Chats under one heading. There is none if the page before ended with the same heading."""
