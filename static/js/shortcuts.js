@@ -14,6 +14,9 @@ const LIST = [
 ];
 const SINGLE_KEYS_OFF = "single-keys-off";
 
+// What a key has opened, and where the focus was before.
+const cameFrom = new WeakMap();
+
 // Who dictates to the computer may want no key to act by itself.
 const singleKeys = (choose) => {
   try {
@@ -50,13 +53,21 @@ const showKeys = () => {
   return true;
 };
 
-const searchChats = () => {
+const goBack = (opened) => {
+  const place = cameFrom.get(opened);
+  cameFrom.delete(opened);
+  place?.focus();
+  return Boolean(place);
+};
+
+const searchChats = (target) => {
   const field = all(".history-search input").at(-1);
   if (!field) return false;
   // Folded away, or in a drawer.
   const fold = document.querySelector(".fold:not([open])");
   if (fold?.checkVisibility()) fold.open = true;
   if (!field.checkVisibility()) byId("history")?.showPopover();
+  if (![field, document.body].includes(target)) cameFrom.set(field, target);
   field.focus();
   field.select();
   return true;
@@ -69,20 +80,33 @@ const click = (button) => {
 
 const startChat = () => click(document.querySelector("[data-testid=new-chat]"));
 
-const closeOrStop = (target) => {
-  // The browser closes what lies over the page.
-  if (document.querySelector(":popover-open, dialog[open]")) return false;
-  const open = target.closest(".actions [open]") ?? document.querySelector(".actions [open]");
-  if (!open) return click(byId("stop-button"));
-  open.open = false;
-  open.querySelector("summary").focus();
+const clearSearch = (field) => {
+  const filters = all("input, select", field.form);
+  if (!filters.some(({ value }) => value)) return false;
+  for (const filter of filters) filter.value = "";
+  field.dispatchEvent(new Event("input", { bubbles: true }));
   return true;
 };
 
-const editLastMessage = () => {
+const closeOrStop = (target) => {
+  const isSearch = target.matches(".history-search input");
+  if (isSearch && clearSearch(target)) return true;
+  // The browser closes what lies over the page.
+  if (document.querySelector(":popover-open, dialog[open]")) return false;
+  if (isSearch && goBack(target)) return true;
+  const open = target.closest(".actions [open]") ?? document.querySelector(".actions [open]");
+  if (!open) return click(byId("stop-button"));
+  const hadFocus = open.contains(target);
+  open.open = false;
+  if (hadFocus && !goBack(open)) open.querySelector("summary").focus();
+  return true;
+};
+
+const editLastMessage = (target) => {
   const edit = all(".edit").findLast((each) => each.checkVisibility());
   if (!edit) return false;
   edit.open = true;
+  cameFrom.set(edit, target);
   const field = edit.querySelector("textarea");
   field.focus();
   field.setSelectionRange(field.value.length, field.value.length);
@@ -106,6 +130,13 @@ on("keydown", (event) => {
   if (isComposing || altKey || repeat || target.closest?.("dialog")) return;
   const action = ctrlKey || metaKey ? withControl(event) : withoutControl(event);
   if (action && action(target)) event.preventDefault();
+});
+
+// It was closed by its button, or is sent.
+on("toggle", ({ target, newState }) => {
+  if (newState !== "closed") return;
+  if (target.contains(document.activeElement)) goBack(target);
+  else cameFrom.delete(target);
 });
 
 on("change", ({ target }) => {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chatty import Chatty
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.site import Site
 from tests.browser.steps import (
     answer,
@@ -145,9 +148,111 @@ def test_arrow_up_edits_the_last_message_and_escape_leaves_it(
     expect(desktop.get_by_test_id("edit-input").last).to_have_value("Second thoughts")
     desktop.keyboard.press("Escape")
     expect(desktop.locator("[data-testid=edit-input]:visible")).to_have_count(0)
-    composer(desktop).fill("Text")
+    focus_is(desktop, "composer-input")
+    desktop.keyboard.type("Text")
     desktop.keyboard.press("ArrowUp")
     focus_is(desktop, "composer-input")
+
+
+@pytest.mark.parametrize("opened", ["key", "button"])
+@pytest.mark.parametrize("closed", ["key", "button"])
+def test_the_focus_goes_back_to_where_the_edit_was_opened(
+    desktop: Page, chatty: Chatty, opened: str, closed: str
+) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "First")
+    ended(desktop)
+    # Once by the other way, which must leave no trace.
+    for way in ({"key", "button"} - {opened}).pop(), opened:
+        if way == "key":
+            composer(desktop).press("ArrowUp")
+        else:
+            desktop.get_by_test_id("edit").click()
+        expect(desktop.get_by_test_id("edit-input")).to_be_visible()
+        if closed == "key":
+            desktop.get_by_test_id("edit-input").press("Escape")
+        else:
+            desktop.get_by_test_id("edit").click()
+        expect(desktop.get_by_test_id("edit-input")).to_be_hidden()
+        focus_is(desktop, "composer-input" if way == "key" else "edit")
+
+
+def test_escape_from_elsewhere_leaves_the_focus_there(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "First")
+    ended(desktop)
+    desktop.get_by_test_id("edit").click()
+    composer(desktop).press("Escape")
+    expect(desktop.get_by_test_id("edit-input")).to_be_hidden()
+    focus_is(desktop, "composer-input")
+
+
+SEARCHES = pytest.mark.parametrize(
+    ("options", "path"),
+    [(DESKTOP, ""), (PHONE, ""), (DESKTOP, "/chats"), (DESKTOP, "/chats?q=first")],
+    ids=["desktop", "phone", "page", "link"],
+)
+
+
+@SEARCHES
+def test_escape_in_the_search_shows_all_chats_again(
+    new_page: NewPage, chatty: Chatty, options: dict[str, Any], path: str
+) -> None:
+    page = new_page(**options)
+    for text in ("First", "Second"):
+        open_chat(page, chatty.site)
+        ask(page, text)
+        ended(page)
+    if path:
+        page.goto(f"{chatty.site}{path}")
+    page.keyboard.press("Control+k")
+    field, found = page.get_by_test_id("history-search"), page.get_by_test_id("history-item")
+    for _ in range(2):  # the same word once more
+        field.fill("first")
+        expect(found).to_have_count(1)
+        field.press("Escape")
+        expect(field).to_have_value("")
+        expect(found).to_have_count(2)
+        expect(field).to_be_visible()
+        expect(field).to_be_focused()
+
+
+def test_escape_in_the_search_takes_the_choice_of_a_profile_back(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "First")
+    ended(desktop)
+    desktop.get_by_test_id("history-filter").select_option("terse")
+    expect(desktop.get_by_test_id("history-item")).to_have_count(0)
+    desktop.get_by_test_id("history-search").press("Escape")
+    expect(desktop.get_by_test_id("history-filter")).to_have_value("")
+    expect(desktop.get_by_test_id("history-item")).to_have_count(1)
+
+
+def test_a_second_escape_leaves_the_search_for_where_one_was(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    composer(desktop).press("Control+k")
+    desktop.keyboard.type("word")
+    desktop.keyboard.press("Escape")
+    focus_is(desktop, "search-sidebar")
+    desktop.keyboard.press("Escape")
+    focus_is(desktop, "composer-input")
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    chatty.end()
+    idle(desktop)
+
+
+def test_a_second_escape_closes_the_drawer(phone: Page, chatty: Chatty) -> None:
+    open_chat(phone, chatty.site)
+    phone.keyboard.press("Control+k")
+    phone.keyboard.type("word")
+    phone.keyboard.press("Escape")
+    expect(phone.get_by_test_id("history")).to_be_visible()
+    phone.keyboard.press("Escape")
+    expect(phone.get_by_test_id("history")).to_be_hidden()
 
 
 def test_arrow_up_without_a_message_does_nothing(desktop: Page, chatty: Chatty) -> None:
