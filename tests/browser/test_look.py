@@ -208,6 +208,24 @@ def test_the_first_screen_has_the_composer_in_the_middle(
 
 
 @SCREENS
+@pytest.mark.parametrize("said", [False, True], ids=["greeting", "answer"])
+def test_under_a_long_text_the_composer_keeps_its_distance_from_the_edge(
+    new_page: NewPage, shared_app: Callable[[str], Site], options: dict[str, Any], *, said: bool
+) -> None:
+    page = new_page(**options)
+    open_chat(page, shared_app("wordy.py" if not said else "chatty.py"))
+    if said:
+        ask(page, "markdown")
+        ended(page)
+    height = page.evaluate("innerHeight")
+    for top in (0, 200, 1_000_000):
+        page.evaluate("top => scrollTo(0, top)", top)
+        field = box(page.locator(".composer-box"))
+        assert 12 <= height - field["y"] - field["height"] <= 0.3 * height
+    assert "linear-gradient" in style(page.locator(".composer"), "backgroundImage", "::before")
+
+
+@SCREENS
 def test_three_ideas_leave_no_orphan_and_nothing_greets_twice(
     new_page: NewPage, site: Site, options: dict[str, Any]
 ) -> None:
@@ -369,3 +387,23 @@ def test_on_a_phone_it_is_said_below_the_bar_who_is_signed_in(phone: Page, roles
     assert abs(middle(line) - 195) < 2
     assert style(line, "textAlign") == "center"
     assert box(line)["y"] >= box(phone.get_by_role("banner"))["height"] - 1
+
+
+@SCREENS
+@pytest.mark.parametrize("wrong", [False, True], ids=["first", "refused"])
+def test_who_has_lost_the_password_is_told_whom_to_ask(
+    new_page: NewPage, roles: Site, guard: Guard, options: dict[str, Any], *, wrong: bool
+) -> None:
+    guard.expect("status of 401")
+    page = new_page(**options)
+    page.goto(f"{roles}/login")
+    if wrong:
+        log_in(page, roles, "alice", "wrong")
+        expect(page.get_by_role("alert")).to_be_visible()
+    line = page.get_by_text("Forgot your password? Ask whoever runs this site to set a new one.")
+    expect(line).to_be_in_viewport()
+    button = page.get_by_role("button", name="Sign in")
+    assert box(line)["y"] > box(button)["y"] + box(button)["height"]
+    assert float(style(line, "fontSize").removesuffix("px")) < float(
+        style(button, "fontSize").removesuffix("px")
+    )

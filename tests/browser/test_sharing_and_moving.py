@@ -17,6 +17,7 @@ from tests.browser.steps import log_in, messages, notices
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 from tests.support.exports import chat_of, export_of, store_chat
+from tests.support.rows import run_sql
 
 pytestmark = pytest.mark.browser
 
@@ -166,7 +167,7 @@ def test_a_mistake_is_shown_and_what_was_pasted_stays(
     field.fill(pasted)
     page.get_by_test_id("import-button").click()
     expect(page.get_by_role("alert")).to_have_text(
-        "Nothing was imported. chats[0].pinned: must be true or false"
+        'Nothing was imported. "pinned" of the 1st chat must be true or false.'
     )
     expect(field).to_have_value(pasted)
     if script:
@@ -182,3 +183,22 @@ def test_the_file_field_waits_for_script(new_page: NewPage, site: Site) -> None:
     page.goto(f"{site}/chats/import")
     expect(page.get_by_text("fill it from a file")).to_be_hidden()
     expect(page.locator("input[type=file]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("then", ["2026-09-28", "2026-05-03"])
+def test_a_date_is_in_one_line(
+    new_page: NewPage, site: Site, size: dict[str, object], then: str
+) -> None:
+    page = new_page(**size)
+    enter(page, site, "alice")
+    link = share(page, talk(site))
+    run_sql(site.app, "UPDATE shares SET created_at = :then", then=f"{then} 12:34:56")
+    for address in (page.url, link):
+        page.goto(address)
+        for time in page.locator("main time").all():
+            lines = "e => e.getClientRects().length"
+            assert time.evaluate(lines) == 1, time.inner_text()
+    page.goto(f"{site}/account")
+    for time in page.locator("main time").all():
+        assert time.evaluate("e => e.getClientRects().length") == 1, time.inner_text()
