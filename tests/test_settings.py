@@ -47,6 +47,9 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_TIMEZONE": ("Europe/Paris", "Europe/Paris", "Middle-earth/Shire"),
     "WEBAPP_STARTERS": ("fill", "fill", "ask"),
     "WEBAPP_MESSAGE_BYTES": ("65536", 65_536, "1023"),
+    "WEBAPP_FILES_URL": ("s3://my-files/chat", "s3://my-files/chat", "http://files.example"),
+    "WEBAPP_FILE_BYTES": ("104857600", 104_857_600, "1"),
+    "WEBAPP_FILES_SENDFILE": ("X-Accel-Redirect:/inside", "X-Accel-Redirect:/inside", "yes"),
     "WEBAPP_SHARING": ("yes", True, "everybody"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),
@@ -87,6 +90,10 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WEBAPP_COLOUR": "x"}, "WEBAPP_COLOUR is not a setting."),
     ({"WEBAPP_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
     ({"WEBAPP_DATABASE_URL": "sqlite:////srv/chat?timeout=9"}, "cannot be set there: timeout"),
+    ({"WEBAPP_FILES_URL": "s3:///prefix"}, "must be a folder, such as /srv/chat/files, or obj"),
+    ({"WEBAPP_FILES_URL": "s3://Bucket"}, "such as s3://bucket/prefix"),
+    ({"WEBAPP_FILES_URL": "s3://b-1", "WEBAPP_FILES_SENDFILE": "X-Sendfile"}, "remove one of them"),
+    ({"WEBAPP_FILES_SENDFILE": "X-Accel-Redirect:inside"}, "with the path of the location"),
     ({"WEBAPP_DATABASE_URL": "postgresql://h/d?autocommit=1"}, "be set there: autocommit"),
 ]
 

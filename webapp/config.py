@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -30,6 +31,10 @@ DRIVER_ARGUMENTS = ("autocommit", "context", "cursor_factory", "prepare_threshol
 STREAMING_MODES = ("auto", "sse", "poll", "inline")
 STARTER_MODES = ("send", "fill")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
+MOST_FILE_BYTES = 10 * 1024 * 1024 * 1024
+OBJECT_STORAGE = "s3://"
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.!*'()-]+)*/?", re.ASCII)
+_SENDFILE = re.compile(r"X-Sendfile|X-Accel-Redirect:(?:/[\w.~-]+)+/?", re.ASCII)
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 _FRESH_ONE = "Print a fresh one with `chat-profiles secret`."
 _ALSO_ANOTHER = f"WEBAPP_SECRET_KEY is also used as another secret. {_FRESH_ONE}"
@@ -82,6 +87,9 @@ class Settings:
     timezone: str = "UTC"
     starters: str = "send"
     message_bytes: int = 256 * 1024
+    files_url: str = ""
+    file_bytes: int = 25 * 1024 * 1024
+    files_sendfile: str = ""
     sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
@@ -156,6 +164,9 @@ class Settings:
             message_bytes=read.whole(
                 "WEBAPP_MESSAGE_BYTES", cls.message_bytes, 1_024, 1_024 * 1_024
             ),
+            files_url=read.files_url("WEBAPP_FILES_URL"),
+            file_bytes=read.whole("WEBAPP_FILE_BYTES", cls.file_bytes, 1_024, MOST_FILE_BYTES),
+            files_sendfile=read.sendfile("WEBAPP_FILES_SENDFILE"),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
@@ -217,6 +228,13 @@ class Settings:
         is_plain = url.drivername == "postgresql"
         return url.set(drivername="postgresql+psycopg") if is_plain else url
 
+    @property
+    def files_folder(self) -> Path | None:
+        """Return the folder that holds the files of chats; ``None`` if object storage does."""
+        if self.files_url.startswith(OBJECT_STORAGE):
+            return None
+        return Path(self.files_url).absolute() if self.files_url else instance_folder() / "files"
+
     def refuse_if_unsafe(self) -> None:
         """Refuse a production site that would start but not be safe.
 
@@ -243,6 +261,11 @@ class Settings:
             problems["WEBAPP_TRUSTED_HOSTS"] = (
                 "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
                 "by commas, for example WEBAPP_TRUSTED_HOSTS=chat.example.org."
+            )
+        if self.files_sendfile and self.files_folder is None:
+            problems["WEBAPP_FILES_SENDFILE"] = (
+                "WEBAPP_FILES_SENDFILE is for files in a folder, but WEBAPP_FILES_URL names object "
+                "storage; remove one of them."
             )
         try:
             password = self.url.password
@@ -367,6 +390,32 @@ class _Reader:
                 f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
                 "support-chat; __Host- is put in front by itself."
             )
+        return text
+
+    def files_url(self, name: str) -> str:
+        text = self.text(name)
+        if text.startswith(OBJECT_STORAGE) and find_spec("obstore") is None:
+            self.problems[name] = (
+                f"{name} names object storage, which needs one more package: "
+                "pip install 'chat-profiles[s3]'."
+            )
+        elif "://" in text and not _BUCKET.fullmatch(text):
+            self.problems[name] = (
+                f"{name} must be a folder, such as /srv/chat/files, or object storage, such as "
+                "s3://bucket/prefix."
+            )
+        else:
+            return text
+        return ""
+
+    def sendfile(self, name: str) -> str:
+        text = self.text(name)
+        if text and not _SENDFILE.fullmatch(text):
+            self.problems[name] = (
+                f"{name} must be X-Sendfile, or X-Accel-Redirect: with the path of the location, "
+                "such as X-Accel-Redirect:/internal-files."
+            )
+            return ""
         return text
 
     def yes_or_no(self, name: str) -> bool:

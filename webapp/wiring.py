@@ -8,6 +8,7 @@ from webapp.authoring.loading.app_file import ChatApp
 from webapp.chats import deletion
 from webapp.chats.search_index import index_pending
 from webapp.config import Settings
+from webapp.files.store import set_up_files
 from webapp.history import deletion_job
 from webapp.pages import recovered_text
 from webapp.profiles import last_choice, offer
@@ -26,6 +27,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         keep_text_of_old_form=recovered_text.keep_text_of_old_form,
     )
     set_up_site(app, settings, chat_app, hooks)
+    set_up_files(app, settings)
     removing_user.connect(app, deletion.hide_chats_of_user)
     removing_user.connect(app, last_choice.forget_choice_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)

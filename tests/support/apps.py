@@ -130,6 +130,7 @@ class AppMaker:
             "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
             "WEBAPP_INSECURE_COOKIES": "true",
             "WEBAPP_DATABASE_URL": self.database_url,
+            "WEBAPP_FILES_URL": str(self.folder / "files"),
             # All people of a test come from one address.
             "WEBAPP_STARTS_PER_ADDRESS": "100000",
             "WEBAPP_MESSAGES_PER_ADDRESS": "100000",

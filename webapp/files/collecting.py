@@ -1,0 +1,80 @@
+"""Removing files that nothing refers to any more: rows first, then contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.engine import Connection
+
+from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.files.models import File, StoredContent
+from webapp.files.rows import delete_content_row, lock_contents
+from webapp.files.store import file_store
+
+# What is younger may belong to a message that is not stored yet.
+LEFT_FOR = timedelta(days=1)
+CONTENTS_AT_ONCE = 1_000
+
+
+def delete_rows(connection: Connection, which: ColumnElement[bool]) -> set[str]:
+    """Delete rows of files, and return their contents. Give them to `collect_contents` later."""
+    return set(connection.scalars(delete(File).where(which).returning(File.sha256)))
+
+
+def collect_contents(contents: Iterable[str]) -> int:
+    """Delete those of these contents that no file names any more, and return how many.
+
+    Call it after the transaction that removed the rows.
+
+    Raises
+    ------
+    FilesUnavailableError
+        The store does not answer. What is left is found by `collect_unnamed`.
+    """
+    count = 0
+    for sha256 in sorted(contents):
+        with write_transaction() as connection:
+            if delete_content_row(connection, sha256):
+                # Before the commit: whoever stores the same content again waits until it is over.
+                file_store().delete(sha256)
+                count += 1
+    return count
+
+
+def collect_unnamed() -> int:
+    """Delete all contents that no file names, and return how many."""
+    count, after = 0, ""
+    unnamed = ~exists().where(File.sha256 == StoredContent.sha256)
+    while True:
+        query = select(StoredContent.sha256).where(StoredContent.sha256 > after, unnamed)
+        with read_connection() as connection:
+            ordered = query.order_by(StoredContent.sha256).limit(CONTENTS_AT_ONCE)
+            found = list(connection.scalars(ordered))
+        if not found:
+            return count
+        count += collect_contents(found)
+        after = found[-1]
+
+
+def collect_unknown() -> int:
+    """Delete what is in the store and in no row, and return how many contents that were.
+
+    A process that ended between storing a content and naming it leaves such.
+    """
+    store, before, count = file_store(), utc_now() - LEFT_FOR, 0
+    for item in store.list_all():
+        if item.stored_at >= before:
+            continue
+        with read_connection() as connection:
+            known = select(StoredContent.sha256).where(StoredContent.sha256 == item.sha256)
+            if connection.execute(known).first() is not None:
+                continue
+        with write_transaction() as connection:
+            # Noted and deleted at once, so that whoever names it now waits, and stores it again.
+            lock_contents(connection, {item.sha256: item.size}, utc_now())
+            if delete_content_row(connection, item.sha256):
+                store.delete(item.sha256)
+                count += 1
+    return count + store.delete_unfinished(before)

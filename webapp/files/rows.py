@@ -1,0 +1,97 @@
+"""The rows of files: which message has which file, and which contents are named.
+
+Content and rows change in an order that leaves no row without its content. Whoever names a content
+puts it into the store, locks its row in `stored_files`, and looks whether it is still there.
+Whoever removes one locks the same row, and looks whether a file names it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy.engine import Connection
+
+from webapp.database.upserts import insert_or_change
+from webapp.files.models import File, StoredContent
+
+_LOCK_CONTENT = (
+    select(StoredContent.sha256)
+    .where(StoredContent.sha256 == bindparam("content"))
+    .with_for_update()
+)
+_DELETE_UNNAMED = delete(StoredContent).where(
+    StoredContent.sha256 == bindparam("content"),
+    ~exists().where(File.sha256 == StoredContent.sha256),
+)
+
+
+def lock_contents(connection: Connection, sizes: Mapping[str, int], now: datetime) -> None:
+    """Note that contents are in the store, and keep them there until the transaction ends."""
+    rows = [
+        {"sha256": sha256, "size": sizes[sha256], "created_at": now}
+        # In one order, so that two who lock the same ones do not wait for each other.
+        for sha256 in sorted(sizes)
+    ]
+    if rows:
+        connection.execute(_note_contents(connection.dialect.name), rows)
+
+
+def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of files. One that is there already stays as it is."""
+    if rows:
+        connection.execute(_insert_new(connection.dialect.name), rows)
+
+
+def delete_content_row(connection: Connection, sha256: str) -> bool:
+    """Delete the row of a content that no file names, and return whether it was there.
+
+    Nobody can name the content until the transaction ends.
+    """
+    which = {"content": sha256}
+    # Two statements: the second one sees files that were named while the first one waited.
+    connection.execute(_LOCK_CONTENT, which)
+    return bool(connection.execute(_DELETE_UNNAMED, which).rowcount)
+
+
+def copy_rows(
+    connection: Connection,
+    from_chat: uuid.UUID,
+    to_chat: uuid.UUID,
+    copies: Mapping[uuid.UUID, uuid.UUID],
+) -> None:
+    """Give a copy of messages the files of the originals.
+
+    Parameters
+    ----------
+    copies:
+        The ids of the originals, each with that of its copy.
+    """
+    if not copies:
+        return
+    found = connection.execute(
+        select(File.__table__).where(File.chat_id == from_chat, File.message_id.in_(copies))
+    )
+    rows = [dict(row._mapping) for row in found]
+    insert_rows(
+        connection,
+        [{**row, "chat_id": to_chat, "message_id": copies[row["message_id"]]} for row in rows],
+    )
+
+
+@lru_cache(maxsize=2)
+def _note_contents(dialect: str) -> Any:
+    statement = insert_or_change(dialect, StoredContent)
+    # A change, if only of a time, locks the row.
+    return statement.on_conflict_do_update(
+        index_elements=["sha256"], set_={"created_at": statement.excluded.created_at}
+    )
+
+
+@lru_cache(maxsize=2)
+def _insert_new(dialect: str) -> Any:
+    return insert_or_change(dialect, File).on_conflict_do_nothing()
