@@ -23,6 +23,7 @@ from webapp.database.engines import release_connection, utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec, Work
+from webapp.files.saving import save_files
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
@@ -251,6 +252,7 @@ def _run(
         values=Values(place.values),
         offered=request.offered,
         answers=request.question_id,
+        save_files=partial(save_files, this_app(), chat.id),
     )
     if work is None or place.had_ended:
         work = resuming_work(chat, context.values, place.first_new, then=work)

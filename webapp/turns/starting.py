@@ -25,6 +25,7 @@ from webapp.database.engines import release_connection, utc_now, write_transacti
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec
+from webapp.files.saving import save_files
 from webapp.profiles.last_choice import remember_name
 from webapp.profiles.offer import (
     choose,
@@ -176,6 +177,7 @@ def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
         user=signed_in_user(),
         chat_profile=profile.name if profile else None,
         offered=offered_profiles().by_name,
+        save_files=partial(save_files, this_app(), chat_id),
     )
     earlier: Earlier = list
     if source is not None:
