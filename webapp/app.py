@@ -32,6 +32,7 @@ from webapp.database.schema import (
     refuse_schema,
     settle_schema,
 )
+from webapp.elements import file_views
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
@@ -258,6 +259,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         profiles_views,
         accounts_views,
         account_views,
+        file_views,
         health,
         probe,
     )

@@ -11,7 +11,9 @@ NOBODYS_TURN = "00000000-0000-4000-8000-000000000001"
 NOBODYS_SESSION = "00000000-0000-4000-8000-000000000002"
 NOBODYS_MESSAGE = "00000000-0000-4000-8000-000000000003"
 NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
+NOBODYS_FILE = "00000000-0000-4000-8000-000000000004"
 ARGUMENTS = {
+    "file_id": NOBODYS_FILE,
     "chat_id": NOBODYS_CHAT,
     "turn_id": NOBODYS_TURN,
     "session_id": NOBODYS_SESSION,
@@ -46,6 +48,7 @@ USER = {
     ("chats.switch", "POST"): f"/chats/{NOBODYS_CHAT}/profile",
     ("chats.selector", "GET"): f"/chats/{NOBODYS_CHAT}/profile",
     ("feedback.rate", "POST"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/feedback",
+    ("files.show_file", "GET"): f"/files/{NOBODYS_FILE}/icon.svg",
     ("history.clear", "POST"): "/chats/clear",
     ("history.delete", "POST"): f"/chats/{NOBODYS_CHAT}/delete",
     ("history.listing", "GET"): "/chats",

@@ -1,0 +1,1 @@
+"""What messages show beside their text, on addresses of its own."""

@@ -1,0 +1,87 @@
+"""The files of messages."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
+
+from webapp.accounts.guard import login_needed
+from webapp.database.engines import release_connection
+from webapp.elements.access import FoundFile, find_file
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.names import content_disposition
+from webapp.files.store import file_store
+from webapp.files.types import ACTIVE, SVG, UNKNOWN, is_shown
+from webapp.web.downloads.answer import Content, answer_with
+from webapp.web.downloads.sources import FileSource, PieceSource, Source
+from webapp.web.errors import RETRY_SECONDS
+from webapp.web.log import log_event, log_failure
+from webapp.web.refusals import Refusal
+
+blueprint = Blueprint("files", __name__)
+
+# A page that such a file would be can do nothing, and knows nobody.
+POLICY = "sandbox; default-src 'none'"
+# How long a browser need not ask again. Then it asks whether the file is still the same.
+KEPT_SECONDS = 7 * 24 * 3_600
+FIXED = f"private, max-age={KEPT_SECONDS}, immutable"
+ASKED_AGAIN = "private, no-cache"
+
+
+class FileUnavailableError(Refusal):
+    """The store of the files does not answer."""
+
+    code = 503
+    title = "File not available"
+    message = "The file cannot be read at the moment."
+    advice = "Nothing is lost. Try again in a minute."
+    retry_after = RETRY_SECONDS
+
+
+@blueprint.get("/files/<uuid:file_id>/<name>")
+@login_needed
+def show_file(file_id: uuid.UUID, name: str) -> Response:
+    """Send a file of a chat to somebody who may see the chat.
+
+    The name in the address is for the browser, which saves a file under it.
+    """
+    del name
+    found = find_file(file_id)
+    release_connection()
+    try:
+        return answer_with(_content_of(found))
+    except FilesUnavailableError as error:
+        log_failure("file.unavailable", error, file=file_id)
+        raise FileUnavailableError from error
+    except FileNotFoundError as error:
+        log_event("file.lost", level=logging.ERROR, file=file_id, sha256=found.sha256)
+        raise NotFound from error
+
+
+def _content_of(found: FoundFile) -> Content:
+    mime = found.mime
+    if ACTIVE.fullmatch(mime) and mime != SVG:
+        # A picture needs its type to be shown in a page. Nothing else does.
+        mime = UNKNOWN
+    elif mime.startswith("text/"):
+        mime = f"{mime}; charset=utf-8"
+    return Content(
+        size=found.size,
+        etag=found.sha256,
+        mime=mime,
+        disposition=content_disposition(found.name, shown=is_shown(found.mime)),
+        policy=POLICY,
+        cache=FIXED if found.is_fixed else ASKED_AGAIN,
+        open=lambda start, stop: _open(found.sha256, start, stop),
+    )
+
+
+def _open(sha256: str, start: int, stop: int) -> Source:
+    store = file_store()
+    path = store.path(sha256)
+    if path is not None:
+        return FileSource(path, start, stop)
+    return PieceSource(store.read(sha256, start, stop))
