@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, inspect
+from sqlalchemy.engine import Engine, ExceptionContext
 
 from webapp.config import Settings
 from webapp.database import migrating
@@ -31,11 +34,17 @@ FILL = f"""
     FROM generate_series(1, {CHATS}) n, generate_series(1, {MESSAGES}) m;
 """
 # What a process of the version before does all the time. A statement that waits for longer fails.
-READ_AND_WRITE = """
-    SET LOCAL statement_timeout = 1000;
-    SELECT count(*) FROM chats WHERE owner = 'user:1';
-    UPDATE chats SET written = true WHERE id = md5('chat1')::uuid;
-    UPDATE messages SET status = 'complete' WHERE id = md5('1-1')::uuid;
+BRIEFLY = "SET LOCAL statement_timeout = 1000;"
+READ = "SELECT count(*) FROM chats WHERE owner = 'user:1';"
+WRITE_CHAT = "UPDATE chats SET written = true WHERE id = md5('chat1')::uuid;"
+WRITE_MESSAGE = "UPDATE messages SET status = 'complete' WHERE id = md5('1-1')::uuid;"
+# The tables that an upgrade has locked against writers, and the one it waits for.
+LOCKS_OF_UPGRADE = """
+    SELECT array_agg(relation::regclass::text) FILTER (WHERE granted),
+        array_agg(relation::regclass::text) FILTER (WHERE NOT granted)
+    FROM pg_locks WHERE locktype = 'relation' AND relation >= 16384
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND mode IN ('ShareRowExclusiveLock', 'AccessExclusiveLock')
 """
 ALL_INDEXES = """
     SELECT indexname FROM pg_indexes JOIN pg_index ON indexrelid = indexname::regclass
@@ -98,6 +107,56 @@ def test_an_upgrade_waits_for_a_lock_in_short_pieces(old: Settings, postgresql_u
     assert read_schema_state(old) is SchemaState.CURRENT
 
 
+def test_an_upgrade_that_waits_for_a_table_holds_no_other(
+    old: Settings, postgresql_url: str
+) -> None:
+    with psycopg.connect(postgresql_url) as holder:
+        holder.execute("UPDATE messages SET status = 'complete' WHERE sequence = 1")
+        thread = threading.Thread(target=upgrade, args=(old,))
+        thread.start()
+        with psycopg.connect(postgresql_url, autocommit=True) as observer:
+            give_up = time.monotonic() + 60
+            while observer.execute(LOCKS_OF_UPGRADE).fetchone() != (None, ["messages"]):
+                assert time.monotonic() < give_up
+                time.sleep(0.01)
+        holder.commit()
+    thread.join()
+    assert read_schema_state(old) is SchemaState.CURRENT
+
+
+@pytest.mark.parametrize("writes", [WRITE_CHAT + WRITE_MESSAGE, WRITE_MESSAGE + WRITE_CHAT])
+def test_an_upgrade_gets_its_turn_beside_writers_that_never_pause(
+    old: Settings, postgresql_url: str, writes: str
+) -> None:
+    waits: list[str] = []
+
+    def note(context: ExceptionContext) -> None:
+        waits.append(str(context.original_exception))
+
+    event.listen(Engine, "handle_error", note)
+    try:
+        with _at_work(postgresql_url, writes, pause=0) as failures:
+            upgrade(old)
+    finally:
+        event.remove(Engine, "handle_error", note)
+    assert failures == []
+    assert read_schema_state(old) is SchemaState.CURRENT
+    # A hundred, if the upgrade waits for one table while it holds another.
+    assert len(waits) <= 15, waits
+
+
+def test_each_migration_names_the_tables_that_it_locks(old: Settings) -> None:
+    config = alembic_config()
+    revisions = list(ScriptDirectory.from_config(config).walk_revisions())
+    for revision in reversed(revisions[:-1]):
+        with maintenance_engine(old).begin() as connection:
+            tables = set(inspect(connection).get_table_names())
+            config.attributes.update(connection=connection, makes_indexes_later=True)
+            command.upgrade(config, revision.revision)
+            held = connection.exec_driver_sql(LOCKS_OF_UPGRADE).one()[0] or []
+        assert tables & set(held) == set(getattr(revision.module, "LOCKS", ())), revision
+
+
 def test_an_upgrade_that_was_broken_off_is_run_again(
     old: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,16 +173,18 @@ def test_an_upgrade_that_was_broken_off_is_run_again(
 
 
 @contextmanager
-def _at_work(url: str) -> Iterator[list[str]]:
+def _at_work(
+    url: str, statements: str = READ + WRITE_CHAT + WRITE_MESSAGE, pause: float = 0.005
+) -> Iterator[list[str]]:
     """Read and write all the time, and yield what went wrong."""
     failures: list[str] = []
     stop = threading.Event()
 
     def work() -> None:
         with psycopg.connect(url) as connection:
-            while not stop.wait(0.005):
+            while not stop.wait(pause):
                 try:
-                    connection.execute(READ_AND_WRITE.encode())
+                    connection.execute((BRIEFLY + statements).encode())
                     connection.commit()
                 except psycopg.Error as error:
                     connection.rollback()

@@ -12,6 +12,8 @@ from webapp.database.later_indexes import create_index
 revision = "0002"
 down_revision = "0001"
 
+LOCKS = ("chats", "messages")
+
 
 def upgrade() -> None:
     op.create_table(

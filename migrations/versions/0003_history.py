@@ -13,6 +13,8 @@ from webapp.database.later_indexes import create_index, drop_index
 revision = "0003"
 down_revision = "0002"
 
+LOCKS = ("turns", "chats", "messages")
+
 # A full-text index over `search_entries.words`, kept by triggers as SQLite's documentation of
 # external content tables has them: https://www.sqlite.org/fts5.html#external_content_tables
 FULL_TEXT = (

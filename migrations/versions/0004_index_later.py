@@ -12,6 +12,8 @@ from webapp.database.later_indexes import create_index
 revision = "0004"
 down_revision = "0003"
 
+LOCKS = ("chats",)
+
 
 def upgrade() -> None:
     # Without a constraint, so that SQLite need not copy the table.

@@ -12,6 +12,8 @@ from webapp.database.engines import UTCDateTime
 revision = "0006"
 down_revision = "0005"
 
+LOCKS = ("shares",)
+
 
 def upgrade() -> None:
     op.add_column("shares", sa.Column("title", sa.String(200)))

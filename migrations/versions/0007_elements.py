@@ -12,7 +12,7 @@ from webapp.database.engines import UTCDateTime
 revision = "0007"
 down_revision = "0006"
 
-TABLES = ("messages", "shared_messages")
+TABLES = LOCKS = ("messages", "shared_messages")
 COLUMNS = ("elements", "details")
 
 

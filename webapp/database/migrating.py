@@ -3,7 +3,8 @@
 A migration has two parts. ``upgrade()`` changes tables, and is a transaction of milliseconds: it
 adds what is new, and programs of the version before go on. ``prepare(steps)``, if there is one,
 runs before it while others read and write: it makes indexes, and fills what earlier migrations have
-added. It may be broken off at any place and run again.
+added. It may be broken off at any place and run again. ``LOCKS`` names the older tables that
+``upgrade()`` changes or refers to.
 """
 
 from __future__ import annotations
@@ -62,9 +63,19 @@ def migrate_in_steps(engine: Engine, revisions: list[str]) -> None:
     """Migrate a PostgreSQL database that has rows, while others read and write."""
     for revision in revisions:
         _prepare(revision, _StepsOfTheirOwn(engine))
+        tables: list[str] = list(getattr(_module(revision), "LOCKS", ()))
         for attempt in _attempts():
             with attempt, engine.connect() as connection, connection.begin():
                 connection.execute(WAIT_BRIEFLY)
+                # All of them first. Halfway through, a writer could hold a table that is needed
+                # next and wait for one that is changed already, and so could the writer after it.
+                for table in tuple(tables):
+                    # One that is not free comes first the next time, when no other is held.
+                    tables.remove(table)
+                    tables.insert(0, table)
+                    connection.execute(
+                        _with_names("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE", table)
+                    )
                 config = alembic_config()
                 config.attributes.update(connection=connection, makes_indexes_later=True)
                 command.upgrade(config, revision)
@@ -78,9 +89,13 @@ def alembic_config() -> Config:
 
 
 def _prepare(revision: str, steps: Steps) -> None:
-    module = ScriptDirectory.from_config(alembic_config()).get_revision(revision).module
+    module = _module(revision)
     if hasattr(module, "prepare"):
         module.prepare(steps)
+
+
+def _module(revision: str) -> Any:
+    return ScriptDirectory.from_config(alembic_config()).get_revision(revision).module
 
 
 class _StepsOfTransaction:
@@ -93,10 +108,10 @@ class _StepsOfTransaction:
         return _rows(self._connection, statement, values)
 
     def make_index(self, name: str, on: str) -> None:
-        self._connection.execute(_index("CREATE INDEX IF NOT EXISTS {name} ON {on}", name, on))
+        self._connection.execute(_with_names("CREATE INDEX IF NOT EXISTS {name} ON {on}", name, on))
 
     def drop_index(self, name: str) -> None:
-        self._connection.execute(_index("DROP INDEX IF EXISTS {name}", name))
+        self._connection.execute(_with_names("DROP INDEX IF EXISTS {name}", name))
 
 
 class _StepsOfTheirOwn:
@@ -121,10 +136,10 @@ class _StepsOfTheirOwn:
         if self.run(is_broken, {"name": name}):
             self.drop_index(name)
         make = "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}"
-        self._outside(_index(make, name, on))
+        self._outside(_with_names(make, name, on))
 
     def drop_index(self, name: str) -> None:
-        self._outside(_index("DROP INDEX CONCURRENTLY IF EXISTS {name}", name))
+        self._outside(_with_names("DROP INDEX CONCURRENTLY IF EXISTS {name}", name))
 
     def _outside(self, statement: TextClause) -> None:
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -137,7 +152,7 @@ def _rows(connection: Connection, statement: Executable, values: Any) -> list[Ro
     return list(result.all()) if result.returns_rows else []
 
 
-def _index(statement: str, name: str, on: str = "") -> TextClause:
+def _with_names(statement: str, name: str, on: str = "") -> TextClause:
     # Both stand in a migration. No database takes names as parameters.
     return text(statement.replace("{name}", name).replace("{on}", on))
 
