@@ -171,7 +171,8 @@ MISTAKES = {
         2,
         [
             "ChatProfile does not take config_overrides: leave it out",
-            "takes name, markdown_description, icon, display_name, default, starters and keep_days",
+            "takes name, markdown_description, icon, display_name, default, starters, "
+            "keep_days and cot",
         ],
     ),
     "misspelt_argument": (

@@ -29,29 +29,41 @@ from webapp.authoring.callbacks import (
 from webapp.authoring.chat_history import chat_history
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
-from webapp.authoring.message import Message
+from webapp.authoring.message import ErrorMessage, Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume
 from webapp.authoring.seeded_user import seeded_user
 from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
-from webapp.authoring.tools import make_async, run_sync
+from webapp.authoring.steps.decorator import set_cot, step
+from webapp.authoring.steps.reasoning_stream import ReasoningStream
+from webapp.authoring.steps.run_context import context
+from webapp.authoring.steps.step import Step
+from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
+from webapp.authoring.tools import make_async, run_sync, sleep
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.user_session import user_session
 from webapp.package_alias import add_alias
 
 __all__ = [
     "ChatProfile",
+    "ErrorMessage",
     "Feedback",
     "Message",
     "ReasoningParser",
+    "ReasoningStream",
     "ResumedChat",
     "SharedChat",
     "Starter",
+    "Step",
+    "Task",
+    "TaskList",
+    "TaskStatus",
     "User",
     "author_rename",
     "cache",
     "chat_history",
+    "context",
     "create_app",
     "make_async",
     "on_chat_end",
@@ -66,8 +78,11 @@ __all__ = [
     "run_sync",
     "seeded_user",
     "set_chat_profiles",
+    "set_cot",
     "set_profile_switching",
     "set_starters",
+    "sleep",
+    "step",
     "switch_profile",
     "user_session",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,6 +14,14 @@ from werkzeug.local import LocalProxy
 from webapp.accounts.login import viewer
 from webapp.authoring.chat_message import ERROR, ChatMessage
 from webapp.authoring.loading.app_file import ChatApp
+from webapp.authoring.steps.details import (
+    read_step,
+    read_task_list,
+    shown_input,
+    shown_output,
+    shown_status,
+    shown_time,
+)
 from webapp.clock import viewer_clock
 from webapp.config import Settings
 from webapp.history import sidebar
@@ -53,6 +62,17 @@ class _WithoutIndentation(Extension):
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         del name, filename
         return _INDENTATION.sub("\n", source)
+
+
+def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
+    return {
+        "step_details": read_step,
+        "step_status": shown_status,
+        "step_time": lambda step: "" if step.seconds is None else shown_time(step.seconds),
+        "input_html": lambda step: message_html(shown_input(step), page_budget()),
+        "output_html": lambda message: message_html(shown_output(message), page_budget()),
+        "task_list": read_task_list,
+    }
 
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
@@ -102,6 +122,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         exact=lambda time: viewer_clock().exact(time),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+    app.jinja_env.filters.update(_step_filters(page_budget))
     # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module

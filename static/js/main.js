@@ -11,6 +11,7 @@ import { keepSnippet, openNewMenus, putBackSnippet } from "./history.js";
 import { measureSoon } from "./layout.js";
 import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
+import "./outline.js";
 import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 import "./zone.js";

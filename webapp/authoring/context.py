@@ -9,12 +9,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from webapp.authoring.chat_message import ASSISTANT, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
-from webapp.authoring.types import ChatProfile, User
+from webapp.authoring.types import ChatProfile, Cot, User
 
 OWN_THREADS = (
     "A thread that you start yourself knows its chat when it runs "
@@ -89,10 +90,24 @@ class ChatContext:
     # The message that is being answered, and the messages of this turn that were sent before it.
     answers: uuid.UUID | None = None
     save_files: SaveFiles = _refuse_files
+    # Which steps are shown now, and where a profile does not say which.
+    cot: Cot = "hidden"
+    app_cot: Cot = "hidden"
+    # The message that shows a step or what is within it, by the id of the step.
+    steps: dict[str, uuid.UUID | None] = field(default_factory=dict)
     said_first: frozenset[uuid.UUID] = frozenset()
 
     def __post_init__(self) -> None:
         self.transcript.profile = self.chat_profile
+
+    def shows_steps(self, kind: str) -> bool:
+        """Return whether steps of a type are shown."""
+        return self.cot == "full" or (self.cot == "tool_call" and kind == "tool")
+
+    @cached_property
+    def run_id(self) -> str:
+        """Return what `context.current_run` has as its id."""
+        return str(uuid.uuid4())
 
     def so_far(self) -> list[PastMessage]:
         """Return the messages before this call and in it, as they stand at this moment."""

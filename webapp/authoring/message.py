@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from webapp.authoring.chat_message import ElementData
+from webapp.authoring.chat_message import ASSISTANT, ERROR, ElementData, MessageKind
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -51,6 +51,8 @@ class Message:
             answer.stream_token(word + " ")
         answer.send()
     """
+
+    _kind: ClassVar[MessageKind] = ASSISTANT
 
     def __init__(
         self,
@@ -190,7 +192,9 @@ class Message:
             self._chat_id, self._profile = chat.chat_id, chat.chat_profile
 
     def _target(self) -> MessageTarget:
-        return MessageTarget(self._id, sent=self._chat_id is not None, profile=self._profile)
+        return MessageTarget(
+            self._id, sent=self._chat_id is not None, profile=self._profile, kind=self._kind
+        )
 
     def _chat(self, used: str) -> ChatContext:
         chat = running_chat(used)
@@ -209,6 +213,29 @@ class Message:
     def _require_sent(self, used: str) -> None:
         if self._chat_id is None and not self._from_user:
             raise MisuseError(f"{used} was used on a message that was not sent. Use send() first.")
+
+
+class ErrorMessage(Message):
+    """A message that says what went wrong. It is shown as an error, and the turn goes on.
+
+    It is no part of the conversation that `chat_history` returns.
+
+    Parameters
+    ----------
+    content, author:
+        As of a `Message`.
+
+    Example
+    -------
+    ::
+
+        await cl.ErrorMessage(content="The weather service does not answer.").send()
+    """
+
+    _kind = ERROR
+
+    def __init__(self, content: object = "", author: str | None = None) -> None:
+        super().__init__(content=content, author=author)
 
 
 def make_user_message(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:

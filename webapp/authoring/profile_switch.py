@@ -96,6 +96,7 @@ def switch_profile(name: str) -> Awaitable[None]:
         with chat.transcript.changed:
             chat.transcript.switch("switch_profile()", profile.name, label)
             chat.chat_profile = profile.name
+            chat.cot = profile.cot or chat.app_cot
     return _CompletedAwaitable()
 
 

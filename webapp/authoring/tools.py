@@ -125,6 +125,18 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
     return outcome.get()
 
 
+async def sleep(duration: float) -> None:
+    """Wait for so many seconds, while other chats go on. It is ``asyncio.sleep``.
+
+    Example
+    -------
+    ::
+
+        await cl.sleep(2)
+    """
+    await asyncio.sleep(duration)
+
+
 @dataclass(frozen=True)
 class _Outcome(Generic[R]):
     """The value or the error of a call, which a future carries as its value.

@@ -51,6 +51,8 @@ class _Draft:
     # The message as it began, with all that does not change from token to token.
     begun: ChatMessage
     parts: list[str] = field(default_factory=list)
+    # How many characters it has beside its text, as the input of a step.
+    beside: int = 0
     streaming: bool = True
     removed: bool = False
     version: int = 0
@@ -83,6 +85,11 @@ class _Draft:
 
     def length(self) -> int:
         return sum(map(len, self.parts))
+
+    @property
+    def grows(self) -> bool:
+        """Whether text is coming. A step may run for long without any."""
+        return self.streaming and (self.begun.kind == ASSISTANT or self.length() > 0)
 
 
 class Transcript:
@@ -147,12 +154,26 @@ class Transcript:
         with self.changed:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(target, author)
-            self._count(len(content) - draft.length())
+            beside = _count_characters(details)
+            self._count(len(content) + beside - draft.length() - draft.beside)
+            draft.beside = beside
             draft.begun = replace(draft.begun, author=author, elements=elements, details=details)
             draft.parts, draft.held = [clean_text(content)], ""
             draft.streaming, draft.removed = grows, False
             self._note(draft, len(content))
         return message_id
+
+    def note_activity(self, used: str) -> None:
+        """Note that the call is at work, although it shows nothing.
+
+        Raises
+        ------
+        MisuseError
+            The call has ended.
+        """
+        with self.changed:
+            self._refuse_if_closed(used)
+            self.spoke_at = time.monotonic()
 
     def reserve_id(self, target: MessageTarget) -> uuid.UUID:
         """Return the id that a message will have. Its files are stored under it before."""
@@ -241,7 +262,8 @@ class Transcript:
         with self.changed:
             self._refuse_if_closed(used)
             _, draft = self._draft(target, None)
-            self._length -= draft.length()
+            self._length -= draft.length() + draft.beside
+            draft.beside = 0
             draft.parts, draft.held, draft.streaming, draft.removed = [], "", False, True
             self._note(draft, 0)
 
@@ -282,7 +304,7 @@ class Transcript:
     def streaming(self) -> bool:
         """Whether a message is growing."""
         with self.changed:
-            return any(draft.streaming for draft in self._drafts.values())
+            return any(draft.grows for draft in self._drafts.values())
 
     def said(self) -> list[ChatMessage]:
         """Return the messages as they are now, removed ones too."""
@@ -346,6 +368,14 @@ def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
             else replace(message, earlier=first.earlier, created_at=first.created_at)
         )
     return list(found.values())
+
+
+def _count_characters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_count_characters, value.values()))
+    return sum(map(_count_characters, value)) if isinstance(value, list) else 0
 
 
 def _refuse_length(length: int) -> None:

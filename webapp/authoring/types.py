@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text, is_visible
@@ -14,6 +14,9 @@ NAME_LIMIT = 200
 DESCRIPTION_LIMIT = 100_000
 IDENTIFIER_LIMIT = 255
 KEEP_DAYS_LIMIT = 36_500
+
+# Which steps users see: all, only those of type "tool", or none.
+Cot = Literal["full", "tool_call", "hidden"]
 
 
 @refuse_unknown_arguments
@@ -72,6 +75,9 @@ class ChatProfile:
     keep_days:
         How many days its chats are kept after their last message, from 1 to 36,500. Then
         ``chat-profiles purge`` removes them. ``None`` keeps them for good.
+    cot:
+        Which steps users see with it: ``"full"``, ``"tool_call"`` or ``"hidden"``. ``None`` means
+        what `set_cot` says.
 
     Raises
     ------
@@ -94,6 +100,7 @@ class ChatProfile:
     default: bool = False
     starters: Sequence[Starter] | None = None
     keep_days: int | None = None
+    cot: Cot | None = None
 
     def __post_init__(self) -> None:
         _clean_texts(self)
@@ -128,6 +135,8 @@ class ChatProfile:
                 f"ChatProfile {self.name[:40]!r}: keep_days must be a whole number of days from 1 "
                 f"to {KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
             )
+        if self.cot is not None and self.cot not in get_args(Cot):
+            raise _wrong_type("ChatProfile", "cot", '"full", "tool_call", "hidden" or None')
 
 
 @refuse_unknown_arguments

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import (
     ASSISTANT,
+    ERROR,
     INTERRUPTED,
     STEP,
     STREAMING,
@@ -55,7 +56,7 @@ _CHANGED = (
     .where(
         Message.id == bindparam("message"),
         Message.chat_id == bindparam("chat"),
-        Message.kind.in_([ASSISTANT, STEP, TASKS]),
+        Message.kind.in_([ASSISTANT, ERROR, STEP, TASKS]),
     )
     .values({name: bindparam(f"new_{name}") for name in _CHANGING_LATER})
 )

@@ -90,7 +90,14 @@ class RunningTurn:
         placeholder = spec.placeholder
         self.changed = Changes()
         transcript = Transcript(placeholder.id if placeholder else None, self.changed)
-        self.chat = replace(chat, transcript=transcript, earlier=self._earlier)
+        app_cot = app.cot or "full"
+        self.chat = replace(
+            chat,
+            transcript=transcript,
+            earlier=self._earlier,
+            cot=(spec.profile.cot if spec.profile else None) or app_cot,
+            app_cot=app_cot,
+        )
         # How it ends: decided once, by the first transition out of Phase.RUNNING.
         self.status = TurnStatus.RUNNING
         self.failure: CallbackError | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +20,7 @@ from webapp.engine.phases import TurnStatus
 from webapp.pages.chat_addresses import ChatAddresses, addresses_of
 from webapp.pages.message_actions import Actions, build_actions, with_ratings
 from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_before
+from webapp.pages.outline import StepsWithin, outline_messages
 from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
 from webapp.profiles.offer import Offer, current_choice, offered_profiles
@@ -45,10 +46,19 @@ class Notice:
 
 @dataclass(frozen=True)
 class MessageGroup:
-    """Consecutive messages of the app in one turn, or of the user."""
+    """Consecutive messages of the app in one turn, or of the user.
+
+    Parameters
+    ----------
+    messages:
+        Those that are in no step.
+    steps:
+        What is within the steps among them, by their ids.
+    """
 
     turn_id: uuid.UUID | None
-    messages: tuple[ChatMessage, ...]
+    messages: Sequence[ChatMessage]
+    steps: StepsWithin = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +229,7 @@ def _starter_problems(suggested: StarterList) -> list[Notice]:
 
 def _group_messages(page: MessagePage) -> list[MessageGroup]:
     groups = [
-        MessageGroup(turn_id, tuple(messages))
+        MessageGroup(turn_id, *outline_messages(list(messages)))
         for turn_id, messages in groupby(
             page.messages, lambda m: None if m.kind == USER else m.turn_id
         )

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
+from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, ChatMessage
+from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
 from webapp.markdown.growing import GrowingMarkdown, Growth
 from webapp.pages.message_actions import Actions
+from webapp.pages.outline import Outline
 from webapp.pages.participants import Participants
 
 EXTENSION = "polled_turns"
@@ -57,7 +59,7 @@ class _RenderedMessage:
 
     def update(self, message: ChatMessage) -> Growth | None:
         """Become ``message``, and return how it has grown, if it was growing."""
-        text, grows = message.content, message.status == STREAMING
+        text, grows = shown_output(message), message.status == STREAMING
         if grows and self.message.status != STREAMING:  # the author goes on with an ended message
             self.markdown = GrowingMarkdown()
             self.finished.clear()
@@ -96,10 +98,15 @@ class LiveTurn:
         # Messages of earlier turns, and messages that are no longer on the page.
         self._elsewhere: set[uuid.UUID] = set()
         self._removed: set[uuid.UUID] = set()
+        self._outline = Outline()
 
     def message_values(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
-        """Return what `_message.html` takes for each message, for a page that has none of them."""
-        values = []
+        """Return what `_message.html` takes for each message, for a page that has none of them.
+
+        Those of a step have the values of the steps within it as ``children``.
+        """
+        values: list[dict[str, object]] = []
+        children: dict[str | None, list[dict[str, object]]] = {None: values}
         with self._lock:
             for message in messages:
                 on_page = self._on_page.get(message.id)
@@ -107,7 +114,10 @@ class LiveTurn:
                     on_page = self._add(message)
                 elif on_page.message != message:
                     on_page.update(message)
-                values.append(self._values(message, on_page))
+                shown = self._values(message, on_page)
+                children[self._outline.add(message)].append(shown)
+                if message.kind == STEP:
+                    shown["children"] = children[str(message.id)] = []
         return values
 
     def render_changes(self, state: TurnState) -> str:
@@ -117,14 +127,19 @@ class LiveTurn:
         parts = []
         for message_id in [*dropped, *state.removed]:
             on_page = self._on_page.pop(message_id, None)
+            for child in self._outline.remove(message_id):
+                self._on_page.pop(uuid.UUID(child), None)  # it comes again, in another place
             if on_page is not None or message_id not in self._removed:
                 self._removed.add(message_id)
                 parts.append(self._render("_removed", id=message_id))
             if on_page is not None:
                 parts.append(self._render_switch(on_page.message))
 
-        before = [None, *state.messages]
-        parts += map(self._render_change, state.messages, before)
+        previous = None
+        for message in state.messages:
+            inside = self._outline.add(message)
+            parts.append(self._render_change(message, previous, inside))
+            previous = previous if inside else message
 
         for message in state.elsewhere:
             on_page = self._on_page.get(message.id)
@@ -142,12 +157,14 @@ class LiveTurn:
             parts.append(self._render("_changed", **values))
         return "".join(parts)
 
-    def _render_change(self, message: ChatMessage, previous: ChatMessage | None) -> str:
+    def _render_change(
+        self, message: ChatMessage, previous: ChatMessage | None, inside: str | None
+    ) -> str:
         on_page = self._on_page.get(message.id)
         if on_page is None:
             values = self._values(message, self._add(message))
-            more = {"turn_id": self._turn_id, "previous": previous}
-            changed = self._render("_added", **more, **values)
+            place = f"steps-{inside}" if inside else f"turn-{self._turn_id}"
+            changed = self._render("_added", place=place, previous=previous, **values)
         elif on_page.message == message:
             return ""
         else:

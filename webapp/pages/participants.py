@@ -66,6 +66,10 @@ class Participants:
             self._authors[key] = self._find_author(message)
         return self._authors[key]
 
+    def step_name(self, message: ChatMessage, name: str) -> str:
+        """Return what a step is called on the page. Without a name, it is called as its app."""
+        return self._rename_author(name) if name else self.author_of(message).name
+
     def file_url(self, element: ElementData, file_id: object = None) -> str:
         """Return the address of the file of an element.
 

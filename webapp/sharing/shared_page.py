@@ -11,6 +11,7 @@ from webapp.chats.store import StoredChat
 from webapp.clock import viewer_clock
 from webapp.database.engines import release_connection
 from webapp.pages.chat_page import Notice
+from webapp.pages.outline import outline_messages
 from webapp.pages.participants import Participant, build_participants
 from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.sharing.links import find_link
@@ -44,6 +45,7 @@ def render_share_settings(chat: StoredChat, template: str, notice: str | None = 
 def render_shared_chat(chat: FoundChat, before: int | None) -> str:
     """Render a shared chat as a page to read."""
     page = messages_before(chat, before)
+    messages, steps = outline_messages(page.messages)
     profile = profile_from_snapshot(chat.profile, chat.snapshots)
     # Each profile looks as it did then, and the page names no other. The author of a question is
     # "User": the link shows what was written, not by whom.
@@ -57,7 +59,8 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
         "sharing/shared.html",
         chat=chat,
         profile=profile,
-        messages=page.messages,
+        messages=messages,
+        steps=steps,
         participants=participants,
         first_shown=page.messages[0].sequence if page.has_earlier else None,
         is_newest=before is None,

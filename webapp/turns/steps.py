@@ -17,7 +17,7 @@ from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
 from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Message, Turn
 from webapp.chats.retention import expires_at
-from webapp.chats.search_index import reindex_messages
+from webapp.chats.search_index import INDEXED_KINDS, reindex_messages
 from webapp.chats.snapshots import store_profile
 from webapp.database.clock import database_time
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
@@ -197,5 +197,9 @@ def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMess
     """Change or delete a message that was sent in an earlier turn."""
     if message.removed:
         connection.execute(_GONE, {"message": message.id, "chat": chat_id})
-    elif update_message(connection, chat_id, message) and message.status != STREAMING:
+    elif (
+        update_message(connection, chat_id, message)
+        and message.kind in INDEXED_KINDS
+        and message.status != STREAMING
+    ):
         reindex_messages(connection, chat_id, [(message.id, message.content)])

@@ -17,6 +17,7 @@ from webapp.authoring.loading.source_lines import (
     locate_error,
     locate_function,
 )
+from webapp.authoring.types import Cot
 
 EXIT_BAD_INPUT = 2
 
@@ -87,6 +88,8 @@ class ChatApp:
     callbacks: dict[str, Callback] = field(default_factory=dict)
     # The argument of `set_profile_switching`.
     profile_switching: str | None = None
+    # The argument of `set_cot`.
+    cot: Cot | None = None
 
     @property
     def login_on(self) -> bool:

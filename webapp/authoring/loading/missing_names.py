@@ -11,7 +11,6 @@ from difflib import get_close_matches
 
 NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
-NO_STEPS = "steps and task lists are not shown yet; send a Message"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 
@@ -25,8 +24,6 @@ _GROUPS = {
     "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    "write `await asyncio.sleep(seconds)` instead": "sleep",
-    NO_STEPS: "Step step Task TaskList TaskStatus",
     NO_ELEMENTS: (
         "Text Image File Pdf Audio Video Plotly Pyplot Dataframe Component CustomElement "
         "ElementSidebar"
@@ -36,9 +33,7 @@ _GROUPS = {
         "ChatSettings CopilotFunction"
     ),
     NO_AUDIO: "on_audio_start on_audio_chunk on_audio_end InputAudioChunk OutputAudioChunk",
-    "send a Message, or raise: users see an error with a reference": "ErrorMessage",
     "chats are stored already; WEBAPP_DATABASE_URL says where": "data_layer",
-    "user_session has what belongs to the running chat": "context",
     "no other window or server can be talked to yet": (
         "on_window_message send_window_message on_mcp_connect on_mcp_disconnect "
         "on_slack_reaction_added"
@@ -60,6 +55,26 @@ _MESSAGE_GROUPS = {
 }
 MESSAGE_NOT_YET = {
     name: instead for instead, names in _MESSAGE_GROUPS.items() for name in names.split()
+}
+
+STEP_NOT_YET = {
+    "to_dict": "read its attributes",
+    "from_dict": "make a new Step",
+    "persisted": "a step is stored by itself",
+    "fail_on_persist_error": "a step is stored by itself",
+}
+CONTEXT_NOT_YET = {
+    "emitter": "send a Message or a Step",
+    "loop": "use asyncio.get_running_loop() in an async def",
+}
+SESSION_NOT_YET = {
+    "user_env": "put keys into the environment of the server",
+    "chat_settings": "a chat has no settings yet",
+    "files": "what a user attaches is not kept with the session",
+    "to_persistable": "use user_session",
+    "emit": "send a Message",
+    "mcp_sessions": "no other server can be talked to yet",
+    "language": "take it in set_chat_profiles, and keep it in user_session",
 }
 
 _FEEDBACK_GROUPS = {

@@ -1,0 +1,95 @@
+"""`context`: where the running code is. Chainlit's name for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.loading.missing_names import CONTEXT_NOT_YET, SESSION_NOT_YET, missing_name
+from webapp.authoring.steps.step import Step, current_step
+from webapp.authoring.types import User
+
+CONTEXT_NAMES = ("session", "current_step", "current_run")
+SESSION_NAMES = ("id", "thread_id", "user", "chat_profile", "client_type")
+
+
+class Run(Step):
+    """The call of the callback itself, which has an id and is not shown."""
+
+    def _show(self, used: str) -> None:
+        running_chat(used).transcript.note_activity(used)
+
+
+class SessionContext:
+    """The running chat, as `context.session`."""
+
+    client_type = "webapp"
+
+    def __init__(self, chat: ChatContext) -> None:
+        self._chat = chat
+
+    @property
+    def id(self) -> str:
+        """The id of the chat."""
+        return self._chat.chat_id
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the chat."""
+        return self._chat.chat_id
+
+    @property
+    def user(self) -> User | None:
+        """Who is signed in."""
+        return self._chat.user
+
+    @property
+    def chat_profile(self) -> str | None:
+        """The name of the profile."""
+        return self._chat.chat_profile
+
+    if not TYPE_CHECKING:  # or a type checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Explain what to use instead of a name that does not exist."""
+            raise missing_name("context.session", name, SESSION_NAMES, SESSION_NOT_YET)
+
+
+class RunContext:
+    """Where the running code is: in which chat, and in which step.
+
+    Example
+    -------
+    ::
+
+        @cl.step(type="llm")
+        async def think(question):
+            cl.context.current_step.language = "json"
+    """
+
+    @property
+    def session(self) -> SessionContext:
+        """The running chat."""
+        return SessionContext(running_chat("context.session"))
+
+    @property
+    def current_step(self) -> Step:
+        """The step around the running code. Outside all steps it is `current_run`."""
+        running_chat("context.current_step")
+        return current_step() or self.current_run
+
+    @property
+    def current_run(self) -> Step:
+        """The call of the callback. Its ``id`` can be a ``parent_id``. It is not shown itself."""
+        chat = running_chat("context.current_run")
+        name = "on_chat_start" if chat.answers is None else "on_message"
+        return Run(name=name, type="run", id=chat.run_id)
+
+    if not TYPE_CHECKING:  # or a type checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Explain what to use instead of a name that does not exist."""
+            raise missing_name("context", name, CONTEXT_NAMES, CONTEXT_NOT_YET)
+
+
+context = RunContext()
