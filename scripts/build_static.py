@@ -63,6 +63,9 @@ def built_files() -> dict[str, bytes]:
     files = {name: (SOURCES / name).read_bytes() for name in AS_THEY_ARE}
     files["app.css"] = stylesheet().encode()
     files["htmx.bundle.js"] = script().encode()
+    # What only pages with such an element load.
+    for path in sorted((SOURCES / "elements").glob("*.css")):
+        files[path.name] = minified(path).encode()
     if COMPLETE:
         for name in [name for name in files if Path(name).suffix in COMPRESSED]:
             files[f"{name}.br"] = with_brotli(files[name])
@@ -114,6 +117,13 @@ def with_gzip(content: bytes) -> bytes:
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
         file.write(content)
     return packed.getvalue()
+
+
+def minified(path: Path) -> str:
+    text = path.read_text()
+    if not COMPLETE:
+        return text
+    return str(rcssmin.cssmin(text) if path.suffix == ".css" else rjsmin.jsmin(text))
 
 
 def write(path: Path, content: bytes) -> None:

@@ -27,6 +27,7 @@ from webapp.authoring.callbacks import (
     set_starters,
 )
 from webapp.authoring.chat_history import chat_history
+from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.message import ErrorMessage, Message
@@ -47,6 +48,7 @@ from webapp.package_alias import add_alias
 
 __all__ = [
     "ChatProfile",
+    "Dataframe",
     "ErrorMessage",
     "Feedback",
     "Message",

@@ -32,7 +32,8 @@ from webapp.database.schema import (
     refuse_schema,
     settle_schema,
 )
-from webapp.elements import file_views
+from webapp.elements import element_views, file_views
+from webapp.elements.template_globals import set_up_elements
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
@@ -133,6 +134,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     send_headers(app)
     _add_routes(app, chat_app)
     set_up_templates(app, settings, chat_app)
+    set_up_elements(app)
 
     # What this process keeps between requests.
     conversation = set_up_conversation(app, settings, TurnRows(app))
@@ -256,6 +258,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         history_views,
         transfer_views,
         sharing_views,
+        element_views,
         profiles_views,
         accounts_views,
         account_views,

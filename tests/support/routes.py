@@ -13,6 +13,7 @@ NOBODYS_MESSAGE = "00000000-0000-4000-8000-000000000003"
 NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
 NOBODYS_FILE = "00000000-0000-4000-8000-000000000004"
 ARGUMENTS = {
+    "element_id": NOBODYS_FILE,
     "file_id": NOBODYS_FILE,
     "chat_id": NOBODYS_CHAT,
     "turn_id": NOBODYS_TURN,
@@ -47,6 +48,7 @@ USER = {
     ("chats.message_text", "GET"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}",
     ("chats.switch", "POST"): f"/chats/{NOBODYS_CHAT}/profile",
     ("chats.selector", "GET"): f"/chats/{NOBODYS_CHAT}/profile",
+    ("elements.show", "GET"): f"/elements/{NOBODYS_FILE}",
     ("feedback.rate", "POST"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/feedback",
     ("files.show_file", "GET"): f"/files/{NOBODYS_FILE}/icon.svg",
     ("history.clear", "POST"): "/chats/clear",

@@ -22,6 +22,7 @@ from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call
 from webapp.profiles.icons import icon_src, initial, label
 from webapp.site import chat_app, settings
+from webapp.web.assets import asset_below
 from webapp.web.log import log_failure
 
 NAME_SHOWN = 200
@@ -87,6 +88,10 @@ class Participants:
     def element_url(self, element: ElementData, **query: str) -> str:
         """Return the address of the page of an element, or of a page of a table."""
         return f"{self.root}/elements/{element.id}{self._query(**query)}"
+
+    def static_url(self, name: str) -> str:
+        """Return the address of a style sheet or script that only some elements need."""
+        return asset_below(self.root, name)
 
     def _query(self, **query: str) -> str:
         found = {**query, "share": self.share} if self.share else query

@@ -51,7 +51,9 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
     # "User": the link shows what was written, not by whom.
     profiles = [profile_from_snapshot(name, chat.snapshots) for name in chat.snapshots]
     participants = replace(
-        build_participants(p for p in profiles if p is not None), viewer=Participant(YOU)
+        build_participants(p for p in profiles if p is not None),
+        viewer=Participant(YOU),
+        share=chat.token,
     )
     # `@author_rename` runs while the page is rendered, and holds no connection meanwhile.
     release_connection()

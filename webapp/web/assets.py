@@ -76,7 +76,12 @@ def build_if_changed() -> None:
 
 def asset(name: str) -> str:
     """Return the address of a static file, also on error pages, where ``url_for`` may fail."""
-    return f"{request.script_root}/{PREFIX}{name}?v={_fingerprint(name)}"
+    return asset_below(request.script_root, name)
+
+
+def asset_below(root: str, name: str) -> str:
+    """Return the address of a static file of the site at ``root``, without a request."""
+    return f"{root}/{PREFIX}{name}?v={_fingerprint(name)}"
 
 
 @lru_cache(maxsize=64)

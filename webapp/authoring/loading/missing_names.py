@@ -25,8 +25,7 @@ _GROUPS = {
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
     NO_ELEMENTS: (
-        "Text Image File Pdf Audio Video Plotly Pyplot Dataframe Component CustomElement "
-        "ElementSidebar"
+        "Text Image File Pdf Audio Video Plotly Pyplot Component CustomElement ElementSidebar"
     ),
     NO_QUESTIONS: (
         "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "

@@ -1,0 +1,125 @@
+"""The pages of a table, and the table as a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from flask import Response, render_template, request, url_for
+from werkzeug.exceptions import BadRequest
+
+from webapp.authoring.chat_message import StoredFile
+from webapp.database.engines import release_connection
+from webapp.elements.found_elements import FoundElement
+from webapp.elements.tables.opening import open_table
+from webapp.elements.tables.orders import Orders
+from webapp.elements.tables.table_file import UnreadableTableError
+from webapp.elements.tables.table_view import TableView, read_table_view
+from webapp.files.names import clean_file_name, content_disposition
+from webapp.files.store import FileStore, file_store
+from webapp.pages.participants import Participants, build_participants
+from webapp.site import this_app
+from webapp.web.htmx import wants_fragment
+from webapp.web.refusals import Refusal
+
+EXTENSION = "table_orders"
+_PAGE = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+class UnreadableTableRefusal(Refusal):
+    """A table whose file cannot be read here."""
+
+    code = 409
+    title = "Not readable"
+    message = "This table cannot be read."
+    advice = (
+        "Ask whoever runs this site to install chat-profiles[tables], or ask for the table again."
+    )
+
+
+def show_table(found: FoundElement) -> Response | str:
+    """Show a page of a table, or send the table as CSV, as the address says.
+
+    Raises
+    ------
+    BadRequest
+        The address is not one that a page of ours has.
+    """
+    form = _only_one("format")
+    if form is not None:
+        if form != "csv":
+            raise BadRequest
+        return _send_csv(found)
+    view = _read_view(found)
+    values = {
+        "element": found.element,
+        "participants": participants_for(found),
+        "table": view,
+    }
+    if wants_fragment():
+        return render_template("elements/_dataframe.html", **values)
+    back = (
+        url_for("sharing.view", token=found.share)
+        if found.share
+        else url_for("chats.show", chat_id=found.chat_id)
+    )
+    return render_template("elements/table_page.html", back=back, **values)
+
+
+def participants_for(found: FoundElement) -> Participants:
+    """Return what makes the addresses of an element, for the reader of a link as well."""
+    return replace(build_participants(()), share=found.share)
+
+
+def _read_view(found: FoundElement) -> TableView:
+    page = _only_one("page") or "1"
+    sort, descending = _only_one("sort"), _only_one("desc") is not None
+    if not _PAGE.fullmatch(page):
+        raise BadRequest
+    orders: Orders = this_app().extensions.setdefault(EXTENSION, Orders())
+    release_connection()
+    try:
+        with open_table(file_store(), _file_of(found)) as table:
+            return read_table_view(
+                found.element, table, orders, page=int(page), sort=sort, descending=descending
+            )
+    except (UnreadableTableError, FileNotFoundError) as error:
+        raise UnreadableTableRefusal from error
+
+
+def _send_csv(found: FoundElement) -> Response:
+    file = _file_of(found)
+    release_connection()
+    parts = _write_csv(file_store(), file)
+    try:
+        first = next(parts)  # what cannot be read is told before a download begins
+    except (UnreadableTableError, FileNotFoundError) as error:
+        raise UnreadableTableRefusal from error
+    response = Response(_with_first(first, parts), mimetype="text/csv")
+    name = clean_file_name(f"{found.element.name or 'table'}.csv")
+    response.headers["Content-Disposition"] = content_disposition(name, shown=False)
+    return response
+
+
+def _write_csv(store: FileStore, file: StoredFile) -> Iterator[bytes]:
+    with open_table(store, file) as table:
+        yield from table.write_csv()
+
+
+def _with_first(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from others
+
+
+def _file_of(found: FoundElement) -> StoredFile:
+    if found.element.file is None:
+        raise UnreadableTableRefusal
+    return found.element.file
+
+
+def _only_one(name: str) -> str | None:
+    values = request.args.getlist(name)
+    if len(values) > 1:
+        raise BadRequest
+    return values[0] if values else None
