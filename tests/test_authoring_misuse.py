@@ -172,7 +172,7 @@ MISTAKES = {
         [
             "ChatProfile does not take config_overrides: leave it out",
             "takes name, markdown_description, icon, display_name, default, starters, "
-            "keep_days and cot",
+            "keep_days, cot and uploads",
         ],
     ),
     "misspelt_argument": (

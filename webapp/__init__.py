@@ -43,6 +43,8 @@ from webapp.authoring.steps.step import Step
 from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
 from webapp.authoring.tools import make_async, run_sync, sleep
 from webapp.authoring.types import ChatProfile, Starter, User
+from webapp.authoring.uploads.rules import Uploads
+from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
 from webapp.package_alias import add_alias
 
@@ -61,6 +63,7 @@ __all__ = [
     "Task",
     "TaskList",
     "TaskStatus",
+    "Uploads",
     "User",
     "author_rename",
     "cache",
@@ -83,6 +86,7 @@ __all__ = [
     "set_cot",
     "set_profile_switching",
     "set_starters",
+    "set_uploads",
     "sleep",
     "step",
     "switch_profile",

@@ -32,6 +32,8 @@ STREAMING_MODES = ("auto", "sse", "poll", "inline")
 STARTER_MODES = ("send", "fill")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 MOST_FILE_BYTES = 10 * 1024 * 1024 * 1024
+MOST_FILES_PER_MESSAGE = 100
+MOST_BYTES_PER_USER = 100 * 1024 * MOST_FILE_BYTES
 OBJECT_STORAGE = "s3://"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.!*'()-]+)*/?", re.ASCII)
 _SENDFILE = re.compile(r"X-Sendfile|X-Accel-Redirect:(?:/[\w.~-]+)+/?", re.ASCII)
@@ -90,6 +92,8 @@ class Settings:
     files_url: str = ""
     file_bytes: int = 25 * 1024 * 1024
     files_sendfile: str = ""
+    files_per_message: int = 10
+    file_bytes_per_user: int = 1024 * 1024 * 1024
     sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
@@ -167,6 +171,12 @@ class Settings:
             files_url=read.files_url("WEBAPP_FILES_URL"),
             file_bytes=read.whole("WEBAPP_FILE_BYTES", cls.file_bytes, 1_024, MOST_FILE_BYTES),
             files_sendfile=read.sendfile("WEBAPP_FILES_SENDFILE"),
+            files_per_message=read.whole(
+                "WEBAPP_FILES_PER_MESSAGE", cls.files_per_message, 1, MOST_FILES_PER_MESSAGE
+            ),
+            file_bytes_per_user=read.whole(
+                "WEBAPP_FILE_BYTES_PER_USER", cls.file_bytes_per_user, 1_024, MOST_BYTES_PER_USER
+            ),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),

@@ -29,6 +29,7 @@ class Hooks:
     top_bar: Callable[[], dict[str, Any]]
     keep_text_of_signed_out: Callable[[], Response | None]
     keep_text_of_old_form: Callable[[], Response | None]
+    takes_uploads: Callable[[], bool]
 
 
 def set_up_site(app: Flask, settings: Settings, chat_app: ChatApp | None, hooks: Hooks) -> None:

@@ -8,7 +8,9 @@ from webapp.authoring.loading.app_file import ChatApp
 from webapp.chats import deletion
 from webapp.chats.search_index import index_pending
 from webapp.config import Settings
+from webapp.files.receiving import set_up_receiving
 from webapp.files.store import set_up_files
+from webapp.files.temporary import delete_temporary_files
 from webapp.history import deletion_job
 from webapp.pages import recovered_text
 from webapp.profiles import last_choice, offer
@@ -25,9 +27,11 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         top_bar=offer.top_bar,
         keep_text_of_signed_out=recovered_text.keep_text_of_signed_out,
         keep_text_of_old_form=recovered_text.keep_text_of_old_form,
+        takes_uploads=offer.takes_uploads,
     )
     set_up_site(app, settings, chat_app, hooks)
     set_up_files(app, settings)
+    set_up_receiving(app)
     removing_user.connect(app, deletion.hide_chats_of_user)
     removing_user.connect(app, last_choice.forget_choice_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)
@@ -37,5 +41,6 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         "delete_chats": deletion_job.delete_for_good,
         "end_idle_chats": ending.end_idle_chats,
         "index_messages": index_pending,
+        "delete_temporary_files": delete_temporary_files,
     }
     set_up_housekeeping(app, jobs)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text, is_visible
+from webapp.authoring.uploads.rules import Uploads
 
 NAME_LIMIT = 200
 # Every page that offers the profile holds the text, about six times as long in HTML.
@@ -78,6 +79,9 @@ class ChatProfile:
     cot:
         Which steps users see with it: ``"full"``, ``"tool_call"`` or ``"hidden"``. ``None`` means
         what `set_cot` says.
+    uploads:
+        Which files users may attach in its chats: an `Uploads`, ``True`` for every file, or
+        ``False`` for none. ``None`` means what `set_uploads` says, or none.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class ChatProfile:
     starters: Sequence[Starter] | None = None
     keep_days: int | None = None
     cot: Cot | None = None
+    uploads: Uploads | bool | None = None
 
     def __post_init__(self) -> None:
         _clean_texts(self)
@@ -137,6 +142,9 @@ class ChatProfile:
             )
         if self.cot is not None and self.cot not in get_args(Cot):
             raise _wrong_type("ChatProfile", "cot", '"full", "tool_call", "hidden" or None')
+        uploads: object = self.uploads
+        if uploads is not None and not isinstance(uploads, Uploads | bool):
+            raise _wrong_type("ChatProfile", "uploads", "an Uploads, True, False or None")
 
 
 @refuse_unknown_arguments

@@ -9,8 +9,9 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import bindparam, or_, select
 
-from webapp.authoring.chat_message import ASSISTANT, USER
+from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
 from webapp.authoring.resumed_chat import ResumedMessage
+from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
 
@@ -69,10 +70,10 @@ def _rows_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
     return found[::-1]
 
 
-def get_question_text(chat_id: uuid.UUID, question_id: uuid.UUID) -> str:
-    """Return the text of a user's message."""
-    question = select(Message.content).where(
+def get_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> ChatMessage:
+    """Return a message of the user."""
+    question = select(*MESSAGE_COLUMNS).where(
         Message.chat_id == chat_id, Message.id == question_id, Message.kind == USER
     )
     with read_connection() as connection:
-        return str(connection.execute(question).scalar_one())
+        return message_from_row(connection.execute(question).one())

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from webapp.authoring.chat_message import ElementData
 from webapp.authoring.text import is_visible
 from webapp.chats.truncation import truncate
 
 MADE_TITLE_LIMIT = 80
 FENCES = ("```", "~~~")
+
+
+def title_of(text: str, elements: Iterable[ElementData]) -> str | None:
+    """Return the title that a message gives its chat: from its text, or the names of its files."""
+    return make_title(text) or make_title(", ".join(element.name for element in elements))
 
 
 def make_title(text: str) -> str | None:

@@ -152,6 +152,9 @@ class RunningTurn:
         except RuntimeError as error:  # no thread is left
             self._end(TurnStatus.FAILED, callback.failure(error))
             return
+        release = self._work.release
+        if release is not None:
+            self._call.ended.add_done_callback(lambda _: release())
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))
         if not self._is_running() and not self._call.ended.done():
             # It was stopped while the call began, and `_end` could not cancel the call.

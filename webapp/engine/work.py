@@ -76,6 +76,8 @@ class Work:
         Logs a failure. Called once for each.
     then:
         What runs after it in the same turn, unless it fails or is stopped.
+    release:
+        Called once when the function has really ended, if it was begun: for what it used.
     """
 
     decorator: str
@@ -85,3 +87,4 @@ class Work:
     arguments: Callable[[], tuple[object, ...]] = tuple
     earlier: Earlier = list
     then: Work | None = None
+    release: Callable[[], None] | None = None

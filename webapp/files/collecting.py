@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, select
@@ -43,6 +43,30 @@ def collect_contents(contents: Iterable[str]) -> int:
     return count
 
 
+def discard_contents(sizes: Mapping[str, int]) -> int:
+    """Delete contents that were stored and perhaps never named, and return how many.
+
+    Parameters
+    ----------
+    sizes:
+        By the hashes of the contents.
+
+    Raises
+    ------
+    FilesUnavailableError
+        As for `collect_contents`.
+    """
+    count = 0
+    for sha256, size in sorted(sizes.items()):
+        with write_transaction() as connection:
+            # Noted and deleted at once, so that whoever names it now waits, and stores it again.
+            lock_contents(connection, {sha256: size}, utc_now())
+            if delete_content_row(connection, sha256):
+                file_store().delete(sha256)
+                count += 1
+    return count
+
+
 def collect_unnamed() -> int:
     """Delete all contents that no file names, and return how many."""
     count, after = 0, ""
@@ -71,10 +95,5 @@ def collect_unknown() -> int:
             known = select(StoredContent.sha256).where(StoredContent.sha256 == item.sha256)
             if connection.execute(known).first() is not None:
                 continue
-        with write_transaction() as connection:
-            # Noted and deleted at once, so that whoever names it now waits, and stores it again.
-            lock_contents(connection, {item.sha256: item.size}, utc_now())
-            if delete_content_row(connection, item.sha256):
-                store.delete(item.sha256)
-                count += 1
+        count += discard_contents({item.sha256: item.size})
     return count + store.delete_unfinished(before)

@@ -70,9 +70,20 @@ def prepare_files(new: Sequence[NewFile]) -> list[PreparedFile]:
         As for `save_files`.
     """
     prepared = [_examine(file) for file in new]
+    store_contents(prepared)
+    return prepared
+
+
+def store_contents(prepared: Sequence[PreparedFile]) -> None:
+    """Put the contents of files that were examined into the store.
+
+    Raises
+    ------
+    FilesUnavailableError
+        The store does not answer, or has no room.
+    """
     for file in prepared:
         _put(file)
-    return prepared
 
 
 def insert_files(

@@ -100,7 +100,7 @@ def find_mime(head: bytes, name: str, said: str | None = None) -> str:
     said:
         The type that whoever gave the file says it has. It counts if nothing else tells.
     """
-    by_name = _type_of_name(name)
+    by_name = mime_of_name(name)
     text = _decode(head)
     if head.startswith(b"%PDF-"):
         return "application/pdf"
@@ -173,7 +173,8 @@ def _clean_mime(mime: str | None) -> str | None:
     return plain if len(plain) <= MIME_LIMIT and _MIME.fullmatch(plain) else None
 
 
-def _type_of_name(name: str) -> str | None:
+def mime_of_name(name: str) -> str | None:
+    """Return the content type that a name promises, if its ending is known."""
     return _clean_mime(_types_of_names().guess_type(f"a.{name.rpartition('.')[2]}")[0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 
 from werkzeug.exceptions import BadRequest
 from wtforms import StringField
@@ -11,6 +12,7 @@ from wtforms.validators import Length, Optional
 
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
+from webapp.files.saving import PreparedFile
 from webapp.site import settings
 from webapp.turns.requests import Question
 from webapp.web.forms import StrictForm
@@ -31,7 +33,7 @@ class MessageTooLongError(Refusal):
 
 
 class EmptyMessageError(Refusal):
-    """A message without a visible character."""
+    """A message without a visible character, and without files."""
 
     code = 422
     title = "Not sent"
@@ -97,15 +99,20 @@ class MessageForm(KeyedForm):
         """The text of the message, whether it can be sent or not."""
         return self.content.data or ""
 
-    def question(self) -> Question:
+    def question(self, files: Sequence[PreparedFile] = (), *, has_files: bool = False) -> Question:
         """Return the message and the key of its form.
+
+        Parameters
+        ----------
+        has_files:
+            The message has files already, so it needs no text.
 
         Raises
         ------
         BadRequest
             A field is missing, or the key is malformed.
         EmptyMessageError
-            The message has no visible character.
+            The message has neither a visible character nor a file.
         MessageTooLongError
             The message has more than `Settings.message_bytes`.
         """
@@ -116,9 +123,9 @@ class MessageForm(KeyedForm):
         if size > most:
             # Rounded up and down, so that the two differ in words, too.
             raise MessageTooLongError(TOO_LONG.format(-(-size // 1024), most // 1024))
-        if not is_visible(content):
+        if not (is_visible(content) or files or has_files):
             raise EmptyMessageError
-        return Question(content, self.form_key())
+        return Question(content, self.form_key(), tuple(files))
 
 
 class EditForm(MessageForm):

@@ -20,11 +20,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
-from webapp.authoring.chat_message import DIVIDER
+from webapp.authoring.chat_message import DIVIDER, ChatMessage
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profiles_to_show
 from webapp.chats.store import StoredChat, my_chat
-from webapp.chats.titles import make_title
+from webapp.chats.titles import title_of
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
@@ -216,19 +216,21 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             actions=response.actions,
             key=uuid.uuid4(),
             selector=response.new_selector(answers, controls, is_first=first is not None),
-            chat=_as_listed(chat, first.content, answers) if first else None,
+            chat=_as_listed(chat, first, answers) if first else None,
             profile_of=lambda listed: offered.get(listed.profile),
             several_profiles=len(offered) > 1,
         )
     )
 
 
-def _as_listed(chat: StoredChat, content: str, answers: list[dict[str, Any]]) -> StoredChat:
+def _as_listed(chat: StoredChat, first: ChatMessage, answers: list[dict[str, Any]]) -> StoredChat:
     """Return a chat as the history has it from its first message on."""
     messages = [answer["message"] for answer in answers]
     switches = [message.profile for message in messages if message.kind == DIVIDER]
     profile = switches[-1] if switches else chat.profile
-    return replace(chat, title=chat.title or make_title(content), profile=profile)
+    return replace(
+        chat, title=chat.title or title_of(first.content, first.elements), profile=profile
+    )
 
 
 class TurnResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import cast
 
 from flask import Blueprint, make_response, redirect, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
@@ -12,6 +13,8 @@ from werkzeug.wrappers import Response
 from webapp.accounts.guard import login_needed
 from webapp.authoring.types import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
+from webapp.files.receiving import received_files
+from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
 from webapp.pages.recovered_text import register_text_recovery
 from webapp.pages.turn_responses import (
@@ -33,11 +36,12 @@ from webapp.turns.asking import (
 )
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
-from webapp.turns.form_keys import AlreadyAskedError, find_sent_content
+from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent_message
 from webapp.turns.replacing import question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
+from webapp.web.request_guards import FormRequest
 
 blueprint = Blueprint("turns", __name__)
 register_text_recovery(blueprint)
@@ -51,7 +55,13 @@ def say(chat_id: uuid.UUID) -> Response:
     form = MessageForm()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
-        return ask(chat, profile, form.question())
+        sent = cast(FormRequest, request)
+        if not sent.has_parts:
+            return ask(chat, profile, form.question())
+        # Before the files are read: its text may be too long, or its key malformed.
+        form.question(has_files=sent.multipart.has_files)
+        with received_files(sent.multipart, find_upload_rules(profile), chat.owner) as files:
+            return ask(chat, profile, form.question(files))
 
     return _attempt(chat, form, begin, respond_started)
 
@@ -93,7 +103,8 @@ def edit(chat_id: uuid.UUID) -> Response:
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
         replacement = question_to_edit(chat, message_id)
-        return ask(chat, profile, form.question(), replacement)
+        question = form.question(has_files=bool(replacement.elements))
+        return ask(chat, profile, question, replacement)
 
     return _attempt(chat, form, begin, respond_replaced)
 
@@ -130,12 +141,12 @@ def _attempt(
         started = begin(profile_of(chat))
     except ChatNotEndedError:
         return respond_as_it_stands(chat)
-    except AlreadyAskedError as error:
-        if not isinstance(form, MessageForm) or error.content == form.question().content:
-            return respond_as_it_stands(chat, from_composer=from_composer)
-        refusal: HTTPException = error.with_another_text()
+    except AlreadyAskedError:
+        return respond_as_it_stands(chat, from_composer=from_composer)
     except NotFound:
         raise
+    except FormReusedError as error:
+        refusal: HTTPException = error
     except HTTPException as error:
         # What is refused now may have been accepted the first time.
         if _was_sent(chat, form):
@@ -154,11 +165,13 @@ def _was_sent(chat: StoredChat, form: MessageForm | RetryForm | None) -> bool:
     if form is None:
         return False
     try:
-        content = form.question().content if isinstance(form, MessageForm) else None
-        sent = find_sent_content(chat.id, form.form_key())
+        content = None
+        if isinstance(form, MessageForm):
+            content = form.question(has_files=True).content
+        sent = find_sent_message(chat.id, form.form_key())
     except HTTPException:
         return False
-    return sent is not None and content in (None, sent)
+    return sent is not None and content in (None, sent.content)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/stop")

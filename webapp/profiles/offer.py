@@ -20,6 +20,7 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
+from webapp.files.upload_rules import find_upload_rules
 from webapp.profiles.last_choice import find_last_choice, forget_name
 from webapp.profiles.missing_icons import log_missing_icons
 from webapp.site import chat_app, settings
@@ -115,6 +116,12 @@ def top_bar() -> dict[str, Any]:
     """Return the values for the top bar of a page without a chat."""
     offer = offered_profiles()
     return {"offer": offer, "current": offer.default(current_choice())}
+
+
+def takes_uploads() -> bool:
+    """Return whether there is a chat in which this user may attach files."""
+    profiles: tuple[ChatProfile | None, ...] = offered_profiles().profiles or (None,)
+    return any(find_upload_rules(profile) is not None for profile in profiles)
 
 
 def choose(profile: ChatProfile) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,16 +15,21 @@ from webapp.accounts.sessions.visitor_limits import (
 )
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import ChatContext, Values
-from webapp.authoring.message import Message, make_user_message
+from webapp.authoring.message import make_user_message
 from webapp.authoring.types import ChatProfile
-from webapp.chats.past_messages import get_question_text, list_history
+from webapp.authoring.uploads.received import received_elements
+from webapp.chats.past_messages import get_question, list_history
 from webapp.chats.snapshots import has_new_look
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec, Work
-from webapp.files.saving import save_files
+from webapp.files.attachments import LocalCopies, element_of
+from webapp.files.collecting import discard_contents
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.receiving import not_stored
+from webapp.files.saving import save_files, store_contents
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
@@ -36,13 +42,14 @@ from webapp.turns.beginning import (
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.ending import end_other_chats
 from webapp.turns.failures import make_work
+from webapp.turns.form_keys import OTHER_FILES, AlreadyAskedError, FormReusedError
 from webapp.turns.replacing import NotLastMessageError
 from webapp.turns.requests import Question, Replacement, TurnRequest
 from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import last_turn
 from webapp.turns.thread_budget import time_to_wait
-from webapp.web.errors import RETRY_SECONDS
+from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE
 from webapp.web.housekeeping import run_housekeeping_if_due
 from webapp.web.refusals import Refusal
 
@@ -100,10 +107,14 @@ def ask(
     ------
     AlreadyAskedError
         When this form was sent before: nothing is begun.
+    FormReusedError
+        When it was sent before with something else.
     ChatBusyError
         When another turn is running.
     TooManyTurnsError, TooManyTurnsOfVisitorsError, TooManyMessagesOfVisitorsError
         When the user is at the limit, or the address of a visitor.
+    FilesNotStoredError
+        When the files cannot be stored.
     AppNotAnsweringError
         When the app has no ``@on_message``.
     NotLastMessageError
@@ -113,6 +124,7 @@ def ask(
     """
     if chat_app().get("on_message") is None:
         raise AppNotAnsweringError
+    kept = replacement.elements if replacement is not None else ()
     message = ChatMessage(
         id=uuid.uuid4(),
         kind=USER,
@@ -120,10 +132,18 @@ def ask(
         status=COMPLETE,
         created_at=utc_now(),
         profile=chat.profile,
+        elements=(*kept, *map(element_of, question.files)),
     )
     request = _request(chat, profile, question.key)
-    request = replace(request, question=message, replacement=replacement)
-    return _answer(chat, request, _user_message(chat, message.id, message.content))
+    request = replace(request, question=message, files=question.files, replacement=replacement)
+    try:
+        return _answer(chat, request, message)
+    except AlreadyAskedError as error:
+        if error.sent.content != question.content:
+            raise FormReusedError from error
+        if replacement is None and error.sent.files != question.sent.files:
+            raise FormReusedError(OTHER_FILES) from error
+        raise
 
 
 def ask_again(
@@ -140,10 +160,10 @@ def ask_again(
     AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLastMessageError, NotFound
         As for `ask`.
     """
-    content = get_question_text(chat.id, question_id)
+    question = get_question(chat.id, question_id)
     request = _request(chat, profile, key)
     request = replace(request, answers=question_id, replacement=replacement)
-    return _answer(chat, request, _user_message(chat, question_id, content))
+    return _answer(chat, request, question)
 
 
 def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
@@ -221,24 +241,41 @@ def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> T
     )
 
 
-def _user_message(chat: StoredChat, question_id: uuid.UUID, content: str) -> Message:
+def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> StartedTurn:
     who = viewer()
-    return make_user_message(str(chat.id), question_id, content, who.name if who else YOU)
-
-
-def _answer(chat: StoredChat, request: TurnRequest, message: Message) -> StartedTurn:
+    message = make_user_message(
+        str(chat.id), question.id, question.content, who.name if who else YOU
+    )
+    copies = LocalCopies()
     release_connection()
-    with visitors_turn(request.turn_id):
-        with visitors_message():
-            place = store_begun_turn(request)
-        work = make_work(
-            "on_message",
-            chat.id,
-            conversation().limits,
-            arguments=lambda: (message,),
-            earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
-        )
-        return _run(chat, request, place, work)
+    try:
+        if question.elements:
+            # Before anything is stored: the disk may be full.
+            store_contents(request.files)
+            request = replace(request, files=copies.take_over(request.files))
+            copies.fetch(question.elements)
+            message.elements = received_elements(
+                question.elements, question.id, str(chat.id), copies.paths
+            )
+        with visitors_turn(request.turn_id):
+            with visitors_message():
+                place = store_begun_turn(request)
+            work = make_work(
+                "on_message",
+                chat.id,
+                conversation().limits,
+                arguments=lambda: (message,),
+                earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
+                release=copies.delete if question.elements else None,
+            )
+            return _run(chat, request, place, work)
+    except BaseException as error:
+        copies.delete()
+        with suppress(FilesUnavailableError, *UNAVAILABLE):  # a job tries again
+            discard_contents({file.stored.sha256: file.stored.size for file in request.files})
+        if isinstance(error, FilesUnavailableError):
+            raise not_stored(error) from error
+        raise
 
 
 def _run(

@@ -14,9 +14,11 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Turn
 from webapp.chats.search_index import index_title
 from webapp.chats.snapshots import store_snapshots
-from webapp.chats.titles import make_title
+from webapp.chats.titles import title_of
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
+from webapp.files.rows import copy_rows
+from webapp.files.saving import insert_files
 from webapp.turns.claiming import TURNS_WITH_VALUES, ClaimedChat, claim_chat, claim_ended_chat
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.replacing import replace_messages, retitle, values_before
@@ -108,7 +110,7 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
         When the chat no longer exists.
     """
     chat_id, question, replacement = request.chat_id, request.question, request.replacement
-    made_title = make_title(question.content) if question is not None else None
+    made_title = title_of(question.content, question.elements) if question is not None else None
     with write_transaction() as connection:
         claimed = claim_chat(connection, request, made_title)
         # Only now: on PostgreSQL the same form may be stored, and answered, while this one waits
@@ -128,6 +130,11 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
             first_values = values if before is None else before
 
         place = _insert_turn(connection, request, claimed, values, first_values)
+        if question is not None and request.files:
+            insert_files(connection, chat_id, question.id, request.files, uploaded_by=request.owner)
+        if question is not None and replacement is not None and replacement.elements:
+            copies = {replacement.question_id: question.id}
+            copy_rows(connection, chat_id, chat_id, copies)
         if request.new_snapshot is not None:
             store_snapshots(connection, chat_id, request.new_snapshot)
         if title and title != claimed.title:

@@ -77,6 +77,7 @@ def make_work(
     arguments: Callable[[], tuple[object, ...]] = tuple,
     earlier: Earlier = list,
     then: Work | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Work:
     """Return the work of a callback, whose failures are explained and logged with this request."""
     texts, reference = FAILURE_TEXTS[decorator], request_id()
@@ -88,6 +89,7 @@ def make_work(
         explain=partial(_explain, texts=texts, reference=reference),
         log=partial(_log, event=texts.event, chat_id=chat_id, reference=reference),
         then=then,
+        release=release,
     )
 
 

@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.chat_message import ElementData
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
 from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _BY_KEY = (
-    select(Turn.id, Message.content)
+    select(Turn.id, Message.content, Message.elements)
     .join(Message, Message.id == Turn.question_id)
     .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
 )
 
 
+OTHER_FILES = "This form was sent before with other files, so your message was not sent."
+
+
 class FormReusedError(Refusal):
-    """A form that was sent before comes again with another text."""
+    """A form that was sent before comes again with another text, or with other files."""
 
     code = 409
     title = "Not sent"
     message = "This form was sent before with another text, so this text was not sent."
     advice = "Send it again."
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """What a form was sent with: the text, and the hashes of the files."""
+
+    content: str
+    files: tuple[str, ...]
+
+    @classmethod
+    def from_row(cls, row: Any) -> SentMessage:
+        """Return the message of a row with its content and elements."""
+        elements = map(ElementData.from_json, row.elements or ())
+        return cls(row.content, tuple(each.file.sha256 for each in elements if each.file))
 
 
 class AlreadyAskedError(Exception):
@@ -35,25 +55,21 @@ class AlreadyAskedError(Exception):
     ----------
     turn_id:
         The turn that it began then.
-    content:
+    sent:
         The message that it was sent with then.
     """
 
-    def __init__(self, turn_id: uuid.UUID, content: str) -> None:
+    def __init__(self, turn_id: uuid.UUID, sent: SentMessage) -> None:
         super().__init__(turn_id)
         self.turn_id = turn_id
-        self.content = content
-
-    def with_another_text(self) -> Refusal:
-        """Return the error for a form that comes again with another text, which would be lost."""
-        return FormReusedError()
+        self.sent = sent
 
 
-def find_sent_content(chat_id: uuid.UUID, key: uuid.UUID) -> str | None:
+def find_sent_message(chat_id: uuid.UUID, key: uuid.UUID) -> SentMessage | None:
     """Return the message that a form was sent with before; ``None`` when it was not."""
     with read_connection() as connection:
         earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
-    return None if earlier is None else str(earlier.content)
+    return None if earlier is None else SentMessage.from_row(earlier)
 
 
 def refuse_sent_form(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
@@ -66,4 +82,4 @@ def refuse_sent_form(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID)
     """
     earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
     if earlier is not None:
-        raise AlreadyAskedError(*earlier)
+        raise AlreadyAskedError(earlier.id, SentMessage.from_row(earlier))

@@ -12,16 +12,16 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import DIVIDER, USER
+from webapp.authoring.chat_message import DIVIDER, USER, ElementData
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
-from webapp.chats.titles import make_title
+from webapp.chats.titles import title_of
 from webapp.database.engines import read_connection
 from webapp.turns.requests import Replacement
 from webapp.web.refusals import Refusal
 
 _LAST_QUESTION = (
-    select(Message.id, Message.sequence)
+    select(Message.id, Message.sequence, Message.elements)
     .where(
         Message.chat_id == bindparam("chat"),
         Message.kind == USER,
@@ -64,7 +64,7 @@ _REPLACED = (
     .values(replaced_by=bindparam("turn"))
 )
 _FIRST_WRITTEN = (
-    select(Message.id, Message.content)
+    select(Message.id, Message.content, Message.elements)
     .where(
         Message.chat_id == bindparam("chat"),
         Message.kind == USER,
@@ -103,7 +103,8 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
         last = connection.execute(_LAST_QUESTION, {"chat": chat.id}).first()
     if last is None or last.id != message_id:
         raise NotLastMessageError
-    return Replacement(message_id)
+    elements = tuple(map(ElementData.from_json, last.elements or ()))
+    return Replacement(message_id, elements=elements)
 
 
 def replace_messages(
@@ -147,7 +148,8 @@ def retitle(
     first = connection.execute(_FIRST_WRITTEN, {"chat": chat_id}).first()
     if made is None or first is None or first.id != replacement.question_id:
         return title
-    if title != make_title(first.content):  # its user has named it
+    elements = map(ElementData.from_json, first.elements or ())
+    if title != title_of(first.content, elements):  # its user has named it
         return title
     connection.execute(_TITLED, {"in_chat": chat_id, "made": made})
     return made

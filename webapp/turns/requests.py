@@ -6,16 +6,24 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.chat_message import ChatMessage, ElementData
 from webapp.authoring.types import ChatProfile, User
+from webapp.files.saving import PreparedFile
+from webapp.turns.form_keys import SentMessage
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a user wrote, and the form it was sent with."""
+    """What a user wrote and attached, and the form it was sent with."""
 
     content: str
     key: uuid.UUID
+    files: tuple[PreparedFile, ...] = ()
+
+    @property
+    def sent(self) -> SentMessage:
+        """Return what tells whether the form is sent for the first time."""
+        return SentMessage(self.content, tuple(file.stored.sha256 for file in self.files))
 
 
 @dataclass(frozen=True)
@@ -28,10 +36,13 @@ class Replacement:
         The last message of the user.
     answer_of:
         The last turn, if only its answer is to be replaced.
+    elements:
+        What the user had attached to the message. It stays when the text is another one.
     """
 
     question_id: uuid.UUID
     answer_of: uuid.UUID | None = None
+    elements: tuple[ElementData, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +70,8 @@ class TurnRequest:
         ``@on_chat_resume``.
     question:
         What the user wrote, if it is new.
+    files:
+        What they attached to it. The contents are in the store.
     answers:
         The message to be answered once more, if no new one is.
     replacement:
@@ -78,6 +91,7 @@ class TurnRequest:
     most_turns: int
     session_id: uuid.UUID | None
     question: ChatMessage | None = None
+    files: tuple[PreparedFile, ...] = ()
     answers: uuid.UUID | None = None
     replacement: Replacement | None = None
     new_snapshot: ChatProfile | None = None

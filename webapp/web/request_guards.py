@@ -10,15 +10,22 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import Flask, Request, g, request, session
 from flask_login import UserMixin, current_user
 from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    HTTPException,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
-from webapp.site import chat_app, settings
+from webapp.site import chat_app, hooks, settings
 from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
+from webapp.web.uploads.multipart import MULTIPART_TYPE, MultipartForm
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 # What anybody may send, and the most of a refused text that comes back to its sender.
@@ -27,6 +34,8 @@ MAX_BODY_BYTES = 256 * 1024
 LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 # The endpoints that take a message, whose length is a setting.
 MESSAGE_FORMS = frozenset({"turns.say", "turns.edit"})
+# The endpoint that takes files with a message, where the app says so.
+UPLOAD_FORMS = frozenset({"turns.say"})
 # What a byte of a message may become in a form: most often one or three, and a line end six.
 ENCODED_BYTES = 4
 MAX_FIELDS = 50
@@ -63,7 +72,7 @@ class TooManyFieldsError(Refusal):
 
 
 class FormRequest(Request):
-    """A request whose body is a form without files, or nothing.
+    """A request whose body is a form, or nothing.
 
     What it reads, Werkzeug would read too, but through a choice of parsers and by rewriting the
     names of all headers.
@@ -75,11 +84,36 @@ class FormRequest(Request):
     """
 
     sender_is_known = False
+    # Of a form with files. A signed-in user may send more.
+    most_field_bytes = MAX_BODY_BYTES
 
     @property
     def is_large(self) -> bool:
         """Return whether the form has more bytes than a stranger may send."""
         return (self.content_length or 0) > MAX_BODY_BYTES
+
+    @property
+    def has_parts(self) -> bool:
+        """Return whether the body is a form that may have files."""
+        return self.mimetype == MULTIPART_TYPE
+
+    @cached_property
+    def multipart(self) -> MultipartForm:
+        """Return the form with files, of which the fields are read. Use it if `has_parts`.
+
+        Raises
+        ------
+        MalformedUploadError
+            It is none, or has more fields than `MAX_FIELDS`.
+        RequestEntityTooLarge
+            Its fields have more bytes than they may have.
+        """
+        return MultipartForm(
+            LimitedStream(self.environ["wsgi.input"], self.content_length or 0),
+            self.mimetype_params.get("boundary", ""),
+            most_fields=MAX_FIELDS,
+            most_field_bytes=self.most_field_bytes,
+        )
 
     @cached_property
     def raw_fields(self) -> list[tuple[bytes, bytes]]:
@@ -90,6 +124,8 @@ class FormRequest(Request):
         TooManyFieldsError
             There are more fields than `MAX_FIELDS`. The rest of the body was not looked at.
         """
+        if self.has_parts:
+            return self.multipart.fields
         if self.mimetype != FORM_TYPE:
             return []
         fields = self.get_data(cache=False).split(b"&", MAX_FIELDS)
@@ -102,8 +138,19 @@ class FormRequest(Request):
     def form(self) -> ImmutableMultiDict[str, str]:
         """Return the fields, as UTF-8. Invalid bytes become U+FFFD.
 
-        A large form has no fields until its sender is known.
+        A large form has no fields until its sender is known. Of a form with files, a stranger's
+        fields are read, but nothing behind them.
         """
+        if self.has_parts:
+            try:
+                raw_fields = self.raw_fields
+            except HTTPException:
+                if self.sender_is_known:
+                    raise
+                raw_fields = []  # it is read for its text only
+            return ImmutableMultiDict(
+                (decode_part(name), decode_part(value)) for name, value in raw_fields
+            )
         if self.is_large and not self.sender_is_known:
             return ImmutableMultiDict()
         return ImmutableMultiDict(
@@ -114,12 +161,18 @@ class FormRequest(Request):
     def sent_token(self) -> str:
         """Return the token of the form, whose other fields stay as they were sent."""
         raw = next((v for name, v in self.raw_fields if name == CSRF_FIELD.encode()), b"")
-        return decode_field(raw[:MAX_TOKEN_BYTES])
+        raw = raw[:MAX_TOKEN_BYTES]
+        return decode_part(raw) if self.has_parts else decode_field(raw)
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """Return the cookies."""
         return ImmutableMultiDict(parse_cookie(self.environ.get("HTTP_COOKIE")))
+
+
+def decode_part(raw: bytes) -> str:
+    """Return a name or a value of a form with files as text. Its line ends are CR LF."""
+    return raw.decode(errors="replace")
 
 
 def decode_field(raw: bytes) -> str:
@@ -161,8 +214,10 @@ def guard_requests(app: Flask) -> None:
         if sent.method in UNSAFE_METHODS:
             refuse_other_bodies(sent)
             refuse_other_sites(sent)
-            if sent.is_large:
+            if sent.is_large or sent.has_parts:
                 refuse_strangers()
+            if sent.has_parts:
+                refuse_files_if_off(sent)
             # Counted here: a form of too many fields is refused before anybody asks whose it is.
             token = sent.sent_token
             if sent.endpoint:  # what has no route gets its 404 or 405
@@ -170,22 +225,30 @@ def guard_requests(app: Flask) -> None:
                 sent.sender_is_known = True
 
 
-def refuse_other_bodies(sent: Request) -> None:
+def refuse_other_bodies(sent: FormRequest) -> None:
     """Refuse a body that no HTML form sends, and one that is too long, before any of it is read."""
-    if sent.endpoint in LARGER_BODIES:
-        sent.max_content_length = LARGER_BODIES[sent.endpoint]
-    elif sent.endpoint in MESSAGE_FORMS:
-        sent.max_content_length = max(MAX_BODY_BYTES, ENCODED_BYTES * settings().message_bytes)
+    sent.max_content_length = _most_body_bytes(sent.endpoint)
     length = sent.content_length
     if not length and not sent.content_type:
         return
-    if sent.mimetype != FORM_TYPE:
+    may_have_files = (
+        sent.has_parts and sent.endpoint in UPLOAD_FORMS and chat_app().may_take_uploads
+    )
+    if sent.mimetype != FORM_TYPE and not may_have_files:
         raise UnsupportedMediaType
     if length is None:
         # A body in chunks is truncated at the limit without an error, and loses its last fields.
         raise LengthRequired
-    if length > (sent.max_content_length or 0):
+    # How large files may be depends on the chat, which is not looked up for a stranger.
+    if length > sent.max_content_length and not may_have_files:
         raise RequestEntityTooLarge
+
+
+def _most_body_bytes(endpoint: str | None) -> int:
+    """Return how many bytes a form may have, without its files."""
+    if endpoint in MESSAGE_FORMS:
+        return max(MAX_BODY_BYTES, ENCODED_BYTES * settings().message_bytes)
+    return LARGER_BODIES.get(endpoint or "", MAX_BODY_BYTES)
 
 
 def refuse_strangers() -> None:
@@ -202,6 +265,13 @@ def refuse_strangers() -> None:
         raise CSRFError("The session has no token.")
     if chat_app().login_on and not cast(UserMixin, current_user).is_authenticated:
         raise CSRFError("Nobody has signed in.")
+
+
+def refuse_files_if_off(sent: FormRequest) -> None:
+    """Refuse a form with files where the app takes none from this user. Nothing of it is read."""
+    if not hooks().takes_uploads():
+        raise UnsupportedMediaType
+    sent.most_field_bytes = _most_body_bytes(sent.endpoint)
 
 
 def refuse_other_sites(sent: Request) -> None:

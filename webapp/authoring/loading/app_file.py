@@ -18,6 +18,7 @@ from webapp.authoring.loading.source_lines import (
     locate_function,
 )
 from webapp.authoring.types import Cot
+from webapp.authoring.uploads.rules import Uploads
 
 EXIT_BAD_INPUT = 2
 
@@ -90,6 +91,8 @@ class ChatApp:
     profile_switching: str | None = None
     # The argument of `set_cot`.
     cot: Cot | None = None
+    # The rules of `set_uploads`, which a profile may replace.
+    uploads: Uploads | None = None
 
     @property
     def login_on(self) -> bool:
@@ -100,6 +103,11 @@ class ChatApp:
     def switches_here(self) -> bool:
         """Whether choosing a profile continues the chat instead of starting a new one."""
         return self.profile_switching == "continue"
+
+    @property
+    def may_take_uploads(self) -> bool:
+        """Whether there may be a chat whose user can attach files."""
+        return self.uploads is not None or "set_chat_profiles" in self.callbacks
 
     @property
     def file_name(self) -> str:

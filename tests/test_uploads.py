@@ -1,0 +1,167 @@
+"""What users attach to their messages: how it is taken, stored, shown, and given to the app."""
+
+from __future__ import annotations
+
+import uuid
+
+from werkzeug.test import TestResponse
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.html import parse
+from tests.support.rows import column, count
+from tests.support.uploads import (
+    attach,
+    say_with,
+    stored_contents,
+    temporary_files,
+    uploads_app,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + b"\x00" * 30
+
+
+def test_the_app_gets_what_was_attached(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("a.txt", b"Hello, file"), ("b.csv", b"x,y"))
+    assert chat.messages() == ["See|a.txt text/plain 11; b.csv text/csv 3|Hello, file; x,y"]
+
+
+def test_a_message_shows_its_files_and_keeps_them(make_app: AppMaker) -> None:
+    app = make_app(uploads_app())
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello, file"))
+    page = parse(chat.visitor.get(chat.address).text)
+    [element] = page.all(data_testid="element")
+    assert (element["data-kind"], element["data-name"]) == ("file", "a.txt")
+    assert stored_contents(app) == [b"Hello, file"]
+    assert column(app, "files.uploaded_by") == column(app, "chats.owner")
+    assert column(app, "files.message_id")[0] in column(app, "messages.id")
+
+
+def test_nothing_is_left_beside_the_store(make_app: AppMaker) -> None:
+    app = make_app(uploads_app())
+    say_with(Chat(app), ("a.txt", b"Hello, file"))
+    assert temporary_files(app) == []
+
+
+def test_files_need_no_text(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("a.txt", b"Hello"), content="")
+    assert chat.messages() == ["|a.txt text/plain 5|Hello"]
+    assert column(chat.visitor.app, "chats.title") == ["a.txt"]
+
+
+def test_neither_text_nor_files_is_refused(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    answer = attach(chat, ("", b""), content=" ")
+    assert answer.status_code == 422
+    assert count(chat.visitor.app, "messages") == 0
+
+
+def test_a_form_without_a_chosen_file_is_a_message(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("", b""))
+    assert chat.messages() == ["See||"]
+
+
+def test_a_form_sent_twice_counts_once(make_app: AppMaker) -> None:
+    app = make_app(uploads_app())
+    chat, key = Chat(app), str(uuid.uuid4())
+    for _ in range(2):
+        assert attach(chat, ("a.txt", b"Hello"), key=key).status_code == 303
+        chat.until_answered()
+    assert count(app, "files") == 1
+    assert column(app, "messages.kind").count("user") == 1
+
+
+def test_the_same_form_with_other_files_is_refused(make_app: AppMaker) -> None:
+    app = make_app(uploads_app())
+    chat, key = Chat(app), str(uuid.uuid4())
+    assert attach(chat, ("a.txt", b"Hello"), key=key).status_code == 303
+    chat.until_answered()
+    answer = attach(chat, ("a.txt", b"Another"), key=key)
+    assert answer.status_code == 409
+    assert stored_contents(app) == [b"Hello"]
+
+
+def test_another_answer_gets_the_files_again(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("a.txt", b"Hello"))
+    form = parse(chat.visitor.get(chat.address).text).one(id="regenerate")
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    assert chat.visitor.post(f"{chat.address}/regenerate", sent).status_code == 303
+    chat.until_answered()
+    assert chat.messages() == ["See|a.txt text/plain 5|Hello"]
+    assert temporary_files(chat.visitor.app) == []
+
+
+def edit(chat: Chat, content: str) -> TestResponse:
+    """Send another text for the last message."""
+    page = parse(chat.visitor.get(chat.address).text)
+    [form] = [form for form in page.all("form") if str(form["action"]).endswith("/edit")]
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    return chat.visitor.post(f"{chat.address}/edit", {**sent, "content": content})
+
+
+def test_an_edited_message_keeps_its_files(make_app: AppMaker) -> None:
+    app = make_app(uploads_app())
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello"))
+    answer = edit(chat, "Look")
+    assert answer.status_code == 303
+    chat.until_answered()
+    assert chat.messages() == ["Look|a.txt text/plain 5|Hello"]
+    [element] = parse(chat.visitor.get(chat.address).text).all(data_testid="element")
+    assert element["data-name"] == "a.txt"
+    assert len(set(column(app, "files.message_id"))) == 2
+
+
+def test_the_text_of_a_message_with_files_may_be_removed(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("a.txt", b"Hello"))
+    assert edit(chat, "").status_code == 303
+    assert chat.until_answered().messages() == ["|a.txt text/plain 5|Hello"]
+
+
+def test_an_app_may_change_its_copy_and_show_it(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import chat_profiles as cl
+
+        cl.set_uploads()
+
+        @cl.on_message
+        def answer(message):
+            [given] = message.elements
+            assert type(given).__name__ == "File"
+            with open(given.path, "a") as file:
+                file.write(", changed")
+            cl.Message("Look", elements=[given]).send()
+        """
+    )
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello"))
+    assert chat.messages() == ["Look"]
+    assert stored_contents(app) == [b"Hello", b"Hello, changed"]
+
+
+def test_a_refused_message_leaves_no_content(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import asyncio
+
+        import chat_profiles as cl
+
+        cl.set_uploads()
+
+        @cl.on_message
+        async def answer(message: cl.Message):
+            await cl.Message("One moment").send()
+            await asyncio.sleep(60)
+        """
+    )
+    chat = Chat(app)
+    assert attach(chat, ("a.txt", b"First")).status_code == 303
+    assert attach(chat, ("b.txt", b"Second")).status_code == 409
+    assert stored_contents(app) == [b"First"]

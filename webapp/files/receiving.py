@@ -1,0 +1,273 @@
+"""Receiving the files of a form: each is examined while it goes to the disk, piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from flask import Flask, request
+from sqlalchemy import bindparam, func, select
+
+from webapp.authoring.chat_message import NewFile, StoredFile
+from webapp.database.engines import read_connection, release_connection
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.models import File
+from webapp.files.names import clean_file_name
+from webapp.files.saving import PreparedFile
+from webapp.files.temporary import delete_temporary, new_temporary_path
+from webapp.files.types import HEAD_BYTES, find_mime
+from webapp.files.upload_rules import MEGABYTE, UploadRules
+from webapp.site import settings, this_app
+from webapp.web.errors import RETRY_SECONDS
+from webapp.web.forms import FormFieldError
+from webapp.web.log import log_event
+from webapp.web.refusals import Refusal
+from webapp.web.server import host_of
+from webapp.web.sse import Slots
+from webapp.web.uploads.multipart import MultipartForm, SentFile
+
+FIELD = "files"
+EXTENSION = "upload_slots"
+# A file that arrives slowly holds a thread. So many of the threads may be held at once, and so many
+# by one user.
+SHARE_OF_THREADS = 4
+UPLOADS_OF_ONE = 2
+# What a body has besides the contents of its files: its fields, and a head for each file.
+_OTHER_BYTES = 64 * 1024
+_USED = select(func.coalesce(func.sum(File.size), 0)).where(File.uploaded_by == bindparam("owner"))
+
+
+class NoFilesTakenError(Refusal):
+    """Files for a chat that takes none."""
+
+    code = 415
+    title = "Not sent"
+    message = "This chat takes no files."
+    advice = "Remove the files, then send your message."
+
+
+class FileTooLargeError(Refusal):
+    """A file of more bytes than the app or the site allows."""
+
+    code = 413
+    title = "Not sent"
+    advice = "Choose a smaller one, or send the message without it."
+
+
+class TooManyFilesError(Refusal):
+    """More files than a message may have."""
+
+    code = 413
+    title = "Not sent"
+    advice = "Send the others with another message."
+
+
+class FileTypeNotTakenError(Refusal):
+    """A file of a type that the app does not take."""
+
+    code = 415
+    title = "Not sent"
+    advice = "Choose another file, or send the message without it."
+
+
+class NoRoomLeftError(Refusal):
+    """The user would have stored more than the site allows."""
+
+    code = 413
+    title = "Not sent"
+    advice = "Delete chats with files that you no longer need, or ask the administrator for more."
+
+
+class FilesNotStoredError(Refusal):
+    """The disk is full, or the store does not answer."""
+
+    code = 503
+    title = "Not sent"
+    message = "Files cannot be stored at the moment, so your message was not sent."
+    advice = "Wait a few seconds, then send it again, or send it without files."
+    retry_after = RETRY_SECONDS
+
+
+class TooManyUploadsError(Refusal):
+    """As many files are arriving as this process takes at once."""
+
+    code = 503
+    title = "Not sent"
+    message = "Many files are being sent to this site right now."
+    advice = "Wait a few seconds, then send your message again."
+    retry_after = RETRY_SECONDS
+
+
+def set_up_receiving(app: Flask) -> None:
+    """Let ``app`` count the uploads that arrive at once."""
+    app.extensions[EXTENSION] = Slots()
+
+
+@contextmanager
+def received_files(
+    form: MultipartForm, rules: UploadRules | None, owner: str
+) -> Iterator[list[PreparedFile]]:
+    """Yield the files of a form. They are on the disk until the block ends.
+
+    Parameters
+    ----------
+    form:
+        A form whose fields were accepted.
+    rules:
+        What may be attached; ``None`` for nothing.
+    owner:
+        Who attaches them.
+
+    Raises
+    ------
+    Refusal
+        A file is not taken. The rest of the body is not read.
+    """
+    if not form.has_files:
+        yield []
+        return
+    with ExitStack() as received:
+        try:
+            files = list(_receive(form, rules, owner, received))
+        except FilesUnavailableError as error:
+            raise not_stored(error) from error
+        yield files
+
+
+def not_stored(error: FilesUnavailableError) -> FilesNotStoredError:
+    """Log why files cannot be stored, and return what their sender is told."""
+    log_event("files.unavailable", level=40, error=str(error))
+    return FilesNotStoredError()
+
+
+def _receive(
+    form: MultipartForm, rules: UploadRules | None, owner: str, received: ExitStack
+) -> Iterator[PreparedFile]:
+    room: int | None = None
+    for count, sent in enumerate(form.files(), 1):
+        if rules is None:
+            raise NoFilesTakenError
+        if sent.field != FIELD:
+            raise FormFieldError("This form has no field “{}”.", subject=sent.field[:64])
+        if count > rules.max_files:
+            raise TooManyFilesError(
+                f"A message may have {_files(rules.max_files)}, and yours has more."
+            )
+        if room is None:
+            room = _find_room(rules, clean_file_name(sent.name), owner)
+            received.enter_context(_upload_slot(owner))
+        file = _receive_file(form, sent, rules, room, received)
+        room -= file.stored.size
+        yield file
+
+
+def _find_room(rules: UploadRules, first_name: str, owner: str) -> int:
+    """Return how many bytes this user may store. Refuse a body that is certainly too long.
+
+    Nothing of the files is read.
+    """
+    with read_connection() as connection:
+        used = int(connection.scalar(_USED, {"owner": owner}) or 0)
+    room = max(0, settings().file_bytes_per_user - used)
+    least = (request.content_length or 0) - form_bytes() - _OTHER_BYTES
+    if least > rules.max_bytes * rules.max_files:
+        raise _too_large(rules, first_name)
+    if least > room:
+        raise _no_room(room, first_name)
+    # Receiving may take minutes.
+    release_connection()
+    return room
+
+
+def form_bytes() -> int:
+    """Return the most bytes that the fields of a form with files have."""
+    return int(getattr(request, "most_field_bytes", 0))
+
+
+@contextmanager
+def _upload_slot(owner: str) -> Iterator[None]:
+    slots: Slots = this_app().extensions[EXTENSION]
+    most = max(1, host_of(request.environ).threads // SHARE_OF_THREADS)
+    slot = slots.take(most, owner, UPLOADS_OF_ONE)
+    if slot is None:
+        raise TooManyUploadsError
+    try:
+        yield
+    finally:
+        slot.give_back()
+
+
+def _receive_file(
+    form: MultipartForm, sent: SentFile, rules: UploadRules, room: int, received: ExitStack
+) -> PreparedFile:
+    name = clean_file_name(sent.name)
+    path = new_temporary_path()
+    received.callback(delete_temporary, path)
+    digest, size, head, mime = hashlib.sha256(), 0, b"", None
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - by its number
+            for piece in form.pieces():
+                size += len(piece)
+                if size > rules.max_bytes:
+                    raise _too_large(rules, name)
+                if size > room:
+                    raise _no_room(room, name)
+                if mime is None:
+                    head += piece[: HEAD_BYTES - len(head)]
+                    if len(head) == HEAD_BYTES:  # enough to refuse it before the rest comes
+                        mime = _find_accepted_mime(rules, head, name, sent)
+                digest.update(piece)
+                file.write(piece)
+    except OSError as error:
+        raise FilesUnavailableError(f"{path}: {error.strerror}") from error
+    mime = mime or _find_accepted_mime(rules, head, name, sent)
+    return PreparedFile(
+        new=NewFile(id=uuid.uuid4(), name=name, mime=mime, source=path),
+        name=name,
+        stored=StoredFile(sha256=digest.hexdigest(), size=size, mime=mime),
+    )
+
+
+def _find_accepted_mime(rules: UploadRules, head: bytes, name: str, sent: SentFile) -> str:
+    mime = find_mime(head, name, sent.mime)
+    if not rules.accepts(name, mime):
+        raise FileTypeNotTakenError(
+            f"The file “{{}}” is of the type {mime}, and this chat takes {', '.join(rules.types)}.",
+            subject=name,
+        )
+    return mime
+
+
+def _too_large(rules: UploadRules, name: str) -> FileTooLargeError:
+    most = megabytes(rules.max_bytes)
+    return FileTooLargeError(
+        f"The file “{{}}” is too large: each may have {most} MB.", subject=name
+    )
+
+
+def _no_room(room: int, name: str) -> NoRoomLeftError:
+    most = megabytes(settings().file_bytes_per_user)
+    return NoRoomLeftError(
+        f"There is no room for the file “{{}}”: you may store {most} MB in all, of which "
+        f"{megabytes(room)} MB are left.",
+        subject=name,
+    )
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def megabytes(size: int) -> str:
+    """Return a size in megabytes, with one digit behind the point if it is no whole number.
+
+    Example
+    -------
+    >>> megabytes(25 * 1024 * 1024), megabytes(1_500_000)
+    ('25', '1.4')
+    """
+    return f"{size // (MEGABYTE // 10) / 10:g}"

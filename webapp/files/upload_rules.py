@@ -1,0 +1,74 @@
+"""Which files a user may attach in a chat: what the app says, within the limits of the site."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from webapp.authoring.types import ChatProfile
+from webapp.authoring.uploads.rules import Uploads
+from webapp.files.types import mime_of_name
+from webapp.site import chat_app, settings
+
+MEGABYTE = 1024 * 1024
+# Whose content says nothing of the language that it is written in.
+_TEXT = re.compile(
+    r"text/.*|application/(json|xml|toml|yaml|x-yaml|sql|javascript|x-sh|x-python)|.*\+(xml|json)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadRules:
+    """What users may attach to a message.
+
+    Parameters
+    ----------
+    types:
+        Content types and endings, of which a file must have one; none if all files are accepted.
+    max_bytes:
+        Of one file.
+    """
+
+    types: tuple[str, ...]
+    max_files: int
+    max_bytes: int
+
+    @property
+    def accept(self) -> str:
+        """Return the types as a file field of HTML takes them."""
+        return ",".join(self.types)
+
+    def accepts(self, name: str, mime: str) -> bool:
+        """Return whether a file may be attached.
+
+        Parameters
+        ----------
+        mime:
+            Its content type by its content and its name.
+        """
+        return not self.types or any(_fits(wanted, name.lower(), mime) for wanted in self.types)
+
+
+def find_upload_rules(profile: ChatProfile | None) -> UploadRules | None:
+    """Return what may be attached under a profile; ``None`` if nothing."""
+    ours, own = chat_app().uploads, profile.uploads if profile is not None else None
+    uploads = ours if own is None else (ours or Uploads()) if own is True else own
+    if not uploads:
+        return None
+    most, largest = settings().files_per_message, settings().file_bytes
+    if uploads.max_megabytes is not None:
+        largest = min(largest, int(uploads.max_megabytes * MEGABYTE))
+    return UploadRules(
+        types=uploads.types,
+        max_files=min(most, uploads.max_files or most),
+        max_bytes=max(1, largest),
+    )
+
+
+def _fits(wanted: str, name: str, mime: str) -> bool:
+    if not wanted.startswith("."):
+        return mime == wanted or (wanted.endswith("/*") and mime.startswith(wanted[:-1]))
+    # An ending is what somebody has typed. The content must be what such a name promises.
+    promised = mime_of_name(f"a{wanted}")
+    is_text = _TEXT.fullmatch(promised or "") and _TEXT.fullmatch(mime)
+    return name.endswith(wanted) and (promised in (None, mime) or bool(is_text))

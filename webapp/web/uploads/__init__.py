@@ -1,0 +1,1 @@
+"""Forms with files, of which only a piece is in memory at any time."""
