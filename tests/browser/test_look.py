@@ -407,3 +407,28 @@ def test_who_has_lost_the_password_is_told_whom_to_ask(
     assert float(style(line, "fontSize").removesuffix("px")) < float(
         style(button, "fontSize").removesuffix("px")
     )
+
+
+@SCREENS
+def test_an_error_on_the_first_screen_is_in_line_and_it_is_said_that_nobody_answers(
+    new_page: NewPage, shared_app: Callable[[str], Site], options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    page.goto(shared_app("failing.py").url)
+    error = page.locator("[data-kind=error]")
+    expect(error).to_be_visible()
+    assert style(error.locator("p").first, "textAlign") == "start"
+    expect(page.get_by_text("This app does not answer messages.")).to_be_visible()
+
+
+@SCREENS
+def test_the_page_of_all_chats_is_in_line_with_its_heading(
+    new_page: NewPage, simple: Site, options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    page.goto(f"{simple}/chats")
+    heading = box(page.get_by_role("heading", name="Chats"))
+    places = [box(each) for each in page.locator(".all-chats-foot > .quiet").all()]
+    signs = [box(each) for each in page.locator(".all-chats-foot > .quiet > .glyph").all()]
+    assert abs(signs[0]["x"] - heading["x"]) < 2
+    assert options is PHONE or len({place["y"] for place in places}) == 1

@@ -199,6 +199,11 @@ def test_a_date_is_in_one_line(
         for time in page.locator("main time").all():
             lines = "e => e.getClientRects().length"
             assert time.evaluate(lines) == 1, time.inner_text()
+    # The dot before it is cut off where it would begin a line.
+    line = page.locator(".facts")
+    assert line.evaluate("e => getComputedStyle(e).overflowX") == "clip"
+    start = line.evaluate("e => e.getBoundingClientRect().x")
+    assert page.locator(".facts time").evaluate("e => e.getBoundingClientRect().x") >= start
     page.goto(f"{site}/account")
     for time in page.locator("main time").all():
         assert time.evaluate("e => e.getClientRects().length") == 1, time.inner_text()
