@@ -11,6 +11,7 @@ Example
 
     python benchmarks/history.py --keep ~/.cache/chat-profiles-benchmarks
     python benchmarks/history.py --chats 1000 --messages 100000 --rounds 9 --check
+    python benchmarks/history.py --postgresql --users 2000 --rounds 100
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 from history_data import Size, built
 from history_looks import Look, looks
 from history_message import message_costs
+from history_postgresql import measure_searches
 from history_visitor import Visitor, app_with
 
 Clock = Callable[[], float]
@@ -56,6 +58,10 @@ class Measured:
 def main() -> int:
     """Measure, print tables, and return 1 if ``--check`` was given and a goal is missed."""
     options = _options()
+    if options.postgresql:
+        missed = measure_searches(options.users, options.messages, options.rounds)
+        print("\n".join(missed) or "Every goal is met.")
+        return 1 if options.check and missed else 0
     sizes = [
         Size(options.chats // 10, options.messages // 10),
         Size(options.chats, options.messages),
@@ -78,6 +84,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--chats", type=int, default=10_000, help="of the user")
     parser.add_argument("--messages", type=int, default=1_000_000, help="in all of the chats")
     parser.add_argument("--rounds", type=int, default=15, help="of each look")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="search on PostgreSQL, in a site of many users"
+    )
+    parser.add_argument("--users", type=int, default=2_000, help="with --postgresql")
     parser.add_argument("--keep", type=Path, help="folder in which the databases stay")
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="processor: on a busy machine"
@@ -98,7 +108,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def _measure(file: Path, rounds: int, clock: Clock) -> dict[str, Measured]:
-    with app_with(file) as app, closing(sqlite3.connect(file)) as bare:
+    with app_with(f"sqlite:///{file}") as app, closing(sqlite3.connect(file)) as bare:
         visitor = Visitor(app).logged_in()
         return {
             look.name: _measure_look(visitor, bare, look, rounds, clock) for look in looks(bare)

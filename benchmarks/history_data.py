@@ -22,6 +22,8 @@ LONG_CHAT = 5_000
 # Words of a language, the often used ones first; how often follows Zipf's law.
 VOCABULARY = 40_000
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
+# So many messages have the rare word, however many there are: a page has that many results, or 30.
+RARE_MESSAGES = 50
 COMMON, RARE, CJK = "common", "needle", "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 INSERTS = {
@@ -43,7 +45,7 @@ class Size:
     @property
     def name(self) -> str:
         """Return the name of its file."""
-        return f"history-{self.chats}-{self.messages}.sqlite3"
+        return f"history-{self.chats}-{self.messages}-{RARE_MESSAGES}.sqlite3"
 
 
 def built(folder: Path, size: Size) -> Path:
@@ -59,7 +61,7 @@ def built(folder: Path, size: Size) -> Path:
 
 
 def _fill(file: Path, size: Size) -> None:
-    writer = _Writer(random.Random(size.messages))
+    writer = _Writer(random.Random(size.messages), size.messages // RARE_MESSAGES)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         for number, length in enumerate(_lengths(size)):
@@ -80,11 +82,23 @@ def _lengths(size: Size) -> Iterator[int]:
             yield rest // others + (number < rest % others)
 
 
-class _Writer:
+class Vocabulary:
+    """The words of a language, of which texts are made."""
+
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._words = ["".join(chance.choices(SYLLABLES, k=1 + n % 4)) for n in range(VOCABULARY)]
         self._weights = list(accumulate(1 / (n + 3) for n in range(VOCABULARY)))
+
+    def text(self, words: int) -> str:
+        """Return a text of so many words."""
+        return " ".join(self._chance.choices(self._words, cum_weights=self._weights, k=words))
+
+
+class _Writer:
+    def __init__(self, chance: random.Random, rarely: int) -> None:
+        self._chance, self._rarely = chance, rarely
+        self._text = Vocabulary(chance).text
         self._said = 0
 
     def write_chat(self, connection: sqlite3.Connection, number: int, length: int) -> None:
@@ -110,14 +124,11 @@ class _Writer:
         words = [self._text(10 if sequence % 2 else 40)]
         if self._said % 3 == 0:
             words.append(COMMON)
-        if self._said % 20_000 == 7:
+        if self._said % self._rarely == 0:
             words.append(RARE)
         if self._said % 50 == 0:
             words.append("".join(self._chance.choices(CJK, k=12)))
         return " ".join(words)
-
-    def _text(self, words: int) -> str:
-        return " ".join(self._chance.choices(self._words, cum_weights=self._weights, k=words))
 
     def _id(self) -> uuid.UUID:
         return uuid.UUID(int=self._chance.getrandbits(128), version=4)

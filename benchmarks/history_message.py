@@ -21,7 +21,7 @@ def message_costs(
     Answers have 40 words, and are awaited: both are stored when the time is over. A site writes the
     index behind, for many messages at once. Here it is written after each.
     """
-    with app_with(file) as app:
+    with app_with(f"sqlite:///{file}") as app:
         visitor = Visitor(app).logged_in()
         chat = visitor.begin_chat()
         found = {}

@@ -23,13 +23,13 @@ READS = ("SELECT", "WITH")
 
 
 @contextmanager
-def app_with(file: Path) -> Iterator[Flask]:
-    """Yield the app on a database, and close that at the end."""
+def app_with(database: str) -> Iterator[Flask]:
+    """Yield the app on the database of a URL, and close that at the end."""
     config = {
         "WEBAPP_SECRET_KEY": secrets.token_hex(32),
         "WEBAPP_TRUSTED_HOSTS": "localhost",
         "WEBAPP_INSECURE_COOKIES": "true",
-        "WEBAPP_DATABASE_URL": f"sqlite:///{file}",
+        "WEBAPP_DATABASE_URL": database,
     }
     app = create_app(APP_FILE, config)
     try:
@@ -48,9 +48,9 @@ class Visitor:
         self._client = app.test_client()
         self._token = ""
 
-    def logged_in(self) -> Visitor:
+    def logged_in(self, owner: str = OWNER) -> Visitor:
         """Sign in, and return this visitor."""
-        name = OWNER.removeprefix("user:")
+        name = owner.removeprefix("user:")
         self._read_token("/login")
         self._post("/login", {"username": name, "password": name * 2}, 303)
         return self
