@@ -64,6 +64,16 @@ class _WithoutIndentation(Extension):
         return _INDENTATION.sub("\n", source)
 
 
+def _page_budget(slow: SlowTexts) -> PageBudget:
+    # A stream goes on after its request, and renders one message at a time.
+    if not has_request_context():
+        return PageBudget(slow)
+    if "markdown_budget" not in g:
+        g.markdown_budget = PageBudget(slow)
+    budget: PageBudget = g.markdown_budget
+    return budget
+
+
 def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
     return {
         "step_details": read_step,
@@ -77,17 +87,7 @@ def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[.
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     """Give the templates of ``app`` their globals and filters."""
-    slow = SlowTexts()
-
-    def page_budget() -> PageBudget:
-        # A stream goes on after its request, and renders one message at a time.
-        if not has_request_context():
-            return PageBudget(slow)
-        if "markdown_budget" not in g:
-            g.markdown_budget = PageBudget(slow)
-        budget: PageBudget = g.markdown_budget
-        return budget
-
+    page_budget = partial(_page_budget, SlowTexts())
     app.jinja_env.add_extension(_WithoutIndentation)
     app.jinja_env.globals.update(
         site_name=settings.site_name or "Chat Profiles",

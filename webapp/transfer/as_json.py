@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from webapp.authoring.chat_message import STEP, TASKS
 from webapp.transfer.export_data import ExportedChats
 
 FORMAT = "chat-profiles"
@@ -19,7 +20,7 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
     yield head.removesuffix("}") + ', "chats": ['
     for number, chat in enumerate(chats):
         yield ",\n" if number else "\n"
-        data = {
+        data: dict[str, Any] = {
             "id": str(chat.id),
             "title": chat.title,
             "profile": chat.profile,
@@ -40,6 +41,8 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
                 "created_at": moment(message.created_at),
                 "profile": message.profile,
             }
+            if message.kind in (STEP, TASKS):
+                data["details"] = dict(message.details or {})
             if exported.rating is not None:
                 data["feedback"] = {"value": exported.rating, "comment": exported.comment}
             if exported.replaced:

@@ -18,10 +18,13 @@ from webapp.authoring.chat_message import (
     ERROR,
     FAILED,
     INTERRUPTED,
+    STEP,
     STOPPED,
     STREAMING,
+    TASKS,
     USER,
 )
+from webapp.authoring.steps.details import read_step, read_task_list, shown_status, shown_time
 from webapp.transfer.export_data import ExportedChats, ExportedMessage
 
 UNTITLED = "Untitled chat"
@@ -33,6 +36,8 @@ _ENDED = {
     INTERRUPTED: "interrupted",
     STREAMING: "still being written",
 }
+# How much of the names of the steps around it stands before the name of a step.
+_PATH_LIMIT = 400
 _REPLACED = "_This was replaced: the message was edited, or answered again._\n\n"
 
 
@@ -47,8 +52,9 @@ def markdown_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
             lines += [f"- Profile: {one_line(snapshot.get('label') or chat.profile)}\n"]
         lines += [f"- Started: {_time(chat.created_at)}\n", f"- Exported: {_time(now)}\n"]
         yield "".join(lines)
+        steps: dict[str, str] = {}
         for message in chats.messages(chat):
-            yield _write_message(message)
+            yield _write_message(message, steps)
         none = False
     if none:
         yield f"# No chats\n\nThere was nothing to export on {_time(now)}.\n"
@@ -64,10 +70,14 @@ def indent(text: str) -> str:
     return "".join(INDENT + line for line in text.splitlines(keepends=True))
 
 
-def _write_message(exported: ExportedMessage) -> str:
+def _write_message(exported: ExportedMessage, steps: dict[str, str]) -> str:
     message = exported.message
     if message.kind == DIVIDER:
         return f"\n## From here on: {one_line(message.content)}\n"
+    if message.kind == STEP:
+        return _write_step(exported, steps)
+    if message.kind == TASKS:
+        return _write_tasks(exported)
     # The kind comes first: an author may have any name, even that of a user.
     kind = {USER: "User", ERROR: "Error"}.get(message.kind, "Assistant")
     named = message.author and message.kind == ASSISTANT
@@ -78,6 +88,41 @@ def _write_message(exported: ExportedMessage) -> str:
     replaced = _REPLACED if exported.replaced else ""
     text = indent(message.content) if message.content else "_This message is empty._"
     return f"\n## {heading}\n\n{replaced}{text}\n"
+
+
+def _write_step(exported: ExportedMessage, steps: dict[str, str]) -> str:
+    """Return a step, named after the steps that it is in.
+
+    Parameters
+    ----------
+    steps:
+        What the steps before it were named, by their ids. It is added.
+    """
+    message = exported.message
+    step = read_step(message)
+    name = one_line(step.name) or "Step"
+    around = steps.get(step.parent or "")
+    steps[str(message.id)] = path = f"{around[-_PATH_LIMIT:]} > {name}" if around else name
+    status = shown_status(message, step)
+    parts = [f"Step: {path}", "" if step.type == "undefined" else one_line(step.type)]
+    parts += [_time(message.created_at), _ENDED.get(status, "")]
+    parts += ["" if step.seconds is None else shown_time(step.seconds)]
+    parts += ["replaced" if exported.replaced else ""]
+    text = f"\n### {' · '.join(part for part in parts if part)}\n"
+    if step.input:
+        text += f"\n_Input:_\n\n{indent(step.input)}\n"
+    if message.content:
+        text += f"\n_Output:_\n\n{indent(message.content)}\n"
+    return text
+
+
+def _write_tasks(exported: ExportedMessage) -> str:
+    message = exported.message
+    tasks = read_task_list(message)
+    parts = ["Tasks", one_line(tasks.status), _time(message.created_at)]
+    parts += ["replaced" if exported.replaced else ""]
+    lines = [f"- {task.status.capitalize()}: {one_line(task.title)}\n" for task in tasks.tasks]
+    return f"\n### {' · '.join(part for part in parts if part)}\n\n{''.join(lines)}"
 
 
 def _time(time: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, get_args
 
@@ -20,11 +20,13 @@ from webapp.authoring.chat_message import (
     MessageKind,
     MessageStatus,
 )
+from webapp.authoring.steps.details import with_new_ids
 from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.transfer.as_json import FORMAT, VERSION
+from webapp.transfer.import_steps import read_details
 from webapp.transfer.strict_json import Value, parse_json
 
 MOST_CHATS = 1_000
@@ -51,6 +53,8 @@ class ImportedMessage:
     """A message as it will be stored, with its feedback."""
 
     message: ChatMessage
+    # The id that it had where it was exported.
+    old_id: str | None
     replaced: bool
     rating: Rating | None
 
@@ -119,8 +123,21 @@ def _read_chat(value: Value, now: datetime, left: int) -> ImportedChat:
         created_at=it["created_at"].time(now),
         active_at=it["active_at"].time(now),
         pinned=it["pinned"].yes_or_no(),
-        messages=said,
+        messages=_link(said),
     )
+
+
+def _link(messages: list[ImportedMessage]) -> list[ImportedMessage]:
+    """Return messages whose details name each other by their new ids."""
+    ids = {it.old_id: it.message.id for it in messages if it.old_id is not None}
+    return [
+        it
+        if it.message.details is None
+        else replace(
+            it, message=replace(it.message, details=with_new_ids(it.message.details, ids.get))
+        )
+        for it in messages
+    ]
 
 
 def _read_snapshots(value: Value) -> dict[str, Any]:
@@ -147,16 +164,17 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
         "status",
         "created_at",
         "profile",
+        "details",
         "feedback",
         "replaced",
     )
-    it["id"].name(NAME_LIMIT)
     status: MessageStatus = COMPLETE
     if it["status"].it is not None:
         status = it["status"].one_of(COMPLETE, STOPPED, FAILED, INTERRUPTED, STREAMING)
+    kind: MessageKind = it["kind"].one_of(*get_args(MessageKind))
     message = ChatMessage(
         id=uuid.uuid4(),
-        kind=it["kind"].one_of(*get_args(MessageKind)),
+        kind=kind,
         author=it["author"].name(NAME_LIMIT),
         content=it["content"].text(CONTENT_LIMIT),
         # Nobody writes the rest of it any more.
@@ -164,6 +182,7 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
         created_at=it["created_at"].time(now),
         profile=it["profile"].name(NAME_LIMIT),
         sequence=sequence,
+        details=read_details(it["details"], kind),
     )
     replaced = it["replaced"].yes_or_no()
     rating = None
@@ -173,4 +192,4 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
             raise it["feedback"].wrong("is not possible: only an answer can be rated")
         thumb = int(feedback["value"].one_of(1, -1))
         rating = Rating(thumb, feedback["comment"].name(COMMENT_LIMIT))
-    return ImportedMessage(message, replaced, rating)
+    return ImportedMessage(message, it["id"].name(NAME_LIMIT), replaced, rating)

@@ -12,13 +12,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
 from webapp.authoring.chat_message import (
-    ASSISTANT,
     COMPLETE,
     DIVIDER,
     INTERRUPTED,
+    STEP,
     STREAMING,
+    TASKS,
+    USER,
     ChatMessage,
 )
+from webapp.authoring.steps.details import with_new_ids
 from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import MESSAGE_COLUMNS, insert_messages, message_from_row
 from webapp.chats.models import Chat, Message, SearchEntry, Turn
@@ -43,8 +46,8 @@ _COPIED = (
         Message.sequence > bindparam("after"),
         Message.sequence <= bindparam("last"),
         Message.replaced_by.is_(None),
-        Message.kind.in_([*INDEXED_KINDS, DIVIDER]),
-        or_(Message.kind != ASSISTANT, Turn.id.is_(None), ~Turn.retried),
+        Message.kind.in_([*INDEXED_KINDS, DIVIDER, STEP, TASKS]),
+        or_(Message.kind.in_([USER, DIVIDER]), Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence)
     .limit(AT_ONCE)
@@ -120,7 +123,7 @@ def copy_conversation(
     which = {"of_chat": old.id, "last": source.last_sequence, "after": -1}
     rows: Sequence[Any]
     while rows := connection.execute(_COPIED, which).all():
-        copies = [_copy(row) for row in rows]
+        copies = [_copy(row, chat_id) for row in rows]
         insert_messages(connection, chat_id, copies)
         # The index entry of a message holds for its copy. Splitting each text into words again
         # would keep the database busy for seconds.
@@ -154,8 +157,15 @@ def copy_conversation(
     insert_messages(connection, chat_id, [divider])
 
 
-def _copy(row: Any) -> ChatMessage:
+def _copy(row: Any, chat_id: uuid.UUID) -> ChatMessage:
     old = message_from_row(row)
     # Nobody writes the copy of a growing message.
     status = INTERRUPTED if old.status == STREAMING else old.status
-    return replace(old, id=uuid.uuid4(), status=status, turn_id=None)
+    # A step is copied before or after the step that it is in, so its new id follows from the old.
+    return replace(
+        old,
+        id=uuid.uuid5(chat_id, str(old.id)),
+        status=status,
+        turn_id=None,
+        details=with_new_ids(old.details, lambda key: uuid.uuid5(chat_id, key)),
+    )

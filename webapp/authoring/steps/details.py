@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -153,20 +153,21 @@ def read_task_list(message: ChatMessage) -> TaskListDetails:
 
 
 def with_new_ids(
-    details: Mapping[str, Any] | None, ids: Mapping[str, uuid.UUID]
+    details: Mapping[str, Any] | None, new_id: Callable[[str], uuid.UUID | None]
 ) -> Mapping[str, Any] | None:
     """Return the details of a copied message, with the ids of the copies they refer to."""
     if details is None:
         return None
 
-    def new_id(old: str | None) -> str | None:
-        return str(ids[old]) if old is not None and old in ids else None
+    def rename(old: str | None) -> str | None:
+        new = new_id(old) if old is not None else None
+        return str(new) if new is not None else None
 
     copied = dict(details)
     if "parent" in copied:
-        copied["parent"] = new_id(copied["parent"])
+        copied["parent"] = rename(copied["parent"])
     if "tasks" in copied:
         copied["tasks"] = [
-            {**task, "message": new_id(task.get("message"))} for task in copied["tasks"]
+            {**task, "message": rename(task.get("message"))} for task in copied["tasks"]
         ]
     return copied

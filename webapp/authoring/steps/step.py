@@ -390,8 +390,8 @@ class Step:
             type=clean_text(str(self.type))[:TYPE_LIMIT],
             parent=str(self._parent) if self._parent else None,
             input=clean_text(self._input) if shows_input else "",
-            input_language=_language(language) if shows_input and is_code else None,
-            language=_language(self.language) if self.language else None,
+            input_language=language_name(language) if shows_input and is_code else None,
+            language=language_name(self.language) if self.language else None,
             is_error=bool(self.is_error),
             start=_time(self.start),
             end=_time(self.end),
@@ -432,5 +432,6 @@ def _time(time: object) -> str | None:
     return None if time is None else clean_text(str(time))[:TYPE_LIMIT]
 
 
-def _language(language: str) -> str:
+def language_name(language: str) -> str:
+    """Return the name of a language, with nothing in it that Markdown could take for more."""
     return _LANGUAGE.sub("", clean_text(language))[:LANGUAGE_LIMIT]

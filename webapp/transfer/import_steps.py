@@ -1,0 +1,73 @@
+"""The details of imported steps and task lists, checked like all that is imported."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from webapp.authoring.chat_message import STEP, TASKS, MessageKind
+from webapp.authoring.steps.details import StepDetails, TaskDetails, TaskListDetails
+from webapp.authoring.steps.step import NAME_LIMIT, TYPE_LIMIT, language_name
+from webapp.authoring.steps.task_list import MOST_TASKS, TITLE_LIMIT, TaskStatus
+from webapp.authoring.transcript import CONTENT_LIMIT
+from webapp.transfer.strict_json import Value
+
+_STATUSES = tuple(status.value for status in TaskStatus)
+
+
+def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
+    """Return the details of a message. Only a step and a list of tasks have any.
+
+    Raises
+    ------
+    NotAsExpectedError
+        They are not as docs/export.md describes.
+    """
+    if kind == STEP:
+        return _read_step(value).to_json()
+    if kind == TASKS:
+        return _read_tasks(value).to_json()
+    if value.it is not None:
+        raise value.wrong("belongs to a step or a list of tasks only")
+    return None
+
+
+def _read_step(value: Value) -> StepDetails:
+    if value.it is None:
+        return StepDetails(name="")
+    it = value.fields(*(each.name for each in fields(StepDetails)))
+    return StepDetails(
+        name=it["name"].name(NAME_LIMIT) or "",
+        type=it["type"].name(TYPE_LIMIT) or "undefined",
+        parent=it["parent"].name(NAME_LIMIT),
+        input=it["input"].text(CONTENT_LIMIT) if it["input"].it is not None else "",
+        input_language=_read_language(it["input_language"]),
+        language=_read_language(it["language"]),
+        is_error=it["is_error"].yes_or_no(),
+        start=it["start"].name(TYPE_LIMIT),
+        end=it["end"].name(TYPE_LIMIT),
+        default_open=it["default_open"].yes_or_no(),
+        auto_collapse=it["auto_collapse"].yes_or_no(),
+    )
+
+
+def _read_language(value: Value) -> str | None:
+    name = value.name(NAME_LIMIT)
+    return None if name is None else language_name(name)
+
+
+def _read_tasks(value: Value) -> TaskListDetails:
+    if value.it is None:
+        return TaskListDetails()
+    it = value.fields("status", "tasks")
+    tasks = []
+    for each in it["tasks"].items(MOST_TASKS, "task"):
+        task = each.fields("title", "status", "message")
+        tasks.append(
+            TaskDetails(
+                title=task["title"].name(TITLE_LIMIT) or "",
+                status=task["status"].one_of(*_STATUSES),
+                message=task["message"].name(NAME_LIMIT),
+            )
+        )
+    return TaskListDetails(status=it["status"].name(TITLE_LIMIT) or "", tasks=tuple(tasks))
