@@ -169,8 +169,11 @@ def test_nothing_is_active_on_our_origin(
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
-    if content != PDF:
-        assert policy.startswith("sandbox;")
+    assert policy.startswith("sandbox;")
+    # Only the browser's viewer of PDF may stand in a page of ours.
+    framed = "SAMEORIGIN" if content == PDF else "DENY"
+    assert answer.headers["X-Frame-Options"] == framed
+    assert ("frame-ancestors 'self'" in policy) == (content == PDF)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ from webapp.turns.steps import TurnRows
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
 from webapp.web.connections import bound_connections
+from webapp.web.downloads.thread import set_up_downloads
 from webapp.web.errors import EXPLANATIONS, explain, handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.log import set_up_logging
@@ -141,6 +142,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_visitor_limits(app, settings)
     set_up_live_turns(app)
     set_up_watching(app)
+    set_up_downloads(app)
     set_up_deletion(app)
     health.set_up_health(app)
     probe.set_up_probe(app, conversation.slots)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,3 +81,53 @@ def show(
     with app.app_context(), write_transaction() as connection:
         insert_messages(connection, chat_id, [message])
     return Shown(chat_id, message_id, elements)
+
+
+class Reader:
+    """Somebody who reads a file of a server over a socket, as fast or as slowly as a test likes.
+
+    Parameters
+    ----------
+    start:
+        The first byte that is asked for.
+    """
+
+    def __init__(self, port: int, path: str, cookies: str, start: int = 0) -> None:
+        self.connection = socket.socket()
+        # A small window, as a phone has: what is not read stays with the server.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        self.connection.settimeout(20)
+        self.connection.connect(("127.0.0.1", port))
+        asked = f"Range: bytes={start}-\r\n" if start else ""
+        self.connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookies}\r\n"
+            f"{asked}\r\n".encode()
+        )
+        self.head, self._rest = b"", b""
+        while b"\r\n\r\n" not in self._rest:
+            self._rest += self._receive()
+        self.head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+
+    def read(self, most: int) -> bytes:
+        """Return some of the body; nothing at its end."""
+        found, self._rest = self._rest[:most], self._rest[most:]
+        return found or self.connection.recv(most)
+
+    def digest(self) -> str:
+        """Read all of the body, and return its SHA-256."""
+        found = re.search(rb"(?i)\r\ncontent-length: (\d+)", self.head)
+        assert found is not None, self.head
+        digest, left = hashlib.sha256(), int(found[1])
+        while left and (piece := self.read(min(left, 64 * 1024))):
+            digest.update(piece)
+            left -= len(piece)
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Go away."""
+        self.connection.close()
+
+    def _receive(self) -> bytes:
+        piece = self.connection.recv(4_096)
+        assert piece, self._rest
+        return piece

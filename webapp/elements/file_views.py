@@ -9,22 +9,31 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.guard import login_needed
+from webapp.accounts.login import owner
 from webapp.database.engines import release_connection
 from webapp.elements.access import FoundFile, find_file
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.names import content_disposition
 from webapp.files.store import file_store
-from webapp.files.types import ACTIVE, SVG, UNKNOWN, is_shown
+from webapp.files.types import ACTIVE, PDF, SVG, UNKNOWN, is_shown
+from webapp.site import settings
+from webapp.turns.runtime import conversation
 from webapp.web.downloads.answer import Content, answer_with
 from webapp.web.downloads.sources import FileSource, PieceSource, Source
 from webapp.web.errors import RETRY_SECONDS
-from webapp.web.log import log_event, log_failure
+from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
 
 blueprint = Blueprint("files", __name__)
 
 # A page that such a file would be can do nothing, and knows nobody.
-POLICY = "sandbox; default-src 'none'"
+POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+# The browser's own player asks for the file anew. Without its origin, it would not get it.
+MEDIA_POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; frame-ancestors 'none'"
+)
+# A page of ours may show it in the browser's own viewer.
+PDF_POLICY = "sandbox; default-src 'none'; frame-ancestors 'self'"
 # How long a browser need not ask again. Then it asks whether the file is still the same.
 KEPT_SECONDS = 7 * 24 * 3_600
 FIXED = f"private, max-age={KEPT_SECONDS}, immutable"
@@ -52,9 +61,9 @@ def show_file(file_id: uuid.UUID, name: str) -> Response:
     found = find_file(file_id)
     release_connection()
     try:
-        return answer_with(_content_of(found))
+        return answer_with(_content_of(found), owner() or "", conversation().slots)
     except FilesUnavailableError as error:
-        log_failure("file.unavailable", error, file=file_id)
+        log_event("file.unavailable", level=logging.WARNING, file=file_id, error=str(error))
         raise FileUnavailableError from error
     except FileNotFoundError as error:
         log_event("file.lost", level=logging.ERROR, file=file_id, sha256=found.sha256)
@@ -68,14 +77,20 @@ def _content_of(found: FoundFile) -> Content:
         mime = UNKNOWN
     elif mime.startswith("text/"):
         mime = f"{mime}; charset=utf-8"
+    policy = POLICY
+    if mime.startswith(("audio/", "video/")):
+        policy = MEDIA_POLICY
+    elif mime == PDF:
+        policy = PDF_POLICY
     return Content(
         size=found.size,
         etag=found.sha256,
         mime=mime,
         disposition=content_disposition(found.name, shown=is_shown(found.mime)),
-        policy=POLICY,
+        policy=policy,
         cache=FIXED if found.is_fixed else ASKED_AGAIN,
         open=lambda start, stop: _open(found.sha256, start, stop),
+        sent_by_proxy=_proxy_header(found.sha256),
     )
 
 
@@ -84,4 +99,15 @@ def _open(sha256: str, start: int, stop: int) -> Source:
     path = store.path(sha256)
     if path is not None:
         return FileSource(path, start, stop)
-    return PieceSource(store.read(sha256, start, stop))
+    return PieceSource(store.read(sha256, start, stop), stop - start)
+
+
+def _proxy_header(sha256: str) -> tuple[str, str] | None:
+    """Return the header with which a proxy sends the file, if the site has such a proxy."""
+    name, _, location = settings().files_sendfile.partition(":")
+    path = file_store().path(sha256) if name else None
+    if path is None:
+        return None
+    if not location:
+        return name, str(path)
+    return name, f"{location.rstrip('/')}/{path.parent.name}/{path.name}"

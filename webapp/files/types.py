@@ -17,11 +17,12 @@ HEAD_BYTES = 8 * 1024
 UNKNOWN = "application/octet-stream"
 PLAIN_TEXT = "text/plain"
 SVG = "image/svg+xml"
+PDF = "application/pdf"
 # What a browser may show by itself: no such content can run a script, and each is known by how it
 # begins.
 SHOWN = frozenset(
     (
-        "application/pdf",
+        PDF,
         "audio/aac",
         "audio/flac",
         "audio/mp4",
@@ -103,7 +104,7 @@ def find_mime(head: bytes, name: str, said: str | None = None) -> str:
     by_name = mime_of_name(name)
     text = _decode(head)
     if head.startswith(b"%PDF-"):
-        return "application/pdf"
+        return PDF
     if text is not None:
         return _type_of_text(text, by_name, said)
 

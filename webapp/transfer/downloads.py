@@ -18,7 +18,8 @@ from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
 from webapp.transfer.export_data import ExportedChats
 from webapp.turns.runtime import conversation
-from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE, log_unavailable
+from webapp.web.downloads.answer import DOWNLOADS_OF_ONE, TooManyDownloadsError
+from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
 from webapp.web.server import give_up_silent_readers, host_of, max_held_threads, wait_again
@@ -29,22 +30,11 @@ FORMATS: dict[str, tuple[Writer, str, str]] = {
     "markdown": (markdown_export, "text/markdown; charset=utf-8", "md"),
     "json": (json_export, "application/json", "json"),
 }
-DOWNLOADS_OF_ONE = 2
 NAME_LENGTH = 60
 # Characters that file systems or shells do not accept, or that change the direction of writing.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
 # Many short messages are sent as one piece of this size.
 PIECE_CHARACTERS = 64 * 1024
-
-
-class TooManyDownloadsError(Refusal):
-    """All slots for downloads, or those of this user, are in use."""
-
-    code = 429
-    title = "Too many downloads"
-    message = "Too many downloads are in progress."
-    advice = "Wait until one of them has finished, then try again."
-    retry_after = RETRY_SECONDS
 
 
 class UnknownFormatError(Refusal):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import heapq
 import itertools
 import math
-import os
 import selectors
 import socket
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +18,7 @@ from flask import Flask, current_app
 
 from webapp.web.log import log_failure
 from webapp.web.sse import Slot, Slots
+from webapp.web.streaming.loop_thread import LoopThread
 from webapp.web.streaming.reader import Events, Reader
 
 EXTENSION = "stream_thread"
@@ -32,14 +30,12 @@ GATHER_SECONDS = 0.004
 GRID_SECONDS = 0.02
 # The thread ends when it has had no reader for so long. The next reader starts another one.
 IDLE_SECONDS = 10.0
-# How long the end of the process waits for the last bytes.
-SHUTDOWN_SECONDS = 1.0
 
 Look = Callable[[Sequence[Any]], None]
 
 
-class StreamThread:
-    """Serves many readers with one thread, which starts with the first reader, after any fork.
+class StreamThread(LoopThread["_Loop"]):
+    """Serves many readers with one thread.
 
     Parameters
     ----------
@@ -49,54 +45,19 @@ class StreamThread:
     """
 
     def __init__(self, look: Look) -> None:
-        self._look = look
-        # Something between the server and this app changes answers, so none can be handed over.
-        self.is_bypassed = False
-        self._loop: _Loop | None = None
-        self._forget()
-        if hasattr(os, "register_at_fork"):
-            # Weakly, as in the keeper: what is registered stays until the process ends.
-            forget = weakref.WeakMethod(self._forget)
-            os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
-
-    def start(self) -> _Loop:
-        """Start the thread if it does not run.
-
-        Raises
-        ------
-        RuntimeError
-            The system allows no further thread.
-        """
-        with self._lock:
-            loop = self._loop
-            if loop is None:
-                loop = _Loop(self._look, self._end_if_idle)
-                # As in `webapp/turns/runtime.py`: before the turns are told to end.
-                register = getattr(threading, "_register_atexit", atexit.register)
-                register(_shut_down, weakref.ref(loop))
-                threading.Thread(target=loop.run, name="webapp-streams", daemon=True).start()
-                self._loop = loop
-            return loop
+        super().__init__("webapp-streams", lambda end_if_idle: _Loop(look, end_if_idle))
+        self.slots = Slots()
 
     def serve(
         self, connection: socket.socket, events: Events, slot: Slot, *, chunked: bool
     ) -> None:
         """Send ``events`` to a connection, from the second one on, and close it in the end."""
-        with self._lock:  # so that the thread does not end meanwhile
+        with self.lock:  # so that the thread does not end meanwhile
             loop = self.start()
             loop.add(Reader(connection, events, slot, chunked=chunked, wake=loop.wake))
 
-    def _end_if_idle(self, loop: _Loop) -> bool:
-        with self._lock:  # nobody can add a reader meanwhile
-            if loop.has_news:
-                return False
-            self._loop = None
-            return True
-
     def _forget(self) -> None:
-        # In a forked child the thread does not run; the parent may have held the lock.
-        self._lock = threading.RLock()
-        self._loop = None
+        super()._forget()
         self.slots = Slots()
 
 
@@ -297,9 +258,3 @@ def stream_thread() -> StreamThread:
 def set_up_stream_thread(app: Flask, look: Look) -> None:
     """Let ``app`` serve streams by one thread."""
     app.extensions[EXTENSION] = StreamThread(look)
-
-
-def _shut_down(reference: weakref.ref[_Loop]) -> None:
-    loop = reference()
-    if loop is not None:
-        loop.shut_down(SHUTDOWN_SECONDS)
