@@ -181,9 +181,31 @@ MISTAKES = {
         ["does not take markdown_descripton: did you mean markdown_description?"],
     ),
     "message_with_actions": (
-        "cl.Message('a', actions=[])",
+        "cl.Message('a', actions=['b'])",
         2,
-        ["Message does not take actions", "takes content, author and elements"],
+        ["Message actions", "cannot ask back or offer buttons yet"],
+    ),
+    "message_with_unknown_argument": (
+        "cl.Message('a', element=[])",
+        2,
+        ["Message does not take element: did you mean elements?"],
+    ),
+    "message_with_odd_id": ("cl.Message('a', id='7')", 2, ["Message id must be a UUID"]),
+    "message_with_odd_time": (
+        "cl.Message('a', created_at='noon')",
+        2,
+        ["created_at must be a time in ISO 8601"],
+    ),
+    "image_with_odd_size": (
+        "cl.Image(content=b'', size='huge')",
+        2,
+        ['Image size must be "small", "medium" or "large"'],
+    ),
+    "pdf_with_odd_page": ("cl.Pdf(content=b'', page=0)", 2, ["Pdf page must be a number from 1"]),
+    "video_with_a_function": (
+        "cl.Video(url='https://a.example/v', player_config={'a': print})",
+        2,
+        ["player_config must be short, and JSON: 'a' of it is a"],
     ),
     "starter_with_command": ("cl.Starter('a', 'b', command='c')", 2, ["does not take command"]),
     "user_with_id": ("cl.User('a', id=1)", 2, ["User does not take id: ", "takes identifier"]),
@@ -217,7 +239,11 @@ MISTAKES = {
             "see docs/authoring.md"
         ],
     ),
-    "no_elements_yet": ("cl.Image(name='a')", 2, ["webapp.Image does not exist", "a message is"]),
+    "no_elements_yet": (
+        "cl.Plotly(name='a')",
+        2,
+        ["webapp.Plotly does not exist", "a message shows"],
+    ),
     "no_such_attribute_yet": (
         "cl.Message('').is_streaming",
         2,

@@ -28,6 +28,10 @@ from webapp.authoring.callbacks import (
 )
 from webapp.authoring.chat_history import chat_history
 from webapp.authoring.elements.dataframe import Dataframe
+from webapp.authoring.elements.element import Element
+from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
+from webapp.authoring.elements.sidebar import ElementSidebar
+from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.message import ErrorMessage, Message
@@ -49,11 +53,17 @@ from webapp.authoring.user_session import user_session
 from webapp.package_alias import add_alias
 
 __all__ = [
+    "Audio",
     "ChatProfile",
     "Dataframe",
+    "Element",
+    "ElementSidebar",
     "ErrorMessage",
     "Feedback",
+    "File",
+    "Image",
     "Message",
+    "Pdf",
     "ReasoningParser",
     "ReasoningStream",
     "ResumedChat",
@@ -63,8 +73,10 @@ __all__ = [
     "Task",
     "TaskList",
     "TaskStatus",
+    "Text",
     "Uploads",
     "User",
+    "Video",
     "author_rename",
     "cache",
     "chat_history",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import threading
 import uuid
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, NewFile, StoredFile
+from webapp.authoring.chat_message import ASSISTANT, ChatMessage, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, Cot, User
@@ -66,12 +67,25 @@ PastMessage = tuple[uuid.UUID, str, str]
 Earlier = Callable[[], list[PastMessage]]
 # Stores the files of a message before it is shown, and returns them in the same order.
 SaveFiles = Callable[[uuid.UUID, Sequence[NewFile]], list[StoredFile]]
+# Removes files of a message, by the ids of its elements.
+RemoveFiles = Callable[[uuid.UUID, Sequence[uuid.UUID]], None]
+# Reads a message of the chat as it is stored.
+FindMessage = Callable[[uuid.UUID], ChatMessage | None]
 
 
 def _refuse_files(*_: object) -> list[StoredFile]:
     raise MisuseError(
         "This callback cannot send files. Send them in @on_chat_start or @on_message."
     )
+
+
+def _remove_nothing(*_: object) -> None:
+    """Remove no files: a callback that cannot send any has none."""
+
+
+def _find_nothing(message_id: uuid.UUID) -> ChatMessage | None:
+    del message_id
+    return None
 
 
 @dataclass(kw_only=True)
@@ -90,6 +104,10 @@ class ChatContext:
     # The message that is being answered, and the messages of this turn that were sent before it.
     answers: uuid.UUID | None = None
     save_files: SaveFiles = _refuse_files
+    remove_files: RemoveFiles = _remove_nothing
+    find_message: FindMessage = _find_nothing
+    # Files that are being stored in other threads. The callback ends when they are stored.
+    saving: set[Future[None]] = field(default_factory=set)
     # Which steps are shown now, and where a profile does not say which.
     cot: Cot = "hidden"
     app_cot: Cot = "hidden"
@@ -162,6 +180,20 @@ def running_chat(used: str) -> ChatContext:
             f"{OWN_THREADS}"
         )
     return running.chat
+
+
+async def finish_saving() -> None:
+    """Wait for the files that the running callback sends and has not awaited.
+
+    Raises
+    ------
+    MisuseError
+        A file could not be stored, and nobody has been told.
+    """
+    running = _running.get()
+    saving = running.chat.saving if running is not None and running.chat is not None else None
+    while saving:
+        await asyncio.wrap_future(saving.pop())
 
 
 def running_password_check() -> CheckPassword:

@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-from webapp.authoring.chat_message import ASSISTANT, ERROR, ElementData, MessageKind
+from webapp.authoring.awaitable_object import AwaitableObject
+from webapp.authoring.chat_message import ASSISTANT, ERROR, USER, ElementData, MessageKind
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
-from webapp.authoring.text import clean_text, is_visible
+from webapp.authoring.text import (
+    as_code_block,
+    clean_json,
+    clean_text,
+    fence_word,
+    is_visible,
+)
 from webapp.authoring.transcript import MessageTarget
 
 AUTHOR_LIMIT = 200
-_SET = frozenset(
-    ("content", "author", "elements", "_parts", "_id", "_chat_id", "_profile", "_from_user")
+# Of the metadata and tags of a message, as JSON.
+DETAILS_LIMIT = 100_000
+ASSISTANT_MESSAGE = "assistant_message"
+USER_MESSAGE = "user_message"
+_SETTABLE = (
+    "content author language actions elements type metadata tags parent_id command modes created_at"
 )
-NAMES = ("content", "author", "elements", "id", "send", "stream_token", "update", "remove")
+_PRIVATE = (
+    "_parts _id _chat_id _profile _from_user _may_be_sent _sent_at _is_json _saving _all_saving"
+)
+_SET = frozenset(f"{_SETTABLE} {_PRIVATE}".split())
+NAMES = (
+    *_SETTABLE.split(),
+    *("id", "thread_id", "send", "stream_token", "update", "remove", "remove_actions"),
+    *("to_dict", "from_dict"),
+)
 
 
 @refuse_unknown_arguments
-class Message:
+class Message(AwaitableObject):
     """A message of the running chat.
 
     Its methods act at once. You may await them or not, so ``def`` and ``async def`` callbacks read
-    the same.
+    the same. In an ``async def``, await a method that sends elements: their files are stored in a
+    thread, and what you send meanwhile may be shown first.
 
     Parameters
     ----------
@@ -36,8 +58,24 @@ class Message:
         anything else as its ``str()``.
     author:
         Who says it, at most 200 characters. If you leave it out, the chat profile or the app.
+    language:
+        The name of a programming language, if all of the content is code.
+    actions:
+        Nothing yet: leave it out, or give ``None`` or ``[]``.
     elements:
         What it shows beside its text, such as an ``Image``. At most 100.
+    type:
+        What Chainlit calls its kind. It changes nothing here.
+    metadata, tags:
+        A dict and a list of texts that are stored with the message, as JSON, and not shown.
+    id:
+        The id of the message, a UUID. With the id of a message of this chat, ``send()`` and
+        ``update()`` change that message, and ``remove()`` removes it.
+    parent_id, command, modes:
+        Kept on the object. They change nothing here.
+    created_at:
+        The time beside the message, in ISO 8601, if that is not the present. It changes nothing in
+        the order of messages.
 
     Example
     -------
@@ -53,21 +91,51 @@ class Message:
     """
 
     _kind: ClassVar[MessageKind] = ASSISTANT
+    # What most messages do not have is not set on each of them.
+    language: str | None = None
+    _id: uuid.UUID | None = None
+    # The chat in which it was sent.
+    _chat_id: str | None = None
+    _profile: str | None = None
+    _sent_at: float | None = None
+    _from_user = False
+    # Whether its id may be that of a message which was sent before.
+    _may_be_sent = False
+    # Whether it was given as a dict or list, and so has the language of JSON.
+    _is_json = False
 
-    def __init__(
+    # All that Chainlit's has, in its order.
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         content: object = "",
         author: str | None = None,
+        language: str | None = None,
+        actions: Sequence[object] | None = None,
         elements: Sequence[Element] | None = None,
+        type: str | None = None,  # noqa: A002 - the name that Chainlit has
+        metadata: dict[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        id: str | None = None,  # noqa: A002
+        parent_id: str | None = None,
+        command: str | None = None,
+        modes: dict[str, str] | None = None,
+        created_at: str | datetime | None = None,
     ) -> None:
-        self._parts = [_as_text(content)]
+        if language:
+            self.language = language
+        self._parts = [self._read(content)]
         self.author = _author(author)
+        self.actions = list(actions or ())
+        if self.actions:
+            raise MisuseError(f"Message actions: {MESSAGE_NOT_YET['actions']}.")
         self.elements = list(elements or ())
-        self._id: uuid.UUID | None = None
-        # The chat in which it was sent. A message that the user wrote cannot be sent again.
-        self._chat_id: str | None = None
-        self._profile: str | None = None
-        self._from_user = False
+        self.type = type or ASSISTANT_MESSAGE
+        self.metadata, self.tags = metadata, list(tags) if tags else None
+        self.parent_id, self.command, self.modes = parent_id or None, command or None, modes or None
+        if id:
+            self._id, self._may_be_sent = _read_id(id), True
+        if created_at:
+            self.created_at = created_at
 
     @property
     def content(self) -> str:
@@ -77,7 +145,23 @@ class Message:
 
     @content.setter
     def content(self, content: object) -> None:
-        self._parts = [_as_text(content)]
+        self._parts = [self._read(content)]
+
+    @property
+    def created_at(self) -> str | None:
+        """When it was first sent, or the time that was given, in ISO 8601."""
+        if self._sent_at is None:
+            return None
+        return datetime.fromtimestamp(self._sent_at, UTC).isoformat().replace("+00:00", "Z")
+
+    @created_at.setter
+    def created_at(self, time: str | datetime | None) -> None:
+        self._sent_at = None if time is None else _read_time(time).timestamp()
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the chat: its own, or the running one as long as it was not sent."""
+        return self._chat_id or running_chat("Message.thread_id").chat_id
 
     @property
     def id(self) -> str:
@@ -86,7 +170,7 @@ class Message:
             self._id = uuid.uuid4()
         return str(self._id)
 
-    def send(self) -> Message:
+    def send(self) -> Self:
         """Send the message as it is now, and return it. A message can be sent again.
 
         Raises
@@ -96,24 +180,26 @@ class Message:
         """
         return self._send("Message.send()")
 
-    def update(self) -> Message:
-        """Show the current ``content`` and ``author`` of a sent message, and return it.
+    def update(self) -> Self:
+        """Show the current ``content``, ``author`` and new elements of a message, and return it.
+
+        A message that was not sent is sent. One that the user wrote keeps its author.
 
         Raises
         ------
         MisuseError
-            As for `send`, or the message has not been sent.
+            As for `send`.
         """
-        self._require_sent("Message.update()")
         return self._send("Message.update()")
 
-    def stream_token(self, token: str | None, is_sequence: bool = False) -> Message:
+    def stream_token(self, token: str | None, is_sequence: bool = False) -> Self:
         """Append ``token`` to the message, and return it. The first token makes it appear.
 
         Parameters
         ----------
         token:
-            Text of any length. ``None``, which the clients of models send at the end, is ignored.
+            Text of any length. No text, and ``None``, which the clients of models send at the end,
+            are ignored.
         is_sequence:
             ``True`` if ``token`` is the whole text so far, which replaces the earlier text.
 
@@ -122,41 +208,88 @@ class Message:
         MisuseError
             As for `send`. Once the user has pressed Stop it is a ``StoppedError``.
         """
-        chat = self._chat("Message.stream_token()")
-        if token is None:
+        used = "Message.stream_token()"
+        chat = self._chat(used)
+        if not token:
             return self
         if not isinstance(token, str):
             raise MisuseError(f"stream_token takes text, not {type(token).__name__}.")
+        self._find_sent(chat)
         if is_sequence:
             self._parts = []
-        author = _author(self.author)
-        if is_sequence and self._id:
-            chat.transcript.send("Message.stream_token()", self._target(), "", author)
-        self._id = chat.transcript.stream(
-            "Message.stream_token()", self._target(), token, author, self._parts
+        author = None if self._from_user else _author(self.author)
+        # The end of the code is not known before the last token.
+        before = (
+            [f"```{fence_word(self.language)}\n", *self._parts] if self.language else self._parts
         )
+        if is_sequence and self._id:
+            chat.transcript.send(used, self._target(), before[0] if before else "", author)
+        self._id = chat.transcript.stream(used, self._target(), token, author, before)
         self._parts.append(token)
         self._note_sent(chat)
         return self
 
-    def remove(self) -> Message:
+    def remove(self) -> Self:
         """Remove the message from the chat, and return it. It can be sent again, as a new one.
+
+        Its files are removed as well. A message that was not sent stays as it is.
 
         Raises
         ------
         MisuseError
-            As for `update`.
+            As for `send`.
         """
-        self._require_sent("Message.remove()")
-        chat = self._chat("Message.remove()")
-        chat.transcript.remove("Message.remove()", self._target())
-        self._id = self._chat_id = None
+        used = "Message.remove()"
+        chat = self._chat(used)
+        self._find_sent(chat)
+        if self._chat_id is not None:
+            chat.transcript.remove(used, self._target())
+            self._id = self._chat_id = None
         return self
 
-    def __await__(self) -> Generator[None, None, Message]:
-        """Return the message at once: there is nothing to wait for."""
-        yield from ()  # makes this a generator, which is what `await` asks for
+    def remove_actions(self) -> Self:
+        """Return the message. There are no actions yet."""
+        self.actions = []
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as Chainlit's dictionary of a step."""
+        return {
+            "id": self.id,
+            "threadId": self.thread_id,
+            "parentId": self.parent_id,
+            "createdAt": self.created_at,
+            "command": self.command,
+            "modes": self.modes,
+            "start": self.created_at,
+            "end": self.created_at,
+            "output": self.content,
+            "name": self.author,
+            "type": self.type,
+            "language": self.language,
+            "streaming": False,
+            "isError": False,
+            "waitForAnswer": False,
+            "metadata": self.metadata or {},
+            "tags": self.tags,
+        }
+
+    @classmethod
+    def from_dict(cls, step: Mapping[str, Any]) -> Message:
+        """Return the message of a dictionary that `to_dict` made."""
+        return Message(
+            content=step["output"],
+            author=step.get("name"),
+            language=step.get("language"),
+            type=step.get("type"),
+            metadata=step.get("metadata"),
+            tags=step.get("tags"),
+            id=step["id"],
+            parent_id=step.get("parentId"),
+            command=step.get("command"),
+            modes=step.get("modes"),
+            created_at=step.get("createdAt"),
+        )
 
     if not TYPE_CHECKING:  # or a type checker would accept every name
 
@@ -173,36 +306,81 @@ class Message:
     def __repr__(self) -> str:
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"
 
-    def _send(self, used: str) -> Message:
+    def _send(self, used: str) -> Self:
         chat = self._chat(used)
-        # Both may have been set since the message was made.
-        author = _author(self.author)
-        elements: tuple[ElementData, ...] = ()
+        self._find_sent(chat)
         if self.elements:
+            # The id is known at once, the elements are there when their files are.
             self._id = chat.transcript.reserve_id(self._target())
+            self._save_then(chat.saving, lambda: self._show(chat, used))
+        else:
+            self._show(chat, used)
+        return self
+
+    def _show(self, chat: ChatContext, used: str) -> None:
+        # All of it may have been set since the message was made.
+        author = None if self._from_user else _author(self.author)
+        elements: tuple[ElementData, ...] = ()
+        if self.elements and self._id is not None:
             elements = store_elements(chat, self._id, self.elements)
+        if self._id is None and self._sent_at is not None:
+            # The place that waits for the answer has a time already.
+            self._id = uuid.uuid4()
+        content = self.content
+        if self.language:
+            content = as_code_block(content, self.language)
         self._id = chat.transcript.send(
-            used, self._target(), self.content, author, elements=elements
+            used,
+            self._target(),
+            content,
+            author,
+            elements=elements,
+            details=self._details() if self.metadata or self.tags else None,
         )
         self._note_sent(chat)
-        return self
+
+    def _details(self) -> dict[str, Any]:
+        given = {"metadata": self.metadata, "tags": self.tags}
+        text = json.dumps({name: value for name, value in given.items() if value}, default=str)
+        if len(text) > DETAILS_LIMIT:
+            raise MisuseError(
+                f"The metadata and tags of a message have at most {DETAILS_LIMIT:,} characters as "
+                f"JSON, not {len(text):,}."
+            )
+        details: dict[str, Any] = clean_json(json.loads(text))
+        return details
+
+    def _find_sent(self, chat: ChatContext) -> None:
+        """Take in the message as it is stored, if an earlier call has sent it."""
+        if self._id is None or not (self._chat_id or self._may_be_sent):
+            return
+        if chat.transcript.has(self._id):
+            self._chat_id = chat.chat_id
+        elif (stored := chat.find_message(self._id)) is not None:
+            chat.transcript.adopt(stored)
+            self._chat_id, self._profile = chat.chat_id, stored.profile
+            self._from_user = stored.kind == USER
+        self._may_be_sent = False
 
     def _note_sent(self, chat: ChatContext) -> None:
         if self._chat_id is None:
             self._chat_id, self._profile = chat.chat_id, chat.chat_profile
+            if self._sent_at is None:
+                self._sent_at = time.time()
 
     def _target(self) -> MessageTarget:
         return MessageTarget(
-            self._id, sent=self._chat_id is not None, profile=self._profile, kind=self._kind
+            self._id,
+            sent=self._chat_id is not None,
+            profile=self._profile,
+            kind=USER if self._from_user else self._kind,
+            created_at=None
+            if self._sent_at is None
+            else datetime.fromtimestamp(self._sent_at, UTC),
         )
 
     def _chat(self, used: str) -> ChatContext:
         chat = running_chat(used)
-        if self._from_user:
-            raise MisuseError(
-                f"{used} was used on the message that the user wrote. Make one of your own: "
-                "`Message(content=...).send()`."
-            )
         if self._chat_id not in (None, chat.chat_id):
             raise MisuseError(
                 f"{used} was used on a message of another chat. Make a new Message in each call; "
@@ -210,9 +388,22 @@ class Message:
             )
         return chat
 
-    def _require_sent(self, used: str) -> None:
-        if self._chat_id is None and not self._from_user:
-            raise MisuseError(f"{used} was used on a message that was not sent. Use send() first.")
+    def _read(self, content: object) -> str:
+        """Return content as text. What is shown as JSON gets that language."""
+        if isinstance(content, str):
+            if self._is_json:
+                self.language, self._is_json = None, False
+            return content
+        if content is None:
+            return ""
+        if isinstance(content, dict | list):
+            try:
+                text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+            except (TypeError, ValueError, RecursionError):  # not JSON, or it contains itself
+                return str(content)
+            self.language, self._is_json = "json", True
+            return text
+        return str(content)
 
 
 class ErrorMessage(Message):
@@ -238,24 +429,19 @@ class ErrorMessage(Message):
         super().__init__(content=content, author=author)
 
 
-def make_user_message(chat_id: str, message_id: uuid.UUID, content: str, author: str) -> Message:
+def make_user_message(
+    chat_id: str,
+    message_id: uuid.UUID,
+    content: str,
+    author: str,
+    created_at: datetime | None = None,
+) -> Message:
     """Return the message that the user wrote, as ``@on_message`` gets it."""
-    message = Message(content=content)
+    message = Message(content, type=USER_MESSAGE, metadata={})
+    message.created_at = created_at or datetime.now(UTC)
     message.author = author
     message._id, message._chat_id, message._from_user = message_id, chat_id, True
     return message
-
-
-def _as_text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict | list):
-        try:
-            text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        except (TypeError, ValueError, RecursionError):  # not JSON, or it contains itself
-            return str(content)
-        return f"```json\n{text}\n```"
-    return str(content)
 
 
 def _author(author: str | None) -> str | None:
@@ -267,3 +453,22 @@ def _author(author: str | None) -> str | None:
         raise MisuseError(f"Message author is longer than {AUTHOR_LIMIT} characters.")
     author = clean_text(author)
     return author if is_visible(author) else None
+
+
+def _read_id(text: object) -> uuid.UUID:
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        raise MisuseError(
+            f"Message id must be a UUID, not {text!r:.80}. Leave it out, or use str(uuid.uuid4())."
+        ) from None
+
+
+def _read_time(time: object) -> datetime:
+    try:
+        given = time if isinstance(time, datetime) else datetime.fromisoformat(str(time))
+    except ValueError:
+        raise MisuseError(
+            f"Message created_at must be a time in ISO 8601, not {time!r:.80}."
+        ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from webapp.authoring.awaitable_object import is_on_loop
 from webapp.authoring.context import running_password_check
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.tools import is_on_loop
 from webapp.authoring.types import User
 
 

@@ -9,6 +9,8 @@ from typing import Any
 # others, and nobody types them on purpose. They are removed, not refused, so that no text is lost.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
+_FENCES = re.compile("`{3,}")
 _LINE_ENDS = re.compile("\r\n?")
 # Most text has none of them, and one search is cheaper than three replacements.
 _ANY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -27,6 +29,19 @@ def clean_text(text: str) -> str:
     if _ANY.search(text) is None:
         return text
     return _CONTROLS.sub("", _SURROGATES.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
+
+
+def fence_word(language: str) -> str:
+    """Return the name of a language as it may stand beside the fence of a block of code."""
+    return language if _LANGUAGE.fullmatch(language) else "text"
+
+
+def as_code_block(text: str, language: str) -> str:
+    """Return the Markdown of a block of code, in a fence that is longer than any in it."""
+    if not text:
+        return ""
+    fence = "`" * (max(map(len, _FENCES.findall(text)), default=2) + 1)
+    return f"{fence}{fence_word(language)}\n{text}\n{fence}"
 
 
 def is_visible(text: str) -> bool:

@@ -12,6 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from webapp.authoring.awaitable_object import is_on_loop
 from webapp.authoring.context import running_submit
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.signatures import refuse_brackets
@@ -172,15 +173,6 @@ def is_async(function: object) -> bool:
 def contains_yield(function: object) -> bool:
     """Return whether calling ``function`` only makes a generator."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
-def is_on_loop() -> bool:
-    """Return whether the caller runs on an event loop, as the code of an ``async def`` does."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _set_outcome(future: Future[_Outcome[R]], call: Callable[[], R]) -> None:

@@ -19,6 +19,7 @@ from webapp.authoring.chat_message import (
     ChatMessage,
     ElementData,
     MessageKind,
+    MessageStatus,
 )
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.text import clean_text
@@ -42,6 +43,8 @@ class MessageTarget:
     # The profile under which it was sent.
     profile: str | None = None
     kind: MessageKind = ASSISTANT
+    # The time that a new one shows, if that is not the present.
+    created_at: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -77,11 +80,17 @@ class _Draft:
         self.last_read = replace(
             self.begun,
             content=self.parts[0] + ("\n" if self.held else ""),
-            status=STREAMING if self.streaming else COMPLETE,
+            status=STREAMING if self.streaming else self.ended_as,
             removed=self.removed,
             version=self.version,
         )
         return self.last_read
+
+    @property
+    def ended_as(self) -> MessageStatus:
+        """Return the status of a message that grows no more."""
+        # One of an earlier call that was stopped stays so, unless its text is sent again.
+        return COMPLETE if self.begun.status == STREAMING else self.begun.status
 
     def length(self) -> int:
         return sum(map(len, self.parts))
@@ -140,8 +149,10 @@ class Transcript:
 
         Parameters
         ----------
-        elements, details:
-            As of a `ChatMessage`. What they hold is in the store already.
+        elements:
+            What it shows from now on, beside what it shows already. Their files are in the store.
+        details:
+            As of a `ChatMessage`. ``None`` leaves them as they are.
         grows:
             Whether more is to come, as for a step that runs.
 
@@ -154,10 +165,21 @@ class Transcript:
         with self.changed:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(target, author)
+            begun = draft.begun
+            details = begun.details if details is None else details
             beside = _count_characters(details)
             self._count(len(content) + beside - draft.length() - draft.beside)
             draft.beside = beside
-            draft.begun = replace(draft.begun, author=author, elements=elements, details=details)
+            if elements and begun.elements:
+                shown = {element.id: element for element in (*begun.elements, *elements)}
+                elements = tuple(shown.values())
+            draft.begun = replace(
+                begun,
+                author=author,
+                status=STREAMING,
+                elements=elements or begun.elements,
+                details=details,
+            )
             draft.parts, draft.held = [clean_text(content)], ""
             draft.streaming, draft.removed = grows, False
             self._note(draft, len(content))
@@ -178,21 +200,62 @@ class Transcript:
     def reserve_id(self, target: MessageTarget) -> uuid.UUID:
         """Return the id that a message will have. Its files are stored under it before."""
         with self.changed:
-            first_id = self._first_id if target.kind == ASSISTANT else None
-            return target.id or first_id or uuid.uuid4()
+            if target.id is not None or target.kind != ASSISTANT:
+                return target.id or uuid.uuid4()
+            first_id, self._first_id = self._first_id, None
+            return first_id or uuid.uuid4()
 
-    def attach(self, used: str, message_id: uuid.UUID, element: ElementData) -> None:
-        """Show an element with a message of this call, or show it as it is now.
+    def has(self, message_id: uuid.UUID) -> bool:
+        """Return whether this call has sent or changed a message."""
+        with self.changed:
+            return message_id in self._drafts
+
+    def is_earlier(self, message_id: uuid.UUID) -> bool:
+        """Return whether this call changes a message that an earlier one has sent."""
+        with self.changed:
+            draft = self._drafts.get(message_id)
+            return draft is not None and draft.begun.earlier
+
+    def elements_of(self, message_id: uuid.UUID) -> tuple[ElementData, ...]:
+        """Return what a message of this call shows at this moment."""
+        with self.changed:
+            draft = self._drafts.get(message_id)
+            return () if draft is None or draft.removed else draft.begun.elements
+
+    def adopt(self, message: ChatMessage) -> None:
+        """Take in a message of an earlier call as it is stored, so that this call can change it."""
+        with self.changed:
+            if message.id not in self._drafts:
+                self._length += len(message.content)
+                self._drafts[message.id] = _Draft(
+                    begun=replace(message, earlier=True, version=0),
+                    parts=[message.content],
+                    streaming=False,
+                )
+
+    def attach(
+        self,
+        used: str,
+        message_id: uuid.UUID,
+        element: ElementData,
+        replaces: uuid.UUID | None = None,
+    ) -> None:
+        """Show an element with a message.
+
+        Parameters
+        ----------
+        replaces:
+            The id of the element in whose place it is shown.
 
         Raises
         ------
         MisuseError
-            The call has ended, or it has not sent such a message.
+            The call has ended, or there is no such message.
         """
-        self._change_elements(used, message_id, element.id, element)
+        self._change_elements(used, message_id, replaces or element.id, element)
 
     def detach(self, used: str, message_id: uuid.UUID, element_id: uuid.UUID) -> None:
-        """Take an element out of a message of this call.
+        """Take an element out of a message.
 
         Raises
         ------
@@ -207,8 +270,11 @@ class Transcript:
         with self.changed:
             self._refuse_if_closed(used)
             draft = self._drafts.get(message_id)
-            if draft is None:
-                raise MisuseError(f"{used}: this callback has sent no message with that id.")
+            if draft is None or draft.removed:
+                raise MisuseError(
+                    f"{used}: this chat has no message with the id {message_id}. Send the message "
+                    "first, and give its id."
+                )
             elements = {element.id: element for element in draft.begun.elements}
             if new is None:
                 elements.pop(element_id, None)
@@ -316,7 +382,9 @@ class Transcript:
             raise type(self._closed)(str(self._closed).format(used))
 
     def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
-        if target.kind != ASSISTANT:  # it comes before the answer, so it cannot take its place
+        if (
+            target.kind != ASSISTANT and not target.sent
+        ):  # it comes before the answer, so it cannot take its place
             self._first_id = None
         message_id = target.id or self._first_id or uuid.uuid4()
         if not target.sent:
@@ -334,7 +402,7 @@ class Transcript:
                 author=author,
                 content="",
                 status=STREAMING,
-                created_at=datetime.now(UTC),
+                created_at=target.created_at or datetime.now(UTC),
                 profile=target.profile if target.sent else self.profile,
                 earlier=target.sent,
             )

@@ -21,6 +21,7 @@ from webapp.authoring.chat_message import (
     STEP,
     STREAMING,
     TASKS,
+    USER,
     ChatMessage,
     ElementData,
 )
@@ -56,7 +57,7 @@ _CHANGED = (
     .where(
         Message.id == bindparam("message"),
         Message.chat_id == bindparam("chat"),
-        Message.kind.in_([ASSISTANT, ERROR, STEP, TASKS]),
+        Message.kind.in_([ASSISTANT, ERROR, USER, STEP, TASKS]),
     )
     .values({name: bindparam(f"new_{name}") for name in _CHANGING_LATER})
 )
@@ -117,7 +118,7 @@ def upsert_messages(
 
 
 def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> bool:
-    """Change an answer of an earlier turn, and return whether it exists."""
+    """Change a message of an earlier turn, and return whether it exists."""
     row = message_row(chat_id, message)
     new = {f"new_{name}": row[name] for name in _CHANGING_LATER}
     return bool(
@@ -130,4 +131,9 @@ def _upsert(dialect: str) -> Any:
     # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
     statement = insert_or_change(dialect, Message)
     changed = {name: statement.excluded[name] for name in _CHANGING}
-    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_=changed,
+        # An author may give any id. A message of another chat stays as it is.
+        where=Message.chat_id == statement.excluded.chat_id,
+    )

@@ -8,8 +8,10 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import bindparam, or_, select
+from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
+from webapp.authoring.errors import MisuseError
 from webapp.authoring.resumed_chat import ResumedMessage
 from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Message, Turn
@@ -37,6 +39,10 @@ _LIST_BEFORE = (
     )
     .order_by(Message.sequence.desc())
     .limit(1_000)
+)
+
+_FIND = select(*MESSAGE_COLUMNS, Message.chat_id).where(
+    Message.id == bindparam("message_id"), Message.replaced_by.is_(None)
 )
 
 
@@ -70,10 +76,34 @@ def _rows_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
     return found[::-1]
 
 
+def find_message(app: Flask, chat_id: uuid.UUID, message_id: uuid.UUID) -> ChatMessage | None:
+    """Return a message of a chat as it is stored. The author's code calls this, in any thread.
+
+    Raises
+    ------
+    MisuseError
+        The message is in another chat, so no message of this chat can have its id.
+    """
+    with app.app_context(), read_connection() as connection:
+        row = connection.execute(_FIND, {"message_id": message_id}).first()
+    if row is not None and row.chat_id != chat_id:
+        raise MisuseError(f"The message {message_id} belongs to another chat.")
+    return None if row is None else message_from_row(row)
+
+
 def get_question(chat_id: uuid.UUID, question_id: uuid.UUID) -> ChatMessage:
-    """Return a message of the user."""
+    """Return a message of the user.
+
+    Raises
+    ------
+    NotFound
+        The app has removed it.
+    """
     question = select(*MESSAGE_COLUMNS).where(
         Message.chat_id == chat_id, Message.id == question_id, Message.kind == USER
     )
     with read_connection() as connection:
-        return message_from_row(connection.execute(question).one())
+        row = connection.execute(question).first()
+    if row is None:
+        raise NotFound
+    return message_from_row(row)

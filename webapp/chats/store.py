@@ -27,6 +27,7 @@ _FIND_CHAT = select(
     Chat.written,
     Chat.ended_at,
     Chat.snapshots,
+    Chat.imported_at,
 ).where(
     Chat.id == bindparam("chat_id"),
     Chat.owner == bindparam("owner_id"),
@@ -47,6 +48,7 @@ class StoredChat:
     written: bool = False
     ended_at: datetime | None = None
     snapshots: dict[str, Any] = field(default_factory=dict)
+    imported_at: datetime | None = None
 
 
 def my_chat(chat_id: uuid.UUID) -> StoredChat:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from webapp.authoring.context import Running, enter
+from webapp.authoring.context import Running, enter, finish_saving
 from webapp.authoring.errors import CallbackTimeoutError
 from webapp.authoring.loading.app_file import QUICK_SECONDS, Callback
 from webapp.engine.loop import process_loop
@@ -196,7 +196,9 @@ async def _run_measured(callback: Callback, awaitable: Awaitable[Any]) -> Any:
     asyncio.get_running_loop().call_soon(waited.append, True)  # runs only if this waits
     began = time.monotonic()
     try:
-        return await _contain_exits(awaitable)
+        result = await _contain_exits(awaitable)
+        await finish_saving()
+        return result
     except Exception:
         if process_loop.is_visited:
             callback.pace.needs_own_thread = True

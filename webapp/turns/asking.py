@@ -14,7 +14,7 @@ from webapp.accounts.sessions.visitor_limits import (
     visitors_turn,
 )
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
-from webapp.authoring.context import ChatContext, Values
+from webapp.authoring.context import Values
 from webapp.authoring.message import make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.authoring.uploads.received import received_elements
@@ -29,7 +29,7 @@ from webapp.files.attachments import LocalCopies, element_of
 from webapp.files.collecting import discard_contents
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.receiving import not_stored
-from webapp.files.saving import save_files, store_contents
+from webapp.files.saving import store_contents
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.beginning import (
@@ -40,6 +40,7 @@ from webapp.turns.beginning import (
     store_resumption,
 )
 from webapp.turns.claiming import ChatNotEndedError
+from webapp.turns.contexts import make_context
 from webapp.turns.ending import end_other_chats
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import OTHER_FILES, AlreadyAskedError, FormReusedError
@@ -244,7 +245,7 @@ def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> T
 def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> StartedTurn:
     who = viewer()
     message = make_user_message(
-        str(chat.id), question.id, question.content, who.name if who else YOU
+        str(chat.id), question.id, question.content, who.name if who else YOU, question.created_at
     )
     copies = LocalCopies()
     release_connection()
@@ -282,14 +283,13 @@ def _run(
     chat: StoredChat, request: TurnRequest, place: TurnPlace, work: Work | None
 ) -> StartedTurn:
     """Run a turn that is stored. If its chat had ended, resume that first."""
-    context = ChatContext(
-        chat_id=str(chat.id),
+    context = make_context(
+        chat.id,
         user=request.user,
         chat_profile=chat.profile,
         values=Values(place.values),
         offered=request.offered,
         answers=request.question_id,
-        save_files=partial(save_files, this_app(), chat.id),
     )
     if work is None or place.had_ended:
         work = resuming_work(chat, context.values, place.first_new, then=work)

@@ -32,6 +32,7 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.call import call
 from webapp.site import chat_app, settings, this_app
+from webapp.turns.contexts import make_context
 from webapp.turns.rows import ALIVE
 from webapp.turns.steps import change_earlier, has_lost, interrupt_lost
 from webapp.web.background import in_background
@@ -137,8 +138,8 @@ def _tell_app(ended: list[EndedChat]) -> None:
 
 def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
     for chat in ended:
-        context = ChatContext(
-            chat_id=str(chat.chat_id),
+        context = make_context(
+            chat.chat_id,
             user=chat.user,
             chat_profile=chat.profile,
             values=Values(chat.values),

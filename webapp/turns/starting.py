@@ -17,7 +17,7 @@ from webapp.accounts.sessions.visitor_limits import (
     visitors_turn,
 )
 from webapp.authoring.chat_message import ChatMessage
-from webapp.authoring.context import ChatContext, Earlier
+from webapp.authoring.context import Earlier
 from webapp.authoring.types import ChatProfile
 from webapp.chats.past_messages import list_history
 from webapp.chats.store import StoredChat
@@ -25,7 +25,6 @@ from webapp.database.engines import release_connection, utc_now, write_transacti
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import TurnSpec
-from webapp.files.saving import save_files
 from webapp.profiles.last_choice import remember_name
 from webapp.profiles.offer import (
     choose,
@@ -36,6 +35,7 @@ from webapp.profiles.offer import (
     offered_profiles,
 )
 from webapp.site import chat_app, settings, this_app
+from webapp.turns.contexts import make_context
 from webapp.turns.copying import CopySource, copy_source
 from webapp.turns.failures import make_work
 from webapp.turns.runtime import conversation
@@ -172,12 +172,11 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None, str
 
 def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
     chat_id, source = uuid.uuid4(), request.source
-    context = ChatContext(
-        chat_id=str(chat_id),
+    context = make_context(
+        chat_id,
         user=signed_in_user(),
         chat_profile=profile.name if profile else None,
         offered=offered_profiles().by_name,
-        save_files=partial(save_files, this_app(), chat_id),
     )
     earlier: Earlier = list
     if source is not None:

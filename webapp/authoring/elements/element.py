@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypedDict, get_args
 
+from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import (
     ElementData,
     ElementDisplay,
@@ -18,14 +19,30 @@ from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.text import clean_text
 
+ElementSize = Literal["small", "medium", "large"]
 ELEMENT_NAME_LIMIT = 200
 ELEMENTS_PER_MESSAGE = 100
+# Of an address: a page may show it several times.
+URL_LIMIT = 8_000
 
 
-class Element:
+class ElementArguments(TypedDict, total=False):
+    """The arguments that all elements take."""
+
+    name: str
+    path: str | Path | None
+    url: str | None
+    content: bytes | str | None
+    mime: str | None
+    display: ElementDisplay
+    size: ElementSize | None
+
+
+class Element(AwaitableObject):
     """Something that a message shows beside its text.
 
-    Its methods act at once, as those of a `Message`. You may await them or not.
+    Its methods act at once, as those of a `Message`. You may await them or not. In an
+    ``async def``, await them: the file is stored in a thread.
 
     Parameters
     ----------
@@ -42,6 +59,18 @@ class Element:
     display:
         ``"inline"`` below the text, ``"side"`` in a panel beside the chat, or ``"page"`` on a page
         of its own. The last two are opened by a link: each place in the text that has the name.
+    size:
+        ``"small"``, ``"medium"`` or ``"large"``: how much room a picture or a video may take.
+
+    Example
+    -------
+    ::
+
+        picture = Image(name="before", path="before.png")
+        message = await Message(content="Look!", elements=[picture]).send()
+        await File(name="data.csv", path="data.csv").send(for_id=message.id)
+        picture.path = Path("after.png")
+        await picture.update()
     """
 
     kind: ClassVar[ElementKind]
@@ -55,23 +84,34 @@ class Element:
         content: bytes | str | None = None,
         mime: str | None = None,
         display: ElementDisplay = "inline",
+        size: ElementSize | None = None,
     ) -> None:
+        owner = type(self).__name__
         if display not in get_args(ElementDisplay):
             raise MisuseError(
-                f'{type(self).__name__} display must be "inline", "side" or "page", not '
-                f"{display!r}."
+                f'{owner} display must be "inline", "side" or "page", not {display!r:.80}.'
             )
+        if size is not None and size not in get_args(ElementSize):
+            raise MisuseError(
+                f'{owner} size must be "small", "medium" or "large", not {size!r:.80}.'
+            )
+        name = clean_text(name)
         if len(name) > ELEMENT_NAME_LIMIT:
             raise MisuseError(
                 f"The name of an element has at most {ELEMENT_NAME_LIMIT} characters; this one has "
                 f"{len(name)}."
             )
-        self.name = clean_text(name)
-        self.path = Path(path) if path is not None else None
-        self.url = url
+        if url is not None and len(url) > URL_LIMIT:
+            raise MisuseError(
+                f"{owner} url has at most {URL_LIMIT:,} characters, not {len(url):,}."
+            )
+        self.name = name
+        self.path = Path(path) if path else None
+        self.url = url or None
         self.content = content
         self.mime = mime
         self.display = display
+        self.size = size
         self._id = uuid.uuid4()
         # The chat and the message that show it, and how it is stored there.
         self._chat_id: str | None = None
@@ -101,15 +141,13 @@ class Element:
         MisuseError
             The call is outside a chat, there is nothing to show, or a limit is exceeded.
         """
-        used = f"{type(self).__name__}.send()"
-        chat = running_chat(used)
-        message_id = uuid.UUID(for_id)
-        (data,) = store_elements(chat, message_id, [self])
-        chat.transcript.attach(used, message_id, data)
+        self._send(f"{type(self).__name__}.send()", for_id)
         return self
 
     def update(self) -> Self:
-        """Show the element as it is now.
+        """Show the element as it is now, in its place.
+
+        A new file has a new ``id``, so whoever has the old address gets no other content.
 
         Raises
         ------
@@ -118,8 +156,11 @@ class Element:
         """
         used = f"{type(self).__name__}.update()"
         message_id = self._require_sent(used)
-        self._data = None
-        return self.send(str(message_id))
+        before, self._data = self._data, None
+        if before is not None and before.file is not None:
+            self._id = uuid.uuid4()
+        self._send(used, str(message_id), before)
+        return self
 
     def remove(self) -> Self:
         """Take the element out of its message. Its file is removed, too.
@@ -131,14 +172,32 @@ class Element:
         """
         used = f"{type(self).__name__}.remove()"
         message_id = self._require_sent(used)
-        running_chat(used).transcript.detach(used, message_id, self._id)
+        chat = running_chat(used)
+        _find_message(chat, used, message_id)
+        chat.transcript.detach(used, message_id, self._id)
+        if self._data is not None:
+            remove_files(chat, message_id, self._data)
         self._chat_id = self._message_id = self._data = None
+        self._id = uuid.uuid4()  # if it is sent again, it is another one
         return self
 
-    def __await__(self) -> Generator[None, None, Self]:
-        """Return the element at once: there is nothing to wait for."""
-        yield from ()  # makes this a generator, which is what `await` asks for
-        return self
+    def _send(self, used: str, for_id: str, before: ElementData | None = None) -> None:
+        chat = running_chat(used)
+        try:
+            message_id = uuid.UUID(for_id)
+        except (ValueError, TypeError, AttributeError):
+            raise MisuseError(
+                f"{used}: for_id is the id of a message, not {for_id!r:.80}."
+            ) from None
+        _find_message(chat, used, message_id)
+
+        def show() -> None:
+            (data,) = store_elements(chat, message_id, [self])
+            chat.transcript.attach(used, message_id, data, before.id if before else None)
+            if before is not None and before.id != data.id:
+                remove_files(chat, message_id, before)
+
+        self._save_then(chat.saving, show)
 
     def _require_sent(self, used: str) -> uuid.UUID:
         if self._message_id is None:
@@ -183,6 +242,26 @@ class Element:
         """
         del stored
         return {}
+
+
+def _find_message(chat: ChatContext, used: str, message_id: uuid.UUID) -> None:
+    """Take in the message that shows an element as it is stored, if an earlier call has sent it."""
+    if not chat.transcript.has(message_id):
+        stored = chat.find_message(message_id)
+        if stored is None:
+            raise MisuseError(
+                f"{used}: this chat has no message with the id {message_id}. Send the message "
+                "first, and give its id."
+            )
+        chat.transcript.adopt(stored)
+
+
+def remove_files(chat: ChatContext, message_id: uuid.UUID, element: ElementData) -> None:
+    """Remove the files of an element that its message no longer shows."""
+    if element.file is not None:
+        # A figure has a second picture for dark pages.
+        others = [uuid.UUID(element.details["dark"])] if "dark" in element.details else []
+        chat.remove_files(message_id, [element.id, *others])
 
 
 def store_elements(

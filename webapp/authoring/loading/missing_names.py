@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_ELEMENTS = "a message is Markdown; it cannot carry files, pictures or charts yet"
+NO_ELEMENTS = "a message shows files, pictures and texts, but no tables and charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
@@ -24,9 +24,8 @@ _GROUPS = {
     "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    NO_ELEMENTS: (
-        "Text Image File Pdf Audio Video Plotly Pyplot Component CustomElement ElementSidebar"
-    ),
+    NO_ELEMENTS: "Plotly Pyplot CustomElement",
+    "use an element, such as Text or CustomElement": "Component",
     NO_QUESTIONS: (
         "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "
         "ChatSettings CopilotFunction"
@@ -48,9 +47,11 @@ NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names
 _MESSAGE_GROUPS = {
     "use stream_token(), and send() or update() at the end": "streaming is_streaming",
     NO_QUESTIONS: "actions",
-    "it has content, author and id": (
-        "parent_id type language metadata tags command created_at thread_id from_dict to_dict"
+    "a failure is shown when a callback raises; send an ordinary Message": "is_error",
+    "what cannot be stored ends the turn, and its user is told": (
+        "fail_on_persist_error persisted"
     ),
+    "an app cannot ask back yet": "wait_for_answer",
 }
 MESSAGE_NOT_YET = {
     name: instead for instead, names in _MESSAGE_GROUPS.items() for name in names.split()

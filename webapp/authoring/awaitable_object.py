@@ -1,0 +1,87 @@
+"""`AwaitableObject`: what `Message` and `Element` do when you await them, or do not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any, NoReturn, Self
+
+
+def is_on_loop() -> bool:
+    """Return whether the caller runs on an event loop, as the code of an ``async def`` does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class AwaitableObject:
+    """An object whose methods act at once, and return it so that you may await it.
+
+    There is something to wait for only if a method stores files in an ``async def``: that happens
+    in a thread, as a store may be slow.
+    """
+
+    # The files that are being stored, and all that the running callback is storing.
+    _saving: Future[None] | None = None
+    _all_saving: set[Future[None]]
+
+    def _save_then(self, all_saving: set[Future[None]], work: Callable[[], None]) -> None:
+        """Do ``work``, which stores files: in a thread if the caller holds up the loop."""
+        if not is_on_loop():
+            work()
+            return
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
+        self._saving, self._all_saving = future, all_saving
+        all_saving.add(future)
+        threading.Thread(
+            target=copy_context().run,
+            args=(_settle, future, work),
+            name="webapp-save",
+            daemon=True,  # it must not hold up the server's exit
+        ).start()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Wait until the files are stored, and return the object."""
+        while True:
+            try:
+                waiter = next(self)
+            except StopIteration:
+                return self
+            yield waiter
+
+    # A task takes a coroutine, or what looks like one: an object with `send`, `throw` and `close`.
+    # As there is a `__next__`, it calls that instead of `send`, which sends a message here.
+
+    def __next__(self) -> Any:
+        """Return what a task is to wait for, or end with the object itself."""
+        saving = self._saving
+        if saving is None:
+            raise StopIteration(self)
+        if not saving.done():
+            return next(iter(asyncio.wrap_future(saving).__await__()))
+        self._saving = None
+        self._all_saving.discard(saving)
+        saving.result()
+        raise StopIteration(self)
+
+    def throw(self, error: BaseException, *_: object) -> NoReturn:
+        """Raise the error with which a task ends the wait."""
+        raise error
+
+    def close(self) -> None:
+        """Do nothing: what was begun goes on."""
+
+
+def _settle(future: Future[None], work: Callable[[], None]) -> None:
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - handed to whoever waits for it
+        future.set_exception(error)
+    else:
+        future.set_result(None)

@@ -1,0 +1,66 @@
+"""`Text`: prose or code beside a message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from webapp.authoring.chat_message import StoredFile
+from webapp.authoring.elements.element import Element, ElementArguments
+from webapp.authoring.text import clean_text
+
+# A page shows so much of a text. The rest is on the page of its own, or in its file.
+EXCERPT_CHARACTERS = 10_000
+LANGUAGE_LIMIT = 40
+
+
+class Text(Element):
+    """A text: Markdown, or code.
+
+    Parameters
+    ----------
+    content:
+        The text. A ``path`` is read as UTF-8.
+    language:
+        The name of a programming language, if it is code. Without it, the text is Markdown.
+
+    Example
+    -------
+    ::
+
+        query = Text(name="The query", content="SELECT 1", language="sql", display="side")
+        await Message(content="This is what I asked: The query", elements=[query]).send()
+    """
+
+    kind = "text"
+
+    def __init__(
+        self,
+        *,
+        language: str | None = None,
+        **given: Unpack[ElementArguments],
+    ) -> None:
+        given.setdefault("mime", "text/plain")
+        super().__init__(**given)
+        self.language = clean_text(language)[:LANGUAGE_LIMIT] if language else None
+
+    def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
+        """Return its language and its beginning, so that a page need not read its file."""
+        details: dict[str, Any] = {"language": self.language} if self.language else {}
+        if stored:
+            text, is_whole = self._beginning()
+            details["text"] = text
+            if not is_whole:
+                details["is_cut"] = True
+        return details
+
+    def _beginning(self) -> tuple[str, bool]:
+        most = EXCERPT_CHARACTERS
+        if self.path is not None:
+            with self.path.open(encoding="utf-8", errors="replace") as file:
+                text = file.read(most + 1)
+        elif isinstance(self.content, bytes):
+            text = self.content[: 4 * (most + 1)].decode(errors="replace")
+        else:
+            text = self.content or ""
+        return clean_text(text[:most]), len(text) <= most
