@@ -64,7 +64,7 @@ def built_files() -> dict[str, bytes]:
     files["app.css"] = stylesheet().encode()
     files["htmx.bundle.js"] = script().encode()
     # What only pages with such an element load.
-    for path in sorted((SOURCES / "elements").glob("*.css")):
+    for path in sorted((SOURCES / "elements").glob("*.*")):
         files[path.name] = minified(path).encode()
     if COMPLETE:
         for name in [name for name in files if Path(name).suffix in COMPRESSED]:

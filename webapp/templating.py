@@ -12,7 +12,7 @@ from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
-from webapp.authoring.chat_message import ERROR, ChatMessage
+from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.steps.details import (
     read_step,
@@ -22,6 +22,7 @@ from webapp.authoring.steps.details import (
     shown_status,
     shown_time,
 )
+from webapp.authoring.text import as_code_block
 from webapp.clock import viewer_clock
 from webapp.config import Settings
 from webapp.history import sidebar
@@ -56,6 +57,11 @@ def _detail_for_author(app: Flask, message: ChatMessage) -> str:
     return f"\n\n{FENCE}text\n{detail}\n{FENCE}" if detail else ""
 
 
+def _markdown_of(element: ElementData, text: str) -> str:
+    language = element.details.get("language")
+    return as_code_block(text, language) if language else text
+
+
 class _WithoutIndentation(Extension):
     """Leaves out the indentation of templates, which is for those who read their source."""
 
@@ -83,6 +89,16 @@ def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[.
         "output_html": lambda message: message_html(shown_output(message), page_budget()),
         "task_list": read_task_list,
     }
+
+
+def _page_budget(slow: SlowTexts) -> PageBudget:
+    # A stream goes on after its request, and renders one message at a time.
+    if not has_request_context():
+        return PageBudget(slow)
+    if "markdown_budget" not in g:
+        g.markdown_budget = PageBudget(slow)
+    budget: PageBudget = g.markdown_budget
+    return budget
 
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
@@ -114,6 +130,10 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
             message.content + _detail_for_author(app, message), page_budget()
         ),
         typed_html=lambda message: typed_html(message.content, page_budget()),
+        text_html=lambda element, whole: message_html(
+            _markdown_of(element, whole or element.details.get("text", "")), page_budget()
+        ),
+        link_host=lambda url: (icons.find_origin(url) or "").partition("://")[2],
         is_long=_is_long,
         icon_src=icons.icon_src,
         initial=icons.initial,

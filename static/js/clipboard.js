@@ -5,7 +5,7 @@ import { all, currentChatId, on } from "./dom.js";
 const SHOW_SUCCESS_FOR = 2000; // milliseconds
 
 // A tail that still grows is replaced with each token, and a button in it would be, too.
-const CODE_WITHOUT_BUTTON = ".message pre:not(:has(.copy), .tail pre)";
+const CODE_WITHOUT_BUTTON = ":is(.message, .element) pre:not(:has(.copy), .tail pre)";
 
 // Made here, as a page has many of them, and they work only here.
 const ANSWER_WITHOUT_BUTTON =
@@ -56,13 +56,17 @@ const copy = async (text, button) => {
   }, SHOW_SUCCESS_FOR);
 };
 
-// The Markdown of a message, as the app has written it.
-const sourceOf = async ({ dataset }) => {
-  const home = document.querySelector(".home").href;
-  const answer = await fetch(`${home}chats/${currentChatId()}/messages/${dataset.messageId}`);
+const textAt = async (address) => {
+  const answer = await fetch(address);
   // After signing out, for example, there is another page.
   if (!answer.ok || answer.redirected) throw new Error("no text");
   return answer.text();
+};
+
+// The Markdown of a message, as the app has written it.
+const sourceOf = ({ dataset }) => {
+  const home = document.querySelector(".home").href;
+  return textAt(`${home}chats/${currentChatId()}/messages/${dataset.messageId}`);
 };
 
 export const copyButtons = () => all(".copy, .copy-answer");
@@ -87,6 +91,8 @@ on("click", ({ target }) => {
     // Without its last line end: what is pasted into a terminal would run at once.
     copy(Promise.resolve(target.nextElementSibling.textContent.replace(/\n$/, "")), target);
   }
+  const source = target.closest?.("[data-copy-from]");
+  if (source) copy(textAt(source.dataset.copyFrom), source);
   const answer = target.closest?.(".copy-answer");
   if (answer) copy(sourceOf(answer.closest(".said").querySelector(".message")), answer);
 });

@@ -16,6 +16,12 @@ import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 import "./zone.js";
 
+// Few pages have elements, so their script comes with the first one.
+const updateElements = () => {
+  const first = document.querySelector("[data-script]");
+  if (first) import(first.dataset.script).then(({ update }) => update(), () => {});
+};
+
 on("htmx:before:swap", (event) => {
   rememberFocus();
   keepSnippet(event);
@@ -35,9 +41,11 @@ on("htmx:after:swap", (event) => {
   measureSoon();
   updateOpenSelector();
   openNewMenus();
+  updateElements();
 });
 
 addCopyButtons();
+updateElements();
 updateComposer();
 followText();
 measureSoon();

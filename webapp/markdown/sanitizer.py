@@ -43,6 +43,9 @@ _HEADING = re.compile(r"<(/?)h([1-6])>")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
 # Long plain text is split into paragraphs, each of which ends at the end of a line.
 _PIECE = re.compile(r"(?s:.{4000})[^\n]{0,4000}\n?|(?s:.+)")
+# The links of `name_links.py`: to a page, and to the panel beside the chat.
+PAGE_LINK = Markup('<a href="{}" data-testid="element-link" data-name="{}">{}</a>')
+PANEL_LINK = Markup('<a href="{}" data-testid="element-link" data-name="{}" data-panel>{}</a>')
 _PLAIN = Markup('<p class="as-typed">{}</p>')
 # One line that begins with a letter, and has no character that Markdown or HTML would read. A colon
 # may be part of an address.

@@ -198,7 +198,8 @@ def list_profiles_to_continue(offer: Offer) -> list[ChatProfile]:
 def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
     names = {message.profile for message in page.messages}
     offered = offered_profiles().by_name
-    return build_participants(profiles_to_show(names, offered, chat.snapshots))
+    profiles = profiles_to_show(names, offered, chat.snapshots)
+    return build_participants(profiles, is_imported=chat.imported_at is not None)
 
 
 def _build_actions(

@@ -56,6 +56,8 @@ class _RenderedMessage:
     markdown: GrowingMarkdown | None = None
     finished: list[Markup] = field(default_factory=list)
     tail: Markup | None = None
+    # The names of its elements that are links in its text.
+    linked: frozenset[str] = frozenset()
 
     def update(self, message: ChatMessage) -> Growth | None:
         """Become ``message``, and return how it has grown, if it was growing."""
@@ -170,7 +172,10 @@ class LiveTurn:
         else:
             only_text = replace(on_page.message, content=message.content) == message
             growth = on_page.update(message)
-            if only_text and growth is not None and not growth.restart:
+            is_growth = only_text and growth is not None and not growth.restart
+            if is_growth and message.elements:
+                growth = self._link_names(message, on_page, growth)
+            if is_growth and growth is not None:
                 # Rendered several times a second for each reader, and it needs no global name. So
                 # its context is not filled with those of the app, which takes a third of the time.
                 values = {"id": message.id, "growth": growth}
@@ -179,6 +184,19 @@ class LiveTurn:
             values = self._values(message, on_page)
             changed = self._render("_changed", previous=previous, **values)
         return changed + self._render_switch(message, self._participants.author_of(message).name)
+
+    def _link_names(
+        self, message: ChatMessage, on_page: _RenderedMessage, growth: Growth | None
+    ) -> Growth | None:
+        """Return a growth with links to elements, or ``None`` if their cards change, too."""
+        links = self._participants.links_of(message)
+        if growth is not None:
+            growth = replace(
+                growth, finished=links.link(growth.finished), tail=links.link(growth.tail)
+            )
+        is_new = not links.found <= on_page.linked
+        on_page.linked |= links.found
+        return None if is_new else growth
 
     def _render_switch(self, message: ChatMessage, now: str = "") -> str:
         """Let the selector and screen readers follow a divider, where another profile begins."""

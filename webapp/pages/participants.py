@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote, urlencode
 
-from flask import request
+from flask import has_request_context, request
 
 from webapp.accounts.login import viewer
 from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage, ElementData
@@ -20,9 +20,11 @@ from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
 from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call
-from webapp.profiles.icons import icon_src, initial, label
+from webapp.pages.element_links import ElementLinks
+from webapp.profiles.icons import find_origin, icon_src, initial, label, public_url
 from webapp.site import chat_app, settings
 from webapp.web.assets import asset_below
+from webapp.web.headers import allow_icons_from, fragment_origins
 from webapp.web.log import log_failure
 
 NAME_SHOWN = 200
@@ -55,6 +57,8 @@ class Participants:
     # The path of the site, and what shows that the reader of a link may see the files of its chat.
     root: str = ""
     share: str | None = None
+    # Where pictures of other sites may come from. `None` on a page, whose policy is yet to be sent.
+    origins: frozenset[str] | None = frozenset()
     _renamed: dict[str, str] = field(default_factory=dict)
     _authors: dict[tuple[str, str | None, str | None], Participant] = field(default_factory=dict)
 
@@ -93,6 +97,29 @@ class Participants:
         """Return the address of a style sheet or script that only some elements need."""
         return asset_below(self.root, name)
 
+    def source(self, element: ElementData) -> str | None:
+        """Return the address from which a page may load an element, or ``None``."""
+        if element.file is not None:
+            return self.file_url(element)
+        address = (element.url or "").strip()
+        public = public_url(self.root, address)
+        if public is not None:
+            return public
+        origin = find_origin(address)
+        if origin is None:
+            return None
+        if self.origins is None and has_request_context():
+            return address if allow_icons_from(origin) else None
+        return address if origin in (self.origins or ()) else None
+
+    def links_of(self, message: ChatMessage) -> ElementLinks:
+        """Return what links the names of the elements of a message that are shown elsewhere."""
+        return ElementLinks(
+            (element, self.element_url(element, message=str(message.id)))
+            for element in message.elements
+            if element.display != "inline"
+        )
+
     def _query(self, **query: str) -> str:
         found = {**query, "share": self.share} if self.share else query
         return f"?{urlencode(found)}" if found else ""
@@ -125,7 +152,9 @@ class Participants:
         return self._renamed[author]
 
 
-def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
+def build_participants(
+    profiles: Iterable[ChatProfile], *, is_imported: bool = False
+) -> Participants:
     """Return the participants of a chat, for the viewer of this request.
 
     Parameters
@@ -133,6 +162,8 @@ def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
     profiles:
         The profiles of its messages, and those that the chat may switch to while the page is open.
         The page may load their icons.
+    is_imported:
+        Whether its messages may come from anywhere, and so may the addresses in them.
     """
     user = viewer()
     return Participants(
@@ -144,5 +175,6 @@ def build_participants(profiles: Iterable[ChatProfile]) -> Participants:
         },
         rename=chat_app().get("author_rename"),
         root=request.script_root,
+        origins=frozenset() if is_imported else fragment_origins(),
         seconds=settings().callback_seconds,
     )

@@ -254,7 +254,9 @@ class TurnResponse:
     ) -> None:
         # The turn may switch to any profile that is offered.
         names = {*chat.snapshots, *offered, chat.profile}
-        self.participants = build_participants(profiles_to_show(names, offered, chat.snapshots))
+        profiles = profiles_to_show(names, offered, chat.snapshots)
+        is_imported = chat.imported_at is not None
+        self.participants = build_participants(profiles, is_imported=is_imported)
         self.addresses = addresses_of(chat.id)
         # What the app says at the start of a chat is no answer, so it has no actions.
         self.actions = build_actions(self.addresses, turn.question_id) if turn.question_id else None

@@ -29,16 +29,30 @@ class HasIcon(Protocol):
 def icon_src(item: HasIcon) -> str | None:
     """Return the address of an icon, and let this page load it. ``None`` means no icon."""
     icon = (item.icon or "").strip()
-    public = _PUBLIC.fullmatch(icon)
-    if public and "://" not in icon:
-        return f"{request.script_root}/public/{quote(public[1], safe='/?=&')}"
+    public = public_url(request.script_root, icon)
+    if public is not None:
+        return public
+    origin = find_origin(icon)
+    return icon if origin is not None and allow_icons_from(origin) else None
+
+
+def public_url(root: str, path: str) -> str | None:
+    """Return the address of a file under ``/public`` of the site at ``root``, if it is one."""
+    public = _PUBLIC.fullmatch(path)
+    if public is None or "://" in path:
+        return None
+    return f"{root}/public/{quote(public[1], safe='/?=&')}"
+
+
+def find_origin(address: str) -> str | None:
+    """Return the origin of an address of the web, such as ``https://example.org``."""
     try:
-        parts = urlsplit(icon)
+        parts = urlsplit(address)
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc):
         return None
-    return icon if allow_icons_from(f"{parts.scheme}://{parts.netloc}") else None
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def page_headers(profiles: Iterable[ChatProfile]) -> dict[str, str]:

@@ -50,8 +50,9 @@ def render_shared_chat(chat: FoundChat, before: int | None) -> str:
     # Each profile looks as it did then, and the page names no other. The author of a question is
     # "User": the link shows what was written, not by whom.
     profiles = [profile_from_snapshot(name, chat.snapshots) for name in chat.snapshots]
+    shown = (p for p in profiles if p is not None)
     participants = replace(
-        build_participants(p for p in profiles if p is not None),
+        build_participants(shown, is_imported=chat.imported_at is not None),
         viewer=Participant(YOU),
         share=chat.token,
     )

@@ -45,8 +45,8 @@ def content_policy(icon_origins: Iterable[str]) -> str:
     images = " ".join(["'self'", *icon_origins])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"img-src {images}; font-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"img-src {images}; media-src {images}; frame-src 'self'; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
@@ -56,13 +56,19 @@ def allow_icons_from(origin: str) -> bool:
     A fragment cannot change the policy of the page it is swapped into. Until the page is loaded
     again, an icon from another origin is shown as the initial of its profile.
     """
-    allowed = request.headers.get(PAGE_ICON_ORIGINS) if wants_fragment() else None
+    allowed = fragment_origins()
     if allowed is not None:
-        return origin in allowed.split()
+        return origin in allowed
     origins = page_icon_origins()
     if origin not in origins and sum(map(len, origins)) + len(origin) <= ICON_ORIGINS_LENGTH:
         origins.append(origin)
     return origin in origins
+
+
+def fragment_origins() -> frozenset[str] | None:
+    """Return the origins that the page of a fragment may load from; ``None`` for a whole page."""
+    allowed = request.headers.get(PAGE_ICON_ORIGINS) if wants_fragment() else None
+    return None if allowed is None else frozenset(allowed.split())
 
 
 def page_icon_origins() -> list[str]:
