@@ -6,12 +6,13 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Unpack
+from types import MappingProxyType
+from typing import Any, Unpack, get_args
 
 import imagesize
 
 from webapp.authoring.chat_message import StoredFile
-from webapp.authoring.elements.element import Element, ElementArguments
+from webapp.authoring.elements.element import Element, ElementArguments, ElementSize
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.json_values import json_problem
 
@@ -55,8 +56,9 @@ class Image(Element):
 
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
         """Return its size, and its width and height in pixels if its file tells them."""
-        found: dict[str, Any] = {"size": self.size or "medium"}
-        source = self.path if self.path is not None else self.content
+        found: dict[str, Any] = {"size": check_size(self.size)}
+        # What a user has attached has its path as text.
+        source = Path(self.path) if self.path is not None else self.content
         return found | picture_size(source) if stored and source is not None else found
 
 
@@ -77,6 +79,7 @@ class Pdf(Element):
     """
 
     kind = "pdf"
+    page: int | None = None
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class Audio(Element):
     """
 
     kind = "audio"
+    auto_play = False
 
     def __init__(
         self,
@@ -149,6 +153,7 @@ class Video(Element):
     """
 
     kind = "video"
+    player_config: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -167,8 +172,13 @@ class Video(Element):
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
         """Return its size and the options of its player."""
         del stored
-        options = {"player_config": self.player_config} if self.player_config else {}
-        return {"size": self.size or "medium", **options}
+        options = {"player_config": dict(self.player_config)} if self.player_config else {}
+        return {"size": check_size(self.size), **options}
+
+
+def check_size(size: object) -> str:
+    """Return a size, or the usual one. That of what a user has attached is a number of bytes."""
+    return str(size) if size in get_args(ElementSize) else "medium"
 
 
 def picture_size(source: Path | bytes | str) -> dict[str, int]:

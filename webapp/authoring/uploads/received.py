@@ -8,9 +8,9 @@ from pathlib import Path
 
 from webapp.authoring.chat_message import ElementData, NewFile
 from webapp.authoring.elements.element import Element
-from webapp.authoring.elements.files import File
+from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
 
-_CLASSES: dict[str, type[Element]] = {"file": File}
+_CLASSES: dict[str, type[Element]] = {it.kind: it for it in (Audio, File, Image, Pdf, Video)}
 
 
 class ReceivedFile(Element):
