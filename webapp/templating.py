@@ -70,16 +70,6 @@ class _WithoutIndentation(Extension):
         return _INDENTATION.sub("\n", source)
 
 
-def _page_budget(slow: SlowTexts) -> PageBudget:
-    # A stream goes on after its request, and renders one message at a time.
-    if not has_request_context():
-        return PageBudget(slow)
-    if "markdown_budget" not in g:
-        g.markdown_budget = PageBudget(slow)
-    budget: PageBudget = g.markdown_budget
-    return budget
-
-
 def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
     return {
         "step_details": read_step,
