@@ -147,36 +147,11 @@ class Settings:
             callback_seconds=read.seconds("WEBAPP_CALLBACK_SECONDS", cls.callback_seconds),
             turn_seconds=read.seconds("WEBAPP_TURN_SECONDS", cls.turn_seconds),
             turn_idle_seconds=read.seconds("WEBAPP_TURN_IDLE_SECONDS", cls.turn_idle_seconds),
-            turns_per_user=read.whole("WEBAPP_TURNS_PER_USER", cls.turns_per_user, 1, 1_000),
-            turns_per_address=read.whole(
-                "WEBAPP_TURNS_PER_ADDRESS", cls.turns_per_address, 1, 100_000
-            ),
-            starts_per_address=read.whole(
-                "WEBAPP_STARTS_PER_ADDRESS", cls.starts_per_address, 1, 100_000
-            ),
-            messages_per_address=read.whole(
-                "WEBAPP_MESSAGES_PER_ADDRESS", cls.messages_per_address, 1, 100_000
-            ),
-            imports_per_hour=read.whole(
-                "WEBAPP_IMPORTS_PER_HOUR", cls.imports_per_hour, 1, 100_000
-            ),
             max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
             timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
-            message_bytes=read.whole(
-                "WEBAPP_MESSAGE_BYTES", cls.message_bytes, 1_024, 1_024 * 1_024
-            ),
-            files_url=read.files_url("WEBAPP_FILES_URL"),
-            file_bytes=read.whole("WEBAPP_FILE_BYTES", cls.file_bytes, 1_024, MOST_FILE_BYTES),
-            files_sendfile=read.sendfile("WEBAPP_FILES_SENDFILE"),
-            files_per_message=read.whole(
-                "WEBAPP_FILES_PER_MESSAGE", cls.files_per_message, 1, MOST_FILES_PER_MESSAGE
-            ),
-            file_bytes_per_user=read.whole(
-                "WEBAPP_FILE_BYTES_PER_USER", cls.file_bytes_per_user, 1_024, MOST_BYTES_PER_USER
-            ),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
@@ -184,6 +159,7 @@ class Settings:
             audit_days=read.whole("WEBAPP_AUDIT_DAYS", cls.audit_days, 1, 36_500),
             sqlite_synchronous=read.one_of("WEBAPP_SQLITE_SYNCHRONOUS", SYNCHRONOUS_MODES),
             log_level=read.one_of("WEBAPP_LOG_LEVEL", LOG_LEVELS, any_case=True),
+            **_read_limits(read),
             flask=flask,
         )
         read.refuse_unknown_names(given)
@@ -441,6 +417,37 @@ class _Reader:
             self.problems[name] = f"{name} must be one of: {', '.join(allowed)}."
             return allowed[0]
         return text
+
+
+def _read_limits(read: _Reader) -> dict[str, Any]:
+    """Return what one user, one address and one message may have."""
+    return {
+        "turns_per_user": read.whole("WEBAPP_TURNS_PER_USER", Settings.turns_per_user, 1, 1_000),
+        "turns_per_address": read.whole(
+            "WEBAPP_TURNS_PER_ADDRESS", Settings.turns_per_address, 1, 100_000
+        ),
+        "starts_per_address": read.whole(
+            "WEBAPP_STARTS_PER_ADDRESS", Settings.starts_per_address, 1, 100_000
+        ),
+        "messages_per_address": read.whole(
+            "WEBAPP_MESSAGES_PER_ADDRESS", Settings.messages_per_address, 1, 100_000
+        ),
+        "imports_per_hour": read.whole(
+            "WEBAPP_IMPORTS_PER_HOUR", Settings.imports_per_hour, 1, 100_000
+        ),
+        "message_bytes": read.whole(
+            "WEBAPP_MESSAGE_BYTES", Settings.message_bytes, 1_024, 1_024 * 1_024
+        ),
+        "files_url": read.files_url("WEBAPP_FILES_URL"),
+        "file_bytes": read.whole("WEBAPP_FILE_BYTES", Settings.file_bytes, 1_024, MOST_FILE_BYTES),
+        "files_sendfile": read.sendfile("WEBAPP_FILES_SENDFILE"),
+        "files_per_message": read.whole(
+            "WEBAPP_FILES_PER_MESSAGE", Settings.files_per_message, 1, MOST_FILES_PER_MESSAGE
+        ),
+        "file_bytes_per_user": read.whole(
+            "WEBAPP_FILE_BYTES_PER_USER", Settings.file_bytes_per_user, 1_024, MOST_BYTES_PER_USER
+        ),
+    }
 
 
 def _find_secret_problem(settings: Settings) -> str | None:
