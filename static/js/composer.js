@@ -13,6 +13,8 @@ const WAIT_BEFORE_SENDING = 50; // milliseconds
 let waitingForm = null;
 let messageKey = byId("composer-key")?.value;
 
+// A chat that starts by itself, and is not there yet.
+const isAboutToStart = () => Boolean(document.querySelector("#start:not(.by-hand)"));
 const sends = (element) => ["composer", "starters"].includes(element?.id);
 
 export const forgetSending = () => {
@@ -24,9 +26,11 @@ export const forgetSending = () => {
 // The form goes through `submit` once more, where it may have to wait again.
 export const sendWaitingForm = () => {
   setTimeout(() => {
+    if (isAboutToStart()) return;
     const form = waitingForm;
     waitingForm = null;
-    form?.requestSubmit();
+    // Not where the app does not answer.
+    if (form && !form.querySelector(".send")?.disabled) form.requestSubmit();
   }, WAIT_BEFORE_SENDING);
 };
 
@@ -51,7 +55,9 @@ on("keydown", (event) => {
   if (!hasMouse && !ctrlKey && !metaKey) return;
   event.preventDefault();
   const { form } = target;
-  if (target.value.trim() && !form.querySelector(".send").disabled) form.requestSubmit();
+  if (!target.value.trim()) return;
+  if (!form.querySelector(".send").disabled) form.requestSubmit();
+  else if (isAboutToStart()) waitingForm = form;
 });
 
 on("submit", (event) => {

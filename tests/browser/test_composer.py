@@ -174,6 +174,23 @@ def test_enter_in_a_chat_that_is_still_being_drawn_is_not_lost(
     assert chatty.heard == ["Hello"]
 
 
+def test_enter_while_the_chat_starts_sends_when_it_has_started(
+    desktop: Page, chatty: Chatty
+) -> None:
+    held: list[Route] = []
+    desktop.route("**/chats", lambda route: held.insert(0, route))
+    desktop.goto(chatty.site.url)
+    for _ in range(250):  # until the request has come here
+        if held:
+            break
+        desktop.wait_for_timeout(20)
+    ask(desktop, "Hello")
+    assert chatty.heard == []
+    held[0].continue_()
+    expect(ended(desktop)).to_contain_text("You said: Hello")
+    assert chatty.heard == ["Hello"]
+
+
 def test_what_is_entered_early_and_refused_is_not_lost(
     desktop: Page, chatty: Chatty, guard: Guard
 ) -> None:
