@@ -13,10 +13,11 @@ on("click", ({ target }) => {
   control.firstElementChild.textContent = isHidden ? "Hide" : "Show";
 });
 
-// Puts the text of a chosen file into a field, as forms carry no files here.
+// Puts the text of a chosen file into a field, as this form carries no files.
 on("change", async ({ target }) => {
-  const text = await target.files?.[0]?.text();
-  if (text !== undefined) byId(target.dataset.fills).value = text;
+  const field = byId(target.dataset.fills);
+  const text = await (field && target.files[0]?.text());
+  if (text != null) field.value = text;
 });
 
 // Stop takes the place of Send, so a double click on Send would stop the answer.

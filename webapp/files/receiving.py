@@ -19,7 +19,7 @@ from webapp.files.names import clean_file_name
 from webapp.files.saving import PreparedFile
 from webapp.files.temporary import delete_temporary, new_temporary_path
 from webapp.files.types import HEAD_BYTES, find_mime
-from webapp.files.upload_rules import MEGABYTE, UploadRules
+from webapp.files.upload_rules import UploadRules, megabytes
 from webapp.site import settings, this_app
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.forms import FormFieldError
@@ -153,9 +153,8 @@ def _receive(
         if sent.field != FIELD:
             raise FormFieldError("This form has no field “{}”.", subject=sent.field[:64])
         if count > rules.max_files:
-            raise TooManyFilesError(
-                f"A message may have {_files(rules.max_files)}, and yours has more."
-            )
+            most = "1 file" if rules.max_files == 1 else f"{rules.max_files} files"
+            raise TooManyFilesError(f"A message may have {most}, and yours has more.")
         if room is None:
             room = _find_room(rules, clean_file_name(sent.name), owner)
             received.enter_context(_upload_slot(owner))
@@ -256,18 +255,3 @@ def _no_room(room: int, name: str) -> NoRoomLeftError:
         f"{megabytes(room)} MB are left.",
         subject=name,
     )
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
-
-
-def megabytes(size: int) -> str:
-    """Return a size in megabytes, with one digit behind the point if it is no whole number.
-
-    Example
-    -------
-    >>> megabytes(25 * 1024 * 1024), megabytes(1_500_000)
-    ('25', '1.4')
-    """
-    return f"{size // (MEGABYTE // 10) / 10:g}"

@@ -38,6 +38,13 @@ class UploadRules:
         """Return the types as a file field of HTML takes them."""
         return ",".join(self.types)
 
+    @property
+    def hint(self) -> str:
+        """Return what may be attached, in words."""
+        most = "1 file" if self.max_files == 1 else f"{self.max_files} files"
+        kinds = f", of the types {', '.join(self.types)}" if self.types else ""
+        return f"At most {most} of {megabytes(self.max_bytes)} MB each{kinds}."
+
     def accepts(self, name: str, mime: str) -> bool:
         """Return whether a file may be attached.
 
@@ -63,6 +70,17 @@ def find_upload_rules(profile: ChatProfile | None) -> UploadRules | None:
         max_files=min(most, uploads.max_files or most),
         max_bytes=max(1, largest),
     )
+
+
+def megabytes(size: int) -> str:
+    """Return a size in megabytes, with one digit behind the point if it is no whole number.
+
+    Example
+    -------
+    >>> megabytes(25 * 1024 * 1024), megabytes(1_500_000)
+    ('25', '1.4')
+    """
+    return f"{size * 10 // MEGABYTE / 10:g}"
 
 
 def _fits(wanted: str, name: str, mime: str) -> bool:

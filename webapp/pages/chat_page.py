@@ -17,13 +17,14 @@ from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.engine.phases import TurnStatus
+from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.chat_addresses import ChatAddresses, addresses_of
 from webapp.pages.message_actions import Actions, build_actions, with_ratings
 from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_before
 from webapp.pages.outline import StepsWithin, outline_messages
 from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
-from webapp.profiles.offer import Offer, current_choice, offered_profiles
+from webapp.profiles.offer import Offer, current_choice, offered_profiles, takes_uploads
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
@@ -219,6 +220,8 @@ def _page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[s
         "current": current,
         "key": uuid.uuid4(),
         "answers": chat_app().get("on_message") is not None,
+        "uploads": find_upload_rules(current),
+        "takes_uploads": takes_uploads(),
         "starter_click": settings().starters,
         "draft_owner": draft_owner(),
     }
