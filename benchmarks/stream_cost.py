@@ -23,6 +23,8 @@ from serving import Served, bare_app, our_app
 from visitors import BareVisitor, Visitor, at_once
 
 GOAL_SECONDS = 0.15
+# How much more the same tokens may cost in steps.
+MOST_IN_STEPS = 1.3
 IDLE_SECONDS = 5.0
 PAUSES = (0.01, 0.0)
 PROFILE_LINES = 30
@@ -33,10 +35,12 @@ def measure(options: argparse.Namespace) -> list[str]:
     """Measure, print a table, and return what is missed."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
-        ours = servers.enter_context(our_app(folder, "stream.py"))
+        ours, stepping = (servers.enter_context(our_app(folder, "stream.py")) for _ in range(2))
         bare, quiet = (servers.enter_context(bare_app(folder, "bare_chat")) for _ in range(2))
         sides = [
             _Side("ours", "stream", Visitor(ours.port), ours),
+            # The same tokens in forty steps.
+            _Side("steps", "steps", Visitor(stepping.port), stepping),
             _Side("bare", "stream", BareVisitor(bare.port), bare),
             # What the author's own waiting costs, with nothing said: no server can be cheaper.
             _Side("quiet", "quiet", BareVisitor(quiet.port), quiet),
@@ -126,7 +130,7 @@ def _show(sides: list[_Side]) -> list[str]:
             print(f"{pause:8.3f}  {side.who:6}{side.used(pause):8.3f}{least:8.3f}{cells}")
     idle = ", ".join(f"{side.who} {1_000 * side.idle:.1f} ms" for side in sides)
     print(f"A second in which nothing happens costs {idle}; that is taken off.")
-    ours, bare, quiet = sides
+    ours, steps, bare, quiet = sides
     own = ours.used(PAUSES[0]) - quiet.used(PAUSES[0])
     print(
         f"Without the author's own waiting, {PAUSES[0]} s a token: ours {own:.3f} s, bare "
@@ -136,6 +140,11 @@ def _show(sides: list[_Side]) -> list[str]:
         f"an answer costs {ours.used(pause):.3f} s at {pause:g} s a token"
         for pause in PAUSES
         if ours.used(pause) > GOAL_SECONDS
+    ] + [
+        f"in steps it costs {steps.used(pause):.3f} s at {pause:g} s a token"
+        # At the pace of a model. Without a pause, it is the forty steps that count.
+        for pause in PAUSES[:1]
+        if steps.used(pause) > MOST_IN_STEPS * ours.used(pause)
     ]
 
 

@@ -93,6 +93,10 @@ class Chatter:
         """Say something whose answer waits for a model."""
         return self.say("wait")
 
+    def say_for_steps(self) -> TestResponse:
+        """Say something that is answered with steps."""
+        return self.say("steps")
+
     def talk(self) -> TestResponse:
         """Start a chat, and say something in it."""
         self.start()
@@ -187,6 +191,44 @@ def test_on_postgresql_an_action_costs_what_is_known(
     app = make_app(APP)
     runs = repeat(Chatter(app, Meter.on(app, monkeypatch)), ACTIONS[name])
     check_cost(runs, POSTGRESQL[name])
+
+
+STEPS = """
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def profiles(user):
+        return [cl.ChatProfile(name, "a") for name in ("Quick", "Thorough", "Patient")]
+
+    @cl.password_auth_callback
+    def sign_in(username, password):
+        return cl.User(identifier=username)
+
+    @cl.on_message
+    async def answer(message):
+        for number in range(20):
+            if message.content == "steps":
+                async with cl.Step(name="Search", type="tool") as step:
+                    step.input, step.output = "a", {"b": number}
+            else:
+                await cl.Message("a").send()
+        await cl.TaskList([cl.Task("a", cl.TaskStatus.DONE)]).send()
+        await cl.Message("b").send()
+"""
+
+
+def test_a_step_costs_what_a_message_costs(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(STEPS)
+    chatter = Chatter(app, Meter.on(app, monkeypatch))
+    costs = []
+    for said in (Chatter.say, Chatter.say_for_steps):
+        chatter.start()
+        for do in (said, Chatter.open_chat):
+            runs = repeat(chatter, Action(do=do, html=0, wire=0))
+            costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+    assert costs[2:] == costs[:2]
 
 
 # What a minute's messages leave to be done later: they are indexed for the search in one go.

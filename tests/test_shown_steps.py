@@ -133,6 +133,46 @@ def test_steps_are_inside_the_steps_around_them(make_app: AppMaker) -> None:
         place = place.parent
 
 
+@pytest.mark.parametrize(("kind", "send"), [("with", ""), ("async with", "await ")])
+def test_files_of_a_step_are_shown_in_it(make_app: AppMaker, kind: str, send: str) -> None:
+    body = f"""
+        report = cl.File(name="report.csv", content="a,b")
+        {kind} cl.Step(name="a", elements=[report]) as step:
+            with cl.Step(name="b"):
+                pass
+            {send}cl.File(name="note.txt", content="c").send(for_id=step.id)
+    """
+    chat = Chat(app_with(make_app, body)).say("a")
+    page = chat.page()
+    assert paths(page) == ["a", "a/b"]
+    shown = [e["data-name"] for e in steps(page)[0].all(data_testid="element")]
+    assert shown == ["report.csv", "note.txt"]
+    link = next(e["href"] for e in steps(page)[0].all("a") if "report.csv" in e["href"])
+    assert chat.visitor.get(link).text == "a,b"
+
+
+def test_tasks_of_asyncio_take_what_the_methods_return(make_app: AppMaker) -> None:
+    body = """
+        await asyncio.gather(cl.TaskList([cl.Task("a")]).send(), cl.Step(name="b").send())
+        await asyncio.create_task(cl.ReasoningStream(cl.Message()).stream_token("Done"))
+    """
+    page = Chat(app_with(make_app, body)).say("a").page()
+    assert page.one(data_testid="task")["data-status"] == "ready"
+    assert paths(page) == ["b"]
+
+
+def test_files_of_a_hidden_step_are_not_stored(make_app: AppMaker) -> None:
+    body = """
+        with cl.Step(elements=[cl.File(name="a.txt", content="a")]) as step:
+            cl.File(name="b.txt", content="b").send(for_id=step.id)
+        cl.Message("Done").send()
+    """
+    app = app_with(make_app, body)
+    app.extensions["chat_app"].cot = "hidden"
+    assert Chat(app).say("a").messages() == ["Done"]
+    assert column(app, "files.name") == []
+
+
 def test_deep_steps_are_shown_in_so_many_levels(make_app: AppMaker) -> None:
     body = """
         def dig(depth):

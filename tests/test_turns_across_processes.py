@@ -17,6 +17,7 @@ from tests.support.conversation import (
     Bubble,
     Calls,
     Talker,
+    bubbles,
     question,
     spoken,
     tokens_in,
@@ -104,6 +105,23 @@ def test_turn_of_another_process_is_shown_in_steps(servers: Pair) -> None:
     assert "steps-end" in last
     assert 'data-status="complete"' in last
     assert servers.calls.of("stream steps 60 0.06") == 1
+
+
+def test_steps_of_another_process_are_shown_in_their_places(servers: Pair) -> None:
+    talker = Talker(servers.one.port).start()
+    with talker.say("steps work 60 0.06") as own:
+        own.until("work-0")
+        talker.move_to(servers.other.port)
+        with talker.follow() as stream:
+            assert stream.is_stream
+            seen = [event.html for event in stream.events()]
+    assert len({tokens_in(html, "work") for html in seen}) >= 3
+    page = talker.page()
+    outer, inside = page.all("details", data_testid="step")
+    assert inside in list(outer.walk())
+    assert [step["data-status"] for step in (outer, inside)] == ["complete", "complete"]
+    assert tokens_in(inside.text, "work") == 60
+    assert bubbles(page)[-1].text == "work is done"
 
 
 def test_stop_through_the_other_process_keeps_what_was_written(servers: Pair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -83,6 +84,24 @@ def site(
     with SERVERS[request.param](folder, settings) as server:
         yield Site(server, request.param not in POLLING)
         assert "Exception on " not in server.log
+
+
+def test_steps_are_shown_as_they_run(site: Site) -> None:
+    talker = site.talker()
+    with talker.say("steps work 30 0.05") as stream:
+        seen = stream.text()
+    if site.streams:
+        # What comes within a step is added there, and its text grows there.
+        outer, inside = re.findall(r'<details id="said-([\w-]+)"', seen)[:2]
+        assert f'hx-target="#steps-{outer}" hx-swap="beforeend"><details id="said-{inside}"' in seen
+        assert seen.count(f'hx-target="#tail-{inside}"') >= 3
+        assert f'hx-target="#said-{inside}" hx-swap="outerMorph"' in seen
+    talker.wait_for_end()
+    page = talker.page()
+    outer_step, inner_step = page.all("details", data_testid="step")
+    assert inner_step in list(outer_step.walk())
+    assert inner_step["data-status"] == "complete"
+    assert tokens_in(inner_step.text, "work") == 30
 
 
 def test_answer_that_takes_a_while_is_watched_to_its_end(site: Site) -> None:

@@ -28,6 +28,17 @@ async def stream(name: str, tokens: str, pause: str) -> None:
     await answer.send()
 
 
+async def steps(name: str, tokens: str, pause: str) -> None:
+    async with cl.Step(name=name, type="tool"):
+        await asyncio.sleep(10 * float(pause))
+        async with cl.Step(name=f"{name}-inside") as inside:
+            for number in range(int(tokens)):
+                await inside.stream_token(f"{name}-{number} ")
+                await asyncio.sleep(float(pause))
+            inside.output += f"{name}-end"
+    await cl.Message(f"{name} is done").send()
+
+
 async def pour(name: str, lines: str, width: str, pause: str) -> None:
     answer = cl.Message()
     for number in range(int(lines)):
@@ -65,7 +76,7 @@ def several(*words: str) -> None:
 
 
 TALK: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (echo, stream, pour, sleep, look_up, block, fail, several)
+    f.__name__: f for f in (echo, stream, steps, pour, sleep, look_up, block, fail, several)
 }
 
 

@@ -111,8 +111,10 @@ class ChatContext:
     # Which steps are shown now, and where a profile does not say which.
     cot: Cot = "hidden"
     app_cot: Cot = "hidden"
-    # The message that shows a step or what is within it, by the id of the step.
+    # The message that shows a step or what is within it, by the id of the step. And which steps
+    # are not shown.
     steps: dict[str, uuid.UUID | None] = field(default_factory=dict)
+    hidden_steps: set[str] = field(default_factory=set)
     said_first: frozenset[uuid.UUID] = frozenset()
 
     def __post_init__(self) -> None:

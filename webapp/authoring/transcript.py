@@ -200,8 +200,8 @@ class Transcript:
     def reserve_id(self, target: MessageTarget) -> uuid.UUID:
         """Return the id that a message will have. Its files are stored under it before."""
         with self.changed:
-            if target.id is not None or target.kind != ASSISTANT:
-                return target.id or uuid.uuid4()
+            if target.id is not None:
+                return target.id
             first_id, self._first_id = self._first_id, None
             return first_id or uuid.uuid4()
 
@@ -382,10 +382,6 @@ class Transcript:
             raise type(self._closed)(str(self._closed).format(used))
 
     def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
-        if (
-            target.kind != ASSISTANT and not target.sent
-        ):  # it comes before the answer, so it cannot take its place
-            self._first_id = None
         message_id = target.id or self._first_id or uuid.uuid4()
         if not target.sent:
             # Only the first new message may take the place that waits for the answer.

@@ -130,7 +130,8 @@ def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMess
 def _upsert(dialect: str) -> Any:
     # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
     statement = insert_or_change(dialect, Message)
-    changed = {name: statement.excluded[name] for name in _CHANGING}
+    # A step may take the place that waits for the answer.
+    changed = {name: statement.excluded[name] for name in ("kind", *_CHANGING)}
     return statement.on_conflict_do_update(
         index_elements=["id"],
         set_=changed,

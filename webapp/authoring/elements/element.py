@@ -183,8 +183,10 @@ class Element(AwaitableObject):
 
     def _send(self, used: str, for_id: str, before: ElementData | None = None) -> None:
         chat = running_chat(used)
+        if for_id in chat.hidden_steps:
+            return
         try:
-            message_id = uuid.UUID(for_id)
+            message_id = chat.steps.get(for_id) or uuid.UUID(for_id)
         except (ValueError, TypeError, AttributeError):
             raise MisuseError(
                 f"{used}: for_id is the id of a message, not {for_id!r:.80}."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.message import Message
 from webapp.authoring.reasoning import ReasoningParser, ReasoningPart
@@ -15,7 +15,7 @@ from webapp.authoring.steps.details import shown_time
 from webapp.authoring.steps.step import Step, now
 
 
-class ReasoningStream:
+class ReasoningStream(AwaitableObject):
     """Streams what a model writes: its reasoning into a step, and its answer into a message.
 
     Reasoning is what stands in ``<think>...</think>``, or what you give to `stream_reasoning`. The
@@ -144,11 +144,6 @@ class ReasoningStream:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
-
-    def __await__(self) -> Generator[None, None, ReasoningStream]:
-        """Return the stream at once: there is nothing to wait for."""
-        yield from ()  # makes this a generator, which is what `await` asks for
-        return self
 
     def _show(self, part: ReasoningPart) -> None:
         if part.is_reasoning:

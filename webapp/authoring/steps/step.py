@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar
 
+from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import STEP, ElementData
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
@@ -66,7 +67,7 @@ def current_step() -> Step | None:
 
 
 @refuse_unknown_arguments
-class Step:
+class Step(AwaitableObject):
     """A step on the way to an answer. People can open it, and see what went in and came out.
 
     Use it in a ``with`` or ``async with`` block. It is shown when the block begins, and a step that
@@ -127,10 +128,9 @@ class Step:
         show_input: bool | str = "json",
         thread_id: str | None = None,
     ) -> None:
-        self._message_id = uuid.uuid4()
         self.name = name or ""
         self.type = type
-        self.id = id or str(self._message_id)
+        self.id = id or str(uuid.uuid4())
         self.parent_id = parent_id
         self.elements = list(elements or ())
         self.metadata = dict(metadata or {})
@@ -155,8 +155,10 @@ class Step:
         # The step around it, and whether it is open itself.
         self._around: Step | None = None
         self._is_open = False
-        # The message of the step that shows this one.
+        # The messages that show this step and the one around it, and what is stored for it.
+        self._message_id: uuid.UUID | None = None
         self._parent: uuid.UUID | None = None
+        self._stored: tuple[list[Element], tuple[ElementData, ...]] = [], ()
         # The chat in which it was sent, and its profile then.
         self._chat_id: str | None = None
         self._profile: str | None = None
@@ -264,7 +266,8 @@ class Step:
             raise MisuseError("Step.remove() was used on a step that was not sent.")
         if self._is_shown:
             chat.transcript.remove("Step.remove()", self._target())
-        self._message_id, self._chat_id, self._is_shown = uuid.uuid4(), None, False
+        self._message_id, self._chat_id, self._is_shown = None, None, False
+        self._stored = [], ()
         return self
 
     def __enter__(self) -> Self:
@@ -293,7 +296,9 @@ class Step:
             self._show("Step")
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        self.__enter__()
+        await self
+        return self
 
     async def __aexit__(
         self,
@@ -302,6 +307,8 @@ class Step:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+        if error is None:
+            await self
 
     def resume(self) -> None:
         """Be the current step again, as when a generator goes on."""
@@ -335,11 +342,6 @@ class Step:
             ),
         )
 
-    def __await__(self) -> Generator[None, None, Step]:
-        """Return the step at once: there is nothing to wait for."""
-        yield from ()  # makes this a generator, which is what `await` asks for
-        return self
-
     if not TYPE_CHECKING:  # or a type checker would accept every name
 
         def __getattr__(self, name: str) -> NoReturn:
@@ -359,20 +361,28 @@ class Step:
         chat = self._chat(used)
         is_new = self._chat_id is None
         if is_new:
-            self._chat_id, self._profile = chat.chat_id, chat.transcript.profile
             self._note_place(chat)
         if not self._is_shown:
             chat.transcript.note_activity(used)
             return
-        elements: tuple[ElementData, ...] = ()
-        if self.elements:
-            elements = store_elements(chat, self._message_id, self.elements)
+        # At once, also if there are files to be stored: what is within it comes next.
+        self._send_now(chat, used, is_new=is_new)
+        if self.elements != self._stored[0]:
+            self._save_then(chat.saving, lambda: self._store_elements(chat, used))
+
+    def _store_elements(self, chat: ChatContext, used: str) -> None:
+        if self._message_id is not None:
+            elements = list(self.elements)
+            self._stored = elements, store_elements(chat, self._message_id, elements)
+            self._send_now(chat, used)
+
+    def _send_now(self, chat: ChatContext, used: str, *, is_new: bool = False) -> None:
         chat.transcript.send(
             used,
             self._target(is_new=is_new),
             self.output,
             None,
-            elements=elements,
+            elements=self._stored[1],
             details=self._details().to_json(),
             grows=self.streaming or self._is_open or self._is_under_way,
         )
@@ -401,12 +411,18 @@ class Step:
 
     def _note_place(self, chat: ChatContext) -> None:
         """Find the step that shows this one, and let steps within this one find theirs."""
+        self._chat_id, self._profile = chat.chat_id, chat.transcript.profile
         if not self._is_open:
             self._around = _current.get()
         around = self._around.id if self._around is not None else None
         self._parent = chat.steps.get(self.parent_id or around or "")
         self._is_shown = chat.shows_steps(self.type)
-        chat.steps[self.id] = self._message_id if self._is_shown else self._parent
+        if self._is_shown:
+            self._message_id = chat.transcript.reserve_id(self._target(is_new=True))
+            chat.steps[self.id] = self._message_id
+        else:
+            chat.steps[self.id] = self._parent
+            chat.hidden_steps.add(self.id)
 
     def _target(self, *, is_new: bool = False) -> MessageTarget:
         return MessageTarget(self._message_id, sent=not is_new, profile=self._profile, kind=STEP)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from enum import Enum
 
+from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import TASKS
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
@@ -61,7 +62,7 @@ class Task:
         return f"Task(title={self.title[:40]!r}, status={self.status})"
 
 
-class TaskList:
+class TaskList(AwaitableObject):
     """A list of tasks in the chat, each with its status. Change it, and `update` shows it.
 
     Its methods act at once. You may await them or not.
@@ -90,14 +91,9 @@ class TaskList:
     def __init__(self, tasks: Iterable[Task] | None = None, status: str = "Ready") -> None:
         self.tasks = list(tasks or ())
         self.status = status
-        self._message_id = uuid.uuid4()
+        self._message_id: uuid.UUID | None = None
         self._chat_id: str | None = None
         self._profile: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The id of its message, a UUID."""
-        return str(self._message_id)
 
     def add_task(self, task: Task) -> TaskList:
         """Add a task at the end, and return the list. `send` or `update` shows it."""
@@ -118,7 +114,7 @@ class TaskList:
         target = self._target(used, chat.chat_id)
         if self._chat_id is None:
             self._profile = chat.transcript.profile
-        chat.transcript.send(
+        self._message_id = chat.transcript.send(
             used,
             target,
             "",
@@ -153,12 +149,7 @@ class TaskList:
         if self._chat_id is None:
             raise MisuseError(f"{used} was used on a list that was not sent.")
         chat.transcript.remove(used, self._target(used, chat.chat_id))
-        self._message_id, self._chat_id = uuid.uuid4(), None
-        return self
-
-    def __await__(self) -> Generator[None, None, TaskList]:
-        """Return the list at once: there is nothing to wait for."""
-        yield from ()  # makes this a generator, which is what `await` asks for
+        self._message_id = self._chat_id = None
         return self
 
     def _target(self, used: str, chat_id: str) -> MessageTarget:
