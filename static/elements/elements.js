@@ -65,7 +65,9 @@ const closedPanel = () => {
 
 const openPanel = async (address, { sidebar = "", key = "", byUser }) => {
   shown = { sidebar, key, chat: chatId() };
-  await window.htmx.ajax("GET", address, { target: panel, swap: "innerHTML" });
+  const url = new URL(address, location.href);
+  url.searchParams.set("in", "panel");
+  await window.htmx.ajax("GET", url.href, { target: panel, swap: "innerHTML" });
   if (!panel.firstElementChild) return; // it could not be fetched, which a notice says
   const { activeElement } = document;
   if (!panel.open) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request
 from sqlalchemy import bindparam, select
@@ -18,33 +19,45 @@ from webapp.sharing.access import refuse_unless_readable
 from webapp.sharing.shared_chat import FoundChat, find_shared
 from webapp.site import settings
 
-_FIND_OWN = (
-    select(File.chat_id, Message.elements)
-    .join(Message, (Message.chat_id == File.chat_id) & (Message.id == File.message_id))
-    .join(Chat, Chat.id == File.chat_id)
-    .where(
-        File.id == bindparam("element"),
-        Chat.owner == bindparam("owner_id"),
-        Chat.deleted_at.is_(None),
-    )
+_OWN = (
+    select(Message.chat_id, Message.id, Message.elements, Message.details, Chat.imported_at)
+    .join(Chat, Chat.id == Message.chat_id)
+    .where(Chat.owner == bindparam("owner_id"), Chat.deleted_at.is_(None))
 )
-_FIND_SHARED = (
-    select(File.chat_id, SharedMessage.elements)
-    .join(SharedMessage, SharedMessage.id == File.message_id)
-    .where(
-        File.id == bindparam("element"),
-        File.chat_id == bindparam("chat_id"),
-        SharedMessage.share_id == bindparam("share_id"),
-    )
+_SHARED = select(SharedMessage.id, SharedMessage.elements, SharedMessage.details).where(
+    SharedMessage.share_id == bindparam("share_id")
+)
+# An element without a file is found only by its message, which the addresses of its page name.
+_OWN_OF_MESSAGE = _OWN.where(Message.id == bindparam("message"))
+_OWN_WITH_FILE = _OWN.join(
+    File, (File.chat_id == Message.chat_id) & (File.message_id == Message.id)
+).where(File.id == bindparam("element"))
+_SHARED_OF_MESSAGE = _SHARED.where(SharedMessage.id == bindparam("message"))
+_SHARED_WITH_FILE = _SHARED.join(File, File.message_id == SharedMessage.id).where(
+    File.id == bindparam("element"), File.chat_id == bindparam("chat_id")
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundElement:
-    """An element, its chat, and the link by which it was found, if that was the way."""
+    """An element, its message and chat, and the link by which it was found, if that was the way.
+
+    Parameters
+    ----------
+    elements:
+        All elements of its message.
+    details:
+        Of its message.
+    is_imported:
+        Whether the chat may come from anywhere.
+    """
 
     element: ElementData
     chat_id: uuid.UUID
+    message_id: uuid.UUID
+    elements: tuple[ElementData, ...]
+    details: dict[str, Any]
+    is_imported: bool
     share: str | None = None
 
 
@@ -56,25 +69,43 @@ def find_element(element_id: uuid.UUID) -> FoundElement:
     NotFound
         It is of somebody else, of a message that is gone, or there is none.
     """
-    tokens = request.args.getlist("share")
-    if len(tokens) > 1:
-        raise BadRequest
-    chat = _find_readable_chat(tokens[0]) if tokens else None
-    statement, values = _FIND_OWN, {"element": element_id, "owner_id": owner()}
-    if chat is not None:
-        statement = _FIND_SHARED
-        values = {"element": element_id, "chat_id": chat.id, "share_id": chat.share_id}
+    token, message = _only_one("share"), _only_one("message")
+    values: dict[str, Any] = {"element": element_id}
+    if message is not None:
+        try:
+            values = {"message": uuid.UUID(message)}
+        except ValueError:
+            raise BadRequest from None
+    chat = None if token is None else _find_readable_chat(token)
+    if chat is None:
+        statement = _OWN_OF_MESSAGE if message else _OWN_WITH_FILE
+        values["owner_id"] = owner()
+    else:
+        statement = _SHARED_OF_MESSAGE if message else _SHARED_WITH_FILE
+        values |= {"share_id": chat.share_id} | ({} if message else {"chat_id": chat.id})
     with read_connection() as connection:
         rows = connection.execute(statement, values).all()
     for row in rows:
-        for data in row.elements or ():
-            if data["id"] == str(element_id):
+        elements = tuple(map(ElementData.from_json, row.elements or ()))
+        for element in elements:
+            if element.id == element_id:
                 return FoundElement(
-                    element=ElementData.from_json(data),
-                    chat_id=row.chat_id,
-                    share=chat.token if chat else None,
+                    element=element,
+                    chat_id=row.chat_id if chat is None else chat.id,
+                    message_id=row.id,
+                    elements=elements,
+                    details=row.details or {},
+                    is_imported=(row if chat is None else chat).imported_at is not None,
+                    share=token,
                 )
     raise NotFound
+
+
+def _only_one(name: str) -> str | None:
+    values = request.args.getlist(name)
+    if len(values) > 1:
+        raise BadRequest
+    return values[0] if values else None
 
 
 def _find_readable_chat(token: str) -> FoundChat:
