@@ -140,6 +140,8 @@ def test_a_type_that_lies_is_stored_as_what_it_is(make_app: AppMaker) -> None:
     [told] = chat.messages()
     assert "me.png text/html" in told
     assert "a.html image/png" in told
+    page = parse(chat.visitor.get(chat.address).text)
+    assert [e["data-kind"] for e in page.all(data_testid="element")] == ["file", "image"]
 
 
 def test_what_a_user_stores_in_all_is_bounded(make_app: AppMaker) -> None:

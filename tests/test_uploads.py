@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
@@ -12,13 +13,12 @@ from tests.support.html import parse
 from tests.support.rows import column, count
 from tests.support.uploads import (
     attach,
+    png,
     say_with,
     stored_contents,
     temporary_files,
     uploads_app,
 )
-
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + b"\x00" * 30
 
 
 def test_the_app_gets_what_was_attached(make_app: AppMaker) -> None:
@@ -134,7 +134,7 @@ def test_an_app_may_change_its_copy_and_show_it(make_app: AppMaker) -> None:
         @cl.on_message
         def answer(message):
             [given] = message.elements
-            assert type(given).__name__ == "File"
+            assert isinstance(given, cl.File)
             with open(given.path, "a") as file:
                 file.write(", changed")
             cl.Message("Look", elements=[given]).send()
@@ -165,3 +165,62 @@ def test_a_refused_message_leaves_no_content(make_app: AppMaker) -> None:
     assert attach(chat, ("a.txt", b"First")).status_code == 303
     assert attach(chat, ("b.txt", b"Second")).status_code == 409
     assert stored_contents(app) == [b"First"]
+
+
+MP3 = b"ID3\x03\x00\x00\x00\x00\x00\x00\xff\xfb\x90\x00" + b"\x00" * 200
+WEBM = bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f38108428284") + b"webm"
+SCRIPTED = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+KINDS = {
+    "leaf.png": (png(30, 20), "image"),
+    "paper.pdf": (b"%PDF-1.4 " + b"a" * 50, "pdf"),
+    "song.mp3": (MP3, "audio"),
+    "film.webm": (WEBM, "video"),
+    "data.csv": (b"a,b", "file"),
+    "drawing.svg": (SCRIPTED, "image"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_is_shown_as_what_it_is(make_app: AppMaker, name: str) -> None:
+    content, kind = KINDS[name]
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, (name, content))
+    [element] = parse(chat.visitor.get(chat.address).text).all(data_testid="element")
+    assert (element["data-kind"], element["data-name"]) == (kind, name)
+
+
+def test_a_picture_tells_its_size_and_is_small(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("leaf.png", png(30, 20)))
+    picture = parse(chat.visitor.get(chat.address).text).one(data_testid="element").one("img")
+    assert (picture["width"], picture["height"], picture["alt"]) == ("30", "20", "leaf.png")
+
+
+def test_a_script_in_a_drawing_never_runs(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    say_with(chat, ("drawing.svg", SCRIPTED))
+    source = parse(chat.visitor.get(chat.address).text).one(data_testid="element").one("img")["src"]
+    answer = chat.visitor.get(str(source))
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_app_gets_an_object_of_the_kind(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import chat_profiles as cl
+
+        cl.set_uploads()
+
+        @cl.on_message
+        def answer(message):
+            [given] = message.elements
+            assert isinstance(given, cl.Image)
+            assert not isinstance(given, cl.Pdf)
+            cl.Message(f"{type(given).__name__} {given.name} {given.size}").send()
+        """
+    )
+    content = png()
+    chat = Chat(app)
+    say_with(chat, ("leaf.png", content))
+    assert chat.messages() == [f"Image leaf.png {len(content)}"]

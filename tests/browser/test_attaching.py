@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from collections.abc import Callable
 
 import pytest
@@ -18,7 +16,7 @@ from tests.browser.steps import answer, composer, ended, messages, notices, open
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 from tests.support.rows import count
-from tests.support.uploads import stored_contents, temporary_files, uploads_app
+from tests.support.uploads import png, stored_contents, temporary_files, uploads_app
 
 pytestmark = pytest.mark.browser
 
@@ -52,19 +50,6 @@ PASTE = """async ({text, picture}) => {
     });
     return document.getElementById("composer-input").dispatchEvent(event);
 }"""
-
-
-def png(width: int = 64, height: int = 48) -> bytes:
-    """Return a picture of one colour."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + crc
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = (b"\x00" + b"\x2a\x7d\x6f" * width) * height
-    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + data
 
 
 PICTURE: FilePayload = {"name": "leaf.png", "mimeType": "image/png", "buffer": png()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -79,3 +81,16 @@ def stored_contents(app: Flask) -> Sequence[bytes]:
     """Return all that is in the store."""
     folder: Path = app.extensions["settings"].files_folder
     return sorted(path.read_bytes() for path in folder.glob("[0-9a-f][0-9a-f]/*"))
+
+
+def png(width: int = 64, height: int = 48) -> bytes:
+    """Return a picture of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = (b"\x00" + b"\x2a\x7d\x6f" * width) * height
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data

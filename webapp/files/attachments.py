@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from webapp.authoring.chat_message import ElementData
+from webapp.authoring.chat_message import ElementData, ElementKind
+from webapp.authoring.elements.files import picture_size
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.saving import PreparedFile
 from webapp.files.store import file_store
 from webapp.files.temporary import delete_temporary, new_temporary_path
+from webapp.files.types import SHOWN, SVG
 
 # File systems take no longer names. Characters of many scripts have three bytes each.
 NAME_BYTES = 240
 ENDING_BYTES = 20
+# A picture tells its width and height near its beginning. The rest is not looked through: it may be
+# made to take long.
+PICTURE_HEAD_BYTES = 256 * 1024
+KINDS: Mapping[str, ElementKind] = {"image": "image", "audio": "audio", "video": "video"}
 
 
 def element_of(file: PreparedFile) -> ElementData:
     """Return how a message shows a file that its user has attached."""
-    return ElementData(id=file.new.id, kind="file", name=file.name, file=file.stored)
+    mime, source, details = file.stored.mime, file.new.source, dict[str, Any]()
+    kind = "pdf" if mime == "application/pdf" else KINDS.get(mime.partition("/")[0], "file")
+    if mime not in SHOWN and mime != SVG:
+        kind = "file"
+    if kind == "image":
+        details["size"] = "small"
+        if mime != SVG and isinstance(source, Path):
+            with source.open("rb") as opened:
+                details |= picture_size(opened.read(PICTURE_HEAD_BYTES))
+    return ElementData(id=file.new.id, kind=kind, name=file.name, file=file.stored, details=details)
 
 
 class LocalCopies:
