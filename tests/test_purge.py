@@ -33,6 +33,7 @@ KINDS = [
     "expired_sessions",
     "login_attempts",
     "audit_entries",
+    "unused_files",
 ]
 Rows = Callable[[], list[Model]]
 

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
 from tests.support.chats import ANSWER_SECONDS, Chat
+from tests.support.files import new_file, show
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
@@ -26,7 +27,7 @@ from webapp import ResumedChat
 from webapp.authoring.errors import MisuseError
 from webapp.chats.models import Chat as ChatRow
 from webapp.chats.models import Message, Turn
-from webapp.database.engines import db, utc_now
+from webapp.database.engines import db, utc_now, write_transaction
 from webapp.engine import turn as turns
 from webapp.engine.call import begin
 from webapp.pages import turn_responses
@@ -256,6 +257,23 @@ def test_what_resumes_is_not_told_of_the_new_message(make: AppMaker) -> None:
     assert history == ["Hello", "You wrote Hello"]
     assert [message.content for message in told.messages] == history
     assert chat.messages() == ["You wrote Hello", "You wrote again"]
+
+
+def test_what_messages_have_shown_is_told(chat: Chat, app: Flask) -> None:
+    chat_id = uuid.UUID(chat.address.rpartition("/")[2])
+    shown = show(app, "user:alice", new_file(), chat_id=chat_id, sequence=50)
+    with app.app_context(), write_transaction() as connection:
+        connection.execute(update(Message).where(Message.id == shown.message_id).values(content=""))
+    resume(chat)
+    chat.until_answered()
+    [told] = names(app)["RESUMED"]
+    assert [len(message.elements) for message in told.messages] == [0, 0, 1]
+    [element] = told.messages[-1]["elements"]
+    assert (element.id, element.name) == (str(shown.elements[0].id), "hello.txt")
+    assert (element.kind, element.mime, element.size) == ("file", "text/plain", 11)
+    # Models take no empty texts.
+    chat.say("again")
+    assert names(app)["ASKED"][-1][1] == ["Hello", "You wrote Hello", "Welcome back", "again"]
 
 
 def test_an_answer_that_is_tried_again_resumes_first(make: AppMaker) -> None:

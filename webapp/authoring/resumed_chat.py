@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
+from webapp.authoring.elements.element import Element
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
@@ -14,7 +15,7 @@ from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 # The keys of Chainlit's dictionary of a thread, and what to use here.
 _ELSEWHERE = {
     "steps": "its messages are in chat.messages",
-    "elements": "a message carries no files; its messages are in chat.messages",
+    "elements": "each of chat.messages has its elements",
     "metadata": "the values of its user_session are in chat.user_session",
     "name": "its title is chat.title",
     "createdAt": "each of chat.messages has created_at",
@@ -50,6 +51,9 @@ class ResumedMessage:
         The name of the chat profile at that time, or ``None``.
     created_at:
         When it was sent, in UTC.
+    elements:
+        What it shows, and what the user has attached to it. Each has ``id``, ``name``, ``kind``,
+        ``display``, ``mime`` and ``size``, and no ``path``.
 
     Example
     -------
@@ -72,6 +76,7 @@ class ResumedMessage:
     content: str
     profile: str | None
     created_at: datetime
+    elements: Sequence[Element] = ()
 
     def __getitem__(self, key: str) -> Any:
         """Return the attribute of that name."""

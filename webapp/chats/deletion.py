@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -18,6 +19,10 @@ from webapp.chats.locking import (
 )
 from webapp.chats.models import Chat, Message
 from webapp.database.engines import db, utc_now, write_transaction
+from webapp.files.collecting import collect_unnamed
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.models import File
+from webapp.web.log import log_event
 
 # How long a user can undo the deletion of a chat.
 UNDO_SECONDS = 600
@@ -57,6 +62,7 @@ def purge_owner(owner: str) -> None:
     while removed:
         with write_transaction() as connection:
             removed = purge_chats(connection, which)
+    purge_contents()
 
 
 def purge_deleted(connection: Connection, before: datetime) -> int:
@@ -70,8 +76,8 @@ def purge_deleted(connection: Connection, before: datetime) -> int:
 def purge_chats(connection: Connection, which: ColumnElement[bool]) -> int:
     """Remove a few of these chats for good, in the caller's transaction, and return how many.
 
-    Their messages, turns, feedback, links and search entries go with them. A chat that another
-    transaction is changing stays.
+    Their messages, turns, feedback, links, search entries and files go with them. A chat that
+    another transaction is changing stays. Call `purge_contents` later.
     """
     some = select(Chat.id, _LENGTH).where(which).order_by(Chat.id).limit(CHATS_AT_ONCE)
     found = [(row[0], row[1]) for row in connection.execute(some)]
@@ -83,7 +89,21 @@ def purge_chats(connection: Connection, which: ColumnElement[bool]) -> int:
     fitting = sum(length <= MESSAGES_AT_ONCE for length in lengths)
     chat_ids = [chat_id for chat_id, _ in found[: max(1, fitting)]]
     locked = lock_free_chats(connection, chat_ids, which)
+    # Their rows have no foreign key, since a file is stored before the chat that it begins.
+    connection.execute(delete(File).where(File.chat_id.in_(locked)))
     return connection.execute(delete(Chat).where(Chat.id.in_(locked))).rowcount
+
+
+def purge_contents() -> int:
+    """Delete the contents of the files that are gone, and return how many.
+
+    If the store does not answer, the next purge deletes them.
+    """
+    try:
+        return collect_unnamed()
+    except FilesUnavailableError as error:
+        log_event("files.unavailable", level=logging.ERROR, error=str(error))
+        return 0
 
 
 def count_chats(identifier: str) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Executable, bindparam, null, or_, select
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage
+from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage, ElementData
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.resumed_chat import ResumedMessage
+from webapp.authoring.uploads.received import received_elements
 from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Message, Turn
 from webapp.database.engines import read_connection
@@ -27,6 +28,7 @@ _LIST_BEFORE = (
         Message.author,
         Message.profile,
         Message.created_at,
+        Message.elements,
     )
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
@@ -34,12 +36,15 @@ _LIST_BEFORE = (
         Message.sequence < bindparam("before"),
         Message.replaced_by.is_(None),
         Message.kind.in_([USER, ASSISTANT]),
-        Message.content != "",
         or_(Message.kind == USER, Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence.desc())
     .limit(1_000)
 )
+_LIST_TEXTS_BEFORE = _LIST_BEFORE.with_only_columns(
+    Message.id, Message.kind, Message.content
+).where(Message.content != "")
+_LIST_SHOWN_BEFORE = _LIST_BEFORE.where(or_(Message.content != "", Message.elements.is_not(null())))
 
 _FIND = select(*MESSAGE_COLUMNS, Message.chat_id).where(
     Message.id == bindparam("message_id"), Message.replaced_by.is_(None)
@@ -52,7 +57,8 @@ def list_history(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[uu
     The author's code calls this, in any thread.
     """
     with app.app_context():
-        return [(row.id, row.kind, row.content) for row in _rows_before(chat_id, sequence)]
+        rows = _rows_before(_LIST_TEXTS_BEFORE, chat_id, sequence)
+        return [(row.id, row.kind, row.content) for row in rows]
 
 
 def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
@@ -65,14 +71,20 @@ def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMess
             content=row.content,
             profile=row.profile,
             created_at=row.created_at,
+            elements=received_elements(
+                [ElementData.from_json(element) for element in row.elements or ()],
+                row.id,
+                str(chat_id),
+                {},
+            ),
         )
-        for row in _rows_before(chat_id, sequence)
+        for row in _rows_before(_LIST_SHOWN_BEFORE, chat_id, sequence)
     ]
 
 
-def _rows_before(chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
+def _rows_before(statement: Executable, chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
     with read_connection() as connection:
-        found = connection.execute(_LIST_BEFORE, {"chat_id": chat_id, "before": sequence}).all()
+        found = connection.execute(statement, {"chat_id": chat_id, "before": sequence}).all()
     return found[::-1]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from flask import Flask
 
-from webapp.chats.deletion import UNDO_SECONDS, purge_deleted
+from webapp.chats.deletion import UNDO_SECONDS, purge_contents, purge_deleted
 from webapp.database.engines import utc_now, write_transaction
 from webapp.site import this_app
 from webapp.web.background import in_background
@@ -64,5 +64,8 @@ def delete_for_good() -> int:
         with write_transaction() as connection:
             gone = purge_deleted(connection, before)
         if not gone:
-            return count
+            break
         count += gone
+    if count:
+        purge_contents()
+    return count

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Text, and_, bindparam, cast, delete, exists, func, insert, or_, select
+from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from webapp.chats.models import Chat, Message, Share, SharedMessage
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.files.collecting import collect_contents, delete_rows
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.models import File
 from webapp.sharing.copies import copy_chat
 from webapp.web.refusals import Refusal
 
@@ -46,6 +52,9 @@ _COUNT_CHANGED = (
             Message.status != SharedMessage.status,
             Message.author.is_distinct_from(SharedMessage.author),
             Message.profile.is_distinct_from(SharedMessage.profile),
+            # PostgreSQL compares no JSON.
+            cast(Message.elements, Text).is_distinct_from(cast(SharedMessage.elements, Text)),
+            cast(Message.details, Text).is_distinct_from(cast(SharedMessage.details, Text)),
         ),
     )
 )
@@ -62,6 +71,10 @@ _LOCK_CHAT = (
 )
 _INSERT_LINK = insert(Share)
 _DELETE_LINK = delete(Share).where(Share.chat_id == bindparam("chat_id"))
+_OF_LINK = select(SharedMessage.id).join(Share, Share.id == SharedMessage.share_id)
+_FIND_GONE = _OF_LINK.where(
+    Share.chat_id == bindparam("chat_id"), ~exists().where(Message.id == SharedMessage.id)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +145,37 @@ def share(chat: StoredChat) -> None:
                 "created_at": utc_now(),
             }
             connection.execute(_INSERT_LINK, new)
+        gone = _find_removed_messages(connection, chat.id)
         copy_chat(connection, share_id, chat.id, newest)
+        contents = _delete_files(connection, chat.id, gone)
+    _collect(contents)
 
 
 def unshare(chat: StoredChat) -> bool:
     """Delete the link of a chat for good, and return whether there was one."""
     with write_transaction() as connection:
-        return connection.execute(_DELETE_LINK, {"chat_id": chat.id}).rowcount > 0
+        gone = _find_removed_messages(connection, chat.id)
+        was_shared = connection.execute(_DELETE_LINK, {"chat_id": chat.id}).rowcount > 0
+        contents = _delete_files(connection, chat.id, gone)
+    _collect(contents)
+    return was_shared
+
+
+def _find_removed_messages(connection: Connection, chat_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the ids of messages that the link of a chat shows, and the chat does not any more."""
+    return list(connection.scalars(_FIND_GONE, {"chat_id": chat_id}))
+
+
+def _delete_files(
+    connection: Connection, chat_id: uuid.UUID, messages: Sequence[uuid.UUID]
+) -> set[str]:
+    """Delete the files that only a link has shown, and return their contents."""
+    if not messages:
+        return set()
+    return delete_rows(connection, (File.chat_id == chat_id) & File.message_id.in_(messages))
+
+
+def _collect(contents: set[str]) -> None:
+    # A store that does not answer is no reason to keep a link. The next purge finds the contents.
+    with suppress(FilesUnavailableError):
+        collect_contents(contents)

@@ -29,6 +29,7 @@ from webapp.chats.search_index import INDEXED_KINDS, index_title, store_entries
 from webapp.chats.store import StoredChat
 from webapp.chats.tokenizer import chat_word
 from webapp.database.engines import utc_now
+from webapp.files.rows import copy_rows
 from webapp.profiles.icons import label
 from webapp.turns.claiming import refuse_busy
 
@@ -125,6 +126,8 @@ def copy_conversation(
     while rows := connection.execute(_COPIED, which).all():
         copies = [_copy(row, chat_id) for row in rows]
         insert_messages(connection, chat_id, copies)
+        shown = {row.id: copy.id for row, copy in zip(rows, copies, strict=True) if copy.elements}
+        copy_rows(connection, old.id, chat_id, shown)
         # The index entry of a message holds for its copy. Splitting each text into words again
         # would keep the database busy for seconds.
         entries = [

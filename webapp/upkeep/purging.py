@@ -16,7 +16,9 @@ from webapp.chats.models import Chat, Turn
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
+from webapp.files.models import File
 from webapp.turns.rows import IS_HEARD
+from webapp.upkeep.unused_files import remove_unused_files, unused_condition
 
 UNWRITTEN_FOR = timedelta(days=1)
 # The rows of a small transaction, for tables with small rows.
@@ -25,7 +27,7 @@ SMALL_BATCH = 1_000
 ROUND = 10_000
 VISITOR = "session:"
 
-Table = type[Chat] | type[LoginSession] | type[LoginAttempt] | type[AuditEntry]
+Table = type[Chat] | type[LoginSession] | type[LoginAttempt] | type[AuditEntry] | type[File]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def list_kinds(settings: Settings) -> list[Kind]:
         Kind("expired_sessions", LoginSession, session_expired),
         Kind("login_attempts", LoginAttempt, obsolete_condition(now)),
         Kind("audit_entries", AuditEntry, too_old),
+        # The last one: it also removes the contents of files that went with their chats.
+        Kind("unused_files", File, unused_condition()),
     ]
 
 
@@ -82,6 +86,8 @@ def remove_rows(kind: Kind) -> int:
     """Delete all rows of a kind, and return their number."""
     if kind.table is Chat:
         return sum(_remove_chats(kind))
+    if kind.table is File:
+        return remove_unused_files()
     table, total, removed = kind.table, 0, -1
     while removed:
         with write_transaction() as connection:

@@ -31,6 +31,7 @@ class ReceivedFile(Element):
     def __init__(self, data: ElementData, path: Path | None) -> None:
         Element.__init__(self)
         self.name = data.name
+        self.display = data.display
         self._id = data.id
         self._data = data
         self._local = path
@@ -64,7 +65,8 @@ def received_elements(
     received = []
     for data in elements:
         kind = _CLASSES.get(data.kind, File)
-        made = type(kind.__name__, (ReceivedFile, kind), {})(data, paths.get(data.id))
+        as_kind = type(kind.__name__, (ReceivedFile, kind), {"kind": data.kind})
+        made = as_kind(data, paths.get(data.id))
         made._chat_id, made._message_id = chat_id, message_id
         received.append(made)
     return received
