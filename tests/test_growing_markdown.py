@@ -23,6 +23,7 @@ OPENERS = st.one_of(
     st.sampled_from(["```", "````", "~~~", "~~~~", "```python", '```py title="x" ', "``` a|b"]),
     st.sampled_from(["---", "***", "- - -", "===", "=", "--", "[a]: /b", "<div>", "</b>", "<!--"]),
     st.sampled_from(["\\[", "$$", "\\]", "so $$", "\\begin{a}", "\\end{a}", "$x", "= b"]),
+    st.sampled_from(["[^1]: ", "[^1]:", "[^a]: ", "> [!NOTE]", "> [!tip] ", "[!NOTE]", "[^1]"]),
     st.sampled_from(["|---|---|", "|-|:-:|", "-|-", "| a | b |", "a | b", "|", "~~~ `js`", "\\"]),
 )
 WORDS = st.one_of(
@@ -31,6 +32,7 @@ WORDS = st.one_of(
         ["[text](", "https://a.example/x?y=1)", "](/x)", '"t")', "<https://a.example>"]
     ),
     st.sampled_from(["<b>", "&amp;", "&#x", "\\*", "\\", "!", "x|y", "# ", "- ", "`", "```", "  "]),
+    st.sampled_from(["[^1]", "[^a]", "[^1]:", "$a$", "$\\frac{a}{b}$", "\\(x_1\\)", "$$a$$", "$5"]),
     st.sampled_from(["$x|y$", "\\(a|b\\)", "**“字”**", "<br>", "<b>", "![a](/b)", "C:\\_a\\*b"]),
     st.sampled_from(["中文**字**", "🙂", "👩\u200d👩\u200d👧", "שלום", "\u202e", "\t"]),
 )
@@ -104,6 +106,9 @@ def test_what_is_finished_is_given_once_and_what_is_open_anew() -> None:
         ("- ```\n  one\n\n", "  two\n\n\n"),
         ("\\[\na\n- b\n- c\n- d", "\n\\]"),
         ("so $$\n# a\n# b\n# c\n", "$$\n"),
+        ("[^1]: a\n\n", "  b"),
+        ("[^1]", ": a"),
+        ("> [!NOTE]\n", "> a"),
     ],
 )
 def test_nothing_is_finished_that_may_still_change(text: str, more: str) -> None:

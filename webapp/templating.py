@@ -28,6 +28,7 @@ from webapp.config import Settings
 from webapp.history import sidebar
 from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.descriptions import description_html, description_links, summary_html
+from webapp.markdown.footnotes import footnote_name
 from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
@@ -117,7 +118,9 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         summary_html=lambda profile: summary_html(profile.markdown_description),
         links_of=lambda profile: description_links(profile.markdown_description),
         content_html=lambda message: message_html(
-            message.content + _detail_for_author(app, message), page_budget()
+            message.content + _detail_for_author(app, message),
+            page_budget(),
+            footnote_name(message.id),
         ),
         typed_html=lambda message: typed_html(message.content, page_budget()),
         text_html=lambda element, whole: message_html(

@@ -6,6 +6,7 @@ const SHOW_SUCCESS_FOR = 2000; // milliseconds
 
 // A tail that still grows is replaced with each token, and a button in it would be, too.
 const CODE_WITHOUT_BUTTON = ":is(.message, .element) pre:not(:has(.copy), .tail pre)";
+// Beside them stands the switch that wraps the lines of a block, if one is too long for it.
 
 // Made here, as a page has many of them, and they work only here.
 const ANSWER_WITHOUT_BUTTON =
@@ -78,6 +79,13 @@ export const addCopyButtons = () => {
     button.className = "copy";
     button.textContent = "Copy";
     code.prepend(button);
+    const { scrollWidth, clientWidth } = button.nextElementSibling;
+    if (scrollWidth <= clientWidth) continue;
+    const wrap = button.cloneNode();
+    wrap.classList.add("wrap");
+    wrap.textContent = "Wrap lines";
+    wrap.ariaPressed = "false";
+    code.prepend(wrap);
   }
   for (const actions of all(ANSWER_WITHOUT_BUTTON)) {
     actions.insertAdjacentHTML("afterbegin", COPY_ANSWER);
@@ -87,7 +95,10 @@ export const addCopyButtons = () => {
 on("click", ({ target }) => {
   const link = target.closest?.("[data-copy]");
   if (link) copy(Promise.resolve(new URL(link.dataset.copy, location).href), link);
-  if (target.matches?.(".copy")) {
+  if (target.matches?.(".wrap")) {
+    const isWrapped = target.parentElement.classList.toggle("wrapped");
+    target.ariaPressed = String(isWrapped);
+  } else if (target.matches?.(".copy")) {
     // Without its last line end: what is pasted into a terminal would run at once.
     copy(Promise.resolve(target.nextElementSibling.textContent.replace(/\n$/, "")), target);
   }

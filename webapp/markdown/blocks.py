@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, unescapeAll
@@ -21,6 +22,8 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from webapp.markdown.callouts import make_callouts
+from webapp.markdown.footnotes import Footnotes, footnote_mark, hide_marks, read_footnote
 from webapp.markdown.formulas import (
     DISPLAY_LIMIT,
     DISPLAY_MARKS,
@@ -45,12 +48,21 @@ QUOTED_LINES = 20_000
 NARROW_CELL = 60
 # A formula ends within so many lines.
 FORMULA_LINES = 200
+# What typesetting the formulas of a message may cost, as `mathml.cost` counts it. The formulas that
+# come after are shown as they were typed.
+FORMULAS = 10_000
 NO_DEADLINE = float("inf")
 
+# What a footnote ends.
+_ENDED = ["paragraph", "reference", "blockquote", "list"]
 # The marks at the beginning of a line that open quotes and lists.
 _OPENERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)+", re.MULTILINE)
 
-_TASK = re.compile(r"^\[([ xX])\](?=[ \t]+\S)")
+_TASK = re.compile(r"\[([ xX])\](?=[ \t]+\S)")
+_BOXES = {
+    " ": '<span role="img" aria-label="To do">☐</span>',
+    "x": '<span role="img" aria-label="Done">☑</span>',
+}
 
 
 @dataclass(kw_only=True)
@@ -79,6 +91,17 @@ class Extent:
         )
 
 
+class Inline(NamedTuple):
+    """The HTML of inline text, and what its formulas have cost."""
+
+    html: str
+    cost: int
+
+
+# By the text, and by whether its formulas are typeset.
+Inlines = dict[tuple[str, bool], Inline]
+
+
 class TooManyCellsError(Exception):
     """The tables have more cells than a message may have."""
 
@@ -94,9 +117,11 @@ def normalize_line_ends(text: str) -> str:
 
 def parse(
     text: str,
-    inlines: dict[str, str],
+    inlines: Inlines,
     *,
     cells: int | None,
+    formulas: int = FORMULAS,
+    formulas_at_once: int = FORMULAS,
     deadline: float = NO_DEADLINE,
     is_open: bool = False,
 ) -> list[Token]:
@@ -110,6 +135,8 @@ def parse(
         The HTML of inline text that is known already. Afterwards it holds what was needed.
     cells
         How many cells its tables may have. With ``None``, tables are not rendered as tables.
+    formulas
+        What its formulas may cost. If some is left, a paragraph may still take `formulas_at_once`.
     deadline
         The `time.thread_time` at which to give up.
     is_open
@@ -124,18 +151,21 @@ def parse(
     TooSlowError
         It is not ready at the deadline.
     """
+    text = hide_marks(text)
     source = hide_pipes(text) if cells is not None else text
-    used: dict[str, str] = {}
+    used: Inlines = {}
     env = {
         "inlines": inlines,
         "used": used,
         "cells": cells,
+        "formulas": formulas,
+        "formulas_at_once": formulas_at_once,
         "deadline": deadline,
         "is_open": is_open,
         "hides_pipes": source != text,
     }
-    formulas = any(mark in text for mark in DISPLAY_MARKS)
-    tokens = _blocks(tables=cells is not None, formulas=formulas).parse(source, env)
+    has_formulas = any(mark in text for mark in DISPLAY_MARKS)
+    tokens = _blocks(tables=cells is not None, formulas=has_formulas).parse(source, env)
     inlines.clear()
     inlines.update(used)
     return tokens
@@ -146,18 +176,28 @@ def count_cells(tokens: Sequence[Token]) -> int:
     return sum(token.tag in {"td", "th"} and token.nesting > 0 for token in tokens)
 
 
-def render(tokens: Sequence[Token], allowance: Allowance | None = None) -> str:
+def count_formulas(tokens: Sequence[Token]) -> int:
+    """Return what the formulas among ``tokens`` have cost."""
+    return sum(token.meta.get("formulas", 0) for token in tokens if token.type == "inline")
+
+
+def render(
+    tokens: Sequence[Token], footnotes: Footnotes | None = None, allowance: Allowance | None = None
+) -> str:
     """Return the HTML of blocks, not yet cleaned.
 
     Parameters
     ----------
     tokens
         What `parse` returned, or any number of whole blocks of it.
+    footnotes
+        Those of the text before. Afterwards it knows of those among ``tokens`` as well.
     allowance
         What highlighting code may cost. Without an allowance code is plain.
     """
     parser = _blocks(tables=True, formulas=True)
-    return str(parser.renderer.render(tokens, parser.options, {"allowance": allowance}))
+    html = str(parser.renderer.render(tokens, parser.options, {"allowance": allowance}))
+    return (footnotes or Footnotes()).place(html)
 
 
 @lru_cache(maxsize=4)
@@ -168,10 +208,13 @@ def _blocks(*, tables: bool, formulas: bool) -> MarkdownIt:
         parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     if formulas:
         parser.block.ruler.before("lheading", "formula", _formula, {"alt": ["paragraph"]})
+    parser.block.ruler.before("lheading", "footnote", read_footnote, {"alt": _ENDED})
     parser.block.ruler.before("code", "depth", _refuse_depth)
     parser.core.ruler.enableOnly(["normalize", "block"])
+    parser.core.ruler.push("callouts", make_callouts)
     parser.core.ruler.push("inline_html", _render_inlines)
     parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("footnote_open", _footnote)
     return parser
 
 
@@ -248,28 +291,44 @@ def _formula(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 def _render_inlines(state: StateCore) -> None:
     before, used = state.env["inlines"], state.env["used"]
+    left = state.env["formulas"]
     inlines = [index for index, token in enumerate(state.tokens) if token.type == "inline"]
     if state.env["hides_pipes"]:
         for token in state.tokens:
             token.content = token.content.replace(PIPE, "|")
     for index in inlines:
         token = state.tokens[index]
-        text, rest = token.content, ""
-        if state.tokens[index - 2].type == "list_item_open":
-            text = _TASK.sub(lambda match: "☐" if match[1] == " " else "☑", text)
+        text, box, rest = token.content, "", ""
+        is_item = state.tokens[index - 2].type == "list_item_open"
+        if is_item and (task := _TASK.match(text)):
+            text, box = text[3:], _BOXES[task[1].lower()]
         if state.env["is_open"] and index == inlines[-1]:
             lines = state.src.removesuffix("\n").count("\n") + 1
             is_last_line = token.map is not None and token.map[1] >= lines
             place = unfinished_formula(text) if is_last_line else -1
             if place >= 0:
                 text, rest = text[:place], escapeHtml(text[place:]).replace("\n", "<br>\n")
-        html = used.get(text, before.get(text))
-        if html is None:
+        key = text, left > 0
+        inline = used.get(key, before.get(key))
+        if inline is None:
             if time.thread_time() > state.env["deadline"]:
                 raise TooSlowError
-            html = inline_html(text)
-        used[text] = html
-        token.children = [Token("html_inline", "", 0, content=html + rest)]
+            most = state.env["formulas_at_once"] if left > 0 else 0
+            inline = Inline(*inline_html(text, formulas=most))
+        used[key] = inline
+        left -= inline.cost
+        token.meta["formulas"] = inline.cost
+        token.children = [Token("html_inline", "", 0, content=box + inline.html + rest)]
+
+
+def _footnote(
+    _renderer: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    _options: OptionsDict,
+    _env: EnvType,
+) -> str:
+    return footnote_mark(tokens[index])
 
 
 def _fence(

@@ -10,7 +10,8 @@ PAGE_SECONDS = 0.8
 RESERVE_SECONDS = 0.3
 RESERVE_PARTS = 20
 # No text takes less for each character. One that could not be ready in time is not begun.
-CHARACTER_SECONDS = 0.3e-6
+CHARACTER_SECONDS = 0.3e-6  # A usual formula takes so much for each unit of its cost.
+FORMULA_SECONDS = 20e-6
 # How many texts are remembered.
 REMEMBERED = 1_000
 

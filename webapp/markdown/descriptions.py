@@ -83,4 +83,4 @@ def _render(text: str, *, links: bool) -> Markup:
         html = str(renderer.convert(text))
     except RecursionError:
         return plain_html(text)
-    return plain_html(text) if is_too_long(len(html), text) else sanitize(html, links=links)
+    return plain_html(text) if is_too_long(len(html), len(text)) else sanitize(html, links=links)

@@ -1,8 +1,9 @@
 r"""Where a TeX formula ends: ``$x$``, ``$$x$$``, ``\(x\)``, ``\[x\]`` or ``\begin{x}y\end{x}``.
 
-A formula is kept as it was typed, because Markdown would remove its backslashes and take its stars
-and underscores for emphasis. A dollar may as well stand before an amount of money. The rules that
-tell the two apart are those of Pandoc, and some for amounts beside bold text and links.
+Markdown would remove the backslashes of a formula, and take its stars and underscores for emphasis.
+So formulas are found before all else, and `mathml.py` typesets them. A dollar may as well stand
+before an amount of money. The rules that tell the two apart are those of Pandoc, and some for
+amounts beside bold text and links.
 """
 
 from __future__ import annotations
@@ -106,6 +107,10 @@ def unfinished_formula(text: str) -> int:
     rest = text[dollar + 1 :].lstrip("$")
     if dollar >= 0 and not rest[:1].isspace() and (_TEX.search(rest) or rest.endswith("\\")):
         found.append(dollar)
+    # The next character may be a digit, and this an amount. (It is the second dollar of a pair.)
+    start = text.rfind("$", 0, len(text) - 1)
+    if text.endswith("$") and start >= 0 and formula_end(text, start, len(text)) == len(text):
+        found.append(start)
     place = min(found, default=-1)
     # In code there is no formula.
     return -1 if text.count("`", 0, max(place, 0)) % 2 else place

@@ -25,14 +25,18 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from webapp.markdown.blocks import (
+    FORMULAS,
     TABLE_CELLS,
     Extent,
+    Inlines,
     TooManyCellsError,
     count_cells,
+    count_formulas,
     normalize_line_ends,
     parse,
     render,
 )
+from webapp.markdown.footnotes import Footnotes
 from webapp.markdown.highlighting import Allowance
 from webapp.markdown.messages import message_html
 from webapp.markdown.open_blocks import OpenBlock, OpenFence, Source
@@ -74,6 +78,11 @@ class GrowingMarkdown:
     In the end, all ``finished`` HTML since the last restart, joined, is what `message_html` makes
     of the whole text.
 
+    Parameters
+    ----------
+    name
+        As for `message_html`.
+
     Example
     -------
     >>> live = GrowingMarkdown()
@@ -83,7 +92,8 @@ class GrowingMarkdown:
     Growth(finished=Markup('<p>two</p>\\n'), tail=Markup(''), restart=False)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._name = name
         self._begin()
 
     def grow(self, text: str) -> Growth:
@@ -97,12 +107,14 @@ class GrowingMarkdown:
         self._is_over = True
         # What was too much for a while may be less in the end.
         if isinstance(self._way, _PlainText):
-            html = message_html(text)
+            html = message_html(text, name=self._name)
             return Growth(html, NOTHING, restart=True) if html != plain_html(text) else growth
         if not self._way.tables:
             with suppress(TooManyCellsError, RecursionError):
                 parse(text, {}, cells=TABLE_CELLS)
-                return Growth(message_html(text), NOTHING, restart=True)
+                return Growth(message_html(text, name=self._name), NOTHING, restart=True)
+        elif self._way.has_guessed_wrong:
+            return Growth(message_html(text, name=self._name), NOTHING, restart=True)
         return growth
 
     def _begin(self) -> None:
@@ -110,7 +122,7 @@ class GrowingMarkdown:
         self._is_over = False
         self._extent = Extent()
         self._measured = 0
-        self._way: _MarkdownText | _PlainText = _MarkdownText(tables=True)
+        self._way: _MarkdownText | _PlainText = _MarkdownText(self._name, tables=True)
 
     def _step(self, text: str, *, is_last: bool) -> Growth:
         was_given = bool(self._text)
@@ -124,7 +136,7 @@ class GrowingMarkdown:
             try:
                 finished, tail = self._way.step(text, is_last=is_last)
             except TooManyCellsError:
-                self._way = _MarkdownText(tables=False)
+                self._way = _MarkdownText(self._name, tables=False)
             except (RecursionError, _OutputTooLongError):
                 self._way = _PlainText()
             else:
@@ -162,37 +174,52 @@ class _PlainText:
 class _MarkdownText:
     """Shows a text as the Markdown it is."""
 
-    def __init__(self, *, tables: bool) -> None:
+    def __init__(self, name: str, *, tables: bool) -> None:
         self.tables = tables
         # Those that the text after the finished blocks may still have.
         self._cells = TABLE_CELLS
+        self._formulas = FORMULAS
         self._done = 0
         self._length = 0
         self._outline = Outline()
+        self._footnotes = Footnotes(name, is_open=True)
         self._allowance = Allowance()
-        self._inlines: dict[str, str] = {}
+        self._inlines: Inlines = {}
         self._fence: OpenFence | None = None
-        self._block = OpenBlock(start=0, outline=self._outline)
+        self._block = self._new_block()
         self._tail = NOTHING
         self._seen = 0
 
     def step(self, text: str, *, is_last: bool) -> tuple[Markup, Markup]:
         if is_last:
-            self._block = OpenBlock(start=self._done, outline=self._outline)
+            self._block = self._new_block()
+            self._footnotes.is_open = False
             finished, tail = self._finish(self._parse(text[self._done :], is_open=False)), NOTHING
         else:
             finished, tail = self._grow(text)
-        if is_too_long(self._length + len(tail), text):
+        spent = FORMULAS - self._formulas + self._block.formulas
+        if is_too_long(self._length + len(tail), len(text) + spent):
             raise _OutputTooLongError
         return finished, tail
 
+    @property
+    def has_guessed_wrong(self) -> bool:
+        """Whether there was a reference to a footnote that has not come."""
+        return not self._footnotes.guessed <= self._footnotes.defined
+
+    def _new_block(self) -> OpenBlock:
+        return OpenBlock(start=self._done, outline=self._outline, footnotes=self._footnotes)
+
     def _parse(self, source: str, *, is_open: bool) -> list[Token]:
         cells = self._cells - self._block.cells if self.tables else None
-        return parse(source, self._inlines, cells=cells, is_open=is_open)
+        formulas = self._formulas - self._block.formulas
+        return parse(source, self._inlines, cells=cells, formulas=formulas, is_open=is_open)
 
     def _finish(self, tokens: list[Token]) -> Markup:
         self._cells -= count_cells(tokens)
-        html = render(tokens, self._allowance)
+        self._formulas -= count_formulas(tokens)
+        self._footnotes.add(tokens)
+        html = render(tokens, self._footnotes, self._allowance)
         self._length += len(html)
         return sanitize(html, self._outline)
 
@@ -214,12 +241,12 @@ class _MarkdownText:
         tokens = self._parse(source.text, is_open=True)
         cut = source.first_open(tokens)
         if block.kind and (cut or not block.is_continued_by(tokens)):
-            self._block = OpenBlock(start=self._done, outline=self._outline)
+            self._block = self._new_block()
             return self._read(text)
         finished, tokens = self._finish(tokens[:cut]), tokens[cut:]
         if cut:
             self._done = source.place(tokens[0])
-            self._block = OpenBlock(start=self._done, outline=self._outline)
+            self._block = self._new_block()
         tail = self._block.tail(tokens)
         self._block = self._block.settle(tokens, source)
         self._fence = OpenFence.at_end_of(tokens, source)

@@ -1,6 +1,6 @@
-"""Inline text of messages: emphasis, code, links, and the HTML that models write in it.
+"""Inline text of messages: emphasis, code, links, formulas, and the HTML that models write in it.
 
-Formulas stay as they were typed. No image is shown: it becomes a link.
+No image is shown: it becomes a link.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from markdown_it.rules_inline import StateInline, link
 from markdown_it.token import Token
 
 from webapp.markdown.emphasis import InlineParser
+from webapp.markdown.footnotes import read_reference
 from webapp.markdown.html_tags import pair_tags, read_tag
 from webapp.markdown.literals import keep_literal
 
@@ -40,18 +41,23 @@ _WIDE_PUNCTUATION = re.compile(
 )
 
 
-def inline_html(text: str) -> str:
-    """Return the HTML of inline text, not yet sanitized. It depends on ``text`` alone."""
+def inline_html(text: str, formulas: int = 0) -> tuple[str, int]:
+    """Return the HTML of inline text, not yet sanitized, and what its formulas have cost.
+
+    It depends on the arguments alone. ``formulas`` is what they may cost. All formulas after that
+    are shown as they were typed.
+    """
     if not _MARKS.search(text):
-        return escapeHtml(text)
+        return escapeHtml(text), 0
     if len(text) > MARKS and len(_MARKS.findall(text)) > MARKS:
-        return escapeHtml(text).replace("\n", "<br>\n")
+        return escapeHtml(text).replace("\n", "<br>\n"), 0
     addresses = text.count("://") + text.count("mailto:")
     parser = _parser(
         brackets=text.count("[") <= BRACKETS,
         addresses=0 < addresses <= BARE_LINKS,
     )
-    return str(parser.renderInline(text))
+    env = {"formulas": formulas}
+    return str(parser.renderInline(text, env)), formulas - env["formulas"]
 
 
 @lru_cache(maxsize=4)
@@ -63,6 +69,7 @@ def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
     parser.inline.ruler.before("html_inline", "html_tag", read_tag)
     parser.inline.ruler2.before("fragments_join", "html_tags", pair_tags)
     if brackets:
+        parser.inline.ruler.before("link", "footnote", read_reference)
         parser.inline.ruler.at("link", _link)
         parser.inline.ruler.at("image", _image)
     else:

@@ -1,6 +1,7 @@
-"""Parts of a line of text that stay as they were typed: formulas, Windows paths, Python names.
+"""Parts of a line of text that are no Markdown: formulas, Windows paths, Python names.
 
 Markdown would take their backslashes for escapes, and their stars and underscores for emphasis.
+Formulas are typeset. All else stays as it was typed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from markdown_it.rules_inline import StateInline
 
 from webapp.markdown.formulas import formula_end
+from webapp.markdown.mathml import cost, formula_html
 
 # What may stand before the first backslash of a path: `C:`, `%TEMP%`, `.` or `..`.
 _HEAD = re.compile(r"(?:(?<!\w)[A-Za-z]:|%\w{1,30}%|(?<![^\s(\"'])\.{1,2})\Z")
@@ -38,18 +40,23 @@ def keep_literal(state: StateInline, silent: bool) -> bool:
     """Keep what is no Markdown, though it has the marks of Markdown."""
     # One rule for all: each rule is called at each mark of the text.
     text, place = state.src, state.pos
-    match text[place]:
-        case "$":
-            end = formula_end(text, place, state.posMax)
-        case "\\":
-            end = formula_end(text, place, state.posMax) or _path_end(text, place, state.posMax)
-        case "_":
-            end = _name_end(text, place, state.posMax)
-        case _:
-            return False
+    if text[place] not in "$\\_":
+        return False
+    formula = 0 if text[place] == "_" else formula_end(text, place, state.posMax)
+    end = formula
+    if text[place] == "_":
+        end = _name_end(text, place, state.posMax)
+    elif text[place] == "\\" and not formula:
+        end = _path_end(text, place, state.posMax)
     if end <= place:
         return False
-    if not silent:
+    html = None
+    if formula and not silent and state.env["formulas"] > 0:
+        html = formula_html(text[place:end])
+        state.env["formulas"] -= cost(text[place:end])
+    if html:
+        state.push("html_inline", "", 0).content = html
+    elif not silent:
         for number, line in enumerate(text[place:end].split("\n")):
             if number:
                 state.push("softbreak", "br", 0)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from webapp.markdown.blocks import count_cells, render
+from webapp.markdown.blocks import count_cells, count_formulas, render
+from webapp.markdown.footnotes import Footnotes
 from webapp.markdown.formulas import DISPLAY_MARKS
 from webapp.markdown.sanitizer import NOTHING, Outline, sanitize
 
@@ -106,6 +107,8 @@ class OpenBlock:
         The position in the text at which the rest begins.
     outline
         The headings before it.
+    footnotes
+        Those before it.
     kind
         The type of the list or table. Empty while the whole block is still read.
     lead
@@ -114,16 +117,20 @@ class OpenBlock:
         The HTML of the items or rows that are not read again, without the end tags.
     cells
         The number of cells in those.
+    formulas
+        What the formulas in those have cost.
     is_loose
         Whether the items of the list hold paragraphs. All of them do, or none.
     """
 
     start: int
     outline: Outline
+    footnotes: Footnotes
     kind: str = ""
     lead: str = ""
     html: Markup = NOTHING
     cells: int = 0
+    formulas: int = 0
     is_loose: bool = False
 
     def is_continued_by(self, tokens: Sequence[Token]) -> bool:
@@ -133,11 +140,11 @@ class OpenBlock:
     def tail(self, tokens: Sequence[Token]) -> Markup:
         """Return the HTML of the block, given the tokens of its rest."""
         if not self.kind:
-            return sanitize(render(tokens), self.outline.copy())
+            return self._html(tokens)
         for token in tokens if self.is_loose else ():
             if token.level == 2 and token.type.startswith("paragraph"):
                 token.hidden = False
-        return self._join(sanitize(render(tokens), self.outline.copy()))
+        return self._join(self._html(tokens))
 
     def settle(self, tokens: Sequence[Token], source: Source) -> OpenBlock:
         """Return the block without the items or rows that are complete."""
@@ -147,19 +154,26 @@ class OpenBlock:
         # The rows of a table are read as such only below its head.
         is_table = tokens[0].type == "table_open"
         head = source.lines[_line(tokens[0]) :][:2] if is_table else []
-        outline = self.outline.copy()
-        html = sanitize(render(tokens[:last]), outline).removesuffix(_UNITS[tokens[0].type].end)
+        outline, footnotes = self.outline.copy(), self.footnotes.copy()
+        html = sanitize(render(tokens[:last], footnotes), outline)
+        html = html.removesuffix(_UNITS[tokens[0].type].end)
+        # The head of a table is read again each time.
+        read = [t for i, t in enumerate(tokens[:last]) if not is_table or tokens[i - 1].tag != "th"]
         return OpenBlock(
             start=source.place(tokens[last]),
             outline=outline,
+            footnotes=footnotes,
             kind=tokens[0].type,
             lead=self.lead or "".join(f"{line}\n" for line in head),
             html=self._join(html) if self.kind else html,
-            # The head of a table is read again each time.
+            formulas=self.formulas + count_formulas(read),
             cells=self.cells
             + count_cells([t for t in tokens[:last] if not is_table or t.tag == "td"]),
             is_loose=self.is_loose or _is_loose(tokens),
         )
+
+    def _html(self, tokens: Sequence[Token]) -> Markup:
+        return sanitize(render(tokens, self.footnotes.copy()), self.outline.copy())
 
     def _join(self, html: Markup) -> Markup:
         return self.html + html.partition(_UNITS[self.kind].begin)[2]

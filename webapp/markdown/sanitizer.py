@@ -18,27 +18,73 @@ INLINE_TAGS = {
     *("a", "abbr", "b", "br", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q"),
     *("s", "samp", "small", "span", "strong", "sub", "sup", "u", "var", "wbr"),
 }
-BLOCK_TAGS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
+BLOCK_TAGS = {"aside", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p"}
+BLOCK_TAGS |= {"pre", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
-TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS
+MATH_TAGS = set(
+    "math mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup "  # noqa: SIM905
+    "mtable mtd mtext mtr munder munderover".split()
+)
+TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS | MATH_TAGS
+
+# A length of at most ten letters, so that nothing in a formula moves far from it.
+_LENGTH = re.compile(r"-?\d?(?:\.\d{1,4})?e[mx]|0")
+_BOOLEAN = re.compile(r"true|false")
+MATH_VALUES = {
+    "accent": _BOOLEAN,
+    "accentunder": _BOOLEAN,
+    "display": re.compile(r"block"),
+    "displaystyle": _BOOLEAN,
+    "form": re.compile(r"prefix|infix|postfix"),
+    "largeop": _BOOLEAN,
+    "linethickness": re.compile(r"0"),
+    "mathvariant": re.compile(r"normal"),
+    "maxsize": _LENGTH,
+    "minsize": _LENGTH,
+    "movablelimits": _BOOLEAN,
+    "scriptlevel": re.compile(r"[+-]?[0-3]"),
+    "stretchy": _BOOLEAN,
+    "width": _LENGTH,
+}
 ATTRIBUTES = {
-    "a": {"href", "title"},
+    "a": {"aria-label", "href", "id", "title"},
+    "aside": {"class", "id"},
     "code": {"class"},
     "ol": {"start"},
-    "span": {"class"},
+    "p": {"class"},
+    "span": {"aria-hidden", "aria-label", "class", "role"},
     "td": {"class"},
     "th": {"class"},
+    **{tag: set(MATH_VALUES) for tag in MATH_TAGS},
+    "mrow": {"class", *MATH_VALUES},
+    "mtd": {"class", *MATH_VALUES},
 }
 
-_LINK = re.compile(r"(?:https?://[^/\\]|mailto:|/(?![/\\]))", re.IGNORECASE)
+# A footnote, or the place in the text that it belongs to.
+_PLACE = r"f[nr]-[0-9a-f]{0,32}-[\w.-]{1,40}"
+_LINK = re.compile(rf"(?:https?://[^/\\]|mailto:|/(?![/\\])|#{_PLACE}\Z)", re.IGNORECASE)
 _CELL = re.compile(r"align-[clr]|(?:align-[clr] )?wide")
 # The language of a block of code, the kinds of its tokens, and the alignment and width of cells.
 _CLASSES = {
+    "aside": re.compile(r"footnote|callout (?:note|tip|important|warning|caution)"),
+    "mrow": re.compile(r"box|strike"),
+    "mtd": re.compile(r"align-[clr](?: line-r)?(?: line-b)?"),
+    "p": re.compile(r"callout-title"),
     "code": re.compile(r"language-[\w+#.-]{1,40}"),
-    "span": re.compile(r"language-[a-z0-9]+"),
+    "span": re.compile(r"language-[a-z0-9]+|formula(?: display)?|source"),
     "td": _CELL,
     "th": _CELL,
 }
+# The words that only screen readers say.
+_VALUES = {
+    "aria-hidden": re.compile(r"true"),
+    "aria-label": re.compile(r"To do|Done|Footnote [\w.-]{1,40}|[\w.-]{1,40}, back"),
+    "id": re.compile(_PLACE),
+    "role": re.compile(r"img"),
+    "start": re.compile(r"[0-9]{1,9}"),
+    **MATH_VALUES,
+}
+_LINK_WITHIN = re.compile(rf'(<a href="#{_PLACE}"[^>]*?) rel="[^"]*"')
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
 # Long plain text is split into paragraphs, each of which ends at the end of a line.
@@ -89,6 +135,8 @@ def sanitize(html: str, outline: Outline | None = None, *, links: bool = True) -
         Whether links are allowed.
     """
     cleaned = _cleaner(links=links).clean(html)
+    if '<a href="#' in cleaned:
+        cleaned = _LINK_WITHIN.sub(lambda link: link[1].replace(' target="_blank"', ""), cleaned)
     outline, depth = outline or Outline(), 1
 
     def lower(heading: re.Match[str]) -> str:
@@ -117,9 +165,9 @@ def split_plain_text(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
-def is_too_long(length: int, text: str) -> bool:
-    """Return whether HTML of that length is more than ``text`` may become."""
-    return length > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * len(text)))
+def is_too_long(length: int, characters: int) -> bool:
+    """Return whether HTML of that length is more than so many characters may become."""
+    return length > max(OUTPUT_LIMIT // 100, min(OUTPUT_LIMIT, OUTPUT_RATIO * characters))
 
 
 @lru_cache(maxsize=2)
@@ -143,6 +191,6 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
         return None if _ODD_IN_LINKS.search(value) or not _LINK.match(value) else value
     if name == "class":
         return value if _CLASSES[tag].fullmatch(value) else None
-    if name == "start":
-        return value if value.isascii() and value.isdigit() and len(value) < 10 else None
+    if name in _VALUES:
+        return value if _VALUES[name].fullmatch(value) else None
     return value

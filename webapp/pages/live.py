@@ -14,6 +14,7 @@ from markupsafe import Markup
 from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, ChatMessage
 from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
+from webapp.markdown.footnotes import footnote_name
 from webapp.markdown.growing import GrowingMarkdown, Growth
 from webapp.pages.message_actions import Actions
 from webapp.pages.outline import Outline
@@ -63,7 +64,7 @@ class _RenderedMessage:
         """Become ``message``, and return how it has grown, if it was growing."""
         text, grows = shown_output(message), message.status == STREAMING
         if grows and self.message.status != STREAMING:  # the author goes on with an ended message
-            self.markdown = GrowingMarkdown()
+            self.markdown = GrowingMarkdown(footnote_name(message.id))
             self.finished.clear()
         self.message = message
         if self.markdown is None:
@@ -207,7 +208,7 @@ class LiveTurn:
     def _add(self, message: ChatMessage) -> _RenderedMessage:
         on_page = self._on_page[message.id] = _RenderedMessage(message)
         if message.status == STREAMING:
-            on_page.markdown = GrowingMarkdown()
+            on_page.markdown = GrowingMarkdown(footnote_name(message.id))
             on_page.update(message)
         return on_page
 

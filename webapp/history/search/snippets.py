@@ -31,6 +31,8 @@ _MARKS = re.compile(
     | (?P<before>`+)[^`\n]+(?P<after>`+)        # code in a line
     | ^[ \t>]*\#{1,6}[ \t]+                     # a heading
     | ^[ \t]*(?:>[ \t]?)+                       # a quotation
+    | \[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*  # a callout
+    | \[\^[\w.-]{1,40}\]:?(?!\()                   # a footnote, or a reference to one
     | ^[ \t]*[-*+][ \t]+(?:\[[ xX]\][ \t]+)?    # an item of a list
     | ^(?=[^\n]*--)[ \t|:-]+$                  # the line below the head of a table
     | (?P<open>!?\[)[^\]\n]*(?P<close>\]\([^)\n]*\))  # a link or a picture
