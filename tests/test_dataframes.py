@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.test_sharing import shared
@@ -54,10 +54,8 @@ def alice(make_app: AppMaker) -> Visitor:
 
 def ask(visitor: Visitor) -> tuple[str, Element]:
     """Ask for a table, and return the address of the chat and its page as it is when reloaded."""
-    path = visitor.start_chat()
-    answer = visitor.post(f"{path}/messages", {"content": "?", "key": str(uuid.uuid4())})
-    assert answer.status_code == 303, answer.text
-    return path, parse(visitor.get(path).text)
+    chat = Chat.of(visitor).say("?")
+    return chat.address, chat.page()
 
 
 def table_rows(page: Element) -> list[list[str]]:

@@ -21,7 +21,7 @@ KEPT = {
     "circles of imports": 0,
     "packages that are too big": GOALS["packages that are too big"],
     # Each keeps memory out of a process that serves (tests/test_imports.py).
-    "imports inside functions": 15,
+    "imports inside functions": 16,
 }
 
 

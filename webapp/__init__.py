@@ -27,6 +27,7 @@ from webapp.authoring.callbacks import (
     set_starters,
 )
 from webapp.authoring.chat_history import chat_history
+from webapp.authoring.elements.charts import Plotly, Pyplot
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.elements.element import Element
 from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
@@ -64,6 +65,8 @@ __all__ = [
     "Image",
     "Message",
     "Pdf",
+    "Plotly",
+    "Pyplot",
     "ReasoningParser",
     "ReasoningStream",
     "ResumedChat",

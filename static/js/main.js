@@ -16,10 +16,16 @@ import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 import "./zone.js";
 
-// Few pages have elements, so their script comes with the first one.
-const updateElements = () => {
-  const first = document.querySelector("[data-script]");
-  if (first) import(first.dataset.script).then(({ update }) => update(), () => {});
+// Few pages have elements or diagrams, so the script of each comes with the first one.
+const loadScripts = () => {
+  const { diagrams } = document.body.dataset;
+  const element = document.querySelector("[data-script]");
+  for (const address of [
+    element?.dataset.script,
+    document.querySelector("code.language-mermaid") && diagrams,
+  ]) {
+    if (address) import(address).then(({ update }) => update(), () => {});
+  }
 };
 
 on("htmx:before:swap", (event) => {
@@ -41,11 +47,11 @@ on("htmx:after:swap", (event) => {
   measureSoon();
   updateOpenSelector();
   openNewMenus();
-  updateElements();
+  loadScripts();
 });
 
 addCopyButtons();
-updateElements();
+loadScripts();
 updateComposer();
 followText();
 measureSoon();

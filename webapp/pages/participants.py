@@ -93,6 +93,10 @@ class Participants:
         """Return the address of the page of an element, or of a page of a table."""
         return f"{self.root}/elements/{element.id}{self._query(**query)}"
 
+    def frame_url(self, element: ElementData) -> str:
+        """Return the address of the frame that draws an element."""
+        return f"{self.root}/elements/{element.id}/frame{self._query()}"
+
     def static_url(self, name: str) -> str:
         """Return the address of a style sheet or script that only some elements need."""
         return asset_below(self.root, name)

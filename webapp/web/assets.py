@@ -23,6 +23,8 @@ PREFIX = "static/"
 FOLDER = PACKAGE / "static"
 # Only a checkout has these two. An installed package has the files that were built from them.
 SOURCES = PACKAGE.parent / "static"
+# What the frames of charts and diagrams load. Their origin is not that of the site.
+IN_FRAMES = frozenset(("chart.js", "diagram.js", "frame.css", "mermaid.min.js"))
 BUILD_SCRIPT = PACKAGE.parent / "scripts" / "build_static.py"
 
 
@@ -90,9 +92,11 @@ def _fingerprint(name: str) -> str:
 
 
 def _add_headers(headers: Headers, path: str, url: str) -> None:
-    del path, url
+    del url
     for name, value in security_headers().items():
         headers[name] = value
+    if Path(path).name in IN_FRAMES:
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
 def theme_url(folder: Path | None) -> str | None:

@@ -80,7 +80,9 @@ class Dataframe(Element):
                 f"Dataframe data of {type(self.data).__name__} needs one more package: "
                 "pip install 'chat-profiles[tables]'"
             )
-        return [NewFile(id=self._id, name=self.name, mime=mime, source=content)]
+        ending = "json" if mime == JSON_MIME else "parquet"
+        name = f"{self.name or 'table'}.{ending}"
+        return [NewFile(id=self._id, name=name, mime=mime, source=content)]
 
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
         """Return the first page of the table, so that a chat shows it without reading the file."""

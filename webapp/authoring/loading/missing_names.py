@@ -24,7 +24,7 @@ _GROUPS = {
     "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    NO_ELEMENTS: "Plotly Pyplot CustomElement",
+    NO_ELEMENTS: "CustomElement",
     "use an element, such as Text or CustomElement": "Component",
     NO_QUESTIONS: (
         "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "

@@ -17,17 +17,10 @@ from webapp.elements.tables.table_file import GROUP_BYTES_LIMIT, UnreadableTable
 class JsonTable:
     """A table that is read as a whole."""
 
-    def __init__(self, content: bytes) -> None:
-        try:
-            found = json.loads(content)
-            self.names = [str(name) for name in found["columns"]]
-            self._rows: list[list[Any]] = [list(row) for row in found["rows"]]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise UnreadableTableError from error
-        self.rows = len(self._rows)
-        width = len(self.names)
-        if self.rows > PLAIN_ROWS or any(len(row) != width for row in self._rows):
-            raise UnreadableTableError
+    def __init__(self, names: list[str], rows: list[list[Any]]) -> None:
+        self.names = names
+        self._rows = rows
+        self.rows = len(rows)
         columns = (self._column(name) for name in self.names)
         self.kinds: list[ColumnKind] = [kind_of_values(column) for column in columns]
 
@@ -67,9 +60,22 @@ class JsonTable:
 
 def read_json_table(pieces: Iterator[bytes]) -> JsonTable:
     """Return the table of a JSON file."""
+    try:
+        found = json.loads(read_all(pieces))
+        names = [str(name) for name in found["columns"]]
+        rows = [list(row) for row in found["rows"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UnreadableTableError from error
+    if len(rows) > PLAIN_ROWS or any(len(row) != len(names) for row in rows):
+        raise UnreadableTableError
+    return JsonTable(names, rows)
+
+
+def read_all(pieces: Iterator[bytes]) -> bytes:
+    """Return a file as a whole, unless it is large."""
     content = bytearray()
     for piece in pieces:
         content += piece
         if len(content) > GROUP_BYTES_LIMIT:
             raise UnreadableTableError
-    return JsonTable(bytes(content))
+    return bytes(content)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from flask import Response, render_template, request, url_for
@@ -12,9 +13,8 @@ from werkzeug.exceptions import BadRequest
 from webapp.authoring.chat_message import StoredFile
 from webapp.database.engines import release_connection
 from webapp.elements.found_elements import FoundElement
-from webapp.elements.tables.opening import open_table
 from webapp.elements.tables.orders import Orders
-from webapp.elements.tables.table_file import UnreadableTableError
+from webapp.elements.tables.table_file import TableFile, UnreadableTableError
 from webapp.elements.tables.table_view import TableView, read_table_view
 from webapp.files.names import clean_file_name, content_disposition
 from webapp.files.store import FileStore, file_store
@@ -24,6 +24,7 @@ from webapp.web.htmx import wants_fragment
 from webapp.web.refusals import Refusal
 
 EXTENSION = "table_orders"
+Opening = Callable[[FileStore, StoredFile], AbstractContextManager[TableFile]]
 _PAGE = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -38,8 +39,13 @@ class UnreadableTableRefusal(Refusal):
     )
 
 
-def show_table(found: FoundElement) -> Response | str:
+def show_table(found: FoundElement, opening: Opening) -> Response | str:
     """Show a page of a table, or send the table as CSV, as the address says.
+
+    Parameters
+    ----------
+    opening:
+        Opens the file of the element as a table.
 
     Raises
     ------
@@ -47,11 +53,11 @@ def show_table(found: FoundElement) -> Response | str:
         The address is not one that a page of ours has.
     """
     form = _only_one("format")
-    if form is not None:
-        if form != "csv":
-            raise BadRequest
-        return _send_csv(found)
-    view = _read_view(found)
+    if form == "csv":
+        return _send_csv(found, opening)
+    if form not in (None, "table"):
+        raise BadRequest
+    view = _read_view(found, opening)
     values = {
         "element": found.element,
         "participants": participants_for(found),
@@ -72,7 +78,7 @@ def participants_for(found: FoundElement) -> Participants:
     return replace(build_participants(()), share=found.share)
 
 
-def _read_view(found: FoundElement) -> TableView:
+def _read_view(found: FoundElement, opening: Opening) -> TableView:
     page = _only_one("page") or "1"
     sort, descending = _only_one("sort"), _only_one("desc") is not None
     if not _PAGE.fullmatch(page):
@@ -80,7 +86,7 @@ def _read_view(found: FoundElement) -> TableView:
     orders: Orders = this_app().extensions.setdefault(EXTENSION, Orders())
     release_connection()
     try:
-        with open_table(file_store(), _file_of(found)) as table:
+        with opening(file_store(), _file_of(found)) as table:
             return read_table_view(
                 found.element, table, orders, page=int(page), sort=sort, descending=descending
             )
@@ -88,10 +94,10 @@ def _read_view(found: FoundElement) -> TableView:
         raise UnreadableTableRefusal from error
 
 
-def _send_csv(found: FoundElement) -> Response:
+def _send_csv(found: FoundElement, opening: Opening) -> Response:
     file = _file_of(found)
     release_connection()
-    parts = _write_csv(file_store(), file)
+    parts = _write_csv(opening(file_store(), file))
     try:
         first = next(parts)  # what cannot be read is told before a download begins
     except (UnreadableTableError, FileNotFoundError) as error:
@@ -102,8 +108,8 @@ def _send_csv(found: FoundElement) -> Response:
     return response
 
 
-def _write_csv(store: FileStore, file: StoredFile) -> Iterator[bytes]:
-    with open_table(store, file) as table:
+def _write_csv(opened: AbstractContextManager[TableFile]) -> Iterator[bytes]:
+    with opened as table:
         yield from table.write_csv()
 
 

@@ -1,0 +1,1 @@
+"""Charts of messages: their data as a table, for those who cannot see them."""

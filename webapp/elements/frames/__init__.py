@@ -1,0 +1,1 @@
+"""Frames for what runs scripts of others: charts and diagrams. Their origin is nobody's."""
