@@ -110,4 +110,5 @@ def test_the_jobs_of_an_app(make_app: AppMaker) -> None:
         "end_idle_chats",
         "index_messages",
         "delete_temporary_files",
+        "sweep_files",
     ]

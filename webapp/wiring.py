@@ -6,6 +6,7 @@ from flask import Flask
 
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.chats import deletion
+from webapp.chats.file_sweep import set_up_sweep, sweep_if_due
 from webapp.chats.search_index import index_pending
 from webapp.config import Settings
 from webapp.files.receiving import set_up_receiving
@@ -42,5 +43,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         "end_idle_chats": ending.end_idle_chats,
         "index_messages": index_pending,
         "delete_temporary_files": delete_temporary_files,
+        "sweep_files": sweep_if_due,
     }
+    set_up_sweep(app)
     set_up_housekeeping(app, jobs)

@@ -22,7 +22,13 @@ from webapp.database.engines import close_connections, db, is_sqlite
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
 # What a request leaves behind to be done, with a connection of its own.
-BACKGROUND = {"webapp-housekeeping", "webapp-deletion", "webapp-chat-end", "webapp-feedback"}
+BACKGROUND = {
+    "webapp-housekeeping",
+    "webapp-deletion",
+    "webapp-chat-end",
+    "webapp-feedback",
+    "webapp-files",
+}
 BACKGROUND_SECONDS = 10.0
 
 

@@ -104,7 +104,7 @@ def check() -> None:
 def backup(file: str) -> None:
     """Copy the SQLite database to FILE (- for standard output). The site may be running.
 
-    FILE must not exist.
+    FILE must not exist. The files of chats are not in the database: copy their folder after it.
 
     \b
     Example:
@@ -118,7 +118,10 @@ def backup(file: str) -> None:
         options = [] if file == STDIO else [f"--file={file}"]
         options = ["--format=custom", *_server_options(settings), *options]
         pg_dump = shlex.join(["pg_dump", *options, settings.url.database or ""])
-        raise BadInputError(f"for PostgreSQL use its own tool: {pg_dump}")
+        raise BadInputError(
+            f"the files of chats are not in the database, so also {_files_advice(settings)}; "
+            f"for PostgreSQL use its own tool: {pg_dump}"
+        )
     if not source.exists():
         raise BadInputError(f"there is no database at {source}")
     if file == STDIO:
@@ -134,6 +137,15 @@ def backup(file: str) -> None:
     with _write_privately(Path(file)) as copy:
         _copy(source, copy)
     say(f"Copied the database to {file}.")
+    note(f"The files of chats are not in it. Now {_files_advice(settings)}.")
+
+
+def _files_advice(settings: Settings) -> str:
+    """Say how to back up the files of chats, after the database that names them."""
+    folder = settings.files_folder
+    if folder is None:
+        return f"keep a copy of {settings.files_url} with the tools of your storage"
+    return f"copy the folder {folder}, for example with rsync -a"
 
 
 @database.command(short_help="Put a backup in the place of a SQLite database.")

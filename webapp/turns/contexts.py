@@ -8,14 +8,12 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import exists
 
 from webapp.authoring.context import ChatContext
-from webapp.chats.models import Share, SharedMessage
+from webapp.chats.message_files import delete_files
 from webapp.chats.past_messages import find_message
 from webapp.database.engines import write_transaction
-from webapp.files.collecting import collect_contents, delete_rows
-from webapp.files.models import File
+from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
 from webapp.site import this_app
 
@@ -42,13 +40,7 @@ def _remove_files(
     app: Flask, chat_id: uuid.UUID, message_id: uuid.UUID, elements: Sequence[uuid.UUID]
 ) -> None:
     """Remove files of elements that a message no longer shows, unless a share shows them."""
-    is_shared = exists().where(
-        Share.chat_id == chat_id,
-        SharedMessage.share_id == Share.id,
-        SharedMessage.id == message_id,
-    )
-    of_elements = (File.chat_id == chat_id) & (File.message_id == message_id)
     with app.app_context():
         with write_transaction() as connection:
-            contents = delete_rows(connection, of_elements & File.id.in_(elements) & ~is_shared)
-        collect_contents(contents)
+            contents = delete_files(connection, chat_id, message_id, elements)
+        collect_soon(contents)

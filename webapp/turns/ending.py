@@ -31,6 +31,7 @@ from webapp.chats.search_index import reindex_messages
 from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.call import call
+from webapp.files.collecting import collect_soon
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.contexts import make_context
 from webapp.turns.rows import ALIVE
@@ -166,6 +167,7 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
         for m in context.transcript.said()
     ]
     new = [m for m in said if not m.removed and not m.earlier]
+    contents = set[str]()
     with write_transaction() as connection:
         # Not if the chat has been resumed: what happens in it now is newer.
         over = update(Chat).where(
@@ -175,12 +177,14 @@ def _store(chat_id: uuid.UUID, context: ChatContext, values: dict[str, Any]) -> 
             return
         for changed in said:
             if changed.earlier:
-                change_earlier(connection, chat_id, changed)
-        if not new:
-            return
-        last: int = connection.execute(
-            select(func.coalesce(func.max(Message.sequence), 0)).where(Message.chat_id == chat_id)
-        ).scalar_one()
-        placed = [replace(m, sequence=last + place) for place, m in enumerate(new, start=1)]
-        insert_messages(connection, chat_id, placed)
-        reindex_messages(connection, chat_id, [(message.id, message.content) for message in placed])
+                contents |= change_earlier(connection, chat_id, changed)
+        if new:
+            last: int = connection.execute(
+                select(func.coalesce(func.max(Message.sequence), 0)).where(
+                    Message.chat_id == chat_id
+                )
+            ).scalar_one()
+            placed = [replace(m, sequence=last + place) for place, m in enumerate(new, start=1)]
+            insert_messages(connection, chat_id, placed)
+            reindex_messages(connection, chat_id, [(m.id, m.content) for m in placed])
+    collect_soon(contents)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.authoring.chat_message import DIVIDER, STREAMING, ChatMessage
+from webapp.chats.message_files import delete_files
 from webapp.chats.message_rows import update_message, upsert_messages
 from webapp.chats.models import Message, Turn
 from webapp.chats.retention import expires_at
@@ -23,6 +24,7 @@ from webapp.database.clock import database_time
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
 from webapp.engine.phases import TurnStatus
+from webapp.files.collecting import collect_soon
 from webapp.turns.rows import (
     ALIVE,
     ENDED,
@@ -56,8 +58,10 @@ _BEGAN_WITH = (
     )
     .values(values_before=bindparam("kept"))
 )
-_GONE = delete(Message).where(
-    Message.id == bindparam("message"), Message.chat_id == bindparam("chat")
+_GONE = (
+    delete(Message)
+    .where(Message.id == bindparam("message"), Message.chat_id == bindparam("chat"))
+    .returning(Message.elements)
 )
 
 
@@ -142,20 +146,27 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
 
 
 def _save_all(steps: list[Step]) -> SaveResult:
-    saved = SaveResult()
+    saved, contents = SaveResult(), set[str]()
     with write_transaction() as connection:
         # Turns are locked in this order (chats/locking.py).
         for step in sorted(steps, key=lambda step: step.turn.id):
-            asked = _save(connection, step)
+            asked = _save(connection, step, contents)
             if asked is None:
                 saved.lost.add(step.turn.id)
             elif asked and not step.ended:
                 saved.to_stop.add(step.turn.id)
+    collect_soon(contents)
     return saved
 
 
-def _save(connection: Connection, step: Step) -> bool | None:
-    """Store a step, and return whether a user asked to stop; ``None`` if the turn is lost."""
+def _save(connection: Connection, step: Step, contents: set[str]) -> bool | None:
+    """Store a step, and return whether a user asked to stop; ``None`` if the turn is lost.
+
+    Parameters
+    ----------
+    contents:
+        Those of files that were removed are added here.
+    """
     turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
     now = utc_now()
     asked: bool | None = (
@@ -165,7 +176,7 @@ def _save(connection: Connection, step: Step) -> bool | None:
     )
     if asked is None:
         return None
-    store_messages(connection, chat_id, step.messages)
+    contents |= store_messages(connection, chat_id, step.messages)
     profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
     if profile is not None and any(message.kind == DIVIDER for message in step.messages):
         store_profile(connection, chat_id, profile)
@@ -185,21 +196,35 @@ def _save(connection: Connection, step: Step) -> bool | None:
     return asked
 
 
-def store_messages(connection: Connection, chat_id: uuid.UUID, messages: list[ChatMessage]) -> None:
-    """Store messages of a turn: new, changed, or removed."""
+def store_messages(
+    connection: Connection, chat_id: uuid.UUID, messages: list[ChatMessage]
+) -> set[str]:
+    """Store messages of a turn: new, changed, or removed.
+
+    Return the contents of the files that were removed, for `collect_soon`.
+    """
+    contents = set[str]()
     for message in messages:
         if message.removed or message.earlier:
-            change_earlier(connection, chat_id, message)
+            contents |= change_earlier(connection, chat_id, message)
     upsert_messages(connection, chat_id, [m for m in messages if not (m.removed or m.earlier)])
+    return contents
 
 
-def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> None:
-    """Change or delete a message that was sent in an earlier turn."""
+def change_earlier(connection: Connection, chat_id: uuid.UUID, message: ChatMessage) -> set[str]:
+    """Change or delete a message that was sent in an earlier turn.
+
+    Return as `store_messages` does.
+    """
     if message.removed:
-        connection.execute(_GONE, {"message": message.id, "chat": chat_id})
+        stored = connection.execute(_GONE, {"message": message.id, "chat": chat_id}).first()
+        # One that was removed before it was stored may have files as well.
+        if (stored is not None and stored.elements) or message.elements:
+            return delete_files(connection, chat_id, message.id)
     elif (
         update_message(connection, chat_id, message)
         and message.kind in INDEXED_KINDS
         and message.status != STREAMING
     ):
         reindex_messages(connection, chat_id, [(message.id, message.content)])
+    return set()

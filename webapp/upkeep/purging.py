@@ -13,12 +13,12 @@ from webapp.accounts.sessions.rows import expiry_condition
 from webapp.accounts.throttle import obsolete_condition
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, purge_chats, was_deleted_before
 from webapp.chats.models import Chat, Turn
+from webapp.chats.unused_files import remove_unused_files, unused_condition
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
 from webapp.files.models import File
 from webapp.turns.rows import IS_HEARD
-from webapp.upkeep.unused_files import remove_unused_files, unused_condition
 
 UNWRITTEN_FOR = timedelta(days=1)
 # The rows of a small transaction, for tables with small rows.

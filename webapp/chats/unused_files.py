@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import ColumnElement, String, Text, and_, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from webapp.chats.deletion import purge_contents
-from webapp.chats.models import Message, SharedMessage
+from webapp.chats.models import Message, Share, SharedMessage
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.files.collecting import LEFT_FOR, collect_unknown, delete_rows
 from webapp.files.contents import FilesUnavailableError
@@ -41,7 +43,7 @@ def remove_unused_files() -> int:
     try:
         collect_unknown()
     except FilesUnavailableError as error:
-        log_event("files.unavailable", level=40, error=str(error))
+        log_event("files.unavailable", level=logging.ERROR, error=str(error))
     return count
 
 
@@ -57,8 +59,13 @@ def _is_shown_by(table: type[Message] | type[SharedMessage]) -> ColumnElement[bo
     # SQLite stores ids without dashes.
     elements = func.replace(cast(table.elements, Text), "-", "")
     file_id = func.replace(cast(File.id, String), "-", "")
+    message = table.id == File.message_id
+    if table is SharedMessage:
+        # By the link of the chat: shared messages have no index by their ids.
+        link = select(Share.id).where(Share.chat_id == File.chat_id).scalar_subquery()
+        message = and_(message, SharedMessage.share_id == link)
     return exists().where(
-        table.id == File.message_id,
+        message,
         elements.contains(file_id),
         # The second file of an element, such as its picture for dark pages, is named by its id.
         or_(elements.contains(File.sha256), ~was_updated),
