@@ -345,6 +345,7 @@ STATES = {
     "starting": State("slow.py", _starting),
     "chat": State("simple.py", _chat),
     "long-answer": State("wordy.py", _chat),
+    "rich-answer": State("rich.py", _chat),
     "starters": State("five.py", _starters),
     "failed-start": State("failing.py", _chat),
     "one-profile": State("one.py", _chat),

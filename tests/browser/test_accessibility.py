@@ -28,7 +28,7 @@ ARRIVED = """document.getAnimations().every((a) => a.playState !== "running"
 WIDTHS = (320, 390, 640, 1280, 1920)
 # Cut off on purpose: text for screen readers, and what has a scroll bar of its own.
 WIDER = """() => {
-    const meant = ".hush, .skip, .wide-only, .who, .home-name, pre, table, svg";
+    const meant = ".hush, .skip, .wide-only, .who, .home-name, pre, table, svg, .formula";
     const outside = ({left, right}) => left < -0.5 || right > innerWidth + 0.5;
     return [...document.querySelectorAll("body *")]
         .filter((e) => e.checkVisibility() && !e.closest(meant))
@@ -36,7 +36,15 @@ WIDER = """() => {
         .map((e) => e.outerHTML.slice(0, 90));
 }"""
 # What is also looked at with forced colours.
-FORCED = ("login-refused", "chat", "selector-5", "notice", "streaming", "failed-turn")
+FORCED = (
+    "login-refused",
+    "chat",
+    "rich-answer",
+    "selector-5",
+    "notice",
+    "streaming",
+    "failed-turn",
+)
 
 
 def findings(page: Page, options: dict[str, Any] | None = None) -> list[str]:

@@ -221,9 +221,14 @@ def _blocks(*, tables: bool, formulas: bool) -> MarkdownIt:
 def _refuse_depth(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
     if state.level >= NESTING_LIMIT:
         raise RecursionError("nested too deeply")
-    if time.thread_time() > state.env["deadline"]:
-        raise TooSlowError
+    _refuse_delay(state.env)
     return False
+
+
+def _refuse_delay(env: EnvType) -> None:
+    # To ask for the time takes as long as to read a short line.
+    if env["deadline"] < NO_DEADLINE and time.thread_time() > env["deadline"]:
+        raise TooSlowError
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -311,8 +316,7 @@ def _render_inlines(state: StateCore) -> None:
         key = text, left > 0
         inline = used.get(key, before.get(key))
         if inline is None:
-            if time.thread_time() > state.env["deadline"]:
-                raise TooSlowError
+            _refuse_delay(state.env)
             most = state.env["formulas_at_once"] if left > 0 else 0
             inline = Inline(*inline_html(text, formulas=most))
         used[key] = inline

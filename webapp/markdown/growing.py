@@ -216,6 +216,8 @@ class _MarkdownText:
         return parse(source, self._inlines, cells=cells, formulas=formulas, is_open=is_open)
 
     def _finish(self, tokens: list[Token]) -> Markup:
+        if not tokens:
+            return NOTHING
         self._cells -= count_cells(tokens)
         self._formulas -= count_formulas(tokens)
         self._footnotes.add(tokens)
