@@ -8,6 +8,8 @@ on("click", ({ target }) => {
   if (step?.matches(".step")) touched.add(step);
 });
 
-on("htmx:before:morph:attr", (event) => {
-  if (event.detail.attrName === "open" && touched.has(event.target)) event.preventDefault();
+// Of each attribute that changes, htmx tells extensions only. `false` leaves it as it is.
+htmx.registerExtension("outline", {
+  htmx_before_morph_attr: (element, { attrName }) =>
+    attrName !== "open" || !touched.has(element),
 });

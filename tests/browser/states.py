@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
 from tests.browser.site import Site
@@ -339,6 +339,26 @@ def _resumed(page: Page, site: Site) -> None:
     expect(ended(page)).to_contain_text("Welcome back")
 
 
+def _steps(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    ask(page, "Compare the weather")
+    ended(page)
+    for name in ("Compare the weather", "Weather", "Look into", "Write it down"):
+        _step(page, name).locator("summary").first.click()
+
+
+def _steps_running(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    ask(page, "run")
+    for name in ("Compare the weather", "Write it down"):
+        _step(page, name).locator("summary").first.click()
+    expect(page.get_by_text("It is as warm in Bern")).to_be_visible()
+
+
+def _step(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-testid=step][data-name^='{name}']").first
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -362,6 +382,8 @@ STATES = {
     "notice": State("simple.py", _notice),
     "talking": State("chatty.py", _talking),
     "streaming": State("chatty.py", _streaming),
+    "steps": State("stepper.py", _steps),
+    "steps-running": State("stepper.py", _steps_running),
     "stopped": State("chatty.py", _stopped),
     "failed-turn": State("chatty.py", _failed_turn),
     "signed-out": State("roles.py", _signed_out),

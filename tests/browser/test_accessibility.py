@@ -44,6 +44,7 @@ FORCED = (
     "notice",
     "streaming",
     "failed-turn",
+    "steps",
 )
 
 
@@ -112,7 +113,7 @@ def test_a_state_is_sound_in_every_theme_and_fits_every_width(
     nothing_is_wider_than_the_screen(page)
 
 
-@pytest.mark.parametrize("state", ["selector-5", "user-menu", "talking"])
+@pytest.mark.parametrize("state", ["selector-5", "user-menu", "talking", "steps"])
 def test_axe_finds_nothing_on_a_phone(visit: Callable[..., Page], state: str) -> None:
     assert findings(visit(state, **PHONE)) == []
 

@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from flask import Flask, current_app
 from markupsafe import Markup
@@ -138,12 +139,7 @@ class LiveTurn:
             if on_page is not None:
                 parts.append(self._render_switch(on_page.message))
 
-        previous = None
-        for message in state.messages:
-            inside = self._outline.add(message)
-            parts.append(self._render_change(message, previous, inside))
-            previous = previous if inside else message
-
+        parts += self._render_own(state.messages)
         for message in state.elsewhere:
             on_page = self._on_page.get(message.id)
             if on_page is None or on_page.message != message:
@@ -160,16 +156,38 @@ class LiveTurn:
             parts.append(self._render("_changed", **values))
         return "".join(parts)
 
-    def _render_change(
+    def _render_own(self, messages: list[ChatMessage]) -> list[str]:
+        # A page finds all places before it puts anything there. So what is within a step that is
+        # new on the page comes together with that step.
+        changes: list[Callable[[], str]] = []
+        within_new: dict[str | None, list[dict[str, object]]] = {}
+        previous = None
+        for message in messages:
+            inside = self._outline.add(message)
+            on_page = self._on_page.get(message.id)
+            is_new = on_page is None or on_page.message.kind != message.kind
+            if on_page is None and inside in within_new:
+                values = self._values(message, self._add(message))
+                within_new[inside].append(values)
+            else:
+                change, values = self._change(message, previous, inside)
+                changes.append(change)
+            if is_new and message.kind == STEP:
+                values["children"] = within_new[str(message.id)] = []
+            previous = previous if inside else message
+        return [change() for change in changes]
+
+    def _change(
         self, message: ChatMessage, previous: ChatMessage | None, inside: str | None
-    ) -> str:
+    ) -> tuple[Callable[[], str], dict[str, object]]:
+        """Return what renders the change of a message, and the values it will take."""
         on_page = self._on_page.get(message.id)
+        if on_page is not None and on_page.message == message:
+            return str, {}
+        name, place = "_changed", ""
         if on_page is None:
-            values = self._values(message, self._add(message))
-            place = f"steps-{inside}" if inside else f"turn-{self._turn_id}"
-            changed = self._render("_added", place=place, previous=previous, **values)
-        elif on_page.message == message:
-            return ""
+            on_page = self._add(message)
+            name, place = "_added", f"steps-{inside}" if inside else f"turn-{self._turn_id}"
         else:
             only_text = replace(on_page.message, content=message.content) == message
             growth = on_page.update(message)
@@ -177,14 +195,21 @@ class LiveTurn:
             if is_growth and message.elements:
                 growth = self._link_names(message, on_page, growth)
             if is_growth and growth is not None:
-                # Rendered several times a second for each reader, and it needs no global name. So
-                # its context is not filled with those of the app, which takes a third of the time.
-                values = {"id": message.id, "growth": growth}
-                context = self._grown.new_context(values, shared=True)
-                return "".join(self._grown.root_render_func(context))
-            values = self._values(message, on_page)
-            changed = self._render("_changed", previous=previous, **values)
-        return changed + self._render_switch(message, self._participants.author_of(message).name)
+                return partial(self._render_growth, message, growth), {}
+        values = self._values(message, on_page) | {"previous": previous, "place": place}
+
+        def render() -> str:
+            author = self._participants.author_of(message).name
+            return self._render(name, **values) + self._render_switch(message, author)
+
+        return render, values
+
+    def _render_growth(self, message: ChatMessage, growth: Growth) -> str:
+        # Rendered several times a second for each reader, and it needs no global name. So its
+        # context is not filled with those of the app, which takes a third of the time.
+        values = {"id": message.id, "growth": growth}
+        context = self._grown.new_context(values, shared=True)
+        return "".join(self._grown.root_render_func(context))
 
     def _link_names(
         self, message: ChatMessage, on_page: _RenderedMessage, growth: Growth | None
