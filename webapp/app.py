@@ -92,7 +92,7 @@ def create_app(
     """
     try:
         settings, chat_app = _prepare(chat, config)
-        bound_connections()
+        bound_connections(settings.files_bytes if chat_app.may_take_uploads else 0)
         app = build_app(chat_app, settings)
         _settle_schema(app, settings)
     except StartupError as error:

@@ -221,6 +221,11 @@ class Settings:
             return None
         return Path(self.files_url).absolute() if self.files_url else instance_folder() / "files"
 
+    @property
+    def files_bytes(self) -> int:
+        """Return the most bytes of all files that one message may have."""
+        return self.files_per_message * self.file_bytes
+
     def refuse_if_unsafe(self) -> None:
         """Refuse a production site that would start but not be safe.
 

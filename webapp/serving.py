@@ -76,7 +76,7 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     chat_app = load_chat_app(served.app)
     settings = _prepare(settings, hosts)
     app = build_app(chat_app, settings)
-    bound_connections()
+    bound_connections(settings.files_bytes if chat_app.may_take_uploads else 0)
     # Waitress warns of each request that waits for a thread, as the first one may.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     try:

@@ -9,7 +9,6 @@ from webapp.chats import deletion
 from webapp.chats.file_sweep import set_up_sweep, sweep_if_due
 from webapp.chats.search_index import index_pending
 from webapp.config import Settings
-from webapp.files.receiving import set_up_receiving
 from webapp.files.store import set_up_files
 from webapp.files.temporary import delete_temporary_files
 from webapp.history import deletion_job
@@ -19,6 +18,7 @@ from webapp.signals import removing_user, session_ended, user_removed
 from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
 from webapp.web.housekeeping import set_up_housekeeping
+from webapp.web.uploads.slots import set_up_upload_slots
 
 
 def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) -> None:
@@ -32,7 +32,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
     )
     set_up_site(app, settings, chat_app, hooks)
     set_up_files(app, settings)
-    set_up_receiving(app)
+    set_up_upload_slots(app)
     removing_user.connect(app, deletion.hide_chats_of_user)
     removing_user.connect(app, last_choice.forget_choice_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)

@@ -23,10 +23,14 @@ UPLOADS = """
 
     cl.set_uploads({rules})
 
+    def beginning(path):
+        with Path(path).open("rb") as file:
+            return file.read(20).decode(errors="replace")
+
     @cl.on_message
     async def answer(message: cl.Message):
         told = [f"{{e.name}} {{e.mime}} {{e.size}}" for e in message.elements]
-        read = [Path(e.path).read_bytes()[:20].decode(errors="replace") for e in message.elements]
+        read = [beginning(e.path) for e in message.elements]
         await cl.Message(f"{{message.content}}|{{'; '.join(told)}}|{{'; '.join(read)}}").send()
 """
 Sent = tuple[str, bytes] | tuple[str, bytes, str]

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from flask import Flask, request
 from sqlalchemy import bindparam, func, select
 
 from webapp.authoring.chat_message import NewFile, StoredFile
@@ -20,21 +19,15 @@ from webapp.files.saving import PreparedFile
 from webapp.files.temporary import delete_temporary, new_temporary_path
 from webapp.files.types import HEAD_BYTES, find_mime
 from webapp.files.upload_rules import UploadRules, megabytes
-from webapp.site import settings, this_app
+from webapp.site import settings
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.forms import FormFieldError
 from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
-from webapp.web.server import host_of
-from webapp.web.sse import Slots
+from webapp.web.request_guards import FormRequest
 from webapp.web.uploads.multipart import MultipartForm, SentFile
 
 FIELD = "files"
-EXTENSION = "upload_slots"
-# A file that arrives slowly holds a thread. So many of the threads may be held at once, and so many
-# by one user.
-SHARE_OF_THREADS = 4
-UPLOADS_OF_ONE = 2
 # What a body has besides the contents of its files: its fields, and a head for each file.
 _OTHER_BYTES = 64 * 1024
 _USED = select(func.coalesce(func.sum(File.size), 0)).where(File.uploaded_by == bindparam("owner"))
@@ -91,30 +84,15 @@ class FilesNotStoredError(Refusal):
     retry_after = RETRY_SECONDS
 
 
-class TooManyUploadsError(Refusal):
-    """As many files are arriving as this process takes at once."""
-
-    code = 503
-    title = "Not sent"
-    message = "Many files are being sent to this site right now."
-    advice = "Wait a few seconds, then send your message again."
-    retry_after = RETRY_SECONDS
-
-
-def set_up_receiving(app: Flask) -> None:
-    """Let ``app`` count the uploads that arrive at once."""
-    app.extensions[EXTENSION] = Slots()
-
-
 @contextmanager
 def received_files(
-    form: MultipartForm, rules: UploadRules | None, owner: str
+    sent: FormRequest, rules: UploadRules | None, owner: str
 ) -> Iterator[list[PreparedFile]]:
     """Yield the files of a form. They are on the disk until the block ends.
 
     Parameters
     ----------
-    form:
+    sent:
         A form whose fields were accepted.
     rules:
         What may be attached; ``None`` for nothing.
@@ -126,14 +104,14 @@ def received_files(
     Refusal
         A file is not taken. The rest of the body is not read.
     """
-    if not form.has_files:
-        yield []
-        return
     with ExitStack() as received:
         try:
-            files = list(_receive(form, rules, owner, received))
+            files = list(_receive(sent, rules, owner, received))
         except FilesUnavailableError as error:
             raise not_stored(error) from error
+        finally:
+            if sent.upload_slot is not None:
+                sent.upload_slot.give_back()
         yield files
 
 
@@ -144,26 +122,25 @@ def not_stored(error: FilesUnavailableError) -> FilesNotStoredError:
 
 
 def _receive(
-    form: MultipartForm, rules: UploadRules | None, owner: str, received: ExitStack
+    sent: FormRequest, rules: UploadRules | None, owner: str, received: ExitStack
 ) -> Iterator[PreparedFile]:
     room: int | None = None
-    for count, sent in enumerate(form.files(), 1):
+    for count, head in enumerate(sent.multipart.files(), 1):
         if rules is None:
             raise NoFilesTakenError
-        if sent.field != FIELD:
-            raise FormFieldError("This form has no field “{}”.", subject=sent.field[:64])
+        if head.field != FIELD:
+            raise FormFieldError("This form has no field “{}”.", subject=head.field[:64])
         if count > rules.max_files:
             most = "1 file" if rules.max_files == 1 else f"{rules.max_files} files"
             raise TooManyFilesError(f"A message may have {most}, and yours has more.")
         if room is None:
-            room = _find_room(rules, clean_file_name(sent.name), owner)
-            received.enter_context(_upload_slot(owner))
-        file = _receive_file(form, sent, rules, room, received)
+            room = _find_room(sent, rules, clean_file_name(head.name), owner)
+        file = _receive_file(sent.multipart, head, rules, room, received)
         room -= file.stored.size
         yield file
 
 
-def _find_room(rules: UploadRules, first_name: str, owner: str) -> int:
+def _find_room(sent: FormRequest, rules: UploadRules, first_name: str, owner: str) -> int:
     """Return how many bytes this user may store. Refuse a body that is certainly too long.
 
     Nothing of the files is read.
@@ -171,7 +148,7 @@ def _find_room(rules: UploadRules, first_name: str, owner: str) -> int:
     with read_connection() as connection:
         used = int(connection.scalar(_USED, {"owner": owner}) or 0)
     room = max(0, settings().file_bytes_per_user - used)
-    least = (request.content_length or 0) - form_bytes() - _OTHER_BYTES
+    least = (sent.content_length or 0) - sent.most_field_bytes - _OTHER_BYTES
     if least > rules.max_bytes * rules.max_files:
         raise _too_large(rules, first_name)
     if least > room:
@@ -179,24 +156,6 @@ def _find_room(rules: UploadRules, first_name: str, owner: str) -> int:
     # Receiving may take minutes.
     release_connection()
     return room
-
-
-def form_bytes() -> int:
-    """Return the most bytes that the fields of a form with files have."""
-    return int(getattr(request, "most_field_bytes", 0))
-
-
-@contextmanager
-def _upload_slot(owner: str) -> Iterator[None]:
-    slots: Slots = this_app().extensions[EXTENSION]
-    most = max(1, host_of(request.environ).threads // SHARE_OF_THREADS)
-    slot = slots.take(most, owner, UPLOADS_OF_ONE)
-    if slot is None:
-        raise TooManyUploadsError
-    try:
-        yield
-    finally:
-        slot.give_back()
 
 
 def _receive_file(

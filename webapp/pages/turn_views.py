@@ -60,7 +60,7 @@ def say(chat_id: uuid.UUID) -> Response:
             return ask(chat, profile, form.question())
         # Before the files are read: its text may be too long, or its key malformed.
         form.question(has_files=sent.multipart.has_files)
-        with received_files(sent.multipart, find_upload_rules(profile), chat.owner) as files:
+        with received_files(sent, find_upload_rules(profile), chat.owner) as files:
             return ask(chat, profile, form.question(files))
 
     return _attempt(chat, form, begin, respond_started)

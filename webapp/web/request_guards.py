@@ -25,7 +25,9 @@ from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
+from webapp.web.sse import Slot
 from webapp.web.uploads.multipart import MULTIPART_TYPE, MultipartForm
+from webapp.web.uploads.slots import take_upload_slot
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 # What anybody may send, and the most of a refused text that comes back to its sender.
@@ -81,11 +83,15 @@ class FormRequest(Request):
     ----------
     sender_is_known:
         Whether the form has the token of its sender's session.
+    most_field_bytes:
+        How many bytes the fields of a form with files may have. A signed-in user may send more.
+    upload_slot:
+        Held while a large form with files is read.
     """
 
     sender_is_known = False
-    # Of a form with files. A signed-in user may send more.
     most_field_bytes = MAX_BODY_BYTES
+    upload_slot: Slot | None = None
 
     @property
     def is_large(self) -> bool:
@@ -268,10 +274,20 @@ def refuse_strangers() -> None:
 
 
 def refuse_files_if_off(sent: FormRequest) -> None:
-    """Refuse a form with files where the app takes none from this user. Nothing of it is read."""
+    """Refuse a form with files where the app takes none from this user. Nothing of it is read.
+
+    Raises
+    ------
+    UnsupportedMediaType
+        The app takes no files.
+    TooManyUploadsError
+        Too many are arriving already.
+    """
     if not hooks().takes_uploads():
         raise UnsupportedMediaType
     sent.most_field_bytes = _most_body_bytes(sent.endpoint)
+    if sent.is_large:
+        sent.upload_slot = take_upload_slot(sent, session[CSRF_FIELD])
 
 
 def refuse_other_sites(sent: Request) -> None:

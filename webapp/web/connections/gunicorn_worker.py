@@ -21,13 +21,16 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
-from webapp.web.connections.limits import is_too_slow, most_connections
+from webapp.web.connections.limits import is_too_slow, most_connections, seconds_left
 
 # A head that is longer is read by a thread, which refuses it.
 MOST_HEAD_BYTES = 64 * 1024
 # A form up to here arrives before a thread is needed. The app refuses a longer one, and one without
 # a length, and reads nothing of it.
 MOST_BODY_BYTES = 64 * 1024 * 1024
+# A form with files is given to a thread when so much of it has arrived: all of a small one, and of
+# a large one the fields that tell whether its files are taken. The thread reads them.
+MOST_EARLY_BYTES = 256 * 1024
 # What is longer is kept in a file.
 MEMORY_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
@@ -40,6 +43,7 @@ STOP_SECONDS = 2.0
 SHARE_OF_FILES = 3
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
+_WITH_FILES = re.compile(rb"\r\ncontent-type[ \t]*:[ \t]*multipart/form-data", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
 
 
@@ -53,6 +57,8 @@ class ArrivingRequest:
         self.size = 0
         # Not known before the end of the head.
         self.missing: int | None = None
+        # Whether the thread that gets it reads the rest itself.
+        self.goes_on = False
 
     @property
     def is_whole(self) -> bool:
@@ -78,7 +84,11 @@ class ArrivingRequest:
         head = bytes(self.head[: end + 2])
         length = _LENGTH.search(head)
         size = int(length[1]) if length and not _CHUNKED.search(head) else 0
-        self.missing = 0 if size > MOST_BODY_BYTES else end + 4 + size - len(self.head)
+        if _WITH_FILES.search(head):
+            self.goes_on = size > MOST_EARLY_BYTES
+            self.missing = end + 4 + min(size, MOST_EARLY_BYTES) - len(self.head)
+        else:
+            self.missing = 0 if size > MOST_BODY_BYTES else end + 4 + size - len(self.head)
         return self.missing > 0 and _EXPECT.search(head) is not None
 
 
@@ -89,13 +99,23 @@ class ArrivedReader(SocketUnreader):
         super().__init__(sock)
         self._request: ArrivingRequest | None = None
         self._give_up = 0.0
+        # When the files began to arrive that a thread reads, and how much of them has.
+        self._began: float | None = None
+        self._received = 0
 
     def begin(self, request: ArrivingRequest) -> None:
         """Begin a request."""
         self._give_up = time.monotonic() + THREAD_SECONDS
+        self._began = request.began if request.goes_on else None
+        self._received = request.size
         self._request = request
         if request.body is not None:
             request.body.seek(0)
+
+    def end(self) -> None:
+        """Wait no longer for the rest of a request that has its answer."""
+        self._began = None
+        self._give_up = time.monotonic() + THREAD_SECONDS
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next piece, or nothing if the sender has gone or takes too long."""
@@ -107,9 +127,15 @@ class ArrivedReader(SocketUnreader):
             if request.body is not None and (piece := request.body.read(PIECE_BYTES)):
                 return piece
             self._request = None
+        now = time.monotonic()
+        left = self._give_up - now
+        if self._began is not None:
+            left = seconds_left(now - self._began, self._received)
         try:
-            self.sock.settimeout(max(0.001, self._give_up - time.monotonic()))
-            return self.sock.recv(max(self.mxchunk, min(size_hint or 0, PIECE_BYTES)))
+            self.sock.settimeout(max(0.001, left))
+            data = self.sock.recv(max(self.mxchunk, min(size_hint or 0, PIECE_BYTES)))
+            self._received += len(data)
+            return data
         except TimeoutError:
             return b""
         finally:
@@ -186,6 +212,13 @@ class ArrivalWorker(ThreadWorker):
             return
         self._lingering[conn] = time.monotonic()
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._skip, conn))
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request, in a thread. What is left of a body that was refused is not awaited."""
+        keeps = super().handle_request(req, conn)
+        if isinstance(conn.parser.unreader, ArrivedReader):
+            conn.parser.unreader.end()
+        return keeps
 
     def murder_pending(self) -> None:
         """End what arrives too slowly. gunicorn calls this after each event."""

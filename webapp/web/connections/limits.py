@@ -23,4 +23,9 @@ def most_connections() -> int:
 
 def is_too_slow(seconds: float, received: int) -> bool:
     """Return whether a request that began to arrive so long ago should be given up."""
-    return seconds > ARRIVAL_SECONDS + received / LEAST_BYTES_PER_SECOND
+    return seconds_left(seconds, received) < 0
+
+
+def seconds_left(seconds: float, received: int) -> float:
+    """Return how long to wait for more of a request that began to arrive so long ago."""
+    return ARRIVAL_SECONDS + received / LEAST_BYTES_PER_SECOND - seconds

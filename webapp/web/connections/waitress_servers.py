@@ -24,6 +24,10 @@ LOOK_SECONDS = 5
 DROPPED_PART = 16
 
 
+# Above that, Waitress refuses a form itself, with a page of its own.
+MOST_FORM_BYTES = 64 * 1024 * 1024
+
+
 class BoundedChannel(HTTPChannel):
     """A connection that knows when its request began to arrive, and how much of it there is."""
 
@@ -90,10 +94,18 @@ class BoundedAdjustments(Adjustments):
     asyncore_use_poll = True
 
 
-def use_bounded_servers() -> None:
-    """Let every server that Waitress makes in this process make room for visitors."""
+def use_bounded_servers(file_bytes: int) -> None:
+    """Let every server that Waitress makes in this process make room for visitors.
+
+    Parameters
+    ----------
+    file_bytes:
+        How many bytes of files a request may have. Waitress keeps all of it before the app is
+        asked, whoever sends it.
+    """
+    most = {"max_request_body_size": MOST_FORM_BYTES + file_bytes}
     vars(waitress_server).update(
-        Adjustments=BoundedAdjustments,
+        Adjustments=type("BoundedAdjustments", (BoundedAdjustments,), most),
         TcpWSGIServer=BoundedTcpServer,
         UnixWSGIServer=BoundedUnixServer,
     )
