@@ -281,3 +281,12 @@ def test_a_content_that_was_lost_is_404_and_logged(
             path.unlink()
     assert alice.get(shown.address).status_code == 404
     assert "file.lost" in str(log.lines)
+
+
+def test_a_page_asks_for_a_content_by_its_hash(alice: Visitor) -> None:
+    shown = show(alice.app, ALICE, new_file(b"Hello", "hello.txt"))
+    file = shown.elements[0].file
+    assert file is not None
+    address = f"/files/{shown.elements[0].id}/hello.txt?v={file.sha256[:16]}"
+    assert address in alice.get(shown.chat).text
+    assert alice.get(address).headers["Cache-Control"] == FIXED

@@ -17,13 +17,13 @@ from webapp.accounts.login import owner
 from webapp.chats.models import Chat, SharedMessage
 from webapp.database.engines import read_connection
 from webapp.files.models import File
+from webapp.pages.participants import VERSION_LENGTH
 from webapp.sharing.access import refuse_unless_readable
 from webapp.sharing.shared_chat import find_shared
 from webapp.site import settings
 from webapp.web.log import log_event
 
-# The first digits of the hash, in an address that always has the same content.
-VERSION_LENGTH = 16
+# In an address that always has the same content.
 _VERSION = re.compile(f"[0-9a-f]{{{VERSION_LENGTH}}}", re.ASCII)
 _COLUMNS = (File.sha256, File.name, File.mime, File.size)
 # An element that was updated has several contents. The newest one comes first.

@@ -28,6 +28,8 @@ from webapp.web.headers import allow_icons_from, fragment_origins
 from webapp.web.log import log_failure
 
 NAME_SHOWN = 200
+# Of the hash of a content, in the address of a file.
+VERSION_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ class Participants:
         name = element.name.replace("/", "_").replace("\\", "_")
         name = name if name.strip(". ") else element.kind
         path = f"{self.root}/files/{file_id or element.id}/{quote(name, safe='')}"
+        if file_id is None and element.file is not None:
+            # It names the content, so a browser need not ask again.
+            return path + self._query(v=element.file.sha256[:VERSION_LENGTH])
         return path + self._query()
 
     def element_url(self, element: ElementData, **query: str) -> str:
