@@ -37,6 +37,8 @@ def link(text: str, *names: str) -> str:
         ("a.csv and ba.csv", ["a.csv"], "<p>[0:a.csv] and ba.csv</p>"),
         ("A & B < C", ["A & B < C"], "<p>[0:A &amp; B &lt; C]</p>"),
         ('say "hi"', ['"hi"'], "<p>say [0:"),
+        ("a $x$ b", ["x"], '<span class="source" aria-hidden="true">$x$</span> b</p>'),
+        ("a $x$ x", ["x"], "</span> [0:x]</p>"),
         ("$5 (net)", ["$5 (net)"], "<p>[0:$5 (net)]</p>"),
         ("one.*two", [".*"], "<p>one[0:.*]two</p>"),
         ("", ["", " "], ""),

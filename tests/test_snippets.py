@@ -94,6 +94,8 @@ def test_a_snippet_adds_nothing_to_the_text_whatever_that_holds(query: str) -> N
         ("| Model | Price |\n|---|--:|\n| small | 1 |", "small", " Model  Price \n\n [small]  1 "),
         ("2 * 3 * 4, snake_case_name", "snake", "2 * 3 * 4, [snake]_case_name"),
         ("1\\. and \\*", "and", "1. [and] *"),
+        ("> [!NOTE]\n> Take care[^1]\n\n[^1]: of it", "care", "\nTake [care]\n\n of it"),
+        ("So $a \\cdot b$ is it", "cdot", "So $a \\[cdot] b$ is it"),
         ("# Only this", "else", "Only this"),
         # Who looks for it wants to see it.
         ("[here](https://example.org)", "example", "here](https://[example].org)"),

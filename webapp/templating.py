@@ -76,8 +76,13 @@ def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[.
         "step_details": read_step,
         "step_status": shown_status,
         "step_time": lambda step: "" if step.seconds is None else shown_time(step.seconds),
-        "input_html": lambda step: message_html(shown_input(step), page_budget()),
-        "output_html": lambda message: message_html(shown_output(message), page_budget()),
+        # It has other footnotes than the output.
+        "input_html": lambda step, message_id: message_html(
+            shown_input(step), page_budget(), f"0{footnote_name(message_id)}"
+        ),
+        "output_html": lambda message: message_html(
+            shown_output(message), page_budget(), footnote_name(message.id)
+        ),
         "task_list": read_task_list,
     }
 
@@ -124,7 +129,9 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         ),
         typed_html=lambda message: typed_html(message.content, page_budget()),
         text_html=lambda element, whole: message_html(
-            _markdown_of(element, whole or element.details.get("text", "")), page_budget()
+            _markdown_of(element, whole or element.details.get("text", "")),
+            page_budget(),
+            footnote_name(element.id),
         ),
         link_host=lambda url: (icons.find_origin(url) or "").partition("://")[2],
         is_long=_is_long,

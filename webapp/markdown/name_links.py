@@ -54,15 +54,17 @@ class NameLinks:
             return piece
         parts: list[Markup] = []
         depth = 0
+        in_source = False  # of a formula, which has no elements inside
         # The pieces of a Markup are Markup.
         for place, part in enumerate(_split(piece)):
             if place % 2:
                 name = _TAG_NAME.match(part)
                 if name is not None and name[1] in _CLOSED_TAGS:
                     depth += -1 if part.startswith("</") else 1
+                in_source = part.startswith('<span class="source"')
                 parts.append(part)
             else:
-                parts.append(part if depth or not part else self._link_text(part))
+                parts.append(part if depth or in_source or not part else self._link_text(part))
         return NOTHING.join(parts)
 
     def _link_text(self, part: Markup) -> Markup:
