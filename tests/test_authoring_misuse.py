@@ -239,10 +239,10 @@ MISTAKES = {
             "see docs/authoring.md"
         ],
     ),
-    "no_elements_yet": (
-        "cl.Plotly(name='a')",
+    "figure_of_another_library": (
+        "cl.Plotly(figure='chart.png')",
         2,
-        ["webapp.Plotly does not exist", "a message shows"],
+        ["Plotly figure must be a figure of Plotly, not str"],
     ),
     "no_such_attribute_yet": (
         "cl.Message('').is_streaming",

@@ -28,6 +28,7 @@ from webapp.authoring.callbacks import (
 )
 from webapp.authoring.chat_history import chat_history
 from webapp.authoring.elements.charts import Plotly, Pyplot
+from webapp.authoring.elements.custom import CustomElement
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.elements.element import Element
 from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
@@ -56,6 +57,7 @@ from webapp.package_alias import add_alias
 __all__ = [
     "Audio",
     "ChatProfile",
+    "CustomElement",
     "Dataframe",
     "Element",
     "ElementSidebar",

@@ -135,7 +135,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     send_headers(app)
     _add_routes(app, chat_app)
     set_up_templates(app, settings, chat_app)
-    set_up_elements(app)
+    set_up_elements(app, chat_app)
 
     # What this process keeps between requests.
     conversation = set_up_conversation(app, settings, TurnRows(app))

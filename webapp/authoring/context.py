@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from webapp.authoring.chat_message import ASSISTANT, ChatMessage, NewFile, StoredFile
@@ -104,6 +105,8 @@ class ChatContext:
     # The message that is being answered, and the messages of this turn that were sent before it.
     answers: uuid.UUID | None = None
     save_files: SaveFiles = _refuse_files
+    # Of the app file, which has templates beside it.
+    app_folder: Path | None = None
     remove_files: RemoveFiles = _remove_nothing
     find_message: FindMessage = _find_nothing
     # Files that are being stored in other threads. The callback ends when they are stored.

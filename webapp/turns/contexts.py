@@ -15,7 +15,7 @@ from webapp.chats.past_messages import find_message
 from webapp.database.engines import write_transaction
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
-from webapp.site import this_app
+from webapp.site import chat_app, this_app
 
 
 def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
@@ -29,6 +29,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
     app = this_app()
     return ChatContext(
         chat_id=str(chat_id),
+        app_folder=chat_app().folder,
         save_files=partial(save_files, app, chat_id),
         remove_files=partial(_remove_files, app, chat_id),
         find_message=partial(find_message, app, chat_id),

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
-from webapp.authoring.elements.dataframe import ElementSize
-from webapp.authoring.elements.element import Element
+from webapp.authoring.elements.element import Element, ElementSize
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 
 HEIGHTS = {"small": 280, "medium": 420, "large": 600}  # pixels
@@ -61,9 +60,8 @@ class Plotly(Element):
             raise MisuseError(
                 f"Plotly figure must be a figure of Plotly, not {type(figure).__name__}."
             )
-        super().__init__(name=name, display=display)
+        super().__init__(name=name, display=display, size=size)
         self.figure = figure
-        self.size = size
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:
@@ -130,9 +128,8 @@ class Pyplot(Element):
             raise MisuseError(
                 f"Pyplot figure must be a figure of matplotlib, not {type(figure).__name__}."
             )
-        super().__init__(name=name, display=display)
+        super().__init__(name=name, display=display, size=size)
         self.figure = figure
-        self.size = size
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
-from webapp.authoring.elements.element import Element
+from webapp.authoring.elements.element import Element, ElementSize
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.tables.cells import ColumnKind, show_cells
 from webapp.authoring.tables.plain_files import MIME as JSON_MIME
 from webapp.authoring.tables.plain_files import kind_of_values, plain_table, write_json
 
-ElementSize = Literal["small", "medium", "large"]
 ROWS_PER_PAGE: Final[Mapping[str | None, int]] = {"small": 5, "medium": 10, "large": 25}
 ROWS_PER_OWN_PAGE = 50
 # The columns that a page shows, of however many there are.
@@ -59,11 +58,8 @@ class Dataframe(Element):
         display: ElementDisplay = "inline",
         size: ElementSize | None = None,
     ) -> None:
-        if size is not None and size not in get_args(ElementSize):
-            raise MisuseError(f'Dataframe size must be "small", "medium" or "large", not {size!r}.')
-        super().__init__(name=name, display=display)
+        super().__init__(name=name, display=display, size=size)
         self.data = data
-        self.size = size
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:

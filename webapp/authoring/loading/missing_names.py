@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_ELEMENTS = "a message shows files, pictures and texts, but no tables and charts yet"
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
@@ -24,7 +23,6 @@ _GROUPS = {
     "starters have no categories; use set_starters": "set_starter_categories",
     NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
     "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    NO_ELEMENTS: "CustomElement",
     "use an element, such as Text or CustomElement": "Component",
     NO_QUESTIONS: (
         "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "
