@@ -231,6 +231,47 @@ def test_a_step_costs_what_a_message_costs(
     assert costs[2:] == costs[:2]
 
 
+PICTURES = """
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def profiles(user):
+        return [cl.ChatProfile(name, "a") for name in ("Quick", "Thorough", "Patient")]
+
+    @cl.password_auth_callback
+    def sign_in(username, password):
+        return cl.User(identifier=username)
+
+    sent = 0
+
+    @cl.on_message
+    async def answer(message):
+        global sent
+        them = []
+        for number in range(10 if message.content == "wait" else 0):
+            sent += 1
+            them.append(cl.Image(name=f"{number}", content=b"\\x89PNG" + bytes(str(sent), "ascii")))
+        await cl.Message("a", elements=them).send()
+"""
+
+
+def test_ten_pictures_cost_two_statements(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(PICTURES)
+    chatter = Chatter(app, Meter.on(app, monkeypatch))
+    costs = []
+    for said in (Chatter.say, Chatter.wait):
+        chatter.start()
+        for do in (said, Chatter.open_chat):
+            runs = repeat(chatter, Action(do=do, html=0, wire=0))
+            costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+    plain, page, pictures, page_with_pictures = costs
+    assert pictures.statements == plain.statements + 2, pictures
+    assert pictures.writes == plain.writes + 1
+    assert page_with_pictures == page
+
+
 # What a minute's messages leave to be done later: they are indexed for the search in one go.
 LATER = Cost(statements=7, begins=1, commits=1, writes=1, connections=3)
 LATER_MESSAGES = 10

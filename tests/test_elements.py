@@ -230,7 +230,7 @@ def test_without_its_name_in_the_text_an_element_has_a_card(make_app: AppMaker) 
     """
     chat = Chat(app_with(make_app, body)).say("x")
     links = chat.page().all(data_testid="element-link")
-    assert [(link.text.strip(), "card" in link.classes) for link in links] == [
+    assert [(link.text.strip(), "file-card" in link.classes) for link in links] == [
         ("one", False),
         ("two", True),
     ]
@@ -509,8 +509,8 @@ def test_an_app_opens_a_panel_and_closes_it(make_app: AppMaker) -> None:
     # With the same key it stays. What was opened before can be opened again.
     links = chat.page().all(data_testid="element-link")
     assert [it["data-name"] for it in links] == ["one", "two"]
-    chat.say("close")
-    assert [it["data-name"] for it in chat.page().all(data_testid="element-link")] == ["one"]
+    cards = [it for it in chat.say("close").page().all("ul") if it.get("data-sidebar")]
+    assert [it.get("data-closed") for it in cards] == [None, ""]
 
 
 def test_a_panel_is_changed_in_the_same_call(make_app: AppMaker) -> None:

@@ -51,7 +51,7 @@ aside.innerHTML =
 document.body.append(aside);
 const panel = aside.firstChild;
 
-// What the panel shows: the card that opened it if the app did so, and the chat.
+// What the panel shows: of which card, if the app has made one, and of which chat.
 let shown = {};
 
 const chatId = () => document.getElementById("chat")?.dataset.chatId;
@@ -63,8 +63,8 @@ const closedPanel = () => {
   }
 };
 
-const openPanel = async (address, { sidebar = "", key = "", byUser }) => {
-  shown = { sidebar, key, chat: chatId() };
+const openPanel = async (address, { sidebar = "", byUser }) => {
+  shown = { sidebar, chat: chatId() };
   const url = new URL(address, location.href);
   url.searchParams.set("in", "panel");
   await window.htmx.ajax("GET", url.href, { target: panel, swap: "innerHTML" });
@@ -105,18 +105,26 @@ panel.addEventListener("keydown", (event) => {
   closeForGood();
 });
 
-// The app opens it with a card, changes it, and closes it by removing the card.
+// The app opens it with a card, changes it, and closes it.
+let lastKey = "";
+
 const followCard = () => {
-  const cards = all("[data-sidebar]");
-  const card = cards.at(-1);
-  const isGone = shown.sidebar && !cards.some((it) => it.dataset.sidebar === shown.sidebar);
-  if (panel.open && (isGone || shown.chat !== chatId())) closePanel();
-  if (!card || isNarrow.matches) return;
+  const card = all("[data-sidebar]").at(-1);
+  if (panel.open && shown.chat !== chatId()) closePanel();
+  if (!card) {
+    if (panel.open && shown.sidebar) closePanel();
+    return;
+  }
   const { sidebar } = card.dataset;
   const links = [...card.querySelectorAll("a")];
-  const key = [sidebar, ...links.map(({ href }) => href), card.textContent].join(" ");
-  if (shown.key === key || closedPanel() === sidebar) return;
-  openPanel(links[0].href, { sidebar, key, byUser: false });
+  const key = [sidebar, "closed" in card.dataset, ...links.map(({ href }) => href), card.textContent].join(" ");
+  if (key === lastKey) return;
+  lastKey = key;
+  if ("closed" in card.dataset) {
+    if (panel.open && shown.sidebar) closePanel();
+  } else if (!isNarrow.matches && closedPanel() !== sidebar) {
+    openPanel(links[0].href, { sidebar, byUser: false });
+  }
 };
 
 document.addEventListener("click", (event) => {
@@ -134,8 +142,11 @@ document.addEventListener("click", (event) => {
 
 // --- Texts
 
+// A block of code has a button of its own.
+const PROSE = ".text:not(:has(> .prose > pre:only-child)) > header:not(:has(button)) > a";
+
 const addCopyButtons = () => {
-  for (const save of all(".text > header:not(:has(button)) > a")) {
+  for (const save of all(PROSE)) {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", className: "act", innerHTML: COPY });
     button.dataset.copyFrom = save.href;

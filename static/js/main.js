@@ -16,14 +16,13 @@ import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 import "./zone.js";
 
-// Few pages have elements or diagrams, so the script of each comes with the first one.
+// Few pages have elements or diagrams, so the script of each comes with the first one, and stays.
+const scripts = new Set();
 const loadScripts = () => {
   const { diagrams } = document.body.dataset;
-  const element = document.querySelector("[data-script]");
-  for (const address of [
-    element?.dataset.script,
-    document.querySelector("code.language-mermaid") && diagrams,
-  ]) {
+  scripts.add(document.querySelector("[data-script]")?.dataset.script);
+  scripts.add(document.querySelector("code.language-mermaid") && diagrams);
+  for (const address of scripts) {
     if (address) import(address).then(({ update }) => update(), () => {});
   }
 };

@@ -23,6 +23,7 @@ from tests.browser.steps import (
     open_chat,
     open_selector,
     started,
+    wait_until,
 )
 from tests.support.exports import store_chat
 from tests.support.rows import fill, run_sql
@@ -359,6 +360,50 @@ def _step(page: Page, name: str) -> Locator:
     return page.locator(f"[data-testid=step][data-name^='{name}']").first
 
 
+def _shown(page: Page, site: Site, what: str) -> None:
+    """Have the app show elements."""
+    open_chat(page, site)
+    ask(page, what)
+    ended(page)
+
+
+def _pictures(page: Page, site: Site) -> None:
+    _shown(page, site, "pictures")
+    page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager' })")
+    wait_until(page, "[...document.images].every((img) => img.complete)")
+
+
+def _picture(page: Page, site: Site) -> None:
+    _pictures(page, site)
+    page.locator("[data-zoom]").first.click()
+    expect(page.get_by_role("dialog", name="A wide gradient")).to_be_visible()
+
+
+def _files(page: Page, site: Site) -> None:
+    _shown(page, site, "files")
+
+
+def _texts(page: Page, site: Site) -> None:
+    _shown(page, site, "texts")
+    expect(page.get_by_role("button", name="Copy", exact=True).first).to_be_visible()
+
+
+def _beside(page: Page, site: Site) -> None:
+    _shown(page, site, "beside")
+
+
+def _panel(page: Page, site: Site) -> None:
+    _beside(page, site)
+    page.get_by_test_id("element-link").first.click()
+    expect(page.get_by_test_id("side-panel")).to_be_visible()
+
+
+def _element_page(page: Page, site: Site) -> None:
+    _beside(page, site)
+    page.get_by_test_id("element-link").nth(1).click()
+    expect(page.get_by_role("link", name="Back to the chat")).to_be_visible()
+
+
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
@@ -407,6 +452,13 @@ STATES = {
     "long-chat": State("resumes.py", _long_chat),
     "earlier-messages": State("resumes.py", _earlier_messages),
     "resumed": State("resumes.py", _resumed),
+    "pictures": State("elements.py", _pictures),
+    "picture": State("elements.py", _picture),
+    "files": State("elements.py", _files),
+    "texts": State("elements.py", _texts),
+    "beside": State("elements.py", _beside),
+    "side-panel": State("elements.py", _panel),
+    "element-page": State("elements.py", _element_page),
 }
 # What the console says about states that are errors.
 REFUSALS = ("status of 401", "status of 403", "status of 404", "status of 422")

@@ -41,7 +41,8 @@ def as_code_block(text: str, language: str) -> str:
     if not text:
         return ""
     fence = "`" * (max(map(len, _FENCES.findall(text)), default=2) + 1)
-    return f"{fence}{fence_word(language)}\n{text}\n{fence}"
+    end = "" if text.endswith("\n") else "\n"
+    return f"{fence}{fence_word(language)}\n{text}{end}{fence}"
 
 
 def is_visible(text: str) -> bool:

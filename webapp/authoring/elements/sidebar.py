@@ -78,8 +78,8 @@ class ElementSidebar(AwaitableObject):
         before = _open_message(chat, state)
         if not elements:
             if before is not None:
-                chat.transcript.remove(used, MessageTarget(before, sent=True))
-            chat.values.set(SIDEBAR_KEY, {})
+                _show(chat, used, before, state, (), closed=True)
+            chat.values.set(SIDEBAR_KEY, {"title": state.get("title", "")})
             return call
         # What an earlier call has opened stays in the chat, where it can be opened again.
         is_ours = before is not None and not chat.transcript.is_earlier(before)
@@ -124,7 +124,9 @@ def _show(
     message_id: uuid.UUID,
     state: dict[str, Any],
     elements: tuple[ElementData, ...],
+    *,
+    closed: bool = False,
 ) -> None:
     target = MessageTarget(message_id, sent=chat.transcript.is_earlier(message_id))
-    details = {"sidebar": {"title": state.get("title", "")}}
+    details = {"sidebar": {"title": state.get("title", ""), "closed": closed}}
     chat.transcript.send(used, target, "", None, elements=elements, details=details)
