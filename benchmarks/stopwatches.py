@@ -32,9 +32,9 @@ WATCHED = {
     "author: stream_token": "webapp.authoring.message:Message.stream_token",
     "author: transcript": "webapp.authoring.transcript:Transcript.stream",
     "keeper: looking": "webapp.engine.keeper:Keeper._look_after",
-    "keeper: saving": "webapp.turns.steps:TurnRows.save",
-    "keeper: who pressed Stop": "webapp.turns.steps:TurnRows.find_stop_requests",
-    "keeper: alive": "webapp.turns.steps:TurnRows.beat",
+    "keeper: saving": "webapp.turns.storing:TurnRows.save",
+    "keeper: who pressed Stop": "webapp.turns.storing:TurnRows.find_stop_requests",
+    "keeper: alive": "webapp.turns.storing:TurnRows.beat",
 }
 
 

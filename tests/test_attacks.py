@@ -395,7 +395,7 @@ def test_an_answer_that_could_not_be_stored_is_not_shown_as_complete(
     def refuse(*_: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("no"))
 
-    monkeypatch.setattr("webapp.turns.steps.store_messages", refuse)
+    monkeypatch.setattr("webapp.turns.storing.store_messages", refuse)
     answer = chat.visitor.post(
         f"{chat.address}/messages", {"content": "echo hello", "key": KEY}, htmx=True
     )

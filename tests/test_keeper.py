@@ -13,7 +13,7 @@ import pytest
 from webapp.authoring.context import ChatContext
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.engine import keeper as keepers
-from webapp.engine.keeper import Keeper, SaveResult, Step, StoreUnavailableError
+from webapp.engine.keeper import Keeper, SaveResult, StoreUnavailableError, TurnUpdate
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work
@@ -32,10 +32,10 @@ class Store:
         self.saved: list[tuple[str, set[uuid.UUID]]] = []
         self.while_saving: Callable[[], None] = stands_still
 
-    def save(self, steps: list[Step]) -> SaveResult:
+    def save(self, updates: list[TurnUpdate]) -> SaveResult:
         """Remember the turns."""
         self.while_saving()
-        ids = {step.turn.id for step in steps}
+        ids = {update.turn.id for update in updates}
         self.saved.append((threading.current_thread().name, ids))
         return SaveResult()
 

@@ -21,7 +21,7 @@ from tests.support.rows import run_sql
 from webapp.accounts.models import LoginSession
 from webapp.chats.models import Chat
 from webapp.database.engines import utc_now, write_session
-from webapp.turns import steps as turn_steps
+from webapp.turns import storing as turn_storing
 
 pytestmark = pytest.mark.postgresql
 
@@ -64,14 +64,14 @@ def purge(visitor: Visitor, cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("delete", [start_another_chat, remove_alice, purge])
-def test_a_chat_is_deleted_while_a_step_of_its_turn_is_stored(
+def test_a_chat_is_deleted_while_an_update_of_its_turn_is_stored(
     make: AppMaker, monkeypatch: pytest.MonkeyPatch, log: LogReader, delete: Delete
 ) -> None:
     cli = CommandLine(Path(), make.database_url)
     cli.add("alice")
     visitor = Visitor(make(GREETS_SLOWLY)).logged_in("alice")
     visitor.start_chat()
-    storing = hold_a_step(monkeypatch, make.database_url)
+    storing = hold_an_update(monkeypatch, make.database_url)
     assert storing.wait(PATIENCE)
     delete(visitor, cli)
     assert "turns.not_stored" not in log.text
@@ -137,17 +137,17 @@ def store_chats(visitor: Visitor) -> list[uuid.UUID]:
     return ids
 
 
-def hold_a_step(monkeypatch: pytest.MonkeyPatch, url: str) -> threading.Event:
-    """Hold the next step of a turn, whose row is locked by then, until somebody waits for it."""
-    storing, store = threading.Event(), turn_steps.store_messages
+def hold_an_update(monkeypatch: pytest.MonkeyPatch, url: str) -> threading.Event:
+    """Hold the next update of a turn, whose row is locked by then, until somebody waits for it."""
+    storing, store = threading.Event(), turn_storing.store_messages
 
-    def held(*arguments: Any) -> None:
+    def held(*arguments: Any) -> Any:
         if not storing.is_set():
             storing.set()
             wait_until(lambda: somebody_waits(url))
-        store(*arguments)
+        return store(*arguments)
 
-    monkeypatch.setattr(turn_steps, "store_messages", held)
+    monkeypatch.setattr(turn_storing, "store_messages", held)
     return storing
 
 

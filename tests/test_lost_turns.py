@@ -22,7 +22,7 @@ from tests.support.rows import column, run_sql
 from webapp.engine.keeper import StoreUnavailableError
 from webapp.turns import rows as turn_rows
 from webapp.turns.ending import end_lost_turns
-from webapp.turns.steps import TurnRows
+from webapp.turns.storing import TurnRows
 from webapp.web import housekeeping
 
 HOUR = timedelta(hours=1)

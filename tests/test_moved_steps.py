@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.exports import bring_in, chat_of, export_of, exported, imported, said
-from tests.support.html import parse
+from tests.support.html import Element, parse
 from tests.support.people import Visitor
 from tests.support.rows import column
 from tests.test_sharing import shared
@@ -55,7 +56,7 @@ def chat(make_app: AppMaker) -> Chat:
     return Chat.of(Visitor(make_app(APP, sharing="yes")).logged_in("alice"), "team").say("Where?")
 
 
-def check(page: Any) -> None:
+def check(page: Element) -> None:
     """Check that a page shows the steps as their chat did."""
     assert paths(page) == OUTLINE
     assert looks(page)[-1] == ("Broken", "failed")
@@ -64,6 +65,22 @@ def check(page: Any) -> None:
     task = page.one(data_testid="task")
     assert task["data-status"] == "done"
     assert page.one(id=task.one("a")["href"].removeprefix("#"))["data-name"] == "Search *all*"
+
+
+@pytest.fixture
+def chat_on_either(either_url: str, tmp_path: Path) -> Iterator[Chat]:
+    """Return such a chat on each database."""
+    with AppMaker.in_folder(tmp_path, either_url) as maker:
+        yield Chat.of(Visitor(maker(APP, sharing="yes")).logged_in("alice"), "team").say("Where?")
+
+
+def test_on_either_database_steps_are_kept(chat_on_either: Chat) -> None:
+    chat = chat_on_either
+    check(chat.page())
+    address = imported(chat.visitor, exported(chat.visitor, chat.address))
+    check(parse(chat.visitor.get(address).text))
+    check(parse(chat.visitor.get(shared(chat.visitor, chat.address)).text))
+    continue_elsewhere(chat)
 
 
 def test_the_chat_itself_passes_what_the_others_are_checked_for(chat: Chat) -> None:
@@ -143,13 +160,19 @@ def test_a_link_shows_the_steps_of_that_time(chat: Chat) -> None:
     check(parse(bob.get(address).text))
 
 
-def test_a_copy_has_steps_of_its_own(chat: Chat) -> None:
-    app: Flask = chat.visitor.app
+def continue_elsewhere(chat: Chat) -> Element:
+    """Withdraw the profile of a chat, continue it with another one, and return the new page."""
+    app = chat.visitor.app
     offered = app.extensions["chat_app"].get("on_message").function.__globals__["OFFERED"]
     offered.remove("team")
     answer = chat.visitor.post(f"{chat.address}/continue", {"profile": "plain"})
     assert answer.status_code == 303, answer.text
     copy = parse(chat.visitor.get(answer.location).text)
     check(copy)
+    return copy
+
+
+def test_a_copy_has_steps_of_its_own(chat: Chat) -> None:
+    copy = continue_elsewhere(chat)
     ids = [{step["id"] for step in steps(page)} for page in (copy, chat.page())]
     assert not ids[0] & ids[1]

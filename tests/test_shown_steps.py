@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -15,7 +18,11 @@ from tests.support.people import HTMX
 from tests.support.rows import column, statements
 from tests.test_editing import edit
 from tests.test_turns import app_with, names
+from webapp.authoring.chat_message import ASSISTANT, STEP, STREAMING, ChatMessage
+from webapp.database.engines import utc_now
+from webapp.pages.live import LiveTurn, TurnState
 from webapp.pages.outline import MOST_LEVELS
+from webapp.pages.participants import build_participants
 
 PROFILES = """
     import webapp as cl
@@ -73,9 +80,9 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-def wait_within(make_app: AppMaker, gate: threading.Event, body: str) -> Flask:
+def wait_within(make_app: AppMaker, gate: threading.Event, body: str, **settings: str) -> Flask:
     """Return an app whose answers have this body, with a GATE to wait for."""
-    app = app_with(make_app, body)
+    app = app_with(make_app, body, **settings)
     names(app)["GATE"] = gate
     return app
 
@@ -227,6 +234,64 @@ def test_a_step_is_shown_while_it_runs(make_app: AppMaker, gate: threading.Event
     gate.set()
     assert looks(chat.until_answered().page()) == [("Search", "complete"), ("Index", "complete")]
     assert chat.messages() == ["Done"]
+
+
+@pytest.mark.parametrize("way", ["auto", "inline"])
+def test_an_answer_in_one_piece_has_its_steps_in_their_places(make_app: AppMaker, way: str) -> None:
+    body = """
+        with cl.Step(name="a"), cl.Step(name="b"):
+            pass
+        cl.Message("Done").send()
+    """
+    chat = Chat(app_with(make_app, body, streaming=way))
+    form = {"content": "a", "key": str(uuid.uuid4())}
+    shown = parse(chat.visitor.post(f"{chat.address}/messages", form, htmx=True).text)
+    assert paths(shown) == ["a", "a/b"]
+    assert not shown.all(data_testid="stop")
+
+
+def test_steps_that_come_together_come_in_one_piece(simple_app: Flask) -> None:
+    # A page finds all places of an event before it puts anything there.
+    def message(name: str, parent: uuid.UUID | None = None) -> ChatMessage:
+        details = {"name": name, "parent": str(parent) if parent else None}
+        return ChatMessage(
+            id=uuid.uuid4(),
+            kind=STEP,
+            content="",
+            status=STREAMING,
+            created_at=utc_now(),
+            details=details,
+        )
+
+    a = message("a")
+    b = message("b", a.id)
+    c, d = message("c", b.id), message("d", a.id)
+    waiting = replace(a, kind=ASSISTANT, details=None)
+    said = [[waiting], [a, b], [a, b, c], [replace(a, content="x"), b, c, d]]
+    with simple_app.test_request_context("/"):
+        live = LiveTurn(simple_app, uuid.uuid4(), build_participants([]), "")
+        live.message_values(said[0])
+        html = [
+            live.render_changes(TurnState(messages=messages, status="running", version=version))
+            for version, messages in enumerate(said[1:])
+        ]
+    targets = [re.findall(r'hx-target="#(\w+)-([\w-]+)"', each) for each in html]
+    assert targets == [
+        [("said", str(a.id))],
+        [("steps", str(b.id))],
+        [("tail", str(a.id)), ("steps", str(a.id))],
+    ]
+    assert paths(parse(html[0])) == ["a", "a/b"]
+
+
+def test_steps_within_a_step_that_is_taken_back_move_up(make_app: AppMaker) -> None:
+    body = """
+        outer = cl.Step(name="outer")
+        with outer, cl.Step(name="inner"):
+            pass
+        outer.remove()
+    """
+    assert paths(Chat(app_with(make_app, body)).say("a").page()) == ["inner"]
 
 
 def test_stop_shows_which_steps_ran(make_app: AppMaker, gate: threading.Event) -> None:

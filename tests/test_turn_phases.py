@@ -17,7 +17,7 @@ from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.engine import turn as turns
 from webapp.engine.call import RunningCall
-from webapp.engine.keeper import Keeper, SaveResult, Step
+from webapp.engine.keeper import Keeper, SaveResult, TurnUpdate
 from webapp.engine.phases import Lifecycle, Phase, Transition, TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work
@@ -336,10 +336,10 @@ class LosingStore:
     def __init__(self) -> None:
         self.ended: list[bool] = []
 
-    def save(self, steps: list[Step]) -> SaveResult:
+    def save(self, updates: list[TurnUpdate]) -> SaveResult:
         """Find each turn lost."""
-        self.ended += [step.ended for step in steps]
-        return SaveResult(lost={step.turn.id for step in steps})
+        self.ended += [update.ended for update in updates]
+        return SaveResult(lost={update.turn.id for update in updates})
 
     def find_stop_requests(self, _turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Find nothing."""

@@ -46,7 +46,7 @@ from webapp.sharing import views as sharing_views
 from webapp.templating import set_up_templates
 from webapp.transfer import views as transfer_views
 from webapp.turns.runtime import set_up_conversation
-from webapp.turns.steps import TurnRows
+from webapp.turns.storing import TurnRows
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
 from webapp.web.connections import bound_connections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_type
 
 import webapp as cl
@@ -54,6 +55,36 @@ def rated_without_parameter() -> None: ...
 
 @cl.on_chat_end
 async def ended() -> None: ...
+
+
+@cl.step
+def work(count: int) -> str:
+    with cl.Step(name="a", type="tool") as inner:
+        inner.input, inner.output = {"a": 1}, count
+        assert_type(inner.output, str)
+    assert_type(cl.context.current_step, cl.Step)
+    return "done"
+
+
+@cl.step(type="tool", name="Work", show_input=False)
+async def work_async(count: int, *, name: str = "") -> list[str]:
+    async with cl.Step() as inner:
+        await inner.stream_token("a")
+    return [name]
+
+
+@cl.step
+def words() -> Iterator[str]:
+    yield "a"
+
+
+async def use_steps() -> None:
+    assert_type(work(1), str)
+    assert_type(await work_async(1, name="a"), list[str])
+    assert_type(words(), Iterator[str])
+    tasks = cl.TaskList([cl.Task("a", cl.TaskStatus.RUNNING)])
+    assert_type(await tasks.send(), cl.TaskList)
+    work("a")  # type: ignore[arg-type]
 
 
 @cl.password_auth_callback

@@ -21,8 +21,8 @@ from webapp.engine.turn import RunningTurn
 TICK_SECONDS = 0.25
 # A turn is stored when it has said something new and so much time has passed, or so many
 # characters have come.
-STEP_SECONDS = 1.0
-STEP_CHARACTERS = 2_000
+SAVE_SECONDS = 1.0
+SAVE_CHARACTERS = 2_000
 # How long the thread that began a turn waits to store its end. Then it leaves that to the keeper.
 SAVE_HERE_SECONDS = 0.1
 # How often the keeper asks whether a user pressed Stop in another process.
@@ -40,7 +40,7 @@ class StoreUnavailableError(Exception):
 
 
 @dataclass(frozen=True)
-class Step:
+class TurnUpdate:
     """What is to be stored of a turn: changed messages, and its end if it has ended."""
 
     turn: RunningTurn
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True)
 class SaveResult:
-    """What storing steps has shown: turns this process has lost, and turns that are to stop."""
+    """What storing updates has shown: turns this process has lost, and turns that are to stop."""
 
     lost: set[uuid.UUID] = field(default_factory=set)
     to_stop: set[uuid.UUID] = field(default_factory=set)
@@ -59,8 +59,8 @@ class SaveResult:
 class TurnStore(Protocol):
     """Where turns are stored. The engine itself knows no database."""
 
-    def save(self, steps: list[Step]) -> SaveResult:
-        """Store the steps, and note that their turns are alive.
+    def save(self, updates: list[TurnUpdate]) -> SaveResult:
+        """Store the updates, and note that their turns are alive.
 
         Raises
         ------
@@ -90,13 +90,13 @@ class TrackedTurn:
     def is_due(self, now: float) -> bool:
         unsaved = self.turn.unsaved - self.characters
         return self.turn.over or (
-            unsaved >= STEP_CHARACTERS or (unsaved > 0 and now - self.saved_at >= STEP_SECONDS)
+            unsaved >= SAVE_CHARACTERS or (unsaved > 0 and now - self.saved_at >= SAVE_SECONDS)
         )
 
-    def step(self) -> Step:
+    def update(self) -> TurnUpdate:
         ended = self.turn.over
         changed = [m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)]
-        return Step(self.turn, changed, ended)
+        return TurnUpdate(self.turn, changed, ended)
 
 
 class Keeper:
@@ -316,7 +316,7 @@ class Keeper:
             except StoreUnavailableError as error:
                 # The text is in memory; it is tried again until the store is back.
                 self._log_unavailable(error)
-                time.sleep(STEP_SECONDS)
+                time.sleep(SAVE_SECONDS)
                 self._wake()
 
     @staticmethod
@@ -382,20 +382,20 @@ class Keeper:
         if not due:
             return
         characters = [one.turn.unsaved for one in due]
-        steps = [one.step() for one in due]
-        stored = self._store.save(steps)
+        updates = [one.update() for one in due]
+        stored = self._store.save(updates)
         self._stop(due, stored.to_stop)
-        for one, step, count in zip(due, steps, characters, strict=True):
-            one.saved.update({m.id: (m.version, m.status) for m in step.messages})
+        for one, update, count in zip(due, updates, characters, strict=True):
+            one.saved.update({m.id: (m.version, m.status) for m in update.messages})
             one.characters, one.saved_at, one.seen_at = count, now, now
-            lost = step.turn.id in stored.lost
+            lost = update.turn.id in stored.lost
             if lost:
-                step.turn.interrupt()
+                update.turn.interrupt()
             # A turn that is being stopped ends first, within its limits. Its end is lost then.
-            if step.ended or (lost and step.turn.over):
+            if update.ended or (lost and update.turn.over):
                 with self._changed:
-                    self._turns.pop(step.turn.id, None)
-                    if step.turn.lingers:
-                        self._unkept[step.turn.id] = step.turn
+                    self._turns.pop(update.turn.id, None)
+                    if update.turn.lingers:
+                        self._unkept[update.turn.id] = update.turn
                 self._prune()
-                step.turn.mark_stored(lost=lost)
+                update.turn.mark_stored(lost=lost)

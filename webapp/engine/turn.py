@@ -199,7 +199,7 @@ class RunningTurn:
 
     @property
     def unsaved(self) -> int:
-        """Return how many characters were said in all, for whoever stores them in steps."""
+        """Return how many characters were said in all, for whoever stores them."""
         return sum(transcript.unsaved for transcript in self._transcripts)
 
     @property

@@ -1,1 +1,1 @@
-"""How a chat is answered: turns are claimed, run, stored in steps, and ended."""
+"""How a chat is answered: turns are claimed, run, stored while they run, and ended."""

@@ -35,7 +35,7 @@ from webapp.files.collecting import collect_soon
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.contexts import make_context
 from webapp.turns.rows import ALIVE
-from webapp.turns.steps import change_earlier, has_lost, interrupt_lost
+from webapp.turns.storing import change_earlier, has_lost, interrupt_lost
 from webapp.web.background import in_background
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_failure

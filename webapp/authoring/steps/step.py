@@ -129,7 +129,7 @@ class Step(AwaitableObject):
         thread_id: str | None = None,
     ) -> None:
         self.name = name or ""
-        self.type = type
+        self.type = type or "undefined"
         self.id = id or str(uuid.uuid4())
         self.parent_id = parent_id
         self.elements = list(elements or ())

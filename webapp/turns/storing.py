@@ -1,4 +1,4 @@
-"""Storing turns while they run: in steps, and at their end."""
+"""Storing turns while they run, and at their end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webapp.chats.search_index import INDEXED_KINDS, reindex_messages
 from webapp.chats.snapshots import store_profile
 from webapp.database.clock import database_time
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
-from webapp.engine.keeper import SaveResult, Step, StoreUnavailableError
+from webapp.engine.keeper import SaveResult, StoreUnavailableError, TurnUpdate
 from webapp.engine.phases import TurnStatus
 from webapp.files.collecting import collect_soon
 from webapp.turns.rows import (
@@ -72,25 +72,25 @@ class TurnRows:
         self._app = app
         self._beat_at = 0.0
 
-    def save(self, steps: list[Step]) -> SaveResult:
-        """Store the steps in one transaction; if one of them cannot be, each by itself."""
+    def save(self, updates: list[TurnUpdate]) -> SaveResult:
+        """Store the updates in one transaction; if one of them cannot be, each by itself."""
         # A request's thread has a context. To make another one costs as much as two statements.
         in_app: AbstractContextManager[object] = (
             nullcontext() if current_app == self._app else self._app.app_context()
         )
         with in_app:
             try:
-                return _save_all(steps)
+                return _save_all(updates)
             except UNAVAILABLE as error:
                 raise _unavailable(error) from error
             except SQLAlchemyError as error:
-                if len(steps) > 1:
-                    each = [self.save([step]) for step in steps]
+                if len(updates) > 1:
+                    each = [self.save([one]) for one in updates]
                     return SaveResult(
                         set().union(*(one.lost for one in each)),
                         set().union(*(one.to_stop for one in each)),
                     )
-                turn = steps[0].turn
+                turn = updates[0].turn
                 log_failure("turn.not_stored", error, turn=turn.id)
                 with _map_errors(), write_transaction() as connection:
                     interrupt_turn(connection, uuid.UUID(turn.chat.chat_id), turn.id)
@@ -145,42 +145,42 @@ def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
     return StoreUnavailableError(str(error).splitlines()[0])
 
 
-def _save_all(steps: list[Step]) -> SaveResult:
+def _save_all(updates: list[TurnUpdate]) -> SaveResult:
     saved, contents = SaveResult(), set[str]()
     with write_transaction() as connection:
         # Turns are locked in this order (chats/locking.py).
-        for step in sorted(steps, key=lambda step: step.turn.id):
-            asked = _save(connection, step, contents)
+        for latest in sorted(updates, key=lambda each: each.turn.id):
+            asked = _save(connection, latest, contents)
             if asked is None:
-                saved.lost.add(step.turn.id)
-            elif asked and not step.ended:
-                saved.to_stop.add(step.turn.id)
+                saved.lost.add(latest.turn.id)
+            elif asked and not latest.ended:
+                saved.to_stop.add(latest.turn.id)
     collect_soon(contents)
     return saved
 
 
-def _save(connection: Connection, step: Step, contents: set[str]) -> bool | None:
-    """Store a step, and return whether a user asked to stop; ``None`` if the turn is lost.
+def _save(connection: Connection, latest: TurnUpdate, contents: set[str]) -> bool | None:
+    """Store an update, and return whether a user asked to stop; ``None`` if the turn is lost.
 
     Parameters
     ----------
     contents:
         Those of files that were removed are added here.
     """
-    turn, chat_id = step.turn, uuid.UUID(step.turn.chat.chat_id)
+    turn, chat_id = latest.turn, uuid.UUID(latest.turn.chat.chat_id)
     now = utc_now()
     asked: bool | None = (
         connection.scalar(ENDED, {"turn": turn.id, "how": turn.status})
-        if step.ended
+        if latest.ended
         else connection.scalar(_SEEN, {"turn": turn.id})
     )
     if asked is None:
         return None
-    contents |= store_messages(connection, chat_id, step.messages)
+    contents |= store_messages(connection, chat_id, latest.messages)
     profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
-    if profile is not None and any(message.kind == DIVIDER for message in step.messages):
+    if profile is not None and any(message.kind == DIVIDER for message in latest.messages):
         store_profile(connection, chat_id, profile)
-    if step.ended:
+    if latest.ended:
         which = {
             "chat": chat_id,
             "turn": turn.id,
