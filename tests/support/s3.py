@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +58,16 @@ class S3Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def pause(self) -> None:
+        """Let the server answer nobody. It keeps what it has."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let the server answer again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def new_bucket(self) -> str:
         """Make a bucket, and return its address."""

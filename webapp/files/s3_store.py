@@ -25,7 +25,9 @@ from webapp.files.contents import (
 )
 
 CONNECT_SECONDS = 3
-ANSWER_SECONDS = 30
+# Nobody waits longer for a piece. What is stored may be sent over a slow line.
+READ_SECONDS = 5
+WRITE_SECONDS = 60
 RETRY_SECONDS = 5
 # S3 takes no smaller parts. One at a time, so that a large content is not in memory.
 PART_BYTES = 5 * 1024 * 1024
@@ -35,16 +37,8 @@ class S3Store:
     """Keeps each content in an object of its own, ``prefix/ab/abcd...`` for ``abcd...``."""
 
     def __init__(self, url: str) -> None:
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        self._bucket = Bucket.from_url(
-            url,
-            client_options={
-                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "timeout": timedelta(seconds=ANSWER_SECONDS),
-                "allow_http": endpoint.startswith("http://"),
-            },
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-        )
+        self._bucket = _open(url, READ_SECONDS)
+        self._bucket_to_write = _open(url, WRITE_SECONDS)
 
     def put(self, source: BinaryIO, sha256: str, size: int) -> None:
         """Store a content. S3 shows an object when all of it is there."""
@@ -53,7 +47,7 @@ class S3Store:
         pieces = check_content(source, sha256)
         with _unavailable():
             obstore.put(
-                self._bucket,
+                self._bucket_to_write,
                 _key(sha256),
                 pieces if size > PART_BYTES else b"".join(pieces),
                 chunk_size=PART_BYTES,
@@ -107,6 +101,19 @@ class S3Store:
         """Delete nothing: parts of an upload that never ended go by a rule of the bucket."""
         del before
         return 0
+
+
+def _open(url: str, seconds: float) -> Bucket:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    return Bucket.from_url(
+        url,
+        client_options={
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            "timeout": timedelta(seconds=seconds),
+            "allow_http": endpoint.startswith("http://"),
+        },
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+    )
 
 
 def _key(sha256: str) -> str:
