@@ -17,7 +17,7 @@ from tests.support.files import contents
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import count
+from tests.support.rows import count, run_sql
 from webapp.authoring.chat_message import StoredFile
 from webapp.files.saving import save_files
 from webapp.web.server import SEEN_AT_ONCE
@@ -525,3 +525,57 @@ def test_a_panel_is_changed_in_the_same_call(make_app: AppMaker) -> None:
     assert card["data-name"] == "two"
     assert "Later" in chat.visitor.get(card["href"]).text
     assert contents(app) == [b"2"]
+
+
+def test_an_imported_chat_loads_nothing_from_elsewhere(make_app: AppMaker) -> None:
+    body = f"await cl.Message('a', elements=[cl.Image(name='b', url='{FAR}/b.png')]).send()"
+    chat = Chat(app_with(make_app, body)).say("x")
+    run_sql(chat.visitor.app, "UPDATE chats SET imported_at = created_at")
+    link = shared(chat)
+    for address in (chat.address, link):
+        answer = chat.visitor.get(address)
+        assert FAR not in answer.headers["Content-Security-Policy"]
+        assert "<img" not in answer.text
+        assert f'href="{FAR}/b.png"' in answer.text
+    assert parse(chat.visitor.get(chat.address).text).all("img") == []
+
+
+def test_a_start_shows_elements(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_chat_start
+        async def start():
+            await cl.Message("Hi", elements=[cl.File(name="rules", content="Be kind")]).send()
+            await cl.ElementSidebar.set_elements([cl.Text(content="Welcome", name="Welcome")])
+
+        @cl.on_message
+        async def answer(message):
+            pass
+        """
+    )
+    chat = Chat(app)
+    [element] = elements_of(chat)
+    assert chat.visitor.get(addresses_in(element)[0]).data == b"Be kind"
+    assert "Welcome" in chat.page().one(data_testid="element-link").text
+
+
+def test_an_end_shows_elements(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("a").send()
+
+        @cl.on_chat_end
+        async def end():
+            await cl.Message("Bye", elements=[cl.File(name="summary", content="Short")]).send()
+        """
+    )
+    chat = Chat(app).say("x")
+    chat.visitor.start_chat()
+    wait_for_background()
+    assert [it["data-name"] for it in elements_of(chat)] == ["summary"]

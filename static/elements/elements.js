@@ -23,7 +23,7 @@ zoom.innerHTML =
 document.body.append(zoom);
 
 const enlarge = (link) => {
-  const { alt, src } = link.querySelector("img");
+  const { alt, currentSrc: src } = link.querySelector("img"); // of several, the one that is shown
   const picture = zoom.querySelector("img");
   // A new one, or the last one would be seen until this one is there.
   const fresh = picture.cloneNode();

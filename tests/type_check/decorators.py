@@ -168,3 +168,17 @@ cl.Message("x", elements=["y"])  # type: ignore[list-item]
 cl.switch_profile(cl.ChatProfile("x", ""))  # type: ignore[arg-type]
 cl.set_profile_switching(True)  # type: ignore[arg-type]
 cl.on_chat_start()  # type: ignore[call-arg]
+
+
+@cl.on_message
+async def show(message: cl.Message) -> None:
+    picture = cl.Image(name="a", content=b"", size="small", display="side")
+    them = [picture, cl.Text(content="b", language="sql"), cl.Pdf(path="c.pdf", page=2)]
+    sent = await cl.Message("c", elements=them, tags=["d"], metadata={"e": 1}).send()
+    assert_type(sent, cl.Message)
+    assert_type(await picture.send(for_id=sent.id), cl.Image)
+    assert_type(await message.update(), cl.Message)
+    assert_type(message.created_at, str | None)
+    await cl.ElementSidebar.set_elements(them, key="f")
+    cl.Image(content=b"", size="huge")  # type: ignore[arg-type]
+    cl.Video(content=b"", wide=True)  # type: ignore[call-arg]
