@@ -22,6 +22,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
+from tests.support.s3 import s3_server
 from tests.test_sharing import shared
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.errors import MisuseError
@@ -378,13 +379,36 @@ def test_a_text_that_comes_often_is_read_once() -> None:
     assert list(table.sort_rows("t", descending=False))[:2] == [0, 1]
 
 
-def test_a_file_that_is_gone_or_unreadable_is_told_plainly(alice: Visitor) -> None:
+def test_a_file_that_is_gone_or_damaged_is_told_plainly(alice: Visitor) -> None:
     _, page = ask(alice)
     folder = alice.app.extensions["settings"].files_folder
-    for file in folder.rglob("*"):
-        if file.is_file():
+    (file,) = [it for it in folder.rglob("*") if it.is_file()]
+    for content, code in ((b"PAR1 and no more", 409), (b"{}", 409), (None, 404)):
+        if content is None:
             file.unlink()
-    for text in ("Next", "Download CSV"):
-        answer = alice.get(link(page, text))
-        assert answer.status_code == 409
-        assert "This table cannot be read." in answer.text
+        else:
+            file.write_bytes(content)
+        for text in ("Next", "Download CSV"):
+            answer = alice.get(link(page, text))
+            assert answer.status_code == code
+            assert ("This table cannot be read." in answer.text) is (code == 409)
+
+
+def test_a_table_in_object_storage_is_read_piece_by_piece(
+    make_app: AppMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server(tmp_path) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        app = make_app(SENDS, WEBAPP_FILES_URL=server.new_bucket())
+        visitor = Visitor(app).logged_in("alice")
+        _, page = ask(visitor)
+        down = parse(visitor.get(link(page, "people") + "&desc=1").text)
+        assert [row[1] for row in table_rows(down)][:3] == ["24", "23", "22"]
+        assert visitor.get(link(page, "Download CSV")).text.count("\n") == 26
+
+        server.stop()
+        for text in ("Next", "Download CSV"):
+            answer = visitor.get(link(page, text))
+            assert answer.status_code == 503
+            assert "Nothing is lost." in answer.text

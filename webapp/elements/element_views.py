@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.guard import login_needed
@@ -15,10 +15,11 @@ from webapp.elements.found_elements import find_element
 from webapp.elements.frames.chart_frame import chart_frame
 from webapp.elements.frames.frame_answers import (
     DIAGRAM_SCRIPTS,
-    frame_answer,
+    in_frame,
     plotly_answer,
     plotly_version,
 )
+from webapp.elements.pieces import reading_file
 from webapp.elements.tables.opening import open_table
 from webapp.elements.tables.table_page import show_table
 from webapp.files.store import file_store
@@ -50,10 +51,8 @@ def show_frame(element_id: uuid.UUID) -> Response:
         raise NotFound
     release_connection()
     plotly_url = url_for("elements.plotly_script", v=version)
-    try:
+    with reading_file(element_id):
         return chart_frame(file_store(), element.file, element.name or "Chart", plotly_url)
-    except FileNotFoundError as error:
-        raise NotFound from error
 
 
 @blueprint.get("/frames/plotly.js")
@@ -68,4 +67,5 @@ def plotly_script() -> Response:
 @blueprint.get("/frames/diagram")
 def diagram_frame() -> Response:
     """Show an empty frame, to which the page around it gives the source of a diagram."""
-    return frame_answer(render_template("elements/diagram_frame.html"), DIAGRAM_SCRIPTS)
+    page = make_response(render_template("elements/diagram_frame.html"))
+    return in_frame(page, DIAGRAM_SCRIPTS)

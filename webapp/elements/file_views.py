@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 
 from flask import Blueprint, Response
-from werkzeug.exceptions import NotFound
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import owner
 from webapp.database.engines import release_connection
 from webapp.elements.access import FoundFile, find_file
-from webapp.files.contents import FilesUnavailableError
+from webapp.elements.pieces import reading_file
 from webapp.files.names import content_disposition
 from webapp.files.store import file_store
 from webapp.files.types import ACTIVE, PDF, SVG, UNKNOWN, is_shown
@@ -20,9 +18,6 @@ from webapp.site import settings
 from webapp.turns.runtime import conversation
 from webapp.web.downloads.answer import Content, answer_with
 from webapp.web.downloads.sources import FileSource, PieceSource, Source
-from webapp.web.errors import RETRY_SECONDS
-from webapp.web.log import log_event
-from webapp.web.refusals import Refusal
 
 blueprint = Blueprint("files", __name__)
 
@@ -40,16 +35,6 @@ FIXED = f"private, max-age={KEPT_SECONDS}, immutable"
 ASKED_AGAIN = "private, no-cache"
 
 
-class FileUnavailableError(Refusal):
-    """The store of the files does not answer."""
-
-    code = 503
-    title = "File not available"
-    message = "The file cannot be read at the moment."
-    advice = "Nothing is lost. Try again in a minute."
-    retry_after = RETRY_SECONDS
-
-
 @blueprint.get("/files/<uuid:file_id>/<name>")
 @login_needed
 def show_file(file_id: uuid.UUID, name: str) -> Response:
@@ -60,14 +45,8 @@ def show_file(file_id: uuid.UUID, name: str) -> Response:
     del name
     found = find_file(file_id)
     release_connection()
-    try:
+    with reading_file(file_id):
         return answer_with(_content_of(found), owner() or "", conversation().slots)
-    except FilesUnavailableError as error:
-        log_event("file.unavailable", level=logging.WARNING, file=file_id, error=str(error))
-        raise FileUnavailableError from error
-    except FileNotFoundError as error:
-        log_event("file.lost", level=logging.ERROR, file=file_id, sha256=found.sha256)
-        raise NotFound from error
 
 
 def _content_of(found: FoundFile) -> Content:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from flask import Response, render_template
 
 from webapp.authoring.chat_message import StoredFile
-from webapp.elements.frames.frame_answers import CHART_SCRIPTS, frame_answer
+from webapp.elements.frames.frame_answers import CHART_SCRIPTS, in_frame
+from webapp.elements.pieces import answer_in_pieces
 from webapp.files.store import FileStore
 
 # Where the figure stands in the template.
@@ -19,24 +20,18 @@ def chart_frame(store: FileStore, file: StoredFile, title: str, plotly_url: str)
 
     Raises
     ------
-    FileNotFoundError
-        The file is not in the store.
+    FileNotFoundError, FilesUnavailableError
+        The file is not in the store, or the store does not answer.
     """
     html = render_template("elements/chart_frame.html", title=title, plotly_url=plotly_url)
     before, _, after = html.partition(FIGURE)
-    pieces = store.read(file.sha256)
-    first = next(pieces, b"")  # what is gone is told before the answer begins
-    return frame_answer(_write(before, first, pieces, after), CHART_SCRIPTS)
+    answer = answer_in_pieces(_write(before, store.read(file.sha256), after), "text/html")
+    return in_frame(answer, CHART_SCRIPTS)
 
 
-def _write(before: str, first: bytes, others: Iterator[bytes], after: str) -> Iterator[bytes]:
+def _write(before: str, pieces: Iterator[bytes], after: str) -> Generator[bytes]:
     yield before.encode()
-    yield _escape(first)
-    for piece in others:
-        yield _escape(piece)
+    for piece in pieces:
+        # In JSON, these signs stand in texts only. In HTML, they would begin something else.
+        yield piece.replace(b"<", b"\\u003c").replace(b"&", b"\\u0026")
     yield after.encode()
-
-
-def _escape(piece: bytes) -> bytes:
-    # In JSON, these signs stand in texts only. In HTML, they would begin something else.
-    return piece.replace(b"<", b"\\u003c").replace(b"&", b"\\u0026")

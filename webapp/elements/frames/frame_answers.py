@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -28,9 +27,8 @@ PLOTLY_SCRIPT = "package_data/plotly.min.js"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-def frame_answer(html: str | Iterable[bytes], scripts: str) -> Response:
-    """Return a page that other pages of this site show in a frame."""
-    response = Response(html, mimetype="text/html")
+def in_frame(response: Response, scripts: str) -> Response:
+    """Let other pages of this site show a page in a frame, with a policy of its own."""
     response.headers[POLICY] = FRAME_POLICY.format(scripts=scripts)
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response

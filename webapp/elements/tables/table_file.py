@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from webapp.authoring.tables.cells import ColumnKind
+from webapp.web.refusals import Refusal
 
 # A column is put in order as a whole, and that takes memory.
 SORTED_ROWS = 2_000_000
@@ -16,8 +17,13 @@ GROUP_ROWS_LIMIT = 100_000
 GROUP_BYTES_LIMIT = 64 << 20
 
 
-class UnreadableTableError(Exception):
-    """The file is damaged, is no table, or would take too much memory."""
+class UnreadableTableError(Refusal):
+    """The file is damaged, is no table, or would take too much memory, or there is no pyarrow."""
+
+    code = 409
+    title = "Not readable"
+    message = "This table cannot be read."
+    advice = "Ask whoever runs this site to install chat-profiles[tables], or ask for it again."
 
 
 class TableFile(Protocol):

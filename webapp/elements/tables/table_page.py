@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 from webapp.authoring.chat_message import StoredFile
 from webapp.database.engines import release_connection
 from webapp.elements.found_elements import FoundElement
+from webapp.elements.pieces import answer_in_pieces, reading_file
 from webapp.elements.tables.orders import Orders
 from webapp.elements.tables.table_file import TableFile, UnreadableTableError
 from webapp.elements.tables.table_view import TableView, read_table_view
@@ -21,22 +22,10 @@ from webapp.files.store import FileStore, file_store
 from webapp.pages.participants import Participants, build_participants
 from webapp.site import this_app
 from webapp.web.htmx import wants_fragment
-from webapp.web.refusals import Refusal
 
 EXTENSION = "table_orders"
 Opening = Callable[[FileStore, StoredFile], AbstractContextManager[TableFile]]
 _PAGE = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-
-
-class UnreadableTableRefusal(Refusal):
-    """A table whose file cannot be read here."""
-
-    code = 409
-    title = "Not readable"
-    message = "This table cannot be read."
-    advice = (
-        "Ask whoever runs this site to install chat-profiles[tables], or ask for the table again."
-    )
 
 
 def show_table(found: FoundElement, opening: Opening) -> Response | str:
@@ -85,42 +74,30 @@ def _read_view(found: FoundElement, opening: Opening) -> TableView:
         raise BadRequest
     orders: Orders = this_app().extensions.setdefault(EXTENSION, Orders())
     release_connection()
-    try:
-        with opening(file_store(), _file_of(found)) as table:
-            return read_table_view(
-                found.element, table, orders, page=int(page), sort=sort, descending=descending
-            )
-    except (UnreadableTableError, FileNotFoundError) as error:
-        raise UnreadableTableRefusal from error
+    with reading_file(found.element.id), opening(file_store(), _file_of(found)) as table:
+        return read_table_view(
+            found.element, table, orders, page=int(page), sort=sort, descending=descending
+        )
 
 
 def _send_csv(found: FoundElement, opening: Opening) -> Response:
     file = _file_of(found)
     release_connection()
-    parts = _write_csv(opening(file_store(), file))
-    try:
-        first = next(parts)  # what cannot be read is told before a download begins
-    except (UnreadableTableError, FileNotFoundError) as error:
-        raise UnreadableTableRefusal from error
-    response = Response(_with_first(first, parts), mimetype="text/csv")
+    with reading_file(found.element.id):
+        response = answer_in_pieces(_write_csv(opening(file_store(), file)), "text/csv")
     name = clean_file_name(f"{found.element.name or 'table'}.csv")
     response.headers["Content-Disposition"] = content_disposition(name, shown=False)
     return response
 
 
-def _write_csv(opened: AbstractContextManager[TableFile]) -> Iterator[bytes]:
+def _write_csv(opened: AbstractContextManager[TableFile]) -> Generator[bytes]:
     with opened as table:
         yield from table.write_csv()
 
 
-def _with_first(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from others
-
-
 def _file_of(found: FoundElement) -> StoredFile:
     if found.element.file is None:
-        raise UnreadableTableRefusal
+        raise UnreadableTableError
     return found.element.file
 
 
