@@ -57,6 +57,7 @@ def test_what_models_write_is_typeset(source: str, expected: str) -> None:
         (r"$$5 % 3 \label{eq:1} \nonumber$$", "5%3"),
         (r"$\text{50\% \$ of } 3$", "50%\xa0$\xa0of\xa03"),
         (r"$a < b > c$", "a<b>c"),
+        ("$H^+$", "H+"),
         (r"$中 = \text{文}$", "中=文"),
     ],
 )
@@ -115,6 +116,10 @@ def test_what_cannot_be_read_is_shown_as_typed(source: str) -> None:
         "    $x$",
         "```\n$x$\n\\(y\\)\n```",
         "echo $a $b",
+        "$HOME/$USER/bin and $A:$B, $a=$b, $user->$name",
+        "$f($x)",
+        "US$5, 5$ and 6$, $1,000,000",
+        "a price of $5 (or $6)",
     ],
 )
 def test_money_and_code_are_no_formulas(text: str) -> None:

@@ -21,7 +21,10 @@ const newMessages = () => {
 const spokenText = (message) => {
   const badge = message.querySelector(".badge");
   const author = badge ? `${message.dataset.author}, ${badge.textContent}` : message.dataset.author;
-  return `${author}: ${message.lastElementChild.textContent.trim()}`;
+  const heard = message.lastElementChild.cloneNode(true);
+  // The source of a formula says more than its letters in a row.
+  for (const part of all("math, button", heard)) part.remove();
+  return `${author}: ${heard.textContent.trim()}`;
 };
 
 // Each message is announced once, when it is whole.

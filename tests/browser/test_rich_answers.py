@@ -146,6 +146,17 @@ def test_code_that_fits_has_no_such_button(desktop: Page, chatty: Chatty) -> Non
     expect(answer(desktop).locator("pre").get_by_role("button")).to_have_count(1)
 
 
+def test_a_new_answer_is_announced_with_the_source_of_its_formulas(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "dictate")
+    chatty.dictate("So $x^2$ it is")
+    chatty.end()
+    ended(desktop)
+    expect(desktop.locator("#spoken")).to_have_text("Chatty: So $x^2$ it is")
+
+
 def test_without_javascript_all_of_it_is_there(without_javascript: Page, rich: Site) -> None:
     page = without_javascript
     page.goto(str(rich))

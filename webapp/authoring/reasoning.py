@@ -253,7 +253,7 @@ class ReasoningParser:
             )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Text:
     """The reasoning or the answer, without blank lines at the beginning and space at the end."""
 

@@ -28,7 +28,7 @@ _FOOTNOTE = re.compile(rf"{_LABEL}:[ \t]*")
 _MARK = re.compile(rf"{BEGIN}([rf])([^{END}]+){END}")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Footnotes:
     """What is known of the footnotes of a message at a place in it.
 
@@ -58,12 +58,12 @@ class Footnotes:
     def copy(self) -> Footnotes:
         """Return a copy that changes independently from here on."""
         return Footnotes(
-            self.name,
-            set(self.defined),
-            set(self.shown),
-            set(self.referenced),
-            set(self.guessed),
-            self.is_open,
+            name=self.name,
+            defined=set(self.defined),
+            shown=set(self.shown),
+            referenced=set(self.referenced),
+            guessed=set(self.guessed),
+            is_open=self.is_open,
         )
 
     def add(self, tokens: Sequence[Token]) -> None:

@@ -32,6 +32,8 @@ _MARKDOWN = re.compile(
     r"|\*(?=[\s,.;:)])(?<=\S\*)|(?<![^\s(])\*(?=\S)",
     re.IGNORECASE,
 )
+# What stands between two variables of a shell or of PHP.
+_NO_END = re.compile(r"\(\Z|[^\\^_](?:[/:;,=]|->)\Z")
 _AMOUNT = re.compile(r"[.,]?[0-9].*?(?<!\\)\b[A-Za-z]{2}", re.DOTALL)
 _WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{3,}\b[^=<>+^]*?(?<!\\)\b[^\W\d_]{3,}\b")
 
@@ -56,7 +58,7 @@ def formula_end(text: str, start: int, limit: int) -> int:
         if match is None or (before.isascii() and before.isalnum()):
             return 0
         content = match[1]
-        if content[-1].isspace() or content[-1] == "(" or _is_prose(content):
+        if content[-1].isspace() or _NO_END.search(content) or _is_prose(content):
             return 0
         return match.end()
 

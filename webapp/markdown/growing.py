@@ -182,7 +182,7 @@ class _MarkdownText:
         self._done = 0
         self._length = 0
         self._outline = Outline()
-        self._footnotes = Footnotes(name, is_open=True)
+        self._footnotes = Footnotes(name=name, is_open=True)
         self._allowance = Allowance()
         self._inlines: Inlines = {}
         self._fence: OpenFence | None = None

@@ -14,8 +14,6 @@ from html import escape, unescape
 from importlib import import_module
 from typing import Any
 
-from webapp.markdown.sanitizer import MATH_TAGS, MATH_VALUES
-
 # One of `xml.etree`. Nothing here may import that, since it reads entities.
 Element = Any
 
@@ -55,6 +53,30 @@ _LARGE = dict(
         strict=True,
     )
 )
+# What formulas may hold. The allow-list has the same.
+MATH_TAGS = set(
+    "math mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup "  # noqa: SIM905
+    "mtable mtd mtext mtr munder munderover".split()
+)
+# A length of at most ten letters, so that nothing in a formula moves far from it.
+_LENGTH = re.compile(r"-?\d?(?:\.\d{1,4})?e[mx]|0")
+_BOOLEAN = re.compile(r"true|false")
+MATH_VALUES = {
+    "accent": _BOOLEAN,
+    "accentunder": _BOOLEAN,
+    "display": re.compile(r"block"),
+    "displaystyle": _BOOLEAN,
+    "form": re.compile(r"prefix|infix|postfix"),
+    "largeop": _BOOLEAN,
+    "linethickness": re.compile(r"0"),
+    "mathvariant": re.compile(r"normal"),
+    "maxsize": _LENGTH,
+    "minsize": _LENGTH,
+    "movablelimits": _BOOLEAN,
+    "scriptlevel": re.compile(r"[+-]?[0-3]"),
+    "stretchy": _BOOLEAN,
+    "width": _LENGTH,
+}
 # How many parts these have.
 _PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2}
 _PARTS |= {"msubsup": 3, "munderover": 3}

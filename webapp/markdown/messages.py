@@ -80,7 +80,7 @@ def _render(text: str, name: str, deadline: float, slow: SlowTexts) -> Markup | 
     except TooManyCellsError:
         slow.remember(TABLES, text, NEVER)
         return _render(text, name, deadline, slow)
-    footnotes = Footnotes(name)
+    footnotes = Footnotes(name=name)
     footnotes.add(tokens)
     allowance = Allowance(seconds=min(SECONDS, deadline - time.thread_time()))
     html = render(tokens, footnotes, allowance)

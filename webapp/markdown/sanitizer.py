@@ -9,6 +9,8 @@ from functools import lru_cache
 import nh3
 from markupsafe import Markup
 
+from webapp.markdown.mathml import MATH_TAGS, MATH_VALUES
+
 # HTML that is longer than this, in characters and as a multiple of its text, is not shown. The text
 # is shown as it was typed instead, so that no input keeps a worker or a browser busy.
 OUTPUT_LIMIT = 1_000_000
@@ -21,31 +23,8 @@ INLINE_TAGS = {
 BLOCK_TAGS = {"aside", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p"}
 BLOCK_TAGS |= {"pre", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
-MATH_TAGS = set(
-    "math mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup "  # noqa: SIM905
-    "mtable mtd mtext mtr munder munderover".split()
-)
 TAGS = INLINE_TAGS | BLOCK_TAGS | TABLE_TAGS | MATH_TAGS
 
-# A length of at most ten letters, so that nothing in a formula moves far from it.
-_LENGTH = re.compile(r"-?\d?(?:\.\d{1,4})?e[mx]|0")
-_BOOLEAN = re.compile(r"true|false")
-MATH_VALUES = {
-    "accent": _BOOLEAN,
-    "accentunder": _BOOLEAN,
-    "display": re.compile(r"block"),
-    "displaystyle": _BOOLEAN,
-    "form": re.compile(r"prefix|infix|postfix"),
-    "largeop": _BOOLEAN,
-    "linethickness": re.compile(r"0"),
-    "mathvariant": re.compile(r"normal"),
-    "maxsize": _LENGTH,
-    "minsize": _LENGTH,
-    "movablelimits": _BOOLEAN,
-    "scriptlevel": re.compile(r"[+-]?[0-3]"),
-    "stretchy": _BOOLEAN,
-    "width": _LENGTH,
-}
 ATTRIBUTES = {
     "a": {"aria-label", "href", "id", "title"},
     "aside": {"class", "id"},
