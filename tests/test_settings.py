@@ -51,6 +51,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_FILE_BYTES": ("104857600", 104_857_600, "1"),
     "WEBAPP_FILES_PER_MESSAGE": ("3", 3, "101"),
     "WEBAPP_FILE_BYTES_PER_USER": ("1048576", 1_048_576, "1"),
+    "WEBAPP_FILE_BYTES_PER_ADDRESS": ("1048576", 1_048_576, "1"),
     "WEBAPP_FILES_SENDFILE": ("X-Accel-Redirect:/inside", "X-Accel-Redirect:/inside", "yes"),
     "WEBAPP_SHARING": ("yes", True, "everybody"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),

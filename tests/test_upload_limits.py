@@ -89,6 +89,7 @@ def test_a_file_that_is_too_large_is_refused_with_its_name_and_the_limit(chat: C
     answer = attach(chat, ("a.txt", b"a" * (MEGABYTE + 1)), content="Keep this")
     told = refusal(answer, 413)
     assert "“a.txt” is too large: each may have 1 MB. Choose a smaller one" in told
+    assert "Choose your files again." in told
     assert count(chat.visitor.app, "messages") == 0
     assert temporary_files(chat.visitor.app) == []
     assert stored_contents(chat.visitor.app) == []
@@ -152,6 +153,22 @@ def test_what_a_user_stores_in_all_is_bounded(make_app: AppMaker) -> None:
     told = refusal(answer, 413)
     assert "no room for the file “b.txt”: you may store 1 MB in all" in told
     assert "Delete chats with files" in told
+
+
+def test_what_comes_from_one_address_in_an_hour_is_bounded(make_app: AppMaker) -> None:
+    app = make_app(uploads_app(), file_bytes_per_address=MEGABYTE)
+    assert attach(Chat(app), ("a.txt", b"a" * 800_000)).status_code == 303
+    # Another browser at the same address.
+    told = refusal(attach(Chat(app), ("b.txt", b"b" * 300_000), content="Keep this"), 429)
+    assert "Too many files were sent from your network" in told
+    assert attach(Chat(app), ("c.txt", b"c")).status_code == 303
+
+
+def test_what_is_refused_does_not_count(make_app: AppMaker) -> None:
+    rules = 'accept=["text/plain"]'
+    app = make_app(uploads_app(rules), file_bytes_per_address=MEGABYTE)
+    assert attach(Chat(app), ("a.png", PNG + b"a" * 800_000)).status_code == 415
+    assert attach(Chat(app), ("b.txt", b"b" * 800_000)).status_code == 303
 
 
 def test_files_are_refused_where_the_app_takes_none(make_app: AppMaker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
@@ -10,7 +11,9 @@ from werkzeug.test import TestResponse
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import parse
-from tests.support.rows import column, count
+from tests.support.people import Visitor
+from tests.support.rows import column, count, run_sql
+from tests.support.s3 import s3_server
 from tests.support.uploads import (
     attach,
     png,
@@ -56,6 +59,7 @@ def test_neither_text_nor_files_is_refused(make_app: AppMaker) -> None:
     chat = Chat(make_app(uploads_app()))
     answer = attach(chat, ("", b""), content=" ")
     assert answer.status_code == 422
+    assert "Choose your files again" not in answer.text
     assert count(chat.visitor.app, "messages") == 0
 
 
@@ -224,3 +228,70 @@ def test_the_app_gets_an_object_of_the_kind(make_app: AppMaker) -> None:
     chat = Chat(app)
     say_with(chat, ("leaf.png", content))
     assert chat.messages() == [f"Image leaf.png {len(content)}"]
+
+
+def test_a_message_of_files_alone_breaks_neither_history_nor_resuming(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import chat_profiles as cl
+
+        cl.set_uploads()
+
+        @cl.on_chat_resume
+        def resume(chat):
+            cl.Message(f"{len(chat.messages)} messages").send()
+
+        @cl.on_message
+        def answer(message):
+            said = [each["content"] for each in cl.chat_history()]
+            cl.Message(f"{len(message.elements)} files after {said}").send()
+        """,
+    )
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello"), content="")
+    assert chat.messages() == ["1 files after []"]
+    run_sql(app, "UPDATE chats SET ended_at = active_at")
+    say_with(chat, ("b.txt", b"Hello"), content="And this")
+    # `@on_chat_resume` is told of the message without text, and `chat_history()` leaves it out.
+    history = ["1 files after []", "2 messages", "And this"]
+    assert chat.messages()[1:] == ["2 messages", f"1 files after {history}"]
+
+
+def test_a_shared_chat_shows_what_was_attached(make_app: AppMaker) -> None:
+    app = make_app(uploads_app(), sharing="yes")
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello, file"))
+    chat.visitor.post(f"{chat.address}/share")
+    [token] = column(app, "shares.token")
+    reader = Visitor(app)
+    page = parse(reader.get(f"/shared/{token}").text)
+    element = page.one(data_testid="element")
+    assert element["data-name"] == "a.txt"
+    assert reader.get(str(element.one("a")["href"])).data == b"Hello, file"
+
+
+def test_a_file_in_object_storage_is_a_local_file_for_the_app(
+    make_app: AppMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with s3_server(tmp_path) as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        app = make_app(uploads_app(), files_url=s3.new_bucket())
+        chat = Chat(app)
+        say_with(chat, ("a.txt", b"Hello, file"))
+        assert chat.messages() == ["See|a.txt text/plain 11|Hello, file"]
+        # Another answer fetches it from there.
+        form = parse(chat.visitor.get(chat.address).text).one(id="regenerate")
+        sent = {field["name"]: field["value"] for field in form.all("input")}
+        assert chat.visitor.post(f"{chat.address}/regenerate", sent).status_code == 303
+        assert chat.until_answered().messages() == ["See|a.txt text/plain 11|Hello, file"]
+        [folder] = tmp_path.glob("chat-profiles-*")
+        assert list(folder.iterdir()) == []
+
+        s3.stop()
+        answer = attach(chat, ("b.txt", b"Another"), content="Keep this")
+        assert answer.status_code == 503
+        assert "Files cannot be stored at the moment" in answer.text
+        assert parse(answer.text).one(data_testid="composer-input").text.strip() == "Keep this"
+        assert list(folder.iterdir()) == []

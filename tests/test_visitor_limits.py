@@ -264,7 +264,7 @@ def test_an_address_counts_under_its_networks(
 
 def test_addresses_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.accounts.sessions.visitor_limits.MANY_ADDRESSES", 10)
-    limits = VisitorLimits(starts=2, messages=2, turns=1)
+    limits = VisitorLimits(starts=2, messages=2, file_bytes=2, turns=1)
     for number in range(100):
         limits.starts.count(f"192.0.2.{number}", number * HOUR)
         limits.begin_turn(f"192.0.2.{number}", uuid.uuid4())

@@ -94,6 +94,7 @@ class Settings:
     files_sendfile: str = ""
     files_per_message: int = 10
     file_bytes_per_user: int = 1024 * 1024 * 1024
+    file_bytes_per_address: int = 1024 * 1024 * 1024
     sharing: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
@@ -451,6 +452,12 @@ def _read_limits(read: _Reader) -> dict[str, Any]:
         ),
         "file_bytes_per_user": read.whole(
             "WEBAPP_FILE_BYTES_PER_USER", Settings.file_bytes_per_user, 1_024, MOST_BYTES_PER_USER
+        ),
+        "file_bytes_per_address": read.whole(
+            "WEBAPP_FILE_BYTES_PER_ADDRESS",
+            Settings.file_bytes_per_address,
+            1_024,
+            MOST_BYTES_PER_USER,
         ),
     }
 

@@ -25,6 +25,7 @@ from webapp.web.errors import (
 from webapp.web.htmx import wants_fragment
 from webapp.web.request_guards import MAX_BODY_BYTES, FormRequest
 
+CHOOSE_AGAIN = "Choose your files again."
 SIGNED_OUT = Explanation(
     "Not saved",
     "You were signed out, so your text was not saved.",
@@ -60,6 +61,12 @@ TEXT_FIELDS = {
     "history.set_title": TextField("title", "title"),
     "transfer.import_chats": TextField("import", "data"),
 }
+
+
+def has_files() -> bool:
+    """Return whether the form of this request has files. A page cannot give them back."""
+    sent = cast(FormRequest, request)
+    return sent.has_parts and sent.multipart.has_files
 
 
 def keep_text_when_unavailable(error: Exception) -> Response:

@@ -157,7 +157,11 @@ def respond_as_it_stands(chat: StoredChat, *, from_composer: bool = False) -> Ba
 
 
 def respond_refused(
-    chat: StoredChat, draft: str, error: HTTPException, message_id: uuid.UUID | None = None
+    chat: StoredChat,
+    draft: str,
+    error: HTTPException,
+    message_id: uuid.UUID | None = None,
+    again: str = "",
 ) -> BaseResponse:
     """Refuse a message, and keep its text.
 
@@ -169,6 +173,8 @@ def respond_refused(
     message_id:
         The message that was edited. Its field keeps the text if it can still be edited. Otherwise
         the composer gets the text.
+    again:
+        What the user has to do once more, as a sentence.
     """
     withdrawn = error.code == 403
     if wants_fragment() and not withdrawn:
@@ -176,7 +182,7 @@ def respond_refused(
     notices, refused_text = [], None
     if not withdrawn:
         what = explanation(error)
-        text = f"{what.title}. {what.message} {what.advice}".strip()
+        text = f"{what.title}. {what.message} {what.advice} {again}".strip()
         notices = [Notice(text, what.name, is_error=True)]
     if message_id is not None and error.code not in (403, 409):
         refused_text, draft = RefusedText(message_id, draft), ""

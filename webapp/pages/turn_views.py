@@ -11,12 +11,13 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
+from webapp.accounts.sessions.visitor_limits import visitors_files
 from webapp.authoring.types import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
 from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
-from webapp.pages.recovered_text import register_text_recovery
+from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
     respond_refused,
@@ -60,7 +61,11 @@ def say(chat_id: uuid.UUID) -> Response:
             return ask(chat, profile, form.question())
         # Before the files are read: its text may be too long, or its key malformed.
         form.question(has_files=sent.multipart.has_files)
-        with received_files(sent, find_upload_rules(profile), chat.owner) as files:
+        rules = find_upload_rules(profile)
+        with (
+            visitors_files(sent.content_length or 0),
+            received_files(sent, rules, chat.owner) as files,
+        ):
             return ask(chat, profile, form.question(files))
 
     return _attempt(chat, form, begin, respond_started)
@@ -158,7 +163,8 @@ def _attempt(
         return respond(chat, started)
     draft = form.draft if isinstance(form, MessageForm) else ""
     replaces = form.message_id() if isinstance(form, EditForm) else None
-    return respond_refused(chat, draft, refusal, replaces)
+    again = CHOOSE_AGAIN if from_composer and has_files() else ""
+    return respond_refused(chat, draft, refusal, replaces, again)
 
 
 def _was_sent(chat: StoredChat, form: MessageForm | RetryForm | None) -> bool:

@@ -60,6 +60,13 @@ class TooManyMessagesOfVisitorsError(TooManyInAnHourError):
     message = "Too many messages were sent from your network in the last hour."
 
 
+class TooManyBytesOfVisitorsError(TooManyInAnHourError):
+    """Visitors from this address have attached as many bytes as they may in an hour."""
+
+    title = "Not sent"
+    message = "Too many files were sent from your network in the last hour."
+
+
 class TooManyTurnsOfVisitorsError(Refusal):
     """As many answers are being written for visitors from this address as may be at once."""
 
@@ -110,6 +117,48 @@ class HourlyLimit:
                     self._times[network].remove(counted_at)
 
 
+class HourlyBytes:
+    """Counts by address how many bytes were sent in the last hour, in one process.
+
+    Parameters
+    ----------
+    most:
+        How many may be sent from one address.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        # By network: when bytes were sent, and how many.
+        self._sent: dict[str, deque[tuple[float, int]]] = {}
+
+    def count(self, address: str | None, size: int, now: float) -> float:
+        """Count them and return 0, or return how many seconds to wait for it."""
+        wait, counted = 0.0, []
+        with self._lock:
+            for network, share in counted_networks(address):
+                sent = self._sent.setdefault(network, deque())
+                while sent and sent[0][0] <= now - HOUR:
+                    sent.popleft()
+                total = sum(each for _, each in sent)
+                if sent and total + size > self._most * share:
+                    wait = max(wait, sent[0][0] + HOUR - now)
+                counted.append(sent)
+            if wait == 0:
+                for sent in counted:
+                    sent.append((now, size))
+            if len(self._sent) > MANY_ADDRESSES:
+                self._sent = {n: s for n, s in self._sent.items() if s and s[-1][0] > now - HOUR}
+        return wait
+
+    def forget(self, address: str | None, size: int, counted_at: float) -> None:
+        """Count no more what was counted at that time, since it was not taken after all."""
+        with self._lock:
+            for network, _ in counted_networks(address):
+                with suppress(KeyError, ValueError):  # an hour has passed
+                    self._sent[network].remove((counted_at, size))
+
+
 class VisitorLimits:
     """Counts what visitors begin in an hour and the turns at once, by address, in one process.
 
@@ -119,12 +168,15 @@ class VisitorLimits:
         How many chats may be started in an hour.
     messages:
         How many messages may be sent in an hour.
+    file_bytes:
+        How many bytes of files may be attached in an hour.
     turns:
         How many turns may run at once.
     """
 
-    def __init__(self, *, starts: int, messages: int, turns: int) -> None:
+    def __init__(self, *, starts: int, messages: int, file_bytes: int, turns: int) -> None:
         self.starts, self.messages = HourlyLimit(starts), HourlyLimit(messages)
+        self.file_bytes = HourlyBytes(file_bytes)
         self._most_turns = turns
         self._lock = threading.Lock()
         # By network: the turns that run, or None where one is just being stored.
@@ -164,6 +216,7 @@ def set_up_visitor_limits(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = VisitorLimits(
         starts=settings.starts_per_address,
         messages=settings.messages_per_address,
+        file_bytes=settings.file_bytes_per_address,
         turns=settings.turns_per_address,
     )
 
@@ -205,6 +258,30 @@ def visitors_message() -> Iterator[None]:
         yield
     except BaseException:
         messages.forget(address, now)
+        raise
+
+
+@contextmanager
+def visitors_files(size: int) -> Iterator[None]:
+    """Count the bytes of files that are stored within the block, if they are a visitor's.
+
+    Raises
+    ------
+    TooManyBytesOfVisitorsError
+        There were too many from the address of this request.
+    """
+    if viewer() is not None:
+        yield
+        return
+    file_bytes, address, now = _limits().file_bytes, request.remote_addr, time.monotonic()
+    wait = file_bytes.count(address, size, now)
+    if wait > 0:
+        log_event("visitor.refused", what="files", hint=HINT)
+        raise TooManyBytesOfVisitorsError(wait)
+    try:
+        yield
+    except BaseException:
+        file_bytes.forget(address, size, now)
         raise
 
 

@@ -63,6 +63,13 @@ class MultipartForm:
         The body. It must raise an error if it ends early.
     most_fields, most_field_bytes:
         How many parts there may be before the first file, and how many bytes.
+
+    Attributes
+    ----------
+    fields:
+        The names and values of the fields.
+    has_files:
+        Whether files follow them.
     """
 
     def __init__(
@@ -76,12 +83,8 @@ class MultipartForm:
         self._received = 0
         self._file: SentFile | None = None
         self._file_has_more = False
+        self.has_files = False
         self.fields = list(self._read_fields())
-
-    @property
-    def has_files(self) -> bool:
-        """Return whether a file follows the fields."""
-        return self._file is not None
 
     def files(self) -> Iterator[SentFile]:
         """Yield each file that was sent. Read its `pieces` before you ask for the next one.
@@ -121,6 +124,8 @@ class MultipartForm:
         while event := self._next_part():
             if isinstance(event, File):
                 self._begin_file(event)
+                # A field in which nobody chose a file has a file without a name.
+                self.has_files = bool(event.filename)
                 return
             count += 1
             if count > self._most_fields:
