@@ -14,6 +14,7 @@ import webapp
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.people import Visitor
+from tests.support.steps import keep_openai
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
 from webapp.config import Settings
@@ -47,7 +48,11 @@ def commands(group: click.Group, path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("code", list(blocks()))
-def test_python_in_the_documentation_can_be_loaded(code: str, make_app: AppMaker) -> None:
+def test_python_in_the_documentation_can_be_loaded(
+    code: str, make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "instrument_openai" in code:
+        keep_openai(monkeypatch)
     assert make_app(code).extensions["chat_app"]
 
 

@@ -11,7 +11,7 @@ Example
         await cl.Message(content=f"You wrote: {message.content}").send()
 """
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from webapp.app import create_app
 from webapp.authoring.caching.cache import cache
@@ -52,7 +52,16 @@ from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.authoring.uploads.rules import Uploads
 from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
+from webapp.integrations import INTEGRATIONS, load_integration
 from webapp.package_alias import add_alias
+
+if TYPE_CHECKING:
+    from webapp.integrations import (
+        AsyncLangchainCallbackHandler as AsyncLangchainCallbackHandler,
+    )
+    from webapp.integrations import LangchainCallbackHandler as LangchainCallbackHandler
+    from webapp.integrations import LlamaIndexCallbackHandler as LlamaIndexCallbackHandler
+    from webapp.integrations import instrument_openai as instrument_openai
 
 __all__ = [
     "Audio",
@@ -114,6 +123,8 @@ add_alias(__name__)
 
 if not TYPE_CHECKING:  # or a type checker would accept every name
 
-    def __getattr__(name: str) -> NoReturn:
-        """Explain what to use instead of a name that does not exist."""
-        raise missing_name(__name__, name, __all__, NOT_YET)
+    def __getattr__(name: str) -> Any:
+        """Import what needs a framework, or explain what to use instead of a missing name."""
+        if name in INTEGRATIONS:
+            return load_integration(name)
+        raise missing_name(__name__, name, [*__all__, *INTEGRATIONS], NOT_YET)

@@ -34,10 +34,9 @@ _GROUPS = {
         "on_window_message send_window_message on_mcp_connect on_mcp_disconnect "
         "on_slack_reaction_added"
     ),
-    "other libraries are not watched; send what they return as a Message": (
-        "LangchainCallbackHandler AsyncLangchainCallbackHandler LlamaIndexCallbackHandler "
-        "HaystackAgentCallbackHandler instrument_openai instrument_mistralai "
-        "SemanticKernelFilter ChatGeneration CompletionGeneration GenerationMessage"
+    "this library is not watched; make a Step yourself": (
+        "HaystackAgentCallbackHandler instrument_mistralai SemanticKernelFilter ChatGeneration "
+        "CompletionGeneration GenerationMessage"
     ),
 }
 NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names.split()}

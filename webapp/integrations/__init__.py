@@ -1,0 +1,60 @@
+"""What other frameworks do, as steps. Each of them is imported when an app first names it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from webapp.integrations.langchain import (
+        AsyncLangchainCallbackHandler as AsyncLangchainCallbackHandler,
+    )
+    from webapp.integrations.langchain import LangchainCallbackHandler as LangchainCallbackHandler
+    from webapp.integrations.llama_index import (
+        LlamaIndexCallbackHandler as LlamaIndexCallbackHandler,
+    )
+    from webapp.integrations.openai import instrument_openai as instrument_openai
+
+# The module of each name, what that module needs, and the extra that installs it.
+_MODULES = {
+    "langchain": ("langchain_core", "langchain"),
+    "llama_index": ("llama_index", "llama-index"),
+    "openai": ("openai", "openai"),
+}
+_FOUND_IN = {
+    "LangchainCallbackHandler": "langchain",
+    "AsyncLangchainCallbackHandler": "langchain",
+    "LlamaIndexCallbackHandler": "llama_index",
+    "instrument_openai": "openai",
+}
+INTEGRATIONS = tuple(_FOUND_IN)
+
+
+def load_integration(name: str) -> Any:
+    """Return one of `INTEGRATIONS`, and import the framework that it belongs to.
+
+    Raises
+    ------
+    ImportError
+        The framework is not installed.
+    """
+    module = _FOUND_IN[name]
+    package, extra = _MODULES[module]
+    try:
+        return getattr(import_module(f"webapp.integrations.{module}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise ImportError(
+            f"{name} needs a package that is not installed. Run: "
+            f'pip install "chat-profiles[{extra}]"'
+        ) from error
+
+
+if not TYPE_CHECKING:  # or a type checker would accept every name
+
+    def __getattr__(name: str) -> Any:
+        """Return an integration."""
+        if name in _FOUND_IN:
+            return load_integration(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
