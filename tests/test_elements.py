@@ -6,6 +6,7 @@ import re
 import textwrap
 import threading
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -579,3 +580,50 @@ def test_an_end_shows_elements(make_app: AppMaker) -> None:
     chat.visitor.start_chat()
     wait_for_background()
     assert [it["data-name"] for it in elements_of(chat)] == ["summary"]
+
+
+def test_an_element_twice_in_a_message_is_shown_once(make_app: AppMaker) -> None:
+    body = """
+        one = cl.Image(name="one", content=PNG)
+        assert (one.type, cl.Element(content="a").type) == ("image", "file")
+        m = await cl.Message("a", elements=[one, one]).send()
+        assert one.for_id == m.id
+        m.elements.append(cl.Element(name="two", content="2"))
+        await m.update()
+        await m.send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    assert [it["data-kind"] for it in elements_of(chat)] == ["image", "file"]
+
+
+def test_an_app_as_chainlit_documents_it(make_app: AppMaker, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(bytes.fromhex(PNG))
+    app = make_app(
+        f"""
+        import webapp as cl
+
+        @cl.on_chat_start
+        async def start():
+            elements = [
+                cl.Image(path="{tmp_path}/cat.png", name="image1", display="inline"),
+                cl.Text(name="text1", content="Here is a side text", display="side"),
+                cl.Text(name="text2", content="Here is a page text", display="page"),
+                cl.Pdf(name="pdf1", display="inline", path="{tmp_path}/cat.png", page=1),
+            ]
+            await cl.Message(
+                content="Here is image1, a nice image of a cat! As well as text1 and text2!",
+                elements=elements,
+            ).send()
+
+        @cl.on_message
+        async def main(msg: cl.Message):
+            images = [file for file in msg.elements if "image" in file.mime]
+            if not msg.elements:
+                await cl.Message(content="No file attached", actions=[]).send()
+        """
+    )
+    chat = Chat(app)
+    assert [it["data-name"] for it in elements_of(chat)] == ["image1", "pdf1"]
+    links = chat.page().all(data_testid="element-link")
+    assert [it["data-name"] for it in links] == ["text1", "text2"]
+    assert chat.say("a").messages()[-1] == "No file attached"

@@ -73,7 +73,7 @@ class Element(AwaitableObject):
         await picture.update()
     """
 
-    kind: ClassVar[ElementKind]
+    kind: ClassVar[ElementKind] = "file"
 
     def __init__(
         self,
@@ -122,6 +122,11 @@ class Element(AwaitableObject):
     def id(self) -> str:
         """The id of the element, a UUID."""
         return str(self._id)
+
+    @property
+    def type(self) -> ElementKind:
+        """The kind of the element, by the name that Chainlit has for it."""
+        return self.kind
 
     @property
     def for_id(self) -> str | None:
@@ -284,6 +289,7 @@ def store_elements(
             "Send the others with another message."
         )
     here = (chat.chat_id, message_id)
+    elements = list(dict.fromkeys(elements))
     new = [it for it in elements if it._data is None or (it._chat_id, it._message_id) != here]
     for element in new:
         if element._chat_id is not None and (element._chat_id, element._message_id) != here:
