@@ -199,6 +199,10 @@ LONG = {
     "loose list": "1. an *item* of a long list\n\n" * 1_000,
     "table": "|a|b|\n|-|-|\n" + "| one | *two* |\n" * 1_000,
     "paragraph": "words and *words* and " * 1_000,
+    "formulas": "words $x^2$ and \\(y_1\\) and " * 700,
+    "list of formulas": "- as $\\frac{a}{b}$ says\n" * 1_000,
+    "callout": "> [!NOTE]\n" + "> words and *words*\n" * 1_000,
+    "footnote": "[^1]: a\n\n" + "    words and *words*\n" * 800,
     "quote": "> words and *words*\n" * 1_000,
 }
 

@@ -40,6 +40,9 @@ def tags(source: str) -> str:
         (r"$\left( a \middle| b \right]$", "mo mi mo mi mo"),
         (r"$$a \\ b$$", "mtable mtr mtd mi mtr mtd mi"),
         (r"$\text{if } x$", "mtext mi"),
+        (r"$\bigcup_{i=1}^n A_i$", "munderover mo mi mo mn mi msub"),
+        (r"$\operatorname*{argmax}_x f$", "munder mo mi mi"),
+        (r"$\argmin_x f$", "munder mo mi mi"),
     ],
 )
 def test_what_models_write_is_typeset(source: str, expected: str) -> None:
@@ -63,6 +66,12 @@ def test_what_models_write_is_typeset(source: str, expected: str) -> None:
 )
 def test_letters_and_signs_are_those_that_people_know(source: str, text: str) -> None:
     assert formula(source).text == text
+
+
+def test_bars_have_no_space_beside_them() -> None:
+    bars = formula(r"$P(A|B) = |x|$").all("mo", lspace="0", rspace="0")
+    assert [bar.text for bar in bars] == ["|", "|", "|"]
+    assert formula(r"$\left| x \right|$").all("mo", lspace="0") == []
 
 
 def test_letters_of_a_name_are_one_upright_word() -> None:

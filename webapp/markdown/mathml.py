@@ -69,10 +69,12 @@ MATH_VALUES = {
     "form": re.compile(r"prefix|infix|postfix"),
     "largeop": _BOOLEAN,
     "linethickness": re.compile(r"0"),
+    "lspace": re.compile(r"0"),
     "mathvariant": re.compile(r"normal"),
     "maxsize": _LENGTH,
     "minsize": _LENGTH,
     "movablelimits": _BOOLEAN,
+    "rspace": re.compile(r"0"),
     "scriptlevel": re.compile(r"[+-]?[0-3]"),
     "stretchy": _BOOLEAN,
     "width": _LENGTH,
@@ -81,8 +83,10 @@ MATH_VALUES = {
 _PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2}
 _PARTS |= {"msubsup": 3, "munderover": 3}
 # What stands under these in a formula of its own, and beside them in a line of text.
-_LIMITS = {"lim", "max", "min", "sup", "inf", "det", "gcd", "Pr", "arg max", "arg min"}
-_LIMITS |= {"lim sup", "lim inf"}
+_LIMITS = {"lim", "max", "min", "sup", "inf", "det", "gcd", "Pr"}
+_LIMITS |= set("∑∏∐⨀⨁⨂⨄⨆\u22c0\u22c1\u22c2\u22c3")  # also unions and the like
+# What TeX takes for a letter, with no space around it.
+_BARS = {"|", "‖"}
 _UNDER = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 
 _ENTITY = re.compile(r"&#x[0-9A-Fa-f]{1,6};")
@@ -170,10 +174,10 @@ def _write(element: Element, depth: int = 0) -> str:
         raise _UnreadableError
     tag, attributes = _describe(element)
     text = element.text or ""
-    text = _LARGE.get(text, text)
-    if tag not in MATH_TAGS or text.startswith("\\") or (text == "&" and tag == "mi"):
-        raise _UnreadableError  # an unknown command, or a cell outside of a table
-    text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
+    is_unknown = text.startswith("\\") and text not in _LARGE
+    if tag not in MATH_TAGS or is_unknown or (text == "&" and tag == "mi"):
+        raise _UnreadableError  # such as an unknown command, or a cell outside of a table
+    text = _LARGE.get(text) or _decode(element)
     style = element.get("mathvariant", "normal")
     if tag == "mtext":
         text = re.sub(r"\\([$%&#_{}])", r"\1", text)
@@ -207,6 +211,8 @@ def _describe(element: Element) -> tuple[str, dict[str, str]]:
         return _UNDER[tag], attributes
     if tag in {"mover", "munder"} and element[0].tag != "mo" and element[1].tag == "mo":
         attributes["accent" if tag == "mover" else "accentunder"] = "true"
+    elif tag == "mo" and _decode(element) in _BARS and element.get("stretchy") == "false":
+        attributes |= {"lspace": "0", "rspace": "0"}
     elif tag == "mtable":
         _draw_lines(element)
     elif tag == "mtd":
@@ -218,11 +224,14 @@ def _describe(element: Element) -> tuple[str, dict[str, str]]:
 
 
 def _takes_limits(element: Element) -> bool:
-    """Return whether this is the name of an operator such as ``lim``."""
-    text = element.text or ""
-    return (
-        element.tag == "mo" and text.replace("&#x02009;", " ").replace("&#x02006;", " ") in _LIMITS
-    )
+    """Return whether this is an operator such as ``lim``."""
+    is_known = element.get("movablelimits") == "true" or _decode(element) in _LIMITS
+    return element.tag == "mo" and is_known
+
+
+def _decode(element: Element) -> str:
+    """Return the text of an element. The library writes characters as numbers."""
+    return _ENTITY.sub(lambda entity: unescape(entity[0]), element.text or "")
 
 
 def _draw_lines(table: Element) -> None:
