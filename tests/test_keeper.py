@@ -59,7 +59,7 @@ class Kept:
 
     def turn(self, *, waits: bool = False) -> RunningTurn:
         """Return a turn that ends at once, or when the test sets ``free``."""
-        app = ChatApp("kept")
+        app = ChatApp(name="kept")
         if waits:
             app.register(Callback("on_message", lambda: self.free.wait(LIMIT) and None, 0))
         work = Work(

@@ -219,7 +219,7 @@ def test_an_app_is_found_by_the_name_of_its_module(
 
 
 def test_a_loaded_app_is_taken_as_it_is() -> None:
-    app = ChatApp("mine")
+    app = ChatApp(name="mine")
     assert load_chat_app(app) is app
 
 

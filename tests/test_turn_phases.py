@@ -92,7 +92,7 @@ class Stage:
         self.over: list[Phase] = []
         monkeypatch.setattr("time.monotonic", lambda: self.now)
         monkeypatch.setattr(turns, "begin", self.begin)
-        app = ChatApp("stage")
+        app = ChatApp(name="stage")
         for name in callbacks:
             app.register(Callback(name, lambda: None, 0))
         work = Work(

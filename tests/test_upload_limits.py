@@ -114,7 +114,7 @@ def test_a_file_of_another_type_is_refused_when_its_beginning_is_there(chat: Cha
     answer = send(chat, body, MEGABYTE)
     told = refusal(answer, 415)
     assert "“a.txt” is of the type application/" in told
-    assert "this chat takes text/*, .png" in told
+    assert "This chat takes: text, .png" in told
     assert body.asked < 200_000
 
 

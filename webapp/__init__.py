@@ -48,8 +48,7 @@ from webapp.authoring.steps.run_context import context
 from webapp.authoring.steps.step import Step
 from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
 from webapp.authoring.tools import make_async, run_sync, sleep
-from webapp.authoring.types import ChatProfile, Starter, User
-from webapp.authoring.uploads.rules import Uploads
+from webapp.authoring.types import ChatProfile, Starter, Uploads, User
 from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
 from webapp.integrations import INTEGRATIONS, load_integration

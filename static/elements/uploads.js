@@ -129,7 +129,7 @@
       return `“${file.name}” has ${sizeOf(file)}, and may have ${sizeOf({ size: most })}. Choose a smaller one.`;
     }
     if (!isAccepted(file, accept)) {
-      return `“${file.name}” cannot be attached here. This chat takes ${accept.split(",").join(", ")}.`;
+      return `“${file.name}” cannot be attached here. This chat takes: ${dataset.kinds}.`;
     }
     return "";
   };
@@ -195,7 +195,11 @@
     setDropping(false);
     if (!hasFiles(event)) return;
     event.preventDefault();
-    add([...event.dataTransfer.files]);
+    // A folder looks like a file, but cannot be read.
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+    const folders = entries.filter((entry) => entry?.isDirectory).map(({ name }) => name);
+    add([...event.dataTransfer.files].filter(({ name }) => !folders.includes(name)));
+    if (folders.length) showProblem(`“${folders[0]}” is a folder. Choose the files in it.`);
     byId("composer-input").focus({ preventScroll: true });
   });
 

@@ -44,7 +44,7 @@ def _said(owner: str, text: str) -> RunningTurn:
     context = ChatContext(chat_id=str(uuid.uuid4()), user=None, chat_profile="GPT-4")
     work = Work(decorator="on_chat_start", limits=Limits(1.0, 1.0), explain=str, log=print)
     spec = TurnSpec(id=uuid.uuid4(), owner=owner, profile=None)
-    turn = RunningTurn(ChatApp("writer"), context, work, spec)
+    turn = RunningTurn(ChatApp(name="writer"), context, work, spec)
     turn.chat.transcript.send("send", MessageTarget(None, sent=False), text, None)
     turn.begin()
     return turn

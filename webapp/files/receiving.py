@@ -194,7 +194,7 @@ def _find_accepted_mime(rules: UploadRules, head: bytes, name: str, sent: SentFi
     mime = find_mime(head, name, sent.mime)
     if not rules.accepts(name, mime):
         raise FileTypeNotTakenError(
-            f"The file “{{}}” is of the type {mime}, and this chat takes {', '.join(rules.types)}.",
+            f"The file “{{}}” is of the type {mime}. This chat takes: {rules.kinds}.",
             subject=name,
         )
     return mime

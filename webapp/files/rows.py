@@ -77,6 +77,9 @@ def copy_rows(
         select(File.__table__).where(File.chat_id == from_chat, File.message_id.in_(copies))
     )
     rows = [dict(row._mapping) for row in found]
+    if from_chat == to_chat:
+        # An edited message. What a user has attached counts once.
+        rows = [{**row, "uploaded_by": None} for row in rows]
     insert_rows(
         connection,
         [{**row, "chat_id": to_chat, "message_id": copies[row["message_id"]]} for row in rows],

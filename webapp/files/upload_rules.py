@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from webapp.authoring.types import ChatProfile
-from webapp.authoring.uploads.rules import Uploads
+from webapp.authoring.types import ChatProfile, Uploads
 from webapp.files.types import mime_of_name
 from webapp.site import chat_app, settings
 
 MEGABYTE = 1024 * 1024
+# Types that people call by another name.
+WORDS = {
+    "image/*": "pictures",
+    "audio/*": "sound",
+    "video/*": "videos",
+    "text/*": "text",
+    "text/plain": "plain text",
+    "text/csv": "CSV",
+    "application/pdf": "PDF",
+    "application/json": "JSON",
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+}
 # Whose content says nothing of the language that it is written in.
 _TEXT = re.compile(
     r"text/.*|application/(json|xml|toml|yaml|x-yaml|sql|javascript|x-sh|x-python)|.*\+(xml|json)"
@@ -39,10 +51,15 @@ class UploadRules:
         return ",".join(self.types)
 
     @property
+    def kinds(self) -> str:
+        """Return what is accepted, in words; an empty text for everything."""
+        return ", ".join(dict.fromkeys(WORDS.get(each, each) for each in self.types))
+
+    @property
     def hint(self) -> str:
         """Return what may be attached, in words."""
         most = "1 file" if self.max_files == 1 else f"{self.max_files} files"
-        kinds = f", of the types {', '.join(self.types)}" if self.types else ""
+        kinds = f": {self.kinds}" if self.types else ""
         return f"At most {most} of {megabytes(self.max_bytes)} MB each{kinds}."
 
     def accepts(self, name: str, mime: str) -> bool:

@@ -20,7 +20,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
-from webapp.site import chat_app, hooks, settings
+from webapp.site import chat_app, hooks, settings, this_app
 from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
@@ -287,7 +287,7 @@ def refuse_files_if_off(sent: FormRequest) -> None:
         raise UnsupportedMediaType
     sent.most_field_bytes = _most_body_bytes(sent.endpoint)
     if sent.is_large:
-        sent.upload_slot = take_upload_slot(sent, session[CSRF_FIELD])
+        sent.upload_slot = take_upload_slot(this_app(), sent, session[CSRF_FIELD])
 
 
 def refuse_other_sites(sent: Request) -> None:

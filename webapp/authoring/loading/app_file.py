@@ -17,8 +17,7 @@ from webapp.authoring.loading.source_lines import (
     locate_error,
     locate_function,
 )
-from webapp.authoring.types import Cot
-from webapp.authoring.uploads.rules import Uploads
+from webapp.authoring.types import Cot, Uploads
 
 EXIT_BAD_INPUT = 2
 
@@ -80,7 +79,7 @@ class Callback:
         return CallbackError(f"@{self.decorator}", describe_error(error), place)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChatApp:
     """One loaded app file: its callbacks, one slot per decorator."""
 

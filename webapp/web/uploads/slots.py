@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from flask import Flask, Request
 
-from webapp.site import this_app
-from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 from webapp.web.server import host_of
 from webapp.web.sse import Slot, Slots
@@ -14,6 +12,7 @@ EXTENSION = "upload_slots"
 # So many of the threads of a process may be held, and so many of one session.
 SHARE_OF_THREADS = 4
 UPLOADS_OF_ONE = 2
+RETRY_SECONDS = 5
 
 
 class TooManyUploadsError(Refusal):
@@ -31,7 +30,7 @@ def set_up_upload_slots(app: Flask) -> None:
     app.extensions[EXTENSION] = Slots()
 
 
-def take_upload_slot(sent: Request, sender: str) -> Slot:
+def take_upload_slot(app: Flask, sent: Request, sender: str) -> Slot:
     """Return a slot for reading a form with files. Give it back when it is read.
 
     Raises
@@ -39,7 +38,7 @@ def take_upload_slot(sent: Request, sender: str) -> Slot:
     TooManyUploadsError
         There is no free one.
     """
-    slots: Slots = this_app().extensions[EXTENSION]
+    slots: Slots = app.extensions[EXTENSION]
     most = max(1, host_of(sent.environ).threads // SHARE_OF_THREADS)
     slot = slots.take(most, sender, UPLOADS_OF_ONE)
     if slot is None:
