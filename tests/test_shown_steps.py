@@ -374,6 +374,24 @@ def test_a_step_may_come_after_the_answer(make_app: AppMaker) -> None:
     assert order == ["message", "message", "step"]
 
 
+@pytest.mark.parametrize("first", ["<think>", ""])
+def test_reasoning_comes_before_the_answer(make_app: AppMaker, first: str) -> None:
+    body = f"""
+        answer = cl.Message()
+        async with cl.ReasoningStream(answer) as stream:
+            for token in ("{first}", "2 and 2", " is 4.", "</think>", "Four", "."):
+                await stream.stream_token(token)
+        await answer.send()
+    """
+    chat = Chat(app_with(make_app, body)).say("a")
+    page = chat.page()
+    order = [e["data-testid"] for e in page.walk() if e.get("data-testid") in ("message", "step")]
+    assert order == ["message", "step", "message"]
+    assert "Thought for" in steps(page)[0].one("summary").text
+    assert "2 and 2 is 4." in steps(page)[0].text
+    assert chat.messages() == ["Four."]
+
+
 # ----- What is an answer, and what is not
 
 

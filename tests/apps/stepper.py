@@ -26,8 +26,26 @@ async def get_weather(city: str) -> dict[str, object]:
     return {"city": city, "degrees": 21, "wind": {"from": "west", "strength": 3}}
 
 
+def dig(levels: int) -> None:
+    with cl.Step(name=f"Level {levels}", type="tool", default_open=True) as step:
+        step.input = {"a": "word " * 20}
+        if levels > 1:
+            dig(levels - 1)
+        step.output = "It goes on and on, " * 5
+
+
+@cl.on_chat_start
+async def start() -> None:
+    async with cl.Step(name="Get ready"):
+        pass
+
+
 @cl.on_message
 async def answer(message: cl.Message) -> None:
+    if message.content == "dig":
+        dig(9)
+        await cl.Message("That is deep.").send()
+        return
     tasks = [cl.Task(f"Ask for the weather in {city}") for city in ("Bern", "Rome", "Atlantis")]
     tasks[0].status = cl.TaskStatus.RUNNING
     task_list = await cl.TaskList(tasks, status="Comparing the weather").send()

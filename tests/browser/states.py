@@ -356,6 +356,17 @@ def _steps_running(page: Page, site: Site) -> None:
     expect(page.get_by_text("It is as warm in Bern")).to_be_visible()
 
 
+def _steps_at_start(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    expect(_step(page, "Get ready")).to_be_visible()
+
+
+def _steps_deep(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    ask(page, "dig")
+    ended(page)
+
+
 def _step(page: Page, name: str) -> Locator:
     return page.locator(f"[data-testid=step][data-name^='{name}']").first
 
@@ -428,6 +439,8 @@ STATES = {
     "talking": State("chatty.py", _talking),
     "streaming": State("chatty.py", _streaming),
     "steps": State("stepper.py", _steps),
+    "steps-at-start": State("stepper.py", _steps_at_start),
+    "steps-deep": State("stepper.py", _steps_deep),
     "steps-running": State("stepper.py", _steps_running),
     "stopped": State("chatty.py", _stopped),
     "failed-turn": State("chatty.py", _failed_turn),
