@@ -15,6 +15,7 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat as SaidChat
+from tests.support.files import new_file, show
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import write_session
 
@@ -91,7 +92,7 @@ def store(cli: CommandLine) -> Store:
 def report(cli: CommandLine, *options: str) -> list[tuple[Any, ...]]:
     """Return the lines of the report: week, profile, chats, messages, answers, users."""
     found = json.loads(cli.ok("report", "--json", *options))
-    return [tuple(line.values()) for line in found]
+    return [tuple(line.values())[:6] for line in found]
 
 
 def test_it_counts_by_week_and_profile(cli: CommandLine, store: Store) -> None:
@@ -197,9 +198,9 @@ def test_the_table_is_aligned(cli: CommandLine, store: Store) -> None:
     store.said(store.chat())
     store.said(store.chat(None))
     assert cli.ok("report").splitlines() == [
-        "WEEK FROM   PROFILE       CHATS  MESSAGES  ANSWERS  USERS",
-        "2026-03-02  P                 1         1        1      1",
-        "2026-03-02  (no profile)      1         1        1      1",
+        "WEEK FROM   PROFILE       CHATS  MESSAGES  ANSWERS  USERS  FILE BYTES",
+        "2026-03-02  P                 1         1        1      1           0",
+        "2026-03-02  (no profile)      1         1        1      1           0",
     ]
 
 
@@ -207,8 +208,8 @@ def test_the_table_is_aligned(cli: CommandLine, store: Store) -> None:
 def test_csv_holds_no_formula(cli: CommandLine, store: Store, name: str) -> None:
     store.said(store.chat(name))
     head, line = csv.reader(io.StringIO(cli.ok("report", "--csv")))
-    assert head == ["week", "profile", "chats", "messages", "answers", "users"]
-    assert line == ["2026-03-02", f"'{name}", "1", "1", "1", "1"]
+    assert head == ["week", "profile", "chats", "messages", "answers", "users", "file_bytes"]
+    assert line == ["2026-03-02", f"'{name}", "1", "1", "1", "1", "0"]
 
 
 def test_csv_keeps_names_apart_from_columns(cli: CommandLine, store: Store) -> None:
@@ -228,6 +229,16 @@ def test_it_counts_what_really_is_said(either_url: str, tmp_path: Path, cli: Com
         SaidChat(maker("talker.py")).say("echo Hello").say("echo Again")
     [(_, profile, *numbers)] = report(cli)
     assert (profile, numbers) == (None, [1, 2, 2, 1])
+
+
+def test_it_counts_the_bytes_of_files(either_url: str, tmp_path: Path, cli: CommandLine) -> None:
+    with AppMaker.in_folder(tmp_path, either_url) as maker:
+        app = maker("simple.py")
+        show(app, "user:alice", new_file(b"1" * 1_000), new_file(b"2" * 500))
+        show(app, "user:bob", new_file(b"1" * 1_000))
+    [line] = json.loads(cli.ok("report", "--json"))
+    assert line["file_bytes"] == 2_500
+    assert "2,500" in cli.ok("report")
 
 
 def test_nothing_yet_is_said_so(cli: CommandLine) -> None:

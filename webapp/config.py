@@ -426,7 +426,7 @@ class _Reader:
 
 
 def _read_limits(read: _Reader) -> dict[str, Any]:
-    """Return what one user, one address and one message may have."""
+    """Return what one user, one address and one message may have, and where files are."""
     return {
         "turns_per_user": read.whole("WEBAPP_TURNS_PER_USER", Settings.turns_per_user, 1, 1_000),
         "turns_per_address": read.whole(

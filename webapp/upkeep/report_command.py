@@ -21,8 +21,8 @@ from webapp.upkeep.command_options import (
 from webapp.upkeep.usage import Period, Usage, count_usage
 
 NO_PROFILE = "(no profile)"
-HEAD = ("WEEK FROM", "PROFILE", "CHATS", "MESSAGES", "ANSWERS", "USERS")
-CSV_HEAD = ("week", "profile", "chats", "messages", "answers", "users")
+HEAD = ("WEEK FROM", "PROFILE", "CHATS", "MESSAGES", "ANSWERS", "USERS", "FILE BYTES")
+CSV_HEAD = ("week", "profile", "chats", "messages", "answers", "users", "file_bytes")
 
 
 @command("Show how much the site is used, by profile and week.")
@@ -35,9 +35,9 @@ def report(since: date | None, until: date | None, as_csv: bool, as_json: bool) 
     """Show how much the site is used, by profile and week.
 
     Each line has a week, by its Monday, and counts the new chats in which users wrote, the messages
-    of users, the answers, and the different users who wrote. Imported chats do not count, and
-    neither do messages that were replaced or copied from another chat. Rows that were removed from
-    the database no longer count.
+    of users, the answers, the different users who wrote, and the bytes of files. Imported chats do
+    not count, and neither do messages that were replaced or copied from another chat. Rows that
+    were removed from the database no longer count.
 
     \b
     Example:
@@ -67,6 +67,7 @@ def report(since: date | None, until: date | None, as_csv: bool, as_json: bool) 
         )
 
 
-def _cells(usage: Usage) -> tuple[str, str, int, int, int, int]:
+def _cells(usage: Usage) -> tuple[str, str, int, int, int, int, int]:
     name = NO_PROFILE if usage.profile is None else usage.profile
-    return usage.week, name, usage.chats, usage.messages, usage.answers, usage.users
+    numbers = (usage.chats, usage.messages, usage.answers, usage.users, usage.file_bytes)
+    return usage.week, name, *numbers

@@ -1,4 +1,4 @@
-"""The usage of a site by profile and week, counted by the database with three statements."""
+"""The usage of a site by profile and week, counted by the database with four statements."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, distinct, func, literal_column, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    cast,
+    distinct,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from webapp.authoring.chat_message import ASSISTANT, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import db, read_connection
+from webapp.files.models import File
 from webapp.upkeep.command_options import end_of_day, start_of_day
 
 # Messages that were imported, or copied from another chat, were not written in this chat.
@@ -31,6 +43,7 @@ class Usage:
     messages: int = 0
     answers: int = 0
     users: int = 0
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,15 @@ def _select_usage(period: Period) -> tuple[Select[Any], ...]:
         .where(Message.kind == ASSISTANT, Message.content != "", *_WRITTEN_HERE)
         .where(Turn.question_id.is_not(None), ~Turn.retried, period.contains(Turn.created_at))
     )
-    return chats, messages, answers
+    # Of all that was shown and attached. Two files with the same content count twice.
+    file_bytes = cast(func.sum(File.size), BigInteger).label("file_bytes")
+    files = (
+        _by_week(Message.profile, File.created_at, file_bytes)
+        .join(Message, (Message.id == File.message_id) & (Message.chat_id == File.chat_id))
+        .join(Chat, Chat.id == Message.chat_id)
+        .where(*_WRITTEN_HERE, period.contains(File.created_at))
+    )
+    return chats, messages, answers, files
 
 
 def _by_week(profile: Any, time: Any, *numbers: ColumnElement[int]) -> Select[Any]:
