@@ -61,6 +61,8 @@ def test_any_text_is_rendered_within_a_second(text: str) -> None:
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @example([ROWS_WITHOUT_BARS])
 @example(["- - - - a\n" * 10_000])
+@example([WORST["formulas that differ"], WORST["formulas in lines"] * 1_000])
+@example([WORST["long formulas"] * 10, WORST["different footnotes"], "> [!NOTE]\n\n" * 2_000])
 @example(["# a\n" * 5_000, "*a* **b** " * 2_000, "```java\n" + "a b\n" * 4_900 + "```"])
 def test_any_page_is_rendered_within_two_seconds(texts: list[str]) -> None:
     # Texts that differ in a letter, so that none of them is known from the one before.

@@ -32,4 +32,5 @@ def auth(username: str, password: str) -> cl.User | None:
 @cl.on_chat_start
 def start() -> None:
     for text in TEXTS:
-        cl.Message(text, author=text.strip()[:100] or None).send()
+        around = f"{text}\n\n> [!NOTE] {text}\n\n$\\text{{{text}}}$ a[^1]\n\n[^1]: {text}"
+        cl.Message(around, author=text.strip()[:100] or None).send()

@@ -31,9 +31,10 @@ FOUND = r"""() => {
     const bad = (e) => tags.test(e.localName)
         || (e.localName === "img" && !e.matches(".icon img, .starter > img"))
         || (e.href && !/^(https?|mailto):$/.test(e.protocol))
-        || [...e.attributes].some((a) => /^(on|hx-|data-|style$|id$|name$|srcdoc$)/.test(a.name));
+        || (e.id && !/^f[nr]-[0-9a-f]{12}-1$/.test(e.id))
+        || [...e.attributes].some((a) => /^(on|hx-|data-|style$|name$|srcdoc$)/.test(a.name));
     return [...document.querySelectorAll(".prose *, .icon *, bdi *, .starter *")]
-        .filter((e) => bad(e) && !e.matches(".glyph, .glyph *, pre > .copy:first-child"))
+        .filter((e) => bad(e) && !e.matches(".glyph, .glyph *, pre > .copy, .formula > math"))
         .map((e) => e.outerHTML);
 }"""
 
