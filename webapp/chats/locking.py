@@ -5,7 +5,9 @@ Transactions lock in this order, so that no two of them wait for each other:
 1. Turns before their chats. Whoever stores a step locks the turn, then its chat.
 2. Several turns, or several chats, by their ids.
 3. Then the advisory lock of a user, under which their running turns are counted and one is added.
-4. Last, the row of a user's last choice, and then the row of a login session.
+4. Then the rows of contents of files, by their hashes. Who saves or removes a content while no
+   message is stored locks nothing else.
+5. Last, the row of a user's last choice, and then the row of a login session.
 
 A turn claims its chat by `chats.turn_id` (`turns/claiming.py`). That outlives transactions and is
 no lock of the database.

@@ -37,6 +37,7 @@ class FolderStore:
                 return
             unfinished = self._folder / UNFINISHED / uuid.uuid4().hex
             make_private_folder(unfinished.parent)
+            is_first = not path.parent.exists()
             make_private_folder(path.parent)
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
@@ -49,8 +50,9 @@ class FolderStore:
                 unfinished.unlink(missing_ok=True)
                 raise
             # The names, too: without them a row would name a file that a power cut has taken.
-            for folder in (path.parent, self._folder):
-                _flush_names(folder)
+            _flush_names(path.parent)
+            if is_first:
+                _flush_names(self._folder)
 
     def exists(self, sha256: str) -> bool:
         """Return whether the content is here."""
