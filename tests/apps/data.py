@@ -74,11 +74,18 @@ async def answer(message: cl.Message) -> None:
             reply.stream_token(token)
         reply.send()
         return
-    elements: list[cl.Dataframe | cl.Plotly | cl.Pyplot] = []
+    elements: list[cl.Element] = []
     if "table" in asked:
         elements.append(make_table())
     if "chart" in asked:
         elements.append(make_chart(5_000 if "large" in asked else 12))
     if "figure" in asked:
         elements.append(make_figure())
+    if "custom" in asked:
+        props = {"title": "A <lamp> is broken", "open": True, "done": 2, "all": 5}
+        props["hours"] = [2, 5, 8, 3, 6]
+        elements.append(cl.CustomElement(name="Ticket", props=props))
+    if "side" in asked:
+        for element in elements:
+            element.display = "side"
     await cl.Message(content=f"Here is the {asked}.", elements=elements).send()

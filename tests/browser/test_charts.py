@@ -192,3 +192,42 @@ def test_nobody_else_can_tell_the_page_how_high_a_diagram_is(new_page: NewPage, 
     page.evaluate("postMessage({height: 3999}, '*')")
     page.evaluate("new Promise(requestAnimationFrame)")
     assert page.locator(".diagram iframe").evaluate("it => it.clientHeight") == before
+
+
+@BOTH
+def test_an_element_of_its_own_is_shown_as_its_template_says(
+    new_page: NewPage, site: Site, screen: dict[str, object]
+) -> None:
+    page = new_page(**screen)
+    show(page, site, "custom")
+    element = page.locator("[data-kind=custom]")
+    expect(element.get_by_role("heading")).to_have_text("A <lamp> is broken")
+    expect(element.get_by_role("progressbar")).to_be_visible()
+    expect(element.get_by_role("img", name="Hours of each day")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) == []
+
+
+def test_tables_charts_and_figures_are_shown_beside_the_chat(new_page: NewPage, site: Site) -> None:
+    page = new_page(**DESKTOP)
+    show(page, site, "side table chart figure")
+    panel = page.get_by_test_id("side-panel")
+    page.get_by_role("link", name="Cities of the year").click()
+    panel.get_by_role("link", name="Next").click()
+    expect(panel).to_contain_text("51–95 of 95")
+    expect(panel.get_by_role("button", name="Close")).to_be_visible()
+    assert findings(page) == []
+    page.get_by_role("link", name="Rain by month").click()
+    expect(panel.frame_locator("iframe").locator(".gtitle")).to_have_text("Rain")
+    page.get_by_role("link", name="Growth over four weeks").click()
+    expect(panel.get_by_role("img", name="Growth over four weeks")).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_kind_is_wider_than_the_page(new_page: NewPage, site: Site, width: int) -> None:
+    page = new_page(viewport={"width": width, "height": 800})
+    show(page, site, "table chart figure custom")
+    expect(chart(page).locator(".gtitle")).to_have_text("Rain")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) == []

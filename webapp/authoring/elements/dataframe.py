@@ -15,6 +15,8 @@ from webapp.authoring.tables.plain_files import kind_of_values, plain_table, wri
 
 ROWS_PER_PAGE: Final[Mapping[str | None, int]] = {"small": 5, "medium": 10, "large": 25}
 ROWS_PER_OWN_PAGE = 50
+# What tables of other libraries have. A query of polars can be collected, a column framed.
+TABLE_PROTOCOLS = ("__arrow_c_stream__", "__dataframe__", "collect", "to_frame")
 # The columns that a page shows, of however many there are.
 SHOWN_COLUMNS = 50
 
@@ -66,7 +68,9 @@ class Dataframe(Element):
         """Return the table as a file."""
         own_page = self.display != "inline" and self.size is None
         rows = ROWS_PER_OWN_PAGE if own_page else ROWS_PER_PAGE[self.size or "medium"]
-        is_plain = _is_list_of_dicts(self.data)
+        is_plain = isinstance(self.data, list) and all(
+            isinstance(row, Mapping) for row in self.data
+        )
         if importlib.util.find_spec("pyarrow"):
             mime, content = self._write_parquet(rows, is_plain=is_plain)
         elif is_plain:
@@ -88,7 +92,7 @@ class Dataframe(Element):
     def _write_parquet(self, rows: int, *, is_plain: bool) -> tuple[str, bytes]:
         from webapp.authoring.tables import arrow_files  # noqa: PLC0415 - imports pyarrow
 
-        if not is_plain and not _is_table(self.data):
+        if not is_plain and not any(hasattr(self.data, name) for name in TABLE_PROTOCOLS):
             raise MisuseError(
                 "Dataframe data must be a table of pandas, polars or pyarrow, or a list of dicts, "
                 f"not {type(self.data).__name__}."
@@ -148,14 +152,3 @@ def first_page(
         "page_rows": page_rows,
         "head": [list(row) for row in zip(*cells, strict=True)],
     }
-
-
-def _is_list_of_dicts(data: object) -> bool:
-    return isinstance(data, list) and all(isinstance(row, Mapping) for row in data)
-
-
-def _is_table(data: object) -> bool:
-    return any(
-        hasattr(data, name)
-        for name in ("__arrow_c_stream__", "__dataframe__", "collect", "to_frame")
-    )

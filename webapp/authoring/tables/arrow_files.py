@@ -30,7 +30,7 @@ def arrow_table(data: Any) -> Any:
         data = data.collect()  # a query of polars that has not run
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):
         data = data.to_frame()  # a single column of pandas or polars
-    if _is_of_pandas(data):
+    if any(base.__module__.startswith("pandas.") for base in type(data).__mro__):
         return _from_pandas(data)
     if isinstance(data, pa.Table):
         table = data
@@ -93,10 +93,6 @@ def _python_value(value: Any) -> object:
         return value.as_py()
     except (ValueError, OverflowError, KeyError, pa.ArrowException):
         return str(value.value) if hasattr(value, "value") else "?"
-
-
-def _is_of_pandas(data: Any) -> bool:
-    return any(base.__module__.startswith("pandas.") for base in type(data).__mro__)
 
 
 def _from_pandas(frame: Any) -> Any:

@@ -163,14 +163,14 @@ def _csv_column(column: Any) -> Any:
         return guarded.take(texts.indices)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _guard(column)
-    has_zone = pa.types.is_timestamp(kind) and kind.tz is not None  # which no clock may know
-    if kind_of(kind) == OTHER or has_zone or not _is_plain(kind):
+    if (
+        kind_of(kind) == OTHER
+        or pa.types.is_decimal(kind)
+        or pa.types.is_duration(kind)
+        or (pa.types.is_timestamp(kind) and kind.tz is not None)  # a zone that no clock may know
+    ):
         return pa.array([_csv_text(value) for value in python_values(column)], pa.string())
     return column
-
-
-def _is_plain(kind: Any) -> bool:
-    return not (pa.types.is_decimal(kind) or pa.types.is_duration(kind))
 
 
 def _csv_text(value: object) -> str | None:
