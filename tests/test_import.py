@@ -443,7 +443,7 @@ def test_of_imports_at_once_one_goes_on(alice: Visitor, monkeypatch: pytest.Monk
             assert "Another import is in progress" in problem(answer.text)
         return parse_export(text, now)
 
-    monkeypatch.setattr("webapp.transfer.views.parse_export", parse_while_another_is_sent)
+    monkeypatch.setattr("webapp.transfer.importing.parse_export", parse_while_another_is_sent)
     assert bring_in(alice, export_of(chat_of("Hi"))).status_code == 303
     assert statuses == [0, 429]
     assert bring_in(alice, export_of(chat_of("Hi"))).status_code == 303

@@ -13,11 +13,13 @@ on("click", ({ target }) => {
   control.firstElementChild.textContent = isHidden ? "Hide" : "Show";
 });
 
-// Puts the text of a chosen file into a field, as this form carries no files.
+// Puts the text of a chosen JSON file into a field, where it stays if it is refused.
 on("change", async ({ target }) => {
   const field = byId(target.dataset.fills);
-  const text = await (field && target.files[0]?.text());
-  if (text != null) field.value = text;
+  const file = field && target.files[0];
+  if (!file?.name.endsWith(".json") || file.size > 4e6) return;
+  field.value = await file.text();
+  target.value = "";
 });
 
 // Stop takes the place of Send, so a double click on Send would stop the answer.

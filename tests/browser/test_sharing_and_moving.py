@@ -10,13 +10,14 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, NewPage
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import log_in, messages, notices
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
-from tests.support.exports import chat_of, export_of, store_chat
+from tests.support.exports import chat_of, export_of, store_chat, zip_of
+from tests.support.files import new_file, show
 from tests.support.rows import run_sql
 
 pytestmark = pytest.mark.browser
@@ -177,12 +178,47 @@ def test_a_mistake_is_shown_and_what_was_pasted_stays(
     expect(messages(page)).to_have_count(2)
 
 
-def test_the_file_field_waits_for_script(new_page: NewPage, site: Site) -> None:
-    page = new_page(java_script_enabled=False)
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_export_a_chat_with_files_and_bring_it_in(
+    new_page: NewPage, site: Site, size: dict[str, object], *, script: bool, tmp_path: Path
+) -> None:
+    page = new_page(accept_downloads=True, java_script_enabled=script, **size)
     enter(page, site, "alice")
+    shown = show(site.app, "user:alice", new_file(b"To Rome.", "plan.txt"))
+    exported = page.request.get(f"{site}{shown.chat}/export?format=json")
+    assert exported.headers["content-type"] == "application/zip"
+    file = tmp_path / "chats.zip"
+    file.write_bytes(exported.body())
     page.goto(f"{site}/chats/import")
-    expect(page.get_by_text("fill it from a file")).to_be_hidden()
-    expect(page.locator("input[type=file]")).to_be_hidden()
+    if script:
+        is_sound(page)
+    page.get_by_label("File to import").set_input_files(file)
+    page.get_by_test_id("import-button").click()
+    expect(notices(page)).to_contain_text("This chat was imported")
+    element = page.get_by_test_id("element")
+    expect(element).to_have_attribute("data-name", "plan.txt")
+    link = element.get_by_role("link").get_attribute("href")
+    assert page.request.get(f"{site}{link}").text() == "To Rome."
+    if script:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_zip_that_is_refused_says_why(
+    new_page: NewPage, site: Site, guard: Guard, tmp_path: Path
+) -> None:
+    guard.expect("status of 422")
+    page = new_page()
+    enter(page, site, "alice")
+    file = tmp_path / "chats.zip"
+    file.write_bytes(zip_of({"../chats.json": "{}"}))
+    page.goto(f"{site}/chats/import")
+    page.get_by_label("File to import").set_input_files(file)
+    page.get_by_test_id("import-button").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        'Nothing was imported. The zip has "../chats.json", which is no part of an export.'
+    )
+    is_sound(page)
 
 
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 from flask import Flask
 from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests.support.people import Visitor
 from webapp.chats.models import Chat, Feedback, Message
@@ -46,6 +50,43 @@ def bring_in(visitor: Visitor, export: object, **kwargs: Any) -> TestResponse:
     """Paste an export, or any text, and send the form."""
     pasted = export if isinstance(export, str) else json.dumps(export)
     return visitor.post("/chats/import", {"data": pasted}, **kwargs)
+
+
+def bring_in_file(
+    visitor: Visitor, content: bytes, name: str = "chats.zip", **fields: Any
+) -> TestResponse:
+    """Choose a file on the page of imports, and send the form."""
+    if not visitor.token:
+        visitor.get("/chats/import")
+    form = {"csrf_token": visitor.token, "data": "", **fields}
+    form["file"] = FileStorage(BytesIO(content), name, content_type="application/zip")
+    boundary, body = encode_multipart(form)
+    return visitor.client.post(
+        "/chats/import", data=body, content_type=f"multipart/form-data; boundary={boundary}"
+    )
+
+
+def zip_of(entries: Mapping[str, bytes | str]) -> bytes:
+    """Return a zip with these entries."""
+    made = BytesIO()
+    with ZipFile(made, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def exported_zip(visitor: Visitor, path: str = "/chats", form: str = "json") -> bytes:
+    """Return what a user gets who exports chats with files."""
+    answer = visitor.get(f"{path}/export?format={form}")
+    assert (answer.status_code, answer.mimetype) == (200, "application/zip"), answer.text
+    return bytes(answer.data)
+
+
+def unzipped(content: bytes) -> dict[str, bytes]:
+    """Return the entries of a zip."""
+    with ZipFile(BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def imported(visitor: Visitor, export: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from webapp.authoring.chat_message import STEP, TASKS
 from webapp.transfer.export_data import ExportedChats
+from webapp.transfer.exported_elements import element_json
 
 FORMAT = "chat-profiles"
 VERSION = 1
@@ -41,8 +42,14 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
                 "created_at": moment(message.created_at),
                 "profile": message.profile,
             }
+            details = message.details or {}
             if message.kind in (STEP, TASKS):
-                data["details"] = dict(message.details or {})
+                data["details"] = dict(details)
+            elif "sidebar" in details:
+                # What else an app keeps with a message is its own, as user_session is.
+                data["details"] = {"sidebar": details["sidebar"]}
+            if exported.elements:
+                data["elements"] = [element_json(it, chats.paths) for it in exported.elements]
             if exported.rating is not None:
                 data["feedback"] = {"value": exported.rating, "comment": exported.comment}
             if exported.replaced:

@@ -8,7 +8,6 @@ itself stays unchanged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -25,11 +24,11 @@ from webapp.authoring.chat_message import (
     USER,
 )
 from webapp.authoring.steps.details import read_step, read_task_list, shown_status, shown_time
+from webapp.transfer.elements_as_markdown import element_markdown
 from webapp.transfer.export_data import ExportedChats, ExportedMessage
+from webapp.transfer.markdown_text import indent, one_line
 
 UNTITLED = "Untitled chat"
-INDENT = "    "
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ENDED = {
     STOPPED: "stopped",
     FAILED: "failed",
@@ -55,19 +54,11 @@ def markdown_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
         steps: dict[str, str] = {}
         for message in chats.messages(chat):
             yield _write_message(message, steps)
+            for element in message.elements:
+                yield element_markdown(element, chats.paths)
         none = False
     if none:
         yield f"# No chats\n\nThere was nothing to export on {_time(now)}.\n"
-
-
-def one_line(text: str) -> str:
-    """Return a name or a title as one line, escaped so that Markdown shows it as it is."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
-
-
-def indent(text: str) -> str:
-    """Return ``text`` with each line indented, whatever ends its lines."""
-    return "".join(INDENT + line for line in text.splitlines(keepends=True))
 
 
 def _write_message(exported: ExportedMessage, steps: dict[str, str]) -> str:
@@ -86,7 +77,9 @@ def _write_message(exported: ExportedMessage, steps: dict[str, str]) -> str:
     parts += ["replaced" if exported.replaced else ""]
     heading = " · ".join(part for part in parts if part)
     replaced = _REPLACED if exported.replaced else ""
-    text = indent(message.content) if message.content else "_This message is empty._"
+    text = indent(message.content)
+    if not message.content and not exported.elements:
+        text = "_This message is empty._"
     return f"\n## {heading}\n\n{replaced}{text}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 import uuid
@@ -13,10 +14,12 @@ from flask import Flask, Response, request
 
 from webapp.accounts.login import owner
 from webapp.database.engines import release_connection, utc_now
+from webapp.files.contents import FilesUnavailableError
 from webapp.site import this_app
 from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
-from webapp.transfer.export_data import ExportedChats
+from webapp.transfer.export_data import ExportedChats, has_files
+from webapp.transfer.zip_export import join_pieces, zip_export
 from webapp.turns.runtime import conversation
 from webapp.web.downloads.answer import DOWNLOADS_OF_ONE, TooManyDownloadsError
 from webapp.web.errors import UNAVAILABLE, log_unavailable
@@ -33,8 +36,6 @@ FORMATS: dict[str, tuple[Writer, str, str]] = {
 NAME_LENGTH = 60
 # Characters that file systems or shells do not accept, or that change the direction of writing.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
-# Many short messages are sent as one piece of this size.
-PIECE_CHARACTERS = 64 * 1024
 
 
 class UnknownFormatError(Refusal):
@@ -61,7 +62,7 @@ def read_format() -> str:
 
 
 def send_export(ids: list[uuid.UUID], title: str, form: str) -> Response:
-    """Send some chats of this user as a file.
+    """Send some chats of this user as a file. With files, that is a zip of all formats.
 
     Raises
     ------
@@ -77,9 +78,12 @@ def send_export(ids: list[uuid.UUID], title: str, form: str) -> Response:
         raise TooManyDownloadsError
 
     chats = ExportedChats(this_app(), user, ids)
+    pieces = join_pieces(write(chats, now))
+    if has_files(user, ids):
+        pieces, media_type, ending = zip_export(chats, now), "application/zip", "zip"
     log_event("chats.exported", owner=user, chats=len(ids), format=form)
     release_connection()
-    response = Response(_join_pieces(chats.app, write(chats, now)), content_type=media_type)
+    response = Response(_log_outage(chats.app, pieces), content_type=media_type)
     connection = give_up_silent_readers(request.environ)
     response.call_on_close(slot.give_back)
     response.call_on_close(lambda: wait_again(connection))
@@ -103,19 +107,15 @@ def disposition(title: str, now: datetime, ending: str) -> str:
     return f"attachment; filename={slug}-{day}.{ending}; filename*=UTF-8''{full}"
 
 
-def _join_pieces(app: Flask, texts: Iterator[str]) -> Iterator[bytes]:
-    buffer: list[str] = []
-    length = 0
+def _log_outage(app: Flask, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    # The connection must break, so that the browser sees that the file is not complete.
     try:
-        for text in texts:
-            buffer.append(text)
-            length += len(text)
-            if length >= PIECE_CHARACTERS:
-                yield "".join(buffer).encode()
-                buffer, length = [], 0
+        yield from pieces
     except UNAVAILABLE as error:
         with app.app_context():
             log_unavailable(error)
-        # The connection must break, so that the browser sees that the file is not complete.
         raise
-    yield "".join(buffer).encode()
+    except FilesUnavailableError as error:
+        with app.app_context():
+            log_event("files.unavailable", level=logging.ERROR, error=str(error))
+        raise

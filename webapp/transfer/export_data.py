@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, null, select
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
 from webapp.chats.models import Chat, Feedback, Message
 from webapp.database.engines import read_connection
+from webapp.files.models import File
+from webapp.transfer.exported_elements import ExportedElement, find_files
 
 CHATS_AT_ONCE = 100
 # A message may have a million characters, so only a few are in memory at a time.
@@ -44,6 +46,18 @@ _MESSAGES = (
     .order_by(Message.sequence)
     .limit(MESSAGES_AT_ONCE)
 )
+_SHOWING = (
+    select(*MESSAGE_COLUMNS)
+    .where(
+        Message.chat_id == bindparam("chat_id"),
+        Message.sequence > bindparam("after"),
+        Message.elements.is_not(null()),
+    )
+    .order_by(Message.sequence)
+    .limit(MESSAGES_AT_ONCE)
+)
+_A_FILE = select(File.id).join(Chat, Chat.id == File.chat_id).where(*_MINE).limit(1)
+_A_FILE_OF_ONE = _A_FILE.where(Chat.id == bindparam("chat_id"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +81,7 @@ class ExportedMessage:
     replaced: bool
     rating: int | None
     comment: str | None
+    elements: Sequence[ExportedElement] = ()
 
 
 def find_chat_ids(owner: str | None) -> list[uuid.UUID]:
@@ -79,13 +94,29 @@ def find_chat_ids(owner: str | None) -> list[uuid.UUID]:
         return list(connection.execute(_IDS, {"owner": owner}).scalars())
 
 
+def has_files(owner: str | None, ids: Sequence[uuid.UUID]) -> bool:
+    """Return whether a chat of a user has files, or any of several."""
+    with read_connection() as connection:
+        if len(ids) == 1:
+            which = {"owner": owner, "chat_id": ids[0]}
+            return connection.execute(_A_FILE_OF_ONE, which).first() is not None
+        return connection.execute(_A_FILE, {"owner": owner}).first() is not None
+
+
 @dataclass(frozen=True)
 class ExportedChats:
-    """Some chats of a user, read while they are sent. It needs no request."""
+    """Some chats of a user, read while they are sent. It needs no request.
+
+    Attributes
+    ----------
+    paths:
+        The files that are beside the export.
+    """
 
     app: Flask
     owner: str | None
     ids: Sequence[uuid.UUID]
+    paths: Container[str] = field(default_factory=frozenset)
 
     def __iter__(self) -> Iterator[ExportedChat]:
         """Yield the chats that are still there, in the order of their ids."""
@@ -102,9 +133,26 @@ class ExportedChats:
         while True:
             with self.app.app_context(), read_connection() as connection:
                 rows = connection.execute(_MESSAGES, {"chat_id": chat.id, "after": after}).all()
-            for row in rows:
-                message = message_from_row(row)
-                yield ExportedMessage(message, row.replaced, row.rating, row.comment)
+                messages = [message_from_row(row) for row in rows]
+                files = find_files(connection, chat.id, messages)
+            for row, message in zip(rows, messages, strict=True):
+                elements = files.elements_of(message)
+                yield ExportedMessage(message, row.replaced, row.rating, row.comment, elements)
                 after = message.sequence
             if len(rows) < MESSAGES_AT_ONCE:
                 return
+
+    def elements(self) -> Iterator[ExportedElement]:
+        """Yield the elements of all messages of all chats."""
+        for chat in self:
+            after = -1
+            while True:
+                with self.app.app_context(), read_connection() as connection:
+                    which = {"chat_id": chat.id, "after": after}
+                    found = [message_from_row(row) for row in connection.execute(_SHOWING, which)]
+                    files = find_files(connection, chat.id, found)
+                for message in found:
+                    yield from files.elements_of(message)
+                    after = message.sequence
+                if len(found) < MESSAGES_AT_ONCE:
+                    break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from typing import Any, get_args
 from webapp.authoring.chat_message import (
     ASSISTANT,
     COMPLETE,
+    DIVIDER,
     ERROR,
     FAILED,
     INTERRUPTED,
@@ -19,6 +21,7 @@ from webapp.authoring.chat_message import (
     ChatMessage,
     MessageKind,
     MessageStatus,
+    StoredFile,
 )
 from webapp.authoring.steps.details import with_new_ids
 from webapp.authoring.transcript import CONTENT_LIMIT
@@ -26,6 +29,7 @@ from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.transfer.as_json import FORMAT, VERSION
+from webapp.transfer.import_elements import ImportedElement, read_elements
 from webapp.transfer.import_steps import read_details
 from webapp.transfer.strict_json import Value, parse_json
 
@@ -57,6 +61,12 @@ class ImportedMessage:
     old_id: str | None
     replaced: bool
     rating: Rating | None
+    elements: Sequence[ImportedElement] = ()
+
+    def with_files(self, stored: Mapping[str, StoredFile]) -> ChatMessage:
+        """Return the message with its elements, whose files are in the store by now."""
+        elements = tuple(element.with_file(stored) for element in self.elements)
+        return replace(self.message, elements=elements) if elements else self.message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +82,15 @@ class ImportedChat:
     messages: list[ImportedMessage]
 
 
-def parse_export(text: str, now: datetime) -> list[ImportedChat]:
+def parse_export(
+    text: str, now: datetime, paths: Container[str] | None = None
+) -> list[ImportedChat]:
     """Return the chats of an export.
+
+    Parameters
+    ----------
+    paths:
+        The files that are beside the text in a zip; ``None`` if there is no zip.
 
     Raises
     ------
@@ -90,12 +107,14 @@ def parse_export(text: str, now: datetime) -> list[ImportedChat]:
     found: list[ImportedChat] = []
     left = MOST_MESSAGES
     for chat in chats:
-        found.append(_read_chat(chat, now, left))
+        found.append(_read_chat(chat, now, left, paths))
         left -= len(found[-1].messages)
     return found
 
 
-def _read_chat(value: Value, now: datetime, left: int) -> ImportedChat:
+def _read_chat(
+    value: Value, now: datetime, left: int, paths: Container[str] | None
+) -> ImportedChat:
     it = value.fields(
         "id",
         "title",
@@ -110,7 +129,7 @@ def _read_chat(value: Value, now: datetime, left: int) -> ImportedChat:
     messages = it["messages"].items(MOST_MESSAGES, "message")
     if len(messages) > left:
         raise it["messages"].wrong(f"brings the import to more than {MOST_MESSAGES:,} messages")
-    said = [_read_message(message, now, number) for number, message in enumerate(messages)]
+    said = [_read_message(message, now, number, paths) for number, message in enumerate(messages)]
     title = it["title"].name(TITLE_LIMIT)
     if title is None:
         title = make_title(next((m.message.content for m in said if m.message.kind == USER), ""))
@@ -155,7 +174,9 @@ def _read_snapshots(value: Value) -> dict[str, Any]:
     return found
 
 
-def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage:
+def _read_message(
+    value: Value, now: datetime, sequence: int, paths: Container[str] | None
+) -> ImportedMessage:
     it = value.fields(
         "id",
         "kind",
@@ -165,6 +186,7 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
         "created_at",
         "profile",
         "details",
+        "elements",
         "feedback",
         "replaced",
     )
@@ -192,4 +214,7 @@ def _read_message(value: Value, now: datetime, sequence: int) -> ImportedMessage
             raise it["feedback"].wrong("is not possible: only an answer can be rated")
         thumb = int(feedback["value"].one_of(1, -1))
         rating = Rating(thumb, feedback["comment"].name(COMMENT_LIMIT))
-    return ImportedMessage(message, it["id"].name(NAME_LIMIT), replaced, rating)
+    elements = read_elements(it["elements"], paths)
+    if elements and kind == DIVIDER:
+        raise it["elements"].wrong("is not possible: a divider shows nothing")
+    return ImportedMessage(message, it["id"].name(NAME_LIMIT), replaced, rating, elements)

@@ -21,6 +21,8 @@ from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
 from webapp.site import settings
 from webapp.transfer.import_data import ImportedChat
+from webapp.transfer.import_elements import FileOfZip
+from webapp.transfer.import_files import NO_FILES, UnpackedFiles
 from webapp.transfer.import_limits import refuse_too_many
 
 _NEW_CHATS = insert(Chat)
@@ -30,11 +32,18 @@ _NEW_FEEDBACK = insert(Feedback)
 Rows = list[dict[str, Any]]
 
 
-def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> list[uuid.UUID]:
+def store_chats(
+    chats: Sequence[ImportedChat], owner: str, now: datetime, files: UnpackedFiles = NO_FILES
+) -> list[uuid.UUID]:
     """Store chats as new ones of ``owner`` and return their ids, in the same order.
 
     Whatever the file says, all ids are new and ``owner`` owns the chats. No value of
     ``user_session`` is imported, since an app trusts those values.
+
+    Parameters
+    ----------
+    files:
+        Those that the chats show.
 
     Raises
     ------
@@ -45,10 +54,17 @@ def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> lis
     message_rows: Rows = []
     feedback_rows: Rows = []
     entries: Rows = []
+    shown: list[tuple[uuid.UUID, uuid.UUID, FileOfZip]] = []
     for chat, chat_row in zip(chats, chat_rows, strict=True):
-        new_rows = _message_rows(chat, chat_row["id"])
+        new_rows = _message_rows(chat, chat_row["id"], files)
         message_rows += new_rows
         feedback_rows += _feedback_rows(chat, new_rows, owner)
+        shown += [
+            (chat_row["id"], message.message.id, file)
+            for message in chat.messages
+            for element in message.elements
+            for file in element.files
+        ]
         # As in the chat that was exported, a replaced message cannot be found.
         contents = [
             (row["id"], row["content"])
@@ -65,6 +81,8 @@ def store_chats(chats: Sequence[ImportedChat], owner: str, now: datetime) -> lis
         free_pins = PINNED_LIMIT - count_pinned(connection, owner)
         for row in [row for row in chat_rows if row["pinned"]][max(free_pins, 0) :]:
             row["pinned"] = False
+        if shown:
+            files.insert(connection, shown, owner, now)
         connection.execute(_NEW_CHATS, chat_rows)
         _store(connection, _NEW_MESSAGES, message_rows)
         _store(connection, _NEW_FEEDBACK, feedback_rows)
@@ -104,12 +122,12 @@ def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _message_rows(chat: ImportedChat, chat_id: uuid.UUID) -> Rows:
+def _message_rows(chat: ImportedChat, chat_id: uuid.UUID, files: UnpackedFiles) -> Rows:
     # Stands for the turns that replaced messages. Only whether there was one matters.
     replaced_by = uuid.uuid4()
     return [
         {
-            **message_row(chat_id, imported.message),
+            **message_row(chat_id, imported.with_files(files.stored)),
             "replaced_by": replaced_by if imported.replaced else None,
         }
         for imported in chat.messages

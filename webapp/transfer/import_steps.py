@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from webapp.authoring.chat_message import STEP, TASKS, MessageKind
+from webapp.authoring.chat_message import ASSISTANT, STEP, TASKS, MessageKind
 from webapp.authoring.steps.details import StepDetails, TaskDetails, TaskListDetails
 from webapp.authoring.steps.step import NAME_LIMIT, TYPE_LIMIT, language_name
 from webapp.authoring.steps.task_list import MOST_TASKS, TITLE_LIMIT, TaskStatus
 from webapp.authoring.transcript import CONTENT_LIMIT
+from webapp.transfer.import_elements import read_sidebar
 from webapp.transfer.strict_json import Value
 
 _STATUSES = tuple(status.value for status in TaskStatus)
 
 
 def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
-    """Return the details of a message. Only a step and a list of tasks have any.
+    """Return the details of a message. An answer has some if it is a panel.
 
     Raises
     ------
@@ -27,8 +28,10 @@ def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
         return _read_step(value).to_json()
     if kind == TASKS:
         return _read_tasks(value).to_json()
+    if kind == ASSISTANT:
+        return read_sidebar(value)
     if value.it is not None:
-        raise value.wrong("belongs to a step or a list of tasks only")
+        raise value.wrong("belongs to a step, a list of tasks, or an answer only")
     return None
 
 

@@ -26,7 +26,7 @@ from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
 from webapp.web.sse import Slot
-from webapp.web.uploads.multipart import MULTIPART_TYPE, MultipartForm
+from webapp.web.uploads.multipart import MULTIPART_TYPE, MalformedUploadError, MultipartForm
 from webapp.web.uploads.slots import take_upload_slot
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -38,6 +38,8 @@ LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 MESSAGE_FORMS = frozenset({"turns.say", "turns.edit"})
 # The endpoint that takes files with a message, where the app says so.
 UPLOAD_FORMS = frozenset({"turns.say"})
+# The endpoint that takes an export with the files of its chats.
+IMPORT_FORMS = frozenset({"transfer.import_chats"})
 # What a byte of a message may become in a form: most often one or three, and a line end six.
 ENCODED_BYTES = 4
 MAX_FIELDS = 50
@@ -237,15 +239,16 @@ def refuse_other_bodies(sent: FormRequest) -> None:
     length = sent.content_length
     if not length and not sent.content_type:
         return
-    may_have_files = (
-        sent.has_parts and sent.endpoint in UPLOAD_FORMS and chat_app().may_take_uploads
+    takes_files = sent.endpoint in IMPORT_FORMS or (
+        sent.endpoint in UPLOAD_FORMS and chat_app().may_take_uploads
     )
+    may_have_files = sent.has_parts and takes_files
     if sent.mimetype != FORM_TYPE and not may_have_files:
         raise UnsupportedMediaType
     if length is None:
         # A body in chunks is truncated at the limit without an error, and loses its last fields.
         raise LengthRequired
-    # How large files may be depends on the chat, which is not looked up for a stranger.
+    # How large files may be depends on the chat or the user, not looked up for a stranger.
     if length > sent.max_content_length and not may_have_files:
         raise RequestEntityTooLarge
 
@@ -283,11 +286,16 @@ def refuse_files_if_off(sent: FormRequest) -> None:
     TooManyUploadsError
         Too many are arriving already.
     """
-    if not hooks().takes_uploads():
+    if sent.endpoint not in IMPORT_FORMS and not hooks().takes_uploads():
         raise UnsupportedMediaType
     sent.most_field_bytes = _most_body_bytes(sent.endpoint)
     if sent.is_large:
         sent.upload_slot = take_upload_slot(this_app(), sent, session[CSRF_FIELD])
+    if sent.endpoint in IMPORT_FORMS:
+        try:
+            _ = sent.multipart
+        except MalformedUploadError as error:
+            raise UnsupportedMediaType from error
 
 
 def refuse_other_sites(sent: Request) -> None:

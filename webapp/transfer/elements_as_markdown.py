@@ -1,0 +1,73 @@
+"""What messages show beside their text, as Markdown to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container
+from typing import Any
+from urllib.parse import quote
+
+from webapp.transfer.exported_elements import ExportedElement, ExportedFile
+from webapp.transfer.markdown_text import indent, one_line
+
+_PICTURES = ("image", "pyplot")
+_ADDRESS = re.compile(r"https?://[^\s<>()\[\]\\\"'`]+", re.ASCII)
+
+
+def element_markdown(element: ExportedElement, paths: Container[str]) -> str:
+    """Return an element as a paragraph: a picture, a link, a table, or JSON.
+
+    Parameters
+    ----------
+    paths:
+        The files that are beside the document.
+    """
+    data = element.data
+    name = one_line(data.name) or data.kind.capitalize()
+    if data.kind == "dataframe":
+        csv = element.csv_path
+        link = f"[{name}]({_target(csv)})" if csv in paths and csv else _link(name, element, paths)
+        return f"\n{link}\n\n{_table(data.details)}"
+    if data.kind == "custom":
+        props = json.dumps(dict(data.details), ensure_ascii=False, indent=2)
+        return f"\n{name}:\n\n{indent(props)}\n"
+    mark = "!" if data.kind in _PICTURES and _is_there(element.file, paths) else ""
+    return f"\n{mark}{_link(name, element, paths)}\n"
+
+
+def _link(name: str, element: ExportedElement, paths: Container[str]) -> str:
+    file, url = element.file, element.data.url
+    if file is not None:
+        return (
+            f"[{name}]({_target(file.path)})"
+            if file.path in paths
+            else f"{name} _(the file is not here)_"
+        )
+    if url is not None:
+        return f"[{name}](<{url}>)" if _ADDRESS.fullmatch(url) else f"{name}: {one_line(url)}"
+    return name
+
+
+def _is_there(file: ExportedFile | None, paths: Container[str]) -> bool:
+    return file is not None and file.path in paths
+
+
+def _target(path: str) -> str:
+    return quote(path, safe="/")
+
+
+def _table(details: Any) -> str:
+    """Return the first page of a table."""
+    columns = [one_line(str(name)) or " " for name, _ in details.get("columns", ())]
+    if not columns:
+        return ""
+    lines = [columns, ["---"] * len(columns)]
+    lines += [
+        ["" if cell is None else one_line(str(cell)) for cell in row]
+        for row in details.get("head", ())
+    ]
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows, shown = details.get("rows", 0), len(lines) - 2
+    more = f"\n_{shown:,} of {rows:,} rows._\n" if rows > shown else ""
+    return text + more
