@@ -463,6 +463,55 @@ def on_message(message):
 
 
 @pytest.mark.parametrize(
+    "value", ["np.arange(3)", "pd.DataFrame({'a': [1]})", "{'input': np.arange(3)}"]
+)
+def test_what_cannot_be_compared_can_be_shown(chat_with: Any, log: LogReader, value: str) -> None:
+    chat = chat_with(f"""
+import numpy as np
+import pandas as pd
+
+@cl.on_message
+def on_message(message):
+    RunnableLambda(lambda it: it, name="Work").invoke({value}, config())
+""").say("Hi")
+    [step] = shown_steps(chat)
+    assert step.status == "complete"
+    assert "1" in step.input
+    assert "1" in step.output
+    assert "could not be shown" not in log.text
+
+
+def test_an_error_of_the_handler_itself_goes_to_the_log(
+    chat_with: Any, log: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> str:
+        raise RuntimeError("no name")
+
+    monkeypatch.setattr("webapp.integrations.langchain._name_of", fail)
+    chat = chat_with("""
+@cl.on_message
+def on_message(message):
+    cl.Message(str(add.invoke({"a": 1, "b": 2}, config()))).send()
+""").say("Hi")
+    assert chat.messages() == ["3"]
+    assert "A step of a framework could not be shown" in log.text
+
+
+def test_a_final_answer_is_streamed_whatever_is_hidden(chat_with: Any) -> None:
+    chat = chat_with("""
+cl.set_cot("hidden")
+
+@cl.on_message
+async def on_message(message):
+    handler = cl.LangchainCallbackHandler(stream_final_answer=True, to_keep=[], to_ignore=["Fake"])
+    async for _ in model("Final Answer: It is 3").astream("Hi", config(handler)):
+        pass
+""").say("Hi")
+    assert chat.messages() == ["It is 3"]
+    assert shown_steps(chat) == []
+
+
+@pytest.mark.parametrize(
     ("cot", "names"), [("full", ["Agent", "add"]), ("tool_call", ["add"]), ("hidden", [])]
 )
 def test_the_app_says_which_steps_users_see(chat_with: Any, cot: str, names: list[str]) -> None:
@@ -666,3 +715,29 @@ def on_message(message):
     assert ended.wait(ANSWER_SECONDS)
     [step] = shown_steps(chat.until_answered())
     assert step.status == "stopped"
+
+
+def test_stop_ends_an_async_chain(chat_with: Any) -> None:
+    chat = chat_with("""
+import asyncio
+
+ENDED = threading.Event()
+
+async def wait(text):
+    try:
+        await asyncio.sleep(20)
+    finally:
+        ENDED.set()
+
+@cl.on_message
+async def on_message(message):
+    await RunnableLambda(wait, name="Wait").ainvoke("Hi", config())
+""")
+    chat.begin("Hi")
+    chat.until(lambda: len(shown_steps(chat)) == 1)
+    chat.stop()
+    file: Any = sys.modules["app_file"]
+    ended: Event = file.ENDED
+    assert ended.wait(ANSWER_SECONDS)
+    [step] = shown_steps(chat.until_answered())
+    assert (step.name, step.status) == ("Wait", "stopped")

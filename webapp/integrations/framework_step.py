@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError, StoppedError
@@ -19,6 +20,9 @@ LONG_STEPS = 50
 LONG_TEXT = 20_000
 SHORT_TEXT = 1_000
 
+NOT_SHOWN = "A step of a framework could not be shown."
+
+P = ParamSpec("P")
 logger = logging.getLogger("webapp")
 
 
@@ -157,6 +161,21 @@ class FrameworkStep:
         tell(self._context, act, may_stop=may_stop)
 
 
+def quietly(function: Callable[P, None]) -> Callable[P, None]:
+    """Let a function that a framework calls raise nothing, but what ends the work after Stop."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except StoppedError:
+            raise
+        except Exception:  # it may come from any object that is read
+            logger.warning(NOT_SHOWN, exc_info=True)
+
+    return call
+
+
 def tell(context: Context, act: Callable[[], Any], *, may_stop: bool = False) -> Any:
     """Show something in a chat, if that is possible, and return what ``act`` returns.
 
@@ -175,5 +194,5 @@ def tell(context: Context, act: Callable[[], Any], *, may_stop: bool = False) ->
     except MisuseError:  # the callback has ended, or has sent all that it may
         return None
     except Exception:  # objects of others are read, and the app must go on
-        logger.warning("A step of a framework could not be shown.", exc_info=True)
+        logger.warning(NOT_SHOWN, exc_info=True)
         return None

@@ -18,7 +18,13 @@ from webapp.authoring.errors import refuse_unknown_arguments
 from webapp.authoring.message import Message
 from webapp.authoring.steps.step import StepType
 from webapp.integrations.final_answer import PREFIX, FinalAnswer
-from webapp.integrations.framework_step import LONG_TEXT, ContextFinder, FrameworkStep, tell
+from webapp.integrations.framework_step import (
+    LONG_TEXT,
+    ContextFinder,
+    FrameworkStep,
+    quietly,
+    tell,
+)
 from webapp.integrations.values import join_answer
 
 TO_IGNORE = (
@@ -124,6 +130,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         """Whether there is such a message."""
         return self._answer.message is not None
 
+    @quietly
     def on_chain_start(
         self,
         serialized: dict[str, Any] | None,
@@ -136,9 +143,11 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         """Show a chain that begins."""
         kind = kwargs.get("run_type") or "chain"
         # While a chain is given its input bit by bit, LangChain tells an empty one.
-        is_unknown = inputs in ({"input": ""}, "")
+        value = inputs.get("input") if isinstance(inputs, dict) and len(inputs) == 1 else inputs
+        is_unknown = isinstance(value, str) and not value
         self._begin(kind, serialized, None if is_unknown else inputs, run_id, parent_run_id, kwargs)
 
+    @quietly
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Show what came out of a chain."""
         run = self._runs.get(run_id)
@@ -146,6 +155,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
             run.step.note_input(kwargs["inputs"])
         self._finish(run_id, outputs)
 
+    @quietly
     def on_chat_model_start(
         self,
         serialized: dict[str, Any] | None,
@@ -159,6 +169,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         asked = [message for batch in messages for message in batch]
         self._begin("llm", serialized, asked, run_id, parent_run_id, kwargs)
 
+    @quietly
     def on_llm_start(
         self,
         serialized: dict[str, Any] | None,
@@ -171,6 +182,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         """Show a model that is asked."""
         self._begin("llm", serialized, "\n\n".join(prompts), run_id, parent_run_id, kwargs)
 
+    @quietly
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Show what a model writes."""
         del kwargs
@@ -182,6 +194,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         if self.stream_final_answer:
             self._tell_answer(run, lambda: self._answer.feed(str(run_id), text), may_stop=True)
 
+    @quietly
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Show what a model has written."""
         del kwargs
@@ -194,6 +207,7 @@ class LangchainCallbackHandler(BaseCallbackHandler):
             text, calls = _text_of(written), []
         self._finish(run_id, join_answer(text, calls, LONG_TEXT))
 
+    @quietly
     def on_tool_start(
         self,
         serialized: dict[str, Any] | None,
@@ -208,11 +222,13 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         given = input_str if inputs is None else inputs
         self._begin("tool", serialized, given, run_id, parent_run_id, kwargs)
 
+    @quietly
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Show what a tool has found."""
         del kwargs
         self._finish(run_id, output.content if isinstance(output, BaseMessage) else output)
 
+    @quietly
     def on_retriever_start(
         self,
         serialized: dict[str, Any] | None,
@@ -225,27 +241,32 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         """Show a search for documents."""
         self._begin("retriever", serialized, query, run_id, parent_run_id, kwargs)
 
+    @quietly
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Show the documents that were found."""
         del kwargs
         self._finish(run_id, list(documents))
 
+    @quietly
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Mark a chain as failed."""
         del kwargs
         self._fail(run_id, error)
 
+    @quietly
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Mark the work of a model as failed."""
         del kwargs
         self._end_answer(run_id)
         self._fail(run_id, error)
 
+    @quietly
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Mark the use of a tool as failed."""
         del kwargs
         self._fail(run_id, error)
 
+    @quietly
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Mark a search as failed."""
         del kwargs

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import BoundArguments
 from typing import Any
 from weakref import WeakSet
 
-from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -28,7 +28,13 @@ from pydantic import PrivateAttr
 
 from webapp.authoring.errors import refuse_unknown_arguments
 from webapp.authoring.steps.step import StepType
-from webapp.integrations.framework_step import LONG_TEXT, ContextFinder, FrameworkStep
+from webapp.integrations.framework_step import (
+    LONG_TEXT,
+    ContextFinder,
+    FrameworkStep,
+    chat_here,
+    quietly,
+)
 from webapp.integrations.values import count_numbers, join_answer
 
 TO_IGNORE = (
@@ -134,9 +140,20 @@ class LlamaIndexCallbackHandler(BaseCallbackHandler):
     ) -> str:
         """Show an event that begins."""
         del kwargs
+        self._begin(event_type, payload, event_id, parent_id)
+        return event_id
+
+    @quietly
+    def _begin(
+        self,
+        event_type: CBEventType,
+        payload: dict[str, Any] | None,
+        event_id: str,
+        parent_id: str,
+    ) -> None:
         context = self._contexts.find()
         if context is None:
-            return event_id
+            return
         around = self._events.get(parent_id)
         step_id = around.step_id if around is not None else _watcher().step_around()
         step_type = _STEP_TYPES.get(event_type)
@@ -163,8 +180,8 @@ class LlamaIndexCallbackHandler(BaseCallbackHandler):
             if event_type == CBEventType.LLM:
                 self._writers[span] = step
             step.begin(_pick(payload, _INPUTS))
-        return event_id
 
+    @quietly
     def on_event_end(
         self,
         event_type: CBEventType,
@@ -217,7 +234,6 @@ class _CallWatcher(BaseSpanHandler[BaseSpan]):
 
     # Tools are shown as long as there is a handler, which says that an app wants to see them.
     _handlers: WeakSet[LlamaIndexCallbackHandler] = PrivateAttr(default_factory=WeakSet)
-    _contexts: ContextFinder = PrivateAttr(default_factory=ContextFinder)
     _tools: dict[str, FrameworkStep] = PrivateAttr(default_factory=dict)
 
     def add(self, handler: LlamaIndexCallbackHandler) -> None:
@@ -252,13 +268,12 @@ class _CallWatcher(BaseSpanHandler[BaseSpan]):
     ) -> BaseSpan | None:
         """Note a call, and show that of a tool."""
         del tags, kwargs
-        context = self._contexts.find() if self._handlers else None
-        if context is None:
+        if not self._handlers or chat_here() is None:
             return None
         # A tool calls itself: `__call__` is `call`.
         if isinstance(instance, BaseTool) and not self._is_of(parent_span_id, instance):
             step = FrameworkStep(
-                context,
+                copy_context(),
                 instance.metadata.get_name(),
                 "tool",
                 simplify=_simplify,
@@ -377,9 +392,10 @@ def _read_output(value: Any) -> Any:
 
 def _tool_calls(message: ChatMessage) -> list[dict[str, Any]]:
     return [
-        {"name": block.tool_name, "arguments": block.tool_kwargs}
+        {"name": getattr(block, "tool_name", ""), "arguments": getattr(block, "tool_kwargs", "")}
         for block in message.blocks
-        if isinstance(block, ToolCallBlock)
+        # Not its class: the first releases of 0.14 have none.
+        if getattr(block, "block_type", "") == "tool_call"
     ]
 
 

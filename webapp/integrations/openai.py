@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
 from typing import Any, Protocol
 
+from openai import AsyncStream, Stream
 from openai.resources.chat.completions import AsyncCompletions as AsyncChatCompletions
 from openai.resources.chat.completions import Completions as ChatCompletions
 from openai.resources.completions import AsyncCompletions, Completions
@@ -211,7 +212,7 @@ class _Recorder:
         self, step: FrameworkStep, answer: Any, watch: Callable[[FrameworkStep, Any], Any]
     ) -> Any:
         iterator = getattr(answer, "_iterator", None)
-        if iterator is not None:
+        if iterator is not None and isinstance(answer, Stream | AsyncStream):
             # The stream stays what it is. Only what it reads from is watched.
             answer._iterator = watch(step, iterator)
         elif isinstance(answer, BaseModel):

@@ -28,7 +28,7 @@ _SECRET_TEXT = re.compile(
 )
 _SECRET_PAIR = re.compile(
     r"""((?:api.?key|access.?token|password|passwd|secret)["']?\s{0,3}[:=]\s{0,3})"""
-    r"""(?:"[^"]*"|'[^']*'|[^\s"',;&}]+)""",
+    r"""(?:(["']).*?\2|[^\s"',;&}]+)""",
     re.IGNORECASE,
 )
 # Base64 and the like. A word of any language is shorter.
@@ -62,7 +62,7 @@ def read_value(value: object, limit: int, simplify: Simplify) -> Any:
 
 def hide_secrets(text: str) -> str:
     """Return a text without what looks like a key or a password."""
-    return _SECRET_PAIR.sub(rf"\1{HIDDEN}", _SECRET_TEXT.sub(HIDDEN, text))
+    return _SECRET_PAIR.sub(rf"\1\2{HIDDEN}\2", _SECRET_TEXT.sub(HIDDEN, text))
 
 
 def join_answer(text: str, calls: list[Any], limit: int) -> Any:
