@@ -185,6 +185,31 @@ def test_a_kept_secret_that_others_can_read_is_told(check: Check, folder: Path) 
     assert str(secret) in check().text("open-file")
 
 
+@pytest.mark.usefixtures("database")
+def test_files_of_chats_that_others_can_read_are_told(check: Check, folder: Path) -> None:
+    files = folder / "instance" / "files"
+    files.mkdir(mode=0o755)
+    files.chmod(0o755)
+    assert f"chmod o-rwx {files}" in check().text("open-file")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_place_for_files_that_is_closed_is_told(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert check().codes("change") == {"closed-files"}
+
+
+@pytest.mark.usefixtures("database")
+def test_object_storage_that_is_down_is_told(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": SECRET, "REGION": "us-east-1"}
+    for name, value in {**names, "ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("WEBAPP_FILES_URL", "s3://bucket-1")
+    assert check().codes("change") == {"no-files"}
+
+
 def test_a_folder_that_is_closed_is_told(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)  # the tests may run as root, who may all
     assert "closed-folder" in check().codes("change")

@@ -35,11 +35,14 @@ from webapp.database.engines import close_connections, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
 from webapp.doctor.site_checks import check_readiness, check_streaming
+from webapp.files.contents import FilesUnavailableError
+from webapp.files.store import make_store
 from webapp.site import BuildApp
 
 SERVERS = ("gunicorn", "waitress", "uWSGI", "mod_wsgi")
 THREADS = 8  # as `chat-profiles run` has
 LOOP_SECONDS = 0.1
+NO_CONTENT = "0" * 64  # no content has this hash
 
 
 def check_settings(build_app: BuildApp) -> Report:
@@ -62,6 +65,7 @@ def check_settings(build_app: BuildApp) -> Report:
         report.add(*_check_installation(settings))
         database = [*_check_database(settings)]
         report.add(*database)
+        report.add(*_check_files(settings))
 
         chat_app = _load(settings, report)
         # In memory only: a missing secret is not written to the disk.
@@ -147,6 +151,29 @@ def _check_database(settings: Settings) -> Iterator[Finding]:
         yield change("database", f"Problem with the database: {problem}.")
     if not problems:
         yield good("database", "The database answers, and its schema is current.")
+
+
+def _check_files(settings: Settings) -> Iterator[Finding]:
+    folder = settings.files_folder
+    if folder is None:
+        try:
+            make_store(settings).exists(NO_CONTENT)
+        except FilesUnavailableError as error:
+            yield change(
+                "no-files",
+                f"The object storage of WEBAPP_FILES_URL does not answer: {error}.",
+                "Correct WEBAPP_FILES_URL and the AWS_ variables, or start the storage.",
+            )
+        return
+    if folder.exists() and folder.stat().st_mode & 0o007:
+        yield change("open-file", f"{folder} can be read by others; run `chmod o-rwx {folder}`.")
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        yield change(
+            "closed-files",
+            f"This user may not write in {nearest}, where files of chats are kept.",
+            "Change its owner or permissions, or WEBAPP_FILES_URL.",
+        )
 
 
 def _load(settings: Settings, report: Report) -> ChatApp:
