@@ -295,3 +295,16 @@ def test_a_file_in_object_storage_is_a_local_file_for_the_app(
         assert "Files cannot be stored at the moment" in answer.text
         assert parse(answer.text).one(data_testid="composer-input").text.strip() == "Keep this"
         assert list(folder.iterdir()) == []
+
+
+def test_both_databases_take_files(either_url: str, tmp_path: Path) -> None:
+    with AppMaker.in_folder(tmp_path, either_url) as make_app:
+        app = make_app(uploads_app(), file_bytes_per_user=2_000)
+        chat = Chat(app)
+        say_with(chat, ("a.txt", b"Hello"), ("b.txt", b"Hello"))
+        assert edit(chat, "Look").status_code == 303
+        chat.until_answered()
+        assert chat.messages() == ["Look|a.txt text/plain 5; b.txt text/plain 5|Hello; Hello"]
+        assert stored_contents(app) == [b"Hello"]
+        assert attach(chat, ("c.txt", b"c" * 1_995)).status_code == 413
+        assert attach(chat, ("c.txt", b"c" * 1_990)).status_code == 303

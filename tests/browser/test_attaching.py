@@ -225,6 +225,23 @@ def test_files_stay_while_the_chat_starts_and_go_with_another_chat(
     expect(attached(desktop)).to_have_count(0)
 
 
+def test_a_message_without_text_has_no_bubble_and_can_get_one(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    desktop.get_by_test_id("attach").set_input_files([PICTURE])
+    desktop.get_by_test_id("send").click()
+    expect(ended(desktop)).to_contain_text("|leaf.png image/png")
+    bubble = messages(desktop).first.locator(".as-typed")
+    expect(bubble).to_be_hidden()
+    expect(messages(desktop).first.get_by_role("img", name="leaf.png")).to_be_visible()
+
+    desktop.get_by_test_id("edit").click()
+    desktop.get_by_test_id("edit-input").fill("A leaf")
+    desktop.get_by_test_id("save").click()
+    expect(ended(desktop)).to_contain_text("A leaf|leaf.png image/png")
+    expect(bubble).to_have_text("A leaf")
+    expect(messages(desktop).first.get_by_role("img", name="leaf.png")).to_be_visible()
+
+
 def test_a_message_without_files_is_an_ordinary_form(desktop: Page, site: Site) -> None:
     begin(desktop, site)
     composer(desktop).fill("No file")
