@@ -32,9 +32,7 @@ USER_MESSAGE = "user_message"
 _SETTABLE = (
     "content author language actions elements type metadata tags parent_id command modes created_at"
 )
-_PRIVATE = (
-    "_parts _id _chat_id _profile _from_user _may_be_sent _sent_at _is_json _saving _all_saving"
-)
+_PRIVATE = "_parts _id _chat_id _profile _from_user _may_be_sent _is_removed _sent_at _is_json _saving _all_saving"
 _SET = frozenset(f"{_SETTABLE} {_PRIVATE}".split())
 NAMES = (
     *_SETTABLE.split(),
@@ -99,6 +97,7 @@ class Message(AwaitableObject):
     _profile: str | None = None
     _sent_at: float | None = None
     _from_user = False
+    _is_removed = False
     # Whether its id may be that of a message which was sent before.
     _may_be_sent = False
     # Whether it was given as a dict or list, and so has the language of JSON.
@@ -188,8 +187,13 @@ class Message(AwaitableObject):
         Raises
         ------
         MisuseError
-            As for `send`.
+            As for `send`, or the message was removed.
         """
+        if self._is_removed:
+            raise MisuseError(
+                "Message.update() was used on a message that was not sent: it was removed. Use "
+                "send() to send it again."
+            )
         return self._send("Message.update()")
 
     def stream_token(self, token: str | None, is_sequence: bool = False) -> Self:
@@ -244,7 +248,7 @@ class Message(AwaitableObject):
         self._find_sent(chat)
         if self._chat_id is not None:
             chat.transcript.remove(used, self._target())
-            self._id = self._chat_id = None
+            self._id, self._chat_id, self._is_removed = None, None, True
         return self
 
     def remove_actions(self) -> Self:
@@ -364,6 +368,7 @@ class Message(AwaitableObject):
 
     def _note_sent(self, chat: ChatContext) -> None:
         if self._chat_id is None:
+            self._is_removed = False
             self._chat_id, self._profile = chat.chat_id, chat.chat_profile
             if self._sent_at is None:
                 self._sent_at = time.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from webapp.authoring.context import Values
+from webapp.authoring.elements.sidebar import SIDEBAR_KEY
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.resumed_chat import ResumedChat
 from webapp.chats.past_messages import list_history, list_resumed_messages
@@ -40,7 +41,9 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         if callback is None or not callback.takes:
             return ()
         messages = list_resumed_messages(chat.id, first_new)
-        return (ResumedChat(str(chat.id), chat.title, chat.profile, messages, values.copy()),)
+        kept = values.copy()
+        kept.pop(SIDEBAR_KEY, None)
+        return (ResumedChat(str(chat.id), chat.title, chat.profile, messages, kept),)
 
     return make_work(
         "on_chat_resume",
