@@ -379,6 +379,8 @@ def test_an_update_shows_the_new_file_in_the_old_place(make_app: AppMaker) -> No
     "body",
     [
         "await one.remove()",
+        "await m.remove(); await cl.Message('b').send()",
+        "KEPT['gone'] = m",
     ],
 )
 def test_what_is_removed_is_gone_with_its_file(make_app: AppMaker, body: str) -> None:

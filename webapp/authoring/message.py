@@ -32,7 +32,10 @@ USER_MESSAGE = "user_message"
 _SETTABLE = (
     "content author language actions elements type metadata tags parent_id command modes created_at"
 )
-_PRIVATE = "_parts _id _chat_id _profile _from_user _may_be_sent _is_removed _sent_at _is_json _saving _all_saving"
+_PRIVATE = (
+    "_parts _id _chat_id _profile _from_user _may_be_sent _is_removed _sent_at _is_json "
+    "_saving _all_saving"
+)
 _SET = frozenset(f"{_SETTABLE} {_PRIVATE}".split())
 NAMES = (
     *_SETTABLE.split(),
