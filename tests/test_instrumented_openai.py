@@ -113,6 +113,8 @@ def completion_chunks(body: Any) -> Iterator[Any]:
         deltas = [{"tool_calls": [part]}, {"tool_calls": [rest]}]
     for delta in deltas:
         yield chunk([{"index": 0, "delta": delta, "finish_reason": None}])
+        if body.get("n") == 2:
+            yield chunk([{"index": 1, "delta": {"content": "x"}, "finish_reason": "stop"}])
     yield chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
     yield chunk([])  # how much was used
 
@@ -153,6 +155,9 @@ def response_events(body: Any) -> Iterator[Any]:
             "sequence_number": number,
             **place,
         }
+    if body["model"] == "fails":
+        yield {"type": "response.failed", "response": response(body), "sequence_number": 4}
+        return
     yield {"type": "response.completed", "response": response(body), "sequence_number": 4}
 
 
@@ -326,6 +331,47 @@ async def on_message(message):
     assert step.status == "failed"
     assert chat.messages() == ["Went on"]
     assert "sk-secret" not in chat.page().text
+
+
+def test_a_response_that_fails_is_marked(chat_with: Any) -> None:
+    chat = chat_with("""
+@cl.on_message
+def on_message(message):
+    for _ in client.responses.create(model="fails", input="How much?", stream=True):
+        pass
+""").say("Hi")
+    [step] = shown_steps(chat)
+    assert (step.status, step.output) == ("failed", "It is 3")
+
+
+def test_of_several_answers_the_first_is_shown(chat_with: Any) -> None:
+    chat = chat_with("""
+@cl.on_message
+def on_message(message):
+    for _ in client.chat.completions.create(model="m", messages=ASKED, stream=True, n=2):
+        pass
+""").say("Hi")
+    [step] = shown_steps(chat)
+    assert (step.status, step.output) == ("complete", "It is 3")
+
+
+def test_what_is_asked_at_the_same_time_stands_side_by_side(chat_with: Any) -> None:
+    chat = chat_with("""
+import asyncio
+
+@cl.on_message
+async def on_message(message):
+    async def ask(model):
+        with cl.Step(name=model):
+            await aclient.chat.completions.create(model=model, messages=ASKED)
+    await asyncio.gather(ask("a"), ask("b"))
+""").say("Hi")
+    assert {(step.name, step.within, step.status) for step in shown_steps(chat)} == {
+        ("a", (), "complete"),
+        ("a", ("a",), "complete"),
+        ("b", (), "complete"),
+        ("b", ("b",), "complete"),
+    }
 
 
 def test_a_stream_that_nobody_reads_to_its_end_is_no_failure(chat_with: Any) -> None:

@@ -77,6 +77,11 @@ WAYS = {
         "    handler = cl.AsyncLangchainCallbackHandler()\n"
         "    text = await AGENT.ainvoke(message.content, config(handler))"
     ),
+    "events": (
+        "async def on_message(message):\n"
+        "    async for event in AGENT.astream_events(message.content, config(), version='v2'):\n"
+        "        text = event['data'].get('output')"
+    ),
     "in a thread": (
         "async def on_message(message):\n"
         "    text = await cl.make_async(AGENT.invoke)(message.content, config())"
@@ -107,6 +112,8 @@ def test_a_chain_is_shown_with_what_is_in_it(chat_with: Any, way: str) -> None:
     assert (tool.name, tool.type, tool.within) == ("add", "tool", ("Agent",))
     assert (tool.input, tool.output) == ('{\n  "a": 1,\n  "b": 2\n}', "3")
     assert {step.status for step in (agent, llm, tool)} == {"complete"}
+    details = [it for it in column(chat.visitor.app, "messages.details") if it is not None]
+    assert [it["start"] <= it["end"] for it in details] == [True] * 3
     assert chat.messages() == ["It is 3"]
 
 

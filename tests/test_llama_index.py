@@ -349,3 +349,72 @@ async def on_message(message):
 """).say("Hi")
     assert chat.messages() == ["text |text |text"]
     assert {step.status for step in shown_steps(chat)} == {"complete"}
+
+
+def test_a_chat_engine_that_streams_in_a_thread_is_shown(chat_with: Any) -> None:
+    chat = chat_with("""
+ENGINE = make_index().as_chat_engine(chat_mode="context")
+
+@cl.on_message
+def on_message(message):
+    answer = cl.Message()
+    for token in ENGINE.stream_chat(message.content).response_gen:
+        answer.stream_token(token)
+    answer.send()
+""").say("Paris?")
+    assert chat.messages() == ["text text text"]
+    search, llm = shown_steps(chat)
+    assert (search.type, llm.type, llm.status) == ("retrieval", "llm", "complete")
+    assert "Paris is a city." in llm.input
+
+
+EVENTS = {
+    "RERANKING": (
+        "{EventPayload.QUERY_STR: 'Paris?', EventPayload.MODEL_NAME: 'ranker'}",
+        "{EventPayload.NODES: [NodeWithScore(node=TextNode(text='A city'), score=0.5)]}",
+        ("ranker", "rerank", "Paris?", '"text": "A city"'),
+    ),
+    "FUNCTION_CALL": (
+        "{EventPayload.FUNCTION_CALL: {'a': 1, 'token': 'abc'}, "
+        "EventPayload.TOOL: ToolMetadata(name='add', description='')}",
+        "{EventPayload.FUNCTION_OUTPUT: '3'}",
+        ("add", "tool", '"token": "[hidden]"', "3"),
+    ),
+    "AGENT_STEP": (
+        "{EventPayload.MESSAGES: ['How much?'], EventPayload.SERIALIZED: {'api_key': 'abc'}}",
+        "{EventPayload.RESPONSE: '3'}",
+        ("Agent step", "run", "How much?", "3"),
+    ),
+    "SUB_QUESTION": (
+        "{EventPayload.SUB_QUESTION: pair}",
+        "{EventPayload.SUB_QUESTION: pair}",
+        ("Sub question", "undefined", "What is Paris?", "A city"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_other_events_have_their_types(chat_with: Any, kind: str) -> None:
+    start, end, (name, step_type, asked, answered) = EVENTS[kind]
+    chat = chat_with(f"""
+from llama_index.core.callbacks.schema import EventPayload
+from llama_index.core.query_engine.sub_question_query_engine import SubQuestionAnswerPair
+from llama_index.core.question_gen.types import SubQuestion
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.tools import ToolMetadata
+
+manager = CallbackManager([cl.LlamaIndexCallbackHandler()])
+pair = SubQuestionAnswerPair(
+    sub_q=SubQuestion(sub_question="What is Paris?", tool_name="city"), answer="A city"
+)
+
+@cl.on_message
+def on_message(message):
+    with manager.event(CBEventType.{kind}, payload={start}) as event:
+        event.on_end(payload={end})
+""").say("Hi")
+    [step] = shown_steps(chat)
+    assert (step.name, step.type, step.status) == (name, step_type, "complete")
+    assert asked in step.input
+    assert answered in step.output
+    assert "abc" not in chat.page().text

@@ -32,6 +32,10 @@ class AnswerReader(Protocol):
     def ended(self) -> bool:
         """Whether the answer is whole, although the stream may go on."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the server has told an error within the stream."""
+
     def written(self) -> Any:
         """Return what all pieces say together."""
 
@@ -75,12 +79,12 @@ class _ChatReader:
     """Reads chat completions."""
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._texts: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
 
     def feed(self, chunk: Any) -> str:
-        choice = next(iter(getattr(chunk, "choices", None) or ()), None)
+        choice = _first_choice(chunk)
         if choice is None or choice.delta is None:
             return ""
         for part in choice.delta.tool_calls or ():
@@ -107,11 +111,11 @@ class _CompletionReader:
     """Reads completions of a prompt."""
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._texts: list[str] = []
 
     def feed(self, chunk: Any) -> str:
-        choice = next(iter(chunk.choices or ()), None)
+        choice = _first_choice(chunk)
         text = "" if choice is None else choice.text or ""
         self.ended = self.ended or (choice is not None and choice.finish_reason is not None)
         self._texts.append(text)
@@ -128,13 +132,14 @@ class _ResponseReader:
     """Reads responses."""
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._texts: list[str] = []
         self._whole: Any = None
 
     def feed(self, chunk: Any) -> str:
         if chunk.type in ("response.completed", "response.incomplete"):
             self._whole, self.ended = self.read(chunk.response), True
+        self.failed = self.failed or chunk.type in ("response.failed", "error")
         if chunk.type != "response.output_text.delta":
             return ""
         self._texts.append(chunk.delta)
@@ -254,9 +259,16 @@ def _note_chunk(step: FrameworkStep, reader: AnswerReader, chunk: Any) -> None:
     token = step.read(lambda: reader.feed(chunk))
     if token:
         step.stream(token)
-    if reader.ended:
+    if reader.failed:
+        step.fail()
+    elif reader.ended:
         # Who has all of the answer need not read the stream to its end.
         step.finish_with(reader.written)
+
+
+def _first_choice(chunk: Any) -> Any:
+    """Return what is said by the first of the answers that a model writes at the same time."""
+    return next((choice for choice in chunk.choices or () if choice.index == 0), None)
 
 
 def _read_call(call: Any) -> dict[str, Any]:
