@@ -465,17 +465,25 @@ def test_an_address_elsewhere_is_shown_where_the_page_lists_its_origin(make_app:
             cl.Video(name="two", url="{FAR}/two.mp4"),
             cl.File(name="three", url="{FAR}/three.zip"),
             cl.Image(name="four", url="/public/four.png"),
+            cl.Image(name="five", url="https://side.example/five.png", display="side"),
         ]
         await cl.Message("a", elements=them).send()
     """
     chat = Chat(app_with(make_app, body)).say("x")
     answer = chat.visitor.get(chat.address)
     policy = answer.headers["Content-Security-Policy"]
-    assert f"img-src 'self' {FAR}; media-src 'self' {FAR};" in policy
+    both = f"{FAR} https://side.example"
+    assert f"img-src 'self' {both}; media-src 'self' {both};" in policy
+    assert f'"X-Icon-Origins": "{both}"' in answer.text
     page = parse(answer.text)
     assert page.one("video")["src"] == f"{FAR}/two.mp4"
     assert [it["src"] for it in page.all("img")] == [f"{FAR}/one.png", "/public/four.png"]
+    panel = f"{page.one(data_testid='element-link')['href']}&in=panel"
+    shown = chat.visitor.get(panel, headers={**HTMX, "X-Icon-Origins": both})
+    assert parse(shown.text).one("img")["src"] == "https://side.example/five.png"
     # A fragment cannot change the policy of its page.
+    refused = chat.visitor.get(panel, headers={**HTMX, "X-Icon-Origins": FAR})
+    assert parse(refused.text).all("img") == []
     fragment = chat.visitor.get(f"{chat.address}/news", headers={**HTMX, "X-Icon-Origins": ""})
     assert f'src="{FAR}' not in fragment.text
 

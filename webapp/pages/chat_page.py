@@ -200,7 +200,9 @@ def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
     names = {message.profile for message in page.messages}
     offered = offered_profiles().by_name
     profiles = profiles_to_show(names, offered, chat.snapshots)
-    return build_participants(profiles, is_imported=chat.imported_at is not None)
+    participants = build_participants(profiles, is_imported=chat.imported_at is not None)
+    participants.list_origins(page.messages)
+    return participants
 
 
 def _build_actions(

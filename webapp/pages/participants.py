@@ -121,6 +121,16 @@ class Participants:
             return address if allow_icons_from(origin) else None
         return address if origin in (self.origins or ()) else None
 
+    def list_origins(self, messages: Iterable[ChatMessage]) -> None:
+        """Let this page load what messages show from elsewhere, now and beside the chat later.
+
+        Call it before the page says in its head what it may load.
+        """
+        for message in messages:
+            for element in message.elements:
+                if element.url is not None:
+                    self.source(element)
+
     def links_of(self, message: ChatMessage) -> ElementLinks:
         """Return what links the names of the elements of a message that are shown elsewhere."""
         return ElementLinks(
