@@ -171,6 +171,7 @@ def test_a_refused_message_leaves_no_content(make_app: AppMaker) -> None:
     assert stored_contents(app) == [b"First"]
 
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 MP3 = b"ID3\x03\x00\x00\x00\x00\x00\x00\xff\xfb\x90\x00" + b"\x00" * 200
 WEBM = bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f38108428284") + b"webm"
 SCRIPTED = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -308,3 +309,14 @@ def test_both_databases_take_files(either_url: str, tmp_path: Path) -> None:
         assert stored_contents(app) == [b"Hello"]
         assert attach(chat, ("c.txt", b"c" * 1_995)).status_code == 413
         assert attach(chat, ("c.txt", b"c" * 1_990)).status_code == 303
+
+
+def test_the_example_reads_what_is_attached(make_app: AppMaker) -> None:
+    app = make_app(EXAMPLES / "attachments.py")
+    chat = Chat(app, "Tables")
+    say_with(chat, ("cities.csv", b"city,sales\nBern,12\nRome,7\n"))
+    assert chat.messages()[-1] == "cities.csv has 2 rows."
+    assert attach(chat, ("leaf.png", png())).status_code == 415
+    chat = Chat(app, "Everything")
+    say_with(chat, ("leaf.png", png()), ("notes.txt", b"one\ntwo"))
+    assert chat.messages()[-2:] == ["You sent the picture leaf.png:", "notes.txt has 2 lines."]

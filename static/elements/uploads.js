@@ -32,11 +32,14 @@
     return element;
   };
 
+  // As the message that was sent shows it.
   const sizeOf = ({ size }) => {
-    if (size < 1024) return `${size} bytes`;
-    if (size < MEGABYTE) return `${Math.round(size / 1024)} kB`;
-    return `${(size / MEGABYTE).toFixed(1).replace(/\.0$/, "")} MB`;
+    if (size < 1e3) return `${size} Bytes`;
+    return size < 1e6 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`;
   };
+
+  // As the limits are set. What is too large must look so.
+  const megabytes = (size, round) => `${round((size * 10) / MEGABYTE) / 10} MB`;
 
   const endingOf = ({ name }) => (name.match(/\.(\w{1,5})$/)?.[1] ?? "file").toUpperCase();
 
@@ -126,7 +129,8 @@
   const findProblem = (file, { accept, dataset }) => {
     const most = Number(dataset.maxBytes);
     if (file.size > most) {
-      return `“${file.name}” has ${sizeOf(file)}, and may have ${sizeOf({ size: most })}. Choose a smaller one.`;
+      const [has, may] = [megabytes(file.size, Math.ceil), megabytes(most, Math.floor)];
+      return `“${file.name}” has ${has}, and may have ${may}. Choose a smaller one.`;
     }
     if (!isAccepted(file, accept)) {
       return `“${file.name}” cannot be attached here. This chat takes: ${dataset.kinds}.`;

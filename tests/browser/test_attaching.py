@@ -15,6 +15,7 @@ from tests.browser.site import Site
 from tests.browser.steps import answer, composer, ended, messages, notices, open_chat, wait_until
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.rows import count
 from tests.support.uploads import png, stored_contents, temporary_files, uploads_app
 
@@ -79,7 +80,7 @@ def test_a_file_is_chosen_shown_and_sent(desktop: Page, site: Site) -> None:
         desktop.get_by_test_id("attach").click()
     chooser.value.set_files([TEXT])
     expect(attached(desktop)).to_have_attribute("data-name", "notes.txt")
-    expect(attached(desktop)).to_contain_text("11 bytes")
+    expect(attached(desktop)).to_contain_text("11 Bytes")
     expect(composer(desktop)).to_be_focused()
 
     desktop.keyboard.type("Read this")
@@ -142,7 +143,7 @@ def test_what_cannot_be_sent_is_told_at_once(desktop: Page, site: Site) -> None:
     large: FilePayload = text_file("large.txt", b"a" * 1_500_000)
     desktop.get_by_test_id("attach").set_input_files([large, TEXT])
     problem = desktop.get_by_role("alert")
-    expect(problem).to_contain_text("“large.txt” has 1.4 MB, and may have 1 MB.")
+    expect(problem).to_contain_text("“large.txt” has 1.5 MB, and may have 1 MB.")
     expect(attached(desktop)).to_have_count(1)
     more: list[FilePayload] = [text_file(f"{number}.txt") for number in range(3)]
     desktop.get_by_test_id("attach").set_input_files(more)
@@ -190,6 +191,40 @@ def test_a_message_on_its_way_shows_its_progress_and_can_be_cancelled(
     expect(composer(desktop)).to_have_value("My text")
     expect(desktop.locator("#spoken")).to_contain_text("Not sent.")
     assert count(site.app, "messages") == 0
+
+
+def test_an_answer_streams_behind_its_files(
+    desktop: Page, serve: Callable[[Flask], Site], make_app: AppMaker
+) -> None:
+    app = make_app(
+        """
+        import asyncio
+
+        import chat_profiles as cl
+
+        cl.set_uploads()
+        GO_ON = asyncio.Event()
+
+        @cl.on_message
+        async def answer(message: cl.Message):
+            if message.content == "go on":
+                GO_ON.set()
+                return
+            reply = cl.Message()
+            await reply.stream_token("é one ")
+            await GO_ON.wait()
+            await reply.stream_token("two")
+            await reply.send()
+        """
+    )
+    site = serve(app)
+    begin(desktop, site)
+    desktop.get_by_test_id("attach").set_input_files([TEXT])
+    desktop.get_by_test_id("send").click()
+    expect(answer(desktop)).to_contain_text("é one")
+    expect(answer(desktop)).to_have_attribute("data-status", "streaming")
+    Chat(app).begin("go on")
+    expect(ended(desktop)).to_contain_text("é one two")
 
 
 def test_the_keyboard_reaches_everything(desktop: Page, site: Site) -> None:
