@@ -100,7 +100,7 @@ class FormRequest(Request):
         """Return whether the form has more bytes than a stranger may send."""
         return (self.content_length or 0) > MAX_BODY_BYTES
 
-    @property
+    @cached_property
     def has_parts(self) -> bool:
         """Return whether the body is a form that may have files."""
         return self.mimetype == MULTIPART_TYPE
