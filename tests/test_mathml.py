@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +11,12 @@ from hypothesis import strategies as st
 from tests.support.corpus import sample_id, samples, text_of
 from tests.support.html import Element, parse
 from tests.support.prose import check_elements, typed_text
+from webapp.markdown.blocks import parse as read_blocks
+from webapp.markdown.blocks import render
 from webapp.markdown.growing import GrowingMarkdown
 from webapp.markdown.mathml import kept_formula, mathml
 from webapp.markdown.messages import message_html
+from webapp.markdown.sanitizer import sanitize
 
 
 def formula(source: str) -> Element:
@@ -142,6 +147,30 @@ def test_the_source_is_there_to_copy_and_only_the_formula_to_hear(source: str) -
     assert (typed.text, typed["aria-hidden"]) == (source, "true")
     assert page.one("math").text == "x2"
     assert source in typed_text(page)
+
+
+@pytest.mark.parametrize("sample", samples("model_markdown"), ids=sample_id)
+def test_a_formula_that_is_cleaned_apart_is_as_clean(sample: dict[str, str]) -> None:
+    raw = render(read_blocks(sample["text"], {}, cells=1_000))
+    assert sanitize(f"{raw}\ufdd3") == sanitize(raw) + "\ufdd3"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<span class="formula"><math><img src=x onerror=1></math></span>{}',
+        '<span class="formula display"><math display="block"><script>1</script></math>{}</span>',
+        '<script><span class="formula"><math></math></span>{}</script>',
+        '<span class="formula"><math href="javascript:1"><mi onclick=1>x</mi></math></span>{}',
+        "<a title='<span class=\"formula\"><math></math></span>{}'>x</a>",
+    ],
+)
+def test_a_formula_is_cleaned_whoever_wrote_it(html: str) -> None:
+    source = '<span class="source" aria-hidden="true">x</span>'
+    for _ in range(2):  # the second time it is known
+        cleaned = sanitize(html.replace("{}", source))
+        check_elements(parse(cleaned))
+        assert not re.search("onerror|onclick|javascript|script", cleaned)
 
 
 def test_a_formula_on_its_own_line_is_a_block() -> None:

@@ -64,6 +64,18 @@ _VALUES = {
     **MATH_VALUES,
 }
 _LINK_WITHIN = re.compile(rf'(<a href="#{_PLACE}"[^>]*?) rel="[^"]*"')
+# A formula with its source. It comes again with each step of a text that grows, so it is cleaned
+# once, and a mark that stands in no text holds its place while the rest is cleaned.
+_SOURCE = r'<span class="source" aria-hidden="true">[^<]*</span>'
+_FORMULA = re.compile(
+    rf'<span class="formula"><math>.*?</math></span>{_SOURCE}'
+    rf'|<span class="formula display"><math display="block">.*?</math>{_SOURCE}</span>',
+    re.DOTALL,
+)
+_HELD = "\ufdd3"
+_HELD_IN_VALUE = re.compile(f'="[^"]*{_HELD}')
+FORMULAS_KEPT = 1_000
+KEPT_LENGTH = 3_000
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _ODD_IN_LINKS = re.compile(r"[\x00-\x20\x7f\\]")
 # Long plain text is split into paragraphs, each of which ends at the end of a line.
@@ -113,7 +125,7 @@ def sanitize(html: str, outline: Outline | None = None, *, links: bool = True) -
     links
         Whether links are allowed.
     """
-    cleaned = _cleaner(links=links).clean(html)
+    cleaned = _clean(html, links=links)
     if '<a href="#' in cleaned:
         cleaned = _LINK_WITHIN.sub(lambda link: link[1].replace(' target="_blank"', ""), cleaned)
     outline, depth = outline or Outline(), 1
@@ -125,6 +137,27 @@ def sanitize(html: str, outline: Outline | None = None, *, links: bool = True) -
         return f"<{heading[1]}h{depth}>"
 
     return Markup(_HEADING.sub(lower, cleaned))  # noqa: S704 - cleaned here
+
+
+def _clean(html: str, *, links: bool) -> str:
+    cleaner = _cleaner(links=links)
+    if "<math" not in html or _HELD in html:
+        return cleaner.clean(html)
+    formulas = _FORMULA.findall(html)
+    cleaned = cleaner.clean(_FORMULA.sub(_HELD, html))
+    pieces = cleaned.split(_HELD)
+    if len(pieces) != len(formulas) + 1 or _HELD_IN_VALUE.search(cleaned):
+        return cleaner.clean(html)
+    whole = [pieces[0]]
+    for formula, piece in zip(formulas, pieces[1:], strict=True):
+        is_short = len(formula) <= KEPT_LENGTH
+        whole += [_clean_formula(formula) if is_short else cleaner.clean(formula), piece]
+    return "".join(whole)
+
+
+@lru_cache(FORMULAS_KEPT)
+def _clean_formula(html: str) -> str:
+    return _cleaner(links=False).clean(html)
 
 
 def sentence_html(text: str) -> Markup | None:
