@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_the_same_file_again_changes_nothing(app: Flask) -> None:
     file = new_file()
     assert save(app, CHAT, MESSAGE, file, file) == save(app, CHAT, MESSAGE, file, file)
     assert count(app, "files") == count(app, "stored_files") == 1
+
+
+def test_a_large_file_is_never_in_memory(make_app: AppMaker, tmp_path: Path) -> None:
+    app = make_app("simple.py", file_bytes=100_000_000)
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(60_000_000)
+    save(app, CHAT, MESSAGE, new_file())  # what the first file needs is there by now
+    tracemalloc.start()
+    try:
+        save(app, CHAT, MESSAGE, new_file(path))
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_above_the_limit_is_refused_and_nothing_is_stored(make_app: AppMaker) -> None:

@@ -6,8 +6,10 @@ import hashlib
 import io
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +22,11 @@ from webapp.database.engines import utc_now, write_transaction
 from webapp.files.contents import PIECE_BYTES
 from webapp.files.names import clean_file_name
 from webapp.files.rows import insert_rows, lock_contents
-from webapp.files.store import file_store
+from webapp.files.store import FileStore, file_store
 from webapp.files.types import HEAD_BYTES, find_mime
 from webapp.site import settings
+
+PUTS_AT_ONCE = 8
 
 
 class FileTooLargeError(MisuseError):
@@ -75,15 +79,22 @@ def prepare_files(new: Sequence[NewFile]) -> list[PreparedFile]:
 
 
 def store_contents(prepared: Sequence[PreparedFile]) -> None:
-    """Put the contents of files that were examined into the store.
+    """Put the contents of files that were examined into the store, several at once.
 
     Raises
     ------
     FilesUnavailableError
         The store does not answer, or has no room.
     """
-    for file in prepared:
-        _put(file)
+    put = partial(_put, file_store())
+    if len(prepared) <= 1:
+        for file in prepared:
+            put(file)
+        return
+    # A disk or a network that is asked for several at once takes little longer than for one.
+    with ThreadPoolExecutor(min(PUTS_AT_ONCE, len(prepared)), "webapp-files-put") as pool:
+        for _ in pool.map(put, prepared):
+            pass
 
 
 def insert_files(
@@ -108,7 +119,7 @@ def insert_files(
     # From here on nobody removes the contents. Somebody may have done so before.
     for sha256, file in by_content.items():
         if not file_store().exists(sha256):
-            _put(file)
+            _put(file_store(), file)
     rows = [
         {
             "id": file.new.id,
@@ -144,9 +155,9 @@ def _examine(file: NewFile) -> PreparedFile:
     return PreparedFile(new=file, name=name, stored=stored)
 
 
-def _put(file: PreparedFile) -> None:
+def _put(store: FileStore, file: PreparedFile) -> None:
     with _open(file.new) as source:
-        file_store().put(source, file.stored.sha256, file.stored.size)
+        store.put(source, file.stored.sha256, file.stored.size)
 
 
 def _open(file: NewFile) -> BinaryIO:
