@@ -157,7 +157,7 @@ def test_the_script_of_plotly_comes_from_its_package_for_frames_of_no_origin(
     assert "immutable" in answer.headers["Cache-Control"]
     assert "Set-Cookie" not in answer.headers
     assert b"plotly.js v" in gzip.decompress(answer.data)[:400]
-    for name in ("chart.js", "diagram.js", "mermaid.min.js"):
+    for name in ("frame.css", "frame.js", "mermaid.min.js"):
         own = anonymous.get(f"/static/{name}")
         assert own.headers["Cross-Origin-Resource-Policy"] == "cross-origin", name
     sheet = anonymous.get("/static/app.css")

@@ -9,6 +9,7 @@ import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
 import { keepSnippet, openNewMenus, putBackSnippet } from "./history.js";
 import { measureSoon } from "./layout.js";
+import "./libraries.js";
 import { followText } from "./scrolling.js";
 import { updateOpenSelector } from "./selector.js";
 import "./outline.js";

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
-from playwright.sync_api import FrameLocator, Page, expect
+from flask import Flask, request, request_started
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import Guard
@@ -14,6 +15,10 @@ from tests.browser.site import Site
 from tests.browser.steps import ask, ended, open_chat
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
+from tests.support.browsers.driven import ENTER, SECONDS, DrivenBrowser
+from tests.support.browsers.firefox import firefox
+from tests.support.browsers.programs import find_firefox, find_webkit
+from tests.support.browsers.webkit import webkit
 
 pytestmark = pytest.mark.browser
 BOTH = pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -108,6 +113,37 @@ def test_a_chart_is_drawn_in_the_colours_of_the_page(
     expect(chart(page).locator(".bars path").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert findings(page) == []
+
+
+def test_the_library_is_loaded_once_for_all_charts(chromium: Browser, site: Site) -> None:
+    asked: list[str] = []
+    request_started.connect(lambda _: asked.append(request.path), site.app, weak=False)
+    # Without the guard, whose routes switch the cache off.
+    page = chromium.new_context(**DESKTOP).new_page()
+    show(page, site, "chart")
+    expect(chart(page).locator(".gtitle")).to_have_text("Rain")
+    ask(page, "another chart")
+    ended(page)
+    last = page.locator("[data-kind=plotly] iframe").last.content_frame
+    expect(last.locator(".gtitle")).to_have_text("Rain")
+    page.reload()
+    expect(last.locator(".gtitle")).to_have_text("Rain")
+    assert asked.count("/frames/plotly.js") == 1
+    page.context.close()
+
+
+def test_a_frame_gets_nothing_but_its_library(new_page: NewPage, site: Site) -> None:
+    page = new_page(**DESKTOP)
+    show(page, site, "chart")
+    expect(chart(page).locator(".gtitle")).to_have_text("Rain")
+    (frame,) = [it for it in page.frames if it.url.endswith("/frame")]
+    ask_for = """(address) => new Promise((done) => {
+        addEventListener("message", ({ data }) => done(data));
+        setTimeout(() => done("nothing"), 500);
+        parent.postMessage({ library: address }, "*");
+    })"""
+    for address in ("/", page.url, "/static/../chats", "https://example.org/frames/plotly.js"):
+        assert frame.evaluate(ask_for, address) == "nothing"
 
 
 def test_many_points_are_drawn_with_webgl(new_page: NewPage, site: Site, guard: Guard) -> None:
@@ -231,3 +267,48 @@ def test_no_kind_is_wider_than_the_page(new_page: NewPage, site: Site, width: in
     expect(chart(page).locator(".gtitle")).to_have_text("Rain")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert findings(page) == []
+
+
+def draw_elsewhere(browser: DrivenBrowser, site: Site) -> None:
+    """Let another browser draw a chart and a diagram, and wait until both are drawn."""
+    asked: list[str] = []
+    request_started.connect(lambda _: asked.append(request.path), site.app, weak=False)
+    browser.goto(site.url)
+    browser.click("[data-testid=composer-input]")
+    browser.type("chart" + ENTER)
+    browser.see("[data-kind=plotly] iframe")
+    give_up = time.monotonic() + SECONDS
+    # Only the script of the frame asks for it.
+    while "/frames/plotly.js" not in asked:
+        assert time.monotonic() < give_up, asked
+        time.sleep(0.05)
+    browser.wait("!document.querySelector('[data-testid=stop]')")
+    browser.click("[data-testid=composer-input]")
+    browser.type("diagram" + ENTER)
+    browser.click(".diagram button")
+    # The frame has told how high it is, so it got the source and has drawn it.
+    browser.wait("document.querySelector('.diagram iframe')?.height > 0 && "
+                 "document.querySelector('pre[data-diagram]').hidden")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_firefox_draws_charts_and_diagrams(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = find_firefox()
+    if path is None:
+        pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
+    with firefox(path, tmp_path_factory.mktemp("firefox")) as browser:
+        draw_elsewhere(browser, site)
+        assert browser.problems == []
+
+
+@pytest.mark.slow
+def test_webkit_draws_charts_and_diagrams(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = find_webkit()
+    if path is None:
+        pytest.skip("WebKit is not installed (Debian: apt-get install webkit2gtk-driver xvfb)")
+    with webkit(path, tmp_path_factory.mktemp("webkit")) as browser:
+        draw_elsewhere(browser, site)

@@ -24,7 +24,7 @@ FOLDER = PACKAGE / "static"
 # Only a checkout has these two. An installed package has the files that were built from them.
 SOURCES = PACKAGE.parent / "static"
 # What the frames of charts and diagrams load. Their origin is not that of the site.
-IN_FRAMES = frozenset(("chart.js", "diagram.js", "frame.css", "mermaid.min.js"))
+IN_FRAMES = frozenset(("frame.css", "frame.js", "mermaid.min.js"))
 BUILD_SCRIPT = PACKAGE.parent / "scripts" / "build_static.py"
 
 

@@ -16,20 +16,22 @@ from webapp.web.headers import POLICY
 # A page of its own origin, which is no other page's: it has no cookies, reaches no address but that
 # of our scripts, and cannot see or leave the page around it.
 FRAME_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; script-src {scripts}; "
-    "style-src 'self' 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; "
+    "sandbox allow-scripts; default-src 'none'; script-src {site} blob: {scripts}; "
+    "style-src {site} 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
-DIAGRAM_SCRIPTS = "'self'"
+DIAGRAM_SCRIPTS = ""
 # Plotly makes functions for what it draws with WebGL: px.scatter does, from 1,000 points.
-CHART_SCRIPTS = "'self' 'unsafe-eval'"
+CHART_SCRIPTS = "'unsafe-eval'"
 PLOTLY_SCRIPT = "package_data/plotly.min.js"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 def in_frame(response: Response, scripts: str) -> Response:
     """Let other pages of this site show a page in a frame, with a policy of its own."""
-    response.headers[POLICY] = FRAME_POLICY.format(scripts=scripts)
+    # WebKit takes 'self' for the origin of the frame, which has none.
+    site = f"'self' {request.host_url.rstrip('/')}"
+    response.headers[POLICY] = FRAME_POLICY.format(site=site, scripts=scripts)
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
