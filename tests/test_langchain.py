@@ -640,6 +640,30 @@ def on_message(message):
     assert [(step.name, step.output) for step in shown_steps(chat)] == [("add", "3")]
 
 
+def test_so_does_one_of_a_handler_that_the_chat_keeps(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app(
+            BEGIN.partition("@cl.on_chat_start")[0]
+            + """
+KEPT = {}
+
+@cl.on_chat_start
+def on_chat_start():
+    KEPT["handler"] = cl.LangchainCallbackHandler()
+
+@cl.on_message
+def on_message(message):
+    used = config(KEPT["handler"])
+    add.invoke({"a": 1, "b": 2}, used)
+    thread = threading.Thread(target=add.invoke, args=({"a": 3, "b": 4}, used))
+    thread.start()
+    thread.join()
+"""
+        )
+    ).say("Hi")
+    assert [step.output for step in shown_steps(chat)] == ["3", "7"]
+
+
 def test_a_handler_of_several_chats_shows_no_chat_the_work_of_another(make_app: AppMaker) -> None:
     app = make_app(
         BEGIN

@@ -37,23 +37,26 @@ def chat_here() -> ChatContext | None:
 class ContextFinder:
     """Finds the context of the chat that a framework works for.
 
-    That is the context of the caller. A thread that the framework starts without it gets the one in
-    which this was made, unless several chats use it.
+    That is the context of the caller. A thread that the framework starts without it gets the last
+    one of the chat in which this was made, unless several chats use it.
     """
 
     def __init__(self) -> None:
         chat = chat_here()
         self._chat_id = chat.chat_id if chat is not None else None
-        self._made_in = copy_context() if chat is not None else None
+        self._last = copy_context() if chat is not None else None
 
     def find(self) -> Context | None:
         """Return the context of the chat, or ``None`` outside all chats."""
         chat = chat_here()
         if chat is None:
-            return self._made_in
+            return self._last
+        context = copy_context()
         if chat.chat_id != self._chat_id:
-            self._made_in = None
-        return copy_context()
+            self._chat_id = self._last = None
+        elif self._chat_id is not None:
+            self._last = context
+        return context
 
 
 class FrameworkStep:
