@@ -396,7 +396,8 @@ def _files(page: Page, site: Site) -> None:
 
 def _texts(page: Page, site: Site) -> None:
     _shown(page, site, "texts")
-    expect(page.get_by_role("button", name="Copy", exact=True).first).to_be_visible()
+    text = page.get_by_role("region", name="About water")
+    expect(text.get_by_role("button", name="Copy", exact=True)).to_be_visible()
 
 
 def _beside(page: Page, site: Site) -> None:

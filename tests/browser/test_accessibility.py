@@ -40,6 +40,8 @@ FORCED = (
     "login-refused",
     "chat",
     "rich-answer",
+    "files",
+    "side-panel",
     "selector-5",
     "notice",
     "streaming",

@@ -148,8 +148,9 @@ def test_the_panel_of_a_chat_goes_with_it(desktop: Page, site: Site) -> None:
 def test_a_text_is_copied_as_it_was_written(new_page: NewPage, site: Site) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     show(page, site, "texts")
-    page.get_by_role("button", name="Copy", exact=True).first.click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text = page.get_by_role("region", name="About water")
+    text.get_by_role("button", name="Copy", exact=True).click()
+    expect(text.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("## Water")
 
