@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,11 +25,13 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.s3 import s3_server
 from tests.test_sharing import shared
+from webapp.authoring.chat_message import ElementData
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.tables import arrow_files
 from webapp.elements.tables.parquet_table import ParquetTable
 from webapp.elements.tables.table_file import UnreadableTableError
+from webapp.elements.tables.table_view import first_table_view
 
 SENDS = """
     import webapp as cl
@@ -412,3 +415,25 @@ def test_a_table_in_object_storage_is_read_piece_by_piece(
             answer = visitor.get(link(page, text))
             assert answer.status_code == 503
             assert "Nothing is lost." in answer.text
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"columns": 5, "head": "x", "rows": "y"},
+        {"columns": [["a", {"b": 1}], "x", ["c"]], "head": [[1], [None], ["x", "y"], 5]},
+        {"columns": [["a" * 9_999, "number"]], "head": [["b" * 9_999]] * 9_999, "rows": -5},
+        {"columns": [["a", "number"]], "page_rows": 10**9, "rows": 10**30, "column_count": -1},
+        {"columns": [["a", "number"]], "page_rows": 0, "rows": True},
+    ],
+)
+def test_details_that_somebody_made_up_are_shown_as_far_as_they_go(details: dict[str, Any]) -> None:
+    element = ElementData(id=uuid.UUID(int=1), kind="dataframe", name="x", details=details)
+    view = first_table_view(element)
+    assert 1 <= view.page_rows <= 50
+    assert view.pages >= 1
+    assert len(view.rows) <= view.page_rows
+    assert all(len(row) == len(view.columns) for row in view.rows)
+    assert all(len(cell or "") < 200 for row in view.rows for cell in row)
+    assert {column.kind for column in view.columns} <= {"number", "text", "time", "other"}

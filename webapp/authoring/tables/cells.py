@@ -17,6 +17,7 @@ NUMBER: Final = "number"
 TEXT: Final = "text"
 TIME: Final = "time"
 OTHER: Final = "other"
+KINDS = (NUMBER, TEXT, TIME, OTHER)
 
 CELL_LIMIT = 160  # characters shown; the CSV file has them all
 NAME_LIMIT = 100

@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 from webapp.authoring.chat_message import ElementData
 from webapp.authoring.elements.dataframe import ROWS_PER_OWN_PAGE, SHOWN_COLUMNS
-from webapp.authoring.tables.cells import CELL_LIMIT, NAME_LIMIT, OTHER, ColumnKind, show_cells
+from webapp.authoring.tables.cells import (
+    CELL_LIMIT,
+    KINDS,
+    NAME_LIMIT,
+    OTHER,
+    ColumnKind,
+    show_cells,
+)
 from webapp.elements.tables.orders import Orders
 from webapp.elements.tables.table_file import SORTED_ROWS, TableFile
 
@@ -139,7 +146,10 @@ class _Details:
     def __init__(self, details: Any) -> None:
         columns = details.get("columns")
         self.columns: list[tuple[str, ColumnKind]] = [
-            (str(column[0])[: NAME_LIMIT + 1], column[1])
+            (
+                str(column[0])[: NAME_LIMIT + 1],
+                column[1] if column[1] in KINDS else OTHER,
+            )
             for column in (columns if isinstance(columns, list) else [])[:SHOWN_COLUMNS]
             if isinstance(column, list) and len(column) == 2
         ]
@@ -155,4 +165,5 @@ class _Details:
 
 
 def _number(value: object, least: int, most: int) -> int:
-    return min(max(value, least), most) if isinstance(value, int) else least
+    # Also where what is counted is less than what is there.
+    return max(least, min(value, most)) if isinstance(value, int) else least
