@@ -19,6 +19,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from sqlalchemy import delete, update
 
 from tests.support.apps import AppMaker
 from tests.support.exports import (
@@ -28,6 +29,7 @@ from tests.support.exports import (
     exported,
     exported_zip,
     said,
+    store_chat,
     unzipped,
     zip_of,
 )
@@ -41,6 +43,7 @@ from webapp.authoring.chat_message import ASSISTANT, COMPLETE, ChatMessage, Elem
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.elements.texts import Text
 from webapp.chats.message_rows import insert_messages
+from webapp.chats.models import Message
 from webapp.database.engines import utc_now, write_transaction
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.folder_store import FolderStore
@@ -283,6 +286,62 @@ def test_a_store_that_goes_away_breaks_the_download(
         alice.get(f"{path}/export")
     monkeypatch.undo()
     assert alice.get(f"{path}/export").status_code == 200
+
+
+def shared_token(visitor: Visitor, path: str) -> str:
+    assert visitor.post(f"{path}/share").status_code == 303
+    found = re.search(r"/shared/([\w-]{43})", visitor.get(f"{path}/share").text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_share_shows_every_kind_to_its_readers_alone(person: Visitor) -> None:
+    path = store_message(person.app, every_kind())
+    later = store_message(person.app, [element_of("file", "later.txt", b"Later")])
+    token = shared_token(person, path)
+    bob = Visitor(person.app).logged_in("bob")
+    page = parse(bob.get(f"/shared/{token}").text)
+    own = parse(person.get(path).text)
+    for hook in ("element", "element-link"):
+        names = [it["data-name"] for it in own.all(data_testid=hook)]
+        assert [it["data-name"] for it in page.all(data_testid=hook)] == names
+    linked = (it.get("href") or it.get("src") or "" for it in page.walk())
+    addresses = {address for address in linked if re.match(r"/(files|elements)/", address)}
+    assert len(addresses) > 8
+    for address in addresses:
+        assert f"share={token}" in address
+        assert bob.get(address).status_code == 200, address
+        assert bob.get(address.replace(token, "x" * 43)).status_code == 404
+    assert "later.txt" not in bob.get(f"/shared/{token}").text
+    # What is removed from the chat stays in the share until it goes.
+    with person.app.app_context(), write_transaction() as connection:
+        connection.execute(delete(Message))
+    assert {bob.get(address).status_code for address in addresses} == {200}
+    person.post(f"{path}/unshare")
+    assert {bob.get(address).status_code for address in addresses} == {404}
+    assert contents(person.app) == [b"Later"]
+    assert person.get(later).status_code == 200
+
+
+def test_a_share_has_the_steps_that_were_shown(alice: Visitor) -> None:
+    details = {"name": "Search", "type": "tool", "input": "Rome"}
+    step = {"kind": "step", "content": "Found", "details": details}
+    path = store_chat(alice.app, {"content": "Where?"}, step)
+    token = shared_token(alice, path)
+    store_chat(alice.app, {"content": "x", "kind": "step", "details": {"name": "Other"}})
+    page = parse(alice.get(f"/shared/{token}").text)
+    assert [it["data-name"] for it in page.all(data_testid="step")] == ["Search"]
+
+
+def test_a_replaced_message_is_exported_with_its_files(alice: Visitor) -> None:
+    shown = show(alice.app, ALICE, new_file(b"Before", "a.txt"))
+    with alice.app.app_context(), write_transaction() as connection:
+        connection.execute(update(Message).values(replaced_by=uuid.uuid4()))
+    entries = unzipped(exported_zip(alice, shown.chat))
+    assert b"Before" in entries.values()
+    [message] = json.loads(entries["chats.json"])["chats"][0]["messages"]
+    assert message["replaced"]
+    assert message["elements"][0]["file"]["path"] in entries
 
 
 def good_zip(**changes: Any) -> dict[str, bytes | str]:
