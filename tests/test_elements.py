@@ -637,3 +637,16 @@ def test_an_app_as_chainlit_documents_it(make_app: AppMaker, tmp_path: Path) -> 
     links = chat.page().all(data_testid="element-link")
     assert [it["data-name"] for it in links] == ["text1", "text2"]
     assert chat.say("a").messages()[-1] == "No file attached"
+
+
+def test_odd_names_and_texts_are_shown(make_app: AppMaker) -> None:
+    body = """
+        for name in (None, "", 7, "half \\ud83d"):
+            for kind in (cl.Text, cl.File, cl.Image):
+                await cl.Message("a", elements=[kind(name=name, content="half \\ud83d")]).send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    shown = elements_of(chat)
+    assert len(shown) == 12
+    assert {it["data-name"] for it in shown} == {"", "7", "half \ufffd"}
+    assert chat.visitor.get(addresses_in(shown[0])[0]).data == b"half ?"

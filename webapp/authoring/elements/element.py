@@ -95,7 +95,7 @@ class Element(AwaitableObject):
             raise MisuseError(
                 f'{owner} size must be "small", "medium" or "large", not {size!r:.80}.'
             )
-        name = clean_text(name)
+        name = clean_text(str(name or ""))
         if len(name) > ELEMENT_NAME_LIMIT:
             raise MisuseError(
                 f"The name of an element has at most {ELEMENT_NAME_LIMIT} characters; this one has "
@@ -232,7 +232,8 @@ class Element(AwaitableObject):
                 raise MisuseError(f"{name}: there is no file at {self.path}.")
             return [NewFile(id=self._id, name=self.name, mime=self.mime, source=self.path)]
         content = self.content
-        source = content.encode() if isinstance(content, str) else content
+        # Half a character, as of a text that was cut, can be stored by nobody.
+        source = content.encode(errors="replace") if isinstance(content, str) else content
         if not isinstance(source, bytes):
             raise MisuseError(
                 f"{name} content must be bytes or text, not {type(content).__name__}."

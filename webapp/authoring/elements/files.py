@@ -183,7 +183,7 @@ def check_size(size: object) -> str:
 
 def picture_size(source: Path | bytes | str) -> dict[str, int]:
     """Return the width and the height of a picture in pixels; nothing if its file tells neither."""
-    content = source.encode() if isinstance(source, str) else source
+    content = source.encode(errors="replace") if isinstance(source, str) else source
     # Never a name: imagesize would take one for an address, and ask for it.
     try:
         with (
