@@ -146,15 +146,26 @@ class ReasoningStream(AwaitableObject):
         self.__exit__(kind, error, traceback)
 
     def _show(self, part: ReasoningPart) -> None:
+        message, step = self.message, self.step
         if part.is_reasoning:
-            if part.taken_back:
-                self._take_back_answer(part.taken_back)
+            left = message.content[: -part.taken_back] if part.taken_back else ""
+            if left:
+                message.stream_token(left, is_sequence=True)
+            elif part.taken_back:
+                # The step comes before the answer, so the answer begins anew.
+                message.remove()
+                message.content = ""
             self._think(part.text)
             return
-        if part.taken_back and self.step is not None:
-            self._take_back_reasoning(self.step, part.taken_back)
+        if part.taken_back and step is not None:
+            left = step.output[: -part.taken_back]
+            if left:
+                step.stream_token(left, is_sequence=True)
+            else:
+                step.remove()
+                self.step = self._began_at = None
         self._end_thinking()
-        self.message.stream_token(part.text)
+        message.stream_token(part.text)
 
     def _think(self, token: str) -> None:
         if self._began_at is None:
@@ -173,20 +184,3 @@ class ReasoningStream(AwaitableObject):
         self.step.name = self._name_after.replace("{time}", shown_time(self._seconds))
         self.step.end = now()
         self.step.update()
-
-    def _take_back_answer(self, length: int) -> None:
-        left = self.message.content[:-length]
-        if left:
-            self.message.stream_token(left, is_sequence=True)
-            return
-        # The step comes before the answer, so the answer begins anew.
-        self.message.remove()
-        self.message.content = ""
-
-    def _take_back_reasoning(self, step: Step, length: int) -> None:
-        left = step.output[:-length]
-        if left:
-            step.stream_token(left, is_sequence=True)
-            return
-        step.remove()
-        self.step = self._began_at = None

@@ -377,6 +377,7 @@ class Step(AwaitableObject):
             self._send_now(chat, used)
 
     def _send_now(self, chat: ChatContext, used: str, *, is_new: bool = False) -> None:
+        is_under_way = self.start is not None and self.end is None and not self.is_error
         chat.transcript.send(
             used,
             self._target(is_new=is_new),
@@ -384,12 +385,8 @@ class Step(AwaitableObject):
             None,
             elements=self._stored[1],
             details=self._details().to_json(),
-            grows=self.streaming or self._is_open or self._is_under_way,
+            grows=self.streaming or self._is_open or is_under_way,
         )
-
-    @property
-    def _is_under_way(self) -> bool:
-        return self.start is not None and self.end is None and not self.is_error
 
     def _details(self) -> StepDetails:
         is_code = isinstance(self.show_input, str)

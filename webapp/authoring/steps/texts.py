@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 # A step is there to be looked into. It shows the beginning of a longer text.
 TEXT_LIMIT = 100_000
@@ -29,7 +28,14 @@ def describe_value(value: object) -> tuple[str, str | None]:
         return cut(value), None
     if isinstance(value, dict | list | tuple):
         try:
-            return _as_json(value), "json"
+            pieces, length = [], 0
+            # A list of a million numbers is not written to its end.
+            for piece in _ENCODER.iterencode(value):
+                pieces.append(piece)
+                length += len(piece)
+                if length > TEXT_LIMIT:
+                    break
+            return cut("".join(pieces)), "json"
         except (TypeError, ValueError, RecursionError):  # it has other keys, or contains itself
             pass
     return cut(_as_text(value)), "text"
@@ -39,18 +45,6 @@ def language_of(text: str) -> str:
     """Return whether a text looks like JSON, as arguments of tools do."""
     inside = text.strip()
     return "json" if inside[:1] + inside[-1:] in ("{}", "[]") else "text"
-
-
-def _as_json(value: Any) -> str:
-    pieces: list[str] = []
-    length = 0
-    # A list of a million numbers is not written to its end.
-    for piece in _ENCODER.iterencode(value):
-        pieces.append(piece)
-        length += len(piece)
-        if length > TEXT_LIMIT:
-            break
-    return cut("".join(pieces))
 
 
 def _as_text(value: object) -> str:
