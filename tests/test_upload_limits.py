@@ -327,3 +327,34 @@ def test_a_chat_of_somebody_else_takes_no_files(make_app: AppMaker) -> None:
     )
     assert send(other, body, MEGABYTE).status_code == 404
     assert body.asked < 200_000
+
+
+def test_refused_uploads_make_room_for_the_next(make_app: AppMaker) -> None:
+    chat = Chat(make_app(uploads_app()))
+    body = INVENTED + file_head() + b"a" * MEGABYTE
+    statuses = {send(chat, BytesIO(body), len(body)).status_code for _ in range(6)}
+    assert statuses == {400}
+    assert attach(chat, ("a.txt", b"a" * MEGABYTE)).status_code == 303
+
+
+POLYGLOTS = {
+    "a picture and a page": PNG + b"<script>alert(1)</script>",
+    "a comment of a GIF": b"GIF89a/*\x00\x00*/=1;alert(1)//<script>alert(1)</script>" + b"\x00" * 9,
+    "a PDF and a page": b"%PDF-1.4\n<html><script>alert(1)</script></html>",
+    "a page and a PDF": b"<html><script>alert(1)</script></html>%PDF-1.4",
+}
+
+
+@pytest.mark.parametrize("kind", POLYGLOTS)
+@pytest.mark.parametrize("name", ["a.html", "a.png", "a.pdf", "a.svg"])
+def test_a_file_of_two_types_is_never_a_page(make_app: AppMaker, kind: str, name: str) -> None:
+    chat = Chat(make_app(uploads_app()))
+    assert attach(chat, (name, POLYGLOTS[kind])).status_code == 303
+    chat.until_answered()
+    element = parse(chat.visitor.get(chat.address).text).one(data_testid="element")
+    link = element.one("a")
+    answer = chat.visitor.get(str(link["href"]))
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    is_saved = answer.headers["Content-Disposition"].startswith("attachment")
+    assert is_saved or answer.mimetype in ("image/png", "image/gif", "application/pdf")

@@ -26,6 +26,9 @@ from webapp.web.htmx import wants_fragment
 from webapp.web.request_guards import MAX_BODY_BYTES, FormRequest
 
 CHOOSE_AGAIN = "Choose your files again."
+NOT_WITH_FILES = (
+    " Your files are not on this page: to send them too, copy the text, and go back to the chat."
+)
 SIGNED_OUT = Explanation(
     "Not saved",
     "You were signed out, so your text was not saved.",
@@ -79,7 +82,7 @@ def keep_text_when_unavailable(error: Exception) -> Response:
         503,
         title=EXPLANATIONS[503].title,
         advice=f"Your {field.called} was not sent, and nothing of it is lost. Wait a few seconds, "
-        "then send it again.",
+        f"then send it again.{NOT_WITH_FILES if has_files() else ''}",
         token=request.form.get(CSRF_FIELD, ""),
         beside={name: request.form.get(name, "") for name in field.beside},
     )

@@ -7,7 +7,7 @@ import secrets
 from typing import cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Request, g, request, session
+from flask import Flask, Request, Response, after_this_request, g, request, session
 from flask_login import UserMixin, current_user
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import (
@@ -290,7 +290,13 @@ def refuse_files_if_off(sent: FormRequest) -> None:
         raise UnsupportedMediaType
     sent.most_field_bytes = _most_body_bytes(sent.endpoint)
     if sent.is_large:
-        sent.upload_slot = take_upload_slot(this_app(), sent, session[CSRF_FIELD])
+        slot = sent.upload_slot = take_upload_slot(this_app(), sent, session[CSRF_FIELD])
+
+        @after_this_request
+        def give_back(response: Response) -> Response:
+            slot.give_back()  # if the view has not: the form may be refused before
+            return response
+
     if sent.endpoint in IMPORT_FORMS:
         try:
             _ = sent.multipart
