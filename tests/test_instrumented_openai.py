@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -216,7 +217,13 @@ def chat_with(make_app: AppMaker) -> Iterator[Any]:
     file: Any = sys.modules["app_file"]
     file.client.close()
     # Its connections belong to the loop, and would be found open when they are collected.
-    process_loop.submit(file.aclient.close(), Context()).result(ANSWER_SECONDS)
+    process_loop.submit(_close(file.aclient), Context()).result(ANSWER_SECONDS)
+
+
+async def _close(client: Any) -> None:
+    await client.close()
+    # Its sockets are closed in the next rounds of the loop.
+    await asyncio.sleep(0.01)
 
 
 WAYS = {
