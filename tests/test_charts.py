@@ -8,6 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from matplotlib.axes import Axes
@@ -237,6 +238,11 @@ def test_what_is_no_figure_is_refused() -> None:
         Pyplot(figure=5)
     with pytest.raises(MisuseError, match="Plotly figure must be a figure of Plotly, not Figure"):
         Plotly(figure=Figure())
+    # It has `to_json`, too.
+    with pytest.raises(
+        MisuseError, match="Plotly figure must be a figure of Plotly, not DataFrame"
+    ):
+        Plotly(figure=pd.DataFrame({"a": [1]})).new_files()
 
 
 def test_a_figure_closes_no_window_and_keeps_its_canvas() -> None:

@@ -67,7 +67,12 @@ class Plotly(Element):
     def new_files(self) -> list[NewFile]:
         """Return the figure as JSON."""
         text: str = self.figure.to_json()
-        layout = json.loads(text).get("layout", {})
+        figure = json.loads(text)
+        if not isinstance(figure, dict) or not isinstance(figure.get("data"), list):
+            raise MisuseError(
+                f"Plotly figure must be a figure of Plotly, not {type(self.figure).__name__}."
+            )
+        layout = figure.get("layout", {})
         title = layout.get("title")
         title = title.get("text") if isinstance(title, dict) else title
         height = layout.get("height") or HEIGHTS[self.size or "medium"]
