@@ -106,6 +106,16 @@ def test_only_the_owner_may_read_the_folder(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_proxy_that_sends_the_files_may_read_them_by_its_group(tmp_path: Path) -> None:
+    store = make_store(
+        Settings(files_url=str(tmp_path / "a" / "files"), files_sendfile="X-Sendfile")
+    )
+    path = store.path(put(store, HELLO))
+    assert path is not None
+    modes = [path, path.parent, path.parent.parent, tmp_path / "a"]
+    assert [stat.S_IMODE(each.stat().st_mode) for each in modes] == [0o640, 0o750, 0o750, 0o700]
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -24,10 +24,17 @@ UNFINISHED = "unfinished"
 
 
 class FolderStore:
-    """Keeps each content in a file of its own, ``ab/abcd...`` for the SHA-256 ``abcd...``."""
+    """Keeps each content in a file of its own, ``ab/abcd...`` for the SHA-256 ``abcd...``.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    group_reads:
+        Whether the group of this user may read, as a proxy that sends the files must.
+    """
+
+    def __init__(self, folder: Path, *, group_reads: bool = False) -> None:
         self._folder = folder
+        self._group_reads = group_reads
 
     def put(self, source: BinaryIO, sha256: str, size: int) -> None:
         """Store a content under a temporary name, and rename it when the disk has it."""
@@ -39,8 +46,13 @@ class FolderStore:
             make_private_folder(unfinished.parent)
             is_first = not path.parent.exists()
             make_private_folder(path.parent)
+            if is_first and self._group_reads:
+                for folder in (self._folder, path.parent):
+                    folder.chmod(0o750)
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
+                if self._group_reads:
+                    os.fchmod(descriptor, 0o640)
                 with open(descriptor, "wb") as file:  # noqa: PTH123 - by its number
                     file.writelines(check_content(source, sha256))
                     file.flush()

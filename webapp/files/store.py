@@ -55,7 +55,7 @@ def make_store(settings: Settings) -> FileStore:
     """Return the store that the settings name. Nothing is made, and nobody is asked."""
     folder = settings.files_folder
     if folder is not None:
-        return FolderStore(folder)
+        return FolderStore(folder, group_reads=bool(settings.files_sendfile))
     from webapp.files.s3_store import S3Store  # noqa: PLC0415 - an extra, which takes 20 MiB
 
     return S3Store(settings.files_url)
