@@ -52,7 +52,21 @@ FULL: dict[str, Any] = export_of(
         "messages": [
             said("Where?", id="1", created_at=DAY, status="complete", profile="team"),
             said("Nowhere.", "assistant", author="Guide", replaced=True),
-            said("Rome.", "assistant", feedback={"value": -1, "comment": "Too far"}),
+            said(
+                "Rome.",
+                "assistant",
+                feedback={"value": -1, "comment": "Too far"},
+                elements=[
+                    {
+                        "id": "2",
+                        "kind": "image",
+                        "name": "The Forum",
+                        "display": "side",
+                        "url": "https://example.org/forum.png",
+                        "details": {"size": "small", "width": 30},
+                    }
+                ],
+            ),
             said("The other team", "divider"),
             said("It broke.", "error", status="failed"),
         ],
@@ -189,6 +203,8 @@ def without_ids(export: dict[str, Any]) -> list[dict[str, Any]]:
         del chat["id"]
         for message in chat["messages"]:
             del message["id"]
+            for element in message.get("elements", ()):
+                del element["id"]
     return list(chats)
 
 

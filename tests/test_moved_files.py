@@ -631,6 +631,27 @@ def test_a_refused_import_leaves_no_temporary_file(alice: Visitor) -> None:
     assert contents(alice.app) == [HELLO]
 
 
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "a\0b", "{{ 7 * 7 }}", "x" * 255])
+def test_an_imported_element_names_no_template_elsewhere(alice: Visitor, name: str) -> None:
+    element = {"kind": "custom", "name": name, "details": {"props": {"a": 1}}}
+    sent = bring_in(alice, export_of({"messages": [said("", "assistant", elements=[element])]}))
+    assert sent.status_code == 303, sent.text
+    page = alice.get(str(sent.location))
+    assert (page.status_code, "49" in parse(page.text).one(id="chat").text) == (200, False)
+
+
+def test_a_panel_beside_the_chat_comes_back(alice: Visitor) -> None:
+    details = {"sidebar": {"title": "Notes", "closed": True}, "metadata": {"secret": 1}}
+    elements = [element_of("file", "a", None, url="https://example.org/a")[0].to_json()]
+    panel = {"kind": "assistant", "content": "", "details": details, "elements": elements}
+    [message] = exported(alice, store_chat(alice.app, panel))["chats"][0]["messages"]
+    assert message["details"] == {"sidebar": details["sidebar"]}
+    export = export_of({"messages": [message]})
+    assert bring_in(alice, export).status_code == 303
+    [again] = exported(alice)["chats"][0]["messages"]
+    assert again["details"] == message["details"]
+
+
 ELEMENT = {"kind": "image", "url": "https://example.org/a"}
 MISTAKES: list[tuple[object, str]] = [
     ({}, "must be a list"),
@@ -649,7 +670,8 @@ MISTAKES: list[tuple[object, str]] = [
     ([{**ELEMENT, "details": {"size": 'x" onload'}}], 'must be "small" or'),
     ([{**ELEMENT, "name": "x" * 256}], "has 256 characters and may have 255"),
     ([ELEMENT] * 101, "has 101 items and may have 100"),
-    ([{"kind": "custom", "details": {"a": float("inf")}}], "has a value that is none"),
+    ([{"kind": "custom", "details": {"props": {"a": float("inf")}}}], "has a value that is none"),
+    ([{"kind": "custom", "details": {"props": [1]}}], "must be an object"),
 ]
 
 

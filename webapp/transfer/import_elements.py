@@ -40,14 +40,13 @@ _DETAILS: Mapping[ElementKind, frozenset[str]] = {
     "dataframe": frozenset(("rows", "columns", "column_count", "page_rows", "head")),
     "plotly": frozenset(("height", "page_rows", "title")),
     "pyplot": frozenset(("size", "width", "height", "alt")),
-    "custom": frozenset(),
+    "custom": frozenset(("props",)),
 }
 _NUMBERS = ("width", "height", "page", "page_rows", "rows", "column_count")
 _TEXTS = ("language", "text", "title", "alt")
 _SWITCHES = ("auto_play", "is_cut")
 _SIZE = "size"
 _LISTS = ("columns", "head")
-MOST_PROPS = 1_000
 LARGEST_NUMBER = 2**53
 _ADDRESS = re.compile(r"(https?:/)?/[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 
@@ -126,8 +125,9 @@ def read_sidebar(value: Value) -> dict[str, Any] | None:
     sidebar = value.fields("sidebar")["sidebar"]
     if sidebar.it is None:
         return None
-    title = sidebar.fields("title")["title"].name(ELEMENT_NAME_LIMIT) or ""
-    return {"sidebar": {"title": title}}
+    it = sidebar.fields("title", "closed")
+    title = it["title"].name(ELEMENT_NAME_LIMIT) or ""
+    return {"sidebar": {"title": title, "closed": it["closed"].yes_or_no()}}
 
 
 def _read_element(value: Value, paths: Container[str] | None) -> ImportedElement | None:
@@ -190,17 +190,10 @@ def _read_details(value: Value, kind: ElementKind) -> dict[str, Any]:
     if value.it is None:
         return {}
     found: dict[str, Any] = {}
-    # What a custom element has is up to its app.
-    if kind == "custom":
-        members = dict(value.members(MOST_PROPS, "name"))
-    else:
-        members = value.fields(*sorted(_DETAILS[kind]))
-    for name, member in members.items():
-        if member.it is None:
-            continue
-        if kind != "custom":
+    for name, member in value.fields(*sorted(_DETAILS[kind])).items():
+        if member.it is not None:
             _check_detail(name, member)
-        found[name] = clean_json(member.it)
+            found[name] = clean_json(member.it)
     if json_problem(found, "it") or len(json.dumps(found)) > DETAILS_LIMIT:
         raise value.wrong("is too long, or has a value that is none")
     return found
