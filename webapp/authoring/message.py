@@ -92,6 +92,16 @@ class Message(AwaitableObject):
     """
 
     _kind: ClassVar[MessageKind] = ASSISTANT
+    author: str | None
+    actions: list[Any]
+    elements: list[Element]
+    type: str
+    metadata: dict[str, Any] | None
+    tags: list[str] | None
+    parent_id: str | None
+    command: str | None
+    modes: dict[str, str] | None
+    _parts: list[str]
     # What most messages do not have is not set on each of them.
     language: str | None = None
     _id: uuid.UUID | None = None
@@ -125,15 +135,21 @@ class Message(AwaitableObject):
     ) -> None:
         if language:
             self.language = language
-        self._parts = [self._read(content)]
-        self.author = _author(author)
-        self.actions = list(actions or ())
-        if self.actions:
+        if actions:
             raise MisuseError(f"Message actions: {MESSAGE_NOT_YET['actions']}.")
-        self.elements = list(elements or ())
-        self.type = type or ASSISTANT_MESSAGE
-        self.metadata, self.tags = metadata, list(tags) if tags else None
-        self.parent_id, self.command, self.modes = parent_id or None, command or None, modes or None
+        # All at once: each of them would be checked by itself otherwise.
+        vars(self).update(
+            _parts=[self._read(content)],
+            author=_author(author),
+            actions=[],
+            elements=list(elements) if elements else [],
+            type=type or ASSISTANT_MESSAGE,
+            metadata=metadata,
+            tags=list(tags) if tags else None,
+            parent_id=parent_id or None,
+            command=command or None,
+            modes=modes or None,
+        )
         if id:
             self._id, self._may_be_sent = _read_id(id), True
         if created_at:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -52,41 +52,43 @@ class NameLinks:
         """Return ``piece``, sanitized HTML of whole blocks, with its names as links."""
         if self._pattern is None or len(piece) * len(self._targets) > MOST_STEPS:
             return piece
+        raw = str(piece)
         parts: list[Markup] = []
-        depth = 0
-        in_source = False  # of a formula, which has no elements inside
-        # The pieces of a Markup are Markup.
-        for place, part in enumerate(_split(piece)):
-            if place % 2:
-                name = _TAG_NAME.match(part)
-                if name is not None and name[1] in _CLOSED_TAGS:
-                    depth += -1 if part.startswith("</") else 1
-                in_source = part.startswith('<span class="source"')
-                parts.append(part)
-            else:
-                parts.append(part if depth or in_source or not part else self._link_text(part))
-        return NOTHING.join(parts)
+        done = 0  # the pieces of a Markup are Markup
+        for start, end in _open_texts(raw):
+            text = html.unescape(raw[start:end])
+            if self._pattern.search(text):
+                parts += [piece[done:start], self._link_text(self._pattern, text)]
+                done = end
+        return NOTHING.join([*parts, piece[done:]]) if parts else piece
 
-    def _link_text(self, part: Markup) -> Markup:
-        text = html.unescape(str(part))
+    def _link_text(self, pattern: re.Pattern[str], text: str) -> Markup:
         linked, end = [], 0
-        for match in self._pattern.finditer(text) if self._pattern else ():
+        for match in pattern.finditer(text):
             name = match[0]
             self.found.add(name)
-            linked.append(escape(text[end : match.start()]))
             target = self._targets[name]
             link = PANEL_LINK if target.in_panel else PAGE_LINK
+            linked.append(escape(text[end : match.start()]))
             linked.append(link.format(target.address, name, name))
             end = match.end()
-        return NOTHING.join([*linked, escape(text[end:])]) if linked else part
+        return NOTHING.join([*linked, escape(text[end:])])
 
 
-def _split(piece: Markup) -> list[Markup]:
-    parts, end = [], 0
-    for tag in _TAG.finditer(piece):
-        parts += [piece[end : tag.start()], piece[tag.start() : tag.end()]]
+def _open_texts(raw: str) -> Iterator[tuple[int, int]]:
+    """Yield where text begins and ends that may have links."""
+    depth, end = 0, 0
+    in_source = False  # of a formula, which has no elements inside
+    for tag in _TAG.finditer(raw):
+        if end < tag.start() and not (depth or in_source):
+            yield end, tag.start()
         end = tag.end()
-    return [*parts, piece[end:]]
+        name = _TAG_NAME.match(tag[0])
+        if name is not None and name[1] in _CLOSED_TAGS:
+            depth += -1 if tag[0].startswith("</") else 1
+        in_source = tag[0].startswith('<span class="source"')
+    if end < len(raw) and not (depth or in_source):
+        yield end, len(raw)
 
 
 def _bounded(name: str) -> str:
