@@ -38,6 +38,8 @@ class TooManyInAnHourError(Refusal):
     """Visitors from this address have begun as much as they may in an hour."""
 
     code = 429
+    title = "Too many requests"
+    message = "Too much was sent from your network in the last hour."
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
