@@ -139,7 +139,8 @@ class Message(AwaitableObject):
             raise MisuseError(f"Message actions: {MESSAGE_NOT_YET['actions']}.")
         # All at once: each of them would be checked by itself otherwise.
         vars(self).update(
-            _parts=[self._read(content)],
+            # As in Chainlit. Set later, `None` is no text, there and here.
+            _parts=[self._read("None" if content is None else content)],
             author=_author(author),
             actions=[],
             elements=list(elements) if elements else [],
