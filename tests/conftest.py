@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Generator, Iterator
@@ -73,6 +74,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 red=True,
                 bold=True,
             )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _make_no_loop_by_asking_for_one() -> None:
+    """Let `asyncio.get_event_loop` make none, as in the threads of a server.
+
+    A library that asks for a loop would get one that nobody closes, and some later test would fail
+    for it.
+    """
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

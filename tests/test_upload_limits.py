@@ -10,12 +10,14 @@ from io import BytesIO, RawIOBase
 from typing import Any
 
 import pytest
+from werkzeug.wsgi import LimitedStream
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import parse
 from tests.support.rows import count, every_row
 from tests.support.uploads import attach, stored_contents, temporary_files, uploads_app
+from webapp.web.uploads.multipart import MultipartForm
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + b"\x00" * 30
 MULTIPART = "multipart/form-data; boundary=x"
@@ -358,3 +360,13 @@ def test_a_file_of_two_types_is_never_a_page(make_app: AppMaker, kind: str, name
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     is_saved = answer.headers["Content-Disposition"].startswith("attachment")
     assert is_saved or answer.mimetype in ("image/png", "image/gif", "application/pdf")
+
+
+def test_the_longest_boundary_of_flasks_test_client_is_taken() -> None:
+    # The time and a random number are in it, so it has this length in one of some hundred tests.
+    boundary = "---------------WerkzeugFormPart_1796000000.1234567" + "0.00012345678901234567"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="a"'
+    body = f"{head}\r\n\r\nb\r\n--{boundary}--\r\n".encode()
+    stream = LimitedStream(BytesIO(body), len(body))
+    form = MultipartForm(stream, boundary, most_fields=1, most_field_bytes=1_000)
+    assert form.fields == [(b"a", b"b")]
