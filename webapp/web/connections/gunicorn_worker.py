@@ -113,9 +113,11 @@ class ArrivedReader(SocketUnreader):
             request.body.seek(0)
 
     def end(self) -> None:
-        """Wait no longer for the rest of a request that has its answer."""
+        """Wait no longer for the rest of a request that has its answer, or a moment for files."""
+        self._give_up = time.monotonic()
+        if self._began is not None:
+            self._give_up += THREAD_SECONDS
         self._began = None
-        self._give_up = time.monotonic() + THREAD_SECONDS
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next piece, or nothing if the sender has gone or takes too long."""
