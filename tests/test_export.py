@@ -24,7 +24,7 @@ from tests.support.rows import pooled_connections_in_use
 from webapp.database.engines import db
 from webapp.transfer import export_data
 from webapp.transfer.downloads import disposition
-from webapp.transfer.markdown_text import indent, one_line
+from webapp.transfer.elements_as_markdown import indent, one_line
 
 DAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ROME = (

@@ -8,13 +8,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from sqlalchemy import bindparam, func, select
-
 from webapp.authoring.chat_message import NewFile, StoredFile
 from webapp.database.engines import read_connection, release_connection
 from webapp.files.contents import FilesUnavailableError
-from webapp.files.models import File
 from webapp.files.names import clean_file_name
+from webapp.files.rows import find_room
 from webapp.files.saving import PreparedFile
 from webapp.files.temporary import delete_temporary, new_temporary_path
 from webapp.files.types import HEAD_BYTES, find_mime
@@ -30,7 +28,6 @@ from webapp.web.uploads.multipart import MultipartForm, SentFile
 FIELD = "files"
 # What a body has besides the contents of its files: its fields, and a head for each file.
 _OTHER_BYTES = 64 * 1024
-_USED = select(func.coalesce(func.sum(File.size), 0)).where(File.uploaded_by == bindparam("owner"))
 
 
 class NoFilesTakenError(Refusal):
@@ -146,8 +143,7 @@ def _find_room(sent: FormRequest, rules: UploadRules, first_name: str, owner: st
     Nothing of the files is read.
     """
     with read_connection() as connection:
-        used = int(connection.scalar(_USED, {"owner": owner}) or 0)
-    room = max(0, settings().file_bytes_per_user - used)
+        room = find_room(connection, owner, settings().file_bytes_per_user)
     least = (sent.content_length or 0) - sent.most_field_bytes - _OTHER_BYTES
     if least > rules.max_bytes * rules.max_files:
         raise _too_large(rules, first_name)

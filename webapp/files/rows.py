@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.engine import Connection
 
 from webapp.database.upserts import insert_or_change
@@ -28,6 +28,12 @@ _DELETE_UNNAMED = delete(StoredContent).where(
     StoredContent.sha256 == bindparam("content"),
     ~exists().where(File.sha256 == StoredContent.sha256),
 )
+_USED = select(func.coalesce(func.sum(File.size), 0)).where(File.uploaded_by == bindparam("owner"))
+
+
+def find_room(connection: Connection, owner: str | None, most: int) -> int:
+    """Return how many bytes of files a user may still store, of ``most`` in all."""
+    return max(0, most - int(connection.scalar(_USED, {"owner": owner}) or 0))
 
 
 def lock_contents(connection: Connection, sizes: Mapping[str, int], now: datetime) -> None:

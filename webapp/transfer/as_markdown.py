@@ -24,9 +24,8 @@ from webapp.authoring.chat_message import (
     USER,
 )
 from webapp.authoring.steps.details import read_step, read_task_list, shown_status, shown_time
-from webapp.transfer.elements_as_markdown import element_markdown
+from webapp.transfer.elements_as_markdown import element_markdown, indent, one_line
 from webapp.transfer.export_data import ExportedChats, ExportedMessage
-from webapp.transfer.markdown_text import indent, one_line
 
 UNTITLED = "Untitled chat"
 _ENDED = {

@@ -9,10 +9,21 @@ from typing import Any
 from urllib.parse import quote
 
 from webapp.transfer.exported_elements import ExportedElement, ExportedFile
-from webapp.transfer.markdown_text import indent, one_line
 
+INDENT = "    "
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _PICTURES = ("image", "pyplot")
 _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\\\"'`]+", re.ASCII)
+
+
+def one_line(text: str) -> str:
+    """Return a name or a title as one line, escaped so that Markdown shows it as it is."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def indent(text: str) -> str:
+    """Return ``text`` with each line indented, whatever ends its lines."""
+    return "".join(INDENT + line for line in text.splitlines(keepends=True))
 
 
 def element_markdown(element: ExportedElement, paths: Container[str]) -> str:

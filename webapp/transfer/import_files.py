@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import StoredFile
 from webapp.config import Settings
-from webapp.database.engines import read_connection
 from webapp.files.collecting import discard_contents
 from webapp.files.contents import FilesUnavailableError
-from webapp.files.models import File
 from webapp.files.names import clean_file_name
 from webapp.files.rows import insert_rows, lock_contents
 from webapp.files.store import file_store
@@ -31,8 +28,6 @@ from webapp.transfer.import_elements import FileOfZip
 from webapp.transfer.strict_json import NotAsExpectedError, quote_name
 from webapp.transfer.zip_reading import ImportedZip
 from webapp.web.errors import UNAVAILABLE
-
-_USED = select(func.coalesce(func.sum(File.size), 0)).where(File.uploaded_by == bindparam("owner"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +84,6 @@ class UnpackedFiles:
 
 
 NO_FILES = UnpackedFiles(stored={}, local={})
-
-
-def find_room(settings: Settings, owner: str | None) -> int:
-    """Return how many bytes of files a user may still store."""
-    with read_connection() as connection:
-        used = int(connection.scalar(_USED, {"owner": owner}) or 0)
-    return max(0, settings.file_bytes_per_user - used)
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from webapp.accounts.login import owner, owner_of_new_chats
 from webapp.accounts.sessions.visitor_limits import count_visitors_start
 from webapp.authoring.text import clean_text
 from webapp.database.engines import read_connection, release_connection
+from webapp.files.rows import find_room
 from webapp.site import settings
 from webapp.transfer.import_data import parse_export
-from webapp.transfer.import_files import find_room, unpacked_files
+from webapp.transfer.import_files import unpacked_files
 from webapp.transfer.import_limits import refuse_too_many
 from webapp.transfer.import_rows import store_chats
 from webapp.transfer.import_upload import received_file
@@ -39,7 +40,7 @@ def import_sent(pasted: str, now: datetime) -> list[uuid.UUID]:
     """
     with read_connection() as connection:
         refuse_too_many(connection, settings(), owner(), now)
-    room = find_room(settings(), owner())
+        room = find_room(connection, owner(), settings().file_bytes_per_user)
     with received_file(room) as path:
         if path is not None and pasted.strip():
             raise NotAsExpectedError(BOTH)
