@@ -59,7 +59,8 @@ def show_table(found: FoundElement, opening: Opening) -> Response | str:
         if found.share
         else url_for("chats.show", chat_id=found.chat_id)
     )
-    return render_template("elements/table_page.html", back=back, **values)
+    title = found.element.name or "Table"
+    return render_template("elements/table_page.html", back=back, title=title, **values)
 
 
 def participants_for(found: FoundElement) -> Participants:
