@@ -12,46 +12,86 @@ from difflib import get_close_matches
 NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
+NO_SETTINGS = "a chat has no settings yet"
+NO_COMMANDS = "a message has no commands and modes yet"
+NO_WINDOWS = "no other window can be talked to yet"
+NO_SERVERS = "no other server can be talked to yet"
+NOT_WATCHED = "this library is not watched; make a Step yourself"
+STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 
-_GROUPS = {
-    "a chat has no settings yet": "on_settings_update on_settings_edit",
-    "use on_shared_chat_view instead; it is given a SharedChat": "on_shared_thread_view",
-    "use chat_history() instead": "chat_context",
-    "nothing is run when the site starts or ends; put it at the top of the app file": (
-        "on_app_startup on_app_shutdown"
-    ),
-    "starters have no categories; use set_starters": "set_starter_categories",
-    NO_OTHER_LOGIN: "header_auth_callback oauth_callback PersistedUser",
-    "an author is a name and its first letter; use Message(author=...)": "Avatar",
-    "use an element, such as Text or CustomElement": "Component",
-    NO_QUESTIONS: (
-        "Action action_callback AskUserMessage AskActionMessage AskFileMessage AskElementMessage "
-        "ChatSettings CopilotFunction"
-    ),
-    NO_AUDIO: "on_audio_start on_audio_chunk on_audio_end InputAudioChunk OutputAudioChunk",
-    "chats are stored already; WEBAPP_DATABASE_URL says where": "data_layer",
-    "no other window or server can be talked to yet": (
-        "on_window_message send_window_message on_mcp_connect on_mcp_disconnect "
-        "on_slack_reaction_added"
-    ),
-    "this library is not watched; make a Step yourself": (
-        "HaystackAgentCallbackHandler instrument_mistralai SemanticKernelFilter ChatGeneration "
-        "CompletionGeneration GenerationMessage"
-    ),
+# Names of the package. One on a line, so that two branches can each take their own away.
+NOT_YET = {
+    # Buttons.
+    "Action": NO_QUESTIONS,
+    "action_callback": NO_QUESTIONS,
+    # Questions.
+    "AskUserMessage": NO_QUESTIONS,
+    "AskActionMessage": NO_QUESTIONS,
+    "AskFileMessage": NO_QUESTIONS,
+    "AskElementMessage": NO_QUESTIONS,
+    # Settings of a chat.
+    "ChatSettings": NO_SETTINGS,
+    "input_widget": NO_SETTINGS,
+    "on_settings_edit": NO_SETTINGS,
+    "on_settings_update": NO_SETTINGS,
+    # Starters.
+    "StarterCategory": "starters have no categories; use set_starters",
+    "set_starter_categories": "starters have no categories; use set_starters",
+    # Commands and modes.
+    "Mode": NO_COMMANDS,
+    "ModeOption": NO_COMMANDS,
+    # The running chat.
+    "chat_context": "use chat_history() instead",
+    "PersistedUser": "use User",
+    # The life of the site.
+    "on_app_startup": "nothing is run when the site starts; put it at the top of the app file",
+    "on_app_shutdown": "nothing is run when the site ends",
+    # Windows around a chat.
+    "on_window_message": NO_WINDOWS,
+    "send_window_message": NO_WINDOWS,
+    # The log.
+    "logger": "use logging.getLogger(__name__)",
+    # Other sites.
+    "CopilotFunction": "there is no widget for other sites; embed the chat in a frame",
+    # Servers of tools.
+    "on_mcp_connect": NO_SERVERS,
+    "on_mcp_disconnect": NO_SERVERS,
+    # Sign-in.
+    "header_auth_callback": NO_OTHER_LOGIN,
+    "oauth_callback": NO_OTHER_LOGIN,
+    # What is done in another way here.
+    "data_layer": STORED,
+    "on_shared_thread_view": "use on_shared_chat_view instead; it is given a SharedChat",
+    "on_slack_reaction_added": "a chat is on this site only, not in Slack",
+    "Avatar": "use Message(author=...); its picture is the icon of the profile",
+    "Component": "use an element, such as Text or CustomElement",
+    # Sound.
+    "on_audio_start": NO_AUDIO,
+    "on_audio_chunk": NO_AUDIO,
+    "on_audio_end": NO_AUDIO,
+    "InputAudioChunk": NO_AUDIO,
+    "OutputAudioChunk": NO_AUDIO,
+    # Other libraries.
+    "HaystackAgentCallbackHandler": NOT_WATCHED,
+    "instrument_mistralai": NOT_WATCHED,
+    "SemanticKernelFilter": NOT_WATCHED,
+    "ChatGeneration": NOT_WATCHED,
+    "CompletionGeneration": NOT_WATCHED,
+    "GenerationMessage": NOT_WATCHED,
 }
-NOT_YET = {name: instead for instead, names in _GROUPS.items() for name in names.split()}
 
-_MESSAGE_GROUPS = {
-    "use stream_token(), and send() or update() at the end": "streaming is_streaming",
-    NO_QUESTIONS: "actions",
-    "a failure is shown when a callback raises; send an ordinary Message": "is_error",
-    "what cannot be stored ends the turn, and its user is told": (
-        "fail_on_persist_error persisted"
-    ),
-    "an app cannot ask back yet": "wait_for_answer",
-}
+NO_STREAMING = "use stream_token(), and send() or update() at the end"
+
 MESSAGE_NOT_YET = {
-    name: instead for instead, names in _MESSAGE_GROUPS.items() for name in names.split()
+    "actions": NO_QUESTIONS,
+    "streaming": NO_STREAMING,
+    "is_streaming": NO_STREAMING,
+    "is_error": "a failure is shown when a callback raises; send an ordinary Message",
+    "fail_on_persist_error": "what cannot be stored ends the turn, and its user is told",
+    "persisted": "what cannot be stored ends the turn, and its user is told",
+    "wait_for_answer": "an app cannot ask back yet",
+    "disable_feedback": "leave it out: an app with on_feedback has ratings",
+    "disable_human_feedback": "leave it out: an app with on_feedback has ratings",
 }
 
 STEP_NOT_YET = {
