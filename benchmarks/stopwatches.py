@@ -29,7 +29,7 @@ WATCHED = {
     "reader: templates": "webapp.pages.live:LiveTurn._render",
     "reader: events": "webapp.pages.watching:event",
     "reader: sending": "gunicorn.http.wsgi:Response.write",
-    "author: stream_token": "webapp.authoring.message:Message.stream_token",
+    "author: stream_token": "webapp.authoring.messages.message:Message.stream_token",
     "author: transcript": "webapp.authoring.transcript:Transcript.stream",
     "keeper: looking": "webapp.engine.keeper:Keeper._look_after",
     "keeper: saving": "webapp.turns.storing:TurnRows.save",

@@ -48,8 +48,8 @@ def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     [
         "import chat_profiles",
         "import webapp",
-        "import webapp.authoring.message as message\n"
-        "from chat_profiles.authoring.message import Message\n"
+        "import webapp.authoring.messages.message as message\n"
+        "from chat_profiles.authoring.messages.message import Message\n"
         "from chat_profiles import Message as exported\n"
         "assert exported is Message is message.Message",
         "import chat_profiles.authoring.loading.loader as loader\n"

@@ -36,7 +36,8 @@ from webapp.authoring.elements.sidebar import ElementSidebar
 from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
-from webapp.authoring.message import ErrorMessage, Message
+from webapp.authoring.messages.error_message import ErrorMessage
+from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume

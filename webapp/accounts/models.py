@@ -1,4 +1,4 @@
-"""The tables about users: accounts, login sessions, attempts to sign in, and the audit trail."""
+"""The tables about users: accounts, their sessions, attempts, tokens and the audit trail."""
 
 from __future__ import annotations
 
@@ -88,3 +88,21 @@ class AuditEntry(Model):
     identifier: Mapped[str | None] = mapped_column(String(IDENTIFIER_LIMIT))
     ip: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class ApiToken(Model):
+    """What a program proves with that it asks for a user. Only a hash of it is stored."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (Index("ix_api_tokens_identifier", "identifier"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    identifier: Mapped[str] = mapped_column(String(IDENTIFIER_LIMIT))
+    name: Mapped[str] = mapped_column(String(100))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # The names of profiles, or NULL for all that the user is offered.
+    profiles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
-from webapp.authoring.message import Message
+from webapp.authoring.messages.message import Message
 from webapp.authoring.types import ChatProfile, Starter, User
 
 Offered = Sequence[ChatProfile] | None

@@ -86,6 +86,8 @@ class Chat(Model):
     # From which message on it is not in the search index yet (search_index.py). 0 for its title and
     # all of its messages, NULL when all is indexed.
     unindexed_from: Mapped[int | None] = mapped_column()
+    # What its user can set beside the composer: settings, commands and modes. NULL for most.
+    inputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Message(Model):
@@ -132,8 +134,10 @@ class Turn(Model):
     key: Mapped[uuid.UUID] = mapped_column()
     # `running`, `complete`, `stopped`, `failed` or `interrupted`.
     status: Mapped[str] = mapped_column(String(16))
-    # The message that it answers. NULL for the start of a chat.
+    # The message that it answers. NULL for the start of a chat, and for a button.
     question_id: Mapped[uuid.UUID | None] = mapped_column()
+    # The button that began it.
+    action_id: Mapped[uuid.UUID | None] = mapped_column()
     # Its messages are numbered from here.
     first_sequence: Mapped[int] = mapped_column()
     stop_asked: Mapped[bool] = mapped_column(default=False)
@@ -145,6 +149,48 @@ class Turn(Model):
     # The last heartbeat of the process that runs it.
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Question(Model):
+    """What the app has asked its user in a turn that waits for the answer.
+
+    Whoever sets `status` from `open` has answered it, or ended it.
+    """
+
+    __tablename__ = "questions"
+    __table_args__ = (
+        Index("ix_questions_chat", "chat_id", "status"),
+        Index("ix_questions_turn", "turn_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    chat_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
+    turn_id: Mapped[uuid.UUID] = mapped_column()
+    message_id: Mapped[uuid.UUID] = mapped_column()
+    # `user`, `action`, `file` or `element`.
+    kind: Mapped[str] = mapped_column(String(16))
+    # `open`, `answered`, `timed-out`, `stopped` or `interrupted`.
+    status: Mapped[str] = mapped_column(String(16))
+    # What may be answered, such as the types of files.
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Of the form that answered it.
+    key: Mapped[uuid.UUID | None] = mapped_column()
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class SettingDefaults(Model):
+    """What a user last set under a profile. Their next chat begins with it."""
+
+    __tablename__ = "setting_defaults"
+
+    owner: Mapped[str] = mapped_column(String(OWNER_LIMIT), primary_key=True)
+    # Empty for a chat without a profile.
+    profile: Mapped[str] = mapped_column(String(NAME_LIMIT), primary_key=True)
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 
 class SearchEntry(Model):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from webapp.authoring.context import ChatContext, running_chat
-from webapp.authoring.message import Message
+from webapp.authoring.messages.message import Message
 
 PREFIX = ("Final", "Answer", ":")
 # Between the tokens of the prefix there may be so much white space.

@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.prompt_values import PromptValue
 
 from webapp.authoring.errors import refuse_unknown_arguments
-from webapp.authoring.message import Message
+from webapp.authoring.messages.message import Message
 from webapp.authoring.steps.step import StepType
 from webapp.integrations.final_answer import PREFIX, FinalAnswer
 from webapp.integrations.framework_step import (

@@ -15,7 +15,7 @@ from webapp.accounts.sessions.visitor_limits import (
 )
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import Values
-from webapp.authoring.message import make_user_message
+from webapp.authoring.messages.user_message import make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.authoring.uploads.received import received_elements
 from webapp.chats.past_messages import get_question, list_history

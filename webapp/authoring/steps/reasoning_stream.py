@@ -9,7 +9,7 @@ from typing import Self
 
 from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.message import Message
+from webapp.authoring.messages.message import Message
 from webapp.authoring.reasoning import ReasoningParser, ReasoningPart
 from webapp.authoring.steps.details import shown_time
 from webapp.authoring.steps.step import Step, now

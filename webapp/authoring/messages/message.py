@@ -10,21 +10,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from webapp.authoring.awaitable_object import AwaitableObject
-from webapp.authoring.chat_message import ASSISTANT, ERROR, USER, ElementData, MessageKind
+from webapp.authoring.chat_message import ASSISTANT, USER, ElementData, MessageKind
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
-from webapp.authoring.text import (
-    as_code_block,
-    clean_json,
-    clean_text,
-    fence_word,
-    is_visible,
-)
+from webapp.authoring.messages.values import read_author, read_id, read_time
+from webapp.authoring.text import as_code_block, clean_json, fence_word
 from webapp.authoring.transcript import MessageTarget
 
-AUTHOR_LIMIT = 200
 # Of the metadata and tags of a message, as JSON.
 DETAILS_LIMIT = 100_000
 ASSISTANT_MESSAGE = "assistant_message"
@@ -141,7 +135,7 @@ class Message(AwaitableObject):
         vars(self).update(
             # As in Chainlit. Set later, `None` is no text, there and here.
             _parts=[self._read("None" if content is None else content)],
-            author=_author(author),
+            author=read_author(author),
             actions=[],
             elements=list(elements) if elements else [],
             type=type or ASSISTANT_MESSAGE,
@@ -152,7 +146,7 @@ class Message(AwaitableObject):
             modes=modes or None,
         )
         if id:
-            self._id, self._may_be_sent = _read_id(id), True
+            self._id, self._may_be_sent = read_id(id), True
         if created_at:
             self.created_at = created_at
 
@@ -175,7 +169,7 @@ class Message(AwaitableObject):
 
     @created_at.setter
     def created_at(self, time: str | datetime | None) -> None:
-        self._sent_at = None if time is None else _read_time(time).timestamp()
+        self._sent_at = None if time is None else read_time(time).timestamp()
 
     @property
     def thread_id(self) -> str:
@@ -241,7 +235,7 @@ class Message(AwaitableObject):
         self._find_sent(chat)
         if is_sequence:
             self._parts = []
-        author = None if self._from_user else _author(self.author)
+        author = None if self._from_user else read_author(self.author)
         # The end of the code is not known before the last token.
         before = (
             [f"```{fence_word(self.language)}\n", *self._parts] if self.language else self._parts
@@ -343,7 +337,7 @@ class Message(AwaitableObject):
 
     def _show(self, chat: ChatContext, used: str) -> None:
         # All of it may have been set since the message was made.
-        author = None if self._from_user else _author(self.author)
+        author = None if self._from_user else read_author(self.author)
         elements: tuple[ElementData, ...] = ()
         if self.elements and self._id is not None:
             elements = store_elements(chat, self._id, self.elements)
@@ -429,71 +423,3 @@ class Message(AwaitableObject):
             self.language, self._is_json = "json", True
             return text
         return str(content)
-
-
-class ErrorMessage(Message):
-    """A message that says what went wrong. It is shown as an error, and the turn goes on.
-
-    It is no part of the conversation that `chat_history` returns.
-
-    Parameters
-    ----------
-    content, author:
-        As of a `Message`.
-
-    Example
-    -------
-    ::
-
-        await cl.ErrorMessage(content="The weather service does not answer.").send()
-    """
-
-    _kind = ERROR
-
-    def __init__(self, content: object = "", author: str | None = None) -> None:
-        super().__init__(content=content, author=author)
-
-
-def make_user_message(
-    chat_id: str,
-    message_id: uuid.UUID,
-    content: str,
-    author: str,
-    created_at: datetime | None = None,
-) -> Message:
-    """Return the message that the user wrote, as ``@on_message`` gets it."""
-    message = Message(content, type=USER_MESSAGE, metadata={})
-    message.created_at = created_at or datetime.now(UTC)
-    message.author = author
-    message._id, message._chat_id, message._from_user = message_id, chat_id, True
-    return message
-
-
-def _author(author: str | None) -> str | None:
-    if author is None:
-        return None
-    if not isinstance(author, str):
-        raise MisuseError("Message author must be text or None.")
-    if len(author) > AUTHOR_LIMIT:
-        raise MisuseError(f"Message author is longer than {AUTHOR_LIMIT} characters.")
-    author = clean_text(author)
-    return author if is_visible(author) else None
-
-
-def _read_id(text: object) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(text))
-    except ValueError:
-        raise MisuseError(
-            f"Message id must be a UUID, not {text!r:.80}. Leave it out, or use str(uuid.uuid4())."
-        ) from None
-
-
-def _read_time(time: object) -> datetime:
-    try:
-        given = time if isinstance(time, datetime) else datetime.fromisoformat(str(time))
-    except ValueError:
-        raise MisuseError(
-            f"Message created_at must be a time in ISO 8601, not {time!r:.80}."
-        ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)

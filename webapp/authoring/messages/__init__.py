@@ -1,0 +1,1 @@
+"""Messages as authors send and get them."""

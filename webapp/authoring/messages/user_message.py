@@ -1,0 +1,23 @@
+"""The message that a user wrote, as the app gets it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from webapp.authoring.messages.message import USER_MESSAGE, Message
+
+
+def make_user_message(
+    chat_id: str,
+    message_id: uuid.UUID,
+    content: str,
+    author: str,
+    created_at: datetime | None = None,
+) -> Message:
+    """Return the message that the user wrote, as ``@on_message`` gets it."""
+    message = Message(content, type=USER_MESSAGE, metadata={})
+    message.created_at = created_at or datetime.now(UTC)
+    message.author = author
+    message._id, message._chat_id, message._from_user = message_id, chat_id, True
+    return message
