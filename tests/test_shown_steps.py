@@ -20,6 +20,7 @@ from tests.test_editing import edit
 from tests.test_turns import app_with, names
 from webapp.authoring.chat_message import ASSISTANT, STEP, STREAMING, ChatMessage
 from webapp.database.engines import utc_now
+from webapp.pages.chat_addresses import ChatAddresses
 from webapp.pages.live import LiveTurn, TurnState
 from webapp.pages.outline import MOST_LEVELS
 from webapp.pages.participants import build_participants
@@ -269,7 +270,7 @@ def test_steps_that_come_together_come_in_one_piece(simple_app: Flask) -> None:
     waiting = replace(a, kind=ASSISTANT, details=None)
     said = [[waiting], [a, b], [a, b, c], [replace(a, content="x"), b, c, d]]
     with simple_app.test_request_context("/"):
-        live = LiveTurn(simple_app, uuid.uuid4(), build_participants([]), "")
+        live = LiveTurn(simple_app, uuid.uuid4(), build_participants([]), ChatAddresses(""))
         live.message_values(said[0])
         html = [
             live.render_changes(TurnState(messages=messages, status="running", version=version))

@@ -16,6 +16,7 @@ from typing import Any
 
 from webapp.authoring.chat_message import ASSISTANT, ChatMessage, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, Cot, User
 
@@ -97,6 +98,8 @@ class ChatContext:
     user: User | None
     chat_profile: str | None
     values: Values = field(default_factory=Values)
+    # What the user can set beside the composer.
+    inputs: Inputs = field(default_factory=Inputs)
     transcript: Transcript = field(default_factory=Transcript)
     # Reads the messages before this call, oldest first. The default, `list`, returns none.
     earlier: Earlier = list

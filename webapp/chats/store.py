@@ -28,6 +28,7 @@ _FIND_CHAT = select(
     Chat.ended_at,
     Chat.snapshots,
     Chat.imported_at,
+    Chat.inputs,
 ).where(
     Chat.id == bindparam("chat_id"),
     Chat.owner == bindparam("owner_id"),
@@ -49,6 +50,8 @@ class StoredChat:
     ended_at: datetime | None = None
     snapshots: dict[str, Any] = field(default_factory=dict)
     imported_at: datetime | None = None
+    # What its user can set beside the composer.
+    inputs: dict[str, Any] | None = None
 
 
 def my_chat(chat_id: uuid.UUID) -> StoredChat:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from webapp.authoring.chat_message import ChatMessage
 from webapp.engine.phases import TurnStatus
@@ -39,13 +39,23 @@ class StoreUnavailableError(Exception):
     """The store cannot be reached at the moment. Nothing was stored."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TurnUpdate:
-    """What is to be stored of a turn: changed messages, and its end if it has ended."""
+    """What is to be stored of a turn: what has changed, and its end if it has ended.
+
+    Parameters
+    ----------
+    inputs:
+        What can be set in the chat; ``None`` if that has not changed since it was stored.
+    inputs_version:
+        Which state of the inputs that is.
+    """
 
     turn: RunningTurn
     messages: list[ChatMessage]
     ended: bool
+    inputs: dict[str, Any] | None = None
+    inputs_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ class TrackedTurn:
     turn: RunningTurn
     saved: dict[uuid.UUID, tuple[int, str]] = field(default_factory=dict)
     characters: int = 0
+    # The version of the inputs that is stored.
+    inputs_version: int = 0
     saved_at: float = field(default_factory=time.monotonic)
     seen_at: float = field(default_factory=time.monotonic)
     # The thread that begins the turn and stores its end, if it ends at once.
@@ -89,14 +101,23 @@ class TrackedTurn:
 
     def is_due(self, now: float) -> bool:
         unsaved = self.turn.unsaved - self.characters
-        return self.turn.over or (
+        changed = self.turn.over or self.turn.chat.inputs.version != self.inputs_version
+        return changed or (
             unsaved >= SAVE_CHARACTERS or (unsaved > 0 and now - self.saved_at >= SAVE_SECONDS)
         )
 
     def update(self) -> TurnUpdate:
         ended = self.turn.over
         changed = [m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)]
-        return TurnUpdate(self.turn, changed, ended)
+        inputs = self.turn.chat.inputs
+        version = inputs.version  # before they are read, or a change in between would be lost
+        return TurnUpdate(
+            turn=self.turn,
+            messages=changed,
+            ended=ended,
+            inputs=inputs.now() if version != self.inputs_version else None,
+            inputs_version=version,
+        )
 
 
 class Keeper:
@@ -388,6 +409,7 @@ class Keeper:
         for one, update, count in zip(due, updates, characters, strict=True):
             one.saved.update({m.id: (m.version, m.status) for m in update.messages})
             one.characters, one.saved_at, one.seen_at = count, now, now
+            one.inputs_version = update.inputs_version
             lost = update.turn.id in stored.lost
             if lost:
                 update.turn.interrupt()

@@ -90,6 +90,7 @@ class RunningTurn:
         placeholder = spec.placeholder
         self.changed = Changes()
         transcript = Transcript(placeholder.id if placeholder else None, self.changed)
+        chat.inputs.join(self.changed)
         app_cot = app.cot or "full"
         self.chat = replace(
             chat,
@@ -195,7 +196,8 @@ class RunningTurn:
     @property
     def version(self) -> int:
         """Return a number that grows with each change."""
-        return self._transcripts[-1].version + self.over + self.stored
+        said = self._transcripts[-1].version + self.chat.inputs.version
+        return said + self.over + self.stored
 
     @property
     def unsaved(self) -> int:
@@ -424,6 +426,7 @@ class RunningTurn:
         """Make the end ready to be stored; ``callback`` is the one that set the values last."""
         for transcript in self._transcripts:
             transcript.close()
+        self.chat.inputs.close()
         try:
             self.values = copy_values(callback, self.chat.values.close())
         except CallbackError as error:

@@ -125,6 +125,8 @@ def render_chat(
         "continue_with": list_profiles_to_continue(offer) if withdrawn else [],
         "resumes": not withdrawn and chat.ended_at is not None and resume_callback() is not None,
         "written": chat.written,
+        "inputs": chat.inputs,
+        "addresses": addresses,
         "starters": suggested.starters,
         "notices": [*notices, *_starter_problems(suggested)],
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from flask import Flask, current_app
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
 from webapp.markdown.footnotes import footnote_name
 from webapp.markdown.growing import GrowingMarkdown, Growth
+from webapp.pages.chat_addresses import ChatAddresses
 from webapp.pages.message_actions import Actions
 from webapp.pages.outline import Outline
 from webapp.pages.participants import Participants
@@ -36,6 +38,8 @@ class TurnState:
         Messages of earlier turns that this turn has changed.
     removed:
         Ids of messages that this turn has removed.
+    inputs:
+        What can be set in the chat, if this turn may have changed that.
     """
 
     messages: list[ChatMessage]
@@ -43,6 +47,7 @@ class TurnState:
     version: int
     elsewhere: list[ChatMessage] = field(default_factory=list)
     removed: list[uuid.UUID] = field(default_factory=list)
+    inputs: Mapping[str, Any] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -86,7 +91,7 @@ class LiveTurn:
         app: Flask,
         turn_id: uuid.UUID,
         participants: Participants,
-        selector: str,
+        addresses: ChatAddresses,
         actions: Actions | None = None,
     ) -> None:
         self._templates = app.jinja_env
@@ -95,14 +100,15 @@ class LiveTurn:
         self._actions = actions
         self._turn_id = turn_id
         self._participants = participants
-        # Where the page gets a new selector if the turn switches the profile.
-        self._selector = selector
+        self._addresses = addresses
         self._lock = threading.Lock()
         self._on_page: dict[uuid.UUID, _RenderedMessage] = {}
         # Messages of earlier turns, and messages that are no longer on the page.
         self._elsewhere: set[uuid.UUID] = set()
         self._removed: set[uuid.UUID] = set()
         self._outline = Outline()
+        # Those that were sent last.
+        self._inputs: Mapping[str, Any] | None = None
 
     def message_values(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
         """Return what `_message.html` takes for each message, for a page that has none of them.
@@ -146,6 +152,7 @@ class LiveTurn:
                 self._elsewhere.add(message.id)
                 on_page = self._on_page[message.id] = _RenderedMessage(message)
                 parts.append(self._render("_changed", **self._values(message, on_page)))
+        parts.append(self.render_inputs(state))
         return "".join(parts)
 
     def render_outside(self, state: TurnState, actions: Actions | None) -> str:
@@ -154,7 +161,19 @@ class LiveTurn:
         for message in state.elsewhere:
             values = self._values(message, _RenderedMessage(message)) | {"actions": actions}
             parts.append(self._render("_changed", **values))
+        if state.inputs is not None:
+            parts.append(self._render_inputs(state.inputs))
         return "".join(parts)
+
+    def render_inputs(self, state: TurnState) -> str:
+        """Return the HTML of the inputs beside the composer, or "" if they have not changed."""
+        if state.inputs is None or state.inputs == self._inputs:
+            return ""
+        self._inputs = state.inputs
+        return self._render_inputs(state.inputs)
+
+    def _render_inputs(self, inputs: Mapping[str, Any]) -> str:
+        return self._render("_new_inputs", inputs=inputs, addresses=self._addresses)
 
     def _render_own(self, messages: list[ChatMessage]) -> list[str]:
         # A page finds all places before it puts anything there. So what is within a step that is
@@ -228,7 +247,7 @@ class LiveTurn:
         """Let the selector and screen readers follow a divider, where another profile begins."""
         if message.kind != DIVIDER:
             return ""
-        return self._render("_switched", selector=self._selector, now=now)
+        return self._render("_switched", selector=self._addresses.selector, now=now)
 
     def _add(self, message: ChatMessage) -> _RenderedMessage:
         on_page = self._on_page[message.id] = _RenderedMessage(message)

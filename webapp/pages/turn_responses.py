@@ -288,6 +288,7 @@ class TurnResponse:
                 live = self._live_turn(self.actions)
                 streaming = replace(self._controls, watch="stream")
                 first = render(streaming, live.message_values(state.messages))
+                first += live.render_inputs(state)
                 return self._stream(slot, live, first, state)
 
         if state.elsewhere:
@@ -327,9 +328,7 @@ class TurnResponse:
             self.actions = with_ratings(self.actions, self._chat.id)
 
     def _live_turn(self, actions: Actions | None = None) -> LiveTurn:
-        return LiveTurn(
-            this_app(), self._turn_id, self.participants, self.addresses.selector, actions
-        )
+        return LiveTurn(this_app(), self._turn_id, self.participants, self.addresses, actions)
 
     def _stream(self, slot: Slot, live: LiveTurn, first: str, state: TurnState) -> Response:
         session = browser_session()

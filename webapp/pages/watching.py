@@ -84,7 +84,7 @@ class MemorySource:
         """Return the turn as it is now. Its end shows only after it is stored."""
         turn = self._turn
         version, status = turn.version, turn.status if turn.stored else TurnStatus.RUNNING
-        messages = turn.messages()
+        messages, inputs = turn.messages(), turn.chat.inputs
         present = [m for m in messages if not m.removed]
         return TurnState(
             messages=[m for m in present if not m.earlier],
@@ -92,6 +92,7 @@ class MemorySource:
             version=version,
             elsewhere=[m for m in present if m.earlier],
             removed=[m.id for m in messages if m.removed],
+            inputs=inputs.now() if inputs.version else None,
         )
 
     @property
@@ -132,9 +133,9 @@ class DatabaseSource:
 
     def _read_rows(self) -> TurnState:
         with self._app.app_context():
-            status, messages = turn_as_stored(*self._ids)
+            status, messages, inputs = turn_as_stored(*self._ids)
         self._version += 1
-        return TurnState(messages=messages, status=status, version=self._version)
+        return TurnState(messages=messages, status=status, version=self._version, inputs=inputs)
 
     def wait(self, version: int, seconds: float) -> None:
         """Wait a little: no other process tells of a change."""

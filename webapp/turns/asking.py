@@ -15,6 +15,7 @@ from webapp.accounts.sessions.visitor_limits import (
 )
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.context import Values
+from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.messages.user_message import make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.authoring.uploads.received import received_elements
@@ -288,6 +289,7 @@ def _run(
         user=request.user,
         chat_profile=chat.profile,
         values=Values(place.values),
+        inputs=Inputs(place.inputs),
         offered=request.offered,
         answers=request.question_id,
     )

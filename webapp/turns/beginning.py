@@ -69,6 +69,8 @@ class TurnPlace:
         The message that stands for the answer until the app says something.
     values:
         The chat's values with which the turn begins.
+    inputs:
+        What can be set in the chat.
     had_ended:
         Whether the chat had ended before, in an app that resumes chats.
     """
@@ -76,6 +78,7 @@ class TurnPlace:
     question: ChatMessage | None
     placeholder: ChatMessage
     values: dict[str, Any]
+    inputs: dict[str, Any] | None
     had_ended: bool
 
     @property
@@ -207,7 +210,11 @@ def _insert_turn(
     if request.answers is not None:
         connection.execute(_RETRIED, {**chat, "question": request.answers})
     return TurnPlace(
-        question=question, placeholder=placeholder, values=values, had_ended=claimed.had_ended
+        question=question,
+        placeholder=placeholder,
+        values=values,
+        inputs=claimed.inputs,
+        had_ended=claimed.had_ended,
     )
 
 

@@ -63,7 +63,7 @@ _RESUME = (
     )
 )
 # The values as they are now: an answer that ended a moment ago may have changed them.
-_CLAIMED = (Chat.values.label("values_now"), Chat.title, Chat.profile)
+_CLAIMED = (Chat.values.label("values_now"), Chat.inputs, Chat.title, Chat.profile)
 _LAST_QUESTION = (
     select(Message.sequence)
     .where(Message.chat_id == bindparam("chat"), Message.kind == USER)
@@ -156,6 +156,7 @@ class ClaimedChat:
     """
 
     values: dict[str, Any]
+    inputs: dict[str, Any] | None
     title: str | None
     had_ended: bool
     last_sequence: int
@@ -299,6 +300,7 @@ def _claim(
         raise ProfileChangedError
     return ClaimedChat(
         values=chat.values_now,
+        inputs=chat.inputs,
         title=chat.title,
         had_ended=had_ended,
         last_sequence=found.last_sequence,

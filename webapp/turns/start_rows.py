@@ -139,7 +139,10 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
         own = browser_session()
         own.store_changes(connection)
     own.note_stored_changes()
-    names = ("id", "owner", "profile", "session_id", "turn_id", "title", "written", "snapshots")
+    names = (
+        *("id", "owner", "profile", "session_id", "turn_id", "title", "written"),
+        *("snapshots", "inputs"),
+    )
     stored = StoredChat(**{name: chat[name] for name in names})
     return StoredStart(stored, messages, list(replaced))
 
@@ -160,6 +163,8 @@ def _new_chat(turn: RunningTurn, request: StartRequest, *, over: bool) -> dict[s
         "title": continues.title if continues else None,
         "continues": continues.id if continues else None,
         "values": turn.values if keeps and turn.values else {},
+        # The user has to see what can be set, even if the rest of the start failed.
+        "inputs": turn.chat.inputs.now() or None,
         "created_at": now,
         "active_at": now,
         # The turn may have switched to another profile already.

@@ -31,6 +31,7 @@ _SAID = (
 _TURN = select(Turn.id, Turn.status, IS_HEARD, Turn.question_id).where(
     Turn.chat_id == bindparam("chat_id"), Turn.id == bindparam("turn_id")
 )
+_TURN_WITH_INPUTS = _TURN.add_columns(Chat.inputs).join(Chat, Chat.id == Turn.chat_id)
 # The running turn, which may have said nothing yet. Without one, the turn of the newest message,
 # which the index of a chat's messages finds.
 _RUNS = select(Chat.turn_id).where(Chat.id == bindparam("chat_id")).scalar_subquery()
@@ -79,14 +80,21 @@ def last_turn(chat: StoredChat) -> StoredTurn | None:
     return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
 
 
-def turn_as_stored(chat_id: uuid.UUID, turn_id: uuid.UUID) -> tuple[TurnStatus, list[ChatMessage]]:
-    """Return how a turn stands and what the app has said in it; of one that is gone, nothing."""
+def turn_as_stored(
+    chat_id: uuid.UUID, turn_id: uuid.UUID
+) -> tuple[TurnStatus, list[ChatMessage], dict[str, Any] | None]:
+    """Return how a turn stands, what the app has said in it, and what can be set in its chat.
+
+    A turn that is gone has said nothing.
+    """
+    which = {"chat_id": chat_id, "turn_id": turn_id}
     with read_connection() as connection:
-        turn = connection.execute(_TURN, {"chat_id": chat_id, "turn_id": turn_id}).first()
+        turn = connection.execute(_TURN_WITH_INPUTS, which).first()
     with read_connection() as connection:
-        found = connection.execute(_SAID, {"chat_id": chat_id, "turn_id": turn_id}).all()
+        found = connection.execute(_SAID, which).all()
     status = _status(turn) if turn is not None else TurnStatus.INTERRUPTED
-    return status, [shown_message(row, running=status == TurnStatus.RUNNING) for row in found]
+    messages = [shown_message(row, running=status == TurnStatus.RUNNING) for row in found]
+    return status, messages, turn.inputs if turn is not None else None
 
 
 def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:

@@ -39,6 +39,7 @@ from webapp.web.log import log_failure
 _SEEN = OURS.values(seen_at=database_time()).returning(Turn.stop_asked)
 _FREED = LET_GO.values(turn_id=None, active_at=bindparam("now"), expires_at=bindparam("expires"))
 _FREED_WITH_VALUES = _FREED.values(values=bindparam("kept"))
+_NEW_INPUTS = LET_GO.values(inputs=bindparam("kept"))
 _SO_LONG_AGO = database_time(-bindparam("seconds", type_=Float))
 _LOST = (
     select(Turn.chat_id, Turn.id)
@@ -180,6 +181,9 @@ def _save(connection: Connection, latest: TurnUpdate, contents: set[str]) -> boo
     profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
     if profile is not None and any(message.kind == DIVIDER for message in latest.messages):
         store_profile(connection, chat_id, profile)
+    if latest.inputs is not None:
+        kept = {"chat": chat_id, "turn": turn.id, "kept": latest.inputs or None}
+        connection.execute(_NEW_INPUTS, kept)
     if latest.ended:
         which = {
             "chat": chat_id,

@@ -1,0 +1,1 @@
+"""What a user can set beside the composer: settings, commands and modes."""
