@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 PIECE_BYTES = 64 * 1024
 # What one reader gets before the next one has its turn.
@@ -41,6 +42,17 @@ class Source(Protocol):
         """Free what it holds."""
 
 
+class _PieceFile(io.FileIO):
+    """A file that is read in pieces, however much is asked for.
+
+    Waitress asks for as much as the buffer of the connection takes, which may be megabytes.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        size = TURN_BYTES if size is None or size < 0 else min(size, TURN_BYTES)
+        return super().read(size)
+
+
 class FileSource:
     """A part of a local file. The system sends it, so that no byte of it comes into this process.
 
@@ -53,7 +65,7 @@ class FileSource:
     is_ready = True
 
     def __init__(self, path: Path, start: int, stop: int) -> None:
-        self.file: BinaryIO = path.open("rb", buffering=0)
+        self.file = _PieceFile(path)
         self.file.seek(start)
         self._position = start
         self._stop = stop
