@@ -27,6 +27,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.callbacks.schema import CBEventType
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.mock import MockFunctionCallingLLM
+from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool, QueryEngineTool
 
 def make_index(**options):
@@ -353,7 +354,9 @@ async def on_message(message):
 
 def test_a_chat_engine_that_streams_in_a_thread_is_shown(chat_with: Any) -> None:
     chat = chat_with("""
-ENGINE = make_index().as_chat_engine(chat_mode="context")
+# Its own memory opens a database that it never closes.
+MEMORY = ChatMemoryBuffer.from_defaults(token_limit=3_000)
+ENGINE = make_index().as_chat_engine(chat_mode="context", memory=MEMORY)
 
 @cl.on_message
 def on_message(message):
