@@ -109,6 +109,7 @@ def test_the_jobs_of_an_app(make_app: AppMaker) -> None:
         "delete_chats",
         "end_idle_chats",
         "index_messages",
+        "forget_objects",
         "delete_temporary_files",
         "sweep_files",
     ]

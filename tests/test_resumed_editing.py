@@ -17,7 +17,6 @@ from tests.test_editing import edit, regenerate
 from tests.test_resume import until
 
 APP = """
-    import threading
     import webapp as cl
 
     SAYS, HISTORY, VALUES = [], [], []
@@ -30,7 +29,7 @@ APP = """
     def resume():
         cl.user_session.set("resumed", True)
         if "break" in SAYS:
-            cl.user_session.get("asked").append(threading.Lock())
+            cl.user_session.get("asked").append("x" * 1_000_000)
         if "back" in SAYS:
             cl.Message("back").send()
 

@@ -155,7 +155,7 @@ def test_a_callback_that_fails_ends_its_turn(stage: Stage) -> None:
 
 
 def test_values_that_cannot_be_stored_fail_a_complete_turn(stage: Stage) -> None:
-    stage.turn.chat.values.set("odd", object())
+    stage.turn.chat.values.set("odd", "x" * 1_000_000)
     stage.end("on_message")
     assert stage.stands == (Phase.SETTLED, TurnStatus.FAILED)
 

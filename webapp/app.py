@@ -138,7 +138,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     set_up_elements(app, chat_app)
 
     # What this process keeps between requests.
-    conversation = set_up_conversation(app, settings, TurnRows(app))
+    can_resume = chat_app.get("on_chat_resume") is not None
+    conversation = set_up_conversation(app, settings, TurnRows(app), can_resume=can_resume)
     set_up_visitor_limits(app, settings)
     set_up_live_turns(app)
     set_up_watching(app)

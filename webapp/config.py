@@ -86,6 +86,8 @@ class Settings:
     max_streams: int | None = None
     shutdown_seconds: float = 20.0
     chat_idle_minutes: float = 60.0
+    object_chats: int = 1_000
+    object_idle_minutes: float = 24 * 60.0
     timezone: str = "UTC"
     starters: str = "send"
     message_bytes: int = 256 * 1024
@@ -151,6 +153,8 @@ class Settings:
             max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
+            object_chats=read.whole("WEBAPP_OBJECT_CHATS", cls.object_chats, 1, 1_000_000),
+            object_idle_minutes=read.seconds("WEBAPP_OBJECT_IDLE_MINUTES", cls.object_idle_minutes),
             timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
             sharing=read.yes_or_no("WEBAPP_SHARING"),

@@ -17,6 +17,7 @@ from webapp.profiles import last_choice, offer
 from webapp.signals import removing_user, session_ended, user_removed
 from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
+from webapp.turns.objects.forgetting import forget_objects
 from webapp.web.housekeeping import set_up_housekeeping
 from webapp.web.uploads.slots import set_up_upload_slots
 
@@ -42,6 +43,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         "delete_chats": deletion_job.delete_for_good,
         "end_idle_chats": ending.end_idle_chats,
         "index_messages": index_pending,
+        "forget_objects": forget_objects,
         "delete_temporary_files": delete_temporary_files,
         "sweep_files": sweep_if_due,
     }

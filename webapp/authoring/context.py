@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +15,7 @@ from typing import Any
 from webapp.authoring.chat_message import ASSISTANT, ChatMessage, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
+from webapp.authoring.live.values import Values
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, Cot, User
 
@@ -24,44 +23,6 @@ OWN_THREADS = (
     "A thread that you start yourself knows its chat when it runs "
     "`contextvars.copy_context().run(function)`, or comes from `asyncio.to_thread` or `make_async`."
 )
-
-
-class Values:
-    """The values of a chat's `user_session`; closed when the call ends, like the `Transcript`."""
-
-    def __init__(self, values: dict[str, Any] | None = None) -> None:
-        self._lock = threading.Lock()
-        self._values = dict(values or {})
-        self._closed = False
-
-    def get(self, key: str, default: Any) -> Any:
-        return self._values.get(key, default)
-
-    def set(self, key: str, value: Any) -> None:
-        """Set a value; refuse it once the call has ended."""
-        with self._lock:
-            if self._closed:
-                raise MisuseError(
-                    "user_session.set() came after the callback had ended (or had used up its "
-                    "time), so it would be lost. Await or join what you start before you return."
-                )
-            self._values[key] = value
-
-    def copy(self) -> dict[str, Any]:
-        """Return a deep copy of the values."""
-        with self._lock:
-            return copy.deepcopy(self._values)
-
-    def now(self) -> dict[str, Any]:
-        """Return a shallow copy: the author's own objects."""
-        with self._lock:
-            return dict(self._values)
-
-    def close(self) -> dict[str, Any]:
-        """Refuse further values, and return those that were set."""
-        with self._lock:
-            self._closed = True
-            return self._values
 
 
 # The id, role and text of a message.

@@ -4,39 +4,74 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from types import NoneType
+from typing import Any, Final, cast
 
 from webapp.authoring.errors import MisuseError
 
 VALUE_LIMIT = 1_000_000
+# Another thread may change a value while it is read.
+TRIES = 5
+_KEYS = (str, int, float, bool, NoneType)
+
+
+class NotJson:
+    """The type of `NOT_JSON`."""
+
+
+NOT_JSON: Final = NotJson()
 
 
 def stored_copy(key: str, value: object) -> Any:
     """Return ``value`` of a `user_session` as it will come back from the database.
 
+    A tuple comes back as a list, and a number that is a key as text. `NOT_JSON` stands for what
+    JSON cannot hold.
+
     Raises
     ------
     MisuseError
-        It would come back changed, or not at all.
+        It is too long, or a thread goes on changing it.
     """
-    text = ""
-    try:
-        problem = json_problem(value, "the value")
-        if problem is None:
+    for _ in range(TRIES):
+        try:
+            if not _is_plain(value):
+                return NOT_JSON
             text = json.dumps(value)
-    except (RecursionError, RuntimeError):
-        problem = "the value holds itself, is nested too deeply, or changes at this moment"
-    except ValueError:
-        problem = "the value holds a number that is too long"
-    if len(text) > VALUE_LIMIT:
-        problem = f"the value has {len(text):,} characters, and may have {VALUE_LIMIT:,}"
-    if problem:
+            break
+        except (RecursionError, ValueError):  # it holds itself, or a number that is too long
+            return NOT_JSON
+        except RuntimeError:
+            continue
+    else:
         raise MisuseError(
-            f"user_session key {key!r} cannot be stored as JSON: {problem}. Keep text, numbers, "
-            "lists and dicts here; make objects such as clients at the top of the app file, and "
-            "keep only their name or id in the session."
+            f"user_session key {key!r} cannot be stored: a thread goes on changing the value. Join "
+            "the thread before you return, or set a copy."
+        )
+    if len(text) > VALUE_LIMIT:
+        raise MisuseError(
+            f"user_session key {key!r} cannot be stored as JSON: the value has {len(text):,} "
+            f"characters, and may have {VALUE_LIMIT:,}. Keep it in a file, and only its name here."
         )
     return json.loads(text)
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether nothing but the type of a tuple or of a key is lost in JSON."""
+    match value:
+        case None | bool() | int() | str():
+            return True
+        case float():
+            return math.isfinite(value)
+    # A class of the app's own would come back without its methods.
+    if type(value) in (list, tuple):
+        return all(map(_is_plain, cast("Sequence[object]", value)))
+    if type(value) in (dict, OrderedDict):
+        pairs = cast("Mapping[object, object]", value).items()
+        return all(isinstance(k, _KEYS) and _is_plain(k) and _is_plain(v) for k, v in pairs)
+    return False
 
 
 def json_problem(value: object, where: str) -> str | None:

@@ -102,6 +102,9 @@ class ResumedChat:
         or replaced, and empty messages.
     user_session:
         A copy of the chat's stored values. Use `user_session.set` to change them.
+    had_ended:
+        Whether the user comes back to a chat that had ended. ``False`` if the chat goes on, and
+        this process only has to make the objects of its `user_session`.
 
     Raises
     ------
@@ -121,6 +124,7 @@ class ResumedChat:
     profile: str | None
     messages: list[ResumedMessage]
     user_session: dict[str, Any] = field(default_factory=dict)
+    had_ended: bool = True
 
     def __getitem__(self, key: str) -> Any:
         """Return the attribute of that name."""

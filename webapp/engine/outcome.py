@@ -9,7 +9,7 @@ from inspect import isasyncgen
 from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError, StoppedError
-from webapp.authoring.json_values import stored_copy
+from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
 
 NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
@@ -44,18 +44,18 @@ def is_expected_after_stop(error: Exception) -> bool:
     return cancelled or isinstance(error, CancelledError | StoppedError)
 
 
-def copy_values(callback: Callback | None, values: dict[str, Any]) -> dict[str, Any]:
-    """Return a chat's values in copies that can be stored; without a callback, uncopied.
+def store_values(callback: Callback | None, values: Values) -> dict[str, Any]:
+    """Return a chat's values in copies that can be stored, and keep its objects in this process.
 
     Raises
     ------
     CallbackError
-        When they cannot be: a list that was set is the author's own object, and may have been
-        changed since.
+        When a value cannot be stored: a list that was set is the author's own object, and may have
+        been changed since.
     """
-    if callback is None:
-        return values
     try:
-        return {key: stored_copy(key, value) for key, value in values.items()}
+        return values.stored()
     except MisuseError as error:
+        if callback is None:
+            raise CallbackError("user_session", str(error)) from error
         raise callback.failure(error) from error

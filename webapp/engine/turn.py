@@ -31,9 +31,9 @@ from webapp.engine.changes import Changes
 from webapp.engine.loop import process_loop
 from webapp.engine.outcome import (
     as_callback_error,
-    copy_values,
     find_problem,
     is_expected_after_stop,
+    store_values,
 )
 from webapp.engine.phases import (
     OVER_PHASES,
@@ -48,6 +48,8 @@ from webapp.engine.work import IdleError, TurnSpec, Work
 # How long a stopped callback may clean up, and how long `@on_stop` may run after that.
 CLEAN_UP_SECONDS = 1.0
 ON_STOP_SECONDS = 10.0
+# What makes the objects of a chat again.
+RESUMING = "on_chat_resume"
 _KEEP_PLACEHOLDER = (TurnStatus.RUNNING, TurnStatus.STOPPED, TurnStatus.INTERRUPTED)
 
 
@@ -148,6 +150,8 @@ class RunningTurn:
             self._end(TurnStatus.COMPLETE)
             return
         arguments = self._work.arguments()
+        if self._work.decorator == RESUMING:
+            self.chat.values.note_resuming()
         try:
             self._call = begin(callback, arguments, Running(chat=self.chat))
         except RuntimeError as error:  # no thread is left
@@ -333,9 +337,14 @@ class RunningTurn:
         else:
             self._end(TurnStatus.COMPLETE)
 
+    def _note_resumed(self) -> None:
+        if self._work.decorator == RESUMING:
+            self.chat.values.note_resumed()
+
     def _continue_with(self, callback: Callback, work: Work) -> None:
         try:
-            self.values_between = copy_values(callback, self.chat.values.now())
+            self._note_resumed()
+            self.values_between = store_values(callback, self.chat.values)
         except CallbackError as error:
             self._end(TurnStatus.FAILED, error)
             return
@@ -427,8 +436,10 @@ class RunningTurn:
         for transcript in self._transcripts:
             transcript.close()
         self.chat.inputs.close()
+        self.chat.values.close()
+        self._note_resumed()
         try:
-            self.values = copy_values(callback, self.chat.values.close())
+            self.values = store_values(callback, self.chat.values)
         except CallbackError as error:
             self.failure = self.failure or error
             self.status = TurnStatus.FAILED if self.status == TurnStatus.COMPLETE else self.status

@@ -14,7 +14,6 @@ from webapp.accounts.sessions.visitor_limits import (
     visitors_turn,
 )
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
-from webapp.authoring.context import Values
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.messages.user_message import make_user_message
 from webapp.authoring.types import ChatProfile
@@ -41,7 +40,7 @@ from webapp.turns.beginning import (
     store_resumption,
 )
 from webapp.turns.claiming import ChatNotEndedError
-from webapp.turns.contexts import make_context
+from webapp.turns.contexts import chat_values, make_context
 from webapp.turns.ending import end_other_chats
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import OTHER_FILES, AlreadyAskedError, FormReusedError
@@ -283,18 +282,25 @@ def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> St
 def _run(
     chat: StoredChat, request: TurnRequest, place: TurnPlace, work: Work | None
 ) -> StartedTurn:
-    """Run a turn that is stored. If its chat had ended, resume that first."""
+    """Run a turn that is stored.
+
+    If its chat had ended, or has objects that this process has not got, resume it first.
+    """
+    is_again = request.replacement is not None or request.answers is not None
+    values = chat_values(chat.id, place.values, is_again=is_again)
     context = make_context(
         chat.id,
         user=request.user,
         chat_profile=chat.profile,
-        values=Values(place.values),
+        values=values,
         inputs=Inputs(place.inputs),
         offered=request.offered,
         answers=request.question_id,
     )
-    if work is None or place.had_ended:
-        work = resuming_work(chat, context.values, place.first_new, then=work)
+    makes_objects = values.needs_objects and resume_callback() is not None
+    if work is None or place.had_ended or makes_objects:
+        had_ended = work is None or place.had_ended
+        work = resuming_work(chat, values, place.first_new, then=work, had_ended=had_ended)
     keeper = conversation().keeper
     turn = RunningTurn(
         chat_app(),

@@ -10,12 +10,14 @@ from typing import Any
 from flask import Flask
 
 from webapp.authoring.context import ChatContext
+from webapp.authoring.live.values import Values
 from webapp.chats.message_files import delete_files
 from webapp.chats.past_messages import find_message
 from webapp.database.engines import write_transaction
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
 from webapp.site import chat_app, this_app
+from webapp.turns.runtime import conversation
 
 
 def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
@@ -24,9 +26,10 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
     Parameters
     ----------
     known:
-        The other fields of the context.
+        The other fields of the context. Without ``values``, the chat has none yet.
     """
     app = this_app()
+    known.setdefault("values", chat_values(chat_id, {}))
     return ChatContext(
         chat_id=str(chat_id),
         app_folder=chat_app().folder,
@@ -35,6 +38,19 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
         find_message=partial(find_message, app, chat_id),
         **known,
     )
+
+
+def chat_values(chat_id: uuid.UUID, stored: dict[str, Any], *, is_again: bool = False) -> Values:
+    """Return the values of a chat, with the objects that this process holds.
+
+    Parameters
+    ----------
+    stored:
+        The values as the database has them.
+    is_again:
+        Whether they are those of an earlier time, for an answer that is written once more.
+    """
+    return Values(stored, conversation().objects.of(str(chat_id)), is_again=is_again)
 
 
 def _remove_files(

@@ -18,9 +18,8 @@ from sqlalchemy import Row, func, select, update
 
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.chat_message import COMPLETE
-from webapp.authoring.context import ChatContext, Running, Values
+from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.json_values import stored_copy
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
@@ -33,7 +32,7 @@ from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.call import call
 from webapp.files.collecting import collect_soon
 from webapp.site import chat_app, settings, this_app
-from webapp.turns.contexts import make_context
+from webapp.turns.contexts import chat_values, make_context
 from webapp.turns.rows import ALIVE
 from webapp.turns.storing import change_earlier, has_lost, interrupt_lost
 from webapp.web.background import in_background
@@ -143,12 +142,13 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
             chat.chat_id,
             user=chat.user,
             chat_profile=chat.profile,
-            values=Values(chat.values),
+            values=chat_values(chat.chat_id, chat.values),
             earlier=partial(list_history, this_app(), chat.chat_id, END_SEQUENCE),
         )
         try:
             call(callback, (), Running(chat=context), settings().callback_seconds)
-            values = {k: stored_copy(k, v) for k, v in context.values.close().items()}
+            context.values.close()
+            values = context.values.stored()
         except AuthoringError as error:
             log_failure("chat_end.failed", error, chat=chat.chat_id)
             continue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from webapp.authoring.context import Values
 from webapp.authoring.elements.sidebar import SIDEBAR_KEY
+from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.resumed_chat import ResumedChat
 from webapp.chats.past_messages import list_history, list_resumed_messages
@@ -22,7 +22,9 @@ def resume_callback() -> Callback | None:
     return found
 
 
-def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work | None) -> Work:
+def resuming_work(
+    chat: StoredChat, values: Values, first_new: int, then: Work | None, *, had_ended: bool
+) -> Work:
     """Return the work that resumes a chat.
 
     Parameters
@@ -33,6 +35,8 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         The number of the first message that was not there when the chat had ended.
     then:
         What answers the user's message, if there is one.
+    had_ended:
+        Whether the chat had ended. Otherwise only this process has to make its objects.
     """
     callback = resume_callback()
 
@@ -41,9 +45,12 @@ def resuming_work(chat: StoredChat, values: Values, first_new: int, then: Work |
         if callback is None or not callback.takes:
             return ()
         messages = list_resumed_messages(chat.id, first_new)
-        kept = values.copy()
+        kept = values.plain()
         kept.pop(SIDEBAR_KEY, None)
-        return (ResumedChat(str(chat.id), chat.title, chat.profile, messages, kept),)
+        resumed = ResumedChat(
+            str(chat.id), chat.title, chat.profile, messages, kept, had_ended=had_ended
+        )
+        return (resumed,)
 
     return make_work(
         "on_chat_resume",

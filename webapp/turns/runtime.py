@@ -12,6 +12,7 @@ from flask import Flask, current_app
 
 from webapp.config import Settings
 from webapp.engine.keeper import Keeper, TurnStore
+from webapp.engine.live_memory import LiveMemory
 from webapp.engine.work import Limits
 from webapp.web.sse import Slots
 
@@ -20,21 +21,35 @@ EXTENSION = "conversation"
 
 @dataclass
 class Conversation:
-    """The turns of this process, how long one may take, and the threads held for them."""
+    """The turns of this process, how long one may take, and what is held for them."""
 
     keeper: Keeper
     limits: Limits
     start_limits: Limits
+    objects: LiveMemory
     slots: Slots = field(default_factory=Slots)
 
 
-def set_up_conversation(app: Flask, settings: Settings, store: TurnStore) -> Conversation:
-    """Let ``app`` run turns. No thread is started before the first one."""
+def set_up_conversation(
+    app: Flask, settings: Settings, store: TurnStore, *, can_resume: bool
+) -> Conversation:
+    """Let ``app`` run turns. No thread is started before the first one.
+
+    Parameters
+    ----------
+    can_resume:
+        Whether the app file has an ``@on_chat_resume``.
+    """
     keeper = Keeper(store, on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
     made = Conversation(
         keeper,
         Limits(settings.turn_seconds, settings.turn_idle_seconds),
         Limits(settings.chat_start_seconds, settings.chat_start_seconds),
+        LiveMemory(
+            settings.object_chats,
+            settings.object_idle_minutes * 60,
+            can_resume=can_resume,
+        ),
     )
     app.extensions[EXTENSION] = made
     return made

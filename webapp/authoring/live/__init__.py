@@ -1,0 +1,1 @@
+"""Values of a chat that JSON cannot hold: the objects of one process."""
