@@ -6,7 +6,7 @@ import { followSoon } from "./stream.js";
 // On small screens the drawer lies over the notices.
 const closeHistory = () => byId("history")?.hidePopover();
 
-const showUnreachable = () => {
+export const showUnreachable = () => {
   closeHistory();
   const notices = byId("notices");
   if (!notices || notices.querySelector("[data-unreachable]")) return;

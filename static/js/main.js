@@ -1,5 +1,6 @@
 // What happens around a swap, in the order in which it must.
 import { announceNewMessages } from "./announce.js";
+import "./attaching.js";
 import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
 import "./controls.js";

@@ -92,6 +92,21 @@ def test_a_file_is_chosen_shown_and_sent(desktop: Page, site: Site) -> None:
     )
 
 
+def test_a_line_that_breaks_before_the_first_file_is_told(
+    desktop: Page, site: Site, guard: Guard
+) -> None:
+    begin(desktop, site)
+    guard.expect("Failed to load resource", "uploads.js")
+    desktop.route("**/uploads.js*", lambda route: route.abort())
+    desktop.get_by_test_id("attach").set_input_files([TEXT])
+    expect(notices(desktop)).to_contain_text("could not be reached")
+    assert desktop.get_by_test_id("attach").evaluate("field => field.files.length") == 0
+
+    desktop.unroute("**/uploads.js*")
+    desktop.get_by_test_id("attach").set_input_files([TEXT])
+    expect(attached(desktop)).to_have_attribute("data-name", "notes.txt")
+
+
 def test_several_are_added_one_after_the_other_and_taken_out_again(
     desktop: Page, site: Site
 ) -> None:

@@ -14,6 +14,7 @@ from tests.browser.site import Site
 from tests.browser.steps import ask, choose, idle, log_in, started
 from tests.support.apps import AppMaker
 from tests.support.rows import run_sql
+from tests.support.uploads import uploads_app
 
 pytestmark = pytest.mark.browser
 
@@ -83,6 +84,17 @@ def test_switching_needs_one_request(page: Page, roles: Site) -> None:
         page.wait_for_load_state("networkidle")
         assert len(sizes) == 1, sizes
         assert sum(sizes.values()) <= 12_000, sizes
+
+
+def test_the_first_page_of_an_app_that_takes_files_is_light(
+    page: Page, make_app: AppMaker, serve: Callable[..., Site]
+) -> None:
+    with counted(page) as sizes:
+        page.goto(str(serve(make_app(uploads_app("max_files=3")))))
+        started(page)
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_test_id("attach")).to_be_attached()
+        assert 10_000 < sum(sizes.values()) <= BYTES, sizes
 
 
 def test_a_message_needs_one_request(
