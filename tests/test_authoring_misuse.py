@@ -228,7 +228,7 @@ MISTAKES = {
     "misspelt_name": (
         "cl.on_chat_starts",
         2,
-        ["AttributeError: webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
+        ["webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
     ),
     "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
     "no_settings_yet": (

@@ -121,7 +121,7 @@ def test_a_failure_inside_a_library_names_the_line_that_uses_it(tmp_path: Path) 
         ("from neighbours.toolz import x", "did you mean neighbours.tools?"),
         ("import webapp.tools", "webapp is this framework, so give your own folder"),
         ("import chainlit as cl", "write `import chat_profiles as cl`"),
-        ("from chainlit.input_widget import Select", "write `import chat_profiles as cl`"),
+        ("from chainlit.user import User", "write `from chat_profiles.user import User`"),
         ("from . import helper", "write `import helper` instead of `from . import helper`"),
         ("from .helper import x", "`from helper import x` instead of `from .helper import x`"),
         (

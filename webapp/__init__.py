@@ -11,6 +11,8 @@ Example
         await cl.Message(content=f"You wrote: {message.content}").send()
 """
 
+from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from webapp.app import create_app
@@ -36,6 +38,7 @@ from webapp.authoring.elements.sidebar import ElementSidebar
 from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
+from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_submodules
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
@@ -120,6 +123,7 @@ __all__ = [
 ]
 
 add_alias(__name__)
+add_submodules(__name__)
 
 if not TYPE_CHECKING:  # or a type checker would accept every name
 
@@ -127,4 +131,8 @@ if not TYPE_CHECKING:  # or a type checker would accept every name
         """Import what needs a framework, or explain what to use instead of a missing name."""
         if name in INTEGRATIONS:
             return load_integration(name)
-        raise missing_name(__name__, name, [*__all__, *INTEGRATIONS], NOT_YET)
+        if name in SUBMODULES and name not in NOT_YET:
+            return import_module(f"{__name__}.{name}")
+        if name == "__version__":
+            return version("chat-profiles")
+        raise missing_name(__name__, name, [*__all__, *INTEGRATIONS], NOT_YET | NO_SUBMODULES)

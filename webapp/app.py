@@ -229,7 +229,7 @@ def _load(chat: str | Path | ChatApp | None) -> ChatApp:
     try:
         return load_chat_app(chat)
     except AuthoringError as error:
-        raise StartupError(str(error)) from error
+        raise StartupError(*str(error).splitlines()) from error
 
 
 def _settle_schema(app: Flask, settings: Settings) -> None:

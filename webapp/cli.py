@@ -12,6 +12,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from webapp.app import build_app
+from webapp.app_files.check_command import check
 from webapp.authoring.errors import AuthoringError
 from webapp.commands import COMMANDS
 from webapp.config import Settings
@@ -129,10 +130,11 @@ def run(app: str, host: str, port: int, reload: bool, threads: int, demo: bool) 
         else:
             serve(served, build_app, threads)
     except AuthoringError as error:
-        raise BadInputError(str(error)) from error
+        raise BadInputError(*str(error).splitlines()) from error
 
 
 chat_profiles.add_command(run)
+chat_profiles.add_command(check)
 chat_profiles.add_command(secret)
 chat_profiles.add_command(make_doctor_command(build_app))
 for command in COMMANDS:

@@ -138,7 +138,8 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
             if all(map(_is_loopback, names)) and not settings.proxy_hops:
                 show_errors(app, partial(explain_to_author, folder=chat_app.folder))
         except AuthoringError as error:
-            click.echo(f"Error: {printable(error)}", err=True)
+            lines = [printable(line) for line in str(error).splitlines()]
+            click.echo("\n".join([f"Error: {lines[0]}", *lines[1:]]), err=True)
             application = _problem_page(str(error))
         else:
             demo_password = _add_demo_user(app) if served.demo else ""

@@ -33,10 +33,13 @@ class AppFileError(AuthoringError):
         The file, or ``file:line`` where it is known.
     problem:
         One line that says what is wrong and, where possible, what to change.
+    details:
+        A line for each of several places.
     """
 
-    def __init__(self, place: str, problem: str) -> None:
-        super().__init__(f"{place}: {problem}")
+    def __init__(self, place: str, problem: str, *details: str) -> None:
+        self.lines = (f"{place}: {problem}", *details)
+        super().__init__("\n".join(self.lines))
         self.place = place
         self.problem = problem
 
@@ -83,6 +86,14 @@ def describe_error(error: Exception) -> str:
     return " ".join("".join(traceback.format_exception_only(error)).split())
 
 
+def explain_unknown_argument(owner: str, unknown: str, accepted: list[str]) -> str:
+    """Return what is wrong with an argument that a class or function does not take."""
+    similar = get_close_matches(unknown, accepted, 1)
+    advice = f"did you mean {similar[0]}?" if similar else "leave it out."
+    names = " and ".join(each for each in (", ".join(accepted[:-1]), *accepted[-1:]) if each)
+    return f"{owner} does not take {unknown}: {advice} It takes {names or 'nothing'}."
+
+
 def refuse_unknown_arguments(owner: Class) -> Class:
     """Let ``owner`` refuse an argument that it does not take, and name those that it takes.
 
@@ -96,12 +107,7 @@ def refuse_unknown_arguments(owner: Class) -> Class:
     def init(self: object, *args: Any, **kwargs: Any) -> None:
         unknown = next((name for name in kwargs if name not in accepted), None)
         if unknown is not None:
-            similar = get_close_matches(unknown, accepted, 1)
-            advice = f"did you mean {similar[0]}?" if similar else "leave it out."
-            raise MisuseError(
-                f"{owner.__name__} does not take {unknown}: {advice} "
-                f"It takes {', '.join(accepted[:-1])} and {accepted[-1]}."
-            )
+            raise MisuseError(explain_unknown_argument(owner.__name__, unknown, accepted))
         original(self, *args, **kwargs)
 
     type.__setattr__(owner, "__init__", init)

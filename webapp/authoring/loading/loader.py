@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
+from webapp.authoring.checking.app_check import refuse_problems
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.app_file import ChatApp, loading, refuse_while_loading
 from webapp.authoring.loading.load_errors import load_error
@@ -36,6 +37,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
     except OSError as error:
         raise AppFileError(str(path), f"cannot be read: {error.strerror}.") from error
 
+    refuse_problems(path, source)
     app = ChatApp(name=path.stem, path=path)
     module = _make_module(module_name, path)
     with loading(app), _script_conditions(path.parent):

@@ -1,0 +1,119 @@
+"""The check of an app file and its own modules, which runs none of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from webapp.authoring.checking.scopes import CHAINLIT, FRAMEWORKS
+from webapp.authoring.checking.surface import Surface
+from webapp.authoring.checking.uses import UseFinder
+from webapp.authoring.errors import AppFileError
+
+# Of all files together. A longer app is read no further.
+BYTES_READ = 4_000_000
+_SKIPPED = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something that an app file uses and that does not exist here."""
+
+    file: Path
+    line: int
+    name: str
+    text: str
+
+    def describe(self, folder: Path) -> str:
+        """Return place and text in a line."""
+        name = self.file.relative_to(folder) if self.file.is_relative_to(folder) else self.file
+        return f"{name}:{self.line}: {self.text}"
+
+
+def check_app(path: Path, source: bytes) -> list[Problem]:
+    """Return the problems of an app file and of the modules beside it that it imports."""
+    surface = Surface()
+    problems: list[Problem] = []
+    seen, waiting, left = {path}, [(path, source)], BYTES_READ
+    while waiting:
+        file, content = waiting.pop()
+        left -= len(content)
+        if left < 0:
+            break
+        try:
+            finder = UseFinder(ast.parse(content))
+        except (SyntaxError, ValueError, RecursionError):
+            continue  # Python says more about it when the file is run
+        problems += _check_file(file, finder, surface)
+        for module in _own_modules(file, path.parent, finder):
+            if module not in seen:
+                seen.add(module)
+                waiting.append((module, _read(module)))
+    return sorted(set(problems))
+
+
+def refuse_problems(path: Path, source: bytes) -> None:
+    """Refuse an app file with problems, before it is run.
+
+    Raises
+    ------
+    AppFileError
+        It has a line for each of them.
+    """
+    problems = check_app(path, source)
+    if len(problems) == 1:
+        [problem] = problems
+        raise AppFileError(f"{problem.file}:{problem.line}", problem.text)
+    if problems:
+        raise AppFileError(
+            str(path),
+            f"uses {len(problems)} names that do not exist here. docs/from-chainlit.md says what "
+            "to use instead.",
+            *[f"{each.file}:{each.line}: {each.text}" for each in problems],
+        )
+
+
+def _check_file(file: Path, finder: UseFinder, surface: Surface) -> Iterator[Problem]:
+    for use in finder.uses:
+        if use.path[-1] in finder.asked_for:
+            continue
+        flaws = surface.find_flaws(use, finder.attributes_set)
+        yield from (Problem(file, flaw.line, flaw.name, flaw.text) for flaw in flaws)
+        if use.instead and not flaws:
+            text = f"this framework is chat_profiles: write `{use.instead}`"
+            yield Problem(file, use.line, CHAINLIT, text)
+
+
+def _own_modules(file: Path, folder: Path, finder: UseFinder) -> Iterator[Path]:
+    """Yield the author's files that a file imports."""
+    roots = [folder]
+    with suppress(FileNotFoundError):  # the current folder was removed
+        roots = list(dict.fromkeys((folder, Path.cwd())))
+    for level, module, names in finder.modules:
+        parts = module.split(".") if module else []
+        if not level and (not parts or parts[0] in FRAMEWORKS):
+            continue
+        places = [file.parents[level - 1]] if level else roots
+        for place in places:
+            # `from a import b` may name a module as well.
+            for found in (parts, *([*parts, name] for name in names)):
+                yield from _module_files(place, found)
+
+
+def _module_files(place: Path, parts: list[str]) -> Iterator[Path]:
+    # Each package on the way is imported too.
+    for length in range(1, len(parts) + 1):
+        path = place.joinpath(*parts[:length])
+        for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+            if not _SKIPPED.intersection(file.parts) and file.is_file():
+                yield file.resolve()
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
