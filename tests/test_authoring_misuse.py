@@ -167,12 +167,12 @@ MISTAKES = {
         ["ChatProfile 'a'", "keep_days must be a whole number of days from 1 to 36,500, or None"],
     ),
     "unknown_argument": (
-        "cl.ChatProfile('a', '', config_overrides={})",
+        "cl.ChatProfile('a', '', model='GPT-4')",
         2,
         [
-            "ChatProfile does not take config_overrides: leave it out",
+            "ChatProfile does not take model: leave it out",
             "takes name, markdown_description, icon, display_name, default, starters, "
-            "keep_days, cot and uploads",
+            "config_overrides, keep_days, cot and uploads",
         ],
     ),
     "misspelt_argument": (
@@ -207,7 +207,48 @@ MISTAKES = {
         2,
         ["player_config must be short, and JSON: 'a' of it is a"],
     ),
-    "starter_with_command": ("cl.Starter('a', 'b', command='c')", 2, ["does not take command"]),
+    "icon_as_third": (
+        "cl.Starter('a', 'b', '/public/c.svg')",
+        2,
+        ["Starter 'a': the third argument is the command. Write icon='/public/c.svg'"],
+    ),
+    "command_not_text": ("cl.Starter('a', 'b', 1)", 2, ["Starter command must be text or None"]),
+    "categories_without_starters": (
+        "cl.StarterCategory('a', starters=['b'])",
+        2,
+        ["StarterCategory starters must be a list of Starter"],
+    ),
+    "empty_category": ("cl.StarterCategory('')", 2, ["StarterCategory has an empty label"]),
+    "keep_days_as_seventh": (
+        "cl.ChatProfile('a', '', None, None, False, None, 30)",
+        2,
+        ["ChatProfile 'a': config_overrides, the seventh argument, must be", "Write keep_days=30."],
+    ),
+    "html_from_models": (
+        "cl.ChatProfile('a', '', config_overrides={'features': {'unsafe_allow_html': True}})",
+        2,
+        ["unsafe_allow_html is refused", "CustomElement"],
+    ),
+    "overrides_not_of_their_class": (
+        "cl.ChatProfile('a', '', config_overrides={'ui': 'dark'})",
+        2,
+        ["config_overrides.ui must be UISettings, a dict or None"],
+    ),
+    "odd_theme": (
+        "cl.ChatProfile('a', '', config_overrides={'ui': {'default_theme': 'pink'}})",
+        2,
+        ['ui.default_theme must be "light", "dark" or None'],
+    ),
+    "odd_cot": (
+        "cl.ChatProfile('a', '', config_overrides={'ui': {'cot': 'some'}})",
+        2,
+        ['ChatProfile cot must be "full", "tool_call", "hidden" or None'],
+    ),
+    "odd_edit_message": (
+        "cl.ChatProfile('a', '', config_overrides={'features': {'edit_message': 'no'}})",
+        2,
+        ["features.edit_message must be True or False"],
+    ),
     "user_with_id": ("cl.User('a', id=1)", 2, ["User does not take id: ", "takes identifier"]),
     "icon_not_text": ("cl.ChatProfile('a', '', icon=1)", 2, ["icon must be text or None"]),
     "display_name_not_text": (

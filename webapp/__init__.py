@@ -26,6 +26,7 @@ from webapp.authoring.callbacks import (
     on_stop,
     password_auth_callback,
     set_chat_profiles,
+    set_starter_categories,
     set_starters,
 )
 from webapp.authoring.chat_history import chat_history
@@ -52,7 +53,7 @@ from webapp.authoring.steps.run_context import context
 from webapp.authoring.steps.step import Step
 from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
 from webapp.authoring.tools import make_async, run_sync, sleep
-from webapp.authoring.types import ChatProfile, Starter, Uploads, User
+from webapp.authoring.types import ChatProfile, Starter, StarterCategory, Uploads, User
 from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
 from webapp.integrations import INTEGRATIONS, load_integration
@@ -86,6 +87,7 @@ __all__ = [
     "ResumedChat",
     "SharedChat",
     "Starter",
+    "StarterCategory",
     "Step",
     "Task",
     "TaskList",
@@ -114,6 +116,7 @@ __all__ = [
     "set_chat_profiles",
     "set_cot",
     "set_profile_switching",
+    "set_starter_categories",
     "set_starters",
     "set_uploads",
     "sleep",

@@ -17,6 +17,32 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from webapp.authoring.overrides.config_overrides import (
+    AudioFeature,
+    ChainlitConfigOverrides,
+    FeaturesSettings,
+    HeaderLink,
+    McpFeature,
+    McpUserServersFeature,
+    ProjectSettings,
+    SlackFeature,
+    SpontaneousFileUploadFeature,
+    UISettings,
+)
+
+# An app file imports these from here, as Chainlit has them in its module of this name.
+__all__ = [
+    "AudioFeature",
+    "ChainlitConfigOverrides",
+    "FeaturesSettings",
+    "HeaderLink",
+    "McpFeature",
+    "McpUserServersFeature",
+    "ProjectSettings",
+    "SlackFeature",
+    "SpontaneousFileUploadFeature",
+    "UISettings",
+]
 SECRET_BYTES = 32
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 # gunicorn starts a worker that exits with any other status again, for ever; with this one it stops.

@@ -15,7 +15,7 @@ let messageKey = byId("composer-key")?.value;
 
 // A chat that starts by itself, and is not there yet.
 const isAboutToStart = () => Boolean(document.querySelector("#start:not(.by-hand)"));
-const sends = (element) => ["composer", "starters"].includes(element?.id);
+const sends = (element) => Boolean(element?.matches?.("#composer, [data-starters]"));
 
 export const forgetSending = () => {
   waitingForm = null;

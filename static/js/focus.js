@@ -23,7 +23,7 @@ export const restoreFocus = () => {
 
 // Only for what htmx has taken: it prevents what the browser would do, which is to leave the page.
 document.addEventListener("submit", ({ target, defaultPrevented }) => {
-  if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, #starters")) return;
+  if (!defaultPrevented || !target.matches("[hx-target='#chat'], #stop, #retry, [data-starters]")) return;
   target.closest("[popover]")?.hidePopover();
   focusComposer();
 });

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import assert_type
 
 import webapp as cl
+from webapp.config import ChainlitConfigOverrides, UISettings
 
 
 @cl.set_chat_profiles
@@ -182,3 +183,17 @@ async def show(message: cl.Message) -> None:
     await cl.ElementSidebar.set_elements(them, key="f")
     cl.Image(content=b"", size="huge")  # type: ignore[arg-type]
     cl.Video(content=b"", wide=True)  # type: ignore[call-arg]
+
+
+@cl.set_starter_categories
+async def categories(
+    current_user: cl.User | None, language: str, chat_profile: str | None
+) -> list[cl.StarterCategory]:
+    plan = cl.Starter("Plan a trip", "Help me plan it.", "plan", "/public/plane.svg")
+    return [cl.StarterCategory("Travel", None, [plan])]
+
+
+@cl.set_chat_profiles
+def overriding() -> list[cl.ChatProfile]:
+    overrides = ChainlitConfigOverrides(ui=UISettings(name="Desk"))
+    return [cl.ChatProfile("a", "b", None, None, False, None, overrides, keep_days=3)]

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 from webapp.authoring.messages.message import Message
-from webapp.authoring.types import ChatProfile, Starter, User
+from webapp.authoring.types import ChatProfile, Starter, StarterCategory, User
 
 Offered = Sequence[ChatProfile] | None
 Suggested = Sequence[Starter] | None
+Categories = Sequence[StarterCategory] | None
 ProfilesCallback = TypeVar(
     "ProfilesCallback",
     bound=Callable[..., Offered] | Callable[..., Awaitable[Offered]],
@@ -23,6 +24,10 @@ ProfilesCallback = TypeVar(
 StartersCallback = TypeVar(
     "StartersCallback",
     bound=Callable[..., Suggested] | Callable[..., Awaitable[Suggested]],
+)
+CategoriesCallback = TypeVar(
+    "CategoriesCallback",
+    bound=Callable[..., Categories] | Callable[..., Awaitable[Categories]],
 )
 StartCallback = TypeVar("StartCallback", bound=Callable[[], Any])
 MessageCallback = TypeVar("MessageCallback", bound=Callable[[], Any] | Callable[[Message], Any])
@@ -81,6 +86,33 @@ def set_starters(callback: StartersCallback) -> StartersCallback:
             return [cl.Starter(label="Plan a trip", message="Help me plan a weekend in Rome.")]
     """
     return register("set_starters", callback, Arguments(("current_user", "language")))
+
+
+@refuse_brackets
+def set_starter_categories(callback: CategoriesCallback) -> CategoriesCallback:
+    """Register the function that suggests first messages under headings.
+
+    Parameters
+    ----------
+    callback:
+        A function of 0 to 3 parameters: ``current_user``, ``language`` and ``chat_profile``, the
+        name of the profile or ``None``. It returns a list of `StarterCategory`, which is shown in
+        the place of all other starters. ``None`` or ``[]`` leaves those.
+
+    Example
+    -------
+    ::
+
+        @cl.set_starter_categories
+        def categories(current_user: cl.User | None, language: str, chat_profile: str | None):
+            plan = cl.Starter(label="Plan a trip", message="Help me plan a weekend in Rome.")
+            return [cl.StarterCategory(label="Travel", starters=[plan])]
+    """
+    return register(
+        "set_starter_categories",
+        callback,
+        Arguments(("current_user", "language", "chat_profile")),
+    )
 
 
 @refuse_brackets

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, get_args
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
+from webapp.authoring.overrides.config_overrides import (
+    ChainlitConfigOverrides,
+    SpontaneousFileUploadFeature,
+    read_overrides,
+)
 from webapp.authoring.text import clean_text, is_visible
 
 NAME_LIMIT = 200
@@ -20,6 +25,9 @@ EVERY_TYPE = "*/*"
 _ENDING = re.compile(r"\.[\w+-]+(?:\.[\w+-]+)*")
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]*)", re.ASCII)
 _ACCEPT_HELP = 'such as ["image/*", "application/pdf", ".csv"]'
+
+# What an icon begins with. A command of that name would be a mistake.
+_ICON_STARTS = ("/public/", "public/", "http://", "https://")
 
 # Which steps users see: all, only those of type "tool", or none.
 Cot = Literal["full", "tool_call", "hidden"]
@@ -36,8 +44,15 @@ class Starter:
         The text of the button on the page.
     message:
         The message that is sent when a user picks it.
+    command:
+        What `@on_message` gets as ``message.command``; optional.
     icon:
         A URL, or a file under ``/public``; optional.
+
+    Raises
+    ------
+    MisuseError
+        An argument has the wrong type or is unknown, or a text is empty.
 
     Example
     -------
@@ -47,13 +62,57 @@ class Starter:
 
     label: str
     message: str
+    command: str | None = None
     icon: str | None = None
 
     def __post_init__(self) -> None:
         _clean_texts(self)
         _require_text("Starter", "label", self.label)
         _require_text("Starter", "message", self.message)
+        _require_optional_text("Starter", "command", self.command)
         _require_optional_text("Starter", "icon", self.icon)
+        if self.command and self.command.startswith(_ICON_STARTS):
+            raise MisuseError(
+                f"Starter {self.label[:40]!r}: the third argument is the command. Write "
+                f"icon={self.command[:80]!r}."
+            )
+
+
+@refuse_unknown_arguments
+@dataclass(frozen=True)
+class StarterCategory:
+    """Suggested first messages under one heading, which opens them.
+
+    Parameters
+    ----------
+    label:
+        The heading.
+    icon:
+        A URL, or a file under ``/public``; optional.
+    starters:
+        A list of `Starter`.
+
+    Raises
+    ------
+    MisuseError
+        An argument has the wrong type or is unknown, or the label is empty.
+
+    Example
+    -------
+    >>> StarterCategory("Travel", starters=[Starter("Plan a trip", "Help me plan it.")]).label
+    'Travel'
+    """
+
+    label: str
+    icon: str | None = None
+    starters: Sequence[Starter] = ()
+
+    def __post_init__(self) -> None:
+        _clean_texts(self)
+        _require_text("StarterCategory", "label", self.label)
+        _require_optional_text("StarterCategory", "icon", self.icon)
+        if not _is_list_of_starters(self.starters):
+            raise _wrong_type("StarterCategory", "starters", "a list of Starter")
 
 
 @refuse_unknown_arguments
@@ -128,6 +187,9 @@ class ChatProfile:
         Whether it is chosen for users who have not chosen yet. The first of several wins.
     starters:
         Suggested first messages. ``None`` means those of `set_starters`, ``[]`` none at all.
+    config_overrides:
+        What is different under this profile, by Chainlit's names: a `ChainlitConfigOverrides`, or a
+        dict. An argument of the profile itself, such as ``cot``, counts before it.
     keep_days:
         How many days its chats are kept after their last message, from 1 to 36,500. Then
         ``chat-profiles purge`` removes them. ``None`` keeps them for good.
@@ -158,6 +220,10 @@ class ChatProfile:
     display_name: str | None = None
     default: bool = False
     starters: Sequence[Starter] | None = None
+    config_overrides: ChainlitConfigOverrides | Mapping[str, Any] | None = field(
+        default=None, compare=False
+    )
+    _: KW_ONLY
     keep_days: int | None = None
     cot: Cot | None = None
     uploads: Uploads | bool | None = None
@@ -182,10 +248,7 @@ class ChatProfile:
         _require_optional_text("ChatProfile", "display_name", self.display_name)
         if not isinstance(self.default, bool):
             raise _wrong_type("ChatProfile", "default", "True or False")
-        starters: object = self.starters
-        if starters is not None and not (
-            isinstance(starters, list | tuple) and all(isinstance(s, Starter) for s in starters)
-        ):
+        if self.starters is not None and not _is_list_of_starters(self.starters):
             raise _wrong_type("ChatProfile", "starters", "a list of Starter, or None")
         days: object = self.keep_days
         # A bool is an int to Python.
@@ -195,11 +258,50 @@ class ChatProfile:
                 f"ChatProfile {self.name[:40]!r}: keep_days must be a whole number of days from 1 "
                 f"to {KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
             )
+        if self.config_overrides is not None:
+            self._read_overrides()
         if self.cot is not None and self.cot not in get_args(Cot):
             raise _wrong_type("ChatProfile", "cot", '"full", "tool_call", "hidden" or None')
         uploads: object = self.uploads
         if uploads is not None and not isinstance(uploads, Uploads | bool):
             raise _wrong_type("ChatProfile", "uploads", "an Uploads, True, False or None")
+
+    @property
+    def site_name(self) -> str | None:
+        """The name of the site under this profile, if it has one of its own."""
+        return self._override("ui", "name") or None
+
+    @property
+    def site_description(self) -> str | None:
+        """What its page says of itself to programs, such as those that find pages."""
+        return self._override("ui", "description") or None
+
+    @property
+    def theme(self) -> str | None:
+        """The colours of its page, ``"light"`` or ``"dark"``, if they are fixed."""
+        return self._override("ui", "default_theme") or None
+
+    @property
+    def layout(self) -> str | None:
+        """The width of its chats, ``"wide"`` or ``"default"``, if it is given."""
+        return self._override("ui", "layout") or None
+
+    @property
+    def allows_editing(self) -> bool:
+        """Whether users may edit what they have written in its chats."""
+        return self._override("features", "edit_message") is not False
+
+    def _override(self, section: str, name: str) -> Any:
+        return getattr(getattr(self.config_overrides, section, None), name, None)
+
+    def _read_overrides(self) -> None:
+        overrides = read_overrides(self.name, self.config_overrides)
+        object.__setattr__(self, "config_overrides", overrides)
+        if self.cot is None:
+            object.__setattr__(self, "cot", self._override("ui", "cot"))
+        files = self._override("features", "spontaneous_file_upload")
+        if self.uploads is None and files is not None:
+            object.__setattr__(self, "uploads", _uploads_of(files))
 
 
 @refuse_unknown_arguments
@@ -263,6 +365,26 @@ def _require_optional_text(owner: str, name: str, value: object) -> None:
 
 def _wrong_type(owner: str, name: str, wanted: str) -> MisuseError:
     return MisuseError(f"{owner} {name} must be {wanted}.")
+
+
+def _is_list_of_starters(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, Starter) for item in value)
+
+
+def _uploads_of(feature: object) -> Uploads | bool | None:
+    if isinstance(feature, bool):
+        return feature
+    if not isinstance(feature, SpontaneousFileUploadFeature):
+        raise MisuseError(
+            "config_overrides.features.spontaneous_file_upload must be a "
+            "SpontaneousFileUploadFeature, a dict, True, False or None."
+        )
+    if feature.enabled is False:
+        return False
+    rules = (feature.accept, feature.max_files, feature.max_size_mb)
+    if rules == (None, None, None):
+        return feature.enabled
+    return Uploads(feature.accept, feature.max_files, feature.max_size_mb)
 
 
 def _clean_accept(accept: Any) -> tuple[str, ...] | None:

@@ -118,7 +118,7 @@ def render_chat(
         "messages": page.messages,
         "groups": _group_messages(page),
         "controls": build_controls(chat, page.turn, addresses),
-        "actions": _build_actions(chat, page, addresses, offered=not withdrawn),
+        "actions": _build_actions(chat, page, addresses, current),
         "participants": _build_participants(chat, page),
         "earlier": page.earlier,
         "withdrawn": withdrawn,
@@ -127,7 +127,7 @@ def render_chat(
         "written": chat.written,
         "inputs": chat.inputs,
         "addresses": addresses,
-        "starters": suggested.starters,
+        "suggested": suggested,
         "notices": [*notices, *_starter_problems(suggested)],
     }
     # `@author_rename` runs while the template is rendered, and holds no connection meanwhile.
@@ -180,7 +180,7 @@ def render_new_chat(current: ChatProfile | None, notices: Sequence[Notice], **mo
         **_page_values(None, current),
         messages=[],
         groups=[],
-        starters=suggested.starters,
+        suggested=suggested,
         notices=[*notices, *_starter_problems(suggested)],
         **more,
     )
@@ -208,19 +208,26 @@ def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
 
 
 def _build_actions(
-    chat: StoredChat, page: MessagePage, addresses: ChatAddresses, *, offered: bool
+    chat: StoredChat, page: MessagePage, addresses: ChatAddresses, current: ChatProfile | None
 ) -> Actions | None:
     questions = [message.id for message in page.messages if message.kind == USER]
     if not questions and page.earlier is None:
         return None  # before the user has written, there is nothing to rate or to edit
     question_id = questions[-1] if questions else None
-    return with_ratings(build_actions(addresses, question_id, offered=offered), chat.id)
+    offered = chat.profile is None or current is not None
+    actions = build_actions(addresses, question_id, current, offered=offered)
+    return with_ratings(actions, chat.id)
 
 
 def _page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
+    offer = offered_profiles()
+    # In the place of the name of the site, which all templates have.
+    own_name = {"site_name": current.site_name} if current and current.site_name else {}
     return {
+        **own_name,
+        "several_site_names": any(profile.site_name for profile in offer.profiles),
         "chat": chat,
-        "offer": offered_profiles(),
+        "offer": offer,
         "current": current,
         "key": uuid.uuid4(),
         "answers": chat_app().get("on_message") is not None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from typing import ClassVar
 
+from flask import request
 from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 from wtforms.validators import Length, Optional
@@ -14,12 +16,14 @@ from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.files.saving import PreparedFile
 from webapp.site import settings
-from webapp.turns.requests import Question
+from webapp.turns.requests import NO_CHOICES, Choices, Question
 from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 
 # The characters that a link may put into the composer. Even 4 bytes each fit into one message.
 PROMPT_LIMIT = 8_000
+# Before the id of a mode, in the name of its field.
+MODE_PREFIX = "mode-"
 TOO_LONG = "The message has {:,} kB, and may have {:,} kB."
 _KEY = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 
@@ -93,19 +97,44 @@ class MessageForm(KeyedForm):
     """A message of the user."""
 
     content = StringField(filters=[lambda text: None if text is None else clean_text(text)])
+    # Of the commands of the chat, or of the starter. Empty for none.
+    command: StringField | None = StringField(filters=[lambda text: clean_text(text or "") or None])
+    open_prefix: ClassVar[str | None] = MODE_PREFIX
+
+    @property
+    def chosen_command(self) -> str | None:
+        """Return the command that was chosen, whether it is offered or not."""
+        return self.command.data if self.command is not None else None
+
+    @property
+    def modes(self) -> dict[str, str]:
+        """Return the options that were chosen, by the ids of their modes."""
+        return {
+            clean_text(name.removeprefix(MODE_PREFIX)): clean_text(value)
+            for name, value in request.form.items()
+            if name.startswith(MODE_PREFIX)
+        }
 
     @property
     def draft(self) -> str:
         """The text of the message, whether it can be sent or not."""
         return self.content.data or ""
 
-    def question(self, files: Sequence[PreparedFile] = (), *, has_files: bool = False) -> Question:
+    def question(
+        self,
+        files: Sequence[PreparedFile] = (),
+        *,
+        has_files: bool = False,
+        choices: Choices = NO_CHOICES,
+    ) -> Question:
         """Return the message and the key of its form.
 
         Parameters
         ----------
         has_files:
             The message has files already, so it needs no text.
+        choices:
+            The command and the modes, which were found among those that are offered.
 
         Raises
         ------
@@ -125,13 +154,16 @@ class MessageForm(KeyedForm):
             raise MessageTooLongError(TOO_LONG.format(-(-size // 1024), most // 1024))
         if not (is_visible(content) or files or has_files):
             raise EmptyMessageError
-        return Question(content, self.form_key(), tuple(files))
+        return Question(content, self.form_key(), tuple(files), choices)
 
 
 class EditForm(MessageForm):
     """A new text for the last message."""
 
     message = StringField()
+    # The message keeps the command and the modes that it has.
+    command = None
+    open_prefix = None
 
     def message_id(self) -> uuid.UUID:
         """Return the id of the message that is replaced.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import bindparam, select
 
 from webapp.authoring.chat_message import USER
+from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.database.engines import read_connection
@@ -58,8 +59,9 @@ class Actions:
 
     token: str
     addresses: ChatAddresses
-    # Whether the chat takes more messages.
+    # Whether the chat takes more messages, and its profile lets users change what they wrote.
     goes_on: bool
+    edits: bool = True
     question_id: uuid.UUID | None
     ratings: Mapping[uuid.UUID, Rating] = field(default_factory=dict)
     first_question: int = 0
@@ -68,11 +70,15 @@ class Actions:
 
     def may_edit(self, message_id: uuid.UUID) -> bool:
         """Return whether a message can be edited once no answer is being written."""
-        return self.goes_on and message_id == self.question_id
+        return self.goes_on and self.edits and message_id == self.question_id
 
 
 def build_actions(
-    addresses: ChatAddresses, question_id: uuid.UUID | None, *, offered: bool = True
+    addresses: ChatAddresses,
+    question_id: uuid.UUID | None,
+    profile: ChatProfile | None = None,
+    *,
+    offered: bool = True,
 ) -> Actions:
     """Return what this viewer, the owner of a chat, can do with messages that nobody has rated.
 
@@ -80,6 +86,8 @@ def build_actions(
     ----------
     question_id:
         The last message of the user.
+    profile:
+        That of the chat, if it is offered.
     offered:
         Whether the chat's profile is still offered. If not, the chat is read-only.
     """
@@ -88,6 +96,7 @@ def build_actions(
         addresses=addresses,
         goes_on=offered and chat_app().get("on_message") is not None,
         question_id=question_id,
+        edits=profile is None or profile.allows_editing,
     )
 
 

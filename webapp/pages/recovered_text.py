@@ -13,6 +13,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from markupsafe import escape
 
 from webapp.accounts.login import owner
+from webapp.pages.forms import MODE_PREFIX
 from webapp.web.csrf import CSRF_FIELD
 from webapp.web.errors import (
     EXPLANATIONS,
@@ -84,10 +85,16 @@ def keep_text_when_unavailable(error: Exception) -> Response:
         advice=f"Your {field.called} was not sent, and nothing of it is lost. Wait a few seconds, "
         f"then send it again.{NOT_WITH_FILES if has_files() else ''}",
         token=request.form.get(CSRF_FIELD, ""),
-        beside={name: request.form.get(name, "") for name in field.beside},
+        beside={name: request.form.get(name, "") for name in field.beside} | _choices(),
     )
     response.headers["Retry-After"] = unavailable.headers["Retry-After"]
     return response
+
+
+def _choices() -> dict[str, str]:
+    """Return the command and the modes of the form, if it has any."""
+    names = (name for name in request.form if name == "command" or name.startswith(MODE_PREFIX))
+    return {name: request.form[name] for name in names}
 
 
 def register_text_recovery(blueprint: Blueprint) -> None:

@@ -265,7 +265,9 @@ class TurnResponse:
         self.participants = build_participants(profiles, is_imported=is_imported)
         self.addresses = addresses_of(chat.id)
         # What the app says at the start of a chat is no answer, so it has no actions.
-        self.actions = build_actions(self.addresses, turn.question_id) if turn.question_id else None
+        profile = offered.get(chat.profile or "")
+        question = turn.question_id
+        self.actions = build_actions(self.addresses, question, profile) if question else None
         self._source = source
         self._way = way
         self._host = host_of_streams()

@@ -16,6 +16,7 @@ from webapp.authoring.types import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
 from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
+from webapp.pages.composer_choices import read_choices
 from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
@@ -27,6 +28,7 @@ from webapp.pages.turn_responses import (
     respond_to_follower,
     respond_with_news,
 )
+from webapp.profiles.icons import label
 from webapp.turns.asking import (
     StartedTurn,
     answer_to_replace,
@@ -38,7 +40,7 @@ from webapp.turns.asking import (
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent_message
-from webapp.turns.replacing import question_to_edit
+from webapp.turns.replacing import EditingOffError, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
@@ -58,15 +60,16 @@ def say(chat_id: uuid.UUID) -> Response:
     def begin(profile: ChatProfile | None) -> StartedTurn:
         sent = cast(FormRequest, request)
         if not sent.has_parts:
-            return ask(chat, profile, form.question())
+            return ask(chat, profile, form.question(choices=read_choices(form, profile)))
         # Before the files are read: its text may be too long, or its key malformed.
         form.question(has_files=sent.multipart.has_files)
+        choices = read_choices(form, profile)
         rules = find_upload_rules(profile)
         with (
             visitors_files(sent.content_length or 0),
             received_files(sent, rules, chat.owner) as files,
         ):
-            return ask(chat, profile, form.question(files))
+            return ask(chat, profile, form.question(files, choices=choices))
 
     return _attempt(chat, form, begin, respond_started)
 
@@ -107,6 +110,8 @@ def edit(chat_id: uuid.UUID) -> Response:
     message_id = form.message_id()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
+        if profile is not None and not profile.allows_editing:
+            raise EditingOffError(subject=label(profile))
         replacement = question_to_edit(chat, message_id)
         question = form.question(has_files=bool(replacement.elements))
         return ask(chat, profile, question, replacement)

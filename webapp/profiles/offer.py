@@ -23,6 +23,7 @@ from webapp.engine.call import call
 from webapp.files.upload_rules import find_upload_rules
 from webapp.profiles.last_choice import find_last_choice, forget_name
 from webapp.profiles.missing_icons import log_missing_icons
+from webapp.profiles.unused_overrides import log_unused_overrides
 from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED
 from webapp.web.refusals import Refusal
@@ -203,4 +204,5 @@ def _validate(callback: Callback, answer: object) -> tuple[ChatProfile, ...]:
     if twice:
         raise callback.wrong_answer(f"listed the name {twice[0]!r} twice; names must be unique")
     log_missing_icons(answer)
+    log_unused_overrides(answer)
     return tuple(answer)

@@ -126,6 +126,7 @@ def ask(
     if chat_app().get("on_message") is None:
         raise AppNotAnsweringError
     kept = replacement.elements if replacement is not None else ()
+    details = question.choices.details if replacement is None else replacement.details
     message = ChatMessage(
         id=uuid.uuid4(),
         kind=USER,
@@ -134,6 +135,7 @@ def ask(
         created_at=utc_now(),
         profile=chat.profile,
         elements=(*kept, *map(element_of, question.files)),
+        details=details,
     )
     request = _request(chat, profile, question.key)
     request = replace(request, question=message, files=question.files, replacement=replacement)
@@ -245,7 +247,12 @@ def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> T
 def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> StartedTurn:
     who = viewer()
     message = make_user_message(
-        str(chat.id), question.id, question.content, who.name if who else YOU, question.created_at
+        str(chat.id),
+        question.id,
+        question.content,
+        who.name if who else YOU,
+        question.created_at,
+        question.details,
     )
     copies = LocalCopies()
     release_connection()

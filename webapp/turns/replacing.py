@@ -21,7 +21,7 @@ from webapp.turns.requests import Replacement
 from webapp.web.refusals import Refusal
 
 _LAST_QUESTION = (
-    select(Message.id, Message.sequence, Message.elements)
+    select(Message.id, Message.sequence, Message.elements, Message.details)
     .where(
         Message.chat_id == bindparam("chat"),
         Message.kind == USER,
@@ -86,6 +86,15 @@ class NotLastMessageError(Refusal):
     advice = "Reload the page to see the current chat."
 
 
+class EditingOffError(Refusal):
+    """The profile of the chat does not let users change what they wrote."""
+
+    code = 409
+    title = "Message not changed"
+    message = "With “{}”, a message stays as it was sent."
+    advice = "Send another message instead."
+
+
 def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     """Return what a new text for a message replaces.
 
@@ -104,7 +113,7 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     if last is None or last.id != message_id:
         raise NotLastMessageError
     elements = tuple(map(ElementData.from_json, last.elements or ()))
-    return Replacement(message_id, elements=elements)
+    return Replacement(message_id, elements=elements, details=last.details)
 
 
 def replace_messages(

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from webapp.authoring.chat_message import ChatMessage, ElementData
 from webapp.authoring.types import ChatProfile, User
 from webapp.files.saving import PreparedFile
 from webapp.turns.form_keys import SentMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a user chose beside the composer: a command, and an option of each mode.
+
+    Parameters
+    ----------
+    modes:
+        The ids of the options, by the ids of their modes.
+    """
+
+    command: str | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def details(self) -> dict[str, Any] | None:
+        """Return what is stored with the message."""
+        given = {"command": self.command, "modes": dict(self.modes)}
+        return {name: value for name, value in given.items() if value} or None
+
+
+NO_CHOICES = Choices()
 
 
 @dataclass(frozen=True)
@@ -19,6 +43,7 @@ class Question:
     content: str
     key: uuid.UUID
     files: tuple[PreparedFile, ...] = ()
+    choices: Choices = NO_CHOICES
 
     @property
     def sent(self) -> SentMessage:
@@ -36,13 +61,15 @@ class Replacement:
         The last message of the user.
     answer_of:
         The last turn, if only its answer is to be replaced.
-    elements:
-        What the user had attached to the message. It stays when the text is another one.
+    elements, details:
+        What the user had attached to the message, and the command and modes that they had chosen.
+        They stay when the text is another one.
     """
 
     question_id: uuid.UUID
     answer_of: uuid.UUID | None = None
     elements: tuple[ElementData, ...] = ()
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import request
 from wtforms import Form
@@ -28,6 +28,9 @@ class StrictForm(Form):
         The field is not one of this form, or was sent more than once.
     """
 
+    # What the names of further fields begin with.
+    open_prefix: ClassVar[str | None] = None
+
     class Meta:
         """Settings of WTForms."""
 
@@ -40,8 +43,10 @@ class StrictForm(Form):
             return  # the form is filled by code, not by the request
         super().__init__(request.form, **kwargs)
         known = {field.name for field in self}
+        prefix = self.open_prefix
         for name, values in request.form.lists():
-            if name not in known and name != CSRF_FIELD:
+            is_known = name in known or name == CSRF_FIELD
+            if not is_known and not (prefix and name.startswith(prefix)):
                 raise FormFieldError("This form has no field “{}”.", subject=name[:64])
             if len(values) > 1:
                 raise FormFieldError(

@@ -34,9 +34,6 @@ NOT_YET = {
     "input_widget": NO_SETTINGS,
     "on_settings_edit": NO_SETTINGS,
     "on_settings_update": NO_SETTINGS,
-    # Starters.
-    "StarterCategory": "starters have no categories; use set_starters",
-    "set_starter_categories": "starters have no categories; use set_starters",
     # Commands and modes.
     "Mode": NO_COMMANDS,
     "ModeOption": NO_COMMANDS,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from webapp.authoring.messages.message import USER_MESSAGE, Message
 
@@ -14,9 +16,18 @@ def make_user_message(
     content: str,
     author: str,
     created_at: datetime | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Message:
-    """Return the message that the user wrote, as ``@on_message`` gets it."""
+    """Return the message that the user wrote, as ``@on_message`` gets it.
+
+    Parameters
+    ----------
+    details:
+        The command and the modes that they have chosen, if any.
+    """
     message = Message(content, type=USER_MESSAGE, metadata={})
+    if details:
+        message.command, message.modes = details.get("command"), details.get("modes")
     message.created_at = created_at or datetime.now(UTC)
     message.author = author
     message._id, message._chat_id, message._from_user = message_id, chat_id, True
