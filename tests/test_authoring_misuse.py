@@ -183,7 +183,57 @@ MISTAKES = {
     "message_with_actions": (
         "cl.Message('a', actions=['b'])",
         2,
-        ["Message actions", "cannot ask back or offer buttons yet"],
+        ["Message actions must be a list of Action; one is str"],
+    ),
+    "message_with_one_action": (
+        "cl.Message('a', actions=cl.Action('a', {}))",
+        2,
+        ["Message actions must be a list of Action, not Action"],
+    ),
+    "action_with_value": (
+        "cl.Action(name='a', value='b')",
+        2,
+        ["Action does not take value", "use payload instead", 'payload={"value": "yes"}'],
+    ),
+    "action_with_description": (
+        "cl.Action(name='a', payload={}, description='b')",
+        2,
+        ["Action does not take description", "use tooltip instead"],
+    ),
+    "action_with_collapsed": (
+        "cl.Action('a', {}, collapsed=True)",
+        2,
+        ["Action does not take collapsed", "leave it out"],
+    ),
+    "action_with_text_as_payload": (
+        "cl.Action('a', 'b')",
+        2,
+        ["Action payload must be a dict", "not 'b'"],
+    ),
+    "value_of_an_action": (
+        "cl.Action('a', {}).value",
+        2,
+        ["Action.value does not exist", 'read payload["value"]'],
+    ),
+    "two_callbacks_of_one_action": (
+        '@cl.action_callback("a")\ndef one(): ...\n@cl.action_callback("a")\ndef two(): ...',
+        4,
+        ['@action_callback("a") is used twice', "one (line 2)", "two (line 4)", "Keep one"],
+    ),
+    "action_callback_without_a_name": (
+        "@cl.action_callback\ndef one(action): ...",
+        2,
+        ["needs the name of the action", '@action_callback("name") on the line above'],
+    ),
+    "action_callback_with_an_empty_name": (
+        '@cl.action_callback(" ")\ndef one(action): ...',
+        2,
+        ["has 1 to 200 characters"],
+    ),
+    "action_callback_with_two_parameters": (
+        '@cl.action_callback("a")\ndef one(action, more): ...',
+        2,
+        ["one(action, more) cannot be called", "`def one(action)`"],
     ),
     "message_with_unknown_argument": (
         "cl.Message('a', element=[])",

@@ -16,6 +16,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from webapp.app import create_app
+from webapp.authoring.actions.action import Action
+from webapp.authoring.actions.callback import action_callback
 from webapp.authoring.caching.cache import cache
 from webapp.authoring.callbacks import (
     author_rename,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from webapp.integrations import instrument_openai as instrument_openai
 
 __all__ = [
+    "Action",
     "Audio",
     "ChatProfile",
     "CustomElement",
@@ -96,6 +99,7 @@ __all__ = [
     "Uploads",
     "User",
     "Video",
+    "action_callback",
     "author_rename",
     "cache",
     "chat_history",

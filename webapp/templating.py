@@ -12,6 +12,7 @@ from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
+from webapp.authoring.actions.icons import ACTION_GLYPHS
 from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.steps.details import (
@@ -71,7 +72,7 @@ class _WithoutIndentation(Extension):
         return _INDENTATION.sub("\n", source)
 
 
-def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
+def _detail_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
     return {
         "step_details": read_step,
         "step_status": shown_status,
@@ -84,6 +85,7 @@ def _step_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[.
             shown_output(message), page_budget(), footnote_name(message.id)
         ),
         "task_list": read_task_list,
+        "action_glyph": ACTION_GLYPHS.get,
     }
 
 
@@ -142,7 +144,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         exact=lambda time: viewer_clock().exact(time),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-    app.jinja_env.filters.update(_step_filters(page_budget))
+    app.jinja_env.filters.update(_detail_filters(page_budget))
     # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module

@@ -15,6 +15,7 @@ NOBODYS_FILE = "00000000-0000-4000-8000-000000000004"
 ARGUMENTS = {
     "element_id": NOBODYS_FILE,
     "file_id": NOBODYS_FILE,
+    "action_id": NOBODYS_TURN,
     "chat_id": NOBODYS_CHAT,
     "turn_id": NOBODYS_TURN,
     "session_id": NOBODYS_SESSION,
@@ -73,6 +74,7 @@ USER = {
     ("turns.edit", "POST"): f"/chats/{NOBODYS_CHAT}/edit",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.press", "POST"): f"/chats/{NOBODYS_CHAT}/actions/{NOBODYS_TURN}",
     ("turns.regenerate", "POST"): f"/chats/{NOBODYS_CHAT}/regenerate",
     ("turns.resume", "POST"): f"/chats/{NOBODYS_CHAT}/resume",
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",

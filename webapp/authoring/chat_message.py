@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -138,6 +138,46 @@ class ElementData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActionData:
+    """A button of a message, ready to be stored and shown.
+
+    Parameters
+    ----------
+    id:
+        What a browser sends when it is pressed. No other button of any message has it.
+    own_id:
+        The id that the author gave it, which is unique in its message.
+    payload:
+        What its callback is given, as JSON. No browser gets it.
+    """
+
+    id: uuid.UUID
+    own_id: str
+    name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    tooltip: str = ""
+    icon: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Return what stands on the button."""
+        return self.label if is_visible(self.label) else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the button as it is stored with its message."""
+        values = {name: value for name, value in vars(self).items() if value or name == "payload"}
+        return {**values, "id": str(self.id)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ActionData:
+        """Return a stored button."""
+        # A newer version may have stored more.
+        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        return cls(**{**known, "id": uuid.UUID(data["id"])})
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatMessage:
     """A message at one moment, ready to be stored and shown.
 
@@ -187,4 +227,15 @@ class ChatMessage:
     @property
     def says_something(self) -> bool:
         """Return whether there is something to see in it."""
-        return bool(self.elements) or self.kind in (STEP, TASKS) or is_visible(self.content)
+        return (
+            bool(self.elements)
+            or self.kind in (STEP, TASKS)
+            or is_visible(self.content)
+            or bool(self.actions)
+        )
+
+    @property
+    def actions(self) -> list[ActionData]:
+        """Return the buttons under it."""
+        stored = (self.details or {}).get("actions", ())
+        return [ActionData.from_json(action) for action in stored]

@@ -91,6 +91,15 @@ class ChatContext:
         """Return whether steps of a type are shown."""
         return self.cot == "full" or (self.cot == "tool_call" and kind == "tool")
 
+    def has_sent(self, message_id: uuid.UUID) -> bool:
+        """Return whether the chat has a message, which can then be changed by this call."""
+        if not self.transcript.has(message_id):
+            stored = self.find_message(message_id)
+            if stored is None:
+                return False
+            self.transcript.adopt(stored)
+        return True
+
     @cached_property
     def run_id(self) -> str:
         """Return what `context.current_run` has as its id."""

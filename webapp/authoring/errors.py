@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -86,10 +86,19 @@ def describe_error(error: Exception) -> str:
     return " ".join("".join(traceback.format_exception_only(error)).split())
 
 
-def explain_unknown_argument(owner: str, unknown: str, accepted: list[str]) -> str:
-    """Return what is wrong with an argument that a class or function does not take."""
+def explain_unknown_argument(
+    owner: str, unknown: str, accepted: list[str], instead: str = ""
+) -> str:
+    """Return what is wrong with an argument that a class or function does not take.
+
+    Parameters
+    ----------
+    instead:
+        What to do instead, if that is known.
+    """
     similar = get_close_matches(unknown, accepted, 1)
     advice = f"did you mean {similar[0]}?" if similar else "leave it out."
+    advice = f"{instead}." if instead else advice
     names = " and ".join(each for each in (", ".join(accepted[:-1]), *accepted[-1:]) if each)
     return f"{owner} does not take {unknown}: {advice} It takes {names or 'nothing'}."
 
@@ -97,17 +106,23 @@ def explain_unknown_argument(owner: str, unknown: str, accepted: list[str]) -> s
 def refuse_unknown_arguments(owner: Class) -> Class:
     """Let ``owner`` refuse an argument that it does not take, and name those that it takes.
 
-    Python's own message names only the first unknown argument, and none that would be right.
+    Python's own message names only the first unknown argument, and none that would be right. What
+    to use instead of an argument that Chainlit has, or had, stands in ``owner._instead``.
     """
     # By `vars`, since a type checker takes `owner.__init__` for the one of some instance.
     original: Callable[..., None] = vars(owner)["__init__"]
     accepted = list(inspect.signature(original).parameters)[1:]
+    instead: Mapping[str, str] = vars(owner).get("_instead", {})
 
     @functools.wraps(original)
     def init(self: object, *args: Any, **kwargs: Any) -> None:
         unknown = next((name for name in kwargs if name not in accepted), None)
         if unknown is not None:
-            raise MisuseError(explain_unknown_argument(owner.__name__, unknown, accepted))
+            raise MisuseError(
+                explain_unknown_argument(
+                    owner.__name__, unknown, accepted, instead.get(unknown, "")
+                )
+            )
         original(self, *args, **kwargs)
 
     type.__setattr__(owner, "__init__", init)

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
+from webapp.authoring.actions.details import merge_actions, with_actions
 from webapp.authoring.chat_message import (
     ASSISTANT,
     COMPLETE,
     DIVIDER,
     STREAMING,
+    ActionData,
     ChatMessage,
     ElementData,
     MessageKind,
@@ -152,7 +154,8 @@ class Transcript:
         elements:
             What it shows from now on, beside what it shows already. Their files are in the store.
         details:
-            As of a `ChatMessage`. ``None`` leaves them as they are.
+            As of a `ChatMessage`. ``None`` leaves them as they are. Buttons among them are shown
+            beside those that it shows already.
         grows:
             Whether more is to come, as for a step that runs.
 
@@ -166,7 +169,7 @@ class Transcript:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(target, author)
             begun = draft.begun
-            details = begun.details if details is None else details
+            details = merge_actions(begun.details, details)
             beside = _count_characters(details)
             self._count(len(content) + beside - draft.length() - draft.beside)
             draft.beside = beside
@@ -269,18 +272,47 @@ class Transcript:
     ) -> None:
         with self.changed:
             self._refuse_if_closed(used)
-            draft = self._drafts.get(message_id)
-            if draft is None or draft.removed:
-                raise MisuseError(
-                    f"{used}: this chat has no message with the id {message_id}. Send the message "
-                    "first, and give its id."
-                )
+            draft = self._shown_draft(used, message_id)
             elements = {element.id: element for element in draft.begun.elements}
             if new is None:
                 elements.pop(element_id, None)
             else:
                 elements[element_id] = new
             draft.begun = replace(draft.begun, elements=tuple(elements.values()))
+            self._note(draft, 1)
+
+    def change_actions(
+        self,
+        used: str,
+        message_id: uuid.UUID,
+        *,
+        add: Sequence[ActionData] = (),
+        remove: Sequence[str] = (),
+    ) -> None:
+        """Show buttons under a message, or take them away.
+
+        Parameters
+        ----------
+        remove:
+            The ids that the author gave them. One that is gone already is left out.
+
+        Raises
+        ------
+        MisuseError
+            The call has ended, or there is no such message.
+        """
+        with self.changed:
+            self._refuse_if_closed(used)
+            if not add and (self._drafts[message_id].removed or not remove):
+                return
+            draft = self._shown_draft(used, message_id)
+            details = with_actions(draft.begun.details, add, remove)
+            if details == draft.begun.details:
+                return
+            beside = _count_characters(details)
+            self._count(beside - draft.beside)
+            draft.beside = beside
+            draft.begun = replace(draft.begun, details=details)
             self._note(draft, 1)
 
     def stream(
@@ -381,6 +413,12 @@ class Transcript:
         if self._closed is not None:
             raise type(self._closed)(str(self._closed).format(used))
 
+    def _shown_draft(self, used: str, message_id: uuid.UUID) -> _Draft:
+        draft = self._drafts.get(message_id)
+        if draft is None or draft.removed:
+            raise no_such_message(used, message_id)
+        return draft
+
     def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
         message_id = target.id or self._first_id or uuid.uuid4()
         if not target.sent:
@@ -432,6 +470,14 @@ def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
             else replace(message, earlier=first.earlier, created_at=first.created_at)
         )
     return list(found.values())
+
+
+def no_such_message(used: str, message_id: uuid.UUID) -> MisuseError:
+    """Return the error for a message that is to show something, and is not in the chat."""
+    return MisuseError(
+        f"{used}: this chat has no message with the id {message_id}. Send the message first, and "
+        "give its id."
+    )
 
 
 def _count_characters(value: object) -> int:

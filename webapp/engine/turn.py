@@ -88,6 +88,7 @@ class RunningTurn:
         self.owner = spec.owner
         self.profile = spec.profile
         self.question_id = spec.question_id
+        self.action_id = spec.action_id
         self.first_sequence = spec.first_sequence
         placeholder = spec.placeholder
         self.changed = Changes()

@@ -42,6 +42,8 @@ class TurnSpec:
         The profile of the chat when the turn begins.
     question_id:
         The message it answers; ``None`` for the start of a chat, or if a chat is only resumed.
+    action_id:
+        The button that began it, if one did.
     first_sequence:
         The number that its first message has in the chat.
     placeholder:
@@ -52,6 +54,7 @@ class TurnSpec:
     owner: str
     profile: ChatProfile | None
     question_id: uuid.UUID | None = None
+    action_id: uuid.UUID | None = None
     first_sequence: int = 1
     placeholder: ChatMessage | None = None
 

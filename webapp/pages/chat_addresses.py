@@ -46,6 +46,10 @@ class ChatAddresses:
         """Return where Answer again is posted."""
         return f"{self.page}/regenerate"
 
+    def press(self, action_id: uuid.UUID) -> str:
+        """Return where a button is pressed."""
+        return f"{self.page}/actions/{action_id}"
+
     @property
     def selector(self) -> str:
         """Return where the chat's profile selector is."""

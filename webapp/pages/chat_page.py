@@ -73,6 +73,8 @@ class Controls:
     turn_id: uuid.UUID | None
     # The start of a chat answers no question, so it cannot be answered again.
     answers_question: bool
+    # What a button has begun can be tried again, too, if it failed.
+    may_be_repeated: bool
     token: str
     addresses: ChatAddresses
     profile: str | None
@@ -92,6 +94,7 @@ def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAdd
         status=turn.status if turn else TurnStatus.COMPLETE,
         turn_id=turn.id if turn else None,
         answers_question=turn is not None and turn.question_id is not None,
+        may_be_repeated=turn is not None and turn.may_be_repeated,
         token=csrf_token(),
         addresses=addresses,
         profile=chat.profile,
@@ -157,15 +160,17 @@ def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
 def render_earlier_messages(chat: StoredChat, template: str, before: int) -> str:
     """Render the messages before the one with that number, as a page or a fragment."""
     page = find_page_before(chat, before)
-    offered = offered_profiles().find(chat.profile)
-    profile = offered or profile_from_snapshot(chat.profile, chat.snapshots)
+    current = offered_profiles().find(chat.profile)
+    profile = current or profile_from_snapshot(chat.profile, chat.snapshots)
     values = _page_values(chat, profile)
     release_connection()
     return render_template(
         template,
         **values,
         participants=_build_participants(chat, page),
-        actions=with_ratings(build_actions(addresses_of(chat.id), None), chat.id),
+        actions=with_ratings(
+            build_actions(addresses_of(chat.id), None, offered=profile is current), chat.id
+        ),
         groups=_group_messages(replace(page, turn=None)),
         earlier=page.earlier,
         notices=[],
@@ -209,12 +214,12 @@ def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
 
 def _build_actions(
     chat: StoredChat, page: MessagePage, addresses: ChatAddresses, current: ChatProfile | None
-) -> Actions | None:
+) -> Actions:
+    offered = chat.profile is None or current is not None
     questions = [message.id for message in page.messages if message.kind == USER]
     if not questions and page.earlier is None:
-        return None  # before the user has written, there is nothing to rate or to edit
+        return build_actions(addresses, None, offered=offered, rates=False)
     question_id = questions[-1] if questions else None
-    offered = chat.profile is None or current is not None
     actions = build_actions(addresses, question_id, current, offered=offered)
     return with_ratings(actions, chat.id)
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 from wtforms.validators import Length, Optional
 
+from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.files.saving import PreparedFile
@@ -190,6 +191,21 @@ class RetryForm(KeyedForm):
             The id is malformed.
         """
         return _uuid(self.turn.data)
+
+
+class PressForm(KeyedForm):
+    """A button that is pressed, with the fields of the form around it."""
+
+    open_prefix = FIELD_PREFIX
+    open_repeats = True
+
+    def fields(self) -> dict[str, list[str]]:
+        """Return the values of the fields of its form, by their names."""
+        return {
+            clean_text(name.removeprefix(FIELD_PREFIX)): [clean_text(value) for value in values]
+            for name, values in request.form.lists()
+            if name.startswith(FIELD_PREFIX)
+        }
 
 
 class StopForm(StrictForm):

@@ -1,4 +1,4 @@
-"""What a viewer can do with the messages of a chat: rate answers, edit the last question.
+"""What a viewer can do with the messages of a chat: rate answers, press buttons, edit a question.
 
 It is fixed when a page is requested, so what streams into the page later needs no request.
 """
@@ -62,11 +62,19 @@ class Actions:
     # Whether the chat takes more messages, and its profile lets users change what they wrote.
     goes_on: bool
     edits: bool = True
+    # Whether its buttons may be pressed.
+    may_press: bool = False
+    # Whether there is anything to rate or to edit: nothing before the user has written.
+    rates: bool = True
     question_id: uuid.UUID | None
     ratings: Mapping[uuid.UUID, Rating] = field(default_factory=dict)
     first_question: int = 0
     comment_limit: int = COMMENT_LIMIT
     key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    def new_key(self) -> uuid.UUID:
+        """Return a key for a form of its own."""
+        return uuid.uuid4()
 
     def may_edit(self, message_id: uuid.UUID) -> bool:
         """Return whether a message can be edited once no answer is being written."""
@@ -79,6 +87,7 @@ def build_actions(
     profile: ChatProfile | None = None,
     *,
     offered: bool = True,
+    rates: bool = True,
 ) -> Actions:
     """Return what this viewer, the owner of a chat, can do with messages that nobody has rated.
 
@@ -90,11 +99,15 @@ def build_actions(
         That of the chat, if it is offered.
     offered:
         Whether the chat's profile is still offered. If not, the chat is read-only.
+    rates:
+        Whether there is anything to rate or to edit.
     """
     return Actions(
         token=csrf_token(),
         addresses=addresses,
         goes_on=offered and chat_app().get("on_message") is not None,
+        may_press=offered,
+        rates=rates,
         question_id=question_id,
         edits=profile is None or profile.allows_editing,
     )

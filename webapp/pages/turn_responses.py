@@ -20,11 +20,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
-from webapp.authoring.chat_message import DIVIDER, ChatMessage
+from webapp.authoring.chat_message import DIVIDER
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profiles_to_show
 from webapp.chats.store import StoredChat, my_chat
-from webapp.chats.titles import title_of
 from webapp.database.engines import utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
@@ -102,6 +101,11 @@ def respond_started(chat: StoredChat, started: StartedTurn) -> BaseResponse:
 def respond_resumed(chat: StoredChat, started: StartedTurn) -> BaseResponse:
     """Show what the app says in a chat that was resumed."""
     return _respond(chat, started, "chats/_resumed.html")
+
+
+def respond_pressed(chat: StoredChat, started: StartedTurn) -> BaseResponse:
+    """Show what the app says since a button was pressed."""
+    return _respond(chat, started, "chats/_pressed.html")
 
 
 def respond_replaced(chat: StoredChat, started: StartedTurn) -> BaseResponse:
@@ -207,10 +211,10 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
     way = _wait_briefly(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id)
+    stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id, turn.action_id)
     offered = turn.chat.offered or {}
     response = TurnResponse(chat, offered, stored, MemorySource(turn), way, is_new=True)
-    first = None if chat.written else started.question
+    title = None if chat.written else started.title
     return response.respond(
         lambda controls, answers: render_template(
             template,
@@ -221,22 +225,21 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             participants=response.participants,
             actions=response.actions,
             key=uuid.uuid4(),
-            selector=response.new_selector(answers, controls, is_first=first is not None),
-            chat=_as_listed(chat, first, answers) if first else None,
+            selector=response.new_selector(answers, controls, is_first=title is not None),
+            chat=_as_listed(chat, title, answers) if title is not None else None,
+            key_of=started.action and started.action.holder_id,
             profile_of=lambda listed: offered.get(listed.profile),
             several_profiles=len(offered) > 1,
         )
     )
 
 
-def _as_listed(chat: StoredChat, first: ChatMessage, answers: list[dict[str, Any]]) -> StoredChat:
+def _as_listed(chat: StoredChat, title: str, answers: list[dict[str, Any]]) -> StoredChat:
     """Return a chat as the history has it from its first message on."""
     messages = [answer["message"] for answer in answers]
     switches = [message.profile for message in messages if message.kind == DIVIDER]
     profile = switches[-1] if switches else chat.profile
-    return replace(
-        chat, title=chat.title or title_of(first.content, first.elements), profile=profile
-    )
+    return replace(chat, title=chat.title or title, profile=profile)
 
 
 class TurnResponse:
@@ -264,10 +267,10 @@ class TurnResponse:
         is_imported = chat.imported_at is not None
         self.participants = build_participants(profiles, is_imported=is_imported)
         self.addresses = addresses_of(chat.id)
-        # What the app says at the start of a chat is no answer, so it has no actions.
+        # What the app says at the start of a chat is no answer, so it is not rated.
         profile = offered.get(chat.profile or "")
-        question = turn.question_id
-        self.actions = build_actions(self.addresses, question, profile) if question else None
+        rates = turn.question_id is not None or (turn.action_id is not None and chat.written)
+        self.actions = build_actions(self.addresses, turn.question_id, profile, rates=rates)
         self._source = source
         self._way = way
         self._host = host_of_streams()
@@ -325,7 +328,7 @@ class TurnResponse:
         return self.addresses.selector if switches and is_news else ""
 
     def _read_ratings(self) -> None:
-        if self.actions is not None and not self._has_ratings:
+        if self.actions.rates and not self._has_ratings:
             self._has_ratings = True
             self.actions = with_ratings(self.actions, self._chat.id)
 

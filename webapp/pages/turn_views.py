@@ -17,10 +17,11 @@ from webapp.chats.store import StoredChat, my_chat
 from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.composer_choices import read_choices
-from webapp.pages.forms import EditForm, MessageForm, RetryForm, StopForm
+from webapp.pages.forms import EditForm, KeyedForm, MessageForm, PressForm, RetryForm, StopForm
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
+    respond_pressed,
     respond_refused,
     respond_replaced,
     respond_resumed,
@@ -29,6 +30,7 @@ from webapp.pages.turn_responses import (
     respond_with_news,
 )
 from webapp.profiles.icons import label
+from webapp.turns.actions.pressing import press_action, press_again
 from webapp.turns.asking import (
     StartedTurn,
     answer_to_replace,
@@ -41,7 +43,7 @@ from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent_message
 from webapp.turns.replacing import EditingOffError, question_to_edit
-from webapp.turns.stored_turns import get_turn, last_turn, question_to_retry
+from webapp.turns.stored_turns import get_turn, last_turn, turn_to_retry
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
 from webapp.web.request_guards import FormRequest
@@ -83,9 +85,26 @@ def retry(chat_id: uuid.UUID) -> Response:
     turn_id, key = form.turn_id(), form.form_key()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
-        return ask_again(chat, profile, question_to_retry(chat, turn_id), key)
+        turn = turn_to_retry(chat, turn_id)
+        if turn.action_id is not None:
+            return press_again(chat, profile, turn.action_id, key)
+        return ask_again(chat, profile, cast(uuid.UUID, turn.question_id), key)
 
     return _attempt(chat, form, begin, respond_started)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/actions/<uuid:action_id>")
+@login_needed
+def press(chat_id: uuid.UUID, action_id: uuid.UUID) -> Response:
+    """Run what the app file has for a button."""
+    chat = my_chat(chat_id)
+    form = PressForm()
+    key, fields = form.form_key(), form.fields()
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        return press_action(chat, profile, action_id, key, fields)
+
+    return _attempt(chat, form, begin, respond_pressed)
 
 
 @blueprint.post("/chats/<uuid:chat_id>/resume")
@@ -136,7 +155,7 @@ def regenerate(chat_id: uuid.UUID) -> Response:
 
 def _attempt(
     chat: StoredChat,
-    form: MessageForm | RetryForm | None,
+    form: MessageForm | RetryForm | PressForm | None,
     begin: Callable[[ChatProfile | None], StartedTurn],
     respond: Callable[[StoredChat, StartedTurn], Response],
 ) -> Response:
@@ -156,12 +175,14 @@ def _attempt(
     except NotFound:
         raise
     except FormReusedError as error:
+        if isinstance(form, PressForm):
+            raise
         refusal: HTTPException = error
     except HTTPException as error:
         # What is refused now may have been accepted the first time.
         if _was_sent(chat, form):
             return respond_as_it_stands(chat, from_composer=from_composer)
-        if isinstance(form, RetryForm):  # in which nothing was written
+        if isinstance(form, RetryForm | PressForm):  # in which nothing was written
             raise
         refusal = error
     else:
@@ -172,7 +193,7 @@ def _attempt(
     return respond_refused(chat, draft, refusal, replaces, again)
 
 
-def _was_sent(chat: StoredChat, form: MessageForm | RetryForm | None) -> bool:
+def _was_sent(chat: StoredChat, form: KeyedForm | None) -> bool:
     if form is None:
         return False
     try:

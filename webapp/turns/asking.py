@@ -21,6 +21,7 @@ from webapp.authoring.uploads.received import received_elements
 from webapp.chats.past_messages import get_question, list_history
 from webapp.chats.snapshots import has_new_look
 from webapp.chats.store import StoredChat
+from webapp.chats.titles import title_of
 from webapp.database.engines import release_connection, utc_now
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
@@ -32,6 +33,7 @@ from webapp.files.receiving import not_stored
 from webapp.files.saving import store_contents
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
+from webapp.turns.actions.stored_actions import FoundAction
 from webapp.turns.beginning import (
     TooManyTurnsError,
     TurnPlace,
@@ -79,10 +81,20 @@ class AppNotAnsweringError(Refusal):
 
 @dataclass(frozen=True)
 class StartedTurn:
-    """A turn that was begun, and the user's message in it if it is new."""
+    """A turn that was begun, and the user's message or the button that began it, if it is new."""
 
     turn: RunningTurn
     question: ChatMessage | None
+    action: FoundAction | None = None
+
+    @property
+    def title(self) -> str | None:
+        """Return what a chat is called that begins with it."""
+        if self.action is not None:
+            return title_of(self.action.data.text, ())
+        if self.question is None:
+            return None
+        return title_of(self.question.content, self.question.elements)
 
 
 def profile_of(chat: StoredChat) -> ChatProfile | None:
@@ -137,7 +149,7 @@ def ask(
         elements=(*kept, *map(element_of, question.files)),
         details=details,
     )
-    request = _request(chat, profile, question.key)
+    request = make_request(chat, profile, question.key)
     request = replace(request, question=message, files=question.files, replacement=replacement)
     try:
         return _answer(chat, request, message)
@@ -164,7 +176,7 @@ def ask_again(
         As for `ask`.
     """
     question = get_question(chat.id, question_id)
-    request = _request(chat, profile, key)
+    request = make_request(chat, profile, key)
     request = replace(request, answers=question_id, replacement=replacement)
     return _answer(chat, request, question)
 
@@ -184,10 +196,10 @@ def resume(chat: StoredChat, profile: ChatProfile | None) -> StartedTurn:
     if resume_callback() is None:
         raise ChatNotEndedError
     try:
-        request = _request(chat, profile, uuid.uuid4())
+        request = make_request(chat, profile, uuid.uuid4())
         release_connection()
         with visitors_turn(request.turn_id):
-            return _run(chat, request, store_resumption(request), None)
+            return run_turn(chat, request, store_resumption(request), None)
     except TooManyTurnsError:
         raise ChatNotResumedError from None
 
@@ -223,7 +235,14 @@ def stop_turn(chat: StoredChat, turn_id: uuid.UUID | None) -> None:
             turn.wait_until_stored(seconds)
 
 
-def _request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> TurnRequest:
+def make_request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) -> TurnRequest:
+    """Return a turn that is about to begin in a chat, of which nothing is stored yet.
+
+    Raises
+    ------
+    TooManyTurnsError
+        When too many callbacks of the user were stopped, and still run.
+    """
     most = settings().turns_per_user
     if conversation().keeper.lingering(chat.owner) >= most:
         # Callbacks that were stopped, and still run, cannot be ended from outside: they must not
@@ -276,7 +295,7 @@ def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> St
                 earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
                 release=copies.delete if question.elements else None,
             )
-            return _run(chat, request, place, work)
+            return run_turn(chat, request, place, work)
     except BaseException as error:
         copies.delete()
         with suppress(FilesUnavailableError, *UNAVAILABLE):  # a job tries again
@@ -286,7 +305,7 @@ def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> St
         raise
 
 
-def _run(
+def run_turn(
     chat: StoredChat, request: TurnRequest, place: TurnPlace, work: Work | None
 ) -> StartedTurn:
     """Run a turn that is stored.
@@ -318,6 +337,7 @@ def _run(
             owner=request.owner,
             profile=request.profile,
             question_id=request.question_id,
+            action_id=request.action_id,
             first_sequence=place.first_sequence,
             placeholder=place.placeholder,
         ),

@@ -132,7 +132,7 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
             before = values_before(connection, chat_id, request.answers)
             first_values = values if before is None else before
 
-        place = _insert_turn(connection, request, claimed, values, first_values)
+        place = insert_turn(connection, request, claimed, values, first_values)
         if question is not None and request.files:
             insert_files(connection, chat_id, question.id, request.files, uploaded_by=request.owner)
         if question is not None and replacement is not None and replacement.elements:
@@ -159,10 +159,10 @@ def store_resumption(request: TurnRequest) -> TurnPlace:
     """
     with write_transaction() as connection:
         claimed = claim_ended_chat(connection, request)
-        return _insert_turn(connection, request, claimed, claimed.values, None)
+        return insert_turn(connection, request, claimed, claimed.values, None)
 
 
-def _insert_turn(
+def insert_turn(
     connection: Connection,
     request: TurnRequest,
     claimed: ClaimedChat,
@@ -175,6 +175,11 @@ def _insert_turn(
     ----------
     first_values:
         The values with which its question was first answered; ``None`` when it answers nothing.
+
+    Raises
+    ------
+    TooManyTurnsError
+        When the user is at the limit.
     """
     if claimed.running_turns >= request.most_turns:
         raise TooManyTurnsError
@@ -202,6 +207,7 @@ def _insert_turn(
         owner=request.owner,
         key=request.key,
         question_id=request.question_id,
+        action_id=request.action_id,
         first_sequence=sequence,
     )
     connection.execute(NEW_TURN, {**row, "values_before": first_values})

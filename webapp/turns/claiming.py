@@ -17,6 +17,7 @@ from webapp.chats.retention import expires_at
 from webapp.chats.search_index import UNINDEXED_FROM_QUESTION, UNINDEXED_IF_WRITTEN
 from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.phases import TurnStatus
+from webapp.turns.actions.stored_actions import ACTION_ROW, action_pattern
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.requests import TurnRequest
 from webapp.turns.rows import IS_HEARD, RUNNING_TURNS, interrupt_turn, is_alive
@@ -94,10 +95,13 @@ _FOUND = (
     .exists()
     .label("keeps_values"),
 )
+_FOUND_WITH_ACTION = (*_FOUND, ACTION_ROW.scalar_subquery().label("action_row"))
 _LOOK = select(*_FOUND)
+_LOOK_WITH_ACTION = select(*_FOUND_WITH_ACTION)
 # On SQLite, one statement does all. On PostgreSQL, a statement sees the rows as they were when it
 # began, which may have changed while it waited for the chat or for the lock of the user's turns.
 _AT_ONCE = {claim: claim.returning(*_CLAIMED, *_FOUND) for claim in (_CLAIM, _RESUME)}
+_AT_ONCE_WITH_ACTION = _CLAIM.returning(*_CLAIMED, *_FOUND_WITH_ACTION)
 _LOOK_LATER = {claim: claim.returning(*_CLAIMED, USER_TURNS_LOCK) for claim in (_CLAIM, _RESUME)}
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
@@ -153,6 +157,8 @@ class ClaimedChat:
         Whether the form of the new turn began a turn before.
     keeps_values:
         Whether the last turns still keep the values with which they began.
+    action_row:
+        The `ACTION_ROW` of the button that was pressed, if there is one.
     """
 
     values: dict[str, Any]
@@ -163,6 +169,7 @@ class ClaimedChat:
     running_turns: int
     was_sent: bool
     keeps_values: bool
+    action_row: str | None = None
 
 
 def claim_chat(connection: Connection, request: TurnRequest, title: str | None) -> ClaimedChat:
@@ -289,11 +296,15 @@ def _claim(
         **more,
     }
     look = {**_chat_of(request), "key": request.key}
+    look_later, at_once = _LOOK, _AT_ONCE[claim]
+    if request.action_id is not None:
+        look |= action_pattern(request.action_id)
+        look_later, at_once = _LOOK_WITH_ACTION, _AT_ONCE_WITH_ACTION
     if has_row_locks(connection):
         chat = connection.execute(_LOOK_LATER[claim], holder).first()
-        found = chat and connection.execute(_LOOK, look).one()
+        found = chat and connection.execute(look_later, look).one()
     else:
-        found = chat = connection.execute(_AT_ONCE[claim], holder | look).first()
+        found = chat = connection.execute(at_once, holder | look).first()
     if chat is None or found is None:
         return None
     if chat.profile != request.profile_name:
@@ -307,6 +318,7 @@ def _claim(
         running_turns=found.running_turns,
         was_sent=found.was_sent,
         keeps_values=found.keeps_values,
+        action_row=None if request.action_id is None else found.action_row,
     )
 
 

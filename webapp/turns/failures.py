@@ -51,6 +51,14 @@ FAILURE_TEXTS = {
         advice="Try again. If it keeps happening, give the administrator the reference "
         "{reference}.",
     ),
+    "action_callback": FailureTexts(
+        event="action.failed",
+        silent="Nothing came for {seconds:g} seconds, so what you had asked for was stopped.",
+        slow="What you had asked for took longer than {seconds:g} seconds, so it was stopped.",
+        failed="Something went wrong after you pressed the button.",
+        advice="Try again. If it keeps happening, give the administrator the reference "
+        "{reference}.",
+    ),
     "on_chat_resume": FailureTexts(
         event="chat_resume.failed",
         silent="Nothing came for {seconds:g} seconds, so resuming this chat was stopped.",
@@ -80,7 +88,8 @@ def make_work(
     release: Callable[[], None] | None = None,
 ) -> Work:
     """Return the work of a callback, whose failures are explained and logged with this request."""
-    texts, reference = FAILURE_TEXTS[decorator], request_id()
+    # The callback of a button also has the name of the button, in brackets.
+    texts, reference = FAILURE_TEXTS[decorator.partition("(")[0]], request_id()
     return Work(
         decorator=decorator,
         arguments=arguments,

@@ -16,8 +16,8 @@ from webapp.web.refusals import Refusal
 
 # Built once: building a statement takes longer than running it.
 _BY_KEY = (
-    select(Turn.id, Message.content, Message.elements)
-    .join(Message, Message.id == Turn.question_id)
+    select(Turn.id, Turn.action_id, Message.content, Message.elements)
+    .outerjoin(Message, Message.id == Turn.question_id)
     .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
 )
 
@@ -36,9 +36,12 @@ class FormReusedError(Refusal):
 
 @dataclass(frozen=True)
 class SentMessage:
-    """What a form was sent with: the text, and the hashes of the files."""
+    """What a form was sent with: the text, and the hashes of the files.
 
-    content: str
+    The form of a button has no text.
+    """
+
+    content: str | None
     files: tuple[str, ...]
 
     @classmethod
@@ -57,12 +60,17 @@ class AlreadyAskedError(Exception):
         The turn that it began then.
     sent:
         The message that it was sent with then.
+    action_id:
+        The button that it was sent for then.
     """
 
-    def __init__(self, turn_id: uuid.UUID, sent: SentMessage) -> None:
+    def __init__(
+        self, turn_id: uuid.UUID, sent: SentMessage, action_id: uuid.UUID | None = None
+    ) -> None:
         super().__init__(turn_id)
         self.turn_id = turn_id
         self.sent = sent
+        self.action_id = action_id
 
 
 def find_sent_message(chat_id: uuid.UUID, key: uuid.UUID) -> SentMessage | None:
@@ -82,4 +90,4 @@ def refuse_sent_form(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID)
     """
     earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
     if earlier is not None:
-        raise AlreadyAskedError(earlier.id, SentMessage.from_row(earlier))
+        raise AlreadyAskedError(earlier.id, SentMessage.from_row(earlier), earlier.action_id)

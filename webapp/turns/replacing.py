@@ -73,7 +73,7 @@ _FIRST_WRITTEN = (
     .order_by(Message.sequence)
     .limit(1)
 )
-_TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindparam("made"))
+TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindparam("made"))
 _RESTORED = update(Chat).where(Chat.id == bindparam("in_chat")).values(values=bindparam("kept"))
 
 
@@ -160,7 +160,7 @@ def retitle(
     elements = map(ElementData.from_json, first.elements or ())
     if title != title_of(first.content, elements):  # its user has named it
         return title
-    connection.execute(_TITLED, {"in_chat": chat_id, "made": made})
+    connection.execute(TITLED, {"in_chat": chat_id, "made": made})
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from webapp.authoring.chat_message import ChatMessage, ElementData
 from webapp.authoring.types import ChatProfile, User
 from webapp.files.saving import PreparedFile
 from webapp.turns.form_keys import SentMessage
+
+Fields = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,11 @@ class TurnRequest:
         What they attached to it. The contents are in the store.
     answers:
         The message to be answered once more, if no new one is.
+    action_id:
+        The button that was pressed, if one was.
+    fields:
+        The values in the form of that button, by the names of the fields. ``None`` if the turn is
+        tried again, as they are not kept.
     replacement:
         What the turn takes the place of, if it does.
     new_snapshot:
@@ -120,6 +127,8 @@ class TurnRequest:
     question: ChatMessage | None = None
     files: tuple[PreparedFile, ...] = ()
     answers: uuid.UUID | None = None
+    action_id: uuid.UUID | None = None
+    fields: Fields | None = None
     replacement: Replacement | None = None
     new_snapshot: ChatProfile | None = None
 

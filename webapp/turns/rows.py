@@ -78,6 +78,7 @@ def turn_row(
     key: uuid.UUID,
     question_id: uuid.UUID | None,
     first_sequence: int,
+    action_id: uuid.UUID | None = None,
 ) -> dict[str, Any]:
     """Return the row of a turn that begins now in this process, for `NEW_TURN`."""
     return {
@@ -87,6 +88,7 @@ def turn_row(
         "key": key,
         "status": TurnStatus.RUNNING,
         "question_id": question_id,
+        "action_id": action_id,
         "first_sequence": first_sequence,
         "stop_asked": False,
         "retried": False,

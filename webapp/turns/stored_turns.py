@@ -28,7 +28,8 @@ _SAID = (
     )
     .order_by(Message.sequence)
 )
-_TURN = select(Turn.id, Turn.status, IS_HEARD, Turn.question_id).where(
+_STANDS = (Turn.id, Turn.status, IS_HEARD, Turn.question_id, Turn.action_id)
+_TURN = select(*_STANDS).where(
     Turn.chat_id == bindparam("chat_id"), Turn.id == bindparam("turn_id")
 )
 _TURN_WITH_INPUTS = _TURN.add_columns(Chat.inputs).join(Chat, Chat.id == Turn.chat_id)
@@ -46,9 +47,7 @@ _SAID_LAST = (
     .limit(1)
     .scalar_subquery()
 )
-_LAST_TURN = select(Turn.id, Turn.status, IS_HEARD, Turn.question_id).where(
-    Turn.id == func.coalesce(_RUNS, _SAID_LAST)
-)
+_LAST_TURN = select(*_STANDS).where(Turn.id == func.coalesce(_RUNS, _SAID_LAST))
 
 
 class CannotRetryError(Refusal):
@@ -66,6 +65,12 @@ class StoredTurn:
     id: uuid.UUID
     status: TurnStatus
     question_id: uuid.UUID | None
+    action_id: uuid.UUID | None = None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Return whether something began it that may begin it again: a message or a button."""
+        return self.question_id is not None or self.action_id is not None
 
     @property
     def seems_to_run(self) -> bool:
@@ -77,7 +82,7 @@ def last_turn(chat: StoredChat) -> StoredTurn | None:
     """Return the newest turn of a chat: one that runs, or one that may be tried again."""
     with read_connection() as connection:
         found = connection.execute(_LAST_TURN, {"chat_id": chat.id}).first()
-    return None if found is None else StoredTurn(found.id, _status(found), found.question_id)
+    return None if found is None else _stored_turn(found)
 
 
 def turn_as_stored(
@@ -109,11 +114,11 @@ def get_turn(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
         found = connection.execute(_TURN, {"chat_id": chat.id, "turn_id": turn_id}).first()
     if found is None:
         raise NotFound
-    return StoredTurn(found.id, _status(found), found.question_id)
+    return _stored_turn(found)
 
 
-def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
-    """Return the message that a turn answered, if the turn may be tried again.
+def turn_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
+    """Return a turn that may be tried again.
 
     Raises
     ------
@@ -124,9 +129,13 @@ def question_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> uuid.UUID:
     not_to_retry = (TurnStatus.RUNNING, TurnStatus.COMPLETE)
     if last is None or last.id != turn_id or last.status in not_to_retry:
         raise CannotRetryError("The chat has continued since this answer.")
-    if last.question_id is None:
+    if not last.may_be_repeated:
         raise CannotRetryError("Only an answer can be tried again, not the start of a chat.")
-    return last.question_id
+    return last
+
+
+def _stored_turn(row: Any) -> StoredTurn:
+    return StoredTurn(row.id, _status(row), row.question_id, row.action_id)
 
 
 def _status(turn: Any) -> TurnStatus:

@@ -28,8 +28,9 @@ class StrictForm(Form):
         The field is not one of this form, or was sent more than once.
     """
 
-    # What the names of further fields begin with.
+    # What the names of further fields begin with, and whether each may be sent several times.
     open_prefix: ClassVar[str | None] = None
+    open_repeats: ClassVar[bool] = False
 
     class Meta:
         """Settings of WTForms."""
@@ -45,10 +46,10 @@ class StrictForm(Form):
         known = {field.name for field in self}
         prefix = self.open_prefix
         for name, values in request.form.lists():
-            is_known = name in known or name == CSRF_FIELD
-            if not is_known and not (prefix and name.startswith(prefix)):
+            is_open = prefix is not None and name.startswith(prefix)
+            if name not in known and name != CSRF_FIELD and not is_open:
                 raise FormFieldError("This form has no field “{}”.", subject=name[:64])
-            if len(values) > 1:
+            if len(values) > 1 and not (is_open and self.open_repeats):
                 raise FormFieldError(
                     f"The field “{{}}” was sent {len(values)} times.", subject=name[:64]
                 )

@@ -18,6 +18,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.text import clean_text
+from webapp.authoring.transcript import no_such_message
 
 ElementSize = Literal["small", "medium", "large"]
 ELEMENT_NAME_LIMIT = 200
@@ -254,14 +255,8 @@ class Element(AwaitableObject):
 
 def _find_message(chat: ChatContext, used: str, message_id: uuid.UUID) -> None:
     """Take in the message that shows an element as it is stored, if an earlier call has sent it."""
-    if not chat.transcript.has(message_id):
-        stored = chat.find_message(message_id)
-        if stored is None:
-            raise MisuseError(
-                f"{used}: this chat has no message with the id {message_id}. Send the message "
-                "first, and give its id."
-            )
-        chat.transcript.adopt(stored)
+    if not chat.has_sent(message_id):
+        raise no_such_message(used, message_id)
 
 
 def remove_files(chat: ChatContext, message_id: uuid.UUID, element: ElementData) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_QUESTIONS = "an app cannot ask back or offer buttons yet"
+NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 NO_SETTINGS = "a chat has no settings yet"
@@ -21,9 +21,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 
 # Names of the package. One on a line, so that two branches can each take their own away.
 NOT_YET = {
-    # Buttons.
-    "Action": NO_QUESTIONS,
-    "action_callback": NO_QUESTIONS,
     # Questions.
     "AskUserMessage": NO_QUESTIONS,
     "AskActionMessage": NO_QUESTIONS,
@@ -80,7 +77,6 @@ NOT_YET = {
 NO_STREAMING = "use stream_token(), and send() or update() at the end"
 
 MESSAGE_NOT_YET = {
-    "actions": NO_QUESTIONS,
     "streaming": NO_STREAMING,
     "is_streaming": NO_STREAMING,
     "is_error": "a failure is shown when a callback raises; send an ordinary Message",
@@ -91,6 +87,12 @@ MESSAGE_NOT_YET = {
     "disable_human_feedback": "leave it out: an app with on_feedback has ratings",
 }
 
+# Arguments and attributes of an action in earlier versions of Chainlit.
+ACTION_NOT_YET = {
+    "value": 'use payload instead, such as payload={"value": "yes"}, and read payload["value"]',
+    "description": "use tooltip instead",
+    "collapsed": "leave it out, as each button is shown",
+}
 STEP_NOT_YET = {
     "to_dict": "read its attributes",
     "from_dict": "make a new Step",

@@ -9,8 +9,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
+from webapp.authoring.actions.action import Action, check_actions, remove_actions
 from webapp.authoring.awaitable_object import AwaitableObject
-from webapp.authoring.chat_message import ASSISTANT, USER, ElementData, MessageKind
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    USER,
+    ActionData,
+    ElementData,
+    MessageKind,
+)
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -21,6 +28,7 @@ from webapp.authoring.transcript import MessageTarget
 
 # Of the metadata and tags of a message, as JSON.
 DETAILS_LIMIT = 100_000
+UPDATE = "Message.update()"
 ASSISTANT_MESSAGE = "assistant_message"
 USER_MESSAGE = "user_message"
 _SETTABLE = (
@@ -56,7 +64,7 @@ class Message(AwaitableObject):
     language:
         The name of a programming language, if all of the content is code.
     actions:
-        Nothing yet: leave it out, or give ``None`` or ``[]``.
+        The buttons under it, a list of `Action`. At most 100.
     elements:
         What it shows beside its text, such as an ``Image``. At most 100.
     type:
@@ -87,7 +95,7 @@ class Message(AwaitableObject):
 
     _kind: ClassVar[MessageKind] = ASSISTANT
     author: str | None
-    actions: list[Any]
+    actions: list[Action]
     elements: list[Element]
     type: str
     metadata: dict[str, Any] | None
@@ -116,7 +124,7 @@ class Message(AwaitableObject):
         content: object = "",
         author: str | None = None,
         language: str | None = None,
-        actions: Sequence[object] | None = None,
+        actions: Sequence[Action] | None = None,
         elements: Sequence[Element] | None = None,
         type: str | None = None,  # noqa: A002 - the name that Chainlit has
         metadata: dict[str, Any] | None = None,
@@ -129,14 +137,12 @@ class Message(AwaitableObject):
     ) -> None:
         if language:
             self.language = language
-        if actions:
-            raise MisuseError(f"Message actions: {MESSAGE_NOT_YET['actions']}.")
         # All at once: each of them would be checked by itself otherwise.
         vars(self).update(
             # As in Chainlit. Set later, `None` is no text, there and here.
             _parts=[self._read("None" if content is None else content)],
             author=read_author(author),
-            actions=[],
+            actions=check_actions("Message", actions) if actions else [],
             elements=list(elements) if elements else [],
             type=type or ASSISTANT_MESSAGE,
             metadata=metadata,
@@ -194,7 +200,7 @@ class Message(AwaitableObject):
         return self._send("Message.send()")
 
     def update(self) -> Self:
-        """Show the current ``content``, ``author`` and new elements of a message, and return it.
+        """Show the current ``content``, ``author``, new elements and new actions, and return it.
 
         A message that was not sent is sent. One that the user wrote keeps its author.
 
@@ -208,7 +214,7 @@ class Message(AwaitableObject):
                 "Message.update() was used on a message that was not sent: it was removed. Use "
                 "send() to send it again."
             )
-        return self._send("Message.update()")
+        return self._send(UPDATE)
 
     def stream_token(self, token: str | None, is_sequence: bool = False) -> Self:
         """Append ``token`` to the message, and return it. The first token makes it appear.
@@ -266,8 +272,15 @@ class Message(AwaitableObject):
         return self
 
     def remove_actions(self) -> Self:
-        """Return the message. There are no actions yet."""
-        self.actions = []
+        """Take away the buttons of its ``actions``, and return the message.
+
+        Raises
+        ------
+        MisuseError
+            As for `send`.
+        """
+        used = "Message.remove_actions()"
+        remove_actions(self._chat(used), used, self.actions)
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -327,6 +340,9 @@ class Message(AwaitableObject):
     def _send(self, used: str) -> Self:
         chat = self._chat(used)
         self._find_sent(chat)
+        if self.actions:
+            # Its buttons have ids that begin with that of the message.
+            self._id = chat.transcript.reserve_id(self._target())
         if self.elements:
             # The id is known at once, the elements are there when their files are.
             self._id = chat.transcript.reserve_id(self._target())
@@ -344,6 +360,14 @@ class Message(AwaitableObject):
         if self._id is None and self._sent_at is not None:
             # The place that waits for the answer has a time already.
             self._id = uuid.uuid4()
+        actions: list[ActionData] = []
+        if self.actions and self._id is not None:
+            actions = [
+                action.place_under(self._id)
+                for action in check_actions("Message", self.actions)
+                # As in Chainlit: an update shows no button again that was taken away.
+                if used != UPDATE or action.forId != str(self._id)
+            ]
         content = self.content
         if self.language:
             content = as_code_block(content, self.language)
@@ -353,11 +377,11 @@ class Message(AwaitableObject):
             content,
             author,
             elements=elements,
-            details=self._details() if self.metadata or self.tags else None,
+            details=self._details(actions) if self.metadata or self.tags or actions else None,
         )
         self._note_sent(chat)
 
-    def _details(self) -> dict[str, Any]:
+    def _details(self, actions: list[ActionData]) -> dict[str, Any]:
         given = {"metadata": self.metadata, "tags": self.tags}
         text = json.dumps({name: value for name, value in given.items() if value}, default=str)
         if len(text) > DETAILS_LIMIT:
@@ -366,7 +390,7 @@ class Message(AwaitableObject):
                 f"JSON, not {len(text):,}."
             )
         details: dict[str, Any] = clean_json(json.loads(text))
-        return details
+        return {**details, "actions": [it.to_json() for it in actions]} if actions else details
 
     def _find_sent(self, chat: ChatContext) -> None:
         """Take in the message as it is stored, if an earlier call has sent it."""

@@ -1,0 +1,1 @@
+"""Buttons under messages: `Action`, and the callbacks that a press runs."""
