@@ -44,10 +44,10 @@ MISTAKES = {
         2,
         ["profiles(*, user) cannot be called", "`def profiles(current_user, language)`"],
     ),
-    "login_without_password": (
-        "@cl.password_auth_callback\ndef auth(username): ...",
+    "login_without_username": (
+        "@cl.password_auth_callback\ndef auth(password): ...",
         2,
-        ["auth(username) cannot be called", "`def auth(username, password)`"],
+        ["auth(password) cannot be called", "`def auth(username, password)`"],
     ),
     "login_with_three": (
         "@cl.password_auth_callback\nasync def auth(a, b, c): ...",

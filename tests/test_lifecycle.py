@@ -194,6 +194,26 @@ def test_logout_is_told(make_app: AppMaker, parameter: str) -> None:
     assert getattr(seen, "identifier", None) == ("alice" if parameter else None)
 
 
+def test_logout_takes_a_request_and_a_response(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+        OUT = []
+        @cl.password_auth_callback
+        def auth(username, password):
+            return cl.User(username)
+        @cl.on_logout
+        def out(request, response):
+            OUT.append((request.path, request.cookies.get("theirs")))
+            response.delete_cookie("theirs")
+    """)
+    alice = Visitor(app).logged_in("alice")
+    alice.client.set_cookie("theirs", "1")
+    answer = alice.post("/logout")
+    assert names(app, "on_logout")["OUT"] == [("/logout", "1")]
+    assert answer.status_code == 303
+    assert any("theirs=;" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+
+
 def test_a_logout_that_fails_logs_out(make_app: AppMaker, log: LogReader) -> None:
     app = make_app("""
         import webapp as cl

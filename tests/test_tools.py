@@ -15,6 +15,7 @@ import pytest
 
 import webapp as cl
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -290,13 +291,76 @@ def test_a_coroutine_that_is_cancelled_raises_what_await_would() -> None:
     assert run(start) == "cancelled"
 
 
-def test_run_sync_in_a_coroutine_is_refused_rather_than_waiting_for_itself() -> None:
-    async def start() -> None:
-        cl.run_sync(coroutine_function())
+def test_run_sync_below_a_coroutine_runs_on_another_loop(log: LogReader) -> None:
+    async def slept(value: str) -> str:
+        await asyncio.sleep(0.001)
+        return f"{value} on {threading.current_thread().name}"
 
-    cause = cause_of(start)
-    assert isinstance(cause, MisuseError)
-    assert "use await there" in str(cause)
+    def plain(value: str) -> str:
+        return cl.run_sync(slept(value))
+
+    async def inner() -> str:
+        return plain("inner")
+
+    async def start() -> list[str]:
+        return [plain("outer"), cl.run_sync(inner()), await slept("own")]
+
+    there = ["outer on webapp-aside", "inner on webapp-aside", "own on webapp-loop"]
+    assert [run(start) for _ in range(2)] == [there, there]
+    assert len(log.events("run_sync.blocks")) <= 1
+
+
+def test_what_run_sync_raises_below_a_coroutine_is_passed_through() -> None:
+    async def start() -> None:
+        cl.run_sync(fails_too())
+
+    assert isinstance(cause_of(start), TimeoutError)
+
+
+def test_what_belongs_to_the_loop_of_the_process_does_not_wait_for_ever() -> None:
+    async def start() -> None:
+        cl.run_sync(asyncio.create_task(asyncio.sleep(0)))
+
+    assert "attached to a different loop" in str(cause_of(start))
+
+
+def test_a_step_and_messages_of_plain_functions_below_a_coroutine(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app("""
+        import webapp as cl
+
+        @cl.step(name="tool", type="tool")
+        def tool():
+            cl.run_sync(cl.sleep(0.001))
+            cl.run_sync(cl.Message(content="Message from the tool").send())
+            return "Response"
+
+        @cl.on_message
+        async def main(message: cl.Message):
+            tool()
+    """)
+    )
+    assert chat.say("Hello").messages() == ["Message from the tool"]
+    assert [step["data-name"] for step in chat.page().all(data_testid="step")] == ["tool"]
+
+
+def test_stop_ends_what_a_coroutine_waits_for_in_run_sync(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app("""
+        import webapp as cl
+        @cl.on_message
+        async def main(message):
+            if message.content == "wait":
+                cl.run_sync(cl.sleep(600))
+            cl.Message("here").send()
+    """)
+    )
+    chat.begin("wait")
+    chat.stop()
+    page = chat.until_answered().say("more").page()
+    shown = page.all(data_testid="message", data_kind="assistant")
+    assert [message["data-status"] for message in shown] == ["stopped", "complete"]
+    assert "here" in shown[1].text
 
 
 def test_run_sync_outside_a_callback_teaches(tmp_path: Path) -> None:
@@ -343,3 +407,19 @@ def test_anything_that_can_be_awaited_is_taken() -> None:
 
     ready: Awaitable[int] = Ready()
     assert run(lambda: cl.run_sync(ready)) == 5
+
+
+def test_a_limiter_is_entered_for_each_call() -> None:
+    running: list[int] = []
+
+    def work() -> int:
+        running.append(1)
+        most = len(running)
+        running.pop()
+        return most
+
+    async def both() -> list[int]:
+        limited = cl.make_async(work, abandon_on_cancel=True, limiter=asyncio.Semaphore(1))
+        return list(await asyncio.gather(*(limited() for _ in range(8))))
+
+    assert asyncio.run(both()) == [1] * 8

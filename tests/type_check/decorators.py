@@ -154,8 +154,8 @@ def wrong_answer(username: str, password: str) -> bool:
     return True
 
 
-@cl.password_auth_callback  # type: ignore[type-var]
-def too_few(username: str) -> cl.User | None:
+@cl.password_auth_callback
+def fewer(username: str) -> cl.User | None:
     return None
 
 
@@ -178,7 +178,8 @@ async def show(message: cl.Message) -> None:
     sent = await cl.Message("c", elements=them, tags=["d"], metadata={"e": 1}).send()
     assert_type(sent, cl.Message)
     assert_type(await picture.send(for_id=sent.id), cl.Image)
-    assert_type(await message.update(), cl.Message)
+    assert_type(await message.update(), bool)
+    assert_type(await message.remove(), bool)
     assert_type(message.created_at, str | None)
     await cl.ElementSidebar.set_elements(them, key="f")
     cl.Image(content=b"", size="huge")  # type: ignore[arg-type]

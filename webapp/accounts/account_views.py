@@ -48,8 +48,9 @@ def end_session(session_id: uuid.UUID) -> Response:
     """Sign out one of the user's devices, which may be this one."""
     me, form = _me(), ConfirmForm()
     if session_id == browser_session().require_row():
-        sign_out.log_out()
-        return go_to(url_for("accounts.login"))
+        response = go_to(url_for("accounts.login"))
+        sign_out.log_out(response)
+        return response
     if not sign_out.has_session(me, session_id):
         return _page(me, 404, notice=GONE)
     refusal = _confirm(me, form, "Sign out that device")

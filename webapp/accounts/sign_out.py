@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from flask.globals import request_ctx
 from sqlalchemy import ColumnElement, delete, select
+from werkzeug.wrappers import Response
 
 from webapp.accounts.audit import record
 from webapp.accounts.login import browser_session, signed_in_user
 from webapp.accounts.models import LoginSession
+from webapp.authoring.callbacks import takes_request
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.types import User
@@ -20,8 +23,14 @@ from webapp.site import chat_app, settings
 from webapp.web.log import log_failure
 
 
-def log_out() -> None:
-    """End the session of this request, and call the app's ``on_logout``."""
+def log_out(response: Response) -> None:
+    """End the session of this request, and call the app's ``on_logout``.
+
+    Parameters
+    ----------
+    response:
+        What the browser will get. The app may add cookies and headers to it.
+    """
     user = signed_in_user()
     row = browser_session().row
     browser_session().log_out()
@@ -29,8 +38,12 @@ def log_out() -> None:
         record("logout", user.identifier)
         callback = chat_app().get("on_logout")
         if callback is not None:
+            told: tuple[object, ...] = (user,)
+            if takes_request(callback.function):
+                # The request itself: the callback runs in a thread that has none.
+                told = (request_ctx.request, response)
             try:
-                call(callback, (user,), Running(), settings().callback_seconds)
+                call(callback, told, Running(), settings().callback_seconds)
             except CallbackError as error:
                 # The user is signed out, whatever the app's code does.
                 log_failure("logout.callback_failed", error)

@@ -74,8 +74,9 @@ def _sign_in(form: LoginForm) -> Response | None:
 def logout() -> BaseResponse:
     """Sign the user out."""
     expect_no_fields()
-    log_out()
-    return go_to(url_for("accounts.login" if _login_on() else "chats.new"))
+    response = go_to(url_for("accounts.login" if _login_on() else "chats.new"))
+    log_out(response)
+    return response
 
 
 def _answer(

@@ -19,8 +19,8 @@ def is_on_loop() -> bool:
     return True
 
 
-class AwaitableObject:
-    """An object whose methods act at once, and return it so that you may await it.
+class Coroutine:
+    """What can be awaited, and given to `asyncio.create_task`, after its work was begun.
 
     There is something to wait for only if a method stores files in an ``async def``: that happens
     in a thread, as a store may be slow.
@@ -29,6 +29,44 @@ class AwaitableObject:
     # The files that are being stored, and all that the running callback is storing.
     _saving: Future[None] | None = None
     _all_saving: set[Future[None]]
+
+    def _outcome(self) -> object:
+        """Return what to await it gives."""
+        return self
+
+    # A task takes a coroutine, or what looks like one: an object with `send`, `throw` and `close`.
+    # As there is a `__next__`, it calls that instead of `send`, which sends a message here.
+
+    def __next__(self) -> Any:
+        """Return what a task is to wait for, or end with the outcome."""
+        saving = self._saving
+        if saving is None:
+            raise StopIteration(self._outcome())
+        if not saving.done():
+            return next(iter(asyncio.wrap_future(saving).__await__()))
+        self._saving = None
+        self._all_saving.discard(saving)
+        saving.result()
+        raise StopIteration(self._outcome())
+
+    def _wait(self) -> Generator[Any, None, None]:
+        while True:
+            try:
+                waiter = next(self)
+            except StopIteration:
+                return
+            yield waiter
+
+    def throw(self, error: BaseException, *_: object) -> NoReturn:
+        """Raise the error with which a task ends the wait."""
+        raise error
+
+    def close(self) -> None:
+        """Do nothing: what was begun goes on."""
+
+
+class AwaitableObject(Coroutine):
+    """An object whose methods act at once, and return it so that you may await it."""
 
     def _save_then(self, all_saving: set[Future[None]], work: Callable[[], None]) -> None:
         """Do ``work``, which stores files: in a thread if the caller holds up the loop."""
@@ -48,34 +86,28 @@ class AwaitableObject:
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Wait until the files are stored, and return the object."""
-        while True:
-            try:
-                waiter = next(self)
-            except StopIteration:
-                return self
-            yield waiter
+        yield from self._wait()
+        return self
 
-    # A task takes a coroutine, or what looks like one: an object with `send`, `throw` and `close`.
-    # As there is a `__next__`, it calls that instead of `send`, which sends a message here.
 
-    def __next__(self) -> Any:
-        """Return what a task is to wait for, or end with the object itself."""
-        saving = self._saving
-        if saving is None:
-            raise StopIteration(self)
-        if not saving.done():
-            return next(iter(asyncio.wrap_future(saving).__await__()))
-        self._saving = None
-        self._all_saving.discard(saving)
-        saving.result()
-        raise StopIteration(self)
+class Done(Coroutine):
+    """What a method returns that has done its work: true, and ``True`` to whoever awaits it."""
 
-    def throw(self, error: BaseException, *_: object) -> NoReturn:
-        """Raise the error with which a task ends the wait."""
-        raise error
+    def __init__(self, of: AwaitableObject) -> None:
+        if of._saving is not None:
+            self._saving, self._all_saving = of._saving, of._all_saving
 
-    def close(self) -> None:
-        """Do nothing: what was begun goes on."""
+    def _outcome(self) -> bool:
+        return True
+
+    def send(self, _: object) -> NoReturn:
+        """Make a task take it for a coroutine."""
+        raise StopIteration(True)
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        """Wait until the files are stored, and return ``True``."""
+        yield from self._wait()
+        return True
 
 
 def _settle(future: Future[None], work: Callable[[], None]) -> None:

@@ -31,13 +31,24 @@ CategoriesCallback = TypeVar(
 )
 StartCallback = TypeVar("StartCallback", bound=Callable[[], Any])
 MessageCallback = TypeVar("MessageCallback", bound=Callable[[], Any] | Callable[[Message], Any])
-LogoutCallback = TypeVar("LogoutCallback", bound=Callable[[], Any] | Callable[[User], Any])
+LogoutCallback = TypeVar(
+    "LogoutCallback", bound=Callable[[], Any] | Callable[[User], Any] | Callable[[Any, Any], Any]
+)
 RenameCallback = TypeVar(
-    "RenameCallback", bound=Callable[[str], str] | Callable[[str], Awaitable[str]]
+    "RenameCallback",
+    bound=Callable[[], str]
+    | Callable[[str], str]
+    | Callable[[], Awaitable[str]]
+    | Callable[[str], Awaitable[str]],
 )
 PasswordCallback = TypeVar(
     "PasswordCallback",
-    bound=Callable[[str, str], User | None] | Callable[[str, str], Awaitable[User | None]],
+    bound=Callable[[], User | None]
+    | Callable[[str], User | None]
+    | Callable[[str, str], User | None]
+    | Callable[[], Awaitable[User | None]]
+    | Callable[[str], Awaitable[User | None]]
+    | Callable[[str, str], Awaitable[User | None]],
 )
 
 
@@ -211,7 +222,9 @@ def on_logout(callback: LogoutCallback) -> LogoutCallback:
     ----------
     callback:
         A function without parameters, or of the `User` who signed out, ``def`` or ``async def``.
-        If it fails, the failure is logged, and the user is signed out all the same.
+        One whose first parameter is called ``request`` gets ``(request, response)``, as in
+        Chainlit: a request and a response of Flask, whose ``delete_cookie`` you can call. If it
+        fails, the failure is logged, and the user is signed out all the same.
 
     Example
     -------
@@ -221,7 +234,14 @@ def on_logout(callback: LogoutCallback) -> LogoutCallback:
         def goodbye(user: cl.User):
             print("goodbye,", user.identifier)
     """
-    return register("on_logout", callback, Arguments(("user",)))
+    names = ("request", "response") if takes_request(callback) else ("user",)
+    return register("on_logout", callback, Arguments(names))
+
+
+def takes_request(callback: Callable[..., Any]) -> bool:
+    """Return whether the first parameter of an ``on_logout`` is called ``request``."""
+    code = getattr(callback, "__code__", None)
+    return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "request"
 
 
 @refuse_brackets
@@ -245,7 +265,7 @@ def author_rename(callback: RenameCallback) -> RenameCallback:
 
     The documentation page this follows is "author_rename and Message author" of the Chainlit guide.
     """
-    return register("author_rename", callback, Arguments(("orig_author",), all_required=True))
+    return register("author_rename", callback, Arguments(("orig_author",)))
 
 
 @refuse_brackets
@@ -256,8 +276,9 @@ def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
     ----------
     callback:
         A function of ``(username, password)``, ``def`` or ``async def``, that returns a `User`,
-        or ``None`` to refuse. If it raises, the user sees "try again later", never "wrong
-        password". `seeded_user` is a ready callback for the accounts of ``chat-profiles users``.
+        or ``None`` to refuse. It may leave out the last parameters. If it raises, the user sees
+        "try again later", never "wrong password". `seeded_user` is a ready callback for the
+        accounts of ``chat-profiles users``.
 
     Example
     -------
@@ -265,6 +286,4 @@ def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
 
         cl.password_auth_callback(cl.seeded_user)
     """
-    return register(
-        "password_auth_callback", callback, Arguments(("username", "password"), all_required=True)
-    )
+    return register("password_auth_callback", callback, Arguments(("username", "password")))

@@ -8,11 +8,12 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from webapp.authoring.awaitable_object import is_on_loop
 from webapp.authoring.context import running_submit
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.signatures import refuse_brackets
@@ -21,8 +22,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@refuse_brackets
-def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]:
+@partial(refuse_brackets, options={"abandon_on_cancel", "limiter"})
+def make_async(
+    function: Callable[P, R],
+    /,
+    *,
+    abandon_on_cancel: bool = True,
+    limiter: AbstractAsyncContextManager[Any] | None = None,
+) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return an async function that runs ``function`` in a thread, so that it blocks no other chat.
 
     Parameters
@@ -31,6 +38,10 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
         A plain function that takes its time: a synchronous client, a computation. In its thread it
         can send messages and use `user_session` as its caller can. You may also pass a class. Its
         object is then made in the thread.
+    abandon_on_cancel:
+        Nothing: what is cancelled is always abandoned.
+    limiter:
+        What is entered for each call, such as an ``asyncio.Semaphore``, to limit how many run.
 
     Returns
     -------
@@ -56,6 +67,7 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
             found = await cl.make_async(search)("news")
             await cl.Message(content=found).send()
     """
+    del abandon_on_cancel
     _refuse_non_blocking(function)
 
     @functools.wraps(function, updated=())
@@ -64,14 +76,15 @@ def make_async(function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R
         # threads more than the machine has processors, so a few slow calls would hold up those of
         # every other chat. A waiting thread costs little. A daemon, so that it cannot hold up the
         # server's exit.
-        future: Future[_Outcome[R]] = Future()
-        threading.Thread(
-            target=copy_context().run,
-            args=(_set_outcome, future, functools.partial(function, *args, **kwargs)),
-            name="webapp-make_async",
-            daemon=True,
-        ).start()
-        return (await asyncio.wrap_future(future)).get()
+        async with limiter or nullcontext():
+            future: Future[_Outcome[R]] = Future()
+            threading.Thread(
+                target=copy_context().run,
+                args=(_set_outcome, future, partial(function, *args, **kwargs)),
+                name="webapp-make_async",
+                daemon=True,
+            ).start()
+            return (await asyncio.wrap_future(future)).get()
 
     return in_thread
 
@@ -81,6 +94,9 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
 
     It runs on the loop that all ``async def`` callbacks share, so it can use a client that you made
     at the top of the app file. It can send messages and use `user_session`.
+
+    In a plain function that an ``async def`` calls, it runs on another loop, and all other
+    ``async def`` callbacks wait until it ends. Call such a function with `make_async`.
 
     Parameters
     ----------
@@ -94,8 +110,7 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
     Raises
     ------
     MisuseError
-        It was used inside an ``async def``, where it would wait for itself, or outside a callback;
-        or the argument cannot be awaited, or was awaited already.
+        It was used outside a callback, or the argument cannot be awaited, or was awaited already.
 
     Example
     -------
@@ -108,11 +123,6 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
     """
     _refuse_non_awaitable(awaitable)
     try:
-        if is_on_loop():
-            raise MisuseError(
-                "run_sync was used inside an `async def`, where it would wait for itself for ever: "
-                "use await there. It is for plain `def` callbacks."
-            )
         submit = running_submit("run_sync()")
     except MisuseError:
         if inspect.iscoroutine(awaitable):

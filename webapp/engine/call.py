@@ -64,7 +64,12 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     ended.set_running_or_notify_cancel()
     if inspect.iscoroutinefunction(callback.function):
         future = _on_loop(ended, callback, callback.function(*accepted), context)
-        return RunningCall(ended, partial(process_loop.cancel, future))
+
+        def cancel() -> None:
+            awaited.cancel()  # a loop that waits for it would never hear of the end
+            process_loop.cancel(future)
+
+        return RunningCall(ended, cancel)
     _start_thread(callback, context, _follow, ended, callback, accepted, awaited)
     return RunningCall(ended, awaited.cancel)
 
@@ -157,7 +162,8 @@ class _Coroutines:
         self._cancels: dict[Future[Any], Callable[[], object]] = {}
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        future = process_loop.submit(_contain_exits(coroutine), copy_context())
+        submit = process_loop.submit_aside if process_loop.is_held_up else process_loop.submit
+        future = submit(_contain_exits(coroutine), copy_context())
         self.add(future, future.cancel)
         return future
 

@@ -17,6 +17,11 @@ from webapp.engine.pausing_loop import PausingLoop
 # How long a loop may be silent, after a call on it was not ended in time.
 STUCK_SECONDS = 10.0
 
+BLOCKS = (
+    "run_sync was called below an async def, so all other async callbacks of this process wait for "
+    "it. Await the coroutine, or call the plain function with make_async."
+)
+
 logger = logging.getLogger("webapp")
 
 
@@ -37,6 +42,8 @@ class ProcessLoop:
         self._lock = threading.Lock()
         self._current: PausingLoop | None = None
         self._pid: int | None = None
+        # Each runs what the one before it waits for.
+        self._aside: list[asyncio.AbstractEventLoop] = []
         self._silent_since: float | None = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
@@ -71,6 +78,36 @@ class ProcessLoop:
         else:
             future.set_result(task.result())
         return future
+
+    @property
+    def is_held_up(self) -> bool:
+        """Return whether the caller runs on a loop of ours, which waits as long as it does."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return running in self._aside or (
+            self._current is not None and running is self._current.loop
+        )
+
+    def submit_aside(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> Future[Any]:
+        """Run ``coroutine`` for a plain function that waits for it, called in an ``async def``.
+
+        The loop on which that function runs is held up until the coroutine ends, so another loop
+        must run it. There is one beside the loop of the process, one beside that, and so on.
+        """
+        held = asyncio.get_running_loop()
+        with self._lock:
+            if not self._aside:
+                logger.warning("run_sync.blocks", extra={"fields": {"advice": BLOCKS}})
+            place = self._aside.index(held) + 1 if held in self._aside else 0
+            if place == len(self._aside):
+                self._aside.append(asyncio.new_event_loop())
+                threading.Thread(
+                    target=self._aside[place].run_forever, name="webapp-aside", daemon=True
+                ).start()
+            loop = self._aside[place]
+        return context.run(asyncio.run_coroutine_threadsafe, coroutine, loop)
 
     @property
     def is_visited(self) -> bool:
@@ -126,6 +163,7 @@ class ProcessLoop:
     def _forget(self) -> None:
         # The parent may have held the lock while it forked.
         self._lock = threading.Lock()
+        self._aside = []
         if self._current is not None:
             self._current.let_go()
         self._current = None

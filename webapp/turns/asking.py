@@ -265,11 +265,12 @@ def make_request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) 
 
 def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> StartedTurn:
     who = viewer()
+    author = who.identifier if who else YOU
     message = make_user_message(
         str(chat.id),
         question.id,
         question.content,
-        who.name if who else YOU,
+        author,
         question.created_at,
         question.details,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, TypeVar, cast
@@ -17,22 +17,26 @@ BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments that a callback is given, in order."""
+    """The arguments that a callback is given, in order. It may leave out the last ones."""
 
     names: tuple[str, ...]
-    # Unless they are, the callback may leave out the last ones.
-    all_required: bool = False
 
 
-def refuse_brackets(decorator: Decorator) -> Decorator:
+def refuse_brackets(decorator: Decorator, options: Set[str] = frozenset()) -> Decorator:
     """Let ``decorator`` explain how to write it when it is called without a function.
 
     A default for its parameter would do too, but type checkers would then allow the brackets.
+
+    Parameters
+    ----------
+    options:
+        The names of other arguments that it takes.
     """
 
     @functools.wraps(decorator)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if len(args) + len(kwargs) != 1 or kwargs.keys() - {"callback"}:
+        given = kwargs.keys() - options
+        if len(args) + len(given) != 1 or given - {"callback"}:
             raise _no_function(decorator.__name__, "brackets")
         return decorator(*args, **kwargs)
 
@@ -68,8 +72,7 @@ def count_accepted(decorator: str, function: Callable[..., Any], arguments: Argu
         signature = ", ".join(arguments.names)
         given = f"({signature})" if arguments.names else "no parameters"
         if len(arguments.names) > 1:
-            given += " in this order"
-            given += "" if arguments.all_required else " (the last ones may be left out)"
+            given += " in this order (the last ones may be left out)"
         raise MisuseError(
             f"@{decorator}: {name}{inspect.signature(function)} cannot be called. It is given "
             f"{given}: change it to `def {name}({signature})`."
@@ -104,13 +107,11 @@ def _can_be_called_with(
 ) -> bool:
     required = [p for p in by_position if p.default is p.empty]
     keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    takes_more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     # A function of (language) would get the user under that name, and work now and then.
     pairs = zip(by_position, arguments.names, strict=False)
     misplaced = any(p.name != name and p.name in arguments.names for p, name in pairs)
     return (
         len(required) <= len(arguments.names)
-        and (not arguments.all_required or takes_more or len(by_position) >= len(arguments.names))
         and not any(p.default is p.empty or p.name in arguments.names for p in keyword_only)
         and not misplaced
     )

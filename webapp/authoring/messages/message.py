@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from webapp.authoring.actions.action import Action, check_actions, remove_actions
-from webapp.authoring.awaitable_object import AwaitableObject
+from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import (
     ASSISTANT,
     USER,
@@ -199,10 +199,11 @@ class Message(AwaitableObject):
         """
         return self._send("Message.send()")
 
-    def update(self) -> Self:
-        """Show the current ``content``, ``author``, new elements and new actions, and return it.
+    def update(self) -> Done:
+        """Show the current ``content``, ``author``, new elements and new actions of a message.
 
-        A message that was not sent is sent. One that the user wrote keeps its author.
+        To await it gives ``True``. A message that was not sent is sent. One that the user wrote
+        keeps its author.
 
         Raises
         ------
@@ -214,7 +215,8 @@ class Message(AwaitableObject):
                 "Message.update() was used on a message that was not sent: it was removed. Use "
                 "send() to send it again."
             )
-        return self._send(UPDATE)
+        self._send(UPDATE)
+        return Done(self)
 
     def stream_token(self, token: str | None, is_sequence: bool = False) -> Self:
         """Append ``token`` to the message, and return it. The first token makes it appear.
@@ -253,10 +255,11 @@ class Message(AwaitableObject):
         self._note_sent(chat)
         return self
 
-    def remove(self) -> Self:
-        """Remove the message from the chat, and return it. It can be sent again, as a new one.
+    def remove(self) -> Done:
+        """Remove the message from the chat. It can be sent again, as a new one.
 
-        Its files are removed as well. A message that was not sent stays as it is.
+        To await it gives ``True``. Its files are removed as well. A message that was not sent stays
+        as it is.
 
         Raises
         ------
@@ -269,7 +272,7 @@ class Message(AwaitableObject):
         if self._chat_id is not None:
             chat.transcript.remove(used, self._target())
             self._id, self._chat_id, self._is_removed = None, None, True
-        return self
+        return Done(self)
 
     def remove_actions(self) -> Self:
         """Take away the buttons of its ``actions``, and return the message.

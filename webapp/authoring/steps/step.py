@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar
 
-from webapp.authoring.awaitable_object import AwaitableObject
+from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import STEP, ElementData
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
@@ -199,8 +199,8 @@ class Step(AwaitableObject):
         self._show("Step.send()")
         return self
 
-    def update(self) -> Step:
-        """Show the step as it is now, and return it.
+    def update(self) -> Done:
+        """Show the step as it is now. To await it gives ``True``.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Step(AwaitableObject):
         """
         self.streaming = False
         self._show("Step.update()")
-        return self
+        return Done(self)
 
     def stream_token(
         self, token: str | None, is_sequence: bool = False, is_input: bool = False
@@ -253,8 +253,8 @@ class Step(AwaitableObject):
             chat.transcript.stream(used, self._target(), token, None, ())
         return self
 
-    def remove(self) -> Step:
-        """Remove the step from the chat, and return it.
+    def remove(self) -> Done:
+        """Remove the step from the chat. To await it gives ``True``.
 
         Raises
         ------
@@ -268,7 +268,7 @@ class Step(AwaitableObject):
             chat.transcript.remove("Step.remove()", self._target())
         self._message_id, self._chat_id, self._is_shown = None, None, False
         self._stored = [], ()
-        return self
+        return Done(self)
 
     def __enter__(self) -> Self:
         self.start, self.end = now(), None
