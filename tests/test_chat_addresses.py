@@ -25,6 +25,9 @@ def test_each_address_is_that_of_its_route(shared_app: Flask, root: str) -> None
         assert made.regenerate == url_for("turns.regenerate", chat_id=CHAT)
         assert made.selector == url_for("chats.selector", chat_id=CHAT)
         assert made.follow(OTHER) == url_for("turns.follow", chat_id=CHAT, turn_id=OTHER)
+        answer = url_for("questions.answer", chat_id=CHAT, question_id=OTHER)
+        assert made.answer(str(OTHER)) == answer
+        assert made.wait(OTHER, "1,2") == f"{made.follow(OTHER)}?waiting=1%2C2"
         assert made.rate(OTHER) == url_for("feedback.rate", chat_id=CHAT, message_id=OTHER)
 
 

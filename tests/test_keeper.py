@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,14 @@ class Store:
     def find_stop_requests(self, _turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Find nothing."""
         return set()
+
+    def find_answers(self, _questions: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+        """Find nothing."""
+        return {}
+
+    def time_out(self, questions: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Find that nobody has answered."""
+        return set(questions)
 
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Find all of them alive."""

@@ -45,6 +45,7 @@ from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_s
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume
 from webapp.authoring.seeded_user import seeded_user
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "AskUserMessage",
     "Audio",
     "ChatProfile",
     "CustomElement",

@@ -37,7 +37,7 @@ from webapp.elements.template_globals import set_up_elements
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
-from webapp.pages import chat_views, turn_views
+from webapp.pages import chat_views, question_views, turn_views
 from webapp.pages.live import set_up_live_turns
 from webapp.pages.watching import set_up_watching
 from webapp.profiles import views as profiles_views
@@ -257,6 +257,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
     modules = (
         chat_views,
         turn_views,
+        question_views,
         feedback_views,
         history_views,
         transfer_views,

@@ -15,6 +15,7 @@ from webapp.accounts.login import viewer
 from webapp.authoring.actions.icons import ACTION_GLYPHS
 from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
 from webapp.authoring.loading.app_file import ChatApp
+from webapp.authoring.questions.question import seconds_left, time_left
 from webapp.authoring.steps.details import (
     read_step,
     read_task_list,
@@ -85,6 +86,8 @@ def _detail_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable
             shown_output(message), page_budget(), footnote_name(message.id)
         ),
         "task_list": read_task_list,
+        "seconds_left": seconds_left,
+        "time_left": time_left,
         "action_glyph": ACTION_GLYPHS.get,
     }
 

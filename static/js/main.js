@@ -4,7 +4,7 @@ import "./attaching.js";
 import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
 import "./controls.js";
-import { byId, hasMouse, on } from "./dom.js";
+import { all, byId, hasMouse, on } from "./dom.js";
 import "./edits.js";
 import { checkAnswer } from "./errors.js";
 import { rememberFocus, restoreFocus } from "./focus.js";
@@ -18,11 +18,11 @@ import "./shortcuts.js";
 import { leavePreviousChat } from "./stream.js";
 import "./zone.js";
 
-// Few pages have elements or diagrams, so the script of each comes with the first one, and stays.
+// Few pages have elements, questions or diagrams, so the script of each comes with the first one.
 const scripts = new Set();
 const loadScripts = () => {
   const { diagrams } = document.body.dataset;
-  scripts.add(document.querySelector("[data-script]")?.dataset.script);
+  for (const { dataset } of all("[data-script]")) scripts.add(dataset.script);
   scripts.add(document.querySelector("code.language-mermaid") && diagrams);
   for (const address of scripts) {
     if (address) import(address).then(({ update }) => update(), () => {});

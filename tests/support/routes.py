@@ -14,6 +14,7 @@ NOBODYS_TOKEN = "nobodys-token-0000000000000000000000000000-"
 NOBODYS_FILE = "00000000-0000-4000-8000-000000000004"
 ARGUMENTS = {
     "element_id": NOBODYS_FILE,
+    "question_id": NOBODYS_TURN,
     "file_id": NOBODYS_FILE,
     "action_id": NOBODYS_TURN,
     "chat_id": NOBODYS_CHAT,
@@ -63,6 +64,7 @@ USER = {
     ("history.set_pin", "POST"): f"/chats/{NOBODYS_CHAT}/pin",
     ("history.set_title", "POST"): f"/chats/{NOBODYS_CHAT}/title",
     ("profiles.selector", "GET"): "/profiles",
+    ("questions.answer", "POST"): f"/chats/{NOBODYS_CHAT}/questions/{NOBODYS_TURN}",
     ("sharing.manage", "GET"): f"/chats/{NOBODYS_CHAT}/share",
     ("sharing.share", "POST"): f"/chats/{NOBODYS_CHAT}/share",
     ("sharing.unshare", "POST"): f"/chats/{NOBODYS_CHAT}/unshare",

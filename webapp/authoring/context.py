@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, ChatMessage, NewFile, StoredFile
+from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage, NewFile, StoredFile
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.live.values import Values
+from webapp.authoring.questions.open_questions import OpenQuestions
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.types import ChatProfile, Cot, User
 
@@ -83,6 +84,8 @@ class ChatContext:
     steps: dict[str, uuid.UUID | None] = field(default_factory=dict)
     hidden_steps: set[str] = field(default_factory=set)
     said_first: frozenset[uuid.UUID] = frozenset()
+    # Those that the callback asks its user; `None` where nobody could answer.
+    questions: OpenQuestions | None = None
 
     def __post_init__(self) -> None:
         self.transcript.profile = self.chat_profile
@@ -112,9 +115,9 @@ class ChatContext:
         contents = {state.id: state.content for state in states}
         earlier = [(key, role, contents.get(key, text)) for key, role, text in self.earlier()]
         new = [
-            (state.id, ASSISTANT, state.content)
+            (state.id, state.kind, state.content)
             for state in states
-            if not state.earlier and state.kind == ASSISTANT
+            if not state.earlier and state.kind in (ASSISTANT, USER)
         ]
 
         before = [message for message in earlier if message[0] != self.answers]

@@ -188,6 +188,16 @@ class Transcript:
             self._note(draft, len(content))
         return message_id
 
+    def set_details(self, message_id: uuid.UUID, details: Mapping[str, Any]) -> None:
+        """Change some details of a message that this call has sent, even if the call has ended."""
+        with self.changed:
+            draft = self._drafts.get(message_id)
+            if draft is not None:
+                draft.begun = replace(
+                    draft.begun, details={**(draft.begun.details or {}), **details}
+                )
+                self._note(draft, 0)
+
     def note_activity(self, used: str) -> None:
         """Note that the call is at work, although it shows nothing.
 

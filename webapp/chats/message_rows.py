@@ -25,6 +25,7 @@ from webapp.authoring.chat_message import (
     ChatMessage,
     ElementData,
 )
+from webapp.authoring.questions.question import interrupted_question, is_open
 from webapp.chats.models import Message
 from webapp.database.upserts import insert_or_change
 
@@ -94,7 +95,11 @@ def shown_message(row: Any, *, running: bool) -> ChatMessage:
     If its turn no longer runs, nobody continues the message, so it is shown as interrupted.
     """
     message = message_from_row(row)
-    if message.status == STREAMING and not running:
+    if running:
+        return message
+    if message.details is not None and is_open(message):
+        message = interrupted_question(message)
+    if message.status == STREAMING:
         return replace(message, status=INTERRUPTED)
     return message
 

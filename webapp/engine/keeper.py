@@ -8,12 +8,14 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.questions.open_questions import QuestionUpdate
+from webapp.authoring.questions.question import ANSWERED, TIMED_OUT
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 
@@ -56,6 +58,7 @@ class TurnUpdate:
     ended: bool
     inputs: dict[str, Any] | None = None
     inputs_version: int = 0
+    questions: list[QuestionUpdate] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,12 @@ class TurnStore(Protocol):
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and return those that this process still has."""
 
+    def find_answers(self, questions: list[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
+        """Return what was answered to which of these questions."""
+
+    def time_out(self, questions: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Let nobody answer these questions any more; return those that nobody has answered."""
+
 
 @dataclass
 class TrackedTurn:
@@ -100,14 +109,18 @@ class TrackedTurn:
     beginner: int | None = field(default=None, init=False)
 
     def is_due(self, now: float) -> bool:
+        if self.turn.over or self.turn.questions.has_unstored:
+            return True
         unsaved = self.turn.unsaved - self.characters
-        changed = self.turn.over or self.turn.chat.inputs.version != self.inputs_version
-        return changed or (
-            unsaved >= SAVE_CHARACTERS or (unsaved > 0 and now - self.saved_at >= SAVE_SECONDS)
+        return (
+            unsaved >= SAVE_CHARACTERS
+            or (unsaved > 0 and now - self.saved_at >= SAVE_SECONDS)
+            or self.turn.chat.inputs.version != self.inputs_version
         )
 
     def update(self) -> TurnUpdate:
         ended = self.turn.over
+        questions = self.turn.questions.unstored()
         changed = [m for m in self.turn.messages() if self.saved.get(m.id) != (m.version, m.status)]
         inputs = self.turn.chat.inputs
         version = inputs.version  # before they are read, or a change in between would be lost
@@ -115,6 +128,7 @@ class TrackedTurn:
             turn=self.turn,
             messages=changed,
             ended=ended,
+            questions=questions,
             inputs=inputs.now() if version != self.inputs_version else None,
             inputs_version=version,
         )
@@ -153,8 +167,8 @@ class Keeper:
         # The thread waits for a first turn, not for the next tick.
         self._is_idle = True
         self._next_tick = 0.0
-        # Turns that have ended since the thread last looked.
-        self._ended: list[TrackedTurn] = []
+        # Turns that have ended, or asked something, since the thread last looked.
+        self._urgent: list[TrackedTurn] = []
         # How often another thread has woken the keeper's, for tests.
         self.handovers = 0
         self._looked_at = 0.0
@@ -297,7 +311,7 @@ class Keeper:
         self._saving = threading.Lock()
         self._turns = {}
         self._unkept = {}
-        self._ended = []
+        self._urgent = []
         self._is_idle = True
         self._thread = None
         self._started = False
@@ -311,15 +325,22 @@ class Keeper:
         elif tracked.beginner != threading.get_ident():
             self._wake(tracked)
 
+    def note_question(self, turn: RunningTurn) -> None:
+        """Store soon what a turn has asked, if the turn is kept."""
+        with self._changed:
+            tracked = self._turns.get(turn.id)
+        if tracked is not None:
+            self._wake(tracked)
+
     def _prune(self) -> None:
         with self._changed:
             self._unkept = {i: turn for i, turn in self._unkept.items() if turn.at_work}
             self._changed.notify_all()
 
-    def _wake(self, ended: TrackedTurn | None = None) -> None:
+    def _wake(self, urgent: TrackedTurn | None = None) -> None:
         with self._changed:
-            if ended is not None:
-                self._ended.append(ended)
+            if urgent is not None:
+                self._urgent.append(urgent)
             self._woken = True
             self.handovers += 1
             self._work.notify()
@@ -347,8 +368,8 @@ class Keeper:
     def _next(self) -> list[TrackedTurn]:
         """Wait for something to do, and return the turns; none after `IDLE_SECONDS` without any.
 
-        Between two ticks these are the turns that have ended: to look at all of them each time
-        that one of a thousand ends would take more time than all the rest.
+        Between two ticks these are the turns that have ended or asked something: to look at all of
+        them each time that one of a thousand ends would take more time than all the rest.
         """
         with self._changed:
             while True:
@@ -359,7 +380,7 @@ class Keeper:
                     IDLE_SECONDS if self._is_idle else until_tick,
                 )
                 self._woken = self._is_idle = False
-                ended, self._ended = self._ended, []
+                urgent, self._urgent = self._urgent, []
                 if not self._turns:
                     self._thread = None  # while nobody can begin another one
                     self._is_idle = True
@@ -367,8 +388,8 @@ class Keeper:
                 if time.monotonic() >= self._next_tick:
                     self._next_tick = time.monotonic() + TICK_SECONDS
                     return list(self._turns.values())
-                if ended:
-                    return ended
+                if urgent:
+                    return urgent
 
     def _look_after(self, kept: list[TrackedTurn]) -> None:
         now = time.monotonic()
@@ -385,6 +406,8 @@ class Keeper:
         if quiet and now - self._looked_at >= LOOK_FOR_STOP_SECONDS:
             self._looked_at = now
             self._stop(quiet, self._store.find_stop_requests([one.turn.id for one in quiet]))
+            self._look_for_answers(kept)
+        self._time_out_questions(kept, now)
         silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]
         if silent:
             ours = self._store.beat([one.turn.id for one in silent])
@@ -392,6 +415,28 @@ class Keeper:
                 one.seen_at = now
                 if one.turn.id not in ours:
                     one.turn.interrupt()
+
+    def _look_for_answers(self, kept: list[TrackedTurn]) -> None:
+        """Take what was answered in other processes."""
+        asked = {it.id: one.turn for one in kept for it in one.turn.questions.open}
+        if asked:
+            for question_id, answer in self._store.find_answers(list(asked)).items():
+                asked[question_id].questions.settle(question_id, ANSWERED, answer)
+
+    def _time_out_questions(self, kept: list[TrackedTurn], now: float) -> None:
+        late = {
+            it.id: one.turn
+            for one in kept
+            if one.turn.questions.waits
+            for it in one.turn.questions.open
+            if it.gives_up_at <= now
+        }
+        if late:
+            unanswered = self._store.time_out(list(late))
+            for question_id in unanswered:
+                late[question_id].questions.settle(question_id, TIMED_OUT)
+            if len(unanswered) < len(late):  # somebody was just in time
+                self._look_for_answers(kept)
 
     @staticmethod
     def _stop(kept: list[TrackedTurn], asked: set[uuid.UUID]) -> None:
@@ -408,6 +453,7 @@ class Keeper:
         self._stop(due, stored.to_stop)
         for one, update, count in zip(due, updates, characters, strict=True):
             one.saved.update({m.id: (m.version, m.status) for m in update.messages})
+            one.turn.questions.note_stored(update.questions)
             one.characters, one.saved_at, one.seen_at = count, now, now
             one.inputs_version = update.inputs_version
             lost = update.turn.id in stored.lost

@@ -15,7 +15,8 @@ class TurnStatus(StrEnum):
     """How a turn stands, for pages and the database.
 
     LOST is never stored: the turn's row says that it runs, but its process has been silent. The
-    process may yet turn out to be alive.
+    process may yet turn out to be alive. Nor is WAITING: the turn runs, and waits for its user to
+    answer a question.
     """
 
     RUNNING = "running"
@@ -24,6 +25,7 @@ class TurnStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     LOST = "lost"
+    WAITING = "waiting"
 
 
 class Phase(Enum):

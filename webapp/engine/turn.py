@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from webapp.authoring.chat_message import (
@@ -25,6 +26,9 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.questions.open_questions import OpenQuestions
+from webapp.authoring.questions.question import INTERRUPTED as QUESTION_INTERRUPTED
+from webapp.authoring.questions.question import STOPPED as QUESTION_STOPPED
 from webapp.authoring.transcript import Transcript, latest_said
 from webapp.engine.call import RunningCall, begin
 from webapp.engine.changes import Changes
@@ -74,6 +78,8 @@ class RunningTurn:
         Which turn of the chat it is.
     on_over:
         Called once, with the turn, when its end can be stored.
+    on_ask:
+        Called with the turn when it has asked its user something, which must be stored soon.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class RunningTurn:
         work: Work,
         spec: TurnSpec,
         on_over: Callable[[RunningTurn], None] = _ignore,
+        on_ask: Callable[[RunningTurn], None] = _ignore,
     ) -> None:
         self.id = spec.id
         self.owner = spec.owner
@@ -94,10 +101,12 @@ class RunningTurn:
         self.changed = Changes()
         transcript = Transcript(placeholder.id if placeholder else None, self.changed)
         chat.inputs.join(self.changed)
+        self.questions = OpenQuestions(transcript, partial(on_ask, self))
         app_cot = app.cot or "full"
         self.chat = replace(
             chat,
             transcript=transcript,
+            questions=self.questions,
             earlier=self._earlier,
             cot=(spec.profile.cot if spec.profile else None) or app_cot,
             app_cot=app_cot,
@@ -178,17 +187,18 @@ class RunningTurn:
         return self.phase is Phase.RUNNING
 
     def check_limits(self) -> None:
-        """End the turn if its time is up."""
+        """End the turn if its time is up. It stands still while a question is open."""
         now = time.monotonic()
         with self.changed:
             stopped = self._stopped if self.phase in STOPPING_PHASES else now
         self._give_up_stopping(now - stopped)
-        limits, decorator = self._work.limits, f"@{self._work.decorator}"
-        spoke_at = max(transcript.spoke_at for transcript in self._transcripts)
-        if now - self._began > limits.total:
-            self._end(TurnStatus.FAILED, CallbackTimeoutError(decorator, limits.total))
-        elif now - spoke_at > limits.idle:
-            self._end(TurnStatus.FAILED, IdleError(decorator, limits.idle))
+        if not self.questions.waits:
+            limits, decorator = self._work.limits, f"@{self._work.decorator}"
+            spoke_at = max(transcript.spoke_at for transcript in self._transcripts)
+            if now - self._began - self.questions.waited(now) > limits.total:
+                self._end(TurnStatus.FAILED, CallbackTimeoutError(decorator, limits.total))
+            elif now - spoke_at > limits.idle:
+                self._end(TurnStatus.FAILED, IdleError(decorator, limits.idle))
         if self.lingers:
             process_loop.suspect()
 
@@ -202,7 +212,7 @@ class RunningTurn:
     def version(self) -> int:
         """Return a number that grows with each change."""
         said = self._transcripts[-1].version + self.chat.inputs.version
-        return said + self.over + self.stored
+        return said + self.questions.version + self.over + self.stored
 
     @property
     def unsaved(self) -> int:
@@ -222,18 +232,26 @@ class RunningTurn:
     def wait_for_answer(self, seconds: float) -> bool:
         """Wait for the end or a growing answer, and return whether the end is stored."""
         with self.changed:
-            self.changed.wait_for(lambda: self.stored or self.streaming, seconds)
+            self.changed.wait_for(lambda: self.rests or self.streaming, seconds)
             return self.stored
 
+    @property
+    def rests(self) -> bool:
+        """Return whether nothing comes by itself: the end is stored, or a question is open."""
+        return self.stored or (self.questions.waits and not self.questions.has_unstored)
+
     def wait_until_stored(self, seconds: float) -> bool:
-        """Wait for the end, and return whether it is stored."""
+        """Wait for the end or an open question, and return whether the end is stored."""
         with self.changed:
-            return self.changed.wait_for(lambda: self.stored, seconds)
+            self.changed.wait_for(lambda: self.rests, seconds)
+            return self.stored
 
     def wait_until_over(self, seconds: float) -> bool:
-        """Wait for the end or a growing answer, and return whether the turn is over."""
+        """Wait for the end, a growing answer or a question; return whether the turn is over."""
         with self.changed:
-            self.changed.wait_for(lambda: self.over or self.streaming, seconds)
+            self.changed.wait_for(
+                lambda: self.over or self.streaming or self.questions.waits, seconds
+            )
             return self.over
 
     def messages(self) -> list[ChatMessage]:
@@ -374,6 +392,8 @@ class RunningTurn:
             self.status, self.failure = status, failure
             self._ended_at = datetime.now(UTC)
             self._stopped = time.monotonic()
+        interrupted = status == TurnStatus.INTERRUPTED
+        self.questions.close(QUESTION_INTERRUPTED if interrupted else QUESTION_STOPPED)
         self.chat.transcript.close(stopped=stopped)
         if call is not None and under_way:
             call.cancel()
@@ -410,6 +430,7 @@ class RunningTurn:
             earlier=self.chat.so_far,
             offered=None,
             answers=None,  # it comes after the answer
+            questions=None,
         )
         try:
             self._on_stop_call = begin(on_stop, (), Running(chat=chat))

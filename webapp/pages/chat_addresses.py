@@ -59,6 +59,14 @@ class ChatAddresses:
         """Return where a page asks how a turn goes on."""
         return f"{self.page}/turns/{turn_id}"
 
+    def wait(self, turn_id: uuid.UUID, questions: str) -> str:
+        """Return where a page that shows open questions asks how their turn goes on."""
+        return f"{self.follow(turn_id)}?{urlencode({'waiting': questions})}"
+
+    def answer(self, question_id: str) -> str:
+        """Return where the answer to a question of the app is posted."""
+        return f"{self.page}/questions/{question_id}"
+
     def rate(self, message_id: uuid.UUID) -> str:
         """Return where a rating of a message is posted."""
         return f"{self.page}/messages/{message_id}/feedback"

@@ -12,6 +12,7 @@ from flask import render_template
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.questions.question import is_answer, open_questions
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
@@ -28,11 +29,14 @@ from webapp.profiles.offer import Offer, current_choice, offered_profiles, takes
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import chat_app, settings
 from webapp.turns.resuming import resume_callback
+from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import StoredTurn
 from webapp.web.csrf import csrf_token
 
 VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
 VANISHED_BEFORE = "The profile you chose is no longer available, so this chat uses another one."
+# How often a page asks whether a question was answered elsewhere, or its time is over.
+WAITING_SECONDS = 5
 PICK = " You can pick a different profile at the top."
 
 
@@ -81,11 +85,19 @@ class Controls:
     # `page`: the page begins to watch; `poll`: it asks every few seconds; `stream`: it gets events.
     watch: str = "page"
     every: str = "1s"
+    # The ids of the questions of the app that are open.
+    waits_for: str = ""
     key: uuid.UUID
 
     def with_status(self, status: str) -> Controls:
         """Return the controls of a turn that has ended."""
         return replace(self, status=status, key=uuid.uuid4())
+
+    def waiting_for(self, questions: str) -> Controls:
+        """Return the controls of a turn that waits for its user to answer questions."""
+        # Pages of many such turns together ask no more often than twenty times a second.
+        every = max(WAITING_SECONDS, conversation().keeper.count // 20)
+        return replace(self, status=TurnStatus.WAITING, waits_for=questions, every=f"{every}s")
 
 
 def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAddresses) -> Controls:
@@ -116,11 +128,15 @@ def render_chat(
     withdrawn = chat.profile is not None and current is None
     page = page or find_newest_page(chat)
     addresses = addresses_of(chat.id)
+    controls = build_controls(chat, page.turn, addresses)
+    questions = open_questions(page.messages) if controls.status == TurnStatus.RUNNING else ""
+    if questions:
+        controls = controls.waiting_for(questions)
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": page.messages,
         "groups": _group_messages(page),
-        "controls": build_controls(chat, page.turn, addresses),
+        "controls": controls,
         "actions": _build_actions(chat, page, addresses, current),
         "participants": _build_participants(chat, page),
         "earlier": page.earlier,
@@ -216,7 +232,7 @@ def _build_actions(
     chat: StoredChat, page: MessagePage, addresses: ChatAddresses, current: ChatProfile | None
 ) -> Actions:
     offered = chat.profile is None or current is not None
-    questions = [message.id for message in page.messages if message.kind == USER]
+    questions = [m.id for m in page.messages if m.kind == USER and not is_answer(m)]
     if not questions and page.earlier is None:
         return build_actions(addresses, None, offered=offered, rates=False)
     question_id = questions[-1] if questions else None
@@ -248,10 +264,12 @@ def _starter_problems(suggested: StarterList) -> list[Notice]:
 
 
 def _group_messages(page: MessagePage) -> list[MessageGroup]:
+    # What the user has answered to a question of the app is a part of its turn.
     groups = [
         MessageGroup(turn_id, *outline_messages(list(messages)))
         for turn_id, messages in groupby(
-            page.messages, lambda m: None if m.kind == USER else m.turn_id
+            page.messages,
+            lambda m: None if m.kind == USER and not is_answer(m) else m.turn_id,
         )
     ]
     turn = page.turn

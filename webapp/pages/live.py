@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, ChatMessage
+from webapp.authoring.questions.question import open_questions
 from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
 from webapp.markdown.footnotes import footnote_name
@@ -53,6 +54,11 @@ class TurnState:
     def is_running(self) -> bool:
         """Whether there is more to come."""
         return self.status == TurnStatus.RUNNING
+
+    @property
+    def waits_for(self) -> str:
+        """The ids of the questions that the turn waits for; "" if it waits for none."""
+        return open_questions(self.messages) if self.is_running else ""
 
 
 @dataclass

@@ -60,6 +60,7 @@ class TextField:
 SAY = "turns.say"
 TEXT_FIELDS = {
     SAY: TextField("message", "content", ("key",)),
+    "questions.answer": TextField("answer", "content", ("key",)),
     "turns.edit": TextField("message", "content", ("key", "message")),
     "feedback.rate": TextField("comment", "comment", ("value",)),
     "history.set_title": TextField("title", "title"),

@@ -50,8 +50,9 @@ from webapp.pages.watching import (
 from webapp.profiles.offer import offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.asking import StartedTurn
+from webapp.turns.questions.answering import AskedQuestion
 from webapp.turns.runtime import conversation
-from webapp.turns.stored_turns import StoredTurn, last_turn
+from webapp.turns.stored_turns import StoredTurn, get_turn, last_turn
 from webapp.turns.thread_budget import HURRIED_SECONDS, time_to_wait
 from webapp.web.errors import explanation
 from webapp.web.htmx import swap_whole, wants_fragment
@@ -115,21 +116,77 @@ def respond_replaced(chat: StoredChat, started: StartedTurn) -> BaseResponse:
 
 
 def respond_to_follower(
-    chat: StoredChat, stored: StoredTurn, *, shown_as_lost: bool
+    chat: StoredChat,
+    stored: StoredTurn,
+    *,
+    shown_as_lost: bool = False,
+    waits_for: str = "",
 ) -> BaseResponse:
-    """Show a page how a turn goes on. A turn that is still lost gets no content."""
+    """Show a page how a turn goes on. If the page shows that already, it gets no content.
+
+    Parameters
+    ----------
+    shown_as_lost:
+        The page says that the turn was interrupted.
+    waits_for:
+        The questions that the page shows as open.
+    """
     browser_session().in_background = True
     if shown_as_lost and stored.status == TurnStatus.LOST:
         return make_response("", 204)
     turn = conversation().keeper.find(stored.id)
     source = MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, stored.id)
+    if waits_for and source.read().waits_for == waits_for:
+        return make_response("", 204)
     # Pages that poll every second need not call the author's `@set_chat_profiles` each time.
     offered = turn.chat.offered if turn else None
     if offered is None:
         offered = offered_profiles().by_name
     way = way_to_watch(settings(), host_of_streams())
-    # A stream leaves `#turn` as it is, and after a lost turn Stop has to come back there first.
-    response = TurnResponse(chat, offered, stored, source, "poll" if shown_as_lost else way)
+    # A stream leaves `#turn` as it is, and Stop has to come back there first if it was not there.
+    if shown_as_lost or waits_for:
+        way = "poll"
+    return _show_followed(chat, stored, source, offered, way)
+
+
+def respond_answered(
+    chat: StoredChat, question: AskedQuestion, *, from_composer: bool
+) -> BaseResponse:
+    """Show a page how a turn goes on after one of its questions was answered.
+
+    Parameters
+    ----------
+    from_composer:
+        As for `respond_as_it_stands`.
+    """
+    turn = conversation().keeper.find(question.turn_id)
+    if turn is not None:
+        _wait_briefly(turn)
+    if not wants_fragment():
+        return redirect(url_for("chats.show", chat_id=chat.id), 303)
+    chat = my_chat(chat.id)
+    stored = get_turn(chat, question.turn_id)
+    source = MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, stored.id)
+    # The form goes away with its question, so no stream can hang on it. The page begins another.
+    response = _show_followed(chat, stored, source, offered_profiles().by_name, "page")
+    response.set_data(
+        response.get_data()
+        + render_template(
+            "chats/questions/_answered.html",
+            key=uuid.uuid4() if from_composer else None,
+        ).encode()
+    )
+    return response
+
+
+def _show_followed(
+    chat: StoredChat,
+    stored: StoredTurn,
+    source: TurnSource,
+    offered: Mapping[str, ChatProfile],
+    way: str,
+) -> BaseResponse:
+    response = TurnResponse(chat, offered, stored, source, way)
     return response.respond(
         lambda controls, answers: render_template(
             "chats/_followed.html",
@@ -285,7 +342,7 @@ class TurnResponse:
     def respond(self, render: Callable[[Controls, list[dict[str, Any]]], str]) -> BaseResponse:
         """Show the turn as it is. If it goes on, stream the rest or let the page poll for it."""
         state = self._source.read()
-        if state.is_running and self._way == "sse":
+        if state.is_running and self._way == "sse" and not state.waits_for:
             most, of_one = most_streams(settings(), self._host), most_streams_of_one(settings())
             slot = _slots(self._host).take(most, self._chat.owner, of_one)
             if slot is not None:
@@ -302,9 +359,14 @@ class TurnResponse:
         live = polled.get_or_add(self._turn_id, self._live_turn)
         answers = live.message_values(state.messages)
         outside = live.render_outside(state, self.actions)
+        if state.waits_for:
+            return make_response(
+                render(self._controls.waiting_for(state.waits_for), answers) + outside
+            )
         if state.is_running:
             every = f"{max(1, round(conversation().keeper.count / POLLS_PER_SECOND))}s"
-            polling = replace(self._controls, watch="poll", every=every)
+            watch = "page" if self._way == "page" else "poll"
+            polling = replace(self._controls, watch=watch, every=every)
             return make_response(render(polling, answers) + outside)
 
         polled.drop(self._turn_id)
@@ -347,10 +409,12 @@ class TurnResponse:
         template = current_app.jinja_env.get_template("chats/_ended.html")
         controls = self._controls
 
-        def render_end(status: str) -> str:
+        def render_end(state: TurnState) -> str:
+            if state.waits_for:
+                return template.render(controls=controls.waiting_for(state.waits_for))
             # The start of a chat may have left no messages. Then the page asks which turn is last.
             asks_now = not controls.answers_question
-            return template.render(controls=controls.with_status(status), asks_now=asks_now)
+            return template.render(controls=controls.with_status(state.status), asks_now=asks_now)
 
         events = TurnStream(subscription, first, state, render_end)
         return EventResponse(events, stream(events), slot, self._host)

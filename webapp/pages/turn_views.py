@@ -19,6 +19,7 @@ from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.composer_choices import read_choices
 from webapp.pages.forms import EditForm, KeyedForm, MessageForm, PressForm, RetryForm, StopForm
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
+from webapp.pages.text_answers import answer_with_text
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
     respond_pressed,
@@ -42,6 +43,7 @@ from webapp.turns.asking import (
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent_message
+from webapp.turns.questions.answering import find_open_question
 from webapp.turns.replacing import EditingOffError, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, turn_to_retry
 from webapp.web.forms import expect_no_fields
@@ -55,9 +57,12 @@ register_text_recovery(blueprint)
 @blueprint.post("/chats/<uuid:chat_id>/messages")
 @login_needed
 def say(chat_id: uuid.UUID) -> Response:
-    """Take a message, and answer it."""
+    """Take a message, and answer it. While the app asks for a text, the message is the answer."""
     chat = my_chat(chat_id)
     form = MessageForm()
+    asked = find_open_question(chat)
+    if asked is not None:
+        return answer_with_text(chat, asked, form, from_composer=True)
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
         sent = cast(FormRequest, request)
@@ -226,7 +231,12 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
     turn = get_turn(chat, turn_id)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    return respond_to_follower(chat, turn, shown_as_lost="lost" in request.args)
+    return respond_to_follower(
+        chat,
+        turn,
+        shown_as_lost="lost" in request.args,
+        waits_for=request.args.get("waiting", ""),
+    )
 
 
 @blueprint.get("/chats/<uuid:chat_id>/news")

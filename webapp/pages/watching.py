@@ -85,7 +85,8 @@ class MemorySource:
         turn = self._turn
         version, status = turn.version, turn.status if turn.stored else TurnStatus.RUNNING
         messages, inputs = turn.messages(), turn.chat.inputs
-        present = [m for m in messages if not m.removed]
+        hidden = turn.questions.is_hidden
+        present = [m for m in messages if not (m.removed or hidden(m.id))]
         return TurnState(
             messages=[m for m in present if not m.earlier],
             status=status,
@@ -97,15 +98,15 @@ class MemorySource:
 
     @property
     def has_end(self) -> bool:
-        """Whether the turn has ended and is stored."""
-        return self._turn.stored
+        """Whether the turn has ended and is stored, or waits for an answer."""
+        return self._turn.rests
 
     def wait(self, version: int, seconds: float) -> None:
         """Wait for the turn to say more."""
         self._turn.wait(version, seconds)
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait until the turn has ended and is stored."""
+        """Wait until the turn has ended and is stored, or waits for an answer."""
         self._turn.wait_until_stored(seconds)
 
 
@@ -175,7 +176,7 @@ class TurnStream:
     first:
         The HTML of ``state``, with which the page begins.
     render_end:
-        Renders the HTML for the end from the status with which the turn ended.
+        Renders the HTML for the end of the stream: the turn has ended, or asks its user something.
     """
 
     def __init__(
@@ -183,12 +184,12 @@ class TurnStream:
         subscription: Subscription,
         first: str,
         state: TurnState,
-        render_end: Callable[[str], str],
+        render_end: Callable[[TurnState], str],
     ) -> None:
         now = time.monotonic()
         self.first = event(first)
         self.subscription = subscription
-        self.is_over = not state.is_running
+        self.is_over = not state.is_running or bool(state.waits_for)
         # When the next step makes sense. What comes until then goes into one event.
         self.rest_until = now
         self._source = subscription.source
@@ -230,8 +231,9 @@ class TurnStream:
         if state.version != before.version:
             self._state = state
             html = self.subscription.page.render_changes(state)
-            end = "" if state.is_running else self._render_end(state.status)
-            self.is_over = not state.is_running
+            # While a question is open, nothing comes by itself.
+            self.is_over = not state.is_running or bool(state.waits_for)
+            end = self._render_end(state) if self.is_over else ""
             # A long open block is sent whole each time, so it is sent less often.
             slowest = min(len(html) / CHARACTERS_PER_SECOND, SLOWEST_SECONDS)
             self.rest_until = now + max(PACE_SECONDS, slowest)

@@ -343,6 +343,7 @@ def run_turn(
             placeholder=place.placeholder,
         ),
         keeper.note_end,
+        keeper.note_question,
     )
     note_visitors_turn(turn)
     with keeper.keep_begun_here(turn, [place.placeholder]):

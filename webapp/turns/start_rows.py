@@ -21,6 +21,7 @@ from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.profiles.last_choice import remember_name
 from webapp.turns.copying import CopySource, copy_conversation
+from webapp.turns.questions.rows import store_questions
 from webapp.turns.rows import NEW_TURN, RUNNING_TURNS, turn_row
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
@@ -102,6 +103,7 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
         When an answer is being written in the chat to be copied.
     """
     over, source = turn.over, request.source
+    questions = turn.questions.unstored()
     messages = [m for m in turn.messages() if not m.removed]
     # Read after the messages: if the turn switches its profile in between, a step stores that.
     chat = _new_chat(turn, request, over=over)
@@ -134,11 +136,13 @@ def store_started_chat(turn: RunningTurn, request: StartRequest) -> StoredStart:
             )
             connection.execute(NEW_TURN, row)
         insert_messages(connection, chat_id, messages)
+        store_questions(connection, chat_id, turn.id, questions)
         if request.new_choice is not None:
             remember_name(connection, request.new_choice)
         own = browser_session()
         own.store_changes(connection)
     own.note_stored_changes()
+    turn.questions.note_stored(questions)
     names = (
         *("id", "owner", "profile", "session_id", "turn_id", "title", "written"),
         *("snapshots", "inputs"),

@@ -192,4 +192,5 @@ def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
             first_sequence=source.next_sequence if source else 1,
         ),
         conversation().keeper.note_end,
+        conversation().keeper.note_question,
     )

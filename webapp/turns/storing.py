@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Float, bindparam, delete, exists, select, update
@@ -25,6 +26,7 @@ from webapp.database.engines import note_failure, read_connection, utc_now, writ
 from webapp.engine.keeper import SaveResult, StoreUnavailableError, TurnUpdate
 from webapp.engine.phases import TurnStatus
 from webapp.files.collecting import collect_soon
+from webapp.turns.questions.rows import find_answers, store_questions, time_out_questions
 from webapp.turns.rows import (
     ALIVE,
     ENDED,
@@ -103,6 +105,16 @@ class TurnRows:
         with self._app.app_context(), _map_errors(), read_connection() as connection:
             return set(connection.scalars(asked))
 
+    def find_answers(self, questions: list[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
+        """Return what was answered to which of these questions."""
+        with self._app.app_context(), _map_errors(), read_connection() as connection:
+            return find_answers(connection, questions)
+
+    def time_out(self, questions: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Let nobody answer these questions any more; return those that nobody has answered."""
+        with self._app.app_context(), _map_errors(), write_transaction() as connection:
+            return time_out_questions(connection, questions)
+
     def beat(self, turns: list[uuid.UUID]) -> set[uuid.UUID]:
         """Note that these turns are alive, and end those whose processes are not."""
         with self._app.app_context(), _map_errors(), write_transaction() as connection:
@@ -177,6 +189,7 @@ def _save(connection: Connection, latest: TurnUpdate, contents: set[str]) -> boo
     )
     if asked is None:
         return None
+    store_questions(connection, chat_id, turn.id, latest.questions)
     contents |= store_messages(connection, chat_id, latest.messages)
     profile = (turn.chat.offered or {}).get(turn.chat.chat_profile or "") or turn.profile
     if profile is not None and any(message.kind == DIVIDER for message in latest.messages):

@@ -35,7 +35,7 @@ MAX_BODY_BYTES = 256 * 1024
 # The endpoints that accept more, from senders who are known. An export is pasted into a form.
 LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 # The endpoints that take a message, whose length is a setting.
-MESSAGE_FORMS = frozenset({"turns.say", "turns.edit"})
+MESSAGE_FORMS = frozenset({"turns.say", "turns.edit", "questions.answer"})
 # The endpoint that takes files with a message, where the app says so.
 UPLOAD_FORMS = frozenset({"turns.say"})
 # The endpoint that takes an export with the files of its chats.

@@ -22,7 +22,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 # Names of the package. One on a line, so that two branches can each take their own away.
 NOT_YET = {
     # Questions.
-    "AskUserMessage": NO_QUESTIONS,
     "AskActionMessage": NO_QUESTIONS,
     "AskFileMessage": NO_QUESTIONS,
     "AskElementMessage": NO_QUESTIONS,

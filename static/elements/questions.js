@@ -1,0 +1,69 @@
+// What pages with an open question need: the time that is left, and the text that was typed when it
+// is over. Only they load this.
+const SECOND = 1000; // milliseconds
+const LATE = 1500; // after the end of the time, until the server has noted it
+
+const all = (selector) => [...document.querySelectorAll(selector)];
+const byId = (id) => document.getElementById(id);
+
+// When each open question ends, by the clock of this page: that of the computer may be wrong.
+const ends = new WeakMap();
+// What was typed as an answer, and is not sent.
+let typed = "";
+
+const asClock = (seconds) => {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const pad = (number) => String(number).padStart(2, "0");
+  const rest = `${hours ? pad(minutes) : minutes}:${pad(seconds % 60)}`;
+  return hours ? `${hours}:${rest}` : rest;
+};
+
+const openQuestions = () => all(".question[data-left]");
+
+const look = () => {
+  const turn = byId("turn");
+  if (turn?.dataset.waitingTurn && !document.hidden) window.htmx?.trigger(turn, "follow");
+};
+
+const tick = () => {
+  for (const question of openQuestions()) {
+    const left = Math.max(0, Math.round((ends.get(question)?.at - performance.now()) / SECOND));
+    const shown = question.querySelector(".time-left span");
+    if (shown && Number.isFinite(left)) shown.textContent = asClock(left);
+  }
+};
+setInterval(tick, SECOND);
+
+// Enter sends, as in the composer.
+document.addEventListener("keydown", (event) => {
+  const { target, key, shiftKey, isComposing } = event;
+  if (!target.matches?.(".answer textarea") || key !== "Enter" || shiftKey || isComposing) return;
+  if (!matchMedia("(hover: hover)").matches) return;
+  event.preventDefault();
+  target.form.requestSubmit();
+});
+
+document.addEventListener("input", ({ target }) => {
+  if (target.matches?.(".answer textarea")) typed = target.value;
+});
+
+document.addEventListener("htmx:after:request", ({ detail }) => {
+  const { sourceElement, response } = detail.ctx;
+  if (sourceElement?.matches?.(".answer") && response?.status < 400) typed = "";
+}, { capture: true });
+
+export const update = () => {
+  for (const question of openQuestions()) {
+    const { left } = question.dataset;
+    if (ends.get(question)?.left === left) continue;
+    ends.set(question, { left, at: performance.now() + left * SECOND });
+    setTimeout(look, left * SECOND + LATE);
+  }
+  tick();
+  // The question is over, and its field is gone: the text goes where it can be sent from.
+  const composer = byId("composer-input");
+  if (!typed || !composer || document.querySelector(".answer textarea")) return;
+  composer.value = composer.value ? `${composer.value}\n${typed}` : typed;
+  composer.dispatchEvent(new Event("input", { bubbles: true }));
+  typed = "";
+};

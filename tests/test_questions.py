@@ -1,0 +1,225 @@
+"""Questions that an app asks its user: asked, answered, and over."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+import pytest
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.people import Visitor
+from tests.support.questions import (
+    answer,
+    answer_fields,
+    asks,
+    open_question,
+    statuses,
+)
+from tests.support.rows import column
+
+NAME = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def reply(message: cl.Message):
+        answer = await cl.AskUserMessage(content="What is your name?", timeout=30).send()
+        await cl.Message(f"Your name is: {answer['output']}").send()
+"""
+AT_START = """
+    import chat_profiles as cl
+
+    @cl.on_chat_start
+    async def start():
+        answer = await cl.AskUserMessage("What is your name?", timeout=30).send()
+        await cl.Message(f"Your name is: {answer['output']}").send()
+
+    @cl.on_message
+    async def reply(message):
+        await cl.Message(f"echo {message.content}").send()
+"""
+IN_DEF = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    def reply(message):
+        answer = cl.AskUserMessage("What is your name?", timeout=30).send()
+        cl.Message(f"Your name is: {answer['output']}").send()
+"""
+IMPATIENT = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def reply(message):
+        try:
+            answer = await cl.AskUserMessage(
+                "Quick!", timeout=0.05, raise_on_timeout=message.content == "raise"
+            ).send()
+        except TimeoutError:
+            answer = "raised"
+        await cl.Message(f"got {answer}").send()
+"""
+
+
+def asked(app_maker: AppMaker, app_file: str = NAME) -> Chat:
+    """Return a chat in which a message is answered with a question."""
+    chat = Chat(app_maker(app_file))
+    chat.begin("hi")
+    chat.until(lambda: bool(open_question(chat)))
+    return chat
+
+
+@pytest.mark.parametrize("app_file", [NAME, IN_DEF])
+def test_the_callback_goes_on_with_the_answer(make_app: AppMaker, app_file: str) -> None:
+    chat = asked(make_app, app_file)
+    assert answer(chat, content="Ada").status_code == 303
+    chat.until_answered()
+    assert chat.messages() == ["What is your name?", "Your name is: Ada"]
+    assert chat.messages("user") == ["hi", "Ada"]
+    assert statuses(chat) == ["answered"]
+
+
+def test_the_answer_is_a_message_between_the_question_and_what_follows(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    answer(chat, content="Ada")
+    chat.until_answered()
+    shown = chat.page().all(data_testid="message")
+    assert [message["data-kind"] for message in shown] == ["user", "assistant", "user", "assistant"]
+
+
+def test_a_start_asks(make_app: AppMaker) -> None:
+    chat = asks(make_app(AT_START))
+    assert chat.page().one(data_testid="send").attributes.get("disabled") is None
+    answer(chat, content="Ada")
+    chat.until_answered()
+    assert chat.messages() == ["What is your name?", "Your name is: Ada"]
+    assert chat.say("more").messages()[-1] == "echo more"
+    assert column(chat.visitor.app, "chats.title") == ["Ada"]
+
+
+def test_a_message_is_the_answer_while_a_text_is_asked_for(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    chat.say("Ada")
+    assert chat.messages()[-1] == "Your name is: Ada"
+    assert column(chat.visitor.app, "turns.status") == ["complete"]
+
+
+def test_a_question_shows_how_much_time_is_left(make_app: AppMaker) -> None:
+    question = open_question(asked(make_app))
+    assert question is not None
+    assert question["data-kind"] == "user"
+    assert question.one(role="timer").text.strip() in ("Time left: 0:30", "Time left: 0:29")
+
+
+@pytest.mark.parametrize(("content", "got"), [("hi", "got None"), ("raise", "got raised")])
+def test_nobody_answers_in_time(make_app: AppMaker, content: str, got: str) -> None:
+    chat = Chat(make_app(IMPATIENT)).say(content)
+    assert chat.messages() == ["Quick!", got]
+    assert statuses(chat) == ["timed-out"]
+    assert column(chat.visitor.app, "questions.status") == ["timed-out"]
+
+
+def test_a_late_answer_is_refused_and_its_text_kept(make_app: AppMaker) -> None:
+    chat = Chat(make_app(IMPATIENT)).say("hi")
+    [question_id] = column(chat.visitor.app, "questions.id")
+    late = chat.visitor.post(
+        f"{chat.address}/questions/{question_id}", {"content": "so late", "key": str(uuid.uuid4())}
+    )
+    assert late.status_code == 409
+    assert "The time for this answer is over" in late.text
+    assert "so late" in late.text
+
+
+def test_stop_ends_a_question(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    chat.stop()
+    chat.until_answered()
+    assert statuses(chat) == ["stopped"]
+    assert column(chat.visitor.app, "questions.status") == ["stopped"]
+    assert column(chat.visitor.app, "turns.status") == ["stopped"]
+
+
+def test_stop_ends_a_question_of_a_def(make_app: AppMaker) -> None:
+    chat = asked(make_app, IN_DEF)
+    chat.stop()
+    chat.until_answered()
+    assert statuses(chat) == ["stopped"]
+    chat.until(lambda: not any(t.name == "webapp-on_message" for t in threading.enumerate()))
+
+
+def test_the_second_answer_is_refused_and_its_text_kept(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    address, _ = answer_fields(chat)
+    answer(chat, content="Ada")
+    second = chat.visitor.post(address, {"content": "Grace", "key": str(uuid.uuid4())})
+    assert second.status_code == 409
+    assert "answered before" in second.text
+    assert "Grace" in second.text
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+def test_a_form_that_is_sent_twice_counts_once(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    address, _ = answer_fields(chat)
+    form = {"content": "Ada", "key": str(uuid.uuid4())}
+    assert [chat.visitor.post(address, form).status_code for _ in range(2)] == [303, 303]
+    assert chat.until_answered().messages("user") == ["hi", "Ada"]
+
+
+@pytest.mark.parametrize(("content", "status"), [(" ", 422), ("x" * 300_000, 413)])
+def test_a_wrong_text_leaves_the_question_open(
+    make_app: AppMaker, content: str, status: int
+) -> None:
+    chat = asked(make_app)
+    refused = answer(chat, content=content)
+    assert refused.status_code == status
+    assert statuses(chat) == ["open"]
+    assert answer(chat, content="Ada").status_code == 303
+
+
+def test_another_users_question_is_not_found(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    address, _ = answer_fields(chat)
+    stranger = Visitor(chat.visitor.app)
+    stranger.get("/")
+    form = {"content": "Eve", "key": str(uuid.uuid4())}
+    assert stranger.post(address, form).status_code == 404
+    own = Chat.of(stranger)
+    moved = address.replace(chat.address, own.address)
+    assert stranger.post(moved, form).status_code == 404
+    assert statuses(chat) == ["open"]
+
+
+def test_another_device_shows_the_question(make_app: AppMaker) -> None:
+    chat = asked(make_app)
+    other = Chat.at(chat.visitor.twin(), chat.address)
+    answer(other, content="Ada")
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+def test_waiting_is_no_idleness_and_not_counted(make_app: AppMaker) -> None:
+    chat = Chat(make_app(NAME, turn_seconds=1, turn_idle_seconds=1))
+    chat.begin("hi")
+    chat.until(lambda: bool(open_question(chat)))
+    threading.Event().wait(1.5)
+    answer(chat, content="Ada")
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+def test_a_callback_that_nobody_waits_in_asks_nothing(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app("""
+        import asyncio
+        import chat_profiles as cl
+
+        @cl.on_message
+        async def reply(message):
+            asking = asyncio.create_task(cl.AskUserMessage("Anything?").send())
+            await asyncio.sleep(0)
+            asking.cancel()
+            await cl.Message("I go on.").send()
+        """)
+    ).say("hi")
+    assert chat.messages() == ["Anything?", "I go on."]
+    assert statuses(chat) == ["stopped"]

@@ -1,0 +1,1 @@
+"""Questions that an app asks its user, and waits for the answers."""

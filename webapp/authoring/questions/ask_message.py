@@ -1,0 +1,109 @@
+"""`AskMessage`, which all messages that ask something share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.elements.element import Element, store_elements
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.messages.message import ASSISTANT_MESSAGE, Message
+from webapp.authoring.messages.values import read_author
+from webapp.authoring.questions.pending_answer import (
+    PendingAnswer,
+    find_questions,
+    wait_for_answer,
+)
+from webapp.authoring.questions.question import STOPPED, OpenQuestion, Outcome, QuestionKind
+from webapp.authoring.transcript import MessageTarget
+
+T = TypeVar("T")
+# A deadline must be a time that a calendar has.
+LONGEST_SECONDS = 366 * 86_400
+
+
+class AskMessage(Generic[T]):
+    """A message that asks the user something, and waits for the answer."""
+
+    kind: ClassVar[QuestionKind]
+    type: str = ASSISTANT_MESSAGE
+
+    def __init__(
+        self, content: object, author: str | None, timeout: float, *, raise_on_timeout: bool
+    ) -> None:
+        seconds: object = timeout  # what an author gives may be anything
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            raise MisuseError(
+                f"{type(self).__name__} timeout is a number of seconds above 0, not "
+                f"{timeout!r:.80}."
+            )
+        self.content = Message(content).content
+        self.author = read_author(author)
+        self.timeout = timeout
+        self.raise_on_timeout = raise_on_timeout
+        self._message_id: uuid.UUID | None = None
+        self._question: OpenQuestion | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the message in the chat, a UUID."""
+        if self._message_id is None:
+            self._message_id = uuid.uuid4()
+        return str(self._message_id)
+
+    def send(self) -> PendingAnswer[T]:
+        """Ask the user, and wait for the answer. In an ``async def``, await it.
+
+        Returns
+        -------
+        The answer, or ``None`` if nobody has answered in time.
+
+        Raises
+        ------
+        TimeoutError
+            Nobody has answered in time, and ``raise_on_timeout`` is set.
+        MisuseError
+            The call is outside a chat, or in a callback that cannot ask.
+        """
+        used = f"{type(self).__name__}.send()"
+        chat = running_chat(used)
+        questions = find_questions(chat, used)
+        target = MessageTarget(self._message_id, sent=False)
+        self._message_id = chat.transcript.reserve_id(target)
+        question = self._question = OpenQuestion(
+            kind=self.kind,
+            message_id=self._message_id,
+            timeout=min(self.timeout, LONGEST_SECONDS),
+            offers=self._offers(),
+        )
+        shown = store_elements(chat, self._message_id, self._elements())
+        questions.ask(used, question, self.content, read_author(self.author), shown)
+
+        def read(outcome: Outcome) -> T | None:
+            return self._read(chat, outcome)
+
+        return wait_for_answer(questions, question, read, raise_on_timeout=self.raise_on_timeout)
+
+    def update(self) -> Self:
+        """Show the current ``content`` and ``author``, and return the message."""
+        Message(self.content, self.author, id=self.id).update()
+        return self
+
+    def remove(self) -> Self:
+        """Remove the message from the chat, and return it. If its question is open, it ends."""
+        chat = running_chat(f"{type(self).__name__}.remove()")
+        if self._question is not None and chat.questions is not None:
+            chat.questions.settle(self._question.id, STOPPED)
+        Message(id=self.id).remove()
+        return self
+
+    def _offers(self) -> Mapping[str, Any]:
+        return {}
+
+    def _elements(self) -> list[Element]:
+        return []
+
+    def _read(self, chat: ChatContext, outcome: Outcome) -> T | None:
+        raise NotImplementedError

@@ -1,0 +1,27 @@
+"""Answering what the app has asked."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from webapp.accounts.guard import login_needed
+from webapp.chats.store import my_chat
+from webapp.pages.forms import MessageForm
+from webapp.pages.recovered_text import register_text_recovery
+from webapp.pages.text_answers import answer_with_text
+from webapp.turns.questions.answering import find_question
+
+blueprint = Blueprint("questions", __name__)
+register_text_recovery(blueprint)
+
+
+@blueprint.post("/chats/<uuid:chat_id>/questions/<uuid:question_id>")
+@login_needed
+def answer(chat_id: uuid.UUID, question_id: uuid.UUID) -> Response:
+    """Take the answer to a question of the app."""
+    chat = my_chat(chat_id)
+    question = find_question(chat, question_id)
+    return answer_with_text(chat, question, MessageForm(), from_composer=False)

@@ -1,0 +1,1 @@
+"""Questions that apps ask their users: their rows, and taking an answer."""

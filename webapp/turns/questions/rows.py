@@ -1,0 +1,90 @@
+"""Rows of questions: stored with their turns, answered by any process, ended by their own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Float, bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from webapp.authoring.questions.open_questions import QuestionUpdate
+from webapp.authoring.questions.question import ANSWERED, INTERRUPTED, OPEN, TIMED_OUT
+from webapp.chats.models import Question
+from webapp.database.clock import database_time
+from webapp.database.engines import utc_now
+from webapp.database.upserts import insert_or_change
+
+# Built once: building a statement takes longer than running it.
+_ENDED = (
+    update(Question)
+    .where(Question.id == bindparam("question"), Question.status == OPEN)
+    .values(status=bindparam("how"))
+)
+_INTERRUPTED = (
+    update(Question)
+    .where(Question.turn_id == bindparam("turn"), Question.status == OPEN)
+    .values(status=INTERRUPTED)
+)
+_AMONG = Question.id.in_(bindparam("questions", expanding=True))
+_TIMED_OUT = update(Question).where(_AMONG, Question.status == OPEN).values(status=TIMED_OUT)
+_UNANSWERED = select(Question.id).where(_AMONG, Question.status != ANSWERED)
+_ANSWERS = select(Question.id, Question.answer).where(_AMONG, Question.status == ANSWERED)
+
+
+def store_questions(
+    connection: Connection,
+    chat_id: uuid.UUID,
+    turn_id: uuid.UUID,
+    updates: Sequence[QuestionUpdate],
+) -> None:
+    """Store what a turn has asked, and which of its questions have ended without an answer."""
+    for each in updates:
+        question = each.question
+        if not each.is_new:
+            connection.execute(_ENDED, {"question": question.id, "how": each.status})
+            continue
+        row = {
+            "id": question.id,
+            "chat_id": chat_id,
+            "turn_id": turn_id,
+            "message_id": question.message_id,
+            "kind": question.kind,
+            "status": each.status,
+            "details": dict(question.offers),
+            "created_at": utc_now(),
+            "seconds": question.timeout,
+        }
+        connection.execute(_new_question(connection.dialect.name), row)
+
+
+def interrupt_questions(connection: Connection, turn_id: uuid.UUID) -> None:
+    """Let nobody answer the questions of a turn whose process is gone."""
+    connection.execute(_INTERRUPTED, {"turn": turn_id})
+
+
+def time_out_questions(connection: Connection, questions: list[uuid.UUID]) -> set[uuid.UUID]:
+    """Let nobody answer these questions any more; return those that nobody has answered."""
+    which = {"questions": questions}
+    connection.execute(_TIMED_OUT, which)
+    return set(connection.scalars(_UNANSWERED, which))
+
+
+def find_answers(
+    connection: Connection, questions: list[uuid.UUID]
+) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return what was answered to which of these questions."""
+    rows = connection.execute(_ANSWERS, {"questions": questions})
+    return {row.id: row.answer or {} for row in rows}
+
+
+@lru_cache(maxsize=2)
+def _new_question(dialect: str) -> Any:
+    # By the database's clock, as answers come from all processes: clocks of hosts differ.
+    expires_at = database_time(bindparam("seconds", type_=Float))
+    # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
+    return (
+        insert_or_change(dialect, Question).values(expires_at=expires_at).on_conflict_do_nothing()
+    )
