@@ -218,7 +218,8 @@ def csrf_token(page: str) -> str:
 def test_the_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     names = files_in_wheel(wheel)
     top = {name.split("/")[0] for name in names}
-    assert top == {"chat_profiles", "webapp", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
+    described = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
+    assert top == {"chat_profiles", "chat_profiles_pytest", "webapp", described}
     assert [n for n in names if "__pycache__" in n or n.endswith((".pyc", ".sqlite3"))] == []
 
 
@@ -274,6 +275,18 @@ def test_the_package_is_imported_from_the_new_environment(installed: Installed, 
     show_help = "import runpy, sys; sys.argv[1:] = ['--help']; runpy.run_module"
     run_it = f"{show_help}({name!r}, None, '__main__')"
     assert "Usage: chat-profiles" in installed.python(run_it)
+
+
+def test_authors_can_test_their_app_with_what_is_installed(installed: Installed) -> None:
+    entry_points = "from importlib.metadata import entry_points; print(*entry_points("
+    found = installed.python(f"{entry_points}group='pytest11', name='chat_profiles_pytest'))")
+    assert "value='chat_profiles_pytest'" in found
+    spec = "import importlib.util as util; print(util.find_spec('chat_profiles_pytest').origin)"
+    assert Path(installed.python(spec)).is_relative_to(installed.environment)
+    # The kit itself knows no pytest, which is not installed there.
+    talk = "from chat_profiles.testing import ChatTester\nwith ChatTester('app.py') as chat:\n"
+    told = installed.python(f"{talk}    print(*chat.sign_in('ada').profiles, chat.start().status)")
+    assert told == "Packed complete"
 
 
 def test_the_login_page_is_served(browser: Browser) -> None:

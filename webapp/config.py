@@ -134,7 +134,9 @@ class Settings:
     flask: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:
+    def from_environment(
+        cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+    ) -> Settings:
         """Read the ``WEBAPP_`` variables. ``overrides`` has the same names and wins.
 
         Names in ``overrides`` that do not start with ``WEBAPP_`` are given to Flask as they are.
@@ -144,20 +146,22 @@ class Settings:
         StartupError
             When values are not valid. There is a line for each, which names the variable.
         """
-        settings, problems = cls.read(overrides)
+        settings, problems = cls.read(overrides, environ)
         if problems:
             raise StartupError(*problems.values())
         return settings
 
     @classmethod
-    def read(cls, overrides: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, str]]:
+    def read(
+        cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+    ) -> tuple[Settings, dict[str, str]]:
         """Return the settings, and a line for each variable whose value is not valid.
 
         In the place of such a value, the settings have the default.
         """
         given = dict(overrides or {})
         flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
-        values = {k: v for k, v in os.environ.items() if k.startswith("WEBAPP_")} | given
+        values = {k: v for k, v in environ.items() if k.startswith("WEBAPP_")} | given
         read = _Reader(values)
         settings = cls(
             chat=read.value("WEBAPP_CHAT") or None,

@@ -1,0 +1,122 @@
+"""The failures of an app that is tested: what its callbacks raise, as their author wants it."""
+
+from __future__ import annotations
+
+import logging
+import sysconfig
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from flask import Flask, has_app_context
+
+from webapp.authoring.errors import CallbackError
+from webapp.site import this_app
+
+# pytest shows no line of this module in a traceback.
+__tracebackhide__ = True
+
+_FRAMEWORK = Path(__file__).parents[1]
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+
+
+class ChatTestError(Exception):
+    """Something cannot be done in a test. The message says what to change."""
+
+
+class RefusedError(ChatTestError):
+    """The site has refused a request, as it would refuse that of a browser.
+
+    Parameters
+    ----------
+    status:
+        The HTTP status, such as 403 for a profile that is not offered.
+    told:
+        What the user reads.
+    """
+
+    def __init__(self, status: int, told: str) -> None:
+        super().__init__(f"{status}: {told}")
+        self.status = status
+        self.told = told
+
+
+class ChatTimeoutError(ChatTestError, TimeoutError):
+    """An answer was not complete in time. The message has what was said so far."""
+
+
+class FailureLog(logging.Filter):
+    """Collects what fails in one app, wherever it fails: all failures of callbacks are logged.
+
+    They are raised in the test, so the log of the test does not have them once more.
+
+    Attributes
+    ----------
+    app:
+        The app.
+    chats:
+        The ids of its chats. A turn fails outside any request, and its log has that of its chat.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.app: Flask | None = None
+        self.chats: set[str] = set()
+        self._errors: list[BaseException] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the error of a record if it is one of this app, and let all others pass."""
+        error = record.exc_info[1] if record.exc_info else None
+        chat = getattr(record, "fields", {}).get("chat")
+        is_ours = has_app_context() and this_app() is self.app
+        if error is None or not (is_ours or str(chat) in self.chats):
+            return True
+        self._errors.append(error)
+        return False
+
+    def take(self) -> BaseException | None:
+        """Return the first failure since the last call, as the author knows it."""
+        errors, self._errors = self._errors, []
+        return authors_error(errors[0]) if errors else None
+
+
+def authors_error(error: BaseException) -> BaseException:
+    """Return what the author's code raised, with the frames of the author's code alone.
+
+    Where the framework itself complains, for example of what a callback returned, its error is
+    returned. That error names the line.
+    """
+    while isinstance(error, CallbackError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error.with_traceback(_without_framework(error.__traceback__))
+
+
+def _without_framework(trace: TracebackType | None) -> TracebackType | None:
+    frames = list(traceback.walk_tb(trace))
+    files = [Path(frame.f_code.co_filename) for frame, _ in frames]
+    # What comes first in the standard library has called the author: threads, and asyncio.
+    outer = (_FRAMEWORK, _STANDARD_LIBRARY)
+    first = next(
+        (n for n, file in enumerate(files) if not any(map(file.is_relative_to, outer))), len(files)
+    )
+    kept = [
+        place
+        for place, file in enumerate(files)
+        if place >= first and not file.is_relative_to(_FRAMEWORK)
+    ]
+    if not kept:  # the error is the framework's own
+        return trace
+    entries = _entries(trace)
+    cut: TracebackType | None = None
+    for place in reversed(kept):
+        entry = entries[place]
+        cut = TracebackType(cut, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return cut
+
+
+def _entries(trace: TracebackType | None) -> list[TracebackType]:
+    found = []
+    while trace is not None:
+        found.append(trace)
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,217 @@
+"""Somebody at the site that is tested: sends the forms of its pages, and waits for answers."""
+
+from __future__ import annotations
+
+import mimetypes
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse
+
+from webapp.authoring.chat_message import COMPLETE, STEP, TASKS, USER, ChatMessage
+from webapp.site import CHAT_APP
+from webapp.testing.answers import Answer, MessageReader
+from webapp.testing.background import wait_for_background
+from webapp.testing.browser import Browser
+from webapp.testing.failures import ChatTestError, ChatTimeoutError, FailureLog, RefusedError
+from webapp.testing.fake_model import FakeModel
+from webapp.testing.pages import find_authors, find_notice
+from webapp.testing.stored_chat import find_turn, last_sequence, list_messages, wait_for
+
+# pytest shows no line of this module in a traceback.
+__tracebackhide__ = True
+
+# How long a turn that a test gives up may take to end.
+STOP_SECONDS = 2.0
+# A path, or a name and the bytes.
+AttachedFile = str | Path | tuple[str, bytes]
+
+
+class SiteVisitor:
+    """Somebody with a browser, who may have one chat open.
+
+    Parameters
+    ----------
+    failures:
+        What fails in the app.
+    model:
+        The model that answers, whose script must be long enough.
+    timeout:
+        How many seconds an answer may take, unless a call says it.
+
+    Attributes
+    ----------
+    chat_id:
+        The chat that is open.
+    page:
+        The HTML of the page that was opened last.
+    """
+
+    def __init__(
+        self, app: Flask, failures: FailureLog, model: FakeModel | None, timeout: float
+    ) -> None:
+        self.failures = failures
+        self.model = model
+        self.timeout = timeout
+        self.browser = Browser(app)
+        self.chat_id: uuid.UUID | None = None
+        self.page = ""
+        # The number of the last message before what the user did last.
+        self._before = 0
+
+    def with_new_browser(self) -> SiteVisitor:
+        """Return somebody else at the same site."""
+        return SiteVisitor(self.browser.app, self.failures, self.model, self.timeout)
+
+    def start(self, form: dict[str, Any], timeout: float | None) -> Answer:
+        """Start a chat, and return what the app says."""
+        response = self.browser.post("/chats", form)
+        self.check(response)
+        self.note_chat(uuid.UUID(response.location.partition("?")[0].rpartition("/")[2]))
+        self._before = 0
+        wait_for_background()  # such as the end of the chat before
+        return self.answer(timeout=timeout)
+
+    def act(
+        self,
+        what: str,
+        form: dict[str, Any],
+        *,
+        files: Iterable[AttachedFile] = (),
+        until: str | None = None,
+        timeout: float | None = None,
+        raises: bool = True,
+    ) -> Answer:
+        """Send a form of the open chat, and return what the app says then."""
+        before = last_sequence(self.messages())
+        attached = [_as_file(file) for file in files]
+        self.post(what, {**form, "files": attached} if attached else form)
+        self._before = before
+        return self.answer(until=until, timeout=timeout, raises=raises)
+
+    def post(self, what: str, form: dict[str, Any]) -> None:
+        """Send a form of the open chat, as htmx does."""
+        path = f"/chats/{self.require_chat()}/{what}"
+        response = self.browser.post(path, form, htmx=True)
+        if response.status_code >= 400:
+            self.check(response)
+
+    def answer(
+        self, *, until: str | None = None, timeout: float | None = None, raises: bool = True
+    ) -> Answer:
+        """Wait for the answer to what the user did last, and return it."""
+        turn = find_turn(self.browser.app, self.require_chat())
+        come = "stored"
+        if turn is not None:
+            seconds = self.timeout if timeout is None else timeout
+            come = wait_for(turn, seconds, until)
+            if not come:
+                said = self._reader().answer(self._new_messages(), "running").text
+                turn.stop()
+                turn.wait_until_stored(STOP_SECONDS)
+                self.failures.take()
+                raise ChatTimeoutError(
+                    f"The answer was not complete after {seconds:g} seconds, so it was stopped. "
+                    f"So far it said {said!r}. Give it more time with timeout=."
+                )
+        self.open_page(f"/chats/{self.chat_id}")
+        if self.model is not None:
+            self.model.raise_if_exhausted()
+        failure = self.failures.take()
+        if failure is not None and raises:
+            raise failure
+        new = self._new_messages()
+        status = _status_of(new) if come == "stored" else "running"
+        answer = self._reader().answer(new, status, failure)
+        if until is not None and come == "stored" and until not in answer:
+            raise ChatTestError(f"The answer has ended without {until!r}. It is {answer.text!r}.")
+        return answer
+
+    def messages(self) -> list[ChatMessage]:
+        """Return all messages of the open chat."""
+        return list_messages(self.browser.app, self.require_chat())
+
+    def reader(self) -> MessageReader:
+        """Return what makes of messages what tests look at, as the page shows them now."""
+        self.open_page(f"/chats/{self.require_chat()}")
+        return self._reader()
+
+    def _reader(self) -> MessageReader:
+        return MessageReader(self._fetch, find_authors(self.page))
+
+    def _new_messages(self) -> list[ChatMessage]:
+        new = [message for message in self.messages() if message.sequence > self._before]
+        return [message for message in new if message.kind != USER]
+
+    def require_chat(self) -> uuid.UUID:
+        """Return the id of the open chat.
+
+        Raises
+        ------
+        ChatTestError
+            There is none.
+        """
+        if self.chat_id is None:
+            raise ChatTestError("There is no chat yet: call start(), choose() or say() first.")
+        return self.chat_id
+
+    def note_chat(self, chat_id: uuid.UUID) -> None:
+        """Have a chat open from now on."""
+        self.chat_id = chat_id
+        self.failures.chats.add(str(chat_id))
+
+    def open_page(self, address: str) -> None:
+        """Open a page."""
+        response = self.browser.get(address)
+        self.check(response)
+        self.page = response.text
+
+    @contextmanager
+    def reading(self, address: str) -> Iterator[None]:
+        """Open a page, and stay within its request, as the user who has asked for it."""
+        with self.browser.client:
+            self.open_page(address)
+            yield
+
+    def check(self, response: TestResponse) -> None:
+        """Raise what went wrong: what a callback has raised, or the refusal of the site."""
+        own = response.request.path in ("/login", "/logout")
+        to_login = response.status_code == 303 and str(response.location).startswith("/login")
+        if not own and (to_login or response.status_code == 401):
+            name = self.browser.app.extensions[CHAT_APP].file_name
+            raise ChatTestError(
+                f'{name} asks its users to sign in: call chat.sign_in("ada") first.'
+            )
+        if response.status_code >= 400:
+            self.raise_failure()
+            raise RefusedError(response.status_code, find_notice(response.text))
+
+    def raise_failure(self) -> None:
+        """Raise what a callback has raised, if one has."""
+        failure = self.failures.take()
+        if failure is not None:
+            raise failure
+
+    def _fetch(self, address: str) -> bytes:
+        response = self.browser.get(address)
+        self.check(response)
+        content: bytes = response.data
+        return content
+
+
+def _as_file(file: AttachedFile) -> FileStorage:
+    path = Path(file[0] if isinstance(file, tuple) else file)
+    content = file[1] if isinstance(file, tuple) else path.read_bytes()
+    return FileStorage(BytesIO(content), path.name, content_type=mimetypes.guess_type(path.name)[0])
+
+
+def _status_of(said: list[ChatMessage]) -> str:
+    # A step that failed, and was caught, is no failure of the answer.
+    ends = [m.status for m in said if m.kind not in (STEP, TASKS) and m.status != COMPLETE]
+    return ends[-1] if ends else COMPLETE

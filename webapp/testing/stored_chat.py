@@ -1,0 +1,88 @@
+"""What is known of a chat: its messages as they are stored, and the turn that runs in it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import select, update
+
+from webapp.authoring.chat_message import ChatMessage
+from webapp.chats.message_rows import SHOWN_MESSAGES, shown_message
+from webapp.chats.models import Chat, Message
+from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.engine.turn import RunningTurn
+from webapp.site import settings
+from webapp.testing.answers import has_open_question
+from webapp.turns.ending import end_idle_chats
+from webapp.turns.runtime import conversation
+
+_EVERYTHING = SHOWN_MESSAGES.order_by(Message.sequence)
+
+
+def find_turn(app: Flask, chat_id: uuid.UUID) -> RunningTurn | None:
+    """Return the turn that runs in a chat, if one does."""
+    with app.app_context():
+        with read_connection() as connection:
+            turn_id = connection.scalar(select(Chat.turn_id).where(Chat.id == chat_id))
+        return None if turn_id is None else conversation().keeper.find(turn_id)
+
+
+def list_messages(app: Flask, chat_id: uuid.UUID) -> list[ChatMessage]:
+    """Return all messages of a chat as its page shows them, those of a running turn as they are."""
+    turn = find_turn(app, chat_id)
+    with app.app_context(), read_connection() as connection:
+        rows = connection.execute(_EVERYTHING, {"chat_id": chat_id}).all()
+    stored = [shown_message(row, running=turn is not None) for row in rows]
+    if turn is None:
+        return stored
+    newer = {message.id: message for message in turn.messages()}
+    others = [message for message in stored if message.id not in newer]
+    found = [*others, *(message for message in newer.values() if not message.removed)]
+    return sorted(found, key=lambda message: message.sequence)
+
+
+def wait_for(turn: RunningTurn, seconds: float, text: str | None) -> str:
+    """Wait until a turn is stored, asks a question, or has said what a test waits for.
+
+    Parameters
+    ----------
+    text:
+        What the turn is to say, if that is enough.
+
+    Returns
+    -------
+    str
+        What has come: ``stored``, ``question`` or ``text``. Nothing if it took too long.
+    """
+    give_up = time.monotonic() + seconds
+    while True:
+        version = turn.version
+        if turn.stored:
+            return "stored"
+        said = [message for message in turn.messages() if not message.removed]
+        if any(map(has_open_question, said)):
+            return "question"
+        if text is not None and any(text in message.content for message in said):
+            return "text"
+        left = give_up - time.monotonic()
+        if left <= 0:
+            return ""
+        turn.wait(version, left)
+
+
+def last_sequence(messages: Sequence[ChatMessage]) -> int:
+    """Return the number of the last message."""
+    return max((message.sequence for message in messages), default=0)
+
+
+def end_chat(app: Flask, chat_id: uuid.UUID) -> None:
+    """End a chat, as if nothing had been said in it for long."""
+    with app.app_context():
+        long_ago = utc_now() - timedelta(minutes=2 * settings().chat_idle_minutes)
+        with write_transaction() as connection:
+            connection.execute(update(Chat).where(Chat.id == chat_id).values(active_at=long_ago))
+        end_idle_chats()
