@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from typing import Any
 
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+import webapp as cl
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
-from tests.support.html import Element
+from tests.support.html import Element, parse
+from tests.support.log import LogReader
+from tests.support.people import Visitor
+from tests.support.rows import column, count, every_row, run_sql
+from webapp.authoring.errors import MisuseError
 
 APP = """
+    import asyncio
+
     import webapp as cl
+
+    @cl.password_auth_callback
+    def sign_in(username, password):
+        return cl.User(identifier=username)
+
+    RUNS = []
 
     @cl.on_chat_start
     async def start():
@@ -17,12 +36,14 @@ APP = """
             cl.Action("plain", {"value": 1}, label="Plain"),
             cl.Action(name="going", payload={"secret": "s3cret"}, label="Going", id="going-one"),
             cl.Action(name="going", payload={}, label="Other", id="going-two"),
-            cl.Action(name="nobody", payload={}, label="Nobody"),
-            cl.Action(name="fails", payload={}),
+            cl.Action(name="nobody", payload={}, label="Nobody <b>"),
+            cl.Action(name="fails", payload={}, tooltip="It never works", icon="trash"),
+            cl.Action(name="waits", payload={}, icon="mouse-pointer-click"),
         ]).send()
 
     @cl.action_callback("plain")
     async def plain():
+        RUNS.append("plain")
         await cl.Message("Pressed plain.").send()
 
     @cl.action_callback("going")
@@ -32,36 +53,378 @@ APP = """
 
     @cl.action_callback("fails")
     def fails(action):
+        RUNS.append("fails")
         raise ValueError("no")
+
+    @cl.action_callback("waits")
+    async def waits(action):
+        RUNS.append(action.forId == action.for_id)
+        await cl.Message("It waits.").stream_token(" And waits.")
+        await asyncio.sleep(30)
 
     @cl.on_message
     async def answer(message):
+        if message.content == "late":
+            reply = cl.Message("Late.")
+            await reply.send()
+            reply.actions = [cl.Action("plain", {}, label="Added")]
+            await reply.update()
+            cl.user_session.set("reply", reply)
+        if message.content == "more":
+            await cl.Action("plain", {}, label="More").send(for_id=cl.user_session.get("reply").id)
+        if message.content == "remove":
+            await cl.user_session.get("reply").remove_actions()
+        if message.content == "call":
+            await going(cl.Action(name="own", payload={"a": 1}, label="Own", id="x"))
         await cl.Message(f"echo {message.content}").send()
+
+    @cl.on_chat_resume
+    async def resumed(thread):
+        await cl.Message("Welcome back.").send()
 """
 
 
-def buttons(chat: Chat) -> dict[str, Element]:
-    return {b["data-id"] or "": b for b in chat.page().all(data_testid="action")}
+@pytest.fixture
+def app(make_app: AppMaker) -> Flask:
+    return make_app(APP)
 
 
-def button(chat: Chat, name: str) -> Element:
-    return chat.page().all(data_testid="action", data_name=name)[0]
+@pytest.fixture
+def chat(app: Flask) -> Chat:
+    return Chat.of(Visitor(app).logged_in("alice"))
 
 
-def press(chat: Chat, found: Element, key: str | None = None) -> None:
-    answer = chat.visitor.post(str(found["formaction"]), {"key": key or str(uuid.uuid4())})
-    assert answer.status_code == 303, answer.text
+def runs(app: Flask) -> list[Any]:
+    found: list[Any] = (
+        app.extensions["chat_app"].callbacks["on_message"].function.__globals__["RUNS"]
+    )
+    return found
+
+
+def buttons(chat: Chat) -> list[str]:
+    return [button.text.strip() for button in chat.page().all(data_testid="action")]
+
+
+def address(chat: Chat, label: str) -> str:
+    """Return where a button of the page is pressed."""
+    [found] = [b for b in chat.page().all(data_testid="action") if b.text.strip() == label]
+    return found["formaction"]
+
+
+def press(visitor: Visitor, path: str, key: str | None = None, **more: Any) -> TestResponse:
+    return visitor.post(path, {"key": key or str(uuid.uuid4()), **more.pop("form", {})}, **more)
+
+
+def pressed(chat: Chat, label: str) -> Element:
+    """Press a button as the page does without JavaScript, and return the page afterwards."""
+    answer = press(chat.visitor, address(chat, label))
+    assert (answer.status_code, answer.location) == (303, chat.address), answer.text
+    return chat.until_answered().page()
+
+
+def test_a_press_runs_the_callback_of_its_name(chat: Chat, app: Flask) -> None:
+    assert "Pressed plain." in pressed(chat, "Plain").text
+    assert "Pressed plain." in pressed(chat, "Plain").text
+    assert runs(app) == ["plain", "plain"]
+    assert count(app, "messages") == 3  # nobody has written anything
+    assert None not in column(app, "turns.action_id")
+
+
+def test_a_button_that_is_removed_is_gone_and_the_others_stay(chat: Chat) -> None:
+    page = pressed(chat, "Going")
+    assert "going {'secret': 's3cret'} Going going-one" in page.text
+    assert buttons(chat) == ["Plain", "Other", "Nobody <b>", "fails", "waits"]
+    pressed(chat, "Other")
+    assert buttons(chat) == ["Plain", "Nobody <b>", "fails", "waits"]
+
+
+def test_a_page_tells_the_names_of_its_buttons_and_no_payload(chat: Chat) -> None:
+    text = chat.visitor.get(chat.address).text
+    assert "s3cret" not in text
+    shown = parse(text).all(data_testid="action")
+    assert [(it["data-name"], it["data-id"]) for it in shown[1:3]] == [
+        ("going", "going-one"),
+        ("going", "going-two"),
+    ]
+    assert len({it["formaction"] for it in shown}) == len(shown)
+
+
+def test_a_tooltip_describes_its_button_and_known_icons_are_drawn(chat: Chat) -> None:
+    page = chat.page()
+    waits = page.all(data_testid="action", data_name="waits")[0]
+    described = page.all(data_testid="action", data_name="fails")[0]
+    assert page.one(id=described["aria-describedby"]).text == "It never works"
+    assert described.all("svg")
+    assert not waits.all("svg")  # a name without a picture
+
+
+def test_a_form_that_is_sent_twice_runs_once(chat: Chat, app: Flask) -> None:
+    key, path = str(uuid.uuid4()), address(chat, "Plain")
+    for htmx, status in ((False, 303), (False, 303), (True, 200)):
+        assert press(chat.visitor, path, key, htmx=htmx).status_code == status
+        chat.until_answered()
+    assert runs(app) == ["plain"]
+
+
+def test_a_form_that_is_sent_again_after_its_button_is_gone_runs_once(chat: Chat) -> None:
+    key, path = str(uuid.uuid4()), address(chat, "Going")
+    for _ in range(2):
+        assert press(chat.visitor, path, key).status_code == 303
+        chat.until_answered()
+    assert len(chat.page().all(data_kind="assistant")) == 2
+
+
+def test_a_key_counts_for_one_button_or_message(chat: Chat, app: Flask) -> None:
+    key, path, other = str(uuid.uuid4()), address(chat, "Plain"), address(chat, "Going")
+    assert press(chat.visitor, path, key).status_code == 303
     chat.until_answered()
+    assert press(chat.visitor, other, key).status_code == 409
+    said = chat.visitor.post(f"{chat.address}/messages", {"content": "Hi", "key": key})
+    assert said.status_code == 409
+    chat.say("Hi", key := str(uuid.uuid4()))
+    assert press(chat.visitor, path, key).status_code == 409
+    assert runs(app) == ["plain"]
 
 
-def texts(chat: Chat) -> list[str]:
-    return [message.text for message in chat.page().all(class_="prose")]
+@pytest.mark.parametrize("htmx", [False, True])
+def test_what_is_not_in_the_chat_cannot_be_pressed(chat: Chat, app: Flask, htmx: bool) -> None:
+    chat.say("Hi")  # or the new chat would take the place of this one
+    other = Chat.of(chat.visitor)
+    theirs = address(other, "Plain").rpartition("/")[2]
+    gone = address(chat, "Going")
+    pressed(chat, "Going")
+    before = every_row(app)
+    for path in (
+        f"{chat.address}/actions/{theirs}",
+        f"{chat.address}/actions/{uuid.uuid4()}",
+        gone,
+    ):
+        answer = press(chat.visitor, path, htmx=htmx)
+        assert answer.status_code == 404
+        assert "no longer in the chat" in answer.text
+    assert every_row(app) == before
 
 
-def test_a_press_runs_the_callback_of_its_name(make_app: AppMaker) -> None:
-    chat = Chat(make_app(APP))
-    press(chat, button(chat, "plain"))
-    assert "Pressed plain." in chat.page().text
-    press(chat, button(chat, "going"))
-    assert "going {'secret': 's3cret'} Going going-one" in chat.page().text
-    assert [b["data-name"] for b in buttons(chat).values()] == ["plain", "going", "nobody", "fails"]
+def test_nobody_else_can_press_it(chat: Chat, app: Flask) -> None:
+    path, before = address(chat, "Plain"), count(app, "turns")
+    assert press(Visitor(app).logged_in("bob"), path).status_code == 404
+    assert press(Visitor(app), path).location.startswith("/login")
+    assert count(app, "turns") == before
+    assert not runs(app)
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"key": "x"}, 400),
+        ({"name": "fails"}, 400),
+        ({"payload": "{}"}, 400),
+        ({"form.a": "b"}, 400),
+    ],
+)
+def test_a_press_takes_a_key_and_nothing_else(
+    chat: Chat, app: Flask, form: dict[str, str], status: int
+) -> None:
+    path, before = address(chat, "Plain"), every_row(app)
+    assert press(chat.visitor, path, form=form).status_code == status
+    assert every_row(app) == before
+
+
+def test_a_button_without_a_callback_is_answered_and_named_in_the_log(
+    chat: Chat, app: Flask, log: LogReader
+) -> None:
+    path, before = address(chat, "Nobody <b>"), every_row(app)
+    answer = press(chat.visitor, path)
+    assert answer.status_code == 409
+    assert "does not know what to do" in answer.text
+    assert "Nobody &lt;b&gt;" in answer.text
+    line = log.one("action.without_callback")
+    assert line["action"] == "nobody"
+    assert '@action_callback("nobody")' in line["advice"]
+    assert every_row(app) == before
+
+
+def test_a_failure_offers_to_try_again(chat: Chat, app: Flask, log: LogReader) -> None:
+    page = pressed(chat, "fails")
+    assert "Something went wrong after you pressed the button." in page.text
+    assert '@action_callback("fails")' in str(log.one("action.failed"))
+    form = page.one(data_testid="retry").parent
+    assert form is not None
+    fields = {it["name"]: it["value"] for it in form.all("input") if it["name"] != "csrf_token"}
+    assert chat.visitor.post(f"{chat.address}/retry", fields).status_code == 303
+    chat.until_answered()
+    assert runs(app) == ["fails", "fails"]
+
+
+def test_one_turn_runs_at_a_time_and_stop_ends_it(chat: Chat, app: Flask) -> None:
+    waits, plain = address(chat, "waits"), address(chat, "Plain")
+    assert press(chat.visitor, waits).status_code == 303
+    busy = press(chat.visitor, plain)
+    assert busy.status_code == 409
+    assert "Press the button again when it is finished" in busy.text
+    chat.stop()
+    page = chat.until_answered().page()
+    assert page.all(data_status="stopped")
+    assert page.all(data_testid="retry")
+    assert runs(app) == [True]
+    pressed(chat, "Plain")
+    assert runs(app) == [True, "plain"]
+
+
+def test_buttons_come_and_go_in_later_calls(chat: Chat) -> None:
+    chat.say("late")
+    assert buttons(chat)[-1] == "Added"
+    chat.say("more")
+    assert buttons(chat)[-2:] == ["Added", "More"]
+    chat.say("remove")
+    assert buttons(chat)[-1] == "More"
+    assert "Pressed plain." in pressed(chat, "More").text
+
+
+def test_the_author_may_call_the_function(chat: Chat) -> None:
+    chat.say("call")
+    assert "own {'a': 1} Own x" in chat.page().text
+
+
+def test_a_press_resumes_a_chat_that_has_ended(chat: Chat, app: Flask) -> None:
+    path = address(chat, "Plain")
+    pressed(chat, "Plain")
+    run_sql(app, "UPDATE chats SET ended_at = active_at")
+    assert press(chat.visitor, path).status_code == 303
+    texts = [it.text for it in chat.until_answered().page().all(data_kind="assistant")]
+    assert "Welcome back." in texts[-2]
+    assert "Pressed plain." in texts[-1]
+
+
+def test_a_chat_that_begins_with_a_press_is_in_the_history(chat: Chat) -> None:
+    answer = press(chat.visitor, address(chat, "Plain"), htmx=True)
+    assert answer.status_code == 200
+    assert 'data-testid="history-item"' in answer.text
+    pressed(chat, "Going")
+    [item] = parse(chat.visitor.get("/chats").text).all(data_testid="history-item")
+    assert "Plain" in item.text
+
+
+def test_htmx_gets_what_was_said_and_a_new_key(chat: Chat) -> None:
+    page = chat.page()
+    [button] = page.all(data_testid="action", data_name="plain")
+    form = button.parent
+    assert form is not None
+    [key] = form.all("input", name="key")
+    assert button["hx-post"] == button["formaction"]
+    answer = press(chat.visitor, button["hx-post"], key["value"], htmx=True)
+    found = parse(answer.text)
+    assert found.with_class("answers")
+    assert not found.all(data_kind="user")
+    [new] = found.all("input", id=key["id"])
+    assert new["value"] != key["value"]
+    # The composer keeps what is being written in it.
+    assert "composer-key" not in answer.text
+    assert "Pressed plain." in chat.until_answered().page().text
+
+
+def test_another_worker_runs_it(chat: Chat, make_app: AppMaker) -> None:
+    path = address(chat, "Going")
+    other = Chat.at(Visitor(make_app(APP)), chat.address)
+    cookie = chat.visitor.client.get_cookie("session")
+    assert cookie is not None
+    other.visitor.client.set_cookie("session", cookie.value)
+    other.page()
+    assert press(other.visitor, path).status_code == 303
+    other.until_answered()
+    assert "going-one" in chat.page().text
+    assert "Going" not in buttons(chat)
+
+
+def test_two_presses_at_once_run_one_after_the_other_or_not_at_all(chat: Chat, app: Flask) -> None:
+    path = address(chat, "Plain")
+    pressed(chat, "Plain")
+    people, codes = [chat.visitor.twin() for _ in range(4)], list[int]()
+    start = threading.Barrier(len(people))
+
+    def go(visitor: Visitor) -> None:
+        start.wait(20)
+        codes.append(press(visitor, path).status_code)
+
+    threads = [threading.Thread(target=go, args=(visitor,)) for visitor in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    chat.until_answered()
+    assert set(codes) <= {303, 409}
+    assert len(runs(app)) == 1 + codes.count(303)
+
+
+def test_a_shared_chat_has_no_buttons_and_exports_have_no_payloads(make_app: AppMaker) -> None:
+    app = make_app(APP, sharing="on")
+    chat = Chat.of(Visitor(app).logged_in("alice")).say("Hi")
+    assert chat.visitor.post(f"{chat.address}/share").status_code == 303
+    field = parse(chat.visitor.get(f"{chat.address}/share").text).one(data_testid="share-link")
+    shown = Visitor(app).logged_in("bob").get(field["value"].removeprefix("http://localhost"))
+    assert "Pick one." in shown.text
+    assert 'data-testid="action"' not in shown.text
+    assert "s3cret" not in shown.text
+    for kind in ("json", "markdown"):
+        exported = chat.visitor.get(f"{chat.address}/export?format={kind}")
+        assert "Pick one." in exported.text
+        assert "s3cret" not in exported.text
+
+
+def test_a_message_may_be_buttons_alone(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("", actions=[cl.Action("one", {}, label="One")]).send()
+
+        @cl.action_callback("one")
+        async def one(action):
+            await action.remove()
+    """)
+    chat = Chat(app).say("Hi")
+    assert buttons(chat) == ["One"]
+    pressed(chat, "One")
+    assert buttons(chat) == []
+
+
+def test_a_title_stays_when_a_button_is_pressed(chat: Chat, app: Flask) -> None:
+    chat.say("My question")
+    pressed(chat, "Plain")
+    assert column(app, "chats.title") == ["My question"]
+
+
+def test_an_action_has_the_attributes_of_chainlit_in_their_order() -> None:
+    action = cl.Action("a", {"b": 1}, "Label", "Tip", "check", "for", "id")
+    assert action.to_dict() == {
+        "name": "a",
+        "payload": {"b": 1},
+        "label": "Label",
+        "tooltip": "Tip",
+        "icon": "check",
+        "forId": "for",
+        "id": "id",
+    }
+    assert cl.Action.from_dict(action.to_dict()).to_dict() == action.to_dict()
+    assert uuid.UUID(cl.Action("a", {}).id).version == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"payload": {"a": object()}}, "'a' of the payload is a object"),
+        ({"payload": {"a": "b" * 100_001}}, "may have 100,000"),
+        ({"payload": {1: 2}}, "has the key 1, which is not text"),
+        ({"label": "a" * 201}, "label has at most 200 characters"),
+        ({"tooltip": "a" * 1_001}, "tooltip has at most 1,000 characters"),
+        ({"name": 5}, "name must be text, not int"),
+        ({"name": " "}, "name must not be empty"),
+    ],
+)
+def test_what_a_button_cannot_be_is_refused_with_the_reason(
+    given: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(MisuseError) as caught:
+        cl.Action(**{"name": "a", "payload": {}, **given}).place_under(uuid.uuid4())
+    assert problem in str(caught.value)

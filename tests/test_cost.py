@@ -74,6 +74,7 @@ class Chatter:
         self._alice = Visitor(app).logged_in("alice")
         self._chat = ""
         self._turn = 0
+        self._button = ""
         self.start()
 
     def start(self) -> TestResponse:
@@ -96,6 +97,18 @@ class Chatter:
     def say_for_steps(self) -> TestResponse:
         """Say something that is answered with steps."""
         return self.say("steps")
+
+    def find_button(self) -> TestResponse:
+        """Open the page of the chat, and remember its first button."""
+        answer = self.open_chat()
+        found = re.search('formaction="([^"]+)"', unpacked(answer))
+        assert found
+        self._button = found[1]
+        return answer
+
+    def press(self) -> TestResponse:
+        """Press that button."""
+        return self._post(self._button, key=str(uuid.uuid4()))
 
     def talk(self) -> TestResponse:
         """Start a chat, and say something in it."""
@@ -229,6 +242,56 @@ def test_a_step_costs_what_a_message_costs(
             runs = repeat(chatter, Action(do=do, html=0, wire=0))
             costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
     assert costs[2:] == costs[:2]
+
+
+BUTTONS = """
+    import webapp as cl
+
+    @cl.set_chat_profiles
+    def profiles(user):
+        return [cl.ChatProfile(name, "a") for name in ("Quick", "Thorough", "Patient")]
+
+    @cl.password_auth_callback
+    def sign_in(username, password):
+        return cl.User(identifier=username)
+
+    @cl.on_chat_start
+    async def start():
+        await cl.Message("a", actions=[cl.Action("go", {"b": 1})]).send()
+
+    @cl.action_callback("go")
+    async def go(action):
+        await cl.Message("b").send()
+
+    @cl.on_message
+    async def answer(message):
+        await cl.Message("b").send()
+"""
+
+
+def test_a_press_costs_what_a_message_costs(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(BUTTONS)
+    check_press(Chatter(app, Meter.on(app, monkeypatch)))
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_a_press_costs_what_a_message_costs(
+    make_app: AppMaker, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_app.database_url = postgresql_url
+    app = make_app(BUTTONS)
+    check_press(Chatter(app, Meter.on(app, monkeypatch)))
+
+
+def check_press(chatter: Chatter) -> None:
+    chatter.say()
+    costs = []
+    for do in (Chatter.say, Chatter.press):
+        runs = repeat(chatter, Action(do=do, before=Chatter.find_button, html=0, wire=0))
+        costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+    assert costs[0] == costs[1], runs[-1].sent
 
 
 PICTURES = """
