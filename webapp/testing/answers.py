@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,9 +16,11 @@ from webapp.authoring.chat_message import (
     STEP,
     TASKS,
     USER,
+    ActionData,
     ChatMessage,
     ElementData,
 )
+from webapp.authoring.questions.question import OPEN, question_of
 from webapp.authoring.steps.details import read_step, read_task_list, shown_status
 
 # pytest shows no line of this module in a traceback.
@@ -107,7 +109,7 @@ class ShownQuestion:
     @property
     def is_open(self) -> bool:
         """Whether it can be answered."""
-        return self.status == "open"
+        return self.status == OPEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +266,7 @@ class MessageReader:
     def message(self, message: ChatMessage) -> ShownMessage:
         """Return a message of the user or of the app."""
         details = message.details or {}
-        asked = details.get("question")
+        asked = question_of(message)
         return ShownMessage(
             id=str(message.id),
             kind=message.kind,
@@ -273,7 +275,7 @@ class MessageReader:
             status=message.status,
             profile=message.profile,
             elements=self._elements(message),
-            actions=_actions(details.get("actions")),
+            actions=_actions(message.actions),
             question=None if asked is None else _question(asked, message.content),
             details=details,
         )
@@ -323,24 +325,17 @@ class MessageReader:
         )
 
 
-def has_open_question(message: ChatMessage) -> bool:
-    """Return whether the app waits for the answer to a message."""
-    asked = (message.details or {}).get("question")
-    return isinstance(asked, Mapping) and asked.get("status") == "open"
-
-
-def _actions(stored: object) -> tuple[ShownAction, ...]:
-    actions = stored if isinstance(stored, list) else []
+def _actions(buttons: Iterable[ActionData]) -> tuple[ShownAction, ...]:
     return tuple(
         ShownAction(
-            id=str(action["id"]),
-            name=action["name"],
-            label=action.get("label") or action["name"],
-            payload=action.get("payload") or {},
-            tooltip=action.get("tooltip") or "",
-            icon=action.get("icon"),
+            id=str(button.id),
+            name=button.name,
+            label=button.text,
+            payload=button.payload,
+            tooltip=button.tooltip,
+            icon=button.icon,
         )
-        for action in actions
+        for button in buttons
     )
 
 
@@ -350,6 +345,6 @@ def _question(asked: Mapping[str, Any], text: str) -> ShownQuestion:
         kind=asked["kind"],
         status=asked["status"],
         text=text,
-        actions=_actions(asked.get("actions")),
+        actions=_actions(map(ActionData.from_json, asked.get("actions", ()))),
         details=asked,
     )

@@ -14,6 +14,7 @@ from flask import Flask
 
 from webapp.accounts.login import owner
 from webapp.authoring.chat_message import USER
+from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.loading.app_file import Callback, Pace
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.chats.store import my_chat
@@ -25,7 +26,7 @@ from webapp.testing.background import wait_for_background
 from webapp.testing.failures import ChatTestError
 from webapp.testing.fake_model import FakeModel
 from webapp.testing.site_visitor import AttachedFile, SiteVisitor
-from webapp.testing.stored_chat import end_chat
+from webapp.testing.stored_chat import end_chat, expire_questions
 from webapp.testing.tested_app import TestedApp
 from webapp.testing.transcript import assert_same_text, write_transcript
 
@@ -33,6 +34,7 @@ from webapp.testing.transcript import assert_same_text, write_transcript
 __tracebackhide__ = True
 
 SECONDS = 10.0
+NO_QUESTION = "No question is open: the app has asked nothing, or it is over."
 PASSWORD = "password-of-a-test"  # noqa: S105 - nobody checks it
 
 
@@ -356,7 +358,12 @@ class ChatTester:
         return next((question for question in reversed(asked) if question.is_open), None)
 
     def click(
-        self, action: str | ShownAction, *, timeout: float | None = None, raises: bool = True
+        self,
+        action: str | ShownAction,
+        *,
+        fields: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        raises: bool = True,
     ) -> Answer:
         """Press a button of a message, and return what the app says then.
 
@@ -365,13 +372,17 @@ class ChatTester:
         action:
             One of `Answer.actions`, or the name or label of a button of the chat. The last one
             counts if several are called so.
+        fields:
+            What is typed into the fields of a custom element, by their names.
         """
         question = self.question
         asked = question.actions if question is not None else ()
         button = _find_action(action, [a for m in self.messages for a in m.actions] + [*asked])
         if button in asked:
             return self.answer(button, timeout=timeout, raises=raises)
-        return self._visitor.act(f"actions/{button.id}", _key(), timeout=timeout, raises=raises)
+        typed = {f"{FIELD_PREFIX}{name}": value for name, value in (fields or {}).items()}
+        form = {**typed, **_key()}
+        return self._visitor.act(f"actions/{button.id}", form, timeout=timeout, raises=raises)
 
     def answer(
         self,
@@ -391,7 +402,7 @@ class ChatTester:
         """
         question = self.question
         if question is None:
-            raise ChatTestError("No question is open: the app has asked nothing, or it is over.")
+            raise ChatTestError(NO_QUESTION)
         form: dict[str, Any] = _key()
         files: Iterable[AttachedFile] = ()
         if isinstance(answer, ShownAction) or (question.kind == "action" and answer is str(answer)):
@@ -412,6 +423,12 @@ class ChatTester:
             timeout=timeout,
             raises=raises,
         )
+
+    def time_out(self, *, timeout: float | None = None) -> Answer:
+        """Let the time for the open question be over, and return what the app says then."""
+        if not expire_questions(self.app, self._visitor.require_chat()):
+            raise ChatTestError(NO_QUESTION)
+        return self._visitor.answer(timeout=timeout)
 
     def end(self) -> Self:
         """End the chat, as if nothing had been said in it for long: ``@on_chat_end`` runs."""

@@ -11,15 +11,19 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.questions.question import OPEN
 from webapp.chats.message_rows import SHOWN_MESSAGES, shown_message
 from webapp.chats.models import Chat, Message
 from webapp.database.engines import read_connection, utc_now, write_transaction
+from webapp.engine.keeper import TICK_SECONDS
 from webapp.engine.turn import RunningTurn
 from webapp.site import settings
-from webapp.testing.answers import has_open_question
+from webapp.testing.failures import ChatTimeoutError
 from webapp.turns.ending import end_idle_chats
 from webapp.turns.runtime import conversation
 
+# How long the keeper may take to see that a question is over.
+EXPIRE_SECONDS = 10.0
 _EVERYTHING = SHOWN_MESSAGES.order_by(Message.sequence)
 
 
@@ -64,7 +68,7 @@ def wait_for(turn: RunningTurn, seconds: float, text: str | None) -> str:
         if turn.stored:
             return "stored"
         said = [message for message in turn.messages() if not message.removed]
-        if any(map(has_open_question, said)):
+        if turn.rests:
             return "question"
         if text is not None and any(text in message.content for message in said):
             return "text"
@@ -77,6 +81,21 @@ def wait_for(turn: RunningTurn, seconds: float, text: str | None) -> str:
 def last_sequence(messages: Sequence[ChatMessage]) -> int:
     """Return the number of the last message."""
     return max((message.sequence for message in messages), default=0)
+
+
+def expire_questions(app: Flask, chat_id: uuid.UUID) -> bool:
+    """Let the time for all open questions of a chat be over; return whether there are any."""
+    turn = find_turn(app, chat_id)
+    asked = turn.questions.open if turn is not None else []
+    for question in asked:
+        question.gives_up_at = time.monotonic()
+    # The keeper of the app sees it, as always.
+    give_up = time.monotonic() + EXPIRE_SECONDS
+    while turn is not None and any(question.status == OPEN for question in asked):
+        if time.monotonic() > give_up:
+            raise ChatTimeoutError("The question was not over in time.")
+        turn.wait(turn.version, TICK_SECONDS)
+    return bool(asked)
 
 
 def end_chat(app: Flask, chat_id: uuid.UUID) -> None:
