@@ -124,6 +124,7 @@ class Settings:
     file_bytes_per_user: int = 1024 * 1024 * 1024
     file_bytes_per_address: int = 1024 * 1024 * 1024
     sharing: bool = False
+    api: bool = False
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
@@ -188,6 +189,7 @@ class Settings:
             timezone=read.zone("WEBAPP_TIMEZONE"),
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
+            api=read.yes_or_no("WEBAPP_API"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),

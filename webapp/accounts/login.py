@@ -6,17 +6,18 @@ import copy
 import hashlib
 import hmac
 import secrets
+import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
-from flask import Flask, current_app, request, session, url_for
+from flask import Flask, current_app, g, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from werkzeug.wrappers import Response
 
 from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
-from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions
+from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions, TokenSession
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.types import User
 from webapp.site import chat_app, hooks
@@ -92,6 +93,14 @@ def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
     own.renew(user.identifier, partial(are_unchanged, accounts))
 
 
+def be_user(user: User | None) -> None:
+    """Let a user whose token was checked be the one of this request, or nobody.
+
+    Flask-Login looks for no cookie then. No session begins, and nothing is stored.
+    """
+    g._login_user = Viewer(user) if user is not None else None
+
+
 def signed_in_user() -> User | None:
     """Return the user who is signed in, or ``None``. It is a copy that the app may change."""
     who = viewer()
@@ -110,6 +119,12 @@ def owner_of_new_chats() -> str:
     """Return the owner of a chat that starts now: the user, or this browser if login is off."""
     user = viewer()
     return f"user:{user.identifier}" if user else f"session:{browser_session().require_row()}"
+
+
+def session_of_chats() -> uuid.UUID | None:
+    """Return the session with which the chats of this request end; ``None`` if it has a token."""
+    own = browser_session()
+    return None if isinstance(own, TokenSession) else own.require_row()
 
 
 def owner() -> str | None:

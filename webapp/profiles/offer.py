@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,12 @@ def offered_profiles() -> Offer:
         g.offer = _ask_app()
     offer: Offer = g.offer
     return offer
+
+
+def narrow_offer(names: Container[str]) -> None:
+    """Offer nothing in this request but the profiles called so: its token is for no others."""
+    profiles = offered_profiles().profiles
+    g.offer = Offer(tuple(profile for profile in profiles if profile.name in names))
 
 
 def current_choice() -> str | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from webapp.accounts.login import browser_session, signed_in_user, viewer
+from webapp.accounts.login import session_of_chats, signed_in_user, viewer
 from webapp.accounts.sessions.visitor_limits import (
     note_visitors_turn,
     visitors_message,
@@ -258,7 +258,8 @@ def make_request(chat: StoredChat, profile: ChatProfile | None, key: uuid.UUID) 
         offered=offered_profiles().by_name,
         key=key,
         most_turns=most,
-        session_id=browser_session().require_row() if resume_callback() else None,
+        resumes=resume_callback() is not None,
+        session_id=session_of_chats() if resume_callback() else None,
         new_snapshot=profile if has_new_look(profile, chat.snapshots) else None,
     )
 

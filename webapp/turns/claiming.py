@@ -266,7 +266,7 @@ def _claim_free_chat(
     connection: Connection, request: TurnRequest, title: str | None
 ) -> ClaimedChat | None:
     had_ended = False
-    if request.session_id is not None:
+    if request.resumes:
         free = connection.execute(_HAD_ENDED, _chat_of(request)).first()
         if free is None:
             return None

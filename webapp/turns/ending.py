@@ -64,7 +64,9 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
         Rows with id, profile and values of chats that are deleted already.
     """
     if _handles_ends():
-        left = _claim_ends(Chat.session_id == chat.session_id, Chat.id != chat.id)
+        left: Sequence[Row[Any]] = ()
+        if chat.session_id is not None:  # a program that shows a token leaves no chat for another
+            left = _claim_ends(Chat.session_id == chat.session_id, Chat.id != chat.id)
         user = signed_in_user()
         _tell_app([_ended_chat(row, user) for row in (*replaced, *left)])
 

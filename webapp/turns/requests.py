@@ -94,9 +94,10 @@ class TurnRequest:
         The key of the form that was sent.
     most_turns:
         How many turns one user may have under way.
+    resumes:
+        Whether a chat that has ended is resumed: the app has an ``@on_chat_resume``.
     session_id:
-        The browser's session in which a chat that has ended is resumed; ``None`` if the app has no
-        ``@on_chat_resume``.
+        The browser's session in which it is resumed; ``None`` if no browser asks.
     question:
         What the user wrote, if it is new.
     files:
@@ -123,6 +124,7 @@ class TurnRequest:
     offered: Mapping[str, ChatProfile]
     key: uuid.UUID
     most_turns: int
+    resumes: bool
     session_id: uuid.UUID | None
     question: ChatMessage | None = None
     files: tuple[PreparedFile, ...] = ()

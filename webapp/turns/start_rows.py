@@ -56,7 +56,7 @@ class StartRequest:
     Parameters
     ----------
     session_id:
-        The browser's session.
+        The browser's session; ``None`` if no browser asks.
     new_choice:
         The name of the profile to be remembered for the user's next sessions, if it is another one.
     began_at:
@@ -68,7 +68,7 @@ class StartRequest:
     """
 
     owner: str
-    session_id: uuid.UUID
+    session_id: uuid.UUID | None
     began_at: datetime
     most_turns: int
     new_choice: str | None = None

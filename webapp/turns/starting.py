@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
 from werkzeug.exceptions import HTTPException
 
-from webapp.accounts.login import browser_session, owner_of_new_chats, signed_in_user
+from webapp.accounts.login import owner_of_new_chats, session_of_chats, signed_in_user
 from webapp.accounts.sessions.visitor_limits import (
     count_visitors_start,
     note_visitors_turn,
@@ -89,17 +89,42 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
     profile, vanished, new_choice = _profile(asked_for)
     request = StartRequest(
         owner=owner_of_new_chats(),
-        session_id=browser_session().require_row(),
+        session_id=session_of_chats(),
         began_at=began_at,
         most_turns=settings().turns_per_user,
         new_choice=new_choice,
         source=source,
     )
+    return replace(run_start(request, profile, WAIT_SECONDS), vanished=vanished)
+
+
+def start_chat_under(profile: ChatProfile | None) -> StartedChat:
+    """Start a chat for a program, which goes on once the start is over, and remembers no choice.
+
+    Raises
+    ------
+    TooManyStartsError
+        As for `start_chat`.
+    """
+    request = StartRequest(
+        owner=owner_of_new_chats(),
+        session_id=session_of_chats(),
+        began_at=utc_now(),
+        most_turns=settings().turns_per_user,
+    )
+    return run_start(request, profile, conversation().start_limits.total)
+
+
+def run_start(
+    request: StartRequest, profile: ChatProfile | None, wait_seconds: float
+) -> StartedChat:
+    """Run the author's callback, wait for it as long as this request may, and store the chat."""
+    new_choice = request.new_choice
     turn = _turn(request, profile)
     release_connection()
     keeper, last = conversation().keeper, None  # a start that is over is no turn of the chat
     try:
-        with visitors_turn(turn.id), time_to_wait(WAIT_SECONDS) as seconds:
+        with visitors_turn(turn.id), time_to_wait(wait_seconds) as seconds:
             if not keeper.admit(turn, request.most_turns, seconds):
                 raise TooManyStartsError
             note_visitors_turn(turn)
@@ -125,7 +150,7 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
         messages=stored.messages,
         replaced=stored.replaced,
         profile=profile,
-        vanished=vanished,
+        vanished=None,
         turn=last,
     )
 

@@ -30,6 +30,7 @@ from webapp.web.uploads.multipart import MULTIPART_TYPE, MalformedUploadError, M
 from webapp.web.uploads.slots import take_upload_slot
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPE = "application/json"
 # What anybody may send, and the most of a refused text that comes back to its sender.
 MAX_BODY_BYTES = 256 * 1024
 # The endpoints that accept more, from senders who are known. An export is pasted into a form.
@@ -38,6 +39,11 @@ LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 MESSAGE_FORMS = frozenset({"turns.say", "turns.edit", "questions.answer"})
 # The endpoint that takes files with a message, where the app says so.
 UPLOAD_FORMS = frozenset({"turns.say"})
+# Where the API is, if the site has one, and its endpoints for programs. They take JSON and a token,
+# and read no cookie, so that no form of another site can use the session of a browser there.
+API_PREFIX = "/v1/"
+JSON_ENDPOINTS = frozenset({"api.complete_chat", "api.run_agent"})
+MAX_JSON_BYTES = 4 * 1024 * 1024
 # The endpoint that takes an export with the files of its chats.
 IMPORT_FORMS = frozenset({"transfer.import_chats"})
 # What a byte of a message may become in a form: most often one or three, and a line end six.
@@ -219,7 +225,11 @@ def guard_requests(app: Flask) -> None:
         enable_log()  # for Flask's own records, too
         wait_for_schema()
         sent = cast(FormRequest, request._get_current_object())  # type: ignore[attr-defined]
-        if sent.method in UNSAFE_METHODS:
+        if sent.path.startswith(API_PREFIX) and sent.endpoint is None:
+            return  # a program gets its 404 or 405, whatever it sends
+        if sent.endpoint in JSON_ENDPOINTS:
+            refuse_other_json(sent)
+        elif sent.method in UNSAFE_METHODS:
             refuse_other_bodies(sent)
             refuse_other_sites(sent)
             if sent.is_large or sent.has_parts:
@@ -250,6 +260,19 @@ def refuse_other_bodies(sent: FormRequest) -> None:
         raise LengthRequired
     # How large files may be depends on the chat or the user, not looked up for a stranger.
     if length > sent.max_content_length and not may_have_files:
+        raise RequestEntityTooLarge
+
+
+def refuse_other_json(sent: Request) -> None:
+    """Refuse a body that is no JSON, and one that is too long, before any of it is read."""
+    sent.max_content_length = MAX_JSON_BYTES
+    if sent.method not in UNSAFE_METHODS:
+        return
+    if sent.mimetype != JSON_TYPE:
+        raise UnsupportedMediaType
+    if sent.content_length is None:
+        raise LengthRequired
+    if sent.content_length > MAX_JSON_BYTES:
         raise RequestEntityTooLarge
 
 

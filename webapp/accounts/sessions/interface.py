@@ -26,6 +26,7 @@ from webapp.accounts.sessions.rows import Condition, SessionRows, StoredSession
 from webapp.config import Settings
 from webapp.database.engines import utc_now, write_transaction
 from webapp.web.log import log_event
+from webapp.web.request_guards import API_PREFIX
 
 # What the signed cookie of a visitor without a row may contain.
 COOKIE_KEYS = frozenset({"csrf_token"})
@@ -180,6 +181,17 @@ class BrowserSession(SessionMixin):
         self.ended = True
 
 
+class TokenSession(BrowserSession):
+    """The session of a request to the API: it reads no cookie, and nothing of it is kept.
+
+    Such a request shows a token. A cookie that comes along proves nothing, and its session stays
+    as it is.
+    """
+
+    def __init__(self, interface: DatabaseSessions) -> None:
+        super().__init__(interface, None)
+
+
 class DatabaseSessions(SessionInterface):
     """Opens and saves `BrowserSession` for Flask."""
 
@@ -187,6 +199,7 @@ class DatabaseSessions(SessionInterface):
         self._absolute = timedelta(hours=settings.session_hours)
         idle = timedelta(hours=settings.session_idle_hours)
         self._rows = SessionRows(idle, self._absolute)
+        self._has_api = settings.api
         self.secure = not settings.insecure_cookies
         # With __Host-, no other host of the domain can set the cookie.
         prefix = "__Host-" if self.secure else ""
@@ -196,6 +209,8 @@ class DatabaseSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:  # noqa: ARG002
         """Return the session of the request's cookie. A bad cookie makes a new visitor."""
+        if self._has_api and request.path.startswith(API_PREFIX):
+            return TokenSession(self)
         names = self._cookie_names(request)
         for name in (*names, self._old_cookie_name):
             given = request.cookies.getlist(name)
@@ -232,6 +247,8 @@ class DatabaseSessions(SessionInterface):
         """Store the changes, and set the cookie if it is new."""
         if not isinstance(session, BrowserSession):
             raise TypeError("this interface saves the sessions that it opened")
+        if isinstance(session, TokenSession):
+            return
         # A failed request stores nothing, and does not wait again for a database that is down.
         if session.loaded and response.status_code < 500:
             self._store(session)
