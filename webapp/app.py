@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,9 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     compress_answers(app)
     send_headers(app)
     _add_routes(app, chat_app)
+    if settings.api:
+        # A site without it has no need of its modules.
+        import_module("webapp.api.views").serve_api(app, settings)
     set_up_templates(app, settings, chat_app)
     set_up_elements(app, chat_app)
 

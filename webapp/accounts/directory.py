@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.accounts.audit import AuditedTransaction, audited_transaction
 from webapp.accounts.details import DetailsError, validate_display_name, validate_metadata
-from webapp.accounts.models import Account
+from webapp.accounts.models import Account, ApiToken
 from webapp.accounts.new_passwords import refuse_bad_password
 from webapp.accounts.seeded_accounts import name_to_find, password_hasher
 from webapp.accounts.sessions.rows import end_sessions_of
@@ -224,6 +224,8 @@ def remove(username: str) -> AccountChange:
     """
     with _changing(username) as (transaction, account):
         removing_user.send(session=transaction.session, username=account.username)
+        # The next user of this name must not have them.
+        transaction.session.execute(delete(ApiToken).where(ApiToken.identifier == account.username))
         ended = end_sessions(transaction.session, account)
         forget_failures(transaction.session, account.username)
         transaction.session.delete(account)

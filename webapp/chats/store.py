@@ -62,12 +62,18 @@ def my_chat(chat_id: uuid.UUID) -> StoredChat:
     NotFound
         The chat is someone else's, or there is none: both look the same. It is logged.
     """
-    user = owner()
-    with read_connection() as connection:
-        chat = connection.execute(_FIND_CHAT, {"chat_id": chat_id, "owner_id": user}).first()
+    chat = find_my_chat(chat_id)
     if chat is None:
+        user = owner()
         kind, _, identifier = (user or "").partition(":")
         username = identifier if kind == "user" else None
         record_refusal("chat.not_found", username, level=logging.INFO, owner=user, chat=chat_id)
         raise NotFound
-    return StoredChat(**chat._mapping)
+    return chat
+
+
+def find_my_chat(chat_id: uuid.UUID) -> StoredChat | None:
+    """Return a chat of the user of this request, or ``None``, where it need not exist."""
+    with read_connection() as connection:
+        chat = connection.execute(_FIND_CHAT, {"chat_id": chat_id, "owner_id": owner()}).first()
+    return None if chat is None else StoredChat(**chat._mapping)

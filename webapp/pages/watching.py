@@ -190,6 +190,8 @@ class TurnStream:
         self.first = event(first)
         self.subscription = subscription
         self.is_over = not state.is_running or bool(state.waits_for)
+        self.app = subscription.app
+        self.session_id = subscription.session_id
         # When the next step makes sense. What comes until then goes into one event.
         self.rest_until = now
         self._source = subscription.source
@@ -255,7 +257,7 @@ class TurnStream:
     def look(self, ended_sessions: set[uuid.UUID]) -> None:
         """Read the turn, and end the stream if the session of its reader has ended."""
         self._checked_at = self._looked_at = time.monotonic()
-        if self.subscription.session_id in ended_sessions:
+        if self.session_id in ended_sessions:
             self.is_over = True
         else:
             self._source.look()
@@ -282,14 +284,26 @@ def stream(events: TurnStream) -> Iterator[bytes]:
             yield data
 
 
-def look(streams: Sequence[TurnStream]) -> None:
+class WatchedStream(Protocol):
+    """A stream that goes on as long as its reader may read it."""
+
+    app: Flask
+    is_over: bool
+    # Of the browser that reads it, if one does.
+    session_id: uuid.UUID | None
+
+    def look(self, ended_sessions: set[uuid.UUID]) -> None:
+        """Read what is needed of the database, and end if the reader may not read on."""
+
+
+def look(streams: Sequence[WatchedStream]) -> None:
     """Ask the database what these streams need from it, and end those that may not go on.
 
     While the database is unavailable, they all end. Their turns go on, and the pages ask again.
     """
-    with streams[0].subscription.app.app_context():
+    with streams[0].app.app_context():
         try:
-            ids = {each.subscription.session_id for each in streams}
+            ids = {each.session_id for each in streams}
             ended = find_ended_sessions({each for each in ids if each is not None})
             for each in streams:
                 each.look(ended)

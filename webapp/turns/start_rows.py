@@ -65,6 +65,8 @@ class StartRequest:
         How many turns one user may have under way.
     source:
         The chat whose conversation is copied into the new one, if one is.
+    chat_id:
+        The id that the chat gets, if it is not to be a random one.
     """
 
     owner: str
@@ -73,6 +75,7 @@ class StartRequest:
     most_turns: int
     new_choice: str | None = None
     source: CopySource | None = None
+    chat_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,13 @@ def start_chat(asked_for: str | None, source: CopySource | None = None) -> Start
     return replace(run_start(request, profile, WAIT_SECONDS), vanished=vanished)
 
 
-def start_chat_under(profile: ChatProfile | None) -> StartedChat:
+def start_chat_under(profile: ChatProfile | None, chat_id: uuid.UUID | None) -> StartedChat:
     """Start a chat for a program, which goes on once the start is over, and remembers no choice.
+
+    Parameters
+    ----------
+    chat_id:
+        The id that the chat gets, if it is not to be a random one.
 
     Raises
     ------
@@ -111,6 +116,7 @@ def start_chat_under(profile: ChatProfile | None) -> StartedChat:
         session_id=session_of_chats(),
         began_at=utc_now(),
         most_turns=settings().turns_per_user,
+        chat_id=chat_id,
     )
     return run_start(request, profile, conversation().start_limits.total)
 
@@ -196,7 +202,7 @@ def _profile(asked_for: str | None) -> tuple[ChatProfile | None, str | None, str
 
 
 def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
-    chat_id, source = uuid.uuid4(), request.source
+    chat_id, source = request.chat_id or uuid.uuid4(), request.source
     context = make_context(
         chat_id,
         user=signed_in_user(),

@@ -1,0 +1,149 @@
+"""Answering a program: in a chat that its user finds in the history, by the rules of the page."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from flask import Flask, request
+from sqlalchemy import func, select, update
+
+from webapp.accounts.login import owner_of_new_chats
+from webapp.accounts.sessions.visitor_limits import HourlyLimit, TooManyMessagesOfVisitorsError
+from webapp.api.asked_turns import NO_PROFILE, AskedTurn, parse_uuid
+from webapp.api.errors import AnswerFailedError, InvalidRequestError
+from webapp.authoring.chat_message import COMPLETE, ERROR, FAILED, USER, ChatMessage
+from webapp.authoring.types import ChatProfile
+from webapp.chats.message_rows import insert_messages
+from webapp.chats.models import Chat, Message
+from webapp.chats.store import StoredChat, find_my_chat, my_chat
+from webapp.chats.titles import make_title
+from webapp.config import Settings
+from webapp.database.engines import utc_now, write_transaction
+from webapp.engine.turn import RunningTurn
+from webapp.profiles.offer import offered_profile, offered_profiles
+from webapp.site import this_app
+from webapp.turns.asking import ask, profile_of
+from webapp.turns.requests import Question
+from webapp.turns.runtime import conversation
+from webapp.turns.starting import start_chat_under
+from webapp.web.log import log_event
+
+EXTENSION = "api_messages"
+# For ids of chats that programs name by themselves.
+_THREADS = uuid.UUID("8f1f2e3c-5f5b-4c43-9a52-6d1f0a7c1b5e")
+
+
+@dataclass(frozen=True)
+class BegunAnswer:
+    """An answer that is being written, and its chat."""
+
+    chat: StoredChat
+    turn: RunningTurn
+
+
+def set_up_api_limits(app: Flask, settings: Settings) -> None:
+    """Let ``app`` bound how many messages programs send from one address in an hour."""
+    app.extensions[EXTENSION] = HourlyLimit(settings.messages_per_address)
+
+
+def list_profiles() -> list[str]:
+    """Return the names of the profiles that the token may be used for."""
+    return [profile.name for profile in offered_profiles().profiles] or [NO_PROFILE]
+
+
+def begin_answer(asked: AskedTurn) -> BegunAnswer:
+    """Begin to answer, in a new chat or in the one that is named.
+
+    Raises
+    ------
+    ProfileNotOfferedError
+        The user is not offered the profile, or the token is not for it.
+    TooManyMessagesOfVisitorsError
+        Too many messages came from the address of this request in the last hour.
+    NotFound
+        The chat is someone else's, or there is none.
+    InvalidRequestError
+        The chat has another profile.
+    AnswerFailedError
+        The chat could not be started.
+    HTTPException
+        As for `ask` of the page.
+    """
+    _count_message()
+    if asked.chat_id is not None:
+        chat = my_chat(asked.chat_id)
+    else:
+        found = _find_thread(asked.thread_id) if asked.thread_id is not None else None
+        chat = found or _start_chat(asked)
+    if asked.profile != (chat.profile or NO_PROFILE):
+        raise InvalidRequestError(
+            f"This chat has the profile {chat.profile or NO_PROFILE}. Name that, or begin another.",
+            "model",
+        )
+    profile = profile_of(chat)
+    started = ask(chat, profile, Question(asked.content, uuid.uuid4()))
+    return BegunAnswer(chat, started.turn)
+
+
+def _count_message() -> None:
+    messages: HourlyLimit = this_app().extensions[EXTENSION]
+    wait = messages.count(request.remote_addr, time.monotonic())
+    if wait > 0:
+        log_event("api.refused", what="message")
+        raise TooManyMessagesOfVisitorsError(wait)
+
+
+def _find_thread(thread_id: str) -> StoredChat | None:
+    own = parse_uuid(thread_id)
+    chat = find_my_chat(own) if own is not None else None
+    return chat or find_my_chat(_chat_of_thread(thread_id))
+
+
+def _chat_of_thread(thread_id: str) -> uuid.UUID:
+    """Return the id of the chat that this user's programs call so. No other user's is the same."""
+    return uuid.uuid5(_THREADS, f"{owner_of_new_chats()}\n{thread_id}")
+
+
+def _start_chat(asked: AskedTurn) -> StoredChat:
+    profile: ChatProfile | None = None
+    if offered_profiles().profiles or asked.profile != NO_PROFILE:
+        profile = offered_profile(asked.profile)
+    chat_id = _chat_of_thread(asked.thread_id) if asked.thread_id is not None else None
+    started = start_chat_under(profile, chat_id)
+    for message in started.messages:
+        if message.kind == ERROR and message.status == FAILED:
+            raise AnswerFailedError(message.content)
+    running = conversation().keeper.find(started.turn.id) if started.turn is not None else None
+    if running is not None:  # it streams a greeting
+        running.wait_until_stored(conversation().start_limits.total)
+    chat = started.chat
+    if asked.earlier:
+        _store_earlier(chat, asked)
+    return replace(chat, turn_id=None)
+
+
+def _store_earlier(chat: StoredChat, asked: AskedTurn) -> None:
+    """Store what was said before, according to the program, behind the app's greeting."""
+    now = utc_now()
+    first = next((each.content for each in asked.earlier if each.kind == USER), asked.content)
+    last_sequence = select(func.coalesce(func.max(Message.sequence), 0)).where(
+        Message.chat_id == chat.id
+    )
+    with write_transaction() as connection:
+        connection.execute(update(Chat).where(Chat.id == chat.id).values(title=make_title(first)))
+        last: int = connection.execute(last_sequence).scalar_one()
+        messages = [
+            ChatMessage(
+                id=uuid.uuid4(),
+                kind=each.kind,
+                content=each.content,
+                status=COMPLETE,
+                created_at=now,
+                profile=chat.profile,
+                sequence=last + number,
+            )
+            for number, each in enumerate(asked.earlier, start=1)
+        ]
+        insert_messages(connection, chat.id, messages)
