@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from webapp import input_widget
 from webapp.app import create_app
 from webapp.authoring.actions.action import Action
 from webapp.authoring.actions.callback import action_callback
@@ -40,6 +41,8 @@ from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
 from webapp.authoring.elements.sidebar import ElementSidebar
 from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
+from webapp.authoring.inputs.chat_settings import ChatSettings
+from webapp.authoring.inputs.settings_callbacks import on_settings_edit, on_settings_update
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_submodules
 from webapp.authoring.messages.error_message import ErrorMessage
@@ -75,6 +78,7 @@ __all__ = [
     "AskUserMessage",
     "Audio",
     "ChatProfile",
+    "ChatSettings",
     "CustomElement",
     "Dataframe",
     "Element",
@@ -107,6 +111,7 @@ __all__ = [
     "chat_history",
     "context",
     "create_app",
+    "input_widget",
     "make_async",
     "on_chat_end",
     "on_chat_resume",
@@ -114,6 +119,8 @@ __all__ = [
     "on_feedback",
     "on_logout",
     "on_message",
+    "on_settings_edit",
+    "on_settings_update",
     "on_shared_chat_view",
     "on_stop",
     "password_auth_callback",

@@ -18,6 +18,7 @@ from webapp.signals import removing_user, session_ended, user_removed
 from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
 from webapp.turns.objects.forgetting import forget_objects
+from webapp.turns.settings import defaults
 from webapp.web.housekeeping import set_up_housekeeping
 from webapp.web.uploads.slots import set_up_upload_slots
 
@@ -36,6 +37,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
     set_up_upload_slots(app)
     removing_user.connect(app, deletion.hide_chats_of_user)
     removing_user.connect(app, last_choice.forget_choice_of_user)
+    removing_user.connect(app, defaults.forget_defaults_of_user)
     user_removed.connect(app, deletion.delete_chats_of_user)
     session_ended.connect(app, ending.end_chats_of_session)
     jobs = {

@@ -65,6 +65,8 @@ USER = {
     ("history.set_title", "POST"): f"/chats/{NOBODYS_CHAT}/title",
     ("profiles.selector", "GET"): "/profiles",
     ("questions.answer", "POST"): f"/chats/{NOBODYS_CHAT}/questions/{NOBODYS_TURN}",
+    ("settings.save", "POST"): f"/chats/{NOBODYS_CHAT}/settings",
+    ("settings.show", "GET"): f"/chats/{NOBODYS_CHAT}/settings",
     ("sharing.manage", "GET"): f"/chats/{NOBODYS_CHAT}/share",
     ("sharing.share", "POST"): f"/chats/{NOBODYS_CHAT}/share",
     ("sharing.unshare", "POST"): f"/chats/{NOBODYS_CHAT}/unshare",

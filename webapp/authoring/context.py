@@ -33,6 +33,8 @@ Earlier = Callable[[], list[PastMessage]]
 SaveFiles = Callable[[uuid.UUID, Sequence[NewFile]], list[StoredFile]]
 # Removes files of a message, by the ids of its elements.
 RemoveFiles = Callable[[uuid.UUID, Sequence[uuid.UUID]], None]
+# Reads what the user set last under a profile.
+FindSettingDefaults = Callable[[str | None], Mapping[str, Any]]
 # Reads a message of the chat as it is stored.
 FindMessage = Callable[[uuid.UUID], ChatMessage | None]
 
@@ -45,6 +47,11 @@ def _refuse_files(*_: object) -> list[StoredFile]:
 
 def _remove_nothing(*_: object) -> None:
     """Remove no files: a callback that cannot send any has none."""
+
+
+def _find_no_defaults(profile: str | None) -> Mapping[str, Any]:
+    del profile
+    return {}
 
 
 def _find_nothing(message_id: uuid.UUID) -> ChatMessage | None:
@@ -74,6 +81,9 @@ class ChatContext:
     app_folder: Path | None = None
     remove_files: RemoveFiles = _remove_nothing
     find_message: FindMessage = _find_nothing
+    find_setting_defaults: FindSettingDefaults = _find_no_defaults
+    # The decorator of the function that runs now, without `@`.
+    callback: str = ""
     # Files that are being stored in other threads. The callback ends when they are stored.
     saving: set[Future[None]] = field(default_factory=set)
     # Which steps are shown now, and where a profile does not say which.

@@ -9,13 +9,14 @@ from typing import Any, Generic, TypeVar
 
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.inputs.chat_settings import values_now
 from webapp.authoring.json_values import stored_copy
 from webapp.authoring.text import clean_text
 
 T = TypeVar("T")
 # What Chainlit calls a browser.
 CLIENT_TYPE = "webapp"
-RESERVED = ("id", "user", "chat_profile", "env", "client_type")
+RESERVED = ("id", "user", "chat_profile", "chat_settings", "env", "client_type")
 
 _UNSET: Any = object()
 
@@ -30,8 +31,9 @@ class UserSession:
     function of `on_chat_resume` runs first to make it again.
 
     You can read the reserved keys but not set them: ``id`` (of the chat), ``user`` (a `User`, or
-    ``None``), ``chat_profile`` (the name of the chosen profile, or ``None``), ``env`` (``{}``) and
-    ``client_type`` (``"webapp"``).
+    ``None``), ``chat_profile`` (the name of the chosen profile, or ``None``), ``chat_settings``
+    (a dict of what is set in `ChatSettings`, or ``{}``), ``env`` (``{}``) and ``client_type``
+    (``"webapp"``).
 
     Example
     -------
@@ -149,6 +151,7 @@ def _reserved(chat: ChatContext) -> dict[str, Any]:
         "id": chat.chat_id,
         "user": chat.user,
         "chat_profile": chat.chat_profile,
+        "chat_settings": values_now(chat),
         "env": {},
         "client_type": CLIENT_TYPE,
     }

@@ -159,6 +159,7 @@ class RunningTurn:
         if callback is None:
             self._end(TurnStatus.COMPLETE)
             return
+        self.chat.callback = self._work.decorator
         arguments = self._work.arguments()
         if self._work.decorator == RESUMING:
             self.chat.values.note_resuming()

@@ -51,6 +51,11 @@ class ChatAddresses:
         return f"{self.page}/actions/{action_id}"
 
     @property
+    def settings(self) -> str:
+        """Return where the chat's settings are."""
+        return f"{self.page}/settings"
+
+    @property
     def selector(self) -> str:
         """Return where the chat's profile selector is."""
         return f"{self.page}/profile"

@@ -91,7 +91,7 @@ class KeyedForm(StrictForm):
         BadRequest
             The key is malformed.
         """
-        return _uuid(self.key.data)
+        return parse_key(self.key.data)
 
 
 class MessageForm(KeyedForm):
@@ -174,7 +174,7 @@ class EditForm(MessageForm):
         BadRequest
             The id is malformed.
         """
-        return _uuid(self.message.data)
+        return parse_key(self.message.data)
 
 
 class RetryForm(KeyedForm):
@@ -190,7 +190,7 @@ class RetryForm(KeyedForm):
         BadRequest
             The id is malformed.
         """
-        return _uuid(self.turn.data)
+        return parse_key(self.turn.data)
 
 
 class PressForm(KeyedForm):
@@ -221,10 +221,17 @@ class StopForm(StrictForm):
         BadRequest
             The id is malformed.
         """
-        return _uuid(self.turn.data) if self.turn.data else None
+        return parse_key(self.turn.data) if self.turn.data else None
 
 
-def _uuid(text: str | None) -> uuid.UUID:
+def parse_key(text: str | None) -> uuid.UUID:
+    """Return the id or the key in a field of a form.
+
+    Raises
+    ------
+    BadRequest
+        It is missing or malformed.
+    """
     if text is None or not _KEY.fullmatch(text):
         raise BadRequest
     return uuid.UUID(text)

@@ -179,7 +179,12 @@ class LiveTurn:
         return self._render_inputs(state.inputs)
 
     def _render_inputs(self, inputs: Mapping[str, Any]) -> str:
-        return self._render("_new_inputs", inputs=inputs, addresses=self._addresses)
+        return self._render(
+            "_new_inputs",
+            inputs=inputs,
+            addresses=self._addresses,
+            participants=self._participants,
+        )
 
     def _render_own(self, messages: list[ChatMessage]) -> list[str]:
         # A page finds all places before it puts anything there. So what is within a step that is

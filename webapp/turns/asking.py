@@ -50,6 +50,7 @@ from webapp.turns.replacing import NotLastMessageError
 from webapp.turns.requests import Question, Replacement, TurnRequest
 from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
+from webapp.turns.settings.defaults import find_setting_defaults
 from webapp.turns.stored_turns import last_turn
 from webapp.turns.thread_budget import time_to_wait
 from webapp.web.errors import RETRY_SECONDS, UNAVAILABLE
@@ -322,6 +323,7 @@ def run_turn(
         chat_profile=chat.profile,
         values=values,
         inputs=Inputs(place.inputs),
+        find_setting_defaults=partial(find_setting_defaults, this_app(), chat.owner),
         offered=request.offered,
         answers=request.question_id,
     )

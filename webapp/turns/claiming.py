@@ -63,6 +63,24 @@ _RESUME = (
         unindexed_from=UNINDEXED_IF_WRITTEN,
     )
 )
+# Not written, and not resumed: the user says nothing.
+_CLAIM_IDLE = (
+    update(Chat)
+    .where(*_FREE, Chat.ended_at.is_(None))
+    .values(
+        turn_id=bindparam("turn"),
+        active_at=bindparam("now"),
+        expires_at=bindparam("expires"),
+        unindexed_from=UNINDEXED_IF_WRITTEN,
+    )
+)
+_STATE = (
+    select(Chat.turn_id, Chat.ended_at)
+    .where(
+        Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"), Chat.deleted_at.is_(None)
+    )
+    .with_for_update()
+)
 # The values as they are now: an answer that ended a moment ago may have changed them.
 _CLAIMED = (Chat.values.label("values_now"), Chat.inputs, Chat.title, Chat.profile)
 _LAST_QUESTION = (
@@ -98,11 +116,12 @@ _FOUND = (
 _FOUND_WITH_ACTION = (*_FOUND, ACTION_ROW.scalar_subquery().label("action_row"))
 _LOOK = select(*_FOUND)
 _LOOK_WITH_ACTION = select(*_FOUND_WITH_ACTION)
+_CLAIMS = (_CLAIM, _RESUME, _CLAIM_IDLE)
 # On SQLite, one statement does all. On PostgreSQL, a statement sees the rows as they were when it
 # began, which may have changed while it waited for the chat or for the lock of the user's turns.
-_AT_ONCE = {claim: claim.returning(*_CLAIMED, *_FOUND) for claim in (_CLAIM, _RESUME)}
+_AT_ONCE = {claim: claim.returning(*_CLAIMED, *_FOUND) for claim in _CLAIMS}
 _AT_ONCE_WITH_ACTION = _CLAIM.returning(*_CLAIMED, *_FOUND_WITH_ACTION)
-_LOOK_LATER = {claim: claim.returning(*_CLAIMED, USER_TURNS_LOCK) for claim in (_CLAIM, _RESUME)}
+_LOOK_LATER = {claim: claim.returning(*_CLAIMED, USER_TURNS_LOCK) for claim in _CLAIMS}
 _IN_SESSION = (
     update(Chat).where(Chat.id == bindparam("chat")).values(session_id=bindparam("of_session"))
 )
@@ -130,6 +149,24 @@ class ProfileChangedError(Refusal):
     title = "Not sent"
     message = "This chat has just been continued with another profile."
     advice = "Reload the page to see which one, then send your message again."
+
+
+class SettingsBusyError(Refusal):
+    """An answer is being written in the chat, so its settings are not changed now."""
+
+    code = 409
+    title = "Settings not saved"
+    message = "An answer is still being written in this chat."
+    advice = "Save the settings when it is finished, or stop the answer."
+
+
+class SettingsOfEndedChatError(Refusal):
+    """The chat has ended, so its settings are not changed."""
+
+    code = 409
+    title = "Settings not saved"
+    message = "This chat has ended."
+    advice = "Write a message to continue it, then change its settings."
 
 
 class ChatNotEndedError(Exception):
@@ -229,6 +266,51 @@ def claim_ended_chat(connection: Connection, request: TurnRequest) -> ClaimedCha
         holder = connection.execute(HOLDER, _chat_of(request)).first()
         raise NotFound if holder is None else ChatNotEndedError
     return claimed
+
+
+def claim_idle_chat(connection: Connection, request: TurnRequest) -> ClaimedChat:
+    """Claim a chat for a turn in which its settings are changed.
+
+    Raises
+    ------
+    SettingsBusyError
+        When another turn has the chat.
+    SettingsOfEndedChatError
+        When the chat has ended.
+    AlreadyAskedError
+        When the turn that has the chat came from the same form.
+    ProfileChangedError, NotFound, ServiceUnavailable
+        As for `claim_chat`.
+    """
+    claimed = _claim(connection, _CLAIM_IDLE, request, {}, had_ended=False)
+    if claimed is None:
+        refuse_sent_form(connection, request.chat_id, request.key)
+        refuse_unless_idle(connection, request.chat_id, request.owner)
+        claimed = _claim(connection, _CLAIM_IDLE, request, {}, had_ended=False)
+    if claimed is None:
+        raise SettingsBusyError
+    return claimed
+
+
+def refuse_unless_idle(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
+    """Refuse to change the settings of a chat in which a turn runs, or which has ended.
+
+    It stays so until the transaction ends.
+
+    Raises
+    ------
+    SettingsBusyError, SettingsOfEndedChatError, NotFound, ServiceUnavailable
+        As for `claim_idle_chat`.
+    """
+    chat = connection.execute(_STATE, {"chat": chat_id, "of_owner": owner}).first()
+    if chat is None:
+        raise NotFound
+    if chat.ended_at is not None:
+        raise SettingsOfEndedChatError
+    try:
+        refuse_busy(connection, chat_id, owner)
+    except StillAnsweringError:
+        raise SettingsBusyError from None
 
 
 def refuse_busy(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:

@@ -67,6 +67,24 @@ FAILURE_TEXTS = {
         advice="You can continue. If it keeps happening, give the administrator the reference "
         "{reference}.",
     ),
+    "on_settings_update": FailureTexts(
+        event="settings_update.failed",
+        silent="Nothing came for {seconds:g} seconds, so the app was stopped.",
+        slow="The app took longer than {seconds:g} seconds to take the settings, so it was "
+        "stopped.",
+        failed="The settings are saved, but something went wrong in the app when it took them.",
+        advice="Save them again. If it keeps happening, give the administrator the reference "
+        "{reference}.",
+    ),
+    "on_settings_edit": FailureTexts(
+        event="settings_edit.failed",
+        silent="Nothing came for {seconds:g} seconds, so the app was stopped.",
+        slow="The app took longer than {seconds:g} seconds to look at the settings, so it was "
+        "stopped.",
+        failed="Something went wrong in the app while you changed the settings.",
+        advice="You can save them. If it keeps happening, give the administrator the reference "
+        "{reference}.",
+    ),
     "on_chat_start": FailureTexts(
         event="chat_start.failed",
         silent="This chat took longer than {seconds:g} seconds to start, so it was stopped.",

@@ -39,6 +39,7 @@ from webapp.turns.contexts import make_context
 from webapp.turns.copying import CopySource, copy_source
 from webapp.turns.failures import make_work
 from webapp.turns.runtime import conversation
+from webapp.turns.settings.defaults import find_setting_defaults
 from webapp.turns.start_rows import StartRequest, TooManyStartsError, store_started_chat
 from webapp.turns.stored_turns import StoredTurn
 from webapp.turns.thread_budget import time_to_wait
@@ -208,6 +209,7 @@ def _turn(request: StartRequest, profile: ChatProfile | None) -> RunningTurn:
         user=signed_in_user(),
         chat_profile=profile.name if profile else None,
         offered=offered_profiles().by_name,
+        find_setting_defaults=partial(find_setting_defaults, this_app(), request.owner),
     )
     earlier: Earlier = list
     if source is not None:

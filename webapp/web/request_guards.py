@@ -49,6 +49,8 @@ IMPORT_FORMS = frozenset({"transfer.import_chats"})
 # What a byte of a message may become in a form: most often one or three, and a line end six.
 ENCODED_BYTES = 4
 MAX_FIELDS = 50
+# The endpoint whose form an app makes: twice `MOST_FIELDS` of its settings, as a period is two.
+MORE_FIELDS = {"settings.save": 810}
 # Longer ones are malformed.
 MAX_TOKEN_BYTES = 200
 PIECE_BYTES = 64 * 1024
@@ -142,8 +144,9 @@ class FormRequest(Request):
             return self.multipart.fields
         if self.mimetype != FORM_TYPE:
             return []
-        fields = self.get_data(cache=False).split(b"&", MAX_FIELDS)
-        if len(fields) > MAX_FIELDS:
+        most = MORE_FIELDS.get(self.endpoint or "", MAX_FIELDS)
+        fields = self.get_data(cache=False).split(b"&", most)
+        if len(fields) > most:
             raise TooManyFieldsError
         halves = (field.partition(b"=") for field in fields if field)
         return [(name, value) for name, _, value in halves]

@@ -12,7 +12,6 @@ from difflib import get_close_matches
 NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
-NO_SETTINGS = "a chat has no settings yet"
 NO_COMMANDS = "a message has no commands and modes yet"
 NO_WINDOWS = "no other window can be talked to yet"
 NO_SERVERS = "no other server can be talked to yet"
@@ -25,11 +24,6 @@ NOT_YET = {
     "AskActionMessage": NO_QUESTIONS,
     "AskFileMessage": NO_QUESTIONS,
     "AskElementMessage": NO_QUESTIONS,
-    # Settings of a chat.
-    "ChatSettings": NO_SETTINGS,
-    "input_widget": NO_SETTINGS,
-    "on_settings_edit": NO_SETTINGS,
-    "on_settings_update": NO_SETTINGS,
     # Commands and modes.
     "Mode": NO_COMMANDS,
     "ModeOption": NO_COMMANDS,
@@ -104,7 +98,7 @@ CONTEXT_NOT_YET = {
 }
 SESSION_NOT_YET = {
     "user_env": "put keys into the environment of the server",
-    "chat_settings": "a chat has no settings yet",
+    "chat_settings": 'use user_session.get("chat_settings")',
     "files": "what a user attaches is not kept with the session",
     "to_persistable": "use user_session",
     "emit": "send a Message",

@@ -1,0 +1,1 @@
+"""The settings of a chat: a panel beside the composer, or a page."""
