@@ -269,8 +269,9 @@ def test_nobody_waits_for_the_callback(make_app: AppMaker) -> None:
 
 def test_chainlits_names_are_told_what_there_is_instead() -> None:
     feedback = cl.Feedback("c", "m", "up", "", "text")
-    with pytest.raises(AttributeError, match=r"Feedback\.forId does not exist.*use message_id"):
-        feedback.forId  # type: ignore[attr-defined]  # noqa: B018
+    assert (feedback.forId, feedback.threadId) == ("m", "c")
+    with pytest.raises(AttributeError, match=r"Feedback\.score does not exist.*use value"):
+        feedback.score  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(AttributeError, match="did you mean comment"):
         feedback.coment  # type: ignore[attr-defined]  # noqa: B018
 

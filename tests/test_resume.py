@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -537,27 +538,37 @@ def test_a_chat_can_be_read_like_a_dict(key: str) -> None:
     assert CHAT[key] == getattr(CHAT, key)
 
 
-@pytest.mark.parametrize(
-    ("key", "instead"),
-    [
-        ("steps", "chat.messages"),
-        ("metadata", "chat.user_session"),
-        ("name", "chat.title"),
-        ("tags", "chat.profile"),
-        ("what", "docs/authoring.md"),
-    ],
-)
-def test_other_keys_are_taught(key: str, instead: str) -> None:
-    with pytest.raises(MisuseError, match=instead) as raised:
-        CHAT[key]
+def test_other_keys_are_taught() -> None:
+    with pytest.raises(MisuseError, match=r"docs/authoring\.md") as raised:
+        CHAT["what"]
     assert isinstance(raised.value, KeyError)
-    assert str(raised.value).startswith(f"chat['{key}'] does not exist")
-
-
-def test_attributes_of_threads_are_taught() -> None:
-    with pytest.raises(AttributeError, match=r"chat.steps does not exist.*in chat.messages"):
+    assert str(raised.value).startswith("chat['what'] does not exist")
+    with pytest.raises(AttributeError, match=r"chat.steps does not exist.*chat.messages"):
         getattr(CHAT, "steps")  # noqa: B009 - a type checker refuses what an author may write
     assert copy.deepcopy(CHAT) == CHAT
+
+
+def test_a_chat_is_what_chainlit_calls_a_thread(make: AppMaker) -> None:
+    app = make(source('RESUMED.append({**chat}); RESUMED.append("tags" in chat)'))
+    over(Visitor(app).logged_in("alice")).say("again")
+    _, thread, has_tags = names(app)["RESUMED"]
+    assert has_tags
+    assert {key: thread[key] for key in ("name", "userIdentifier", "tags", "elements")} == {
+        "name": "Hello",
+        "userIdentifier": "alice",
+        "tags": ["one"],
+        "elements": [],
+    }
+    assert thread["metadata"] == {"last": "Hello", "id": thread["id"], "chat_profile": "one"}
+    uuid.UUID(thread["userId"])
+    datetime.fromisoformat(thread["createdAt"])
+    steps = [(step["type"], step["output"], step["parentId"]) for step in thread["steps"]]
+    assert steps == [
+        ("user_message", "Hello", None),
+        ("assistant_message", "You wrote Hello", None),
+    ]
+    assert {step["threadId"] for step in thread["steps"]} == {thread["id"]}
+    assert thread["steps"][0]["createdAt"] == thread["createdAt"]
 
 
 def test_stop_between_resuming_and_answering_ends_both(

@@ -43,14 +43,16 @@ from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.inputs.chat_settings import ChatSettings
 from webapp.authoring.inputs.settings_callbacks import on_settings_edit, on_settings_update
+from webapp.authoring.life.logger import logger
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_submodules
+from webapp.authoring.messages.chat_context import chat_context
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.reasoning import ReasoningParser
-from webapp.authoring.resumed_chat import ResumedChat, on_chat_resume
+from webapp.authoring.resumed_chat import ResumedChat, ThreadDict, on_chat_resume
 from webapp.authoring.seeded_user import seeded_user
 from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
 from webapp.authoring.steps.decorator import set_cot, step
@@ -59,7 +61,14 @@ from webapp.authoring.steps.run_context import context
 from webapp.authoring.steps.step import Step
 from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
 from webapp.authoring.tools import make_async, run_sync, sleep
-from webapp.authoring.types import ChatProfile, Starter, StarterCategory, Uploads, User
+from webapp.authoring.types import (
+    ChatProfile,
+    PersistedUser,
+    Starter,
+    StarterCategory,
+    Uploads,
+    User,
+)
 from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
 from webapp.integrations import INTEGRATIONS, load_integration
@@ -89,6 +98,7 @@ __all__ = [
     "Image",
     "Message",
     "Pdf",
+    "PersistedUser",
     "Plotly",
     "Pyplot",
     "ReasoningParser",
@@ -102,16 +112,19 @@ __all__ = [
     "TaskList",
     "TaskStatus",
     "Text",
+    "ThreadDict",
     "Uploads",
     "User",
     "Video",
     "action_callback",
     "author_rename",
     "cache",
+    "chat_context",
     "chat_history",
     "context",
     "create_app",
     "input_widget",
+    "logger",
     "make_async",
     "on_chat_end",
     "on_chat_resume",

@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -19,7 +19,8 @@ from werkzeug.wrappers import Response
 from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
 from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions, TokenSession
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.types import User
+from webapp.authoring.types import PersistedUser, User
+from webapp.database.engines import utc_now
 from webapp.site import chat_app, hooks
 from webapp.web.csrf import CSRF_FIELD, CSRFError
 from webapp.web.errors import (
@@ -87,7 +88,8 @@ def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
     own = browser_session()
     own.clear()
     login_user(Viewer(user))
-    own[USER_KEY] = asdict(user)
+    # When a user was made known is not known here, so it is when they first came.
+    own[USER_KEY] = {"createdAt": _text_of(utc_now()), **user.to_dict()}
     # Stored now, so that the next page need not write it.
     own[CSRF_FIELD] = secrets.token_hex(32)
     own.renew(user.identifier, partial(are_unchanged, accounts))
@@ -159,11 +161,20 @@ def _load(identifier: str) -> Viewer | None:
     if values.get("identifier") != identifier:
         return None
     try:
-        return Viewer(User(**values))
+        return Viewer(_persisted(values))
     except (TypeError, AuthoringError) as error:
         # Another version of the app stored it. The user can sign in again.
         log_failure("session.not_understood", error)
         return None
+
+
+def _persisted(values: Mapping[str, Any]) -> PersistedUser:
+    key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"user of chat-profiles {values['identifier']}"))
+    return PersistedUser(**{"id": key, "createdAt": "", **values})
+
+
+def _text_of(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _answer_refused_form(error: CSRFError) -> Response:

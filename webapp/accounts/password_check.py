@@ -9,7 +9,7 @@ from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import Running
 from webapp.authoring.errors import describe_error
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import User
+from webapp.authoring.types import PersistedUser, User
 from webapp.engine.call import call
 from webapp.site import chat_app, settings, this_app
 
@@ -62,7 +62,8 @@ def _user_from_answer(callback: Callback, answer: object) -> User:
         )
     try:
         metadata = validate_metadata(answer.metadata)
-        return User(answer.identifier, answer.display_name, metadata)
+        kind = PersistedUser if isinstance(answer, PersistedUser) else User
+        return kind.from_dict({**vars(answer), "metadata": metadata})
     except Exception as error:
         problem = f"returned a User that cannot be stored: {describe_error(error)}"
         raise callback.wrong_answer(problem) from error

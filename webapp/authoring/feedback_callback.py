@@ -50,6 +50,16 @@ class Feedback:
     user: User | None = None
     previous: str = "none"
 
+    @property
+    def forId(self) -> str:  # noqa: N802 - the name that Chainlit has
+        """The `message_id`."""
+        return self.message_id
+
+    @property
+    def threadId(self) -> str:  # noqa: N802
+        """The `chat_id`."""
+        return self.chat_id
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
@@ -11,18 +11,13 @@ from webapp.authoring.elements.element import Element
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
+from webapp.authoring.types import User
 
-# The keys of Chainlit's dictionary of a thread, and what to use here.
-_ELSEWHERE = {
-    "steps": "its messages are in chat.messages",
-    "elements": "each of chat.messages has its elements",
-    "metadata": "the values of its user_session are in chat.user_session",
-    "name": "its title is chat.title",
-    "createdAt": "each of chat.messages has created_at",
-    "userId": 'the signed-in user is user_session.get("user")',
-    "userIdentifier": 'the name of the signed-in user is user_session.get("user").identifier',
-    "tags": "a chat has no tags; the chosen profile is chat.profile",
-}
+# What Chainlit's dictionary of a thread has.
+THREAD_KEYS = (
+    *("id", "createdAt", "name", "userId", "userIdentifier"),
+    *("tags", "metadata", "steps", "elements"),
+)
 
 
 class NoSuchKeyError(MisuseError, KeyError):
@@ -84,10 +79,12 @@ class ResumedMessage:
 
 
 @dataclass(frozen=True)
-class ResumedChat:
+class ResumedChat(Mapping[str, Any]):
     """A chat that is resumed, as its user left it.
 
-    You can read its values as attributes, ``chat.id``, and as items, ``chat["id"]``.
+    You can read its values as attributes, ``chat.id``, and as items, ``chat["id"]``. It is also
+    what Chainlit calls a ``ThreadDict``: a mapping with ``id``, ``name``, ``createdAt``,
+    ``userId``, ``userIdentifier``, ``tags``, ``metadata``, ``steps`` and ``elements``.
 
     Parameters
     ----------
@@ -102,6 +99,8 @@ class ResumedChat:
         or replaced, and empty messages.
     user_session:
         A copy of the chat's stored values. Use `user_session.set` to change them.
+    user:
+        Who is signed in, or ``None``.
     had_ended:
         Whether the user comes back to a chat that had ended. ``False`` if the chat goes on, and
         this process only has to make the objects of its `user_session`.
@@ -125,16 +124,48 @@ class ResumedChat:
     messages: list[ResumedMessage]
     user_session: dict[str, Any] = field(default_factory=dict)
     had_ended: bool = True
+    user: User | None = None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the attribute of that name."""
-        return _item(self, "chat", key)
+        """Return the attribute of that name, or what Chainlit's dictionary of a thread has."""
+        return self._thread(key) if key in THREAD_KEYS else _item(self, "chat", key)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the keys that Chainlit's dictionary of a thread has."""
+        return iter(THREAD_KEYS)
+
+    def __len__(self) -> int:
+        return len(THREAD_KEYS)
+
+    def _thread(self, key: str) -> Any:
+        if key == "steps":
+            return [_step(self.id, message) for message in self.messages]
+        if key == "elements":
+            return [
+                _element(self.id, message.id, element)
+                for message in self.messages
+                for element in message.elements
+            ]
+        first, user = self.messages[:1], self.user
+        return {
+            "id": self.id,
+            "name": self.title,
+            "createdAt": _text_of(first[0].created_at) if first else None,
+            "userId": getattr(user, "id", None),
+            "userIdentifier": user.identifier if user is not None else None,
+            "tags": [self.profile] if self.profile is not None else [],
+            "metadata": {**self.user_session, "id": self.id, "chat_profile": self.profile},
+        }[key]
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Explain what to use instead of a name that Chainlit has."""
-            raise AttributeError(_no_such(self, "chat", name, f"chat.{name}"))
+            """Explain what to use instead of a name that does not exist."""
+            raise AttributeError(_no_such(self, "chat", f"chat.{name}"))
+
+
+# The name that Chainlit has.
+ThreadDict = ResumedChat
 
 
 ResumeCallback = TypeVar(
@@ -176,10 +207,49 @@ def on_chat_resume(callback: ResumeCallback) -> ResumeCallback:
 def _item(thing: ResumedChat | ResumedMessage, called: str, key: str) -> Any:
     if key in (each.name for each in fields(thing)):
         return getattr(thing, key)
-    raise NoSuchKeyError(_no_such(thing, called, key, f"{called}[{key!r}]"))
+    raise NoSuchKeyError(_no_such(thing, called, f"{called}[{key!r}]"))
 
 
-def _no_such(thing: ResumedChat | ResumedMessage, called: str, key: str, written: str) -> str:
+def _no_such(thing: ResumedChat | ResumedMessage, called: str, written: str) -> str:
     known = ", ".join(f"{called}.{each.name}" for each in fields(thing))
-    hint = _ELSEWHERE.get(key, "see docs/authoring.md")
-    return f"{written} does not exist; there is {known}: {hint}."
+    return f"{written} does not exist; there is {known}: see docs/authoring.md."
+
+
+def _step(chat_id: str, message: ResumedMessage) -> dict[str, Any]:
+    time = _text_of(message.created_at)
+    return {
+        "id": message.id,
+        "threadId": chat_id,
+        "parentId": None,
+        "name": message.author or message.profile or message.role,
+        "type": "user_message" if message.role == "user" else "assistant_message",
+        "input": "",
+        "output": message.content,
+        "createdAt": time,
+        "start": time,
+        "end": time,
+        "streaming": False,
+        "isError": False,
+        "waitForAnswer": False,
+        "metadata": {},
+        "tags": None,
+        "language": None,
+        "command": None,
+    }
+
+
+def _element(chat_id: str, message_id: str, element: Element) -> dict[str, Any]:
+    return {
+        "id": element.id,
+        "threadId": chat_id,
+        "forId": message_id,
+        "type": element.kind,
+        "name": element.name,
+        "display": element.display,
+        "mime": element.mime,
+        "url": element.url,
+    }
+
+
+def _text_of(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
+from typing import Any, Literal, Self, get_args
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.overrides.config_overrides import (
@@ -305,7 +305,7 @@ class ChatProfile:
 
 
 @refuse_unknown_arguments
-@dataclass
+@dataclass(eq=False)
 class User:
     """A user who is signed in.
 
@@ -341,6 +341,56 @@ class User:
         _require_optional_text("User", "display_name", self.display_name)
         if not isinstance(self.metadata, dict):
             raise _wrong_type("User", "metadata", "a dict")
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether they are the same to an app, whatever else is known of one of them."""
+        return isinstance(other, User) and _what_a_user_is(self) == _what_a_user_is(other)
+
+    # Its metadata may change.
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the user as a dictionary."""
+        values: dict[str, Any] = asdict(self)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the user of a dictionary that `to_dict` made."""
+        names = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
+@dataclass
+class _Persisted:
+    id: str
+    createdAt: str  # noqa: N815 - the name that Chainlit has
+
+
+@refuse_unknown_arguments
+@dataclass(eq=False)
+class PersistedUser(User, _Persisted):
+    """A user who is signed in, with an id and a time: what ``user_session.get("user")`` is.
+
+    Parameters
+    ----------
+    id:
+        The id of the user. It is made of the identifier, unless your callback returns another.
+    createdAt:
+        When the user was made known, in ISO 8601. If your callback does not say, the time of the
+        sign-in.
+    identifier, display_name, metadata:
+        As of a `User`.
+
+    Example
+    -------
+    >>> PersistedUser(id="7", createdAt="2026-01-01T00:00:00Z", identifier="admin").id
+    '7'
+    """
+
+
+def _what_a_user_is(user: User) -> tuple[object, ...]:
+    return user.identifier, user.display_name, user.metadata
 
 
 def _clean_texts(instance: object) -> None:

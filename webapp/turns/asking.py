@@ -330,7 +330,14 @@ def run_turn(
     makes_objects = values.needs_objects and resume_callback() is not None
     if work is None or place.had_ended or makes_objects:
         had_ended = work is None or place.had_ended
-        work = resuming_work(chat, values, place.first_new, then=work, had_ended=had_ended)
+        work = resuming_work(
+            chat,
+            values,
+            place.first_new,
+            then=work,
+            had_ended=had_ended,
+            user=request.user,
+        )
     keeper = conversation().keeper
     turn = RunningTurn(
         chat_app(),

@@ -7,7 +7,9 @@ from functools import partial
 from webapp.authoring.elements.sidebar import SIDEBAR_KEY
 from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
+from webapp.authoring.messages.chat_context import CONTEXT_KEY
 from webapp.authoring.resumed_chat import ResumedChat
+from webapp.authoring.types import User
 from webapp.chats.past_messages import list_history, list_resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.work import Work
@@ -23,7 +25,13 @@ def resume_callback() -> Callback | None:
 
 
 def resuming_work(
-    chat: StoredChat, values: Values, first_new: int, then: Work | None, *, had_ended: bool
+    chat: StoredChat,
+    values: Values,
+    first_new: int,
+    then: Work | None,
+    *,
+    had_ended: bool,
+    user: User | None,
 ) -> Work:
     """Return the work that resumes a chat.
 
@@ -37,6 +45,8 @@ def resuming_work(
         What answers the user's message, if there is one.
     had_ended:
         Whether the chat had ended. Otherwise only this process has to make its objects.
+    user:
+        Who is signed in.
     """
     callback = resume_callback()
 
@@ -46,9 +56,16 @@ def resuming_work(
             return ()
         messages = list_resumed_messages(chat.id, first_new)
         kept = values.plain()
-        kept.pop(SIDEBAR_KEY, None)
+        for key in (SIDEBAR_KEY, CONTEXT_KEY):
+            kept.pop(key, None)
         resumed = ResumedChat(
-            str(chat.id), chat.title, chat.profile, messages, kept, had_ended=had_ended
+            str(chat.id),
+            chat.title,
+            chat.profile,
+            messages,
+            kept,
+            had_ended=had_ended,
+            user=user,
         )
         return (resumed,)
 

@@ -27,17 +27,12 @@ NOT_YET = {
     # Commands and modes.
     "Mode": NO_COMMANDS,
     "ModeOption": NO_COMMANDS,
-    # The running chat.
-    "chat_context": "use chat_history() instead",
-    "PersistedUser": "use User",
     # The life of the site.
     "on_app_startup": "nothing is run when the site starts; put it at the top of the app file",
     "on_app_shutdown": "nothing is run when the site ends",
     # Windows around a chat.
     "on_window_message": NO_WINDOWS,
     "send_window_message": NO_WINDOWS,
-    # The log.
-    "logger": "use logging.getLogger(__name__)",
     # Other sites.
     "CopilotFunction": "there is no widget for other sites; embed the chat in a frame",
     # Servers of tools.
@@ -97,8 +92,12 @@ CONTEXT_NOT_YET = {
     "loop": "use asyncio.get_running_loop() in an async def",
 }
 SESSION_NOT_YET = {
-    "user_env": "put keys into the environment of the server",
     "chat_settings": 'use user_session.get("chat_settings")',
+    "environ": "the headers of requests are not given to callbacks",
+    "http_cookie": "the cookies of requests are not given to callbacks",
+    "http_referer": "the headers of requests are not given to callbacks",
+    "token": "a user signs in with the site; see context.session.user",
+    "restored": "use @on_chat_resume, which is called with the chat",
     "files": "what a user attaches is not kept with the session",
     "to_persistable": "use user_session",
     "emit": "send a Message",
@@ -107,8 +106,8 @@ SESSION_NOT_YET = {
 }
 
 _FEEDBACK_GROUPS = {
-    "use message_id": "forId for_id id",
-    "use chat_id": "threadId thread_id",
+    "use message_id": "for_id id",
+    "use chat_id": "thread_id",
     'use value, which is "up", "down" or "none"': "score rating strategy",
 }
 FEEDBACK_NOT_YET = {

@@ -97,7 +97,6 @@ _INSTEAD = {
         "create_app() returns a WSGI app, which you can mount beside yours; see docs/hosting.md"
     ),
     "config": "there are settings, such as WEBAPP_SITE_NAME; see docs/hosting.md",
-    "ThreadDict": "use ResumedChat",
     "CommandDict": "use dict",
     **dict.fromkeys(("PageInfo", "PaginatedResponse", "Pagination", "ThreadFilter"), STORED),
     **dict.fromkeys(

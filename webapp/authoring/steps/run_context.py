@@ -8,9 +8,10 @@ from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.loading.missing_names import CONTEXT_NOT_YET, SESSION_NOT_YET, missing_name
 from webapp.authoring.steps.step import Step, current_step
 from webapp.authoring.types import User
+from webapp.authoring.user_session import CLIENT_TYPE
 
 CONTEXT_NAMES = ("session", "current_step", "current_run")
-SESSION_NAMES = ("id", "thread_id", "user", "chat_profile", "client_type")
+SESSION_NAMES = ("id", "thread_id", "user", "chat_profile", "client_type", "user_env")
 
 
 class Run(Step):
@@ -23,7 +24,7 @@ class Run(Step):
 class SessionContext:
     """The running chat, as `context.session`."""
 
-    client_type = "webapp"
+    client_type = CLIENT_TYPE
 
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
@@ -47,6 +48,11 @@ class SessionContext:
     def chat_profile(self) -> str | None:
         """The name of the profile."""
         return self._chat.chat_profile
+
+    @property
+    def user_env(self) -> dict[str, str]:
+        """An empty dict: users are asked for no keys."""
+        return {}
 
     if not TYPE_CHECKING:  # or a type checker would accept every name
 
