@@ -308,8 +308,7 @@ def test_a_chat_that_begins_with_a_press_is_in_the_history(chat: Chat) -> None:
 def test_htmx_gets_what_was_said_and_a_new_key(chat: Chat) -> None:
     page = chat.page()
     [button] = page.all(data_testid="action", data_name="plain")
-    form = button.parent
-    assert form is not None
+    [form] = [it for it in page.all("form") if button in it.walk()]
     [key] = form.all("input", name="key")
     assert button["hx-post"] == button["formaction"]
     answer = press(chat.visitor, button["hx-post"], key["value"], htmx=True)
@@ -321,6 +320,18 @@ def test_htmx_gets_what_was_said_and_a_new_key(chat: Chat) -> None:
     # The composer keeps what is being written in it.
     assert "composer-key" not in answer.text
     assert "Pressed plain." in chat.until_answered().page().text
+
+
+def test_answers_are_rated_once_the_user_has_written(chat: Chat) -> None:
+    for said in (0, 1):
+        for _ in range(2):
+            path = address(chat, "Plain")
+            answer = press(chat.visitor, path, htmx=True)
+            chat.until_answered()
+            for page in (parse(answer.text), chat.page()):
+                if page.all(data_kind="assistant", data_status="complete"):
+                    assert bool(page.all(data_testid="rate")) == bool(said)
+        chat.say("Hi")
 
 
 def test_another_worker_runs_it(chat: Chat, make_app: AppMaker) -> None:

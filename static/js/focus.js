@@ -10,7 +10,7 @@ export const rememberFocus = () => {
   const { activeElement, body } = document;
   hadFocus = activeElement !== body;
   copyButtonIndex = copyButtons().indexOf(activeElement);
-  containerId = activeElement.closest(".item, .actions")?.id;
+  containerId = activeElement.closest(".item, .actions, .press")?.id;
 };
 
 export const restoreFocus = () => {

@@ -124,4 +124,4 @@ def with_ratings(actions: Actions, chat_id: uuid.UUID) -> Actions:
     }
     # Where the user has not written, nothing answers them.
     first_question = found[0].sequence if found else END_SEQUENCE
-    return replace(actions, ratings=ratings, first_question=first_question)
+    return replace(actions, ratings=ratings, first_question=first_question, rates=bool(found))

@@ -270,7 +270,15 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     stored = StoredTurn(turn.id, TurnStatus.RUNNING, turn.question_id, turn.action_id)
     offered = turn.chat.offered or {}
-    response = TurnResponse(chat, offered, stored, MemorySource(turn), way, is_new=True)
+    response = TurnResponse(
+        chat,
+        offered,
+        stored,
+        MemorySource(turn),
+        way,
+        is_new=True,
+        has_question=started.has_question,
+    )
     title = None if chat.written else started.title
     return response.respond(
         lambda controls, answers: render_template(
@@ -306,6 +314,8 @@ class TurnResponse:
     ----------
     is_new:
         The turn has begun with this request, so its messages have no ratings to look up.
+    has_question:
+        Whether the user has written in the chat. What was said before is not rated.
     """
 
     def __init__(
@@ -317,6 +327,7 @@ class TurnResponse:
         way: str,
         *,
         is_new: bool = False,
+        has_question: bool = True,
     ) -> None:
         # The turn may switch to any profile that is offered.
         names = {*chat.snapshots, *offered, chat.profile}
@@ -326,7 +337,7 @@ class TurnResponse:
         self.addresses = addresses_of(chat.id)
         # What the app says at the start of a chat is no answer, so it is not rated.
         profile = offered.get(chat.profile or "")
-        rates = turn.question_id is not None or (turn.action_id is not None and chat.written)
+        rates = turn.may_be_repeated and has_question
         self.actions = build_actions(self.addresses, turn.question_id, profile, rates=rates)
         self._source = source
         self._way = way

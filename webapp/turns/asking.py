@@ -87,6 +87,8 @@ class StartedTurn:
     turn: RunningTurn
     question: ChatMessage | None
     action: FoundAction | None = None
+    # Whether the user has written in the chat.
+    has_question: bool = True
 
     @property
     def title(self) -> str | None:

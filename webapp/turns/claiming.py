@@ -113,7 +113,11 @@ _FOUND = (
     .exists()
     .label("keeps_values"),
 )
-_FOUND_WITH_ACTION = (*_FOUND, ACTION_ROW.scalar_subquery().label("action_row"))
+_FOUND_WITH_ACTION = (
+    *_FOUND,
+    ACTION_ROW.scalar_subquery().label("action_row"),
+    _LAST_QUESTION.exists().label("has_question"),
+)
 _LOOK = select(*_FOUND)
 _LOOK_WITH_ACTION = select(*_FOUND_WITH_ACTION)
 _CLAIMS = (_CLAIM, _RESUME, _CLAIM_IDLE)
@@ -196,6 +200,8 @@ class ClaimedChat:
         Whether the last turns still keep the values with which they began.
     action_row:
         The `ACTION_ROW` of the button that was pressed, if there is one.
+    has_question:
+        Whether the user has written in it.
     """
 
     values: dict[str, Any]
@@ -207,6 +213,7 @@ class ClaimedChat:
     was_sent: bool
     keeps_values: bool
     action_row: str | None = None
+    has_question: bool = True
 
 
 def claim_chat(connection: Connection, request: TurnRequest, title: str | None) -> ClaimedChat:
@@ -401,6 +408,7 @@ def _claim(
         was_sent=found.was_sent,
         keeps_values=found.keeps_values,
         action_row=None if request.action_id is None else found.action_row,
+        has_question=request.action_id is None or found.has_question,
     )
 
 

@@ -109,7 +109,7 @@ def _run_callback(
     release_connection()
     with visitors_turn(request.turn_id):
         with visitors_message():
-            place, action = _store_turn(request, action_id)
+            place, action, has_question = _store_turn(request, action_id)
         work = make_work(
             decorator_of(action.data.name),
             chat.id,
@@ -117,11 +117,15 @@ def _run_callback(
             arguments=lambda: (Action.from_data(action.data, action.message_id),),
             earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
         )
-        return replace(run_turn(chat, request, place, work), action=action)
+        started = run_turn(chat, request, place, work)
+        return replace(started, action=action, has_question=has_question)
 
 
-def _store_turn(request: TurnRequest, action_id: uuid.UUID) -> tuple[TurnPlace, FoundAction]:
-    """Store the turn of a button in one transaction, as `store_begun_turn` does for a message."""
+def _store_turn(request: TurnRequest, action_id: uuid.UUID) -> tuple[TurnPlace, FoundAction, bool]:
+    """Store the turn of a button in one transaction, as `store_begun_turn` does for a message.
+
+    Also return the button, and whether the user has written in the chat.
+    """
     with write_transaction() as connection:
         claimed = claim_chat(connection, request, None)
         if claimed.was_sent:
@@ -135,4 +139,4 @@ def _store_turn(request: TurnRequest, action_id: uuid.UUID) -> tuple[TurnPlace, 
         if claimed.title is None and title is not None:
             connection.execute(TITLED, {"in_chat": request.chat_id, "made": title})
             index_title(connection, request.owner, request.chat_id, title)
-    return place, action
+    return place, action, claimed.has_question
