@@ -27,8 +27,7 @@ from tests.support.postgresql import (
     find_postgresql,
 )
 from webapp.accounts import passwords
-from webapp.config import Settings
-from webapp.database.schema import upgrade
+from webapp.testing.tested_app import empty_database
 
 NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
 
@@ -118,7 +117,7 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a SQLite file with the current schema, to be copied."""
     file = tmp_path_factory.mktemp("template") / "chat.sqlite3"
-    upgrade(Settings(database_url=f"sqlite:///{file}"))
+    file.write_bytes(empty_database())
     return file
 
 

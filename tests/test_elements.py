@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.files import contents
 from tests.support.html import Element, parse
@@ -21,6 +21,7 @@ from tests.support.people import HTMX, Visitor
 from tests.support.rows import count, run_sql
 from webapp.authoring.chat_message import StoredFile
 from webapp.files.saving import save_files
+from webapp.testing.background import wait_for_background
 from webapp.web.server import SEEN_AT_ONCE
 
 # One pixel, and an SVG with a script.

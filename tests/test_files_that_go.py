@@ -14,7 +14,7 @@ from sqlalchemy import Executable, update
 from sqlalchemy import delete as sql_delete
 
 from tests.cli_support import GOOD_PASSWORD
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.files import Shown, contents, new_file, save, show
 from tests.support.html import parse
 from tests.support.over_time import OverTime
@@ -31,6 +31,7 @@ from webapp.files.folder_store import FolderStore
 from webapp.files.models import File
 from webapp.files.saving import save_files
 from webapp.history.deletion_job import delete_for_good
+from webapp.testing.background import wait_for_background
 
 SEEDED = """
     import webapp as cl

@@ -7,9 +7,10 @@ import threading
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.log import LogReader
 from tests.support.people import Visitor
+from webapp.testing.background import wait_for_background
 from webapp.web import housekeeping
 from webapp.web.housekeeping import EXTENSION, Housekeeping, Job
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
+from webapp.testing.background import wait_for_background
 from webapp.turns.objects.forgetting import forget_objects
 
 AGENT = """

@@ -10,7 +10,7 @@ import uuid
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.files import contents, new_file, save, show
 from tests.support.people import Visitor
@@ -21,6 +21,7 @@ from webapp.database.engines import utc_now
 from webapp.files import saving
 from webapp.files.collecting import LEFT_FOR
 from webapp.files.saving import prepare_files
+from webapp.testing.background import wait_for_background
 
 ALICE = "user:alice"
 SENDS = """

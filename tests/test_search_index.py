@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
@@ -17,6 +17,7 @@ from webapp.chats import search_index
 from webapp.chats.search_index import index_messages, index_pending, index_title, unindex_messages
 from webapp.chats.tokenizer import owner_word
 from webapp.database.engines import utc_now, write_transaction
+from webapp.testing.background import wait_for_background
 from webapp.turns import rows as turn_rows
 
 TALKS = """

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
 from webapp.engine import turn as turns
 from webapp.engine.call import RunningCall, begin
+from webapp.testing.background import wait_for_background
 from webapp.web import housekeeping
 
 TALKS = """

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.apps import AppMaker, wait_for_background
+from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.rows import column, pooled_connections_in_use
+from webapp.testing.background import wait_for_background
 
 
 def app_with(make_app: AppMaker, body: str, **settings: str) -> Flask:

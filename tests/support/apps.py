@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
 from typing import Any, ClassVar
 
 from flask import Flask
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from sqlalchemy.sql.compiler import Compiled
 from werkzeug.routing import Rule
 
 from webapp import create_app
-from webapp.database.engines import close_connections, db, is_sqlite
+from webapp.database.engines import db, is_sqlite
+from webapp.testing.tested_app import close_app, compiled_templates
 
 APPS = Path(__file__).parent.parent / "apps"
 SECRET = "0123456789abcdef-for-tests-only-9876543210fedcba"
-# What a request leaves behind to be done, with a connection of its own.
-BACKGROUND = {
-    "webapp-housekeeping",
-    "webapp-deletion",
-    "webapp-chat-end",
-    "webapp-feedback",
-    "webapp-files",
-}
-BACKGROUND_SECONDS = 10.0
-
-
-class CompiledTemplates(BytecodeCache):
-    """Lets the apps of all tests share compiled templates; compiling is most of a short test."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], CodeType | None] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill ``bucket`` if this template was compiled before."""
-        bucket.code = self._kept.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what was compiled."""
-        self._kept[bucket.key, bucket.checksum] = bucket.code
 
 
 class SharedRule(Rule):
@@ -79,7 +52,7 @@ class CompiledStatements(dict[Any, Compiled]):
 
 
 # For every app of the process, from the first that is made.
-Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": compiled_templates()}
 Flask.url_rule_class = SharedRule
 STATEMENTS = CompiledStatements()
 
@@ -154,17 +127,4 @@ class AppMaker:
     def close(self) -> None:
         """End what still runs, as when a server ends, and give back every connection."""
         for app in self._made:
-            app.extensions["conversation"].keeper.shut_down(0)
-        # A connection that comes back to a pool after its end stays open until it is collected.
-        wait_for_background()
-        for app in self._made:
-            with app.app_context():
-                db.session.remove()
-                close_connections()
-
-
-def wait_for_background(names: Set[str] = BACKGROUND) -> None:
-    """Wait until nothing is done in the background any more that a request has begun."""
-    for thread in threading.enumerate():
-        if thread.name in names:
-            thread.join(BACKGROUND_SECONDS)
+            close_app(app)

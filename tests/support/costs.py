@@ -20,11 +20,11 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Dialect, event
 from werkzeug.test import TestResponse
 
-from tests.support.apps import wait_for_background
 from tests.support.conversation import wait_until
 from tests.support.rows import pooled_connections_in_use
 from webapp.database.engines import db, is_sqlite
 from webapp.engine.keeper import Keeper
+from webapp.testing.background import wait_for_background
 
 _VERB = re.compile(r"\s*(\w+)")
 _WRITING = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")

@@ -10,9 +10,9 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import JSON, event, func, insert, select, text, update
 
-from tests.support.apps import wait_for_background
 from webapp.chats.models import Chat, Message
 from webapp.database.engines import db, utc_now
+from webapp.testing.background import wait_for_background
 
 
 def every_row(app: Flask, *, audited: bool = False) -> dict[str, list[str]]:
