@@ -1,4 +1,4 @@
-"""Editing the last message, and having it answered once more: the old branch goes out of sight."""
+"""Editing a message, and having it answered once more: the old branch goes out of sight."""
 
 from __future__ import annotations
 
@@ -263,18 +263,24 @@ def test_a_divider_stays_in_sight(chat: Chat) -> None:
     assert len([r for r in column(chat.visitor.app, "messages.replaced_by") if r]) == 2
 
 
-def test_a_message_that_is_not_the_last_one_cannot_be_edited(chat: Chat) -> None:
-    before = every_row(chat.visitor.app)
-    answer = edit(chat, "changed", message=question(chat, 0))
-    assert answer.status_code == 409
-    assert parse(answer.text).one(id="composer-input").text.strip() == "changed"
-    assert rows_of_chats(before) == rows_of_chats(every_row(chat.visitor.app))
+def test_an_earlier_message_is_edited_and_all_that_follows_is_replaced(chat: Chat) -> None:
+    chat.say("third")
+    assert edit(chat, "changed", message=question(chat, 1)).status_code == 303
+    assert chat.messages("user") == ["first", "changed"]
+    assert names(chat)["HISTORY"] == ["Welcome!", "first", "Answer 1 to first", "changed"]
+    replaced = [row for row in column(chat.visitor.app, "messages.replaced_by") if row]
+    assert len(replaced) == 4
+    assert len(set(replaced)) == 1
 
 
 def test_a_message_that_was_replaced_cannot_be_edited(chat: Chat) -> None:
     old = question(chat)
     edit(chat, "changed")
-    assert edit(chat, "once more", message=old).status_code == 409
+    before = every_row(chat.visitor.app)
+    answer = edit(chat, "once more", message=old)
+    assert answer.status_code == 409
+    assert parse(answer.text).one(id="composer-input").text.strip() == "once more"
+    assert rows_of_chats(before) == rows_of_chats(every_row(chat.visitor.app))
     assert chat.messages("user") == ["first", "changed"]
 
 
@@ -470,6 +476,26 @@ def test_htmx_gets_the_chat_with_the_new_branch(chat: Chat) -> None:
     assert (answer.status_code, answer.headers["HX-Retarget"]) == (200, "#chat")
     said = parse(answer.text).all(data_testid="message", data_kind="user")
     assert [m.with_class("prose")[0].text for m in said] == ["first", "changed"]
+
+
+def test_the_form_for_an_earlier_message_is_fetched(chat: Chat) -> None:
+    message = question(chat, 0)
+    [link] = chat.page().all("a", data_testid="edit")
+    assert link["hx-get"] == link["href"] == f"{chat.address}/messages/{message}/edit"
+    for htmx in (True, False):
+        fetched = parse(chat.visitor.get(link["href"], headers=HTMX if htmx else {}).text)
+        form = fetched.one("details", class_="edit").one("form")
+        assert (form.one(name="message")["value"], form["action"]) == (
+            message,
+            f"{chat.address}/edit",
+        )
+        assert form.one("textarea").text.strip() == "first"
+        assert "open" in fetched.one("details", class_="edit").attributes
+    said = chat.page().all(data_testid="message", data_kind="assistant")[0]["data-message-id"]
+    for wrong in (said, new_key(), "x"):
+        address = f"{chat.address}/messages/{wrong}/edit"
+        assert chat.visitor.get(address).status_code == 404
+    assert Visitor(chat.visitor.app).logged_in("bob").get(link["href"]).status_code == 404
 
 
 def test_only_the_last_message_and_the_last_answer_have_their_buttons(chat: Chat) -> None:

@@ -41,6 +41,7 @@ from webapp.history.deletion_job import set_up_deletion
 from webapp.pages import chat_views, question_views, turn_views
 from webapp.pages.live import set_up_live_turns
 from webapp.pages.settings import views as settings_views
+from webapp.pages.versions import views as version_views
 from webapp.pages.watching import set_up_watching
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
@@ -264,6 +265,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         turn_views,
         question_views,
         settings_views,
+        version_views,
         feedback_views,
         history_views,
         transfer_views,

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from webapp.database.engines import UTCDateTime
+from webapp.database.later_indexes import create_index
+from webapp.database.migrating import Steps
 
 revision = "0008"
 down_revision = "0007"
@@ -15,7 +17,21 @@ down_revision = "0007"
 LOCKS = ("chats", "turns")
 
 
+def prepare(steps: Steps) -> None:
+    # Pages ask whether a chat has earlier versions, and most have none.
+    steps.make_index("ix_messages_replaced", "messages (chat_id) WHERE replaced_by IS NOT NULL")
+
+
 def upgrade() -> None:
+    there = sa.column("replaced_by").is_not(None)
+    create_index(
+        "ix_messages_replaced",
+        "messages",
+        ["chat_id"],
+        sqlite_where=there,
+        postgresql_where=there,
+        if_not_exists=True,  # `prepare` has made it, unless the database is new
+    )
     op.add_column("chats", sa.Column("inputs", sa.JSON))
     op.add_column("turns", sa.Column("action_id", sa.Uuid))
     op.create_table(
@@ -62,6 +78,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_messages_replaced", "messages")
     for table in ("api_tokens", "setting_defaults", "questions"):
         op.drop_table(table)
     with op.batch_alter_table("turns") as changed:

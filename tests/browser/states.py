@@ -212,6 +212,29 @@ def _editing(page: Page, site: Site) -> None:
     page.get_by_test_id("edit").click()
 
 
+def _versions(page: Page, site: Site) -> None:
+    """Write the second message anew, and have its answer written again."""
+    open_chat(page, site)
+    for text in ("How do I greet somebody?", "And in the evening?"):
+        ask(page, text)
+        ended(page)
+    page.get_by_test_id("edit").last.click()
+    page.get_by_test_id("edit-input").last.fill("And late in the evening?")
+    page.get_by_test_id("save").last.click()
+    expect(page.get_by_text("2 of 2", exact=True)).to_be_visible()
+    ended(page)
+    page.get_by_test_id("regenerate").click()
+    expect(page.get_by_text("2 of 2", exact=True)).to_have_count(2)
+    ended(page)
+
+
+def _version(page: Page, site: Site) -> None:
+    """Look at the version before."""
+    _versions(page, site)
+    page.get_by_test_id("variant-previous").first.click()
+    expect(page.get_by_test_id("notice")).to_be_visible()
+
+
 TITLES = (
     "Plan a weekend in Rome",
     "How do I greet somebody in Portuguese?",
@@ -453,6 +476,8 @@ STATES = {
     "new-messages": State("chatty.py", _new_messages),
     "rated": State("chatty.py", _rated),
     "editing": State("chatty.py", _editing),
+    "versions": State("chatty.py", _versions),
+    "version": State("chatty.py", _version),
     "history": State("chatty.py", _history),
     "history-menu": State("chatty.py", _history_menu),
     "history-search": State("chatty.py", _history_search),

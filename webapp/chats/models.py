@@ -95,7 +95,11 @@ class Message(Model):
 
     __tablename__ = "messages"
     # Messages are ordered by this number, and never by a time: clocks can be set back.
-    __table_args__ = (UniqueConstraint("chat_id", "sequence"),)
+    __table_args__ = (
+        UniqueConstraint("chat_id", "sequence"),
+        # Few chats have messages that were replaced.
+        Index("ix_messages_replaced", "chat_id", sqlite_where=text("replaced_by IS NOT NULL")),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     chat_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
@@ -110,7 +114,8 @@ class Message(Model):
     turn_id: Mapped[uuid.UUID | None] = mapped_column()
     # The profile of the chat when it was sent.
     profile: Mapped[str | None] = mapped_column(String(NAME_LIMIT))
-    # The turn that replaced it when the user edited or asked again. It is exported, not shown.
+    # The turn that replaced it when the user edited or asked again. Only a page of an earlier
+    # version of the chat shows it.
     replaced_by: Mapped[uuid.UUID | None] = mapped_column()
     # What it shows beside its text, and what else is known of it. NULL for nearly all.
     elements: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))

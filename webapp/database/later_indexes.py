@@ -10,7 +10,7 @@ from alembic import op
 def create_index(name: str, table: str, columns: list[str], **options: Any) -> None:
     """Make an index, unless it is made later: making one in this transaction would lock the table.
 
-    Each index that is made here is also in `prepare` of a later migration.
+    Each index that is made here is also in `prepare` of that migration or of a later one.
     """
     if not _makes_indexes_later():
         op.create_index(name, table, columns, **options)

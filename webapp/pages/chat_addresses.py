@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from flask import url_for
 
+from webapp.chats.versions import OtherVersion
+
 
 @dataclass(frozen=True)
 class ChatAddresses:
@@ -28,7 +30,7 @@ class ChatAddresses:
 
     @property
     def edit(self) -> str:
-        """Return where another text for the last message is posted."""
+        """Return where another text for a message is posted."""
         return f"{self.page}/edit"
 
     @property
@@ -71,6 +73,19 @@ class ChatAddresses:
     def answer(self, question_id: str) -> str:
         """Return where the answer to a question of the app is posted."""
         return f"{self.page}/questions/{question_id}"
+
+    def edit_form(self, message_id: uuid.UUID) -> str:
+        """Return where the form is with which a message is edited."""
+        return f"{self.page}/messages/{message_id}/edit"
+
+    def version(self, other: OtherVersion, kind: str) -> str:
+        """Return where another version of a ``question`` or an ``answer`` is shown."""
+        page = f"{self.page}/versions/{other.replaced_by}" if other.replaced_by else self.page
+        return f"{page}#{kind}-{other.turn_id}"
+
+    def version_before(self, turn_id: uuid.UUID, before: int) -> str:
+        """Return where the messages of a version before the one with that number are."""
+        return f"{self.page}/versions/{turn_id}?before={before}"
 
     def rate(self, message_id: uuid.UUID) -> str:
         """Return where a rating of a message is posted."""

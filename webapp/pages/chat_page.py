@@ -135,10 +135,10 @@ def render_chat(
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": page.messages,
-        "groups": _group_messages(page),
+        "groups": group_messages(page),
         "controls": controls,
         "actions": _build_actions(chat, page, addresses, current),
-        "participants": _build_participants(chat, page),
+        "participants": build_participants_of(chat, page),
         "earlier": page.earlier,
         "withdrawn": withdrawn,
         "continue_with": list_profiles_to_continue(offer) if withdrawn else [],
@@ -152,7 +152,7 @@ def render_chat(
     # `@author_rename` runs while the template is rendered, and holds no connection meanwhile.
     release_connection()
     profile = profile_from_snapshot(chat.profile, chat.snapshots) if withdrawn else current
-    return render_template(template, **_page_values(chat, profile), **values, draft=draft, **more)
+    return render_template(template, **page_values(chat, profile), **values, draft=draft, **more)
 
 
 def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
@@ -177,17 +177,17 @@ def render_earlier_messages(chat: StoredChat, template: str, before: int) -> str
     """Render the messages before the one with that number, as a page or a fragment."""
     page = find_page_before(chat, before)
     current = offered_profiles().find(chat.profile)
-    profile = current or profile_from_snapshot(chat.profile, chat.snapshots)
-    values = _page_values(chat, profile)
+    goes_on = current is not None or chat.profile is None
+    values = page_values(chat, shown_profile(chat))
     release_connection()
     return render_template(
         template,
         **values,
-        participants=_build_participants(chat, page),
+        participants=build_participants_of(chat, page),
         actions=with_ratings(
-            build_actions(addresses_of(chat.id), None, offered=profile is current), chat.id
+            build_actions(addresses_of(chat.id), None, current, offered=goes_on), chat.id
         ),
-        groups=_group_messages(replace(page, turn=None)),
+        groups=group_messages(replace(page, turn=None)),
         earlier=page.earlier,
         notices=[],
     )
@@ -198,7 +198,7 @@ def render_new_chat(current: ChatProfile | None, notices: Sequence[Notice], **mo
     suggested = list_starters(current)
     return render_template(
         "chats/page.html",
-        **_page_values(None, current),
+        **page_values(None, current),
         messages=[],
         groups=[],
         suggested=suggested,
@@ -219,7 +219,14 @@ def list_profiles_to_continue(offer: Offer) -> list[ChatProfile]:
     return [] if first is None else [first, *(p for p in offer.profiles if p is not first)]
 
 
-def _build_participants(chat: StoredChat, page: MessagePage) -> Participants:
+def shown_profile(chat: StoredChat) -> ChatProfile | None:
+    """Return the profile of a chat as it is offered, or else as it looked before."""
+    offered = offered_profiles().find(chat.profile)
+    return offered or profile_from_snapshot(chat.profile, chat.snapshots)
+
+
+def build_participants_of(chat: StoredChat, page: MessagePage) -> Participants:
+    """Return who says the messages of a page."""
     names = {message.profile for message in page.messages}
     offered = offered_profiles().by_name
     profiles = profiles_to_show(names, offered, chat.snapshots)
@@ -240,7 +247,8 @@ def _build_actions(
     return with_ratings(actions, chat.id)
 
 
-def _page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
+def page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
+    """Return what every page of a chat shows beside its messages."""
     offer = offered_profiles()
     # In the place of the name of the site, which all templates have.
     own_name = {"site_name": current.site_name} if current and current.site_name else {}
@@ -263,7 +271,8 @@ def _starter_problems(suggested: StarterList) -> list[Notice]:
     return [Notice(suggested.problem, is_error=True)] if suggested.problem else []
 
 
-def _group_messages(page: MessagePage) -> list[MessageGroup]:
+def group_messages(page: MessagePage) -> list[MessageGroup]:
+    """Return the messages of a page by who has said them, and in which turn."""
     # What the user has answered to a question of the app is a part of its turn.
     groups = [
         MessageGroup(turn_id, *outline_messages(list(messages)))

@@ -20,7 +20,7 @@ from webapp.pages.chat_page import (
     vanished_notice,
 )
 from webapp.pages.forms import PROMPT_LIMIT, ProfileForm, StartForm
-from webapp.pages.message_pages import MessagePage, find_message_text, parse_sequence
+from webapp.pages.message_pages import MessagePage, find_message, parse_sequence
 from webapp.pages.start_links import StartLink, open_link, parse_link
 from webapp.profiles.offer import offered_profiles
 from webapp.turns.ending import end_other_chats
@@ -128,7 +128,7 @@ def show(chat_id: uuid.UUID) -> str:
 @login_needed
 def message_text(chat_id: uuid.UUID, message_id: uuid.UUID) -> Response:
     """Show a message as it was written, which is what its Copy button copies."""
-    text = find_message_text(my_chat(chat_id), message_id)
+    text = find_message(my_chat(chat_id), message_id).content
     return current_app.response_class(text, mimetype="text/plain")
 
 

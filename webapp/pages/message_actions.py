@@ -1,4 +1,4 @@
-"""What a viewer can do with the messages of a chat: rate answers, press buttons, edit a question.
+"""What a viewer can do with the messages of a chat: rate answers, press buttons, edit.
 
 It is fixed when a page is requested, so what streams into the page later needs no request.
 """
@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 
-from webapp.authoring.chat_message import USER
+from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.questions.question import is_answer
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
+from webapp.chats.versions import Versions, list_versions
 from webapp.database.engines import read_connection
 from webapp.pages.chat_addresses import ChatAddresses
 from webapp.site import chat_app
@@ -31,9 +33,16 @@ FIRST_QUESTION = (
     .limit(1)
 )
 _first_question = FIRST_QUESTION.subquery("first_question")
+_HAS_VERSIONS = exists().where(
+    Message.chat_id == bindparam("chat_id"), Message.replaced_by.is_not(None)
+)
 # All ratings of a chat in one query, however many messages a page shows.
 _LIST_RATINGS = select(
-    _first_question.c.sequence, Feedback.message_id, Feedback.value, Feedback.comment
+    _first_question.c.sequence,
+    Feedback.message_id,
+    Feedback.value,
+    Feedback.comment,
+    _HAS_VERSIONS.label("has_versions"),
 ).outerjoin_from(_first_question, Feedback, Feedback.chat_id == bindparam("chat_id"))
 
 
@@ -70,15 +79,21 @@ class Actions:
     ratings: Mapping[uuid.UUID, Rating] = field(default_factory=dict)
     first_question: int = 0
     comment_limit: int = COMMENT_LIMIT
+    # Of most chats there is one.
+    versions: Versions | None = None
     key: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def new_key(self) -> uuid.UUID:
         """Return a key for a form of its own."""
         return uuid.uuid4()
 
-    def may_edit(self, message_id: uuid.UUID) -> bool:
+    def may_edit(self, message: ChatMessage) -> bool:
         """Return whether a message can be edited once no answer is being written."""
-        return self.goes_on and self.edits and message_id == self.question_id
+        return self.goes_on and self.edits and not is_answer(message)
+
+    def brings_form(self, message: ChatMessage) -> bool:
+        """Return whether a message comes with its form. Those of others are fetched."""
+        return message.id == self.question_id and self.may_edit(message)
 
 
 def build_actions(
@@ -114,7 +129,7 @@ def build_actions(
 
 
 def with_ratings(actions: Actions, chat_id: uuid.UUID) -> Actions:
-    """Return the actions of a chat with how its answers were rated."""
+    """Return the actions of a chat with how its answers were rated, and their versions."""
     with read_connection() as connection:
         found = connection.execute(_LIST_RATINGS, {"chat_id": chat_id}).all()
     ratings = {
@@ -124,4 +139,10 @@ def with_ratings(actions: Actions, chat_id: uuid.UUID) -> Actions:
     }
     # Where the user has not written, nothing answers them.
     first_question = found[0].sequence if found else END_SEQUENCE
-    return replace(actions, ratings=ratings, first_question=first_question, rates=bool(found))
+    return replace(
+        actions,
+        ratings=ratings,
+        first_question=first_question,
+        rates=bool(found),
+        versions=list_versions(chat_id) if found and found[0].has_versions else None,
+    )

@@ -84,8 +84,8 @@ def find_page_from(chat: StoredChat, first: int) -> MessagePage | None:
     return None if len(found) > NEWS_MESSAGES else MessagePage(_messages(found, turn), turn)
 
 
-def find_message_text(chat: StoredChat, message_id: uuid.UUID) -> str:
-    """Return the text of a message as it was written.
+def find_message(chat: StoredChat, message_id: uuid.UUID) -> ChatMessage:
+    """Return a message that the chat shows.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def find_message_text(chat: StoredChat, message_id: uuid.UUID) -> str:
         row = connection.execute(_ONE_MESSAGE, wanted).first()
     if row is None:
         raise NotFound
-    return str(row.content)
+    return shown_message(row, running=True)
 
 
 def parse_sequence(text: str) -> int:

@@ -46,7 +46,7 @@ from webapp.turns.contexts import chat_values, make_context
 from webapp.turns.ending import end_other_chats
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import OTHER_FILES, AlreadyAskedError, FormReusedError
-from webapp.turns.replacing import NotLastMessageError
+from webapp.turns.replacing import NotLastAnswerError
 from webapp.turns.requests import Question, Replacement, TurnRequest
 from webapp.turns.resuming import resume_callback, resuming_work
 from webapp.turns.runtime import conversation
@@ -133,8 +133,8 @@ def ask(
         When the files cannot be stored.
     AppNotAnsweringError
         When the app has no ``@on_message``.
-    NotLastMessageError
-        When the chat has gone on after what is to be replaced.
+    MessageReplacedError
+        When another text has taken the place of what is to be replaced.
     NotFound
         When the chat no longer exists.
     """
@@ -175,7 +175,7 @@ def ask_again(
 
     Raises
     ------
-    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLastMessageError, NotFound
+    AlreadyAskedError, ChatBusyError, TooManyTurnsError, NotLastAnswerError, NotFound
         As for `ask`.
     """
     question = get_question(chat.id, question_id)
@@ -212,14 +212,14 @@ def answer_to_replace(chat: StoredChat, turn_id: uuid.UUID) -> Replacement:
 
     Raises
     ------
-    NotLastMessageError
+    NotLastAnswerError
         When the turn is not the last one, has not come to its end, or answers nothing.
     """
     last = last_turn(chat)
     if last is None or last.question_id is None:
-        raise NotLastMessageError
+        raise NotLastAnswerError
     if last.id != turn_id or last.status != TurnStatus.COMPLETE:
-        raise NotLastMessageError
+        raise NotLastAnswerError
     return Replacement(last.question_id, turn_id)
 
 

@@ -107,7 +107,7 @@ def store_begun_turn(request: TurnRequest) -> TurnPlace:
         When the user is at the limit.
     ProfileChangedError
         When the chat has changed its profile since it was fetched.
-    NotLastMessageError
+    MessageReplacedError, NotLastAnswerError
         When the chat has gone on after what is to be replaced.
     NotFound
         When the chat no longer exists.

@@ -1,6 +1,6 @@
-"""Replacing a question and its answers by new ones.
+"""Replacing a question, or its answer, and all that follows, by new ones.
 
-The old ones are kept and exported. They are not shown, and the app does not see them.
+The old ones are kept and exported. The app does not see them, and a page of their version does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import DIVIDER, USER, ElementData
+from webapp.authoring.questions.question import ANSWER_KEY
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import title_of
@@ -20,16 +21,6 @@ from webapp.database.engines import read_connection
 from webapp.turns.requests import Replacement
 from webapp.web.refusals import Refusal
 
-_LAST_QUESTION = (
-    select(Message.id, Message.sequence, Message.elements, Message.details)
-    .where(
-        Message.chat_id == bindparam("chat"),
-        Message.kind == USER,
-        Message.replaced_by.is_(None),
-    )
-    .order_by(Message.sequence.desc())
-    .limit(1)
-)
 _NEWEST_TURN = (
     select(Message.turn_id)
     .where(
@@ -40,7 +31,7 @@ _NEWEST_TURN = (
     .order_by(Message.sequence.desc())
     .limit(1)
 )
-_WRITTEN = select(Message.id).where(
+_WRITTEN = select(Message.sequence, Message.elements, Message.details, Message.replaced_by).where(
     Message.id == bindparam("message"),
     Message.chat_id == bindparam("chat"),
     Message.kind == USER,
@@ -77,12 +68,21 @@ TITLED = update(Chat).where(Chat.id == bindparam("in_chat")).values(title=bindpa
 _RESTORED = update(Chat).where(Chat.id == bindparam("in_chat")).values(values=bindparam("kept"))
 
 
-class NotLastMessageError(Refusal):
-    """A message that is not the last one of its user any more."""
+class NotLastAnswerError(Refusal):
+    """An answer that is not the last one any more."""
+
+    code = 409
+    title = "Not answered again"
+    message = "Only the last answer can be written again, and the chat has continued since."
+    advice = "Reload the page to see the current chat."
+
+
+class MessageReplacedError(Refusal):
+    """A message that the chat does not show any more."""
 
     code = 409
     title = "Message not changed"
-    message = "Only the last message can be changed, and the chat has continued since."
+    message = "This message was changed already, so the chat shows another version of it."
     advice = "Reload the page to see the current chat."
 
 
@@ -102,18 +102,23 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
     ------
     NotFound
         When it is none of the user's in this chat.
-    NotLastMessageError
-        When they have written another one since.
+    MessageReplacedError
+        When another text has taken its place.
     """
     with read_connection() as connection:
-        if connection.execute(_WRITTEN, {"chat": chat.id, "message": message_id}).first() is None:
-            raise NotFound
-    with read_connection() as connection:
-        last = connection.execute(_LAST_QUESTION, {"chat": chat.id}).first()
-    if last is None or last.id != message_id:
-        raise NotLastMessageError
-    elements = tuple(map(ElementData.from_json, last.elements or ()))
-    return Replacement(message_id, elements=elements, details=last.details)
+        written = _find_written(connection, chat.id, message_id)
+    elements = tuple(map(ElementData.from_json, written.elements or ()))
+    return Replacement(message_id, elements=elements, details=written.details)
+
+
+def _find_written(connection: Connection, chat_id: uuid.UUID, message_id: uuid.UUID) -> Any:
+    found = connection.execute(_WRITTEN, {"chat": chat_id, "message": message_id}).first()
+    # What the user has answered to a question of the app is a part of its turn.
+    if found is None or ANSWER_KEY in (found.details or ()):
+        raise NotFound
+    if found.replaced_by is not None:
+        raise MessageReplacedError
+    return found
 
 
 def replace_messages(
@@ -122,20 +127,19 @@ def replace_messages(
     """Let a turn that has claimed the chat take the place of what was said.
 
     Returns the chat's values as they were before that, for the turn and the chat to begin with
-    again; ``None`` when nobody knows, as the answer is older than this feature.
+    again; ``None`` when nobody knows: only the last question keeps them.
 
     Raises
     ------
-    NotLastMessageError
+    NotLastAnswerError, MessageReplacedError
         When the chat has gone on since it was looked at.
     """
     which = {"chat": chat_id}
-    last = connection.execute(_LAST_QUESTION, which).first()
-    if last is None or last.id != replacement.question_id:
-        raise NotLastMessageError
-    if replacement.answer_of not in (None, connection.scalar(_NEWEST_TURN, which)):
-        raise NotLastMessageError
-    first = last.sequence + (replacement.answer_of is not None)
+    answer_of = replacement.answer_of
+    if answer_of is not None and answer_of != connection.scalar(_NEWEST_TURN, which):
+        raise NotLastAnswerError
+    question = _find_written(connection, chat_id, replacement.question_id)
+    first = question.sequence + (answer_of is not None)
     connection.execute(_REPLACED, {**which, "first": first, "turn": turn_id})
     before = values_before(connection, chat_id, replacement.question_id)
     if before is not None:
