@@ -144,8 +144,8 @@ ACTIONS = {
     # In a chat in which something was written, so that it is kept.
     "switch": Action(do=Chatter.start, before=Chatter.talk, html=5_920, wire=1_830),
     "message": Action(do=Chatter.say, html=5_130, wire=1_580),
-    "message that waits": Action(do=Chatter.wait, html=5_100, wire=1_570),
-    "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_010, wire=4_820),
+    "message that waits": Action(do=Chatter.wait, html=5_110, wire=1_570),
+    "page": Action(do=Chatter.open_chat, before=Chatter.talk, html=23_030, wire=4_820),
     "list of chats": Action(do=Chatter.list_chats, before=Chatter.talk, html=7_710, wire=880),
 }
 SQLITE: Mapping[str, Cost] = {
