@@ -50,6 +50,8 @@ from webapp.authoring.messages.chat_context import chat_context
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.questions.ask_action import AskActionMessage
+from webapp.authoring.questions.ask_file import AskFileMessage
 from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, ThreadDict, on_chat_resume
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "AskActionMessage",
+    "AskFileMessage",
     "AskUserMessage",
     "Audio",
     "ChatProfile",

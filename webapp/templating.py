@@ -27,6 +27,7 @@ from webapp.authoring.steps.details import (
 from webapp.authoring.text import as_code_block
 from webapp.clock import viewer_clock
 from webapp.config import Settings
+from webapp.files.upload_rules import rules_of_question
 from webapp.history import sidebar
 from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.descriptions import description_html, description_links, summary_html
@@ -73,7 +74,9 @@ class _WithoutIndentation(Extension):
         return _INDENTATION.sub("\n", source)
 
 
-def _detail_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable[..., Any]]:
+def _detail_filters(
+    page_budget: Callable[[], PageBudget], settings: Settings
+) -> dict[str, Callable[..., Any]]:
     return {
         "step_details": read_step,
         "step_status": shown_status,
@@ -88,6 +91,7 @@ def _detail_filters(page_budget: Callable[[], PageBudget]) -> dict[str, Callable
         "task_list": read_task_list,
         "seconds_left": seconds_left,
         "time_left": time_left,
+        "file_rules": lambda question: rules_of_question(question, settings),
         "action_glyph": ACTION_GLYPHS.get,
     }
 
@@ -147,7 +151,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         exact=lambda time: viewer_clock().exact(time),
         iso=lambda time: time.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-    app.jinja_env.filters.update(_detail_filters(page_budget))
+    app.jinja_env.filters.update(_detail_filters(page_budget, settings))
     # Loaded once: an import in each template would cost a context for each picture.
     pictures: Any = app.jinja_env.get_template("_pictures.html").module
     texts: Any = app.jinja_env.get_template("_texts.html").module

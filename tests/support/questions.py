@@ -6,10 +6,11 @@ import uuid
 from typing import Any
 
 from flask import Flask
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests.support.chats import Chat
 from tests.support.html import Element
+from tests.support.uploads import Sent, as_file
 
 
 def asks(app: Flask) -> Chat:
@@ -48,6 +49,19 @@ def answer(chat: Chat, htmx: bool = False, key: str | None = None, **fields: Any
     address, hidden = answer_fields(chat)
     hidden["key"] = key or str(uuid.uuid4())
     return chat.visitor.post(address, {**hidden, **fields}, htmx=htmx)
+
+
+def send_files(chat: Chat, *files: Sent, htmx: bool = False) -> TestResponse:
+    """Answer the open question with files."""
+    address, hidden = answer_fields(chat)
+    form = {"csrf_token": chat.visitor.token, **hidden, "files": [as_file(*file) for file in files]}
+    boundary, body = encode_multipart(form)
+    return chat.visitor.client.post(
+        address,
+        data=body,
+        content_type=f"multipart/form-data; boundary={boundary}",
+        headers={"HX-Request": "true"} if htmx else {},
+    )
 
 
 def statuses(chat: Chat) -> list[str]:

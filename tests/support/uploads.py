@@ -54,7 +54,7 @@ def attach(
     if not chat.visitor.token:
         chat.visitor.get(chat.address)
     form = {"csrf_token": chat.visitor.token, **form}
-    form["files"] = [_as_file(*file) for file in files]
+    form["files"] = [as_file(*file) for file in files]
     boundary, body = encode_multipart(form)
     return chat.visitor.client.post(
         f"{chat.address}/messages",
@@ -64,7 +64,8 @@ def attach(
     )
 
 
-def _as_file(name: str, data: bytes, mime: str | None = None) -> FileStorage:
+def as_file(name: str, data: bytes, mime: str | None = None) -> FileStorage:
+    """Return a file as a form sends it."""
     return FileStorage(BytesIO(data), name, content_type=mime)
 
 

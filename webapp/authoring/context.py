@@ -12,7 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage, NewFile, StoredFile
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    USER,
+    ChatMessage,
+    ElementData,
+    NewFile,
+    StoredFile,
+)
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.live.values import Values
@@ -31,6 +38,8 @@ PastMessage = tuple[uuid.UUID, str, str]
 Earlier = Callable[[], list[PastMessage]]
 # Stores the files of a message before it is shown, and returns them in the same order.
 SaveFiles = Callable[[uuid.UUID, Sequence[NewFile]], list[StoredFile]]
+# Copies files from the store to this machine, and returns where they are, by the ids of elements.
+FetchFiles = Callable[[Sequence[ElementData]], Mapping[uuid.UUID, Path]]
 # Removes files of a message, by the ids of its elements.
 RemoveFiles = Callable[[uuid.UUID, Sequence[uuid.UUID]], None]
 # Reads what the user set last under a profile.
@@ -43,6 +52,11 @@ def _refuse_files(*_: object) -> list[StoredFile]:
     raise MisuseError(
         "This callback cannot send files. Send them in @on_chat_start or @on_message."
     )
+
+
+def _fetch_nothing(elements: Sequence[ElementData]) -> Mapping[uuid.UUID, Path]:
+    del elements
+    return {}
 
 
 def _remove_nothing(*_: object) -> None:
@@ -80,6 +94,9 @@ class ChatContext:
     # Of the app file, which has templates beside it.
     app_folder: Path | None = None
     remove_files: RemoveFiles = _remove_nothing
+    fetch_files: FetchFiles = _fetch_nothing
+    # Deletes what was fetched. Called when the callback has really ended.
+    delete_fetched: Callable[[], None] = _remove_nothing
     find_message: FindMessage = _find_nothing
     find_setting_defaults: FindSettingDefaults = _find_no_defaults
     # The decorator of the function that runs now, without `@`.

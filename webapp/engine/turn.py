@@ -168,7 +168,8 @@ class RunningTurn:
         except RuntimeError as error:  # no thread is left
             self._end(TurnStatus.FAILED, callback.failure(error))
             return
-        release = self._work.release
+        release, delete_fetched = self._work.release, self.chat.delete_fetched
+        self._call.ended.add_done_callback(lambda _: delete_fetched())
         if release is not None:
             self._call.ended.add_done_callback(lambda _: release())
         self._call.ended.add_done_callback(lambda ended: self._callback_ended(callback, ended))

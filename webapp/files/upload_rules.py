@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from webapp.authoring.types import ChatProfile, Uploads
+from webapp.config import Settings
 from webapp.files.types import mime_of_name
 from webapp.site import chat_app, settings
 
@@ -86,6 +89,21 @@ def find_upload_rules(profile: ChatProfile | None) -> UploadRules | None:
         types=uploads.types,
         max_files=min(most, uploads.max_files or most),
         max_bytes=max(1, largest),
+    )
+
+
+def rules_of_question(asked: Mapping[str, Any], site: Settings) -> UploadRules:
+    """Return which files the app has asked for, within the limits of the site.
+
+    Parameters
+    ----------
+    asked:
+        The ``accept``, ``max_files`` and ``max_size_mb`` of the question.
+    """
+    return UploadRules(
+        types=tuple(asked["accept"]),
+        max_files=min(asked["max_files"], site.files_per_message),
+        max_bytes=max(1, min(int(asked["max_size_mb"] * MEGABYTE), site.file_bytes)),
     )
 
 

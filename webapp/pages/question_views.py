@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.chats.store import my_chat
-from webapp.pages.forms import MessageForm
+from webapp.pages.question_answers import refuse_unknown_fields, take_answer
 from webapp.pages.recovered_text import register_text_recovery
-from webapp.pages.text_answers import answer_with_text
 from webapp.turns.questions.answering import find_question
 
 blueprint = Blueprint("questions", __name__)
@@ -22,6 +21,6 @@ register_text_recovery(blueprint)
 @login_needed
 def answer(chat_id: uuid.UUID, question_id: uuid.UUID) -> Response:
     """Take the answer to a question of the app."""
+    refuse_unknown_fields()
     chat = my_chat(chat_id)
-    question = find_question(chat, question_id)
-    return answer_with_text(chat, question, MessageForm(), from_composer=False)
+    return take_answer(chat, find_question(chat, question_id))

@@ -18,8 +18,8 @@ from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.composer_choices import read_choices
 from webapp.pages.forms import EditForm, KeyedForm, MessageForm, PressForm, RetryForm, StopForm
+from webapp.pages.question_answers import take_text_answer
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
-from webapp.pages.text_answers import answer_with_text
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
     respond_pressed,
@@ -59,10 +59,10 @@ register_text_recovery(blueprint)
 def say(chat_id: uuid.UUID) -> Response:
     """Take a message, and answer it. While the app asks for a text, the message is the answer."""
     chat = my_chat(chat_id)
-    form = MessageForm()
     asked = find_open_question(chat)
     if asked is not None:
-        return answer_with_text(chat, asked, form, from_composer=True)
+        return take_text_answer(chat, asked)
+    form = MessageForm()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
         sent = cast(FormRequest, request)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
+from webapp.authoring.chat_message import ElementData
 from webapp.authoring.context import ChatContext
 from webapp.authoring.live.values import Values
 from webapp.chats.message_files import delete_files
 from webapp.chats.past_messages import find_message
 from webapp.database.engines import write_transaction
+from webapp.files.attachments import LocalCopies
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
 from webapp.site import chat_app, this_app
@@ -28,7 +31,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
     known:
         The other fields of the context. Without ``values``, the chat has none yet.
     """
-    app = this_app()
+    app, fetched = this_app(), LocalCopies()
     known.setdefault("values", chat_values(chat_id, {}))
     return ChatContext(
         chat_id=str(chat_id),
@@ -36,6 +39,8 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
         save_files=partial(save_files, app, chat_id),
         remove_files=partial(_remove_files, app, chat_id),
         find_message=partial(find_message, app, chat_id),
+        fetch_files=partial(_fetch_files, app, fetched),
+        delete_fetched=fetched.delete,
         **known,
     )
 
@@ -61,3 +66,11 @@ def _remove_files(
         with write_transaction() as connection:
             contents = delete_files(connection, chat_id, message_id, elements)
         collect_soon(contents)
+
+
+def _fetch_files(
+    app: Flask, fetched: LocalCopies, elements: Sequence[ElementData]
+) -> Mapping[uuid.UUID, Path]:
+    with app.app_context():
+        fetched.fetch(elements)
+    return fetched.paths

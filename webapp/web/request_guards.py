@@ -39,6 +39,8 @@ LARGER_BODIES = {"transfer.import_chats": 4 * 1024 * 1024}
 MESSAGE_FORMS = frozenset({"turns.say", "turns.edit", "questions.answer"})
 # The endpoint that takes files with a message, where the app says so.
 UPLOAD_FORMS = frozenset({"turns.say"})
+# The endpoint that takes files where a question of the app asks for them. The view knows that.
+ANSWER_FORMS = frozenset({"questions.answer"})
 # Where the API is, if the site has one, and its endpoints for programs. They take JSON and a token,
 # and read no cookie, so that no form of another site can use the session of a browser there.
 API_PREFIX = "/v1/"
@@ -252,7 +254,7 @@ def refuse_other_bodies(sent: FormRequest) -> None:
     length = sent.content_length
     if not length and not sent.content_type:
         return
-    takes_files = sent.endpoint in IMPORT_FORMS or (
+    takes_files = sent.endpoint in IMPORT_FORMS | ANSWER_FORMS or (
         sent.endpoint in UPLOAD_FORMS and chat_app().may_take_uploads
     )
     may_have_files = sent.has_parts and takes_files
@@ -312,7 +314,7 @@ def refuse_files_if_off(sent: FormRequest) -> None:
     TooManyUploadsError
         Too many are arriving already.
     """
-    if sent.endpoint not in IMPORT_FORMS and not hooks().takes_uploads():
+    if sent.endpoint in UPLOAD_FORMS and not hooks().takes_uploads():
         raise UnsupportedMediaType
     sent.most_field_bytes = _most_body_bytes(sent.endpoint)
     if sent.is_large:
@@ -323,7 +325,7 @@ def refuse_files_if_off(sent: FormRequest) -> None:
             slot.give_back()  # if the view has not: the form may be refused before
             return response
 
-    if sent.endpoint in IMPORT_FORMS:
+    if sent.endpoint in IMPORT_FORMS | ANSWER_FORMS:
         try:
             _ = sent.multipart
         except MalformedUploadError as error:

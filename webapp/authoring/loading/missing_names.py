@@ -21,8 +21,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 # Names of the package. One on a line, so that two branches can each take their own away.
 NOT_YET = {
     # Questions.
-    "AskActionMessage": NO_QUESTIONS,
-    "AskFileMessage": NO_QUESTIONS,
     "AskElementMessage": NO_QUESTIONS,
     # Commands and modes.
     "Mode": NO_COMMANDS,

@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from webapp.authoring.loading.missing_names import NOT_YET, STORED, missing_name
+from webapp.authoring.questions.ask_action import AskActionResponse
+from webapp.authoring.questions.ask_file import AskFileResponse
 
 _CALLBACKS = (
     "action_callback author_rename data_layer header_auth_callback oauth_callback on_app_shutdown "
@@ -121,6 +123,8 @@ def utc_now() -> str:
 # What is not in the package. The dictionaries are for annotations.
 OWN_NAMES: dict[str, Any] = {
     **dict.fromkeys(("ElementDict", "FeedbackDict", "StepDict", "UserDict"), dict[str, Any]),
+    "AskActionResponse": AskActionResponse,
+    "AskFileResponse": AskFileResponse,
     "utc_now": utc_now,
 }
 

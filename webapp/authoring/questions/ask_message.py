@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from webapp.authoring.context import ChatContext, running_chat
-from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.messages.message import ASSISTANT_MESSAGE, Message
 from webapp.authoring.messages.values import read_author
@@ -28,6 +27,8 @@ class AskMessage(Generic[T]):
     """A message that asks the user something, and waits for the answer."""
 
     kind: ClassVar[QuestionKind]
+    # Whether an answer has files, which are fetched in a thread.
+    _reads_files: ClassVar[bool] = False
     type: str = ASSISTANT_MESSAGE
 
     def __init__(
@@ -76,10 +77,9 @@ class AskMessage(Generic[T]):
             kind=self.kind,
             message_id=self._message_id,
             timeout=min(self.timeout, LONGEST_SECONDS),
-            offers=self._offers(),
+            offers=self._offers(self._message_id),
         )
-        shown = store_elements(chat, self._message_id, self._elements())
-        questions.ask(used, question, self.content, read_author(self.author), shown)
+        questions.ask(used, question, self.content, read_author(self.author))
 
         def read(outcome: Outcome) -> T | None:
             return self._read(chat, outcome)
@@ -99,11 +99,9 @@ class AskMessage(Generic[T]):
         Message(id=self.id).remove()
         return self
 
-    def _offers(self) -> Mapping[str, Any]:
+    def _offers(self, message_id: uuid.UUID) -> Mapping[str, Any]:
+        del message_id
         return {}
-
-    def _elements(self) -> list[Element]:
-        return []
 
     def _read(self, chat: ChatContext, outcome: Outcome) -> T | None:
         raise NotImplementedError

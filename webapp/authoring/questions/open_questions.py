@@ -122,6 +122,9 @@ class OpenQuestions:
                     None,
                     details={ANSWER_KEY: str(question_id)},
                 )
+            for file in (answer or {}).get("files", ()):
+                shown = ElementData.from_json(file)
+                self._transcript.attach("", question.message_id, shown)
             if status != ANSWERED:
                 self._unstored[question_id] = question
             if not self._open and self._waits_since is not None:

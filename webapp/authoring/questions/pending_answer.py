@@ -17,9 +17,9 @@ from webapp.authoring.questions.question import (
     OpenQuestion,
     Outcome,
 )
+from webapp.authoring.tools import make_async
 
 T = TypeVar("T")
-Read = Callable[[Outcome], T | None]
 
 
 class PendingAnswer(Coroutine[Any, Any, T | None], Generic[T]):
@@ -74,8 +74,14 @@ def wait_for_answer(
     read: Callable[[Outcome], T | None],
     *,
     raise_on_timeout: bool,
+    in_thread: bool = False,
 ) -> PendingAnswer[T]:
     """Wait until a question has ended, and return what ``read`` makes of that.
+
+    Parameters
+    ----------
+    in_thread:
+        Whether ``read`` may take its time, so that it must not hold up the loop.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def wait_for_answer(
             raise
         if questions.is_closed and outcome.status not in (ANSWERED, TIMED_OUT):
             raise asyncio.CancelledError
-        return finish(outcome)
+        return await make_async(finish)(outcome) if in_thread else finish(outcome)
 
     if is_on_loop():
         return PendingAnswer(wait)

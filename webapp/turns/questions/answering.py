@@ -43,6 +43,7 @@ _COLUMNS = (
     Question.message_id,
     Question.kind,
     Question.status,
+    Question.key,
     Question.details,
 )
 _FIND = select(*_COLUMNS).where(
@@ -126,6 +127,8 @@ class AskedQuestion:
 
     Parameters
     ----------
+    key:
+        Of the form that answered it.
     offers:
         What may be answered.
     """
@@ -135,6 +138,7 @@ class AskedQuestion:
     message_id: uuid.UUID
     kind: str
     status: str
+    key: uuid.UUID | None
     offers: Mapping[str, Any]
 
 
@@ -183,6 +187,20 @@ def find_open_question(chat: StoredChat) -> AskedQuestion | None:
         which = {"chat": chat.id, "turn": chat.turn_id}
         row = connection.execute(_FIND_OPEN, which).first()
     return None if row is None else _question(row)
+
+
+def refuse_ended(question: AskedQuestion, key: uuid.UUID) -> None:
+    """Refuse an answer that comes too late, unless its form was sent before.
+
+    Raises
+    ------
+    QuestionAnsweredError, QuestionOverError
+        As for `answer_question`.
+    """
+    if question.status == ANSWERED and question.key != key:
+        raise QuestionAnsweredError
+    if question.status in _OVER:
+        raise QuestionOverError(_OVER[question.status])
 
 
 def answer_question(chat: StoredChat, question: AskedQuestion, answer: Answer) -> None:
@@ -245,5 +263,6 @@ def _question(row: Any) -> AskedQuestion:
         message_id=row.message_id,
         kind=row.kind,
         status=row.status,
+        key=row.key,
         offers=row.details,
     )
