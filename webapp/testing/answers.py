@@ -126,8 +126,10 @@ class ShownMessage:
         Its text, as it was written.
     status:
         ``complete``, ``streaming``, ``stopped``, ``failed`` or ``interrupted``.
+    command, modes:
+        What its user chose in the composer.
     details:
-        What else is stored with it, such as ``metadata`` and ``command``.
+        What else is stored with it, such as ``metadata``.
     """
 
     id: str
@@ -139,6 +141,8 @@ class ShownMessage:
     elements: tuple[ShownElement, ...]
     actions: tuple[ShownAction, ...]
     question: ShownQuestion | None
+    command: str | None
+    modes: Mapping[str, str]
     details: Mapping[str, Any]
 
     def __str__(self) -> str:
@@ -277,6 +281,8 @@ class MessageReader:
             elements=self._elements(message),
             actions=_actions(message.actions),
             question=None if asked is None else _question(asked, message.content),
+            command=details.get("command"),
+            modes=details.get("modes") or {},
             details=details,
         )
 

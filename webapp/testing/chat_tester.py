@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 from flask import Flask
 
@@ -19,10 +19,12 @@ from webapp.authoring.loading.app_file import Callback, Pace
 from webapp.authoring.types import ChatProfile, Starter, User
 from webapp.chats.store import my_chat
 from webapp.history.listing import list_chats
+from webapp.pages.settings.form import EDIT
 from webapp.profiles.offer import current_choice, offered_profiles
 from webapp.profiles.starters import list_starters
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
 from webapp.testing.background import wait_for_background
+from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
 from webapp.testing.failures import ChatTestError
 from webapp.testing.fake_model import FakeModel
 from webapp.testing.site_visitor import AttachedFile, SiteVisitor
@@ -270,6 +272,8 @@ class ChatTester:
         text: str | Starter,
         *,
         files: Iterable[AttachedFile] = (),
+        command: str | None = None,
+        modes: Mapping[str, str] | None = None,
         until: str | None = None,
         timeout: float | None = None,
         raises: bool = True,
@@ -282,6 +286,10 @@ class ChatTester:
             The message, or a starter to pick.
         files:
             Files to attach: paths, or pairs of a name and the bytes.
+        command:
+            The id of the command that is chosen in the composer. That of a starter comes with it.
+        modes:
+            The ids of the options that are chosen, by the ids of their modes.
         until:
             Return as soon as a message has this text, to stop the answer or to look at it half-way.
         timeout:
@@ -298,10 +306,12 @@ class ChatTester:
         """
         if self._visitor.chat_id is None:
             self.start(timeout=timeout)
-        content = text.message if isinstance(text, Starter) else text
+        content = text
+        if isinstance(text, Starter):
+            content, command = text.message, command or text.command
         return self._visitor.act(
             "messages",
-            {"content": content, **_key()},
+            {"content": content, **choice_fields(command, modes), **_key()},
             files=files,
             until=until,
             timeout=timeout,
@@ -350,6 +360,66 @@ class ChatTester:
             raise ChatTestError("There is no message to edit yet: call say() first.")
         form = {"message": (message or own[-1]).id, "content": text, **_key()}
         return self._visitor.act("edit", form, timeout=timeout)
+
+    @overload
+    def settings(self, /) -> dict[str, Any]: ...
+    @overload
+    def settings(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        raises: bool = True,
+        **more: Any,
+    ) -> Answer: ...
+    def settings(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        raises: bool = True,
+        **more: Any,
+    ) -> Answer | dict[str, Any]:
+        """Save settings of the chat, and return what the app says then.
+
+        Without values, return what is set, by the ids of the widgets.
+
+        Parameters
+        ----------
+        values, more:
+            What is set, by the ids of the widgets. The others stay as they are.
+
+        Raises
+        ------
+        RefusedError
+            The chat has no such settings, or a widget does not take the value.
+        """
+        if self._visitor.chat_id is None:
+            self.start(timeout=timeout)
+        values = {**(values or {}), **more}
+        inputs = self._inputs()
+        if not values:
+            return setting_values(inputs)
+        form = {**settings_fields(inputs, values), **_key()}
+        return self._visitor.act("settings", form, timeout=timeout, raises=raises)
+
+    def edit_settings(self, **values: Any) -> Answer:
+        """Change values in the form of the settings without saving: ``@on_settings_edit`` runs."""
+        form = {**settings_fields(self._inputs(), values), "do": EDIT, **_key()}
+        return self._visitor.act("settings", form)
+
+    @property
+    def commands(self) -> list[str]:
+        """The ids of the commands that the composer offers."""
+        return [command["id"] for command in self._inputs().get("commands") or ()]
+
+    @property
+    def modes(self) -> dict[str, list[str]]:
+        """The ids of the options that the composer offers, by the ids of their modes."""
+        offered = self._inputs().get("modes") or ()
+        return {mode["id"]: [option["id"] for option in mode["options"]] for mode in offered}
 
     @property
     def question(self) -> ShownQuestion | None:
@@ -508,6 +578,11 @@ class ChatTester:
             The file is missing, or differs. The message shows the lines that do.
         """
         assert_same_text(Path(file), self.transcript())
+
+    def _inputs(self) -> Mapping[str, Any]:
+        chat_id = self._visitor.require_chat()
+        with self._visitor.reading(f"/chats/{chat_id}"):
+            return my_chat(chat_id).inputs or {}
 
     def _last_turn(self) -> str:
         turns = [message.turn_id for message in self._visitor.messages() if message.turn_id]
