@@ -43,6 +43,7 @@ from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.inputs.chat_settings import ChatSettings
 from webapp.authoring.inputs.settings_callbacks import on_settings_edit, on_settings_update
+from webapp.authoring.life.callbacks import on_app_shutdown, on_app_startup
 from webapp.authoring.life.logger import logger
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_submodules
@@ -130,6 +131,8 @@ __all__ = [
     "input_widget",
     "logger",
     "make_async",
+    "on_app_shutdown",
+    "on_app_startup",
     "on_chat_end",
     "on_chat_resume",
     "on_chat_start",

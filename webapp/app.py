@@ -56,6 +56,7 @@ from webapp.web.connections import bound_connections
 from webapp.web.downloads.thread import set_up_downloads
 from webapp.web.errors import EXPLANATIONS, explain, handle_errors, log_unavailable
 from webapp.web.headers import send_headers
+from webapp.web.life.lifespan import is_gunicorn_worker, set_up_lifespan, start_or_refuse
 from webapp.web.log import set_up_logging
 from webapp.web.middleware import add_middleware
 from webapp.web.request_guards import guard_requests
@@ -98,6 +99,8 @@ def create_app(
         bound_connections(settings.files_bytes if chat_app.may_take_uploads else 0)
         app = build_app(chat_app, settings)
         _settle_schema(app, settings)
+        if is_gunicorn_worker():
+            start_or_refuse(app)
     except StartupError as error:
         # In an app file, the loader shows the place of the call instead.
         if not is_loading():
@@ -129,6 +132,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
 
     # What a request meets, and what its answer meets on the way back.
     add_middleware(app, settings, watch_files=watch_files)
+    set_up_lifespan(app, chat_app, settings)
     app.session_interface = DatabaseSessions(settings)
     guard_requests(app)
     handle_errors(app)

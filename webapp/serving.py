@@ -36,6 +36,7 @@ from webapp.database.schema import settle_schema
 from webapp.site import BuildApp
 from webapp.web.connections import bound_connections
 from webapp.web.headers import security_headers
+from webapp.web.life.lifespan import start_here
 from webapp.web.log import show_errors
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
         )
     except (OSError, ValueError) as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
+    start_here(app)
     _exit_on_signals()
     demo_password = _add_demo_user(app) if served.demo else ""
     _print_hints(app, chat_app)
@@ -133,6 +135,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         try:
             chat_app = load_chat_app(served.app)
             application = app = build_app(chat_app, settings)
+            start_here(app)
             # Not where other machines may reach the site, as through a tunnel under another name.
             names = (served.host, *settings.trusted_hosts)
             if all(map(_is_loopback, names)) and not settings.proxy_hops:

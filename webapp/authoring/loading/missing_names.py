@@ -25,9 +25,6 @@ NOT_YET = {
     # Commands and modes.
     "Mode": NO_COMMANDS,
     "ModeOption": NO_COMMANDS,
-    # The life of the site.
-    "on_app_startup": "nothing is run when the site starts; put it at the top of the app file",
-    "on_app_shutdown": "nothing is run when the site ends",
     # Windows around a chat.
     "on_window_message": NO_WINDOWS,
     "send_window_message": NO_WINDOWS,
