@@ -47,8 +47,8 @@ def again(page: Page) -> Locator:
 
 
 def editor(page: Page) -> Locator:
-    """Return what opens the field for another text, where it can be seen."""
-    return page.locator("[data-testid=edit]:visible")
+    """Return what opens the field for another text of the last message, if it can be seen."""
+    return page.locator("[data-testid=edit]:visible").last
 
 
 def edit(page: Page, text: str) -> None:
@@ -170,6 +170,33 @@ def test_another_text_takes_the_place_of_the_last(
     edit(desktop, "Four")
     expect(answer(desktop)).to_contain_text("You said: Four")
     expect(editor(desktop)).to_have_count(1)
+
+
+def test_an_earlier_message_is_edited_and_its_versions_are_an_arrow_away(
+    desktop: Page, chatty: Chatty
+) -> None:
+    open_chat(desktop, chatty.site)
+    for text in ("first", "second"):
+        ask(desktop, text)
+        ended(desktop)
+    desktop.reload()
+    messages(desktop).first.hover()
+    desktop.get_by_test_id("edit").first.click()
+    desktop.get_by_test_id("edit-input").first.fill("first, changed")
+    desktop.get_by_test_id("edit-input").first.press("Tab")
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_text("2 of 2", exact=True)).to_be_visible()
+    ended(desktop)
+    expect(messages(desktop)).to_have_count(2)
+
+    desktop.get_by_test_id("variant-previous").focus()
+    desktop.keyboard.press("Enter")
+    expect(messages(desktop)).to_have_count(4)
+    expect(desktop.get_by_text("1 of 2", exact=True)).to_be_visible()
+    assert findings(desktop) == []
+    desktop.get_by_test_id("variant-next").click()
+    expect(desktop.get_by_text("2 of 2", exact=True)).to_be_visible()
+    expect(composer(desktop)).to_be_visible()
 
 
 @pytest.mark.parametrize("streaming", ["auto", "poll"])
