@@ -138,3 +138,71 @@ def test_without_a_question_there_is_nothing_to_answer(make: Maker) -> None:
     chat = make(BUTTONS)
     with pytest.raises(ChatTestError, match="No question is open"):
         chat.answer("Ada")
+
+
+CHOICES = """
+from pathlib import Path
+import chat_profiles as cl
+
+@cl.on_message
+async def answer(message: cl.Message):
+    chosen = await cl.AskActionMessage(
+        "Go on?",
+        actions=[
+            cl.Action("yes", {"value": 1}, label="Yes, do"),
+            cl.Action("no", {"value": 0}),
+        ],
+    ).send()
+    files = await cl.AskFileMessage("Which texts?", accept=["text/plain"], max_files=2).send()
+    read = [f"{file.name}: {Path(file.path).read_text()}" for file in files]
+    await cl.Message(f"{chosen['name']} {read}").send()
+"""
+
+
+def test_a_question_is_answered_with_a_button_and_with_files(make: Maker, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    chat = make(CHOICES)
+    asked = chat.say("hi").question
+    assert asked is not None
+    assert (asked.kind, asked.text) == ("action", "Go on?")
+    assert [action.label for action in asked.actions] == ["Yes, do", "no"]
+    with pytest.raises(ChatTestError, match="The buttons are: yes, no"):
+        chat.answer("perhaps")
+    asked = chat.click("no").question
+    assert asked is not None
+    assert (asked.kind, asked.details["max_files"]) == ("file", 2)
+    with pytest.raises(RefusedError, match=r"b\.png"):
+        chat.upload(("b.png", b"\x89PNG\r\n\x1a\n"))
+    assert chat.question == asked
+    answer = chat.upload(tmp_path / "a.txt", ("b.txt", b"two"))
+    assert answer.text == "no ['a.txt: one', 'b.txt: two']"
+
+
+@pytest.mark.parametrize("given", ["yes", "Yes, do", "object"])
+def test_buttons_and_files_are_answers_too(make: Maker, tmp_path: Path, given: str) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    chat = make(CHOICES)
+    asked = chat.say("hi")
+    chat.answer(asked.actions[0] if given == "object" else given)
+    assert chat.answer(tmp_path / "a.txt").text == "yes ['a.txt: one']"
+
+
+def test_a_question_at_the_start_of_a_chat_is_answered(make: Maker) -> None:
+    chat = make("""
+import chat_profiles as cl
+
+@cl.on_chat_start
+async def start():
+    given = await cl.AskUserMessage("Who are you?").send()
+    cl.user_session.set("name", given["output"])
+    await cl.Message(f"Welcome, {given['output']}").send()
+
+@cl.on_message
+async def answer(message: cl.Message):
+    await cl.Message(f"{cl.user_session.get('name')}: {message.content}").send()
+""")
+    asked = chat.start().question
+    assert asked is not None
+    assert asked.text == "Who are you?"
+    assert chat.answer("Ada").text == "Welcome, Ada"
+    assert chat.say("hi").text == "Ada: hi"

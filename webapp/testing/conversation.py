@@ -1,0 +1,318 @@
+"""What a test does in one chat: saying something, answering, pressing buttons, looking."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from webapp.authoring.chat_message import USER
+from webapp.authoring.elements.custom_forms import FIELD_PREFIX
+from webapp.authoring.types import Starter
+from webapp.chats.store import my_chat
+from webapp.pages.settings.form import EDIT
+from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
+from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
+from webapp.testing.failures import ChatTestError
+from webapp.testing.site_visitor import AttachedFile, SiteVisitor
+from webapp.testing.stored_chat import expire_questions
+from webapp.testing.transcript import assert_same_text, write_transcript
+
+# pytest shows no line of this module in a traceback.
+__tracebackhide__ = True
+
+
+NO_QUESTION = "No question is open: the app has asked nothing, or it is over."
+
+
+class Conversation:
+    """A chat of somebody at the site, and what they can do in it."""
+
+    _visitor: SiteVisitor
+
+    @property
+    def page(self) -> str:
+        """The HTML of the page that was opened last."""
+        return self._visitor.page
+
+    @property
+    def messages(self) -> list[ShownMessage]:
+        """All messages of the chat: those of the user, those of the app, and failures."""
+        if self._visitor.chat_id is None:
+            return []
+        return self._visitor.reader().messages(self._visitor.messages())
+
+    def say(
+        self,
+        text: str | Starter,
+        *,
+        files: Iterable[AttachedFile] = (),
+        command: str | None = None,
+        modes: Mapping[str, str] | None = None,
+        until: str | None = None,
+        timeout: float | None = None,
+        raises: bool = True,
+    ) -> Answer:
+        """Say something, wait for the answer, and return it.
+
+        Parameters
+        ----------
+        text:
+            The message, or a starter to pick.
+        files:
+            Files to attach: paths, or pairs of a name and the bytes.
+        command:
+            The id of the command that is chosen in the composer. That of a starter comes with it.
+        modes:
+            The ids of the options that are chosen, by the ids of their modes.
+        until:
+            Return as soon as a message has this text, to stop the answer or to look at it half-way.
+        timeout:
+            How many seconds it may take, instead of those of the tester.
+        raises:
+            Whether to raise what the callback raises. If not, it is the ``failure`` of the answer.
+
+        Raises
+        ------
+        RefusedError
+            The site does not take the message, for example as the profile was withdrawn.
+        ChatTimeoutError
+            The answer is not complete in time. It is stopped.
+        """
+        if self._visitor.chat_id is None:
+            self._visitor.start({}, timeout)
+        content = text
+        if isinstance(text, Starter):
+            content, command = text.message, command or text.command
+        return self._visitor.act(
+            "messages",
+            {"content": content, **choice_fields(command, modes), **_key()},
+            files=files,
+            until=until,
+            timeout=timeout,
+            raises=raises,
+        )
+
+    def upload(self, *files: AttachedFile, text: str = "", timeout: float | None = None) -> Answer:
+        """Send files, and return the answer. An open question for files gets them."""
+        question = self.question
+        if question is not None and question.kind == "file":
+            return self.answer(list(files), timeout=timeout)
+        return self.say(text, files=files, timeout=timeout)
+
+    def wait(
+        self, *, until: str | None = None, timeout: float | None = None, raises: bool = True
+    ) -> Answer:
+        """Wait for the rest of an answer, and return all of it."""
+        return self._visitor.answer(until=until, timeout=timeout, raises=raises)
+
+    def stop(self, *, timeout: float | None = None) -> Answer:
+        """Press Stop, and return the answer as it was stopped."""
+        self._visitor.post("stop", {})
+        return self._visitor.answer(timeout=timeout)
+
+    def retry(self, *, timeout: float | None = None) -> Answer:
+        """Ask once more for an answer that failed or was stopped."""
+        return self._visitor.act("retry", {"turn": self._last_turn(), **_key()}, timeout=timeout)
+
+    def regenerate(self, *, timeout: float | None = None) -> Answer:
+        """Ask for another answer in the place of the last one."""
+        form = {"turn": self._last_turn(), **_key()}
+        return self._visitor.act("regenerate", form, timeout=timeout)
+
+    def edit(
+        self, text: str, message: ShownMessage | None = None, *, timeout: float | None = None
+    ) -> Answer:
+        """Change a message of the user, the last one unless you name another.
+
+        Returns
+        -------
+        Answer
+            The answer to the message as it is now.
+        """
+        own = [shown for shown in self.messages if shown.kind == USER]
+        if message is None and not own:
+            raise ChatTestError("There is no message to edit yet: call say() first.")
+        form = {"message": (message or own[-1]).id, "content": text, **_key()}
+        return self._visitor.act("edit", form, timeout=timeout)
+
+    @overload
+    def settings(self, /) -> dict[str, Any]: ...
+    @overload
+    def settings(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        raises: bool = True,
+        **more: Any,
+    ) -> Answer: ...
+    def settings(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        raises: bool = True,
+        **more: Any,
+    ) -> Answer | dict[str, Any]:
+        """Save settings of the chat, and return what the app says then.
+
+        Without values, return what is set, by the ids of the widgets.
+
+        Parameters
+        ----------
+        values, more:
+            What is set, by the ids of the widgets. The others stay as they are.
+
+        Raises
+        ------
+        RefusedError
+            The chat has no such settings, or a widget does not take the value.
+        """
+        if self._visitor.chat_id is None:
+            self._visitor.start({}, timeout)
+        values = {**(values or {}), **more}
+        inputs = self._inputs()
+        if not values:
+            return setting_values(inputs)
+        form = {**settings_fields(inputs, values), **_key()}
+        return self._visitor.act("settings", form, timeout=timeout, raises=raises)
+
+    def edit_settings(self, **values: Any) -> Answer:
+        """Change values in the form of the settings without saving: ``@on_settings_edit`` runs."""
+        form = {**settings_fields(self._inputs(), values), "do": EDIT, **_key()}
+        return self._visitor.act("settings", form)
+
+    @property
+    def commands(self) -> list[str]:
+        """The ids of the commands that the composer offers."""
+        return [command["id"] for command in self._inputs().get("commands") or ()]
+
+    @property
+    def modes(self) -> dict[str, list[str]]:
+        """The ids of the options that the composer offers, by the ids of their modes."""
+        offered = self._inputs().get("modes") or ()
+        return {mode["id"]: [option["id"] for option in mode["options"]] for mode in offered}
+
+    def click(
+        self,
+        action: str | ShownAction,
+        *,
+        fields: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        raises: bool = True,
+    ) -> Answer:
+        """Press a button of a message, and return what the app says then.
+
+        Parameters
+        ----------
+        action:
+            One of `Answer.actions`, or the name or label of a button of the chat. The last one
+            counts if several are called so.
+        fields:
+            What is typed into the fields of a custom element, by their names.
+        """
+        question = self.question
+        asked = question.actions if question is not None else ()
+        button = _find_action(action, [a for m in self.messages for a in m.actions] + [*asked])
+        if button in asked:
+            return self.answer(button, timeout=timeout, raises=raises)
+        typed = {f"{FIELD_PREFIX}{name}": value for name, value in (fields or {}).items()}
+        form = {**typed, **_key()}
+        return self._visitor.act(f"actions/{button.id}", form, timeout=timeout, raises=raises)
+
+    @property
+    def question(self) -> ShownQuestion | None:
+        """The question of the app that is open, if one is."""
+        asked = [message.question for message in self.messages if message.question is not None]
+        return next((question for question in reversed(asked) if question.is_open), None)
+
+    def answer(
+        self,
+        answer: str | Path | ShownAction | Sequence[AttachedFile] | Mapping[str, Any],
+        *,
+        until: str | None = None,
+        timeout: float | None = None,
+        raises: bool = True,
+    ) -> Answer:
+        """Answer the open question, and return what the app says then.
+
+        Parameters
+        ----------
+        answer:
+            What the question asks for: a text, one of its buttons or the name or label of one, a
+            path or several files, or the fields of a form.
+        """
+        question = self.question
+        if question is None:
+            raise ChatTestError(NO_QUESTION)
+        form: dict[str, Any] = _key()
+        files: Iterable[AttachedFile] = ()
+        if isinstance(answer, ShownAction) or (question.kind == "action" and answer is str(answer)):
+            form["action"] = _find_action(answer, question.actions).id
+        elif isinstance(answer, Mapping):
+            form.update(answer)
+        elif isinstance(answer, Path) or (question.kind == "file" and isinstance(answer, str)):
+            files = [answer]
+        elif isinstance(answer, str):
+            form["content"] = answer
+        else:
+            files = answer
+        return self._visitor.act(
+            f"questions/{question.id}",
+            form,
+            files=files,
+            until=until,
+            timeout=timeout,
+            raises=raises,
+        )
+
+    def time_out(self, *, timeout: float | None = None) -> Answer:
+        """Let the time for the open question be over, and return what the app says then."""
+        if not expire_questions(self._visitor.browser.app, self._visitor.require_chat()):
+            raise ChatTestError(NO_QUESTION)
+        return self._visitor.answer(timeout=timeout)
+
+    def transcript(self) -> str:
+        """Return the chat as text that is the same at each run: without ids and times."""
+        return write_transcript(self._visitor.messages(), self._visitor.reader())
+
+    def assert_transcript(self, file: str | Path) -> None:
+        """Compare the transcript with a file that was written before.
+
+        ``pytest --update-transcripts`` writes the file as the chat is now.
+
+        Raises
+        ------
+        AssertionError
+            The file is missing, or differs. The message shows the lines that do.
+        """
+        assert_same_text(Path(file), self.transcript())
+
+    def _inputs(self) -> Mapping[str, Any]:
+        chat_id = self._visitor.require_chat()
+        with self._visitor.reading(f"/chats/{chat_id}"):
+            return my_chat(chat_id).inputs or {}
+
+    def _last_turn(self) -> str:
+        turns = [message.turn_id for message in self._visitor.messages() if message.turn_id]
+        if not turns:
+            raise ChatTestError("There is no answer yet: call say() first.")
+        return str(turns[-1])
+
+
+def _key() -> dict[str, Any]:
+    return {"key": str(uuid.uuid4())}
+
+
+def _find_action(wanted: object, actions: Sequence[ShownAction]) -> ShownAction:
+    if isinstance(wanted, ShownAction):
+        return wanted
+    for action in reversed(actions):
+        if wanted in (action.name, action.label):
+            return action
+    names = ", ".join(action.name for action in actions) or "none"
+    raise ChatTestError(f"There is no button {wanted!r}. The buttons are: {names}.")
