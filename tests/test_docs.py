@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 import webapp
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
 from tests.support.people import Visitor
 from tests.support.steps import keep_openai
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
 from webapp.config import Settings
+from webapp.testing import ChatTester
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -56,10 +57,11 @@ def test_python_in_the_documentation_can_be_loaded(
     assert make_app(code).extensions["chat_app"]
 
 
-def test_readme_app_starts_a_chat(make_app: AppMaker) -> None:
-    first = BLOCK.findall(page("README.md"))[0]
-    chat = Chat(make_app(first), "Thorough").say("Hello")
-    assert chat.messages() == ["Hello! This is the Thorough profile.", "You wrote: Hello"]
+def test_readme_app_starts_a_chat(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BLOCK.findall(page("README.md"))[0])
+    with ChatTester(tmp_path / "app.py") as chat:
+        assert chat.choose("Thorough").text == "Hello! This is the **Thorough** profile."
+        assert chat.say("Hello").text == "You wrote: Hello "
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
@@ -115,9 +117,51 @@ def test_every_hook_is_documented() -> None:
     assert [hook for hook in sorted(hooks) if f"`{hook}`" not in page("docs/themes.md")] == []
 
 
-def test_the_app_that_the_tutorial_begins_with_answers(make_app: AppMaker) -> None:
-    first = BLOCK.findall(page("docs/tutorial.md"))[0]
-    assert Chat(make_app(first)).say("Hello").messages() == ["You wrote: Hello"]
+def test_the_app_that_the_tutorial_begins_with_answers(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BLOCK.findall(page("docs/tutorial.md"))[0])
+    with ChatTester(tmp_path / "app.py") as chat:
+        assert chat.say("Hello").text == "You wrote: Hello"
+
+
+AGENT = """
+import json
+import chat_profiles as cl
+from openai import OpenAI
+
+client = OpenAI()
+
+@cl.step(type="tool")
+def get_weather(city):
+    return f"rain in {city}"
+
+@cl.on_message
+def answer():
+    messages = cl.chat_history()
+    while calls := (said := ask(messages)).tool_calls:
+        messages.append(said)
+        for call in calls:
+            found = get_weather(**json.loads(call.function.arguments))
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": found})
+    cl.Message(said.content).send()
+
+def ask(messages):
+    return client.chat.completions.create(model="m", messages=messages).choices[0].message
+"""
+
+
+def test_the_tests_of_the_documentation_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = BLOCK.findall(page("docs/testing.md"))
+    [five_lines] = [block for block in blocks if "test_capitals" in block]
+    [with_model] = [block for block in blocks if "FakeModel(" in block]
+    names: dict[str, Any] = {}
+    exec(five_lines + with_model, names)
+    Path("app.py").write_text(AGENT)
+    names["test_an_agent_looks_up_the_weather"]()
+    Path("app.py").write_text(BLOCK.findall(page("docs/tutorial.md"))[0].replace("wrote", "Lima"))
+    names["test_capitals"]()
 
 
 def test_the_readme_shows_a_picture_that_is_light() -> None:

@@ -8,9 +8,34 @@ from pathlib import Path
 import openai
 import pytest
 
+from tests.support.steps import forbid_traffic
 from webapp.testing import ChatTester, FakeModel, ModelError, RefusedError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+LIBRARY, SHELF = "Search the library", "Look at a shelf"
+SWITCHED = """\
+Front desk:
+  Hello! What would you like to know?
+
+User:
+  Why is the sky blue?
+
+Front desk:
+  That is one for Thorough.
+
+--- Thorough ---
+
+Thorough:
+  This is Thorough, with question 1 of this chat.
+
+--- Quick ---
+
+User:
+  And now?
+
+Quick:
+  This is Quick, with question 2 of this chat.
+"""
 
 
 @pytest.fixture
@@ -40,11 +65,16 @@ def test_attachments(chat: ChatTester) -> None:
         chat.upload(("notes.txt", b"one"))
 
 
-def test_langchain_steps(chat: ChatTester) -> None:
+def test_langchain_steps(chat: ChatTester, monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid_traffic(monkeypatch)
     answer = chat.say("When does the library open?")
-    assert "I only **pretend**" in answer
-    assert "NoteFinder" in [step.name for step in answer.steps]
-    assert "The library opens at nine." in "".join(step.output for step in answer.steps)
+    assert answer.text.startswith("I only **pretend** to be a model.")
+    steps = {step.type: step for step in answer.steps}
+    assert steps["retrieval"].name == "NoteFinder"
+    assert steps["retrieval"].input == "When does the library open?"
+    assert "The library opens at nine." in steps["retrieval"].output
+    assert "The library opens at nine." in steps["llm"].input
+    assert steps["llm"].output == answer.text
 
 
 def test_languages(chat: ChatTester) -> None:
@@ -90,39 +120,54 @@ def test_roles(chat: ChatTester) -> None:
     assert [starter.label for starter in bob.starters] == ["Who is there?", "A whole answer"]
 
 
-def test_steps(chat: ChatTester) -> None:
-    answer = chat.say("Help me", timeout=20)
-    assert [(step.name, step.within, step.status) for step in answer.steps] == [
-        ("Search the library", (), "complete"),
-        ("Look at a shelf", ("Search the library",), "complete"),
-        ("Look at a shelf", ("Search the library",), "complete"),
-        ("Look at a shelf", ("Search the library",), "failed"),
-    ]
+@pytest.mark.parametrize(
+    ("profile", "seen"),
+    [("Open", [LIBRARY, *[f"{LIBRARY} > {SHELF}"] * 3]), ("Tools", [SHELF] * 3), ("Quiet", [])],
+)
+def test_steps__shows_each_profile_its_steps(
+    chat: ChatTester, profile: str, seen: list[str]
+) -> None:
+    chat.choose(profile)
+    answer = chat.say("How?")
+    assert [" > ".join([*step.within, step.name]) for step in answer.steps] == seen
+    failed = [step for step in answer.steps if step.status == "failed"]
+    assert [step.name for step in failed] == ([SHELF] if seen else [])
     assert [task.status for task in answer.tasks] == ["done", "done", "failed"]
     assert answer.text == "- Bring water, a map and time.\n- Salt early, taste often."
-    chat.choose("Quiet")
-    assert chat.say("Help me").steps == ()
+    assert [chat.page.count(f'data-testid="{hook}"') for hook in ("step", "task")] == [len(seen), 3]
 
 
-def test_streaming_echo(chat: ChatTester) -> None:
-    assert chat.choose("Hasty").text == "hello! write something, and i will repeat it."
-    assert chat.say("Say THIS").text == "say this"
-    chat.choose("Calm")
+@pytest.mark.parametrize(
+    ("profile", "said"), [("Calm", "Well begun"), ("Hasty", "well begun"), ("Loud", "WELL BEGUN")]
+)
+def test_streaming_echo__repeats_in_the_manner_of_its_profile(
+    chat: ChatTester, profile: str, said: str
+) -> None:
+    assert "repeat" in chat.choose(profile).text.lower()
+    assert chat.say("Well begun").text == said
     assert chat.starters[0].label == "A proverb"
-    growing = chat.say("one two three four five six seven eight nine ten", until="two")
-    assert growing.status == "running"
+
+
+def test_streaming_echo__keeps_line_ends_and_lists(chat: ChatTester) -> None:
+    chat.choose("Hasty")
+    assert chat.say("one\n\n- two\n- three").text == "one\n\n- two\n- three"
+    assert "<li>two</li>\n<li>three</li>" in chat.page
+
+
+def test_streaming_echo__keeps_what_was_said_before_stop(chat: ChatTester) -> None:
+    chat.choose("Calm")
+    assert chat.say("word " * 400, until="word").status == "running"  # a minute
     stopped = chat.stop()
-    assert stopped.status == "stopped"
-    assert "ten" not in stopped
+    assert (stopped.status, stopped.messages[0].status) == ("stopped", "stopped")
+    assert 1 <= stopped.text.count("word") < 400
 
 
 def test_switching(chat: ChatTester) -> None:
-    assert chat.start().text == "Hello! What would you like to know?"
-    answer = chat.say(chat.starters[1])
-    assert answer.text.endswith("This is Thorough, with question 1 of this chat.")
-    assert chat.profile == "Thorough"
+    chat.say(chat.starters[1])
     chat.choose("Quick")
-    assert "This is Quick, with question 2" in chat.say("And now?")
+    chat.say("And now?")
+    assert chat.profile == "Quick"
+    assert chat.transcript() == SWITCHED
 
 
 def test_two_profiles(chat: ChatTester) -> None:
