@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import (
     ERROR,
     FAILED,
@@ -155,7 +156,7 @@ class RunningTurn:
         """Run the callback. Without one, the turn is complete at once."""
         if not self._is_running():  # it was stopped before it began
             return
-        callback = self._app.get(self._work.decorator)
+        callback = self._find_callback()
         if callback is None:
             self._end(TurnStatus.COMPLETE)
             return
@@ -184,6 +185,10 @@ class RunningTurn:
     def interrupt(self) -> None:
         """End the turn because the process ends, or because another process has ended its row."""
         self._end(TurnStatus.INTERRUPTED)
+
+    def _find_callback(self) -> Callback | None:
+        decorator = self._work.decorator
+        return own_callback(self.profile, decorator) or self._app.get(decorator)
 
     def _is_running(self) -> bool:
         return self.phase is Phase.RUNNING
@@ -402,7 +407,7 @@ class RunningTurn:
         if stopping:
             self._lifecycle.move(Transition.CLEAN_UP)
         else:
-            self._settle(self._app.get(self._work.decorator))
+            self._settle(self._find_callback())
 
     def _give_up_stopping(self, seconds: float) -> None:
         if seconds > CLEAN_UP_SECONDS:
@@ -419,7 +424,7 @@ class RunningTurn:
         on_stop = self._app.get("on_stop")
         if on_stop is None:
             if self._lifecycle.move(Transition.SKIP_ON_STOP):
-                self._settle(self._app.get(self._work.decorator))
+                self._settle(self._find_callback())
             return
         with self.changed:
             if not self._lifecycle.move(Transition.RUN_ON_STOP):

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 # The module of each name, what that module needs, and the extra that installs it.
 _MODULES = {
-    "langchain": ("langchain_core", "langchain"),
-    "llama_index": ("llama_index", "llama-index"),
-    "openai": ("openai", "openai"),
+    "ag_ui": (("ag_ui", "httpx2", "pydantic"), "ag-ui"),
+    "langchain": (("langchain_core",), "langchain"),
+    "llama_index": (("llama_index",), "llama-index"),
+    "mcp": (("mcp",), "mcp"),
+    "openai": (("openai",), "openai"),
 }
 _FOUND_IN = {
     "LangchainCallbackHandler": "langchain",
@@ -28,6 +30,8 @@ _FOUND_IN = {
     "instrument_openai": "openai",
 }
 INTEGRATIONS = tuple(_FOUND_IN)
+# Those with names of their own, such as `ag_ui.profile`.
+SUBMODULES = ("ag_ui", "mcp")
 
 
 def load_integration(name: str) -> Any:
@@ -38,12 +42,15 @@ def load_integration(name: str) -> Any:
     ImportError
         The framework is not installed.
     """
-    module = _FOUND_IN[name]
-    package, extra = _MODULES[module]
+    return getattr(_import(_FOUND_IN[name], name), name)
+
+
+def _import(module: str, name: str) -> Any:
+    packages, extra = _MODULES[module]
     try:
-        return getattr(import_module(f"webapp.integrations.{module}"), name)
+        return import_module(f"webapp.integrations.{module}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:
+        if (error.name or "").partition(".")[0] not in packages:
             raise
         raise ImportError(
             f"{name} needs a package that is not installed. Run: "
@@ -57,4 +64,6 @@ if not TYPE_CHECKING:  # or a type checker would accept every name
         """Return an integration."""
         if name in _FOUND_IN:
             return load_integration(name)
+        if name in SUBMODULES:
+            return _import(name, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

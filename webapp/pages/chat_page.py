@@ -27,7 +27,8 @@ from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
 from webapp.profiles.offer import Offer, current_choice, offered_profiles, takes_uploads
 from webapp.profiles.starters import StarterList, list_starters
-from webapp.site import chat_app, settings
+from webapp.site import settings
+from webapp.turns.asking import is_answered
 from webapp.turns.resuming import resume_callback
 from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import StoredTurn
@@ -259,7 +260,7 @@ def page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[st
         "offer": offer,
         "current": current,
         "key": uuid.uuid4(),
-        "answers": chat_app().get("on_message") is not None,
+        "answers": is_answered(current),
         "uploads": find_upload_rules(current),
         "takes_uploads": takes_uploads(),
         "starter_click": settings().starters,

@@ -19,7 +19,7 @@ from webapp.chats.past_messages import END_SEQUENCE
 from webapp.chats.versions import Versions, list_versions
 from webapp.database.engines import read_connection
 from webapp.pages.chat_addresses import ChatAddresses
-from webapp.site import chat_app
+from webapp.turns.asking import is_answered
 from webapp.web.csrf import csrf_token
 
 COMMENT_LIMIT = 4_000
@@ -120,7 +120,7 @@ def build_actions(
     return Actions(
         token=csrf_token(),
         addresses=addresses,
-        goes_on=offered and chat_app().get("on_message") is not None,
+        goes_on=offered and is_answered(profile),
         may_press=offered,
         rates=rates,
         question_id=question_id,

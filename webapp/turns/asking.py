@@ -13,6 +13,7 @@ from webapp.accounts.sessions.visitor_limits import (
     visitors_message,
     visitors_turn,
 )
+from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.messages.user_message import make_user_message
@@ -111,6 +112,12 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
     return None if chat.profile is None else offered_profile(chat.profile)
 
 
+def is_answered(profile: ChatProfile | None) -> bool:
+    """Return whether messages under a profile are answered: by it, or by the app."""
+    own = own_callback(profile, "on_message")
+    return own is not None or chat_app().get("on_message") is not None
+
+
 def ask(
     chat: StoredChat,
     profile: ChatProfile | None,
@@ -138,7 +145,7 @@ def ask(
     NotFound
         When the chat no longer exists.
     """
-    if chat_app().get("on_message") is None:
+    if not is_answered(profile):
         raise AppNotAnsweringError
     kept = replacement.elements if replacement is not None else ()
     details = question.choices.details if replacement is None else replacement.details
