@@ -22,6 +22,7 @@ from tests.browser.steps import (
     notices,
     open_chat,
     open_selector,
+    open_settings,
     started,
     wait_until,
 )
@@ -53,6 +54,28 @@ def _login_refused(page: Page, site: Site) -> None:
 
 def _chat(page: Page, site: Site) -> None:
     open_chat(page, site)
+
+
+def _settings(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    open_settings(page)
+
+
+def _settings_refused(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    choose(page, "Tabs")
+    panel = open_settings(page)
+    panel.locator("summary").filter(has_text="More").click()
+    panel.get_by_label("First day").fill("2026-05-03")
+    panel.get_by_label("Last day").fill("2026-05-01")
+    panel.get_by_label("Seed").evaluate("e => { e.type = 'text'; e.value = 'many'; }")
+    panel.get_by_test_id("save-settings").click()
+    expect(panel.locator("#settings-problems")).to_be_focused()
+
+
+def _settings_page(page: Page, site: Site) -> None:
+    open_chat(page, site)
+    page.goto(str(page.get_by_test_id("settings").evaluate("e => e.href")))
 
 
 def _starters(page: Page, site: Site) -> None:
@@ -494,6 +517,9 @@ STATES = {
     "pictures": State("elements.py", _pictures),
     "picture": State("elements.py", _picture),
     "files": State("elements.py", _files),
+    "settings": State("settings.py", _settings),
+    "settings-refused": State("settings.py", _settings_refused),
+    "settings-page": State("settings.py", _settings_page),
     "texts": State("elements.py", _texts),
     "beside": State("elements.py", _beside),
     "side-panel": State("elements.py", _panel),

@@ -44,6 +44,14 @@ def open_selector(page: Page) -> Locator:
     return panel(page)
 
 
+def open_settings(page: Page) -> Locator:
+    """Open the settings of the chat, and return the panel."""
+    page.get_by_test_id("settings").click()
+    opened = page.get_by_test_id("settings-panel")
+    expect(opened).to_be_visible()
+    return opened
+
+
 def option(page: Page, name: str) -> Locator:
     """Return a profile in the list."""
     return page.locator(f'[data-testid=profile-option][data-profile="{name}"]')

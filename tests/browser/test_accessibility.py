@@ -47,6 +47,7 @@ FORCED = (
     "streaming",
     "failed-turn",
     "steps",
+    "settings",
 )
 
 

@@ -33,7 +33,7 @@ class SettingsRefusedError(Refusal):
 
     code = 422
     title = "Settings not saved"
-    message = "Something is not as the app takes it."
+    message = "The app does not take some of the values."
     advice = "Correct it, then save again."
 
     def __init__(self, problems: Mapping[str, str]) -> None:
