@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.authoring.inputs.reading import list_widgets, texts_of
+from webapp.database.engines import write_session, write_transaction
+from webapp.signals import removing_user
+from webapp.turns.settings.defaults import store_setting_defaults
 
 INITIAL = {
     "Model": "small",
@@ -309,6 +313,14 @@ def test_message_is_refused_while_the_app_takes_settings(chat: Chat) -> None:
     chat.stop()
 
 
+def test_settings_are_stored_before_the_app_hears_of_them(chat: Chat) -> None:
+    save(chat, {"Name": "wait"})
+    assert chat.is_answering()
+    assert column(chat.visitor.app, "chats.inputs")[0]["settings"]["values"]["Name"] == "wait"
+    assert column(chat.visitor.app, "setting_defaults.values")[0]["Name"] == "wait"
+    chat.stop()
+
+
 def test_saving_closes_the_panel_and_brings_what_the_app_said(chat: Chat) -> None:
     saved = save(chat, {"Model": "large"}, htmx=True)
     assert saved.headers["HX-Retarget"] == "#chat"
@@ -424,6 +436,63 @@ def test_settings_stay_when_the_profile_was_withdrawn(chat: Chat, make_app: AppM
     assert refused.status_code == 403
     assert "no longer available" in refused.text
     assert column(visitor.app, "chats.inputs")[0]["settings"]["values"] == INITIAL
+
+
+def test_exports_and_shared_chats_have_no_settings(make_app: AppMaker) -> None:
+    chat = Chat(make_app("settings.py", sharing="yes"), "Plain")
+    save(chat, {"Prompt": "secret prompt"})
+    chat.until_answered()
+    run_sql(chat.visitor.app, "UPDATE chats SET written = true")
+    exported = chat.visitor.get(f"{chat.address}/export").text
+    chat.visitor.post(f"{chat.address}/share")
+    (token,) = column(chat.visitor.app, "shares.token")
+    shared = chat.visitor.get(f"/shared/{token}").text
+    for text in (exported, shared):
+        assert "now small" in text
+        assert "secret prompt" not in text
+        assert "settings" not in text
+
+
+def test_visitors_from_one_address_change_settings_only_so_often(make_app: AppMaker) -> None:
+    chat = Chat(make_app("settings.py", messages_per_address=2), "Plain")
+    for model in ("large", "small"):
+        assert save(chat, {"Model": model}).status_code == 303
+        chat.until_answered()
+    refused = save(chat, {"Name": "kept"})
+    assert refused.status_code == 429
+    assert parse(refused.text).one("input", name="setting-Name")["value"] == "kept"
+
+
+def test_removing_an_account_removes_what_was_set(make_app: AppMaker) -> None:
+    app = make_app("settings.py")
+    with app.app_context(), write_transaction() as connection:
+        store_setting_defaults(connection, "user:alice", "Plain", {"Model": "large"})
+        store_setting_defaults(connection, "user:bob", None, {"Model": "large"})
+    with app.app_context(), write_session() as session:
+        removing_user.send(session=session, username="alice")
+    assert column(app, "setting_defaults.owner") == ["user:bob"]
+
+
+@pytest.mark.postgresql
+def test_settings_work_on_postgresql(tmp_path: Path, postgresql_url: str) -> None:
+    with AppMaker.in_folder(tmp_path, postgresql_url) as make:
+        chat = Chat(make("settings.py"), "Plain")
+        save(chat, OTHERS)
+        chat.until_answered()
+        assert chat.messages()[-1] == "now large"
+        key = str(uuid.uuid4())
+        for _ in range(2):
+            assert save(chat, {"Seed": 8}, {"key": key}).status_code == 303
+            chat.until_answered()
+        assert set_in(chat) == OTHERS | {"Seed": 8}
+        again = Chat.of(chat.visitor, "Plain")
+        assert set_in(again) == OTHERS | {"Seed": 8}
+        again.begin("wait")
+        refused = again.visitor.post(
+            f"{again.address}/settings", {"key": key, "setting-Model": "small"}
+        )
+        assert refused.status_code == 409
+        again.stop()
 
 
 def test_stranger_signs_in_first(make_app: AppMaker) -> None:

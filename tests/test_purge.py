@@ -18,7 +18,16 @@ from tests.support.chats import Chat as SaidChat
 from tests.support.rows import count, every_row
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
-from webapp.chats.models import Chat, Feedback, Message, SearchEntry, Share, SharedMessage, Turn
+from webapp.chats.models import (
+    Chat,
+    Feedback,
+    Message,
+    SearchEntry,
+    SettingDefaults,
+    Share,
+    SharedMessage,
+    Turn,
+)
 from webapp.chats.tokenizer import entry_words
 from webapp.database.engines import Model, utc_now, write_session, write_transaction
 from webapp.upkeep import purging
@@ -30,6 +39,7 @@ KINDS = [
     "deleted_chats",
     "chats_of_gone_visitors",
     "unwritten_chats",
+    "settings_of_gone_visitors",
     "expired_sessions",
     "login_attempts",
     "audit_entries",
@@ -47,6 +57,10 @@ def cli(either_url: str) -> CommandLine:
 def chat(owner: str = "user:alice", **columns: Any) -> Chat:
     given = {"written": True, "values": {}, **columns}
     return Chat(id=uuid.uuid4(), owner=owner, **given)
+
+
+def setting_defaults(owner: str) -> SettingDefaults:
+    return SettingDefaults(owner=owner, profile="", values={"Model": "large"})
 
 
 def store(cli: CommandLine, *rows: Model) -> None:
@@ -91,6 +105,7 @@ GOES: list[tuple[str, Rows]] = [
     ("unwritten_chats", lambda: [chat(written=False, created_at=utc_now() - 25 * HOUR)]),
     ("unwritten_chats", lambda: unwritten(status="complete")),
     ("unwritten_chats", lambda: unwritten(seen_at=utc_now() - HOUR)),
+    ("settings_of_gone_visitors", lambda: [setting_defaults(f"session:{uuid.uuid4()}")]),
     ("expired_sessions", lambda: [session_row(seen_at=utc_now() - 25 * HOUR)]),
     ("expired_sessions", lambda: [session_row(created_at=utc_now() - 15 * DAY)]),
     ("login_attempts", lambda: [attempt(at=utc_now() - 2 * HOUR)]),
@@ -102,6 +117,7 @@ STAYS: list[Rows] = [
     lambda: [chat(expires_at=utc_now() + HOUR)],
     lambda: [chat(deleted_at=utc_now() - timedelta(minutes=9))],
     lambda: [chat("user:session:x")],
+    lambda: [setting_defaults("user:session:x")],
     visitor,
     lambda: [chat(written=False, created_at=utc_now() - 23 * HOUR)],
     unwritten,

@@ -34,6 +34,7 @@ from webapp.input_widget import (
     Tags,
     TextInput,
 )
+from webapp.testing.background import wait_for_background
 
 EDITING = """
     import asyncio
@@ -340,6 +341,29 @@ def test_resumed_chat_keeps_what_was_set(make_app: AppMaker) -> None:
     save(chat, {"Model": "a2", "Note": "mine"})
     run_sql(app, "UPDATE chats SET ended_at = '2026-01-01'")
     assert chat.say("?").messages()[-1] == "{'Provider': 'A', 'Model': 'a2', 'Note': 'mine'}"
+
+
+def test_resumed_and_ended_chats_know_what_is_set(make_app: AppMaker) -> None:
+    ending = """
+    @cl.on_chat_resume
+    async def resume(thread: cl.ThreadDict):
+        model = thread["metadata"]["chat_settings"]["Model"]
+        await cl.Message(f"resumed with {model}").send()
+
+    @cl.on_chat_end
+    def end():
+        model = cl.user_session.get("chat_settings")["Model"]
+        cl.Message(f"ended with {model}").send()
+    """
+    app = make_app(EDITING + ending)
+    chat = Chat(app)
+    chat.say("?")
+    save(chat, {"Model": "a2"})
+    Chat.of(chat.visitor)
+    wait_for_background({"webapp-chat-end"})
+    assert chat.messages()[-1] == "ended with a2"
+    chat.say("again")
+    assert "resumed with a2" in chat.messages()
 
 
 def test_settings_are_saved_on_another_worker(editing: Flask, make_app: AppMaker) -> None:

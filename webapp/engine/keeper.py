@@ -102,7 +102,7 @@ class TrackedTurn:
     saved: dict[uuid.UUID, tuple[int, str]] = field(default_factory=dict)
     characters: int = 0
     # The version of the inputs that is stored.
-    inputs_version: int = 0
+    inputs_version: int = field(default=0, init=False)
     saved_at: float = field(default_factory=time.monotonic)
     seen_at: float = field(default_factory=time.monotonic)
     # The thread that begins the turn and stores its end, if it ends at once.

@@ -346,6 +346,7 @@ def run_turn(
             then=work,
             had_ended=had_ended,
             user=request.user,
+            inputs=context.inputs,
         )
     keeper = conversation().keeper
     turn = RunningTurn(

@@ -20,6 +20,7 @@ from webapp.accounts.login import signed_in_user
 from webapp.authoring.chat_message import COMPLETE
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import AuthoringError
+from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import User
 from webapp.chats.locking import CHATS_IN_ORDER
@@ -53,6 +54,7 @@ class EndedChat:
     user: User | None
     profile: str | None
     values: dict[str, Any]
+    inputs: dict[str, Any] | None
 
 
 def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
@@ -61,7 +63,7 @@ def end_other_chats(chat: StoredChat, replaced: Iterable[Row[Any]]) -> None:
     Parameters
     ----------
     replaced:
-        Rows with id, profile and values of chats that are deleted already.
+        Rows with id, profile, values and inputs of chats that are deleted already.
     """
     if _handles_ends():
         left: Sequence[Row[Any]] = ()
@@ -116,14 +118,14 @@ def _claim_ends(*conditions: Any) -> Sequence[Row[Any]]:
         update(Chat)
         .where(Chat.id.in_(CHATS_IN_ORDER.where(*meant)), *meant)
         .values(ended_at=utc_now())
-        .returning(Chat.id, Chat.owner, Chat.profile, Chat.values)
+        .returning(Chat.id, Chat.owner, Chat.profile, Chat.values, Chat.inputs)
     )
     with write_transaction() as connection:
         return connection.execute(ended).all()
 
 
 def _ended_chat(row: Row[Any], user: User | None) -> EndedChat:
-    return EndedChat(row.id, user, row.profile, dict(row._mapping["values"]))
+    return EndedChat(row.id, user, row.profile, dict(row._mapping["values"]), row.inputs)
 
 
 def _known_user(owner: str) -> User | None:
@@ -145,11 +147,13 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
             user=chat.user,
             chat_profile=chat.profile,
             values=chat_values(chat.chat_id, chat.values),
+            inputs=Inputs(chat.inputs),
             earlier=partial(list_history, this_app(), chat.chat_id, END_SEQUENCE),
         )
         try:
             call(callback, (), Running(chat=context), settings().callback_seconds)
             context.values.close()
+            context.inputs.close()
             values = context.values.stored()
         except AuthoringError as error:
             log_failure("chat_end.failed", error, chat=chat.chat_id)

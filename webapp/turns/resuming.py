@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from webapp.authoring.elements.sidebar import SIDEBAR_KEY
+from webapp.authoring.inputs.chat_settings import SETTINGS
+from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.messages.chat_context import CONTEXT_KEY
@@ -32,6 +34,7 @@ def resuming_work(
     *,
     had_ended: bool,
     user: User | None,
+    inputs: Inputs,
 ) -> Work:
     """Return the work that resumes a chat.
 
@@ -47,6 +50,8 @@ def resuming_work(
         Whether the chat had ended. Otherwise only this process has to make its objects.
     user:
         Who is signed in.
+    inputs:
+        What can be set in the chat.
     """
     callback = resume_callback()
 
@@ -58,6 +63,8 @@ def resuming_work(
         kept = values.plain()
         for key in (SIDEBAR_KEY, CONTEXT_KEY):
             kept.pop(key, None)
+        if inputs.get(SETTINGS) is not None:
+            kept["chat_settings"] = inputs.get(SETTINGS)["values"]
         resumed = ResumedChat(
             str(chat.id),
             chat.title,

@@ -34,7 +34,9 @@ _TO_REPLACE = (
     Chat.created_at < bindparam("before"),
     Chat.id != bindparam("kept"),
 )
-_REPLACED = delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values)
+_REPLACED = (
+    delete(Chat).where(*_TO_REPLACE).returning(Chat.id, Chat.profile, Chat.values, Chat.inputs)
+)
 _TURNS_TO_REPLACE = RUNNING_IN_CHATS.where(*_TO_REPLACE)
 _NEW_CHAT = insert(Chat)
 

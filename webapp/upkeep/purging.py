@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func, not_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
 from webapp.accounts.sessions.rows import expiry_condition
 from webapp.accounts.throttle import obsolete_condition
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, purge_chats, was_deleted_before
-from webapp.chats.models import Chat, Turn
+from webapp.chats.models import Chat, SettingDefaults, Turn
 from webapp.chats.unused_files import remove_unused_files, unused_condition
 from webapp.config import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
@@ -27,7 +29,14 @@ SMALL_BATCH = 1_000
 ROUND = 10_000
 VISITOR = "session:"
 
-Table = type[Chat] | type[LoginSession] | type[LoginAttempt] | type[AuditEntry] | type[File]
+Table = (
+    type[Chat]
+    | type[SettingDefaults]
+    | type[LoginSession]
+    | type[LoginAttempt]
+    | type[AuditEntry]
+    | type[File]
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
     rules = {
         "expired_chats": Chat.expires_at.is_not(None) & (Chat.expires_at <= now),
         "deleted_chats": was_deleted_before(now - timedelta(seconds=UNDO_SECONDS)),
-        "chats_of_gone_visitors": _belongs_to_gone_visitor(session_expired),
+        "chats_of_gone_visitors": _belongs_to_gone_visitor(Chat.owner, session_expired),
         "unwritten_chats": ~Chat.written & (Chat.created_at < now - UNWRITTEN_FOR) & ~running,
     }
     kinds = []
@@ -67,6 +76,11 @@ def list_kinds(settings: Settings) -> list[Kind]:
     too_old = AuditEntry.at < now - timedelta(days=settings.audit_days)
     return [
         *kinds,
+        Kind(
+            "settings_of_gone_visitors",
+            SettingDefaults,
+            _belongs_to_gone_visitor(SettingDefaults.owner, session_expired),
+        ),
         Kind("expired_sessions", LoginSession, session_expired),
         Kind("login_attempts", LoginAttempt, obsolete_condition(now)),
         Kind("audit_entries", AuditEntry, too_old),
@@ -88,7 +102,11 @@ def remove_rows(kind: Kind) -> int:
         return sum(_remove_chats(kind))
     if kind.table is File:
         return remove_unused_files()
-    table, total, removed = kind.table, 0, -1
+    if kind.table is SettingDefaults:  # a row for each profile that they used
+        with write_transaction() as connection:
+            return connection.execute(delete(SettingDefaults).where(kind.which)).rowcount
+    table: Any = kind.table  # each of the others has an id
+    total, removed = 0, -1
     while removed:
         with write_transaction() as connection:
             query = select(table.id).where(kind.which).order_by(table.id).limit(SMALL_BATCH)
@@ -99,13 +117,15 @@ def remove_rows(kind: Kind) -> int:
     return total
 
 
-def _belongs_to_gone_visitor(session_expired: ColumnElement[bool]) -> ColumnElement[bool]:
+def _belongs_to_gone_visitor(
+    owner: InstrumentedAttribute[str], session_expired: ColumnElement[bool]
+) -> ColumnElement[bool]:
     # Only one session can see a visitor's chats. The dashes go, since SQLite does not store them.
-    session = func.replace(func.substr(Chat.owner, len(VISITOR) + 1), "-", "")
+    session = func.replace(func.substr(owner, len(VISITOR) + 1), "-", "")
     alive = select(func.replace(cast(LoginSession.id, String), "-", "")).where(
         not_(session_expired)
     )
-    return Chat.owner.startswith(VISITOR, autoescape=True) & session.not_in(alive)
+    return owner.startswith(VISITOR, autoescape=True) & session.not_in(alive)
 
 
 def _remove_chats(kind: Kind) -> Iterator[int]:

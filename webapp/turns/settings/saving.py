@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.accounts.sessions.visitor_limits import visitors_turn
+from webapp.accounts.sessions.visitor_limits import visitors_message, visitors_turn
 from webapp.authoring.inputs.chat_settings import SETTINGS
 from webapp.authoring.inputs.inputs import CHARACTERS_LIMIT
 from webapp.authoring.types import ChatProfile
@@ -70,7 +70,7 @@ def save_settings(
         When an answer is being written, or the chat has ended.
     AlreadyAskedError
         When this form was sent before: nothing is begun.
-    TooManyTurnsForSettingsError, TooManyTurnsOfVisitorsError
+    TooManyTurnsForSettingsError, TooManyTurnsOfVisitorsError, TooManyMessagesOfVisitorsError
         When the user is at the limit, or the address of a visitor.
     NotFound
         When the chat no longer exists.
@@ -94,7 +94,8 @@ def edit_settings(
     Raises
     ------
     NoSettingsError, SettingsBusyError, SettingsOfEndedChatError, AlreadyAskedError
-    TooManyTurnsForSettingsError, TooManyTurnsOfVisitorsError, NotFound
+    TooManyTurnsForSettingsError, TooManyTurnsOfVisitorsError, TooManyMessagesOfVisitorsError
+    NotFound
         As for `save_settings`.
     """
     if chat_app().get("on_settings_edit") is None:
@@ -113,7 +114,9 @@ def _run(
         request = make_request(chat, profile, key)
         release_connection()
         with visitors_turn(request.turn_id):
-            place, values = _store_turn(chat, request, change, decorator)
+            # Each leaves a row, as a message does.
+            with visitors_message():
+                place, values = _store_turn(chat, request, change, decorator)
             work = make_work(
                 decorator,
                 chat.id,

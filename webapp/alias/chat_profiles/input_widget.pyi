@@ -1,0 +1,1 @@
+from webapp.input_widget import *
