@@ -18,6 +18,7 @@ from tests.support.people import Visitor
 from tests.test_sharing import shared
 from webapp.authoring.chat_message import ElementData
 from webapp.authoring.elements.custom import CustomElement
+from webapp.authoring.elements.custom_forms import TemplateActions
 from webapp.authoring.elements.custom_templates import render_custom
 from webapp.authoring.errors import MisuseError
 from webapp.elements.custom_html import custom_html
@@ -37,6 +38,7 @@ SENDS = """
             ticket.props["open"] = False
             ticket.update()
 """
+NO_ACTIONS = TemplateActions(uuid.UUID(int=1))
 TICKET = """
 <section class="ticket" id="top">
   <h2>{{ props.title }}</h2>
@@ -171,7 +173,16 @@ def test_pictures_come_from_the_public_folder_and_drawings_are_kept(tmp_path: Pa
         ('<b style="color: red">x</b>', r"elements/Ticket\.html:1 has a style"),
         ('<b onclick="x()">x</b>', r"elements/Ticket\.html:1 has a script in an attribute"),
         ('<b hx-get="/x">x</b>', r"elements/Ticket\.html:1 has an attribute of htmx"),
-        ("<form><button>x</button></form>", r"elements/Ticket\.html:1 has a form or a button"),
+        ("<form><button>x</button></form>", r"elements/Ticket\.html has a form without an action"),
+        ('<form action="/logout"></form>', r"elements/Ticket\.html:1 has an address"),
+        ("<button>x</button>", r"elements/Ticket\.html has a button that does nothing"),
+        ("<input name='a'>", r"elements/Ticket\.html has a field outside a form"),
+        (
+            "<form {{ action('a') }}><input type='password' name='a'></form>",
+            r"elements/Ticket\.html has an <input type=.*password.*>, which no page takes",
+        ),
+        ("\n{{ action('') }}", r"elements/Ticket\.html:2: Action name must not be empty"),
+        ("{{ action('a', {1: 2}) }}", r"elements/Ticket\.html:1: Action payload cannot be stored"),
         ("{{ 'x' * 300000 }}", r"elements/Ticket\.html makes 300,000 characters"),
     ],
 )
@@ -218,11 +229,11 @@ def test_templates_share_parts_and_see_props_only(tmp_path: Path) -> None:
         "<ul>{% for item in props['items'] %}{% include '_row.html' %}{% endfor %}</ul>"
         "{{ request }}{{ config }}{{ g }}"
     )
-    html = render_custom(folder / "List.html", {"items": ["a", "<b>"]})
+    html = render_custom(folder / "List.html", {"items": ["a", "<b>"]}, NO_ACTIONS)
     assert html == "<ul><li>a</li><li>&lt;b&gt;</li></ul>"
     (folder / "Up.html").write_text("{% include '../secret.html' %}")
     with pytest.raises(MisuseError, match="secret"):
-        render_custom(folder / "Up.html", {})
+        render_custom(folder / "Up.html", {}, NO_ACTIONS)
 
 
 def test_props_that_cannot_be_stored_are_refused() -> None:

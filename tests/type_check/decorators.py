@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_type
+from typing import Any, assert_type
 
 import webapp as cl
 from webapp.config import ChainlitConfigOverrides, UISettings
@@ -198,3 +198,21 @@ async def categories(
 def overriding() -> list[cl.ChatProfile]:
     overrides = ChainlitConfigOverrides(ui=UISettings(name="Desk"))
     return [cl.ChatProfile("a", "b", None, None, False, None, overrides, keep_days=3)]
+
+
+@cl.action_callback("plain")
+def plain() -> None: ...
+
+
+@cl.action_callback("pressed")
+async def pressed(action: cl.Action) -> str:
+    assert_type(action.payload["a"], Any)
+    assert_type(action.for_id, str | None)
+    assert_type(await action.remove(), cl.Action)
+    return "anything"
+
+
+async def with_buttons() -> None:
+    await cl.Message("a", actions=[cl.Action("plain", {"a": 1}, label="Plain")]).send()
+    await pressed(cl.Action(name="pressed", payload={}))
+    cl.action_callback(plain)  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ from webapp.database.engines import release_connection
 from webapp.elements.found_elements import FoundElement
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.store import file_store
+from webapp.pages.chat_addresses import addresses_of
+from webapp.pages.message_actions import build_actions
 from webapp.pages.participants import build_participants
 
 # So much of a text is shown on its page. All of it is in its file.
@@ -39,6 +41,8 @@ def show_element(found: FoundElement, *, in_panel: bool) -> str:
         title=(sidebar or {}).get("title") or found.element.name,
         message_id=found.message_id,
         participants=replace(participants, share=found.share),
+        # Whether the chat can still be continued shows when a button is pressed.
+        actions=None if found.share else build_actions(addresses_of(found.chat_id), None),
         back=back,
     )
 

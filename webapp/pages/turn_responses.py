@@ -292,7 +292,7 @@ def _respond(chat: StoredChat, started: StartedTurn, template: str) -> BaseRespo
             key=uuid.uuid4(),
             selector=response.new_selector(answers, controls, is_first=title is not None),
             chat=_as_listed(chat, title, answers) if title is not None else None,
-            key_of=started.action and started.action.holder_id,
+            key_of=started.action and started.action.key_of,
             profile_of=lambda listed: offered.get(listed.profile),
             several_profiles=len(offered) > 1,
         )

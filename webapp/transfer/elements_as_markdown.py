@@ -8,7 +8,7 @@ from collections.abc import Container
 from typing import Any
 from urllib.parse import quote
 
-from webapp.transfer.exported_elements import ExportedElement, ExportedFile
+from webapp.transfer.exported_elements import LEFT_OUT, ExportedElement, ExportedFile
 
 INDENT = "    "
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -41,7 +41,8 @@ def element_markdown(element: ExportedElement, paths: Container[str]) -> str:
         link = f"[{name}]({_target(csv)})" if csv in paths and csv else _link(name, element, paths)
         return f"\n{link}\n\n{_table(data.details)}"
     if data.kind == "custom":
-        props = json.dumps(dict(data.details), ensure_ascii=False, indent=2)
+        shown = {name: value for name, value in data.details.items() if name not in LEFT_OUT}
+        props = json.dumps(shown, ensure_ascii=False, indent=2)
         return f"\n{name}:\n\n{indent(props)}\n"
     mark = "!" if data.kind in _PICTURES and _is_there(element.file, paths) else ""
     return f"\n{mark}{_link(name, element, paths)}\n"

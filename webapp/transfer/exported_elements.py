@@ -18,6 +18,8 @@ FOLDER = "files/"
 HASH_SHOWN = 16
 # Of a name in the zip. File systems take 255 bytes.
 NAME_BYTES = 120
+# Of the details of an element. The dark picture is a file, and payloads stay here.
+LEFT_OUT = frozenset(("dark", "actions"))
 
 _FILES = (
     select(File.id, File.message_id, File.sha256, File.size, File.mime, File.name)
@@ -128,7 +130,7 @@ def element_json(element: ExportedElement, paths: Container[str]) -> dict[str, A
             }
     if data.url is not None:
         found["url"] = data.url
-    details = {name: value for name, value in data.details.items() if name != "dark"}
+    details = {name: value for name, value in data.details.items() if name not in LEFT_OUT}
     if details:
         found["details"] = details
     return found

@@ -8,7 +8,14 @@ from typing import Any
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
 from webapp.authoring.context import running_chat
-from webapp.authoring.elements.custom_templates import check_template, find_template, render_custom
+from webapp.authoring.elements.custom_forms import TemplateActions, read_actions
+from webapp.authoring.elements.custom_templates import (
+    FOLDER,
+    CustomTemplateError,
+    check_template,
+    find_template,
+    render_custom,
+)
 from webapp.authoring.elements.element import Element
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.json_values import json_problem
@@ -70,10 +77,17 @@ class CustomElement(Element):
         template = find_template(running_chat("CustomElement").app_folder, self.name)
         check_template(template)
         self._shown = {"props": clean_json(json.loads(text))}
-        render_custom(template, self._shown["props"])
+        actions = TemplateActions(self._id)
+        html = render_custom(template, self._shown["props"], actions)
+        try:
+            stored = read_actions(html, actions.found)
+        except MisuseError as error:
+            raise CustomTemplateError(f"{FOLDER}/{template.name} has {error}") from error
+        if stored:
+            self._shown["actions"] = stored
         return []
 
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
-        """Return the props as they are now."""
+        """Return the props as they are now, and the actions that the template makes of them."""
         del stored
         return self._shown

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from webapp.authoring.elements.custom_forms import TemplateActions
 from webapp.authoring.errors import MisuseError, describe_error
 
 FOLDER = "elements"
@@ -25,8 +26,8 @@ _REFUSED = {
     ),
     r"\son[a-z]+\s*=": "a script in an attribute, which no page runs",
     r"\shx-[a-z-]+\s*=": "an attribute of htmx, which no page obeys here",
-    r"<(?:form|button|input|select|textarea)\b": (
-        "a form or a button. There is nothing that it could call yet, so leave it out"
+    r"<(?:form|button|input)\b[^>]*\s(?:action|formaction|method)\s*=": (
+        'an address. Name an @action_callback instead, as in <form {{ action("name") }}>'
     ),
 }
 _LINE = re.compile("|".join(f"({pattern})" for pattern in _REFUSED), re.IGNORECASE)
@@ -81,8 +82,13 @@ def check_template(path: Path) -> None:
             raise CustomTemplateError(f"{FOLDER}/{path.name}:{number} has {what}.")
 
 
-def render_custom(path: Path, props: Mapping[str, Any]) -> str:
+def render_custom(path: Path, props: Mapping[str, Any], actions: TemplateActions) -> str:
     """Return the HTML of an element, as its template makes it.
+
+    Parameters
+    ----------
+    actions:
+        Takes down the actions that the template names.
 
     Raises
     ------
@@ -90,7 +96,8 @@ def render_custom(path: Path, props: Mapping[str, Any]) -> str:
         The template is wrong, it fails with these props, or it makes too much.
     """
     try:
-        html = _environment(path.parent).get_template(path.name).render(props=props)
+        template = _environment(path.parent).get_template(path.name)
+        html = template.render(props=props, action=actions.name_action)
     except TemplateSyntaxError as error:
         place = f"{FOLDER}/{error.name or path.name}:{error.lineno}"
         raise CustomTemplateError(f"{place}: {error.message}") from error
@@ -100,6 +107,8 @@ def render_custom(path: Path, props: Mapping[str, Any]) -> str:
             RecursionError) as error:  # fmt: skip
         place = _find_line(path, error)
         raise CustomTemplateError(f"{place}: {describe_error(error)}") from error
+    except MisuseError as error:  # of an action
+        raise CustomTemplateError(f"{_find_line(path, error)}: {error}") from error
     if len(html) > OUTPUT_LIMIT:
         raise CustomTemplateError(
             f"{FOLDER}/{path.name} makes {len(html):,} characters, and may make {OUTPUT_LIMIT:,}."

@@ -101,8 +101,8 @@ class FoundAction:
     """
 
     message_id: uuid.UUID
-    # The message, or the element in it, whose form has the button.
-    holder_id: uuid.UUID
+    # What the id of the key in its form ends with.
+    key_of: str
     data: ActionData
     fields: Mapping[str, list[str] | None] = field(default_factory=dict)
 
@@ -166,7 +166,7 @@ def _read_form(fields: Mapping[str, list[str] | None], values: Fields) -> dict[s
 def _read(row: str, action_id: str) -> FoundAction | None:
     message_id, details, elements = row.split("\n")
     holders: list[tuple[str, dict[str, Any]]] = [
-        (message_id, json.loads(details)),
+        (str(uuid.UUID(message_id)), json.loads(details)),
         *((element["id"], element.get("details", {})) for element in json.loads(elements)),
     ]
     for holder_id, holder in holders:
@@ -174,7 +174,8 @@ def _read(row: str, action_id: str) -> FoundAction | None:
             if action.get("id") == action_id:
                 return FoundAction(
                     message_id=uuid.UUID(message_id),
-                    holder_id=uuid.UUID(holder_id),
+                    # An element may have several forms.
+                    key_of=f"{holder_id}-{action['form']}" if "form" in action else holder_id,
                     data=ActionData.from_json(action),
                     fields=action.get("fields", {}),
                 )
