@@ -42,6 +42,7 @@ from webapp.authoring.elements.sidebar import ElementSidebar
 from webapp.authoring.elements.texts import Text
 from webapp.authoring.feedback_callback import Feedback, on_feedback
 from webapp.authoring.inputs.chat_settings import ChatSettings
+from webapp.authoring.inputs.modes import Mode, ModeOption
 from webapp.authoring.inputs.settings_callbacks import on_settings_edit, on_settings_update
 from webapp.authoring.life.callbacks import on_app_shutdown, on_app_startup
 from webapp.authoring.life.logger import logger
@@ -102,6 +103,8 @@ __all__ = [
     "File",
     "Image",
     "Message",
+    "Mode",
+    "ModeOption",
     "Pdf",
     "PersistedUser",
     "Plotly",

@@ -14,6 +14,7 @@ from werkzeug.local import LocalProxy
 from webapp.accounts.login import viewer
 from webapp.authoring.actions.icons import ACTION_GLYPHS
 from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
+from webapp.authoring.inputs.message_choices import chosen_now
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.questions.question import seconds_left, time_left
 from webapp.authoring.steps.details import (
@@ -115,6 +116,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         login_on=chat_app.login_on,
         sharing_on=settings.sharing,
         message_bytes=settings.message_bytes,
+        chosen_now=chosen_now,
         switches_here=chat_app.switches_here,
         # Looked up only where a template uses it: error pages must not need a session.
         viewer=LocalProxy(viewer),

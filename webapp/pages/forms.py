@@ -13,11 +13,12 @@ from wtforms import StringField
 from wtforms.validators import Length, Optional
 
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
+from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices
 from webapp.authoring.text import clean_text, is_visible
 from webapp.authoring.types import NAME_LIMIT
 from webapp.files.saving import PreparedFile
 from webapp.site import settings
-from webapp.turns.requests import NO_CHOICES, Choices, Question
+from webapp.turns.requests import Question
 from webapp.web.forms import StrictForm
 from webapp.web.refusals import Refusal
 

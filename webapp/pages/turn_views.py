@@ -67,10 +67,10 @@ def say(chat_id: uuid.UUID) -> Response:
     def begin(profile: ChatProfile | None) -> StartedTurn:
         sent = cast(FormRequest, request)
         if not sent.has_parts:
-            return ask(chat, profile, form.question(choices=read_choices(form, profile)))
+            return ask(chat, profile, form.question(choices=read_choices(form, chat, profile)))
         # Before the files are read: its text may be too long, or its key malformed.
         form.question(has_files=sent.multipart.has_files)
-        choices = read_choices(form, profile)
+        choices = read_choices(form, chat, profile)
         rules = find_upload_rules(profile)
         with (
             visitors_files(sent.content_length or 0),

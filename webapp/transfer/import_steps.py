@@ -1,14 +1,17 @@
-"""The details of imported steps and task lists, checked like all that is imported."""
+"""The details of imported messages, steps and task lists, checked like all that is imported."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, STEP, TASKS, MessageKind
+from webapp.authoring.chat_message import ASSISTANT, STEP, TASKS, USER, MessageKind
+from webapp.authoring.inputs.message_choices import Choices
+from webapp.authoring.inputs.modes import MODES_LIMIT
 from webapp.authoring.steps.details import StepDetails, TaskDetails, TaskListDetails
 from webapp.authoring.steps.step import NAME_LIMIT, TYPE_LIMIT, language_name
 from webapp.authoring.steps.task_list import MOST_TASKS, TITLE_LIMIT, TaskStatus
+from webapp.authoring.text import clean_text
 from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.transfer.import_elements import read_sidebar
 from webapp.transfer.strict_json import Value
@@ -17,7 +20,9 @@ _STATUSES = tuple(status.value for status in TaskStatus)
 
 
 def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
-    """Return the details of a message. An answer has some if it is a panel.
+    """Return the details of a message.
+
+    An answer has some if it is a panel. What the user wrote may have a command and modes.
 
     Raises
     ------
@@ -30,9 +35,21 @@ def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
         return _read_tasks(value).to_json()
     if kind == ASSISTANT:
         return read_sidebar(value)
+    if kind == USER:
+        return _read_choices(value)
     if value.it is not None:
-        raise value.wrong("belongs to a step, a list of tasks, or an answer only")
+        raise value.wrong("belongs to a step, a list of tasks, an answer or a question only")
     return None
+
+
+def _read_choices(value: Value) -> dict[str, Any] | None:
+    if value.it is None:
+        return None
+    it, modes = value.fields("command", "modes"), {}
+    if it["modes"].it is not None:
+        for mode, option in it["modes"].members(MODES_LIMIT, "mode"):
+            modes[clean_text(mode)[:NAME_LIMIT]] = option.text(NAME_LIMIT)
+    return Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
 
 
 def _read_step(value: Value) -> StepDetails:

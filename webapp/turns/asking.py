@@ -16,6 +16,7 @@ from webapp.accounts.sessions.visitor_limits import (
 from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.inputs.inputs import Inputs
+from webapp.authoring.inputs.message_choices import CHOSEN, choices_of, chosen_next
 from webapp.authoring.messages.user_message import make_user_message
 from webapp.authoring.types import ChatProfile
 from webapp.authoring.uploads.received import received_elements
@@ -317,6 +318,16 @@ def _answer(chat: StoredChat, request: TurnRequest, question: ChatMessage) -> St
         raise
 
 
+def _keep_choices(request: TurnRequest, place: TurnPlace) -> Inputs:
+    """Return what can be set in the chat, with what the user has chosen there for the question."""
+    inputs, question = Inputs(place.inputs), request.question
+    if place.inputs and question is not None and request.replacement is None:
+        chosen = chosen_next(place.inputs, choices_of(question.details))
+        if chosen is not None:
+            inputs.set(CHOSEN, chosen)
+    return inputs
+
+
 def run_turn(
     chat: StoredChat, request: TurnRequest, place: TurnPlace, work: Work | None
 ) -> StartedTurn:
@@ -331,7 +342,7 @@ def run_turn(
         user=request.user,
         chat_profile=chat.profile,
         values=values,
-        inputs=Inputs(place.inputs),
+        inputs=_keep_choices(request, place),
         find_setting_defaults=partial(find_setting_defaults, this_app(), chat.owner),
         offered=request.offered,
         answers=request.question_id,

@@ -147,7 +147,7 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
             user=chat.user,
             chat_profile=chat.profile,
             values=chat_values(chat.chat_id, chat.values),
-            inputs=Inputs(chat.inputs),
+            inputs=Inputs(chat.inputs, kept=False),
             earlier=partial(list_history, this_app(), chat.chat_id, END_SEQUENCE),
         )
         try:

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from webapp.authoring.chat_message import ChatMessage, ElementData
+from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices
 from webapp.authoring.types import ChatProfile, User
 from webapp.files.saving import PreparedFile
 from webapp.turns.form_keys import SentMessage
 
 Fields = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What a user chose beside the composer: a command, and an option of each mode.
-
-    Parameters
-    ----------
-    modes:
-        The ids of the options, by the ids of their modes.
-    """
-
-    command: str | None = None
-    modes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def details(self) -> dict[str, Any] | None:
-        """Return what is stored with the message."""
-        given = {"command": self.command, "modes": dict(self.modes)}
-        return {name: value for name, value in given.items() if value} or None
-
-
-NO_CHOICES = Choices()
 
 
 @dataclass(frozen=True)

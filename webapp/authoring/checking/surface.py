@@ -31,6 +31,7 @@ _TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
     "Step": ("Step", missing_names.STEP_NOT_YET),
     "RunContext": ("context", missing_names.CONTEXT_NOT_YET),
     "SessionContext": ("context.session", missing_names.SESSION_NOT_YET),
+    "Emitter": ("context.emitter", missing_names.EMITTER_NOT_YET),
     "Feedback": ("Feedback", missing_names.FEEDBACK_NOT_YET),
     "UserSession": ("user_session", {}),
 }

@@ -25,17 +25,22 @@ class Inputs:
         The inputs as they are in the database.
     changed:
         Notified at each change, and shared with the transcripts of the turn.
+    kept:
+        Whether changes are stored: not those of a callback that belongs to no turn.
     """
 
     def __init__(
         self,
         stored: Mapping[str, Any] | None = None,
         changed: threading.Condition | None = None,
+        *,
+        kept: bool = True,
     ) -> None:
         # How often they have changed since they were read. 0: there is nothing to store.
         self.version = 0
         self._changed = changed or threading.Condition()
         self._values: dict[str, Any] = dict(stored or {})
+        self._kept = kept
         self._closed = False
 
     def now(self) -> dict[str, Any]:
@@ -57,8 +62,13 @@ class Inputs:
         Raises
         ------
         MisuseError
-            The call has ended, or all inputs together are too long.
+            The call has ended or belongs to no turn, or all inputs together are too long.
         """
+        if not self._kept:
+            raise MisuseError(
+                f"The {name} of this chat were set in a callback that belongs to no turn, so they "
+                "would be lost. Set them in @on_chat_start, @on_message or @on_chat_resume."
+            )
         with self._changed:
             if self._closed:
                 raise MisuseError(

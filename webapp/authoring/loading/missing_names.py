@@ -12,7 +12,6 @@ from difflib import get_close_matches
 NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
-NO_COMMANDS = "a message has no commands and modes yet"
 NO_WINDOWS = "no other window can be talked to yet"
 NO_SERVERS = "no other server can be talked to yet"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
@@ -22,9 +21,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 NOT_YET = {
     # Questions.
     "AskElementMessage": NO_QUESTIONS,
-    # Commands and modes.
-    "Mode": NO_COMMANDS,
-    "ModeOption": NO_COMMANDS,
     # Windows around a chat.
     "on_window_message": NO_WINDOWS,
     "send_window_message": NO_WINDOWS,
@@ -83,8 +79,36 @@ STEP_NOT_YET = {
     "fail_on_persist_error": "a step is stored by itself",
 }
 CONTEXT_NOT_YET = {
-    "emitter": "send a Message or a Step",
     "loop": "use asyncio.get_running_loop() in an async def",
+}
+EMITTER_NOT_YET = {
+    "emit": "send a Message",
+    "emit_call": "send a Message",
+    "resume_thread": "use @on_chat_resume",
+    "send_resume_thread_error": "raise an error in @on_chat_resume",
+    "send_element": "give it to a Message: Message(elements=[...])",
+    "send_step": "send a Message or a Step",
+    "update_step": "use update() of a Message or a Step",
+    "delete_step": "use remove() of a Message or a Step",
+    "send_timeout": "a question has its timeout",
+    "clear": "a question ends by itself",
+    "flush_thread_queues": "messages are stored by themselves",
+    "init_thread": "a chat is stored by itself",
+    "process_message": "use @on_message",
+    "send_ask_user": "use AskUserMessage and the others of its kind",
+    "send_call_fn": "there is no widget for other sites",
+    "update_token_count": "keep a count in user_session",
+    "task_start": "a turn begins by itself",
+    "task_end": "a turn ends by itself",
+    "stream_start": "use Message.stream_token()",
+    "send_token": "use Message.stream_token()",
+    "set_chat_settings": "use ChatSettings([...]).send()",
+    "set_favorites": "messages cannot be marked",
+    "send_window_message": "use send_window_message()",
+    "send_toast": "send a Message",
+    "update_audio_connection": NO_AUDIO,
+    "send_audio_chunk": NO_AUDIO,
+    "send_audio_interrupt": NO_AUDIO,
 }
 SESSION_NOT_YET = {
     "chat_settings": 'use user_session.get("chat_settings")',

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from webapp.authoring.inputs.commands import Command
 from webapp.authoring.loading.missing_names import NOT_YET, STORED, missing_name
 from webapp.authoring.questions.ask_action import AskActionResponse
 from webapp.authoring.questions.ask_file import AskFileResponse
@@ -98,8 +99,10 @@ _INSTEAD = {
     "mount_chainlit": (
         "create_app() returns a WSGI app, which you can mount beside yours; see docs/hosting.md"
     ),
-    "config": "there are settings, such as WEBAPP_SITE_NAME; see docs/hosting.md",
-    "CommandDict": "use dict",
+    "config": (
+        "there are settings, such as WEBAPP_SITE_NAME; see docs/hosting.md. A profile has "
+        "config_overrides"
+    ),
     **dict.fromkeys(("PageInfo", "PaginatedResponse", "Pagination", "ThreadFilter"), STORED),
     **dict.fromkeys(
         ("AskActionSpec", "AskElementSpec", "AskFileSpec", "AskSpec", "FileSpec", "MessagePayload"),
@@ -122,6 +125,7 @@ def utc_now() -> str:
 
 # What is not in the package. The dictionaries are for annotations.
 OWN_NAMES: dict[str, Any] = {
+    "CommandDict": Command,
     **dict.fromkeys(("ElementDict", "FeedbackDict", "StepDict", "UserDict"), dict[str, Any]),
     "AskActionResponse": AskActionResponse,
     "AskFileResponse": AskFileResponse,

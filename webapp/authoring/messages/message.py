@@ -21,6 +21,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
+from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.messages.values import read_author, read_id, read_time
 from webapp.authoring.text import as_code_block, clean_json, fence_word
@@ -393,6 +394,8 @@ class Message(AwaitableObject):
                 f"JSON, not {len(text):,}."
             )
         details: dict[str, Any] = clean_json(json.loads(text))
+        if self._from_user:
+            details |= Choices(command=self.command, modes=self.modes or {}).details or {}
         return {**details, "actions": [it.to_json() for it in actions]} if actions else details
 
     def _find_sent(self, chat: ChatContext) -> None:

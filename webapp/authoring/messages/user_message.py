@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from webapp.authoring.inputs.message_choices import choices_of
 from webapp.authoring.messages.message import USER_MESSAGE, Message
 
 
@@ -27,7 +28,8 @@ def make_user_message(
     """
     message = Message(content, type=USER_MESSAGE, metadata={})
     if details:
-        message.command, message.modes = details.get("command"), details.get("modes")
+        choices = choices_of(details)
+        message.command, message.modes = choices.command, dict(choices.modes) or None
     message.created_at = created_at or datetime.now(UTC)
     message.author = author
     message._id, message._chat_id, message._from_user = message_id, chat_id, True

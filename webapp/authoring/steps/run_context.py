@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.inputs.emitter import Emitter
 from webapp.authoring.loading.missing_names import CONTEXT_NOT_YET, SESSION_NOT_YET, missing_name
 from webapp.authoring.steps.step import Step, current_step
 from webapp.authoring.types import User
 from webapp.authoring.user_session import CLIENT_TYPE
 
-CONTEXT_NAMES = ("session", "current_step", "current_run")
+CONTEXT_NAMES = ("session", "current_step", "current_run", "emitter")
 SESSION_NAMES = ("id", "thread_id", "user", "chat_profile", "client_type", "user_env")
 
 
@@ -90,6 +91,11 @@ class RunContext:
         chat = running_chat("context.current_run")
         name = "on_chat_start" if chat.answers is None else "on_message"
         return Run(name=name, type="run", id=chat.run_id)
+
+    @property
+    def emitter(self) -> Emitter:
+        """What sets the commands and the modes of the chat."""
+        return Emitter(running_chat("context.emitter"))
 
     if not TYPE_CHECKING:  # or a type checker would accept every name
 
