@@ -241,6 +241,26 @@ class TestCommand:
         assert (result.exit_code, result.output) == (0, "good.py: nothing to change.\n")
         assert json.loads(cli("check", "good.py", "--json").stdout)["problems"] == []
 
+    def test_notes_tell_what_has_no_effect_beside_the_app_file(self, cli: CommandLine) -> None:
+        (cli.folder / ".chainlit").mkdir()
+        (cli.folder / ".chainlit" / "config.toml").write_text(
+            '[project]\nsession_timeout = 3600\n[UI]\nname = "A"\nlanguage = "fr"\n'
+            '[[UI.header_links]]\nurl = "x"\n'
+        )
+        (cli.folder / "chainlit.md").write_text("# Welcome to Chainlit! 🚀🤖\n")
+        (cli.folder / "public").mkdir()
+        (cli.folder / "public" / "theme.json").write_text("{")
+        result = cli("check", "good.py")
+        assert result.exit_code == 0
+        notes = [line for line in result.stdout.splitlines() if line.startswith("note: ")]
+        assert [note.split(" ", 4)[1:4] for note in notes] == [
+            [".chainlit/config.toml:", "[UI]", "language"],
+            [".chainlit/config.toml:", "[UI]", "header_links"],
+            ["public/theme.json", "is", "not"],
+            ["chainlit.md", "is", "still"],
+        ]
+        assert len(json.loads(cli("check", "good.py", "--json").stdout)["notes"]) == 4
+
     @pytest.mark.parametrize("name", ["nothing.py", "folder"])
     def test_what_is_no_app_file_is_told(self, cli: CommandLine, name: str) -> None:
         (cli.folder / "folder").mkdir()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from webapp.accounts.sessions.visitor_limits import set_up_visitor_limits
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp, is_loading
 from webapp.authoring.loading.loader import load_chat_app
+from webapp.branding import views as branding_views
+from webapp.branding.looks import set_up_looks
 from webapp.config import Settings, StartupError
 from webapp.console import file_problem
 from webapp.database import engines
@@ -117,6 +120,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     watch_files:
         Look for changed static files and templates at each request, for development.
     """
+    if not settings.site_name:
+        settings = replace(settings, site_name=chat_app.config.name)
     app = Flask("webapp", template_folder=str(resource_folder("templates")), static_folder=None)
     app.config.update(settings.flask)
     app.config["SECRET_KEY"] = settings.secret_key
@@ -144,6 +149,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     if settings.api:
         # A site without it has no need of its modules.
         import_module("webapp.api.views").serve_api(app, settings)
+    set_up_looks(app, chat_app)
     set_up_templates(app, settings, chat_app)
     set_up_elements(app, chat_app)
 
@@ -275,6 +281,7 @@ def _add_routes(app: Flask, chat_app: ChatApp) -> None:
         transfer_views,
         sharing_views,
         element_views,
+        branding_views,
         profiles_views,
         accounts_views,
         account_views,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from webapp.authoring.checking.app_check import Problem, check_app
 from webapp.authoring.errors import AuthoringError
+from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.loader import locate_app_file
+from webapp.branding.colours import read_colours
+from webapp.branding.readme import read_readmes
 from webapp.console import EXIT_BAD_INPUT, BadInputError, count_noun, file_problem, say
+
+# How the readme begins that Chainlit writes into each new folder.
+CHAINLIT_README = "# Welcome to Chainlit!"
 
 
 @click.command(short_help="List what an app file uses and this framework does not have.")
@@ -20,6 +27,7 @@ def check(app: str, as_json: bool) -> None:
 
     It reads the file and the modules beside it that it imports, and runs none of them. Each line
     has file, line, and what to use instead. The exit code is 2 if there is something to change.
+    Notes tell what has no effect in the files beside it, such as .chainlit/config.toml.
 
     \b
     Example:
@@ -32,15 +40,29 @@ def check(app: str, as_json: bool) -> None:
         raise BadInputError(str(error)) from error
     except OSError as error:
         raise BadInputError(file_problem(error)) from error
+    notes = _list_notes(path.parent)
     if as_json:
-        click.echo(json.dumps({"app": str(path), "problems": _as_json(problems)}, indent=2))
+        report = {"app": str(path), "problems": _as_json(problems), "notes": notes}
+        click.echo(json.dumps(report, indent=2))
     else:
         for problem in problems:
             say(problem.describe(path.parent))
+        for line in notes:
+            say(f"note: {line}")
         number = count_noun(len(problems), "thing") if problems else "nothing"
         say(f"{path.name}: {number} to change.")
     if problems:
         raise SystemExit(EXIT_BAD_INPUT)
+
+
+def _list_notes(folder: Path) -> list[str]:
+    """Return what has no effect in the files beside the app file, a line each."""
+    config = read_config_file(folder)
+    readmes, of_readmes = read_readmes(folder)
+    lines = [*config.problems, *config.without_effect, *read_colours(folder)[1], *of_readmes]
+    if any(text.startswith(CHAINLIT_README) for text in readmes.values()):
+        lines.append("chainlit.md is still the text of Chainlit: write your own, or delete it.")
+    return lines
 
 
 def _as_json(problems: list[Problem]) -> list[dict[str, str | int]]:

@@ -18,6 +18,7 @@ from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.types import ChatProfile
+from webapp.branding.looks import Looks, looks
 from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call
 from webapp.pages.element_links import ElementLinks
@@ -56,6 +57,7 @@ class Participants:
     profiles: dict[str, Participant]
     rename: Callback | None
     seconds: float
+    looks: Looks = field(default_factory=Looks)
     # The path of the site, and what shows that the reader of a link may see the files of its chat.
     root: str = ""
     share: str | None = None
@@ -152,8 +154,14 @@ class Participants:
         if message.kind == ERROR:
             return Participant(profile.name)
         if message.author is None:
-            return Participant(self._rename_author(profile.name), profile.picture)
-        return Participant(self._rename_author(message.author))
+            name = self._rename_author(profile.name)
+            return Participant(name, profile.picture or self._find_avatar(name, profile.name))
+        name = self._rename_author(message.author)
+        return Participant(name, self._find_avatar(name, message.author))
+
+    def _find_avatar(self, *names: str) -> str | None:
+        path = self.looks.find_avatar(*names)
+        return None if path is None else f"{self.root}{path}"
 
     def _rename_author(self, author: str) -> str:
         if self.rename is None:
@@ -193,6 +201,7 @@ def build_participants(
             profile.name: Participant(label(profile), icon_src(profile)) for profile in profiles
         },
         rename=chat_app().get("author_rename"),
+        looks=looks(),
         root=request.script_root,
         origins=frozenset() if is_imported else fragment_origins(),
         seconds=settings().callback_seconds,

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from webapp.authoring.errors import CallbackError, MisuseError, describe_error
+from webapp.authoring.loading.config_file import ConfigFile
 from webapp.authoring.loading.source_lines import (
     is_in_framework,
     locate_error,
@@ -92,6 +93,8 @@ class ChatApp:
     cot: Cot | None = None
     # The rules of `set_uploads`, which a profile may replace.
     uploads: Uploads | None = None
+    # What the app set in Chainlit's file of settings.
+    config: ConfigFile = field(default_factory=ConfigFile)
 
     @property
     def login_on(self) -> bool:
@@ -123,6 +126,12 @@ class ChatApp:
 
     def get(self, decorator: str) -> Callback | None:
         return self.callbacks.get(decorator)
+
+    def use_config(self, config: ConfigFile) -> None:
+        """Take what the app file itself has not said from Chainlit's file of settings."""
+        self.config = config
+        self.cot = self.cot or config.cot
+        self.uploads = self.uploads or config.uploads
 
     def register(self, callback: Callback) -> None:
         """Keep the callback; refuse a second one for the same decorator."""

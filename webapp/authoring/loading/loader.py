@@ -12,6 +12,7 @@ from types import ModuleType
 from webapp.authoring.checking.app_check import refuse_problems
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.app_file import ChatApp, loading, refuse_while_loading
+from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.load_errors import load_error
 
 
@@ -46,6 +47,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
         except (Exception, SystemExit) as error:
             # The author wants the last line of their own files, not the frames of the framework.
             raise load_error(error, path) from error
+    app.use_config(read_config_file(path.parent))
     return app
 
 

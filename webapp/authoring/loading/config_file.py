@@ -1,0 +1,151 @@
+"""What an app has set in Chainlit's `.chainlit/config.toml`, as far as it means something here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.loading.site_text import SiteTextError, one_line, read_site_text
+from webapp.authoring.types import Cot, Uploads
+
+FILE = ".chainlit/config.toml"
+BYTES_READ = 200_000
+NAME_LIMIT, DESCRIPTION_LIMIT = 100, 500
+_THEME = "use public/theme.css; see docs/themes.md"
+_SETTING = "a setting of the site says that; see docs/hosting.md"
+# What has no effect here: the value that Chainlit writes into each new file, and what to do.
+_WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
+    "project.user_env": ([], "put keys into the environment of the server"),
+    "project.session_timeout": (3600, "a chat can always be resumed"),
+    "project.user_session_timeout": (1296000, _SETTING),
+    "project.cache": (False, "use @cache"),
+    "project.allow_origins": (["*"], "other sites cannot call this one"),
+    "features.unsafe_allow_html": (False, "HTML of messages is never shown as HTML"),
+    "features.latex": (False, "formulas are always shown"),
+    "features.user_message_markdown": (True, "what a user types is shown as it was typed"),
+    "features.auto_tag_thread": (True, "each chat knows its profile"),
+    "features.edit_message": (True, "a user can always edit a message"),
+    "features.allow_thread_sharing": (False, _SETTING),
+    "features.favorites": (False, "a chat can be pinned"),
+    "features.audio.enabled": (False, "an app cannot listen or speak"),
+    "features.mcp.enabled": (False, "use webapp.integrations.mcp"),
+    "features.mcp.servers": ([], "use webapp.integrations.mcp"),
+    "UI.default_theme": (None, "a page is as light or dark as the system of its user"),
+    "UI.language": (None, "the language of the page is English"),
+    "UI.layout": (None, _THEME),
+    "UI.default_sidebar_state": (None, "a user folds the list of chats"),
+    "UI.custom_css": (None, _THEME),
+    "UI.custom_js": (None, "pages run no scripts of yours"),
+    "UI.login_page_image": (None, _THEME),
+    "UI.custom_meta_url": (None, "leave it out"),
+    "UI.custom_meta_image_url": (None, "leave it out"),
+    "UI.logo_file_url": ("", "put public/logo_light.png and public/logo_dark.png there"),
+    "UI.default_avatar_file_url": ("", "put public/avatars/NAME.png there"),
+    "UI.custom_build": (None, _THEME),
+    "UI.header_links": ([], "put the links into chainlit.md"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """The settings of the file that have an effect here."""
+
+    name: str = ""
+    description: str = ""
+    cot: Cot | None = None
+    uploads: Uploads | None = None
+    # What is wrong with it, and what has no effect here. A line each.
+    problems: tuple[str, ...] = ()
+    without_effect: tuple[str, ...] = ()
+
+
+@dataclass
+class _Reader:
+    """The tables of the file. A value of the wrong type is a problem, and counts as missing."""
+
+    tables: Mapping[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+    def find(self, key: str) -> Any:
+        value: Any = self.tables
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    def read_text(self, key: str, limit: int) -> str:
+        value = self.find(key)
+        if value is not None and not isinstance(value, str):
+            self.refuse(key, "must be a text")
+            return ""
+        return one_line(value or "", limit)
+
+    def refuse(self, key: str, reason: str) -> None:
+        table, _, name = key.rpartition(".")
+        self.problems.append(f"{FILE}: [{table}] {name} {reason}.")
+
+
+def read_config_file(folder: Path) -> ConfigFile:
+    """Return what ``.chainlit/config.toml`` in ``folder`` says. A file with a fault has no effect,
+    and its fault is among the problems."""
+    try:
+        text = read_site_text(folder / FILE, BYTES_READ)
+        tables = tomllib.loads(text) if text else {}
+    except SiteTextError as error:
+        return ConfigFile(problems=(f"{FILE} {error}, so it is not used.",))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = one_line(str(error), 200) or "it is nested too deeply"
+        return ConfigFile(problems=(f"{FILE} is not TOML, so it is not used: {reason}.",))
+    if not tables:
+        return ConfigFile()
+    reader = _Reader(tables)
+    return ConfigFile(
+        name=reader.read_text("UI.name", NAME_LIMIT),
+        description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
+        cot=_read_cot(reader),
+        uploads=_read_uploads(reader),
+        problems=tuple(reader.problems),
+        without_effect=tuple(_list_without_effect(reader)),
+    )
+
+
+def _read_cot(reader: _Reader) -> Cot | None:
+    cot = reader.find("UI.cot")
+    for each in get_args(Cot):
+        if cot == each:
+            known: Cot = each
+            return known
+    if cot is None:
+        return None
+    reader.refuse("UI.cot", f'must be "full", "tool_call" or "hidden", not {str(cot)!r:.60}')
+    return None
+
+
+def _read_uploads(reader: _Reader) -> Uploads | None:
+    key = "features.spontaneous_file_upload"
+    given = reader.find(key)
+    if not isinstance(given, dict) or given.get("enabled") is not True:
+        return None
+    accept = given.get("accept")
+    try:
+        return Uploads(
+            accept=None if accept in (None, ["*/*"]) else accept,
+            max_files=given.get("max_files"),
+            max_megabytes=given.get("max_size_mb"),
+        )
+    except (MisuseError, TypeError) as error:
+        reader.refuse(key, f"is not used: {one_line(str(error), 200).rstrip('.')}")
+        return None
+
+
+def _list_without_effect(reader: _Reader) -> list[str]:
+    lines = []
+    for key, (written, instead) in _WITHOUT_EFFECT.items():
+        value = reader.find(key)
+        if value is not None and value != written:
+            table, _, name = key.rpartition(".")
+            lines.append(f"{FILE}: [{table}] {name} has no effect here: {instead}.")
+    return lines
