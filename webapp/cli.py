@@ -13,6 +13,7 @@ from flask.cli import ScriptInfo
 
 from webapp.app import build_app
 from webapp.app_files.check_command import check
+from webapp.app_files.env_file import read_env_file
 from webapp.authoring.errors import AuthoringError
 from webapp.commands import COMMANDS
 from webapp.config import Settings
@@ -116,13 +117,14 @@ def run(app: str, host: str, port: int, reload: bool, threads: int, demo: bool) 
     """Serve the app file APP.py, for development and small sites.
 
     It listens on this machine only unless --host says otherwise, keeps a secret in instance/, and
-    brings the database up to date.
+    brings the database up to date. A file .env beside the app file sets variables that are not set.
 
     \b
     Example:
       chat-profiles run app.py
       chat-profiles run app.py --reload --port 5000
     """
+    read_env_file(app)
     served = ServedApp(app=app, host=host, port=port, demo=demo)
     try:
         if reload:

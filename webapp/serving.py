@@ -157,7 +157,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         application,
         use_reloader=True,
         threaded=True,
-        extra_files=[served.app],
+        extra_files=[served.app, str(Path(served.app).with_name(".env"))],
         request_handler=_NamelessHandler,
     )
 
