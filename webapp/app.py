@@ -6,8 +6,8 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
