@@ -18,6 +18,7 @@ def test_each_address_is_that_of_its_route(shared_app: Flask, root: str) -> None
     with shared_app.test_request_context(base_url=f"http://localhost{root}"):
         made = addresses_of(CHAT)
         assert made.page == url_for("chats.show", chat_id=CHAT)
+        assert made.start == url_for("chats.start")
         assert made.say == url_for("turns.say", chat_id=CHAT)
         assert made.edit == url_for("turns.edit", chat_id=CHAT)
         assert made.stop == url_for("turns.stop", chat_id=CHAT)

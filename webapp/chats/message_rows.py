@@ -89,17 +89,21 @@ def message_from_row(row: Any) -> ChatMessage:
     return ChatMessage(**values)
 
 
-def shown_message(row: Any, *, running: bool) -> ChatMessage:
+def shown_message(row: Any, *, running: bool, turn_id: uuid.UUID | None = None) -> ChatMessage:
     """Return a message as a page shows it.
 
     If its turn no longer runs, nobody continues the message, so it is shown as interrupted.
+
+    Parameters
+    ----------
+    turn_id:
+        The only turn that can run, if it is known. Nobody waits for the answers of another one.
     """
     message = message_from_row(row)
-    if running:
-        return message
-    if message.details is not None and is_open(message):
+    waits = running and turn_id in (None, message.turn_id)
+    if message.details is not None and not waits and is_open(message):
         message = interrupted_question(message)
-    if message.status == STREAMING:
+    if message.status == STREAMING and not running:
         return replace(message, status=INTERRUPTED)
     return message
 

@@ -24,6 +24,11 @@ class ChatAddresses:
     page: str
 
     @property
+    def start(self) -> str:
+        """Return where a new chat is started."""
+        return self.page.rpartition("/")[0]
+
+    @property
     def say(self) -> str:
         """Return where a message is posted."""
         return f"{self.page}/messages"

@@ -30,14 +30,13 @@ from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import settings
 from webapp.turns.asking import is_answered
 from webapp.turns.resuming import resume_callback
-from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import StoredTurn
 from webapp.web.csrf import csrf_token
 
 VANISHED = "The profile “{}” is no longer available, so this chat uses another one."
 VANISHED_BEFORE = "The profile you chose is no longer available, so this chat uses another one."
 # How often a page asks whether a question was answered elsewhere, or its time is over.
-WAITING_SECONDS = 5
+WAITING_SECONDS = 10
 PICK = " You can pick a different profile at the top."
 
 
@@ -80,6 +79,7 @@ class Controls:
     answers_question: bool
     # What a button has begun can be tried again, too, if it failed.
     may_be_repeated: bool
+    is_start: bool
     token: str
     addresses: ChatAddresses
     profile: str | None
@@ -96,9 +96,8 @@ class Controls:
 
     def waiting_for(self, questions: str) -> Controls:
         """Return the controls of a turn that waits for its user to answer questions."""
-        # Pages of many such turns together ask no more often than twenty times a second.
-        every = max(WAITING_SECONDS, conversation().keeper.count // 20)
-        return replace(self, status=TurnStatus.WAITING, waits_for=questions, every=f"{every}s")
+        every = f"{WAITING_SECONDS}s"
+        return replace(self, status=TurnStatus.WAITING, waits_for=questions, every=every)
 
 
 def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAddresses) -> Controls:
@@ -108,6 +107,7 @@ def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAdd
         turn_id=turn.id if turn else None,
         answers_question=turn is not None and turn.question_id is not None,
         may_be_repeated=turn is not None and turn.may_be_repeated,
+        is_start=turn is not None and turn.is_start,
         token=csrf_token(),
         addresses=addresses,
         profile=chat.profile,

@@ -137,4 +137,5 @@ def _has_lone_steps(messages: list[ChatMessage]) -> bool:
 
 def _messages(rows: Any, turn: StoredTurn | None) -> list[ChatMessage]:
     running = turn is not None and turn.status == TurnStatus.RUNNING
-    return [shown_message(row, running=running) for row in rows]
+    turn_id = turn.id if turn is not None else None
+    return [shown_message(row, running=running, turn_id=turn_id) for row in rows]

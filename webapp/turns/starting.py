@@ -141,7 +141,7 @@ def run_start(
         stored = store_started_chat(turn, request)
         if stored.chat.turn_id is not None:
             keeper.keep(turn, stored.messages)
-            last = StoredTurn(turn.id, TurnStatus.RUNNING, None)
+            last = StoredTurn(turn.id, TurnStatus.RUNNING, None, is_start=True)
     except BaseException as error:
         turn.interrupt()  # nobody else would: it is not kept
         if new_choice is not None and isinstance(error, HTTPException):

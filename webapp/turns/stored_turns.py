@@ -28,7 +28,9 @@ _SAID = (
     )
     .order_by(Message.sequence)
 )
-_STANDS = (Turn.id, Turn.status, IS_HEARD, Turn.question_id, Turn.action_id)
+# The form of a start has no key of its own: there is one start for each chat.
+_IS_START = (Turn.key == Turn.id).label("is_start")
+_STANDS = (Turn.id, Turn.status, IS_HEARD, Turn.question_id, Turn.action_id, _IS_START)
 _TURN = select(*_STANDS).where(
     Turn.chat_id == bindparam("chat_id"), Turn.id == bindparam("turn_id")
 )
@@ -66,6 +68,7 @@ class StoredTurn:
     status: TurnStatus
     question_id: uuid.UUID | None
     action_id: uuid.UUID | None = None
+    is_start: bool = False
 
     @property
     def may_be_repeated(self) -> bool:
@@ -135,7 +138,8 @@ def turn_to_retry(chat: StoredChat, turn_id: uuid.UUID) -> StoredTurn:
 
 
 def _stored_turn(row: Any) -> StoredTurn:
-    return StoredTurn(row.id, _status(row), row.question_id, row.action_id)
+    status = _status(row)
+    return StoredTurn(row.id, status, row.question_id, row.action_id, row.is_start)
 
 
 def _status(turn: Any) -> TurnStatus:

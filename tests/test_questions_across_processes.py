@@ -1,0 +1,165 @@
+"""Questions that are asked in one process and answered in another, or whose process is gone.
+
+Two apps on one database are two processes as far as questions go: each has a keeper of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Flask
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.people import HTMX, Visitor
+from tests.support.questions import (
+    answer,
+    answer_fields,
+    asks,
+    open_question,
+    send_files,
+    statuses,
+)
+from tests.support.rows import column, run_sql
+
+APP = """
+    from pathlib import Path
+    import chat_profiles as cl
+
+    @cl.on_chat_start
+    async def start():
+        answer = await cl.AskUserMessage("What is your name?", timeout=60).send()
+        await cl.Message(f"Your name is: {answer['output']}").send()
+
+    @cl.on_message
+    async def reply(message):
+        if message.content == "files":
+            [file] = await cl.AskFileMessage("A file!", accept=["text/plain"]).send()
+            await cl.Message(Path(file.path).read_text()).send()
+            return
+        answer = await cl.AskUserMessage("Your age?", timeout=60).send()
+        await cl.Message(f"Your age is: {answer['output']}").send()
+"""
+
+
+def elsewhere(chat: Chat, app: Flask) -> Chat:
+    """Return a chat as the same browser sees it through another process."""
+    visitor = Visitor(app)
+    cookie = chat.visitor.client.get_cookie("session")
+    assert cookie is not None
+    visitor.client.set_cookie("session", cookie.value)
+    other = Chat.at(visitor, chat.address)
+    other.page()
+    return other
+
+
+def begun(chat: Chat, content: str) -> Chat:
+    """Return a chat in which a message is answered with a question."""
+    answer(chat, content="Ada")
+    chat.until_answered()
+    chat.begin(content)
+    chat.until(lambda: bool(open_question(chat)))
+    return chat
+
+
+def lose_process(app: Flask) -> None:
+    """Let an app forget its turns, as if its process was killed a minute ago."""
+    app.extensions["conversation"].keeper._forget()
+    run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000' WHERE status='running'")
+
+
+def test_an_answer_comes_through_any_process(make_app: AppMaker) -> None:
+    chat = asks(make_app(APP))
+    other = elsewhere(chat, make_app(APP))
+    assert answer(other, content="Ada").status_code == 303
+    # Before the process that waits has heard of it.
+    assert statuses(other) == ["answered"]
+    other.until(lambda: "Your name is: Ada" in other.messages())
+    assert other.until_answered().messages("user") == ["Ada"]
+
+
+def test_a_message_through_another_process_is_the_answer(make_app: AppMaker) -> None:
+    chat = begun(asks(make_app(APP)), "hi")
+    other = elsewhere(chat, make_app(APP))
+    other.begin("36")
+    other.until(lambda: "Your age is: 36" in other.messages())
+
+
+def test_files_come_through_any_process(make_app: AppMaker) -> None:
+    chat = begun(asks(make_app(APP)), "files")
+    other = elsewhere(chat, make_app(APP))
+    assert send_files(other, ("a.txt", b"Hello, file", "text/plain")).status_code == 303
+    other.until(lambda: "Hello, file" in other.messages())
+
+
+def test_stop_comes_through_any_process(make_app: AppMaker) -> None:
+    chat = asks(make_app(APP))
+    other = elsewhere(chat, make_app(APP))
+    other.stop()
+    other.until(lambda: statuses(other) == ["stopped"])
+
+
+def test_of_two_processes_the_first_answer_counts(make_app: AppMaker) -> None:
+    chat = asks(make_app(APP))
+    other = elsewhere(chat, make_app(APP))
+    address, _ = answer_fields(chat)
+    assert answer(other, content="Ada").status_code == 303
+    late = chat.visitor.post(address, {"content": "Grace", "key": str(uuid.uuid4())})
+    assert late.status_code == 409
+    assert "Grace" in late.text
+
+
+def test_a_question_whose_process_is_gone_is_interrupted(make_app: AppMaker) -> None:
+    app = make_app(APP)
+    chat = begun(asks(app), "hi")
+    address, _ = answer_fields(chat)
+    lose_process(app)
+    other = elsewhere(chat, make_app(APP))
+    assert statuses(other)[-1] == "interrupted"
+    late = other.visitor.post(address, {"content": "36", "key": str(uuid.uuid4())})
+    assert (late.status_code, "The server stopped" in late.text) == (409, True)
+    assert "36" in late.text
+    retry = other.page().one(id="retry")
+    sent = {field["name"]: field["value"] for field in retry.all("input")}
+    assert other.visitor.post(f"{other.address}/retry", sent).status_code == 303
+    other.until(lambda: bool(open_question(other)))
+    answer(other, content="36")
+    assert other.until_answered().messages()[-1] == "Your age is: 36"
+
+
+def test_a_start_whose_process_is_gone_can_be_started_again(make_app: AppMaker) -> None:
+    app = make_app(APP)
+    chat = asks(app)
+    lose_process(app)
+    other = elsewhere(chat, make_app(APP))
+    assert statuses(other) == ["interrupted"]
+    form = other.page().one(data_testid="start-again")
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    started = other.visitor.post("/chats", sent)
+    again = Chat.at(other.visitor, str(started.location))
+    again.until(lambda: bool(open_question(again)))
+
+
+def test_a_server_that_stops_interrupts_its_questions(make_app: AppMaker) -> None:
+    app = make_app(APP)
+    chat = begun(asks(app), "hi")
+    app.extensions["conversation"].keeper.shut_down(0)
+    other = elsewhere(chat, make_app(APP))
+    assert statuses(other)[-1] == "interrupted"
+    assert column(app, "questions.status")[-1] == "interrupted"
+    assert other.page().all(id="retry")
+
+
+def test_a_page_that_waits_holds_no_stream(make_app: AppMaker) -> None:
+    app = make_app(APP)
+    chat = asks(app)
+    waiting = chat.page().one(id="turn")
+    same = chat.visitor.get(str(waiting["hx-get"]), headers=HTMX)
+    assert same.status_code == 204
+    other = elsewhere(chat, make_app(APP))
+    assert other.visitor.get(str(waiting["hx-get"]), headers=HTMX).status_code == 204
+    answer(chat, content="Ada")
+    chat.until_answered()
+    news = chat.visitor.get(str(waiting["hx-get"]), headers=HTMX)
+    assert news.status_code == 200
+    assert "Your name is: Ada" in news.text
