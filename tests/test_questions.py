@@ -223,3 +223,66 @@ def test_a_callback_that_nobody_waits_in_asks_nothing(make_app: AppMaker) -> Non
     ).say("hi")
     assert chat.messages() == ["Anything?", "I go on."]
     assert statuses(chat) == ["stopped"]
+
+
+TWICE = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def reply(message):
+        answer = await cl.AskUserMessage("Which?", timeout=30).send()
+        past = [said["content"] for said in cl.chat_history()]
+        await cl.Message(f"{answer['output']} of {past}").send()
+        if answer["output"] == "bad":
+            raise ValueError
+"""
+
+
+def answered_with(chat: Chat, content: str) -> Chat:
+    """Answer the question that comes."""
+    chat.until(lambda: bool(open_question(chat)))
+    assert answer(chat, content=content).status_code == 303
+    return chat.until_answered()
+
+
+def test_the_history_has_questions_and_answers_in_their_order(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TWICE))
+    chat.begin("hi")
+    assert answered_with(chat, "one").messages()[-1] == "one of ['hi', 'Which?', 'one']"
+
+
+def test_answering_again_asks_again(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TWICE))
+    chat.begin("hi")
+    answered_with(chat, "one")
+    form = chat.page().one(id="regenerate")
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    assert chat.visitor.post(f"{chat.address}/regenerate", sent).status_code == 303
+    answered_with(chat, "two")
+    assert chat.messages("user") == ["hi", "two"]
+    assert chat.messages() == ["Which?", "two of ['hi', 'Which?', 'two']"]
+
+
+def test_try_again_forgets_what_was_answered(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TWICE))
+    chat.begin("hi")
+    answered_with(chat, "bad")
+    form = chat.page().one(id="retry")
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    assert chat.visitor.post(f"{chat.address}/retry", sent).status_code == 303
+    answered_with(chat, "two")
+    assert chat.messages()[-1] == "two of ['hi', 'Which?', 'two']"
+
+
+def test_another_text_for_the_message_asks_again(make_app: AppMaker) -> None:
+    chat = Chat(make_app(TWICE))
+    chat.begin("hi")
+    answered_with(chat, "one")
+    page = chat.page()
+    forms = [form for form in page.all("form") if str(form["action"]).endswith("/edit")]
+    assert len(forms) == 1
+    sent = {field["name"]: field["value"] for field in forms[0].all("input")}
+    edited = chat.visitor.post(f"{chat.address}/edit", {**sent, "content": "hello"})
+    assert edited.status_code == 303
+    answered_with(chat, "two")
+    assert chat.messages("user") == ["hello", "two"]

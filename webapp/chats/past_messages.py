@@ -36,7 +36,8 @@ _LIST_BEFORE = (
         Message.sequence < bindparam("before"),
         Message.replaced_by.is_(None),
         Message.kind.in_([USER, ASSISTANT]),
-        or_(Message.kind == USER, Turn.id.is_(None), ~Turn.retried),
+        # Of a turn that was retried, its question alone.
+        or_(Message.sequence < Turn.first_sequence, Turn.id.is_(None), ~Turn.retried),
     )
     .order_by(Message.sequence.desc())
     .limit(1_000)

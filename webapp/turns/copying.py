@@ -18,7 +18,6 @@ from webapp.authoring.chat_message import (
     STEP,
     STREAMING,
     TASKS,
-    USER,
     ChatMessage,
 )
 from webapp.authoring.steps.details import with_new_ids
@@ -48,7 +47,12 @@ _COPIED = (
         Message.sequence <= bindparam("last"),
         Message.replaced_by.is_(None),
         Message.kind.in_([*INDEXED_KINDS, DIVIDER, STEP, TASKS]),
-        or_(Message.kind.in_([USER, DIVIDER]), Turn.id.is_(None), ~Turn.retried),
+        or_(
+            Message.kind == DIVIDER,
+            Message.sequence < Turn.first_sequence,  # the question of a turn
+            Turn.id.is_(None),
+            ~Turn.retried,
+        ),
     )
     .order_by(Message.sequence)
     .limit(AT_ONCE)
