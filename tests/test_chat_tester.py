@@ -7,6 +7,7 @@ import gc
 import os
 import tempfile
 import textwrap
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -480,6 +481,61 @@ def test_resume_without_a_callback_says_so(talk: Talk) -> None:
     chat.say("hi")
     with pytest.raises(ChatTestError, match=r"an_app\.py has no @on_chat_resume"):
         chat.resume()
+
+
+def test_the_language_of_the_browser_is_told(talk: Talk) -> None:
+    chat = talk(
+        """
+        import chat_profiles as cl
+
+        @cl.set_chat_profiles
+        def profiles(current_user, language):
+            return [cl.ChatProfile(language, "x")]
+        """,
+        language="pt-BR,en",
+    )
+    assert chat.profiles == ["pt-BR"]
+    assert chat.new_browser().profiles == ["pt-BR"]
+    assert chat.new_browser(language="fr").profiles == ["fr"]
+
+
+def test_what_is_kept_with_the_chat_can_be_read(talk: Talk) -> None:
+    chat = talk(LIFE)
+    chat.say("hello")
+    assert chat.user_session["said"] == "hello"
+
+
+def test_the_app_is_started_and_shut_down(talk: Talk) -> None:
+    chat = talk("""
+        import chat_profiles as cl
+
+        noted = []
+
+        @cl.on_app_startup
+        async def startup():
+            noted.append("up")
+
+        @cl.on_app_shutdown
+        def shutdown():
+            noted.append("down")
+            raise LookupError("left open")
+    """)
+    noted = chat.module.noted
+    assert noted == ["up"]
+    with pytest.raises(LookupError, match="left open"):
+        chat.close()
+    assert noted == ["up", "down"]
+    chat.close()
+    with pytest.raises(ZeroDivisionError):
+        talk("import chat_profiles as cl\n\n@cl.on_app_startup\ndef up(): 1 / 0\n")
+
+
+def test_a_tester_is_made_in_a_moment(talk: Talk) -> None:
+    talk(ECHO)  # the first one of a process also makes the schema
+    began = time.process_time()
+    for _ in range(3):
+        talk(ECHO).say("hi")
+    assert time.process_time() - began < 3 * 0.5
 
 
 def test_a_function_of_the_app_file_can_be_replaced(

@@ -94,7 +94,7 @@ def test_say_returns_with_the_open_question(make: Maker, way: str) -> None:
     question = asked.question
     assert question is not None
     assert (question.kind, question.text, question.status) == ("user", "What is your name?", "open")
-    answer = chat.answer("Ada")
+    answer = chat.answer("Ada") if way == "def" else chat.answer(question, "Ada")
     assert (answer.text, answer.status, answer.question) == ("Hello, Ada", "complete", None)
     assert [(m.kind, m.content) for m in chat.messages] == [
         ("user", "hi"),
@@ -174,6 +174,9 @@ def test_a_question_is_answered_with_a_button_and_with_files(make: Maker, tmp_pa
     with pytest.raises(RefusedError, match=r"b\.png"):
         chat.upload(("b.png", b"\x89PNG\r\n\x1a\n"))
     assert chat.question == asked
+    with pytest.raises(RefusedError) as refused:
+        chat.answer(asked, [])
+    assert refused.value.status == 422
     answer = chat.upload(tmp_path / "a.txt", ("b.txt", b"two"))
     assert answer.text == "no ['a.txt: one', 'b.txt: two']"
 

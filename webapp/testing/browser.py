@@ -21,6 +21,15 @@ class Browser:
         self._token = ""
         self._page = "/"
 
+    @property
+    def language(self) -> str:
+        """The languages that it prefers, as in the header ``Accept-Language``."""
+        return str(self.client.environ_base.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+    @language.setter
+    def language(self, language: str) -> None:
+        self.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+
     def get(self, path: str, **kwargs: Any) -> TestResponse:
         """Open a page."""
         self._page = path

@@ -25,7 +25,7 @@ from webapp.testing.conversation import Conversation
 from webapp.testing.failures import ChatTestError
 from webapp.testing.fake_model import FakeModel
 from webapp.testing.site_visitor import SiteVisitor
-from webapp.testing.stored_chat import end_chat
+from webapp.testing.stored_chat import end_chat, find_values
 from webapp.testing.tested_app import TestedApp
 
 # pytest shows no line of this module in a traceback.
@@ -90,6 +90,8 @@ class ChatTester(Conversation):
     model:
         A `FakeModel` that answers in the place of OpenAI: ``OPENAI_BASE_URL`` and
         ``OPENAI_API_KEY`` are set to it.
+    language:
+        What the browser prefers, such as ``"fr"`` or ``"pt-BR"``.
     timeout:
         How many seconds an answer may take.
 
@@ -115,11 +117,13 @@ class ChatTester(Conversation):
         *,
         environ: Mapping[str, str] | None = None,
         model: FakeModel | None = None,
+        language: str = "en",
         timeout: float = SECONDS,
     ) -> None:
         of_model = model.environ if model is not None else {}
         self._tested = TestedApp(app_file, {**of_model, **(environ or {})})
         self._visitor = SiteVisitor(self.app, self._tested.failures, model, timeout)
+        self._visitor.browser.language = language
         self._signed_in = False
 
     def __enter__(self) -> Self:
@@ -140,14 +144,20 @@ class ChatTester(Conversation):
         return self
 
     def close(self) -> None:
-        """End what still runs, and remove the database and the files."""
-        self._tested.close()
+        """End what still runs, and remove the database and the files.
 
-    def new_browser(self) -> ChatTester:
+        What ``@on_app_shutdown`` raises is raised here.
+        """
+        self._tested.close()
+        self._visitor.raise_failure()
+
+    def new_browser(self, language: str | None = None) -> ChatTester:
         """Return somebody else at the same site. They are closed with this one."""
         other = ChatTester.__new__(ChatTester)
         other._tested, other._signed_in = self._tested, False
         other._visitor = self._visitor.with_new_browser()
+        if language is not None:
+            other._visitor.browser.language = language
         return other
 
     @property
@@ -299,6 +309,12 @@ class ChatTester(Conversation):
             PastChat(id=str(item.id), title=item.title or "", profile=item.profile)
             for item in (*found.pinned, *found.items)
         ]
+
+    @property
+    def user_session(self) -> dict[str, Any]:
+        """What ``user_session`` has stored with the chat."""
+        chat_id = self._visitor.require_chat()
+        return find_values(self.app, chat_id)
 
     def rate(
         self,

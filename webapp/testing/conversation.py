@@ -23,6 +23,7 @@ from webapp.testing.transcript import assert_same_text, write_transcript
 __tracebackhide__ = True
 
 
+GivenAnswer = str | Path | ShownAction | Sequence[AttachedFile] | Mapping[str, Any]
 NO_QUESTION = "No question is open: the app has asked nothing, or it is over."
 
 
@@ -232,7 +233,9 @@ class Conversation:
 
     def answer(
         self,
-        answer: str | Path | ShownAction | Sequence[AttachedFile] | Mapping[str, Any],
+        answer: GivenAnswer | ShownQuestion,
+        to_question: GivenAnswer | None = None,
+        /,
         *,
         until: str | None = None,
         timeout: float | None = None,
@@ -244,26 +247,25 @@ class Conversation:
         ----------
         answer:
             What the question asks for: a text, one of its buttons or the name or label of one, a
-            path or several files, or the fields of a form.
+            path or several files, or the fields of a form. Name the question before it if several
+            are open: ``chat.answer(question, "Ada")``.
+
+        Raises
+        ------
+        ChatTestError
+            No question is open, or it has no such button.
+        RefusedError
+            The question does not take this answer, or is over.
         """
-        question = self.question
+        question = answer if isinstance(answer, ShownQuestion) else self.question
+        if isinstance(answer, ShownQuestion):
+            answer = "" if to_question is None else to_question
         if question is None:
             raise ChatTestError(NO_QUESTION)
-        form: dict[str, Any] = _key()
-        files: Iterable[AttachedFile] = ()
-        if isinstance(answer, ShownAction) or (question.kind == "action" and answer is str(answer)):
-            form["action"] = _find_action(answer, question.actions).id
-        elif isinstance(answer, Mapping):
-            form.update(answer)
-        elif isinstance(answer, Path) or (question.kind == "file" and isinstance(answer, str)):
-            files = [answer]
-        elif isinstance(answer, str):
-            form["content"] = answer
-        else:
-            files = answer
+        form, files = _fill_in(question, answer)
         return self._visitor.act(
             f"questions/{question.id}",
-            form,
+            {**form, **_key()},
             files=files,
             until=until,
             timeout=timeout,
@@ -306,6 +308,19 @@ class Conversation:
 
 def _key() -> dict[str, Any]:
     return {"key": str(uuid.uuid4())}
+
+
+def _fill_in(
+    question: ShownQuestion, answer: GivenAnswer
+) -> tuple[Mapping[str, Any], Sequence[AttachedFile]]:
+    """Return the fields of the form of a question, and its files."""
+    if isinstance(answer, Mapping):
+        return answer, ()
+    if isinstance(answer, ShownAction) or question.kind == "action":
+        return {"action": _find_action(answer, question.actions).id}, ()
+    if isinstance(answer, Path) or (isinstance(answer, str) and question.kind == "file"):
+        return {}, [answer]
+    return ({"content": answer}, ()) if isinstance(answer, str) else ({}, answer)
 
 
 def _find_action(wanted: object, actions: Sequence[ShownAction]) -> ShownAction:

@@ -67,7 +67,9 @@ class SiteVisitor:
 
     def with_new_browser(self) -> SiteVisitor:
         """Return somebody else at the same site."""
-        return SiteVisitor(self.browser.app, self.failures, self.model, self.timeout)
+        other = SiteVisitor(self.browser.app, self.failures, self.model, self.timeout)
+        other.browser.language = self.browser.language
+        return other
 
     def start(self, form: dict[str, Any], timeout: float | None) -> Answer:
         """Start a chat, and return what the app says."""

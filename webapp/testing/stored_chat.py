@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import select, update
@@ -33,6 +34,12 @@ def find_turn(app: Flask, chat_id: uuid.UUID) -> RunningTurn | None:
         with read_connection() as connection:
             turn_id = connection.scalar(select(Chat.turn_id).where(Chat.id == chat_id))
         return None if turn_id is None else conversation().keeper.find(turn_id)
+
+
+def find_values(app: Flask, chat_id: uuid.UUID) -> dict[str, Any]:
+    """Return the values of a chat."""
+    with app.app_context(), read_connection() as connection:
+        return dict(connection.execute(select(Chat.values).where(Chat.id == chat_id)).scalar_one())
 
 
 def list_messages(app: Flask, chat_id: uuid.UUID) -> list[ChatMessage]:

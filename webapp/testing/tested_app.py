@@ -18,7 +18,7 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
 from webapp.app import build_app
-from webapp.authoring.errors import AppFileError
+from webapp.authoring.errors import AppFileError, CallbackError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
 from webapp.config import Settings, new_secret
@@ -26,6 +26,8 @@ from webapp.database.engines import close_connections, db
 from webapp.database.schema import upgrade
 from webapp.testing.background import wait_for_background
 from webapp.testing.failures import FailureLog, authors_error
+from webapp.web.life.lifespan import EXTENSION as LIFESPAN
+from webapp.web.life.lifespan import start_here
 
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
@@ -122,6 +124,7 @@ class TestedApp:
                 environ={},
             )
             self.app = left.app = self.failures.app = build_app(self.chat_app, settings)
+            _start(self.app)
         except BaseException:
             self.close()
             raise
@@ -172,11 +175,24 @@ class _Left:
 def close_app(app: Flask) -> None:
     """End what still runs in an app, as when a server ends, and give back every connection."""
     app.extensions["conversation"].keeper.shut_down(0)
+    with app.app_context():
+        app.extensions[LIFESPAN].end()
     # A connection that comes back to a pool after its end stays open until it is collected.
     wait_for_background()
     with app.app_context():
         db.session.remove()
         close_connections()
+
+
+def _start(app: Flask) -> None:
+    try:
+        with app.app_context():
+            start_here(app)
+    except CallbackError as error:
+        failure = authors_error(error)
+    else:
+        return
+    raise failure
 
 
 def _load(app_file: str | Path | ChatApp) -> ChatApp:
