@@ -15,6 +15,7 @@ from tests.support.people import HTMX
 from tests.support.rows import column, statements
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import CHARACTERS_LIMIT, Inputs
+from webapp.pages import live
 
 APP = """
     import asyncio
@@ -116,6 +117,24 @@ def test_answer_brings_new_inputs_to_the_page(app: Flask) -> None:
     assert [part.attributes["hx-swap"] for part in partials] == ["outerMorph", "beforebegin"]
     said = {"content": "set search", "key": str(uuid.uuid4())}
     assert "inputs" not in chat.visitor.post(f"{chat.address}/messages", said, htmx=True).text
+
+
+@pytest.mark.parametrize(("seconds", "while_it_runs"), [(60.0, True), (0.0, False)])
+def test_polling_pages_get_inputs_when_they_are_new_and_at_the_end(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, seconds: float, while_it_runs: bool
+) -> None:
+    monkeypatch.setattr(live, "INPUTS_NEWS_SECONDS", seconds)
+    chat = Chat(app)
+    chat.begin("wait")
+    chat.until(lambda: column(app, "chats.inputs") != [None])
+    (turn,) = column(app, "turns.id")
+    address = f"{chat.address}/turns/{turn}"
+    for _ in range(2):
+        polled = chat.visitor.client.get(address, headers=HTMX).text
+        assert ('id="inputs"' in polled) is while_it_runs
+    chat.stop()
+    chat.until_answered()
+    assert 'id="inputs"' in chat.visitor.client.get(address, headers=HTMX).text
 
 
 def test_stream_brings_new_inputs_to_the_page(make_app: AppMaker) -> None:

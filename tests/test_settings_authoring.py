@@ -263,6 +263,13 @@ def test_edit_brings_another_form_and_saves_nothing(editing: Flask) -> None:
     assert column(editing, "messages.content") == []
 
 
+def test_edit_keeps_what_was_written_in_the_other_fields(editing: Flask) -> None:
+    chat = Chat(editing)
+    edited = parse(edit(chat, Provider="B", Note="half a").text)
+    assert edited.one(id="setting-2")["value"] == "half a"
+    assert edited.one(id="setting-1").all("option", selected="") == []
+
+
 def test_edit_that_changes_no_form_leaves_it_as_it_is(editing: Flask) -> None:
     chat = Chat(editing)
     assert edit(chat, Note="x").status_code == 204

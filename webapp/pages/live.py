@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,8 @@ from webapp.pages.outline import Outline
 from webapp.pages.participants import Participants
 
 EXTENSION = "polled_turns"
+# How long pages that poll are told of new inputs.
+INPUTS_NEWS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,7 @@ class LiveTurn:
         self._outline = Outline()
         # Those that were sent last.
         self._inputs: Mapping[str, Any] | None = None
+        self._inputs_until = 0.0
 
     def message_values(self, messages: Iterable[ChatMessage]) -> list[dict[str, object]]:
         """Return what `_message.html` takes for each message, for a page that has none of them.
@@ -168,7 +172,12 @@ class LiveTurn:
             values = self._values(message, _RenderedMessage(message)) | {"actions": actions}
             parts.append(self._render("_changed", **values))
         if state.inputs is not None:
-            parts.append(self._render_inputs(state.inputs))
+            now = time.monotonic()
+            if state.inputs != self._inputs:
+                self._inputs, self._inputs_until = state.inputs, now + INPUTS_NEWS_SECONDS
+            # Not at each poll: what the user picks there meanwhile would go.
+            if now < self._inputs_until or not state.is_running:
+                parts.append(self._render_inputs(state.inputs))
         return "".join(parts)
 
     def render_inputs(self, state: TurnState) -> str:

@@ -19,7 +19,11 @@ from webapp.pages.settings.form import PREFIX
 from webapp.profiles.icons import label
 from webapp.profiles.offer import offered_profiles
 from webapp.site import chat_app
-from webapp.turns.settings.changes import NoSettingsError, SettingsRefusedError, settings_of
+from webapp.turns.settings.changes import (
+    NoSettingsError,
+    SettingsRefusedError,
+    current_settings,
+)
 from webapp.web.errors import explanation
 
 ENDED = "This chat has ended. Write a message to continue it, then change its settings."
@@ -70,7 +74,7 @@ def render_settings(
     sent: Mapping[str, Sequence[str]] | None = None,
     refusal: HTTPException | None = None,
     *,
-    with_initial_values: bool = False,
+    draft: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Render the settings of a chat with a template of a page, a panel or a form.
 
@@ -80,15 +84,16 @@ def render_settings(
         What the user wanted to set, by the ids of the widgets; ``None`` for what is set.
     refusal:
         Why that was not saved.
-    with_initial_values:
-        Show the initial values of the widgets, and not what is set.
+    draft:
+        What the form sends for some widgets. The others have their initial values then, and not
+        what is set.
 
     Raises
     ------
     NoSettingsError
         The chat has none.
     """
-    settings = settings_of(chat.inputs)
+    settings = current_settings(chat)
     if settings is None:
         raise NoSettingsError
     offered = chat.profile is None or offered_profiles().find(chat.profile) is not None
@@ -97,8 +102,8 @@ def render_settings(
     )
     why_closed = "" if offered else WITHDRAWN
     problems = refusal.problems if isinstance(refusal, SettingsRefusedError) else {}
-    values = {} if with_initial_values else settings["values"]
-    groups = _group_fields(settings["widgets"], values, sent, problems)
+    values = settings["values"] if draft is None else {}
+    groups = _group_fields(settings["widgets"], values, sent, draft or {}, problems)
     addresses = addresses_of(chat.id)
     what = explanation(refusal) if refusal is not None else None
     release_connection()
@@ -124,6 +129,7 @@ def _group_fields(
     shown: Sequence[Mapping[str, Any]],
     values: Mapping[str, Any],
     sent: Mapping[str, Sequence[str]] | None,
+    draft: Mapping[str, Sequence[str]],
     problems: Mapping[str, str],
 ) -> list[FieldGroup]:
     numbers = {widget["id"]: number for number, widget in enumerate(list_widgets(shown))}
@@ -133,6 +139,7 @@ def _group_fields(
         texts = texts_of(widget, values.get(key, widget["initial"]))
         if sent is not None and not widget["disabled"]:
             texts = list(sent.get(key, ()))
+        texts = list(draft.get(key, texts))
         return SettingField(
             widget=widget,
             name=f"{PREFIX}{key}",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
+from webapp.authoring.inputs.reading import list_widgets
 from webapp.chats.store import StoredChat, my_chat
 from webapp.engine.turn import RunningTurn
 from webapp.pages.settings.form import EDIT, SettingsForm, read_settings_form
@@ -44,7 +47,8 @@ def save(chat_id: uuid.UUID) -> Response:
     try:
         profile = profile_of(chat)
         if form.do == EDIT:
-            return _respond_edited(chat, edit_settings(chat, profile, form.change, uuid.uuid4()))
+            edited = edit_settings(chat, profile, form.change, uuid.uuid4())
+            return _respond_edited(chat, form, edited)
         turn = save_settings(chat, profile, form.change, form.key)
     except AlreadyAskedError:
         turn = None
@@ -83,7 +87,7 @@ def _respond_refused(chat: StoredChat, form: SettingsForm, error: HTTPException)
     return response
 
 
-def _respond_edited(chat: StoredChat, turn: RunningTurn | None) -> Response:
+def _respond_edited(chat: StoredChat, form: SettingsForm, turn: RunningTurn | None) -> Response:
     """Show another form, if the app has made one of a change, and what it said."""
     if turn is None or not wants_fragment():
         return make_response("", 204)
@@ -91,14 +95,31 @@ def _respond_edited(chat: StoredChat, turn: RunningTurn | None) -> Response:
         turn.wait_until_stored(seconds)
     has_spoken = not turn.stored or any(not message.removed for message in turn.messages())
     now = my_chat(chat.id)
-    has_form = turn.chat.inputs.version > 0 and settings_of(now.inputs) is not None
+    before, after = settings_of(chat.inputs), settings_of(now.inputs)
+    has_form = turn.chat.inputs.version > 0 and after is not None
+    draft = _keep_draft(form, before or {}, after or {})
     if has_spoken:
         response = respond_replaced(chat, StartedTurn(turn, None))
         if has_form:
-            html = render_settings(now, "settings/_edited.html", with_initial_values=True)
+            html = render_settings(now, "settings/_edited.html", draft=draft)
             response.set_data(response.get_data(as_text=True) + html)
         return response
     if not has_form:
         return make_response("", 204)
-    html = render_settings(now, "settings/_form.html", with_initial_values=True)
+    html = render_settings(now, "settings/_form.html", draft=draft)
     return swap_whole(html, "#settings-form")
+
+
+def _keep_draft(
+    form: SettingsForm, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return what the user has in the form for the widgets that the app has left as they were.
+
+    If the app has set values, the form shows those.
+    """
+    if before.get("values") != after.get("values"):
+        return {}
+    old = list_widgets(before.get("widgets", ()))
+    new = list_widgets(after.get("widgets", ()))
+    kept = [widget for widget in new if widget in old and not widget["disabled"]]
+    return {widget["id"]: form.fields.get(widget["id"], []) for widget in kept}

@@ -8,6 +8,8 @@ from typing import Any
 
 from webapp.authoring.inputs.chat_settings import SETTINGS
 from webapp.authoring.inputs.reading import SettingError, list_widgets, read_setting
+from webapp.chats.store import StoredChat
+from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
 Inputs = dict[str, Any]
@@ -109,6 +111,12 @@ class SettingsChange:
             except SettingError as error:
                 problems[key] = str(error)
         return values, problems
+
+
+def current_settings(chat: StoredChat) -> dict[str, Any] | None:
+    """Return the settings of a chat, also those that a turn of this process has just made."""
+    turn = conversation().keeper.find(chat.turn_id) if chat.turn_id else None
+    return settings_of(turn.chat.inputs.now() if turn is not None else chat.inputs)
 
 
 def settings_of(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
