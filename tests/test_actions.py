@@ -122,6 +122,16 @@ def pressed(chat: Chat, label: str) -> Element:
     return chat.until_answered().page()
 
 
+def at(visitor: Visitor, app: Flask) -> Visitor:
+    """Return the same browser, whose requests another worker answers."""
+    other = visitor.twin()
+    other.app, other.client = app, app.test_client()
+    cookie = visitor.client.get_cookie("session")
+    assert cookie is not None
+    other.client.set_cookie("session", cookie.value)
+    return other
+
+
 def test_a_press_runs_the_callback_of_its_name(chat: Chat, app: Flask) -> None:
     assert "Pressed plain." in pressed(chat, "Plain").text
     assert "Pressed plain." in pressed(chat, "Plain").text
@@ -336,15 +346,139 @@ def test_answers_are_rated_once_the_user_has_written(chat: Chat) -> None:
 
 def test_another_worker_runs_it(chat: Chat, make_app: AppMaker) -> None:
     path = address(chat, "Going")
-    other = Chat.at(Visitor(make_app(APP)), chat.address)
-    cookie = chat.visitor.client.get_cookie("session")
-    assert cookie is not None
-    other.visitor.client.set_cookie("session", cookie.value)
-    other.page()
+    other = Chat.at(at(chat.visitor, make_app(APP)), chat.address)
     assert press(other.visitor, path).status_code == 303
     other.until_answered()
     assert "going-one" in chat.page().text
     assert "Going" not in buttons(chat)
+
+
+def test_a_press_whose_worker_died_is_tried_again_on_another(
+    chat: Chat, app: Flask, make_app: AppMaker
+) -> None:
+    assert press(chat.visitor, address(chat, "waits")).status_code == 303
+    # Whoever runs it says nothing from now on.
+    app.extensions["conversation"].keeper._turns.clear()
+    run_sql(app, "UPDATE turns SET seen_at = '2026-01-01'")
+    there = make_app(APP)
+    other = Chat.at(at(chat.visitor, there), chat.address)
+    form = other.page().one(data_testid="retry").parent
+    assert form is not None
+    fields = {it["name"]: it["value"] for it in form.all("input") if it["name"] != "csrf_token"}
+    assert other.visitor.post(f"{chat.address}/retry", fields).status_code == 303
+    assert runs(there) == [True]
+    other.stop()
+    other.until_answered()
+
+
+def test_a_chat_whose_profile_was_withdrawn_has_no_buttons(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+
+        OFFERED = ["one"]
+
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile(name, "") for name in OFFERED]
+
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("a", actions=[cl.Action("go", {}, label="Go")]).send()
+
+        @cl.action_callback("go")
+        async def go():
+            await cl.Message(cl.user_session.get("chat_profile")).send()
+    """)
+    chat = Chat(app).say("Hi")
+    path = address(chat, "Go")
+    assert "one" in pressed(chat, "Go").all(data_kind="assistant")[-1].text
+    names = app.extensions["chat_app"].callbacks["on_message"].function.__globals__
+    names["OFFERED"][:] = ["two"]
+    before = count(app, "turns")
+    assert buttons(chat) == []
+    assert press(chat.visitor, path).status_code == 403
+    assert count(app, "turns") == before
+
+
+def test_presses_of_visitors_count_as_messages(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        @cl.on_chat_start
+        async def start():
+            await cl.Message("a", actions=[cl.Action("go", {}, label="Go")]).send()
+
+        @cl.action_callback("go")
+        async def go():
+            await cl.Message("gone").send()
+        """,
+        messages_per_address=2,
+    )
+    chat = Chat(app)  # which has no @on_message
+    for status in (303, 303, 429):
+        assert press(chat.visitor, address(chat, "Go")).status_code == status
+        chat.until_answered()
+    assert count(app, "turns") == 2
+
+
+def test_a_user_with_many_turns_is_told_to_wait(make_app: AppMaker) -> None:
+    app = make_app(APP, turns_per_user=1)
+    visitor = Visitor(app).logged_in("alice")
+    one, other = Chat.of(visitor).say("Hi"), Chat.of(visitor)
+    path = address(other, "Plain")
+    assert press(visitor, address(one, "waits")).status_code == 303
+    refused = press(visitor, path)
+    assert refused.status_code == 429
+    assert "so nothing was done" in refused.text
+    one.stop()
+
+
+def test_callbacks_reach_their_chat(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            cl.user_session.set("count", 1)
+            go = cl.Action("go", {"n": [1, {"a": None}]}, label="Go")
+            await cl.Message("a", actions=[go]).send()
+
+        @cl.action_callback("go")
+        @cl.action_callback("also")
+        def go(action):
+            cl.user_session.set("count", cl.user_session.get("count") + 1)
+            said = [m["content"] for m in cl.chat_history()]
+            same = cl.context.session.thread_id == cl.user_session.get("id")
+            cl.Message(f"{cl.user_session.get('count')} {said} {same} {action.payload}").send()
+    """)
+    chat = Chat(app).say("Hi")
+    page = pressed(chat, "Go")
+    assert "2 ['Hi', 'a'] True {'n': [1, {'a': None}]}" in page.text
+    assert "3 ['Hi', 'a', " in pressed(chat, "Go").text
+
+
+def test_a_button_in_another_messages_place_is_as_good(make_app: AppMaker) -> None:
+    """The same object may be sent with several messages, and each is a button of its own."""
+    app = make_app("""
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            again = cl.Action("go", {}, label="Go", id="same")
+            await cl.Message("one", actions=[again]).send()
+            await cl.Message("two", actions=[again]).send()
+
+        @cl.action_callback("go")
+        async def go(action):
+            await action.remove()
+    """)
+    chat = Chat(app).say("Hi")
+    first, second = (it["formaction"] for it in chat.page().all(data_testid="action"))
+    assert press(chat.visitor, second).status_code == 303
+    assert [it["formaction"] for it in chat.until_answered().page().all(data_testid="action")] == [
+        first
+    ]
 
 
 def test_two_presses_at_once_run_one_after_the_other_or_not_at_all(chat: Chat, app: Flask) -> None:

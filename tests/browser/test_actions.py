@@ -1,0 +1,144 @@
+"""Buttons under messages, and forms of an app's own elements, in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import NewPage
+from tests.browser.guard import Guard
+from tests.browser.site import Site
+from tests.browser.steps import notices
+from tests.browser.test_accessibility import findings
+from tests.support.apps import AppMaker
+
+pytestmark = pytest.mark.browser
+
+APP = """
+    import asyncio
+
+    import webapp as cl
+
+    @cl.on_chat_start
+    async def start():
+        actions = [
+            cl.Action("order", {}, label="Order", icon="check", tooltip="It cannot be undone."),
+            cl.Action("slow", {}, label="Take your time"),
+            cl.Action("other", {}, label="A label that is much longer than a button " * 4),
+        ]
+        await cl.Message("Shall I order it?", actions=actions).send()
+        form = cl.CustomElement(name="Ticket", props={"count": 1})
+        await cl.Message("Your ticket:", elements=[form]).send()
+        cl.user_session.set("form", form)
+
+    @cl.action_callback("order")
+    async def order(action):
+        await action.remove()
+        reply = cl.Message()
+        await reply.stream_token("Ordered, ")
+        await asyncio.sleep(0.5)
+        await reply.stream_token("and done.")
+        await reply.send()
+
+    @cl.action_callback("slow")
+    async def slow():
+        await cl.Message("It begins.").send()
+        await asyncio.sleep(30)
+
+    @cl.action_callback("save")
+    async def save(action):
+        await cl.Message(f"Saved {action.payload['form']['title']}.").send()
+
+    @cl.action_callback("count")
+    async def count():
+        form = cl.user_session.get("form")
+        form.props["count"] += 1
+        await form.update()
+
+    @cl.on_message
+    async def answer(message):
+        await cl.Message("echo").send()
+"""
+TICKET = """
+<form {{ action("save") }}>
+  <label for="title">Title</label> <input id="title" name="title" required>
+  <button>Save</button>
+</form>
+<p>Count: {{ props.count }} <button {{ action("count") }}>One more</button></p>
+"""
+
+
+@pytest.fixture
+def site(make_app: AppMaker, serve: Callable[[Flask], Site]) -> Site:
+    """Serve an app with buttons and a form."""
+    folder = make_app.folder / "elements"
+    folder.mkdir()
+    (folder / "Ticket.html").write_text(TICKET)
+    return serve(make_app(APP))
+
+
+def said(page: Page, text: str) -> Locator:
+    return page.get_by_test_id("messages").get_by_text(text)
+
+
+def test_buttons_work_by_the_keyboard(desktop: Page, site: Site, guard: Guard) -> None:
+    desktop.goto(str(site))
+    order = desktop.get_by_role("button", name="Order")
+    order.focus()
+    expect(desktop.get_by_role("tooltip")).to_be_visible()
+    expect(order).to_have_accessible_description("It cannot be undone.")
+    desktop.keyboard.press("Enter")
+    expect(said(desktop, "Ordered, and done.")).to_be_visible()
+    expect(order).to_have_count(0)
+    # What had the focus is gone, and the one beside it has it now.
+    expect(desktop.get_by_role("button", name="Take your time")).to_be_focused()
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
+
+    desktop.keyboard.press("Enter")
+    expect(said(desktop, "It begins.")).to_be_visible()
+    guard.expect("409")
+    desktop.get_by_role("button", name="A label that is much longer").click()
+    expect(notices(desktop)).to_contain_text("still being written")
+    desktop.get_by_test_id("stop").click()
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
+
+
+def test_a_form_is_sent_without_leaving_the_page(desktop: Page, site: Site) -> None:
+    desktop.goto(str(site))
+    save = desktop.get_by_role("button", name="Save")
+    save.click()
+    expect(desktop.get_by_label("Title")).to_be_focused()  # the browser asks for it
+    for title in ("a lamp", "a chair"):
+        desktop.get_by_label("Title").fill(title)
+        desktop.keyboard.press("Enter")
+        expect(said(desktop, f"Saved {title}.")).to_be_visible()
+        expect(desktop.get_by_test_id("stop")).to_have_count(0)
+    for number in (2, 3):
+        desktop.get_by_role("button", name="One more").click()
+        expect(said(desktop, f"Count: {number}")).to_be_visible()
+        expect(desktop.get_by_test_id("stop")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_buttons_and_forms_are_sound(new_page: NewPage, site: Site, width: int) -> None:
+    for scheme in ("light", "dark"):
+        page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page.goto(str(site))
+        page.get_by_role("button", name="Order").focus()
+        expect(page.get_by_role("tooltip")).to_be_visible()
+        assert findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_buttons_and_forms_work_without_javascript(without_javascript: Page, site: Site) -> None:
+    page = without_javascript
+    page.goto(str(site))
+    page.get_by_role("button", name="Start chat").click()
+    page.get_by_label("Title").fill("a lamp")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved a lamp.")).to_be_visible()
+    page.get_by_role("button", name="One more").click()
+    expect(page.get_by_text("Count: 2")).to_be_visible()
