@@ -56,6 +56,7 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_FILE_BYTES_PER_ADDRESS": ("1048576", 1_048_576, "1"),
     "WEBAPP_FILES_SENDFILE": ("X-Accel-Redirect:/inside", "X-Accel-Redirect:/inside", "yes"),
     "WEBAPP_SHARING": ("yes", True, "everybody"),
+    "WEBAPP_MCP_SERVERS": (__file__, __file__, "/nowhere/mcp.json"),
     "WEBAPP_API": ("on", True, "maybe"),
     "WEBAPP_SESSION_IDLE_HOURS": ("1", 1.0, "-1"),
     "WEBAPP_SESSION_HOURS": ("48", 48.0, "nan"),

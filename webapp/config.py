@@ -125,6 +125,7 @@ class Settings:
     file_bytes_per_address: int = 1024 * 1024 * 1024
     sharing: bool = False
     api: bool = False
+    mcp_servers: str = ""
     session_idle_hours: float = 24.0
     session_hours: float = 24.0 * 14
     password_min_length: int = 8
@@ -190,6 +191,7 @@ class Settings:
             starters=read.one_of("WEBAPP_STARTERS", STARTER_MODES),
             sharing=read.yes_or_no("WEBAPP_SHARING"),
             api=read.yes_or_no("WEBAPP_API"),
+            mcp_servers=read.json_file("WEBAPP_MCP_SERVERS"),
             session_idle_hours=read.seconds("WEBAPP_SESSION_IDLE_HOURS", cls.session_idle_hours),
             session_hours=read.seconds("WEBAPP_SESSION_HOURS", cls.session_hours),
             password_min_length=read.whole("WEBAPP_PASSWORD_MIN_LENGTH", 8, 8, 64),
@@ -435,6 +437,15 @@ class _Reader:
         else:
             return text
         return ""
+
+    def json_file(self, name: str) -> str:
+        text = self.text(name)
+        if text and not Path(text).is_file():
+            self.problems[name] = (
+                f"{name} must be the path of a JSON file that this process can read."
+            )
+            return ""
+        return text
 
     def sendfile(self, name: str) -> str:
         text = self.text(name)

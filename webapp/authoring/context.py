@@ -101,6 +101,8 @@ class ChatContext:
     find_setting_defaults: FindSettingDefaults = _find_no_defaults
     # The decorator of the function that runs now, without `@`.
     callback: str = ""
+    # The file that lists servers of tools.
+    mcp_servers: str = ""
     # Files that are being stored in other threads. The callback ends when they are stored.
     saving: set[Future[None]] = field(default_factory=set)
     # Which steps are shown now, and where a profile does not say which.

@@ -19,7 +19,7 @@ from webapp.database.engines import write_transaction
 from webapp.files.attachments import LocalCopies
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
-from webapp.site import chat_app, this_app
+from webapp.site import chat_app, settings, this_app
 from webapp.turns.runtime import conversation
 
 
@@ -36,6 +36,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
     return ChatContext(
         chat_id=str(chat_id),
         app_folder=chat_app().folder,
+        mcp_servers=settings().mcp_servers,
         save_files=partial(save_files, app, chat_id),
         remove_files=partial(_remove_files, app, chat_id),
         find_message=partial(find_message, app, chat_id),
