@@ -129,14 +129,17 @@ class ChatTester(Conversation):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:  # what has failed already says more
+            self._tested.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.close)
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.to_thread(self.__exit__, *error)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return the tester, for what is written with ``await``."""
@@ -146,7 +149,7 @@ class ChatTester(Conversation):
     def close(self) -> None:
         """End what still runs, and remove the database and the files.
 
-        What ``@on_app_shutdown`` raises is raised here.
+        What has failed since the last call is raised here, as by ``@on_app_shutdown``.
         """
         self._tested.close()
         self._visitor.raise_failure()

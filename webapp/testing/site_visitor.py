@@ -123,9 +123,9 @@ class SiteVisitor:
                     f"So far it said {said!r}. Give it more time with timeout=."
                 )
         self.open_page(f"/chats/{self.chat_id}")
+        failure = self.failures.take()
         if self.model is not None:
             self.model.raise_if_exhausted()
-        failure = self.failures.take()
         if failure is not None and raises:
             raise failure
         new = self._new_messages()
