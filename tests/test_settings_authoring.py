@@ -373,6 +373,82 @@ def test_resumed_and_ended_chats_know_what_is_set(make_app: AppMaker) -> None:
     assert "resumed with a2" in chat.messages()
 
 
+def test_ids_and_labels_are_text_whatever_they_hold(make_app: AppMaker) -> None:
+    ids = [
+        'a"b',
+        "<i>",
+        "x&y=z",
+        "e\u0301\u202e",
+        "a b\tc",
+        "%41+",
+        "setting-",
+        "key",
+        "csrf_token",
+    ]
+    app = make_app(f"""
+        import webapp as cl
+        from webapp.input_widget import Checkbox, Select
+
+        @cl.on_chat_start
+        def start():
+            cl.ChatSettings([
+                Select(key, "<script>alert(1)</script>", values=["a", '"><b>'], initial_index=0,
+                       tooltip="</p><b>", description="\u202etxt")
+                for key in {ids!r}
+            ]).send()
+    """)
+    chat = Chat(app)
+    page = parse(chat.visitor.get(f"{chat.address}/settings").text)
+    shown = page.all(data_testid="setting")
+    assert [setting["data-id"] for setting in shown] == ids
+    assert all(not setting.all("script") and not setting.all("b") for setting in shown)
+    assert save(chat, dict.fromkeys(ids, '"><b>')).status_code == 303
+    values = column(app, "chats.inputs")[0]["settings"]["values"]
+    assert values == dict.fromkeys(ids, '"><b>')
+    refused = save(chat, {}, {f"setting-{key}": "<b>c</b>" for key in ids})
+    assert refused.status_code == 422
+    problems = parse(refused.text).one(id="settings-problems")
+    assert len(problems.all("li")) == len(ids)
+    assert not problems.all("script")
+
+
+def test_form_may_have_as_many_fields_as_its_widgets(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+        from webapp.input_widget import DatePicker, MultiSelect
+
+        @cl.on_chat_start
+        def start():
+            boxes = MultiSelect("many", "Many", values=[str(n) for n in range(199)])
+            days = [DatePicker(f"day {n}", "Day", mode="range") for n in range(200)]
+            cl.ChatSettings([boxes, *days]).send()
+    """)
+    chat = Chat(app)
+    every = [str(number) for number in range(199)]
+    period = ["2026-05-01", "2026-05-02"]
+    values = {"many": every, **{f"day {number}": period for number in range(200)}}
+    assert save(chat, values).status_code == 303
+    assert column(app, "chats.inputs")[0]["settings"]["values"] == values
+    more = {"other": ["1"] * 400}
+    assert save(chat, values, more).status_code == 400
+
+
+def test_settings_that_are_too_long_together_are_refused(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+        from webapp.input_widget import TextInput
+
+        @cl.on_chat_start
+        def start():
+            cl.ChatSettings([TextInput(str(n), str(n), "x" * 15_000) for n in range(6)]).send()
+    """)
+    chat = Chat(app)
+    refused = save(chat, {str(number): "y" * 20_000 for number in range(6)})
+    assert refused.status_code == 422
+    assert "too long together" in refused.text
+    assert refused.text.count("y" * 20_000) == 6
+
+
 def test_settings_are_saved_on_another_worker(editing: Flask, make_app: AppMaker) -> None:
     chat = Chat(editing)
     chat.visitor.client.application = make_app(EDITING)
