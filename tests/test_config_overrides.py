@@ -44,6 +44,7 @@ APP = """
                         cot="hidden",
                         default_theme="dark",
                         layout="wide",
+                        custom_css="/public/night.css",
                         github="https://example.org",
                     ),
                     features=FeaturesSettings(
@@ -77,6 +78,7 @@ def test_a_profile_has_a_name_and_looks_of_its_own(app: Flask) -> None:
     assert page.one("meta", name="description")["content"] == "Help at <night>."
     section = page.one(data_testid="chat")
     assert (section["data-theme"], section["data-layout"]) == ("dark", "wide")
+    assert [link["href"] for link in section.all("link")][1:] == ["/public/night.css"]
 
 
 def test_another_profile_has_those_of_the_site(app: Flask) -> None:
@@ -86,6 +88,13 @@ def test_another_profile_has_those_of_the_site(app: Flask) -> None:
     section = page.one(data_testid="chat")
     assert (section.get("data-theme"), section.get("data-layout")) == (None, None)
     assert "looks.css" not in Visitor(app).get("/").text
+
+
+@pytest.mark.parametrize(("profile", "name"), [("own", "Night desk"), ("plain", "The site")])
+def test_a_new_selector_of_a_chat_names_the_site(app: Flask, profile: str, name: str) -> None:
+    chat = Chat(app, profile)
+    fragment = chat.visitor.get(f"{chat.address}/profile", headers=HTMX)
+    assert parse(fragment.text).one("bdi", **{"class": "home-name"}).text == name
 
 
 @pytest.mark.parametrize(("profile", "name"), [("own", "Night desk"), ("plain", "The site")])
@@ -163,6 +172,12 @@ def test_the_seventh_argument_is_config_overrides() -> None:
     overrides = ChainlitConfigOverrides(ui=UISettings(name="Desk"))
     profile = ChatProfile("a", "b", None, None, False, None, overrides)
     assert (profile.site_name, profile.keep_days) == ("Desk", None)
+
+
+def test_a_style_sheet_from_elsewhere_changes_nothing() -> None:
+    away = ChainlitConfigOverrides(ui=UISettings(custom_css="https://example.org/a.css"))
+    assert ChatProfile("a", "", config_overrides=away).stylesheet is None
+    assert list_unused(away) == ["ui.custom_css"]
 
 
 def test_names_that_say_what_is_so_anyway_are_not_told() -> None:

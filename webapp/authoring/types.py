@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.overrides.config_overrides import (
+    PUBLIC,
     ChainlitConfigOverrides,
     SpontaneousFileUploadFeature,
     read_overrides,
@@ -285,6 +286,12 @@ class ChatProfile:
     def layout(self) -> str | None:
         """The width of its chats, ``"wide"`` or ``"default"``, if it is given."""
         return self._override("ui", "layout") or None
+
+    @property
+    def stylesheet(self) -> str | None:
+        """The path of its own style sheet under ``/public``, if it has one."""
+        path: str = self._override("ui", "custom_css") or ""
+        return path if path.startswith(PUBLIC) else None
 
     @property
     def allows_editing(self) -> bool:

@@ -25,7 +25,13 @@ from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_
 from webapp.pages.outline import StepsWithin, outline_messages
 from webapp.pages.participants import Participants, build_participants
 from webapp.profiles.icons import label
-from webapp.profiles.offer import Offer, current_choice, offered_profiles, takes_uploads
+from webapp.profiles.offer import (
+    Offer,
+    current_choice,
+    offered_profiles,
+    site_values,
+    takes_uploads,
+)
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import settings
 from webapp.turns.asking import is_answered
@@ -250,14 +256,10 @@ def _build_actions(
 
 def page_values(chat: StoredChat | None, current: ChatProfile | None) -> dict[str, Any]:
     """Return what every page of a chat shows beside its messages."""
-    offer = offered_profiles()
-    # In the place of the name of the site, which all templates have.
-    own_name = {"site_name": current.site_name} if current and current.site_name else {}
     return {
-        **own_name,
-        "several_site_names": any(profile.site_name for profile in offer.profiles),
+        **site_values(current),
         "chat": chat,
-        "offer": offer,
+        "offer": offered_profiles(),
         "current": current,
         "key": uuid.uuid4(),
         "answers": is_answered(current),

@@ -22,7 +22,7 @@ from webapp.pages.chat_page import (
 from webapp.pages.forms import PROMPT_LIMIT, ProfileForm, StartForm
 from webapp.pages.message_pages import MessagePage, find_message, parse_sequence
 from webapp.pages.start_links import StartLink, open_link, parse_link
-from webapp.profiles.offer import offered_profiles
+from webapp.profiles.offer import offered_profiles, site_values
 from webapp.turns.ending import end_other_chats
 from webapp.turns.starting import continue_chat, start_chat
 from webapp.turns.switching import current_profile_name, switch_chat
@@ -169,9 +169,9 @@ def selector(chat_id: uuid.UUID) -> str | Response:
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     offer, name = offered_profiles(), current_profile_name(chat)
-    return render_template(
-        "profiles/_selector.html",
-        offer=offer,
-        current=offer.find(name) or profile_from_snapshot(name, chat.snapshots),
-        chat=chat,
-    )
+    current = offer.find(name) or profile_from_snapshot(name, chat.snapshots)
+    values = site_values(current)
+    html = render_template("profiles/_selector.html", offer=offer, current=current, chat=chat)
+    if values["several_site_names"]:
+        html += render_template("chats/_site_name.html", **values)
+    return html

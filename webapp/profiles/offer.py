@@ -126,6 +126,18 @@ def top_bar() -> dict[str, Any]:
     return {"offer": offer, "current": offer.default(current_choice())}
 
 
+def site_values(current: ChatProfile | None) -> dict[str, Any]:
+    """Return what templates need of the names that profiles give the site.
+
+    A profile's own name stands in the place of the site's, which all templates have.
+    """
+    own_name = {"site_name": current.site_name} if current and current.site_name else {}
+    return {
+        **own_name,
+        "several_site_names": any(profile.site_name for profile in offered_profiles().profiles),
+    }
+
+
 def takes_uploads() -> bool:
     """Return whether there is a chat in which this user may attach files."""
     profiles: tuple[ChatProfile | None, ...] = offered_profiles().profiles or (None,)

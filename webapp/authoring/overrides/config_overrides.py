@@ -31,6 +31,9 @@ ALWAYS_SO: Mapping[str, object] = {
     "features.audio.enabled": False,
     "ui.confirm_new_chat": False,
 }
+# A style sheet changes something if it is a file of the app. Others would be of another origin.
+STYLESHEET = "ui.custom_css"
+PUBLIC = "/public/"
 THEMES = ("light", "dark")
 LAYOUTS = ("default", "wide")
 
@@ -247,7 +250,7 @@ def _refuse_values(where: str, values: Mapping[str, object]) -> None:
             f"{where}.features.unsafe_allow_html is refused: what a model writes must not become "
             "HTML of the page. Leave it out, and show HTML of your own with a CustomElement."
         )
-    for name in ("ui.name", "ui.description"):
+    for name in ("ui.name", "ui.description", STYLESHEET):
         if not isinstance(values.get(name, ""), str):
             raise MisuseError(f"{where}.{name} must be text.")
     for name, choices in (("ui.default_theme", THEMES), ("ui.layout", LAYOUTS)):
@@ -263,6 +266,7 @@ def list_unused(overrides: ChainlitConfigOverrides) -> list[str]:
         name
         for name, value in overrides.flatten()
         if name not in USED
+        and not (name == STYLESHEET and str(value).startswith(PUBLIC))
         and not (name.startswith(f"{UPLOADS}.") and name.rpartition(".")[2] in USED_OF_UPLOADS)
         and not (name in ALWAYS_SO and ALWAYS_SO[name] == value)
     ]
