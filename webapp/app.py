@@ -51,6 +51,7 @@ from webapp.resources import resource_folder
 from webapp.sharing import views as sharing_views
 from webapp.templating import set_up_templates
 from webapp.transfer import views as transfer_views
+from webapp.turns.late.storing import LateRows
 from webapp.turns.runtime import set_up_conversation
 from webapp.turns.storing import TurnRows
 from webapp.web import assets, health, late_schema, probe
@@ -155,7 +156,9 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
 
     # What this process keeps between requests.
     can_resume = chat_app.get("on_chat_resume") is not None
-    conversation = set_up_conversation(app, settings, TurnRows(app), can_resume=can_resume)
+    conversation = set_up_conversation(
+        app, settings, TurnRows(app), LateRows(app), can_resume=can_resume
+    )
     set_up_visitor_limits(app, settings)
     set_up_live_turns(app)
     set_up_watching(app)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -113,6 +114,13 @@ class ChatContext:
     steps: dict[str, uuid.UUID | None] = field(default_factory=dict)
     hidden_steps: set[str] = field(default_factory=set)
     said_first: frozenset[uuid.UUID] = frozenset()
+    # The tasks that the callback has begun on the loop of the process.
+    tasks: weakref.WeakSet[asyncio.Task[Any]] = field(default_factory=weakref.WeakSet)
+    # Returns where a task goes on that has outlived its callback; `None` while the callback runs,
+    # and if it was ended from outside.
+    go_on: Callable[[], ChatContext] | None = None
+    # Sets `go_on`. Called with the turn and what it has said, when the callback ends by itself.
+    after_end: Callable[[ChatContext, uuid.UUID, list[ChatMessage]], None] | None = None
     # Those that the callback asks its user; `None` where nobody could answer.
     questions: OpenQuestions | None = None
 
@@ -131,6 +139,11 @@ class ChatContext:
                 return False
             self.transcript.adopt(stored)
         return True
+
+    @property
+    def has_tasks(self) -> bool:
+        """Return whether a task that the callback has begun is not done."""
+        return any(not task.done() for task in list(self.tasks))
 
     @cached_property
     def run_id(self) -> str:
@@ -189,7 +202,29 @@ def running_chat(used: str) -> ChatContext:
             "in those that do not, such as @set_chat_profiles. "
             f"{OWN_THREADS}"
         )
-    return running.chat
+    return running.chat if running.chat.go_on is None else running.chat.go_on()
+
+
+def make_task(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+    /,
+    **options: Any,
+) -> asyncio.Task[Any]:
+    """Make a task of a loop, as its factory, and note it in the chat in which it was begun."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    context = options.get("context")
+    running = _running.get() if context is None else context.get(_running)
+    if running is not None and running.chat is not None:
+        running.chat.tasks.add(task)
+    return task
+
+
+def leave_tasks() -> None:
+    """Take the task of the callback itself out of the tasks of its chat."""
+    running, task = _running.get(), asyncio.current_task()
+    if running is not None and running.chat is not None and task is not None:
+        running.chat.tasks.discard(task)
 
 
 async def finish_saving() -> None:

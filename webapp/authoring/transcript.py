@@ -117,6 +117,8 @@ class Transcript:
         Notified at each change, and shared by the transcripts of one turn.
     version:
         The number of changes in earlier transcripts of the turn.
+    most:
+        How many messages the call may send or change.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Transcript:
         first_id: uuid.UUID | None = None,
         changed: threading.Condition | None = None,
         version: int = 0,
+        most: int = MESSAGES_PER_CALL,
     ) -> None:
         self.changed = changed or threading.Condition()
         self.version = version
@@ -132,6 +135,7 @@ class Transcript:
         # The profile of the messages from now on.
         self.profile: str | None = None
         self._first_id = first_id
+        self._most, self._adopted = most, 0
         self._drafts: dict[uuid.UUID, _Draft] = {}
         self._length = 0
         self._closed: MisuseError | None = None
@@ -240,6 +244,7 @@ class Transcript:
         with self.changed:
             if message.id not in self._drafts:
                 self._length += len(message.content)
+                self._adopted += 1
                 self._drafts[message.id] = _Draft(
                     begun=replace(message, earlier=True, version=0),
                     parts=[message.content],
@@ -436,9 +441,9 @@ class Transcript:
             self._first_id = None
         draft = self._drafts.get(message_id)
         if draft is None:
-            if len(self._drafts) >= MESSAGES_PER_CALL:
+            if len(self._drafts) - self._adopted >= self._most:
                 raise MisuseError(
-                    f"One callback may send {MESSAGES_PER_CALL} messages; put more text into each."
+                    f"One callback may send {self._most} messages; put more text into each."
                 )
             begun = ChatMessage(
                 id=message_id,

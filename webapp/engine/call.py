@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from webapp.authoring.context import Running, enter, finish_saving
+from webapp.authoring.context import Running, enter, finish_saving, leave_tasks
 from webapp.authoring.errors import CallbackTimeoutError
 from webapp.authoring.loading.app_file import QUICK_SECONDS, Callback
 from webapp.engine.loop import process_loop
@@ -79,6 +79,7 @@ def _on_loop(
 ) -> Future[Any]:
     # The loop's own future is done as soon as it is cancelled, before the coroutine has cleaned up.
     async def report_end() -> None:
+        leave_tasks()
         try:
             result = await _run_measured(callback, awaitable)
         except asyncio.CancelledError as error:

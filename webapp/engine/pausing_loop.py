@@ -14,6 +14,8 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
+from webapp.authoring.context import make_task
+
 # How long a visiting thread runs the loop at most while something is ready to run.
 VISIT_SECONDS = 0.05
 # How long a visitor waits while another thread runs the loop. That is mostly soon over, and to wait
@@ -132,6 +134,7 @@ class PausingLoop:
             self.loop.close()
             self._selector = PausingSelector()
             self.loop = self._selector.loop = asyncio.SelectorEventLoop(self._selector)
+        self.loop.set_task_factory(make_task)
         self._is_wanted = is_wanted
         # Held by the thread that runs the loop.
         self._permit = threading.Lock()

@@ -58,6 +58,10 @@ RESUMING = "on_chat_resume"
 _KEEP_PLACEHOLDER = (TurnStatus.RUNNING, TurnStatus.STOPPED, TurnStatus.INTERRUPTED)
 
 
+# Tasks that a callback has begun may speak on, unless it was ended from outside.
+_MAY_GO_ON = (TurnStatus.COMPLETE, TurnStatus.FAILED)
+
+
 def _ignore(turn: RunningTurn) -> None:
     del turn
 
@@ -474,5 +478,9 @@ class RunningTurn:
             self.status = TurnStatus.FAILED if self.status == TurnStatus.COMPLETE else self.status
         if self.failure is not None:
             self._work.log(self.failure)
+        cut = isinstance(self.failure, CallbackTimeoutError)
+        if self.chat.after_end is not None and self.status in _MAY_GO_ON and not cut:
+            said = latest_said(transcript.said() for transcript in self._transcripts)
+            self.chat.after_end(self.chat, self.id, said)
         self._lifecycle.move(Transition.SETTLE)
         self._on_over(self)

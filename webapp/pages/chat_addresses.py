@@ -96,9 +96,21 @@ class ChatAddresses:
         """Return where a rating of a message is posted."""
         return f"{self.page}/messages/{message_id}/feedback"
 
-    def news(self, after: uuid.UUID | None, under: str | None) -> str:
-        """Return where an idle page asks for news: after which turn, and under which profile."""
-        return f"{self.page}/news?{urlencode({'after': after or '', 'under': under or ''})}"
+    def news(
+        self, after: uuid.UUID | None, under: str | None, until: int = 0, seen: str = ""
+    ) -> str:
+        """Return where an idle page asks for news.
+
+        Parameters
+        ----------
+        after, under:
+            The turn and the profile that it shows.
+        until, seen:
+            Until when it asks for late messages, and the last change that it shows.
+        """
+        asked = {"after": after or "", "under": under or ""}
+        late = {"until": until, "seen": seen} if until else {}
+        return f"{self.page}/news?{urlencode(asked | late)}"
 
 
 def addresses_of(chat_id: uuid.UUID) -> ChatAddresses:

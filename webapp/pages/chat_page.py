@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -35,7 +37,9 @@ from webapp.profiles.offer import (
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import settings
 from webapp.turns.asking import is_answered
+from webapp.turns.late.storing import last_change
 from webapp.turns.resuming import resume_callback
+from webapp.turns.runtime import conversation
 from webapp.turns.stored_turns import StoredTurn
 from webapp.web.csrf import csrf_token
 
@@ -95,6 +99,22 @@ class Controls:
     # The ids of the questions of the app that are open.
     waits_for: str = ""
     key: uuid.UUID
+    # For how many seconds tasks of a callback that has ended may say more in this chat.
+    late: Callable[[], float] = float
+    # Until when a page asks for that, in seconds since 1970, and the state that it has seen.
+    asks_until: int = 0
+    seen: str = ""
+
+    @property
+    def late_until(self) -> int:
+        """Return until when an idle page asks every few seconds; 0 if it does not."""
+        left = self.late()
+        return max(self.asks_until, int(time.time() + left) if left else 0)
+
+    @property
+    def news(self) -> str:
+        """Return where an idle page asks for news."""
+        return self.addresses.news(self.turn_id, self.profile, self.late_until, self.seen)
 
     def with_status(self, status: str) -> Controls:
         """Return the controls of a turn that has ended."""
@@ -118,6 +138,7 @@ def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAdd
         addresses=addresses,
         profile=chat.profile,
         key=uuid.uuid4(),
+        late=partial(conversation().late.seconds_left, str(chat.id)),
     )
 
 
@@ -127,15 +148,24 @@ def render_chat(
     notices: Sequence[Notice] = (),
     draft: str = "",
     page: MessagePage | None = None,
+    late_until: int = 0,
     **more: Any,
 ) -> str:
-    """Render a chat with a template of the page or of a fragment."""
+    """Render a chat with a template of the page or of a fragment.
+
+    Parameters
+    ----------
+    late_until:
+        Until when the page asks for late messages, in seconds since 1970.
+    """
     offer = offered_profiles()
     current = offer.find(chat.profile)
     withdrawn = chat.profile is not None and current is None
     page = page or find_newest_page(chat)
     addresses = addresses_of(chat.id)
-    controls = build_controls(chat, page.turn, addresses)
+    controls = replace(build_controls(chat, page.turn, addresses), asks_until=late_until)
+    if controls.late_until:
+        controls = replace(controls, seen=last_change(chat.id))
     questions = open_questions(page.messages) if controls.status == TurnStatus.RUNNING else ""
     if questions:
         controls = controls.waiting_for(questions)
@@ -162,7 +192,7 @@ def render_chat(
     return render_template(template, **page_values(chat, profile), **values, draft=draft, **more)
 
 
-def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
+def render_refreshed_chat(chat: StoredChat, under: str | None, late_until: int = 0) -> str:
     """Render a chat for a page that shows an older state of it.
 
     Parameters
@@ -170,8 +200,10 @@ def render_refreshed_chat(chat: StoredChat, under: str | None) -> str:
     under:
         The profile that the page shows. If the chat has switched to another one, the selector of
         the page follows.
+    late_until:
+        As for `render_chat`.
     """
-    html = render_chat(chat, "chats/_chat.html")
+    html = render_chat(chat, "chats/_chat.html", late_until=late_until)
     if chat.profile == under:
         return html
     profile = offered_profiles().find(chat.profile)

@@ -77,7 +77,9 @@ SWITCH_NEWS = timedelta(seconds=5)
 PAGE_SECONDS = 1.0
 
 
-def respond_with_news(chat: StoredChat, under: str | None, first: str | None) -> BaseResponse:
+def respond_with_news(
+    chat: StoredChat, under: str | None, first: str | None, late_until: int = 0
+) -> BaseResponse:
     """Show a page a chat that has changed elsewhere.
 
     Parameters
@@ -86,12 +88,15 @@ def respond_with_news(chat: StoredChat, under: str | None, first: str | None) ->
         The profile that the page shows. Under another one, the whole chat looks different.
     first:
         The sequence number of the first message in `#messages`, if there are earlier ones.
+    late_until:
+        Until when the page asks for late messages, in seconds since 1970.
     """
     offered = chat.profile is None or offered_profiles().find(chat.profile) is not None
     page = find_page_from(chat, parse_sequence(first)) if first is not None else None
     if page is None or not offered or under != (chat.profile or ""):
-        return make_response(render_refreshed_chat(chat, under or None))
-    return swap_whole(render_chat(chat, "chats/_news.html", page=page), "#messages")
+        return make_response(render_refreshed_chat(chat, under or None, late_until))
+    html = render_chat(chat, "chats/_news.html", page=page, late_until=late_until)
+    return swap_whole(html, "#messages")
 
 
 def respond_started(chat: StoredChat, started: StartedTurn) -> BaseResponse:

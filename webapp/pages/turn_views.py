@@ -18,6 +18,7 @@ from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.composer_choices import read_choices
 from webapp.pages.forms import EditForm, KeyedForm, MessageForm, PressForm, RetryForm, StopForm
+from webapp.pages.late_news import find_late_end, shows_all
 from webapp.pages.question_answers import take_text_answer
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
@@ -248,6 +249,8 @@ def news(chat_id: uuid.UUID) -> Response:
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     last = last_turn(chat)
     known = (request.args.get("after"), request.args.get("under"))
-    if known == (str(last.id) if last else "", chat.profile or ""):
+    until = find_late_end(request.args.get("until", ""))
+    is_same = known == (str(last.id) if last else "", chat.profile or "")
+    if is_same and ("until" not in request.args or shows_all(chat, until)):
         return make_response("", 204)
-    return respond_with_news(chat, known[1], request.args.get("first"))
+    return respond_with_news(chat, known[1], request.args.get("first"), until)

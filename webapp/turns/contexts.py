@@ -40,6 +40,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
         save_files=partial(save_files, app, chat_id),
         remove_files=partial(_remove_files, app, chat_id),
         find_message=partial(find_message, app, chat_id),
+        after_end=conversation().late.expect,
         fetch_files=partial(_fetch_files, app, fetched),
         delete_fetched=fetched.delete,
         **known,

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 
 from webapp.config import Settings
 from webapp.engine.keeper import Keeper, TurnStore
+from webapp.engine.late.late_messages import LateMessages, LateStore
 from webapp.engine.live_memory import LiveMemory
 from webapp.engine.work import Limits
 from webapp.web.sse import Slots
@@ -27,11 +28,12 @@ class Conversation:
     limits: Limits
     start_limits: Limits
     objects: LiveMemory
+    late: LateMessages
     slots: Slots = field(default_factory=Slots)
 
 
 def set_up_conversation(
-    app: Flask, settings: Settings, store: TurnStore, *, can_resume: bool
+    app: Flask, settings: Settings, store: TurnStore, late: LateStore, *, can_resume: bool
 ) -> Conversation:
     """Let ``app`` run turns. No thread is started before the first one.
 
@@ -50,6 +52,7 @@ def set_up_conversation(
             settings.object_idle_minutes * 60,
             can_resume=can_resume,
         ),
+        LateMessages(late, settings.turn_seconds),
     )
     app.extensions[EXTENSION] = made
     return made

@@ -1,0 +1,1 @@
+"""What a callback says after its end, in tasks and threads that it has left behind."""

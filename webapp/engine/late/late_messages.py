@@ -1,0 +1,221 @@
+"""Messages of tasks and threads that outlive their callback.
+
+The turn has ended, and its chat is free. What is said now is stored as soon as no turn runs in the
+chat, and pages that were told to expect it ask for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from webapp.authoring.chat_message import COMPLETE, STREAMING, ChatMessage
+from webapp.authoring.context import ChatContext
+from webapp.authoring.errors import MisuseError
+from webapp.authoring.transcript import Transcript
+from webapp.engine.changes import Changes
+from webapp.engine.keeper import StoreUnavailableError
+
+# How many messages one callback may send after its end.
+MOST_MESSAGES = 100
+# A message that is streamed is stored when it has ended, or has not grown for so long.
+QUIET_SECONDS = 1.0
+# How long to wait before a chat is tried again in which a turn runs.
+RETRY_SECONDS = 0.25
+
+logger = logging.getLogger("webapp")
+
+
+class LateStore(Protocol):
+    """Where late messages are stored. The engine itself knows no database."""
+
+    def save_late(
+        self, chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]
+    ) -> bool | None:
+        """Store messages at the end of a chat, and say whether that was possible.
+
+        ``False``: a turn runs in the chat. ``None``: the chat is gone, or has ended.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When nothing can be stored at the moment.
+        """
+
+
+@dataclass
+class LateTalk:
+    """What one callback says after its end."""
+
+    chat: ChatContext
+    turn_id: uuid.UUID
+    ends_at: float
+    saved: dict[uuid.UUID, int] = field(default_factory=dict)
+    placed: set[uuid.UUID] = field(default_factory=set)
+
+    def unsaved(self, now: float) -> list[ChatMessage]:
+        """Return the messages that are to be stored now."""
+        transcript = self.chat.transcript
+        is_quiet = now - transcript.spoke_at >= QUIET_SECONDS or now >= self.ends_at
+        return [
+            replace(
+                message,
+                status=COMPLETE if message.status == STREAMING else message.status,
+                earlier=message.earlier or message.id in self.placed,
+            )
+            for message in transcript.said()
+            if message.version > self.saved.get(message.id, 0)
+            and (is_quiet or message.status != STREAMING)
+        ]
+
+    @property
+    def has_more(self) -> bool:
+        """Return whether something is not stored."""
+        return any(m.version > self.saved.get(m.id, 0) for m in self.chat.transcript.said())
+
+
+class LateMessages:
+    """The late messages of all chats of this process, and the thread that stores them.
+
+    Parameters
+    ----------
+    store:
+        Where they are stored.
+    seconds:
+        How long after its end a callback may say something.
+    """
+
+    def __init__(self, store: LateStore, seconds: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._talks: dict[uuid.UUID, LateTalk] = {}
+        # Chats whose tasks are not done, each with the time until which it may say something.
+        self._expected: dict[str, tuple[ChatContext, float]] = {}
+        self._woken = threading.Event()
+        self._pid: int | None = None
+
+    def expect(self, chat: ChatContext, turn_id: uuid.UUID, said: list[ChatMessage]) -> None:
+        """Let the tasks that a callback leaves behind speak on, now that its turn has ended."""
+        ends_at = time.monotonic() + self._seconds
+        chat.go_on = _GoOn(self, chat, turn_id, said, ends_at)
+        if chat.has_tasks:
+            with self._lock:
+                self._expected = {
+                    key: each for key, each in self._expected.items() if each[0].has_tasks
+                }
+                self._expected[chat.chat_id] = (chat, ends_at)
+
+    def seconds_left(self, chat_id: str) -> float:
+        """Return for how long messages of a chat may come late; 0 if none are expected."""
+        found = self._expected.get(chat_id)
+        if found is None or not found[0].has_tasks:
+            return 0.0
+        return max(0.0, found[1] - time.monotonic())
+
+    def talk(
+        self, chat: ChatContext, turn_id: uuid.UUID, said: list[ChatMessage], ends_at: float
+    ) -> ChatContext:
+        """Return where a callback that has ended says more.
+
+        Raises
+        ------
+        MisuseError
+            It has ended too long ago.
+        """
+        with self._lock:
+            talk = self._talks.get(turn_id)
+            if talk is None:
+                talk = LateTalk(self._context_after(chat, said), turn_id, ends_at)
+            if time.monotonic() > ends_at:
+                raise MisuseError(
+                    f"This came after the callback had ended, {self._seconds:g} seconds or more, "
+                    "so it is not sent. Await what takes longer before you return, or begin it "
+                    "again when the user writes."
+                )
+            is_first = turn_id not in self._talks
+            self._talks[turn_id] = talk
+            if is_first and (self._pid != os.getpid() or len(self._talks) == 1):
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="webapp-late", daemon=True).start()
+        return talk.chat
+
+    def flush(self) -> None:
+        """Store what can be stored at once."""
+        for talk in list(self._talks.values()):
+            self._save(talk, time.monotonic())
+
+    def _context_after(self, chat: ChatContext, said: list[ChatMessage]) -> ChatContext:
+        changed = Changes()
+        changed.listen(self._woken.set)
+        transcript = Transcript(None, changed, most=MOST_MESSAGES)
+        for message in said:
+            if not message.removed:
+                transcript.adopt(message)
+        return replace(
+            chat,
+            transcript=transcript,
+            earlier=chat.so_far,
+            offered=None,
+            answers=None,
+            questions=None,
+            saving=set(),
+            go_on=None,
+        )
+
+    def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            now = time.monotonic()
+            for talk in list(self._talks.values()):
+                self._save(talk, now)
+            with self._lock:
+                over = [
+                    key
+                    for key, talk in self._talks.items()
+                    if not talk.has_more and (now >= talk.ends_at or not talk.chat.has_tasks)
+                ]
+                for key in over:
+                    # A thread may speak again, which begins another talk.
+                    del self._talks[key]
+                if not self._talks:
+                    return
+                waits = any(talk.has_more for talk in self._talks.values())
+            self._woken.wait(RETRY_SECONDS if waits else self._seconds / 60)
+            if waits:
+                time.sleep(0.02)  # several messages at once are stored together
+
+    def _save(self, talk: LateTalk, now: float) -> None:
+        messages = talk.unsaved(now)
+        if not messages:
+            return
+        chat_id = uuid.UUID(talk.chat.chat_id)
+        try:
+            stored = self._store.save_late(chat_id, talk.turn_id, messages)
+        except StoreUnavailableError as error:
+            logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
+            stored = False
+        if stored is False and now < talk.ends_at + self._seconds:
+            return
+        if not stored:
+            fields = {"chat": talk.chat.chat_id, "messages": len(messages)}
+            logger.warning("late_messages.not_stored", extra={"fields": fields})
+        talk.saved.update({message.id: message.version for message in messages})
+        talk.placed.update(message.id for message in messages)
+
+
+@dataclass(frozen=True)
+class _GoOn:
+    late: LateMessages
+    chat: ChatContext
+    turn_id: uuid.UUID
+    said: list[ChatMessage]
+    ends_at: float
+
+    def __call__(self) -> ChatContext:
+        return self.late.talk(self.chat, self.turn_id, self.said, self.ends_at)

@@ -1,0 +1,1 @@
+"""Storing what callbacks say after their ends."""
