@@ -167,6 +167,8 @@ class Surface:
         try:
             found = self.find(use.path)
         except MissingError as error:
+            if use.arguments:
+                return []  # where the name stands, it is told already
             may_be_set = use.is_set or use.path[-1] in set_elsewhere
             if may_be_set and not self._is_closed(use.path[:-1]):
                 return []

@@ -93,10 +93,10 @@ class UseFinder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         path = self._scope.path_of(node.func)
-        if path:
-            arguments = tuple(
-                (each.arg, each.value.lineno) for each in node.keywords if each.arg is not None
-            )
+        arguments = tuple(
+            (each.arg, each.value.lineno) for each in node.keywords if each.arg is not None
+        )
+        if path and arguments:
             self.uses.append(Use(line=node.lineno, path=path, arguments=arguments))
         if isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr"):
             texts = [each.value for each in node.args if isinstance(each, ast.Constant)]

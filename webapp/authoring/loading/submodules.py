@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from webapp.authoring.inputs.commands import Command
-from webapp.authoring.loading.missing_names import NOT_YET, STORED, missing_name
+from webapp.authoring.loading.missing_names import NO_OTHER_LOGIN, NOT_YET, STORED, missing_name
 from webapp.authoring.questions.ask_action import AskActionResponse
 from webapp.authoring.questions.ask_file import AskFileResponse
 
@@ -68,7 +68,6 @@ SUBMODULES = {
     "version": "__version__",
 }
 
-_SETTING = "sign-in elsewhere is a setting, see docs/hosting.md"
 _LIBRARY = "this library is not watched; make a Step yourself"
 # Submodules that do not exist, with what to use instead.
 NO_SUBMODULES = {
@@ -81,7 +80,7 @@ NO_SUBMODULES = {
     "markdown": "Markdown is rendered for you",
     "mcp": "use webapp.integrations.mcp",
     "mistralai": _LIBRARY,
-    "oauth_providers": _SETTING,
+    "oauth_providers": NO_OTHER_LOGIN,
     "playground": "prompts cannot be edited here; make a Step yourself",
     "prompt": "prompts cannot be edited here; make a Step yourself",
     "secret": "run `chat-profiles secret`",
@@ -109,6 +108,7 @@ _INSTEAD = {
         "it belongs to how Chainlit talks to its own page",
     ),
     **dict.fromkeys(("FileDict", "FileReference"), "use an element, such as File"),
+    "AskElementResponse": "use dict",
     "context_var": "use context",
     "get_context": "use context",
     "init_http_context": "a callback has its context",
