@@ -98,3 +98,39 @@ def test_a_starter_brings_its_command(chat: ChatTester) -> None:
     with pytest.raises(RefusedError, match="command"):
         chat.say("hi", command="destroy")
     assert (chat.commands, chat.modes) == ([], {})
+
+
+CHOICES = """
+import chat_profiles as cl
+
+@cl.on_chat_start
+async def start():
+    await cl.context.emitter.set_commands([
+        {"id": "search", "description": "Find", "persistent": True},
+        {"id": "draw", "description": "Draw", "selected": True},
+    ])
+    efforts = [cl.ModeOption("low", "Low"), cl.ModeOption("high", "High", default=True)]
+    await cl.context.emitter.set_modes([cl.Mode("effort", "Effort", efforts)])
+
+@cl.on_message
+async def answer(message: cl.Message):
+    await cl.Message(f"{message.command} {message.modes}").send()
+"""
+
+
+def test_commands_and_modes_are_chosen_as_in_the_composer(
+    tmp_path: Path, chat_tester: Callable[..., ChatTester]
+) -> None:
+    (tmp_path / "choosing.py").write_text(CHOICES)
+    chat = chat_tester(tmp_path / "choosing.py")
+    chat.start()
+    assert (chat.commands, chat.modes) == (["search", "draw"], {"effort": ["low", "high"]})
+    assert chat.say("marked").text == "draw {'effort': 'high'}"
+    assert chat.say("none", command="").text == "None {'effort': 'high'}"
+    chosen = chat.say("chosen", command="search", modes={"effort": "low"})
+    assert chosen.text == "search {'effort': 'low'}"
+    # Both stay chosen.
+    assert chat.say("again").text == "search {'effort': 'low'}"
+    assert (chat.messages[-2].command, chat.messages[-2].modes) == ("search", {"effort": "low"})
+    with pytest.raises(RefusedError, match="middle"):
+        chat.say("hi", modes={"effort": "middle"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from webapp.authoring.inputs.message_choices import chosen_now
 from webapp.authoring.inputs.reading import list_widgets, texts_of
 from webapp.pages.forms import MODE_PREFIX
 from webapp.pages.settings.form import PREFIX
@@ -36,7 +37,18 @@ def settings_fields(
     return fields | {f"{PREFIX}{key}": [str(value)] for key, value in left.items()}
 
 
-def choice_fields(command: str | None, modes: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the fields of the composer for a command and the options of modes."""
-    fields = {f"{MODE_PREFIX}{mode}": option for mode, option in (modes or {}).items()}
-    return fields if command is None else {**fields, "command": command}
+def choice_fields(
+    inputs: Mapping[str, Any], command: str | None, modes: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the fields of the composer for a command and the options of modes.
+
+    Parameters
+    ----------
+    command, modes:
+        What the user chooses. What they leave is chosen already.
+    """
+    chosen = chosen_now(inputs)
+    command = chosen.command if command is None else command
+    options = {**chosen.modes, **(modes or {})}
+    fields = {f"{MODE_PREFIX}{mode}": option for mode, option in options.items()}
+    return {**fields, "command": command} if command else fields

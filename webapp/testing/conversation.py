@@ -9,14 +9,15 @@ from typing import Any, overload
 
 from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
+from webapp.authoring.inputs.commands import COMMANDS
+from webapp.authoring.inputs.modes import MODES
 from webapp.authoring.types import Starter
-from webapp.chats.store import my_chat
 from webapp.pages.settings.form import EDIT
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
 from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
 from webapp.testing.failures import ChatTestError
 from webapp.testing.site_visitor import AttachedFile, SiteVisitor
-from webapp.testing.stored_chat import expire_questions
+from webapp.testing.stored_chat import expire_questions, find_inputs
 from webapp.testing.transcript import assert_same_text, write_transcript
 
 # pytest shows no line of this module in a traceback.
@@ -64,7 +65,8 @@ class Conversation:
         files:
             Files to attach: paths, or pairs of a name and the bytes.
         command:
-            The id of the command that is chosen in the composer. That of a starter comes with it.
+            The id of the command that is chosen in the composer, or "" for none. Unless you say it,
+            it is that of the starter, or the one that the app has marked.
         modes:
             The ids of the options that are chosen, by the ids of their modes.
         until:
@@ -88,7 +90,7 @@ class Conversation:
             content, command = text.message, command or text.command
         return self._visitor.act(
             "messages",
-            {"content": content, **choice_fields(command, modes), **_key()},
+            {"content": content, **choice_fields(self._inputs(), command, modes), **_key()},
             files=files,
             until=until,
             timeout=timeout,
@@ -190,12 +192,12 @@ class Conversation:
     @property
     def commands(self) -> list[str]:
         """The ids of the commands that the composer offers."""
-        return [command["id"] for command in self._inputs().get("commands") or ()]
+        return [command["id"] for command in self._inputs().get(COMMANDS) or ()]
 
     @property
     def modes(self) -> dict[str, list[str]]:
         """The ids of the options that the composer offers, by the ids of their modes."""
-        offered = self._inputs().get("modes") or ()
+        offered = self._inputs().get(MODES) or ()
         return {mode["id"]: [option["id"] for option in mode["options"]] for mode in offered}
 
     def click(
@@ -295,9 +297,7 @@ class Conversation:
         assert_same_text(Path(file), self.transcript())
 
     def _inputs(self) -> Mapping[str, Any]:
-        chat_id = self._visitor.require_chat()
-        with self._visitor.reading(f"/chats/{chat_id}"):
-            return my_chat(chat_id).inputs or {}
+        return find_inputs(self._visitor.browser.app, self._visitor.require_chat())
 
     def _last_turn(self) -> str:
         turns = [message.turn_id for message in self._visitor.messages() if message.turn_id]

@@ -42,6 +42,13 @@ def find_values(app: Flask, chat_id: uuid.UUID) -> dict[str, Any]:
         return dict(connection.execute(select(Chat.values).where(Chat.id == chat_id)).scalar_one())
 
 
+def find_inputs(app: Flask, chat_id: uuid.UUID) -> dict[str, Any]:
+    """Return what can be set beside the composer of a chat."""
+    with app.app_context(), read_connection() as connection:
+        found = connection.execute(select(Chat.inputs).where(Chat.id == chat_id)).scalar_one()
+    return dict(found or {})
+
+
 def list_messages(app: Flask, chat_id: uuid.UUID) -> list[ChatMessage]:
     """Return all messages of a chat as its page shows them, those of a running turn as they are."""
     turn = find_turn(app, chat_id)
