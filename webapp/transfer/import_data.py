@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 
@@ -80,6 +80,8 @@ class ImportedChat:
     active_at: datetime
     pinned: bool
     messages: list[ImportedMessage]
+    # Of `user_session`. An export has none, since an app trusts them.
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_export(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
+from webapp.authoring.chat_message import StoredFile
 from webapp.chats.locking import serialize_user_turns
 from webapp.chats.message_rows import message_row
 from webapp.chats.models import Chat, Feedback, Message
@@ -21,7 +23,6 @@ from webapp.history.listing import PINNED_LIMIT
 from webapp.profiles.offer import offered_profiles
 from webapp.site import settings
 from webapp.transfer.import_data import ImportedChat
-from webapp.transfer.import_elements import FileOfZip
 from webapp.transfer.import_files import NO_FILES, UnpackedFiles
 from webapp.transfer.import_limits import refuse_too_many
 
@@ -30,6 +31,16 @@ _NEW_MESSAGES = insert(Message)
 _NEW_FEEDBACK = insert(Feedback)
 
 Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """The rows of imported chats, ready before the transaction that all other writers wait for."""
+
+    chats: Rows
+    messages: Rows
+    feedback: Rows
+    entries: Rows
 
 
 def store_chats(
@@ -50,48 +61,70 @@ def store_chats(
     TooManyImportsError
         This user has imported too often in the last hour.
     """
-    chat_rows = [_chat_row(chat, owner, now) for chat in chats]
-    message_rows: Rows = []
-    feedback_rows: Rows = []
-    entries: Rows = []
-    shown: list[tuple[uuid.UUID, uuid.UUID, FileOfZip]] = []
-    for chat, chat_row in zip(chats, chat_rows, strict=True):
-        new_rows = _message_rows(chat, chat_row["id"], files)
-        message_rows += new_rows
-        feedback_rows += _feedback_rows(chat, new_rows, owner)
-        shown += [
-            (chat_row["id"], message.message.id, file)
-            for message in chat.messages
-            for element in message.elements
-            for file in element.files
-        ]
-        # As in the chat that was exported, a replaced message cannot be found.
-        contents = [
-            (row["id"], row["content"])
-            for row in new_rows
-            if row["kind"] in INDEXED_KINDS and row["replaced_by"] is None
-        ]
-        entries += message_entries(owner, chat_row["id"], contents)
-
-    # All other writers wait for this transaction, so the rows are ready before it begins.
+    named = {uuid.uuid4(): chat for chat in chats}
+    rows = make_rows(named, owner, now, files.stored)
+    for row in rows.chats:
+        # Retention begins with the import. Otherwise an old chat might expire at once.
+        row["expires_at"] = expires_at(offered_profiles().find(row["profile"]), now)
+    shown = [
+        (chat_id, message.message.id, file)
+        for chat_id, chat in named.items()
+        for message in chat.messages
+        for element in message.elements
+        for file in element.files
+    ]
     with write_transaction() as connection:
         serialize_user_turns(connection, owner)
         # Once more: another process may have stored an import meanwhile.
         refuse_too_many(connection, settings(), owner, now)
         free_pins = PINNED_LIMIT - count_pinned(connection, owner)
-        for row in [row for row in chat_rows if row["pinned"]][max(free_pins, 0) :]:
+        for row in [row for row in rows.chats if row["pinned"]][max(free_pins, 0) :]:
             row["pinned"] = False
         if shown:
             files.insert(connection, shown, owner, now)
-        connection.execute(_NEW_CHATS, chat_rows)
-        _store(connection, _NEW_MESSAGES, message_rows)
-        _store(connection, _NEW_FEEDBACK, feedback_rows)
-        # Titles before messages: a search shows the newer entry, and messages tell more.
-        for row in chat_rows:
-            if row["title"]:
-                index_title(connection, owner, row["id"], row["title"])
-        store_entries(connection, entries)
-    return [row["id"] for row in chat_rows]
+        insert_rows(connection, rows, owner)
+    return list(named)
+
+
+def make_rows(
+    chats: Mapping[uuid.UUID, ImportedChat],
+    owner: str,
+    now: datetime,
+    stored: Mapping[str, StoredFile] = NO_FILES.stored,
+) -> NewRows:
+    """Return the rows of chats, by the ids that they get.
+
+    Parameters
+    ----------
+    stored:
+        The files in the store that messages of a zip show, by their paths.
+    """
+    rows = NewRows([], [], [], [])
+    for chat_id, chat in chats.items():
+        rows.chats.append(_chat_row(chat_id, chat, owner, now))
+        messages = _message_rows(chat, chat_id, stored)
+        rows.messages.extend(messages)
+        rows.feedback.extend(_feedback_rows(chat, messages, owner))
+        # As in the chat that was exported, a replaced message cannot be found.
+        contents = [
+            (row["id"], row["content"])
+            for row in messages
+            if row["kind"] in INDEXED_KINDS and row["replaced_by"] is None
+        ]
+        rows.entries.extend(message_entries(owner, chat_id, contents))
+    return rows
+
+
+def insert_rows(connection: Connection, rows: NewRows, owner: str) -> None:
+    """Insert the rows of chats, in the caller's transaction."""
+    _store(connection, _NEW_CHATS, rows.chats)
+    _store(connection, _NEW_MESSAGES, rows.messages)
+    _store(connection, _NEW_FEEDBACK, rows.feedback)
+    # Titles before messages: a search shows the newer entry, and messages tell more.
+    for row in rows.chats:
+        if row["title"]:
+            index_title(connection, owner, row["id"], row["title"])
+    store_entries(connection, rows.entries)
 
 
 def _store(connection: Connection, statement: Any, new: Rows) -> None:
@@ -99,16 +132,16 @@ def _store(connection: Connection, statement: Any, new: Rows) -> None:
         connection.execute(statement, new)
 
 
-def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
+def _chat_row(chat_id: uuid.UUID, chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
     return {
-        "id": uuid.uuid4(),
+        "id": chat_id,
         "owner": owner,
         # No session: the next chat that starts in a session replaces the one before.
         "session_id": None,
         "profile": chat.profile,
         # Even without a message of the user, since the history lists only written chats.
         "written": True,
-        "values": {},
+        "values": dict(chat.values),
         "created_at": chat.created_at,
         "active_at": chat.active_at,
         # It has ended, so no callback for its end is called until somebody resumes it.
@@ -117,17 +150,16 @@ def _chat_row(chat: ImportedChat, owner: str, now: datetime) -> dict[str, Any]:
         "snapshots": chat.snapshots,
         "pinned": chat.pinned,
         "imported_at": now,
-        # Retention begins with the import. Otherwise an old chat might expire at once.
-        "expires_at": expires_at(offered_profiles().find(chat.profile), now),
+        "expires_at": None,
     }
 
 
-def _message_rows(chat: ImportedChat, chat_id: uuid.UUID, files: UnpackedFiles) -> Rows:
+def _message_rows(chat: ImportedChat, chat_id: uuid.UUID, stored: Mapping[str, StoredFile]) -> Rows:
     # Stands for the turns that replaced messages. Only whether there was one matters.
     replaced_by = uuid.uuid4()
     return [
         {
-            **message_row(chat_id, imported.with_files(files.stored)),
+            **message_row(chat_id, imported.with_files(stored)),
             "replaced_by": replaced_by if imported.replaced else None,
         }
         for imported in chat.messages

@@ -1,0 +1,1 @@
+"""Chats from the databases of Chainlit apps."""
