@@ -188,7 +188,9 @@ def test_a_key_counts_for_one_button_or_message(chat: Chat, app: Flask) -> None:
     key, path, other = str(uuid.uuid4()), address(chat, "Plain"), address(chat, "Going")
     assert press(chat.visitor, path, key).status_code == 303
     chat.until_answered()
-    assert press(chat.visitor, other, key).status_code == 409
+    refused = press(chat.visitor, other, key)
+    assert refused.status_code == 409
+    assert "sent before for something else" in refused.text
     said = chat.visitor.post(f"{chat.address}/messages", {"content": "Hi", "key": key})
     assert said.status_code == 409
     chat.say("Hi", key := str(uuid.uuid4()))
@@ -479,6 +481,68 @@ def test_a_button_in_another_messages_place_is_as_good(make_app: AppMaker) -> No
     assert [it["formaction"] for it in chat.until_answered().page().all(data_testid="action")] == [
         first
     ]
+
+
+@pytest.mark.parametrize("way", ["sse", "poll", "inline"])
+def test_the_answer_comes_in_each_way(make_app: AppMaker, way: str) -> None:
+    app = make_app(
+        """
+        import asyncio
+        import webapp as cl
+
+        @cl.on_chat_start
+        async def start():
+            await cl.Message("a", actions=[cl.Action("go", {}, label="Go")]).send()
+
+        @cl.action_callback("go")
+        async def go():
+            reply = cl.Message()
+            for word in ("one", "two", "three"):
+                await reply.stream_token(word + " ")
+                await asyncio.sleep(0.1)
+            await reply.send()
+        """,
+        streaming=way,
+        max_streams=4,
+    )
+    chat = Chat(app)
+    answer = press(chat.visitor, address(chat, "Go"), htmx=True)
+    assert answer.status_code == 200
+    assert (answer.mimetype == "text/event-stream") == (way == "sse")
+    if way != "poll":  # of which this is the first part
+        assert "three" in answer.text
+    assert "one two three" in chat.until_answered().page().text
+
+
+def test_a_copy_of_a_chat_has_buttons_of_its_own(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+
+        OFFERED = ["one", "two"]
+
+        @cl.set_chat_profiles
+        def profiles():
+            return [cl.ChatProfile(name, "") for name in OFFERED]
+
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("a", actions=[cl.Action("go", {}, label="Go")]).send()
+
+        @cl.action_callback("go")
+        async def go(action):
+            await action.remove()
+    """)
+    chat = Chat(app).say("Hi")
+    names = app.extensions["chat_app"].callbacks["on_message"].function.__globals__
+    names["OFFERED"][:] = ["two"]
+    copied = chat.visitor.post(f"{chat.address}/continue", {"profile": "two"})
+    assert copied.status_code == 303, copied.text
+    copy = Chat.at(chat.visitor, copied.location)
+    assert buttons(copy) == ["Go"]
+    pressed(copy, "Go")
+    assert buttons(copy) == []
+    names["OFFERED"][:] = ["one", "two"]
+    assert buttons(chat) == ["Go"]
 
 
 def test_two_presses_at_once_run_one_after_the_other_or_not_at_all(chat: Chat, app: Flask) -> None:

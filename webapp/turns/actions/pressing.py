@@ -20,12 +20,14 @@ from webapp.site import this_app
 from webapp.turns.actions.stored_actions import FoundAction, find_action
 from webapp.turns.asking import StartedTurn, make_request, run_turn
 from webapp.turns.beginning import TooManyTurnsError, TurnPlace, insert_turn
-from webapp.turns.claiming import ChatBusyError, claim_chat
+from webapp.turns.claiming import ChatBusyError, ProfileChangedError, claim_chat
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, refuse_sent_form
 from webapp.turns.replacing import TITLED
 from webapp.turns.requests import Fields, TurnRequest
 from webapp.turns.runtime import conversation
+
+SENT_FOR_ANOTHER = "This form was sent before for something else, so nothing was done."
 
 
 class ActionWhileBusyError(ChatBusyError):
@@ -41,6 +43,13 @@ class ActionOverLimitError(TooManyTurnsError):
     title = "Nothing done"
     message = "Several answers are being written for you already, so nothing was done."
     advice = "Press the button again when one of them is finished, or stop one."
+
+
+class ActionUnderOtherProfileError(ProfileChangedError):
+    """A button that was pressed while the chat was being continued with another profile."""
+
+    title = "Nothing done"
+    advice = "Reload the page to see which one, then press the button again."
 
 
 def press_action(
@@ -65,8 +74,8 @@ def press_action(
         When this form was sent before: nothing is begun.
     FormReusedError
         When it was sent before for something else.
-    ChatBusyError
-        When another turn is running.
+    ChatBusyError, ProfileChangedError
+        When another turn is running, or has just switched the profile.
     TooManyTurnsError, TooManyTurnsOfVisitorsError, TooManyMessagesOfVisitorsError
         When the user is at the limit, or the address of a visitor.
     NotFound
@@ -76,10 +85,12 @@ def press_action(
         return _run_callback(chat, profile, action_id, key, fields)
     except AlreadyAskedError as error:
         if error.action_id != action_id:
-            raise FormReusedError from error
+            raise FormReusedError(SENT_FOR_ANOTHER) from error
         raise
     except ChatBusyError as error:
         raise ActionWhileBusyError from error
+    except ProfileChangedError as error:
+        raise ActionUnderOtherProfileError from error
     except TooManyTurnsError as error:
         raise ActionOverLimitError from error
 
