@@ -51,7 +51,7 @@ async def answer(message: cl.Message):
     reply = cl.Message(content="", disable_feedback=True)
     reply.streaming = True
     message.is_error = True
-    if cl.context.session.user_env:
+    if cl.context.session.http_cookie:
         cl.user_session.clear()
 
 def later():
@@ -74,7 +74,7 @@ def test_every_missing_name_is_listed_with_file_line_and_what_to_use(check: Chec
         "Message does not take disable_feedback: leave it out",
         "Message.streaming does not exist in this version: use stream_token()",
         "Message.is_error does not exist",
-        "context.session.user_env does not exist in this version: put keys",
+        "context.session.http_cookie does not exist in this version: the cookies",
         "user_session.clear does not exist",
         "webapp.Avatar does not exist in this version: use Message(author=...)",
         "webapp.Mesage does not exist; did you mean Message?",
@@ -189,6 +189,11 @@ def test_the_authors_own_modules_are_read_too(
 ) -> None:
     [told] = check(text, **neighbours)
     assert "write `import chat_profiles as chainlit`" in told
+
+
+def test_a_name_is_told_where_it_stands_and_not_for_each_call(check: Check) -> None:
+    lines = check("from webapp.context import get_context\n\nget_context()\nget_context(a=1)\n")
+    assert [line.partition(": ")[0] for line in lines] == ["app.py:1"]
 
 
 def test_modules_that_are_not_imported_are_not_read(check: Check) -> None:
