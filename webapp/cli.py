@@ -14,6 +14,7 @@ from flask.cli import ScriptInfo
 from webapp.app import build_app
 from webapp.app_files.check_command import check
 from webapp.app_files.env_file import read_env_file
+from webapp.app_files.new_command import new
 from webapp.authoring.errors import AuthoringError
 from webapp.commands import COMMANDS
 from webapp.config import Settings
@@ -137,6 +138,7 @@ def run(app: str, host: str, port: int, reload: bool, threads: int, demo: bool) 
 
 chat_profiles.add_command(run)
 chat_profiles.add_command(check)
+chat_profiles.add_command(new)
 chat_profiles.add_command(secret)
 chat_profiles.add_command(make_doctor_command(build_app))
 for command in COMMANDS:
