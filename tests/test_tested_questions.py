@@ -209,3 +209,38 @@ async def answer(message: cl.Message):
     assert asked.text == "Who are you?"
     assert chat.answer("Ada").text == "Welcome, Ada"
     assert chat.say("hi").text == "Ada: hi"
+
+
+FORM = """
+import chat_profiles as cl
+
+@cl.on_message
+async def answer():
+    ticket = cl.CustomElement(name="Ticket", props={"id": 7})
+    await cl.Message("Your ticket", elements=[ticket]).send()
+
+@cl.action_callback("save")
+async def save(action: cl.Action):
+    await cl.Message(str(action.payload)).send()
+"""
+TICKET = """
+<form {{ action("save", {"ticket": props.id}) }}>
+  <input name="title" required>
+  <label><input type="checkbox" name="tags" value="a">A</label>
+  <label><input type="checkbox" name="tags" value="b">B</label>
+  <button>Save</button>
+</form>
+"""
+
+
+def test_the_form_of_a_custom_element_is_filled_in_and_sent(make: Maker, tmp_path: Path) -> None:
+    (tmp_path / "elements").mkdir()
+    (tmp_path / "elements" / "Ticket.html").write_text(TICKET)
+    chat = make(FORM)
+    answer = chat.say("hi")
+    assert answer.elements[0].props == {"id": 7}
+    assert [action.name for action in answer.actions] == ["save"]
+    saved = chat.click("save", fields={"title": "A lamp", "tags": ["a", "b"]})
+    assert saved.text == "{'ticket': 7, 'form': {'title': 'A lamp', 'tags': ['a', 'b']}}"
+    with pytest.raises(RefusedError):
+        chat.click("save", fields={"title": "A lamp", "tags": ["c"]})

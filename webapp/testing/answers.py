@@ -31,6 +31,18 @@ Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownAction:
+    """A button of a message, for `ChatTester.click`."""
+
+    id: str
+    name: str
+    label: str
+    payload: Mapping[str, Any]
+    tooltip: str = ""
+    icon: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShownElement:
     """What a message shows beside its text.
 
@@ -42,8 +54,10 @@ class ShownElement:
         ``inline``, ``side`` or ``page``.
     mime, size:
         Of its file, if it has one.
+    actions:
+        The forms and buttons of a custom element.
     details:
-        What only its kind has, such as the ``props`` of a custom element.
+        What only its kind has.
     """
 
     id: str
@@ -53,6 +67,7 @@ class ShownElement:
     mime: str | None
     size: int | None
     url: str | None
+    actions: tuple[ShownAction, ...]
     details: Mapping[str, Any]
     fetch: Fetch = field(repr=False, compare=False)
 
@@ -64,21 +79,15 @@ class ShownElement:
         return self.fetch(f"/files/{self.id}/{quote(self.name or self.type, safe='')}")
 
     @property
+    def props(self) -> Mapping[str, Any]:
+        """What a custom element was made of."""
+        props: Mapping[str, Any] = self.details.get("props", {})
+        return props
+
+    @property
     def text(self) -> str:
         """The content as text."""
         return self.content.decode(errors="replace")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownAction:
-    """A button of a message, for `ChatTester.click`."""
-
-    id: str
-    name: str
-    label: str
-    payload: Mapping[str, Any]
-    tooltip: str = ""
-    icon: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,9 +228,10 @@ class Answer(AwaitableObject):
 
     @property
     def actions(self) -> tuple[ShownAction, ...]:
-        """The buttons of all messages. Those of an open question come last."""
+        """The buttons of all messages and custom elements. Those of an open question come last."""
         question = self.question
         buttons = [action for message in self.messages for action in message.actions]
+        buttons += [action for element in self.elements for action in element.actions]
         return (*buttons, *(question.actions if question else ()))
 
     @property
@@ -326,6 +336,7 @@ class MessageReader:
             mime=element.file.mime if element.file else None,
             size=element.file.size if element.file else None,
             url=element.url,
+            actions=_actions(map(ActionData.from_json, element.details.get("actions", ()))),
             details=element.details,
             fetch=self.fetch,
         )

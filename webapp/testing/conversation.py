@@ -204,7 +204,7 @@ class Conversation:
         self,
         action: str | ShownAction,
         *,
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
         timeout: float | None = None,
         raises: bool = True,
     ) -> Answer:
@@ -216,11 +216,13 @@ class Conversation:
             One of `Answer.actions`, or the name or label of a button of the chat. The last one
             counts if several are called so.
         fields:
-            What is typed into the fields of a custom element, by their names.
+            What is typed and chosen in the form of a custom element, by the names of its fields.
         """
-        question = self.question
+        question, shown = self.question, self.messages
         asked = question.actions if question is not None else ()
-        button = _find_action(action, [a for m in self.messages for a in m.actions] + [*asked])
+        buttons = [button for message in shown for button in message.actions]
+        buttons += [b for message in shown for it in message.elements for b in it.actions]
+        button = _find_action(action, [*buttons, *asked])
         if button in asked:
             return self.answer(button, timeout=timeout, raises=raises)
         typed = {f"{FIELD_PREFIX}{name}": value for name, value in (fields or {}).items()}
