@@ -123,6 +123,12 @@ def test_the_form_has_a_field_of_the_commands(chat: Chat) -> None:
     assert [it.get("data-button") is not None for it in commands] == [False, True, False]
 
 
+def test_a_command_has_the_picture_of_its_icon(chat: Chat) -> None:
+    [picture] = [it for it in chat.page().all("template") if it.get("data-command")]
+    assert picture["data-command"] == "Picture"
+    assert picture.one("svg")
+
+
 def test_the_form_has_a_field_of_each_mode(chat: Chat) -> None:
     page = chat.page()
     assert [it["name"] for it in page.all(data_testid="mode")] == ["mode-model", "mode-effort"]
@@ -276,6 +282,7 @@ MISUSES = {
     "set_commands([{'id': ' '}])": "A command needs an id",
     "set_commands([{'id': 'a', 'descripton': 'b'}])": "did you mean 'description'?",
     "set_commands([{'id': 'a', 'description': 1}])": "The description of the command 'a' must be",
+    "set_commands([{'id': 'a', 'icon': 1}])": "The icon of the command 'a' must be text",
     "set_commands([{'id': 'a', 'button': 'yes'}])": "'button' of the command 'a' must be True",
     "set_commands([{'id': 'a'}, {'id': 'a'}])": "the id 'a' twice",
     "set_commands([{'id': str(i)} for i in range(101)])": "101 commands, and a chat may have 100",

@@ -37,6 +37,13 @@ const announce = (text) => {
   if (region) region.textContent = text;
 };
 
+// A copy of the picture of a command, or nothing.
+const pictureOf = (id) => {
+  const pictures = document.querySelectorAll("template[data-command]");
+  const found = [...pictures].find(({ dataset }) => dataset.command === id);
+  return found ? [found.content.cloneNode(true)] : [];
+};
+
 const readCommands = () =>
   [...select().options].slice(1).map(({ value, dataset }) => ({
     id: value,
@@ -59,6 +66,7 @@ const show = () => {
     const chip_ = make(
       "button",
       { type: "button", id: "chosen-command", class: "chip", "aria-label": label, title: label },
+      ...pictureOf(chosen),
       make("bdi", {}, chosen),
       make("span", { "aria-hidden": "true" }, "×"),
     );
@@ -107,6 +115,7 @@ const open = (found, byButton) => {
     make(
       "li",
       { role: "option", id: `command-${at}`, class: "command", dataset: { testid: "command", name: id } },
+      ...pictureOf(id),
       make("bdi", { class: "command-name" }, id),
       make("span", { class: "command-about", dir: "auto" }, description),
     ),
@@ -260,6 +269,7 @@ const makeBar = () => {
       make(
         "button",
         { type: "button", class: "chip", title: description, dataset: { testid: "command", name: id } },
+        ...pictureOf(id),
         make("bdi", {}, id),
       ),
     );

@@ -1,4 +1,4 @@
-"""The pictures that a button can have, by the names that Chainlit has for them (lucide.dev)."""
+"""The pictures that a button or a command can have, by Chainlit's names for them (lucide.dev)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _NAMES = {
     "comment": "message-square message-circle",
     "down": "arrow-down",
     "download": "download",
-    "edit": "pencil edit pen square-pen",
+    "edit": "pencil edit pen pen-line square-pen",
+    "globe": "globe earth",
+    "image": "image picture",
     "file": "file file-text",
     "leave": "log-out",
     "link": "link",

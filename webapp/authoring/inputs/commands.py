@@ -28,7 +28,7 @@ class Command(TypedDict):
     description:
         What it is good for.
     icon:
-        Taken as in Chainlit, and not shown.
+        The name of a picture, as an `Action` has it. Other names show nothing.
     button:
         Whether it is a button beside the composer. Otherwise it is in the menu alone.
     persistent:
@@ -85,5 +85,10 @@ def _read_command(given: Mapping[str, Any]) -> dict[str, Any]:
     for key in _SWITCHES:
         if not isinstance(given.get(key), bool | None):
             raise MisuseError(f"{key!r} of the command {name!r} must be True or False.")
+    icon: object = given.get("icon")
+    if not isinstance(icon, str | None):
+        raise MisuseError(f"The icon of the command {name!r} must be text.")
     command: dict[str, Any] = {"id": clean_text(name), "description": clean_text(description)}
+    if icon:
+        command["icon"] = clean_text(icon)
     return command | {key: True for key in _SWITCHES if given.get(key)}
