@@ -108,5 +108,6 @@ on("htmx:before:request", ({ target }) => {
 
 // The next person to sign in in this tab must not find the text.
 document.addEventListener("submit", ({ target }) => {
-  if (target.action.endsWith("/logout")) useStorage((storage) => storage.clear());
+  // A form with a field of the name "action" has that in the place of its address.
+  if (target.getAttribute("action")?.endsWith("/logout")) useStorage((storage) => storage.clear());
 });

@@ -23,7 +23,7 @@ const notePosition = () => {
 };
 
 export const followText = () => {
-  const question = all("[data-kind=user]").at(-1);
+  const question = all(".message[data-kind=user]").at(-1);
   const texts = all(".message:not(.earlier *) > :last-child");
   const length = texts.reduce((sum, text) => sum + text.textContent.length, 0);
   if (!question) return;

@@ -169,7 +169,7 @@ def respond_answered(
         _wait_briefly(turn)
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
-    chat = my_chat(chat.id)
+    was_listed, chat = chat.written, my_chat(chat.id)
     stored = get_turn(chat, question.turn_id)
     source = MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, stored.id)
     # The form goes away with its question, so no stream can hang on it. The page begins another.
@@ -179,6 +179,8 @@ def respond_answered(
         + render_template(
             "chats/questions/_answered.html",
             key=uuid.uuid4() if from_composer else None,
+            # The first answer in a chat puts it into the history.
+            is_new=not was_listed,
         ).encode()
     )
     return response

@@ -1,0 +1,117 @@
+"""Questions of the app in a browser: asked, answered from two places, and over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.guard import Guard
+from tests.browser.site import Site
+from tests.browser.steps import ask, composer
+from tests.support.apps import AppMaker
+
+pytestmark = pytest.mark.browser
+Serve = Callable[[Flask], Site]
+
+
+@pytest.fixture(params=["auto", "poll"])
+def site(make_app: AppMaker, serve: Serve, request: pytest.FixtureRequest) -> Site:
+    """Return a site that asks, which pages watch by a stream or by asking."""
+    return serve(make_app("asker.py", streaming=request.param))
+
+
+def said(page: Page, text: str) -> Locator:
+    """Return the messages that have a text."""
+    return page.get_by_test_id("messages").get_by_text(text)
+
+
+def begin(page: Page, site: Site) -> None:
+    """Answer what the start asks, in the composer."""
+    page.goto(str(site))
+    expect(said(page, "What is your name?")).to_be_visible()
+    ask(page, "Ada")
+    expect(said(page, "Hello, Ada!")).to_be_visible()
+    expect(page.locator(".message[data-kind=user]")).to_have_count(1)
+
+
+def question(page: Page, status: str = "open") -> None:
+    """Wait until the last question stands so."""
+    expect(page.get_by_test_id("question").last).to_have_attribute("data-status", status)
+
+
+def test_answers_from_the_form_and_from_the_composer(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    expect(desktop.get_by_test_id("send")).to_be_visible()
+    expect(desktop.get_by_test_id("stop")).to_be_visible()
+    desktop.get_by_test_id("answer-input").fill("blue")
+    desktop.keyboard.press("Enter")
+    expect(said(desktop, "The colour is blue.")).to_be_visible()
+    expect(said(desktop, "That is all .")).to_be_visible()
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
+    ask(desktop, "text")
+    question(desktop)
+    ask(desktop, "green")
+    expect(said(desktop, "The colour is green.")).to_be_visible()
+    expect(composer(desktop)).to_have_value("")
+    expect(said(desktop, "That is all .")).to_have_count(2)
+    kinds = desktop.locator(".message").evaluate_all("all => all.map(m => m.dataset.kind[0])")
+    assert "".join(kinds) == "auauaauaauaauaa"
+
+
+def test_buttons_and_files(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "buttons")
+    question(desktop)
+    desktop.get_by_role("button", name="Yes, please").click()
+    expect(said(desktop, "Selected: Yes, please")).to_be_visible()
+    expect(said(desktop, "You chose yes.")).to_be_visible()
+    expect(said(desktop, "That is all .")).to_be_visible()
+    ask(desktop, "files")
+    question(desktop)
+    desktop.get_by_test_id("answer-input").set_input_files(
+        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"Hello"}]
+    )
+    desktop.get_by_test_id("answer").click()
+    expect(said(desktop, "Got a.txt.")).to_be_visible()
+    expect(desktop.locator("[data-testid=element][data-name='a.txt']")).to_be_visible()
+
+
+def test_the_text_stays_when_the_time_is_over(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "soon")
+    question(desktop)
+    desktop.get_by_test_id("answer-input").fill("too slow")
+    question(desktop, "timed-out")
+    expect(composer(desktop)).to_have_value("too slow")
+    expect(said(desktop, "That is all .")).to_be_visible()
+
+
+def test_two_pages_and_a_reload_show_the_question(desktop: Page, site: Site, guard: Guard) -> None:
+    guard.expect("409")
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    question(other)
+    other.get_by_test_id("answer-input").fill("red")
+    other.get_by_test_id("answer").click()
+    expect(said(other, "The colour is red.")).to_be_visible()
+    desktop.get_by_test_id("answer-input").fill("late")
+    desktop.get_by_test_id("answer").click()
+    expect(desktop.get_by_test_id("notice")).to_contain_text("answered before")
+    other.close()
+
+
+def test_stop_ends_a_question(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    desktop.get_by_test_id("stop").click()
+    question(desktop, "stopped")
+    expect(desktop.get_by_test_id("retry")).to_be_visible()
