@@ -15,13 +15,13 @@ async def start() -> None:
 @cl.on_message
 async def reply(message: cl.Message) -> None:
     said = cl.Message()
-    for word in "Let me think about that .".split():
+    for word in ["Let", "me", "think", "about", "that", "."]:
         await said.stream_token(f"{word} ")
         await asyncio.sleep(0.1)
     await said.send()
     await globals()[message.content]()
     done = cl.Message()
-    for word in "That is all .".split():
+    for word in ["That", "is", "all", "."]:
         await done.stream_token(f"{word} ")
         await asyncio.sleep(0.1)
     await done.send()

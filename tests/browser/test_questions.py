@@ -74,7 +74,7 @@ def test_buttons_and_files(desktop: Page, site: Site) -> None:
     ask(desktop, "files")
     question(desktop)
     desktop.get_by_test_id("answer-input").set_input_files(
-        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"Hello"}]
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"Hello"}
     )
     desktop.get_by_test_id("answer").click()
     expect(said(desktop, "Got a.txt.")).to_be_visible()
