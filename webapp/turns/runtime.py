@@ -20,7 +20,7 @@ from webapp.web.sse import Slots
 EXTENSION = "conversation"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Conversation:
     """The turns of this process, how long one may take, and what is held for them."""
 
@@ -44,15 +44,15 @@ def set_up_conversation(
     """
     keeper = Keeper(store, on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
     made = Conversation(
-        keeper,
-        Limits(settings.turn_seconds, settings.turn_idle_seconds),
-        Limits(settings.chat_start_seconds, settings.chat_start_seconds),
-        LiveMemory(
+        keeper=keeper,
+        limits=Limits(settings.turn_seconds, settings.turn_idle_seconds),
+        start_limits=Limits(settings.chat_start_seconds, settings.chat_start_seconds),
+        objects=LiveMemory(
             settings.object_chats,
             settings.object_idle_minutes * 60,
             can_resume=can_resume,
         ),
-        LateMessages(late, settings.turn_seconds),
+        late=LateMessages(late, settings.turn_seconds),
     )
     app.extensions[EXTENSION] = made
     return made

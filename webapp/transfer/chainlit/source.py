@@ -30,7 +30,7 @@ _DRIVERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """How a data layer names its tables and the columns that refer to others."""
 
