@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from ag_ui import core
 from pydantic_ai import Agent as PydanticAgent
+from pydantic_ai import DeferredToolRequests
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.ui.ag_ui import AGUIAdapter
 from starlette.applications import Starlette
@@ -23,6 +26,7 @@ from tests.support.chats import Chat
 from tests.support.conversation import wait_until
 from tests.support.log import LogReader
 from tests.support.ports import free_port
+from tests.support.questions import answer, open_question
 from tests.support.steps import shown_steps
 from webapp.authoring.errors import MisuseError
 from webapp.integrations import ag_ui
@@ -319,6 +323,52 @@ def test_pydantic_ai_is_an_agent(make_app: AppMaker) -> None:
     assert chat.messages() == ["Found in Rome", "Found in Rome"]
     assert {step.name for step in shown_steps(chat)} == {"search"}
     assert "two of" in shown_steps(chat)[0].output
+
+
+@pytest.mark.parametrize(("pressed", "said"), [("Allow", "deleted x"), ("Do not allow", "denied")])
+def test_a_call_of_pydantic_ai_that_needs_approval_is_asked_for(
+    make_app: AppMaker, pressed: str, said: str
+) -> None:
+    def model(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        returned = [part for part in messages[-1].parts if isinstance(part, ToolReturnPart)]
+        if returned:
+            return ModelResponse(parts=[TextPart(str(returned[0].content))])
+        return ModelResponse(parts=[ToolCallPart("delete", {"name": "x"}, "call-1")])
+
+    async def stream(
+        messages: list[ModelMessage], info: AgentInfo
+    ) -> AsyncIterator[str | DeltaToolCalls]:
+        part = model(messages, info).parts[0]
+        if isinstance(part, ToolCallPart):
+            yield {0: DeltaToolCall("delete", '{"name": "x"}', tool_call_id="call-1")}
+        elif isinstance(part, TextPart):
+            yield part.content
+
+    cleaner = PydanticAgent(
+        FunctionModel(model, stream_function=stream), output_type=[str, DeferredToolRequests]
+    )
+
+    @cleaner.tool_plain(requires_approval=True)
+    def delete(name: str) -> str:
+        return f"deleted {name}"
+
+    async def run(request: Request) -> Response:
+        return await AGUIAdapter.dispatch_request(request, agent=cleaner)
+
+    port = free_port()
+    with served(Starlette(routes=[Route("/", run, methods=["POST"])]), port):
+        chat = Chat(make_app(APP.format(url=f"http://127.0.0.1:{port}/")))
+        chat.begin("Clean up")
+        chat.until(lambda: open_question(chat) is not None)
+        question = open_question(chat)
+        assert question is not None
+        [button] = [each for each in question.all("button") if each.text.strip() == pressed]
+        answer(chat, action=button["value"])
+        chat.until_answered()
+    asked, *rest = chat.messages()
+    assert "delete" in asked
+    assert asked.endswith(pressed)
+    assert any(said in each.lower() for each in rest), (rest, chat.messages("error"))
 
 
 def test_the_bounds_are_what_the_documentation_says() -> None:

@@ -161,14 +161,14 @@ def _load(identifier: str) -> Viewer | None:
     if values.get("identifier") != identifier:
         return None
     try:
-        return Viewer(_persisted(values))
+        return Viewer(persisted_user(values))
     except (TypeError, AuthoringError) as error:
         # Another version of the app stored it. The user can sign in again.
         log_failure("session.not_understood", error)
         return None
 
 
-def _persisted(values: Mapping[str, Any]) -> PersistedUser:
+def persisted_user(values: Mapping[str, Any]) -> PersistedUser:
     key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"user of chat-profiles {values['identifier']}"))
     return PersistedUser(**{"id": key, "createdAt": "", **values})
 

@@ -8,6 +8,7 @@ from typing import Any
 from webapp.api.answer_text import SentText, find_failure
 from webapp.api.completions import data_event
 from webapp.authoring.chat_message import ASSISTANT, ERROR, STEP, ChatMessage
+from webapp.authoring.questions.question import is_open, question_of
 from webapp.authoring.steps.details import read_step
 from webapp.engine.phases import TurnStatus
 from webapp.pages.live import TurnState
@@ -36,7 +37,7 @@ class AgentRunEvents:
 
     def update(self, state: TurnState) -> bytes:
         """Return what is new."""
-        is_whole = not state.is_running
+        is_whole = not state.goes_on
         parts = []
         for message in state.messages:
             if message.kind == STEP:
@@ -52,6 +53,9 @@ class AgentRunEvents:
         failure = find_failure(state.messages)
         if failure is not None:
             return self.fail(failure, "app_failed")
+        if state.waits_for:
+            outcome: dict[str, Any] = {"type": "interrupt", "interrupts": _interrupts(state)}
+            return self._close() + _event("RUN_FINISHED", **self._ids, outcome=outcome)
         is_complete = state.status == TurnStatus.COMPLETE
         outcome = {"type": "success" if is_complete else "cancelled"}
         return self._close() + _event("RUN_FINISHED", **self._ids, outcome=outcome)
@@ -117,6 +121,26 @@ class AgentRunEvents:
         self._open_tools.clear()
         self._open_steps.clear()
         return b"".join(parts)
+
+
+def _interrupts(state: TurnState) -> list[dict[str, Any]]:
+    """Return the questions that the app waits for."""
+    asked = [(message, question_of(message)) for message in state.messages if is_open(message)]
+    return [
+        {
+            "id": question["id"],
+            "reason": "input_required",
+            "message": message.content,
+            "expiresAt": question["deadline"],
+            **_schema([button["text"] for button in question.get("actions", ())]),
+        }
+        for message, question in asked
+        if question is not None
+    ]
+
+
+def _schema(buttons: list[str]) -> dict[str, Any]:
+    return {"responseSchema": {"type": "string", **({"enum": buttons} if buttons else {})}}
 
 
 def _failed(message: ChatMessage) -> bool:

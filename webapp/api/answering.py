@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from flask import Flask, request
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner_of_new_chats
 from webapp.accounts.sessions.visitor_limits import HourlyLimit, TooManyMessagesOfVisitorsError
@@ -22,25 +24,73 @@ from webapp.chats.titles import make_title
 from webapp.config import Settings
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
+from webapp.pages.live import TurnState
+from webapp.pages.watching import DatabaseSource, MemorySource, TurnSource
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import this_app
 from webapp.turns.asking import ask, profile_of
+from webapp.turns.questions.answering import (
+    Answer,
+    AskedQuestion,
+    answer_question,
+    find_open_question,
+    find_question,
+    refuse_ended,
+)
 from webapp.turns.requests import Question
 from webapp.turns.runtime import conversation
 from webapp.turns.starting import start_chat_under
 from webapp.web.log import log_event
+from webapp.web.refusals import Refusal
 
 EXTENSION = "api_messages"
 # For ids of chats that programs name by themselves.
 _THREADS = uuid.UUID("8f1f2e3c-5f5b-4c43-9a52-6d1f0a7c1b5e")
 
 
-@dataclass(frozen=True)
+class ThreadTakenError(Refusal):
+    """The chat of a thread cannot be used, and its id is taken."""
+
+    code = 409
+    title = "Thread not available"
+    message = "The chat of this thread was deleted, or is just being started."
+    advice = "Try again, or use another threadId."
+
+
+@dataclass(frozen=True, kw_only=True)
 class BegunAnswer:
-    """An answer that is being written, and its chat."""
+    """An answer that is being written, and its chat.
+
+    Parameters
+    ----------
+    turn:
+        The turn, if it runs in this process.
+    said_before:
+        The messages of the turn that were there before, as it waited for what was sent now.
+    """
 
     chat: StoredChat
-    turn: RunningTurn
+    turn_id: uuid.UUID
+    source: TurnSource
+    turn: RunningTurn | None
+    said_before: frozenset[uuid.UUID] = frozenset()
+
+    def read(self) -> TurnState:
+        """Return the turn as it is now, without what was said before."""
+        state = self.source.read()
+        new = [message for message in state.messages if message.id not in self.said_before]
+        return replace(state, messages=new)
+
+    def wait(self, seconds: float) -> TurnState:
+        """Wait until nothing comes by itself any more, and return the turn as it is then."""
+        ends = time.monotonic() + seconds
+        while True:
+            self.source.look()
+            state = self.read()
+            left = ends - time.monotonic()
+            if not state.goes_on or left <= 0:
+                return state
+            self.source.wait(state.version, min(left, 1.0))
 
 
 def set_up_api_limits(app: Flask, settings: Settings) -> None:
@@ -76,6 +126,8 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
         chat = my_chat(asked.chat_id)
     else:
         found = _find_thread(asked.thread_id) if asked.thread_id is not None else None
+        if found is None and asked.question_id is not None:
+            raise NotFound
         chat = found or _start_chat(asked)
     if asked.profile != (chat.profile or NO_PROFILE):
         raise InvalidRequestError(
@@ -83,8 +135,39 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
             "model",
         )
     profile = profile_of(chat)
-    started = ask(chat, profile, Question(asked.content, uuid.uuid4()))
-    return BegunAnswer(chat, started.turn)
+    if asked.question_id is not None:
+        question: AskedQuestion | None = find_question(chat, asked.question_id)
+    else:
+        question = find_open_question(chat)
+    if question is not None:
+        return _answer_question(chat, question, asked.content)
+    turn = ask(chat, profile, Question(asked.content, uuid.uuid4())).turn
+    return BegunAnswer(chat=chat, turn_id=turn.id, source=MemorySource(turn), turn=turn)
+
+
+def _answer_question(chat: StoredChat, question: AskedQuestion, content: str) -> BegunAnswer:
+    """Answer what the app has asked, as a text in the composer does."""
+    key, values = uuid.uuid4(), {"content": content}
+    refuse_ended(question, key)
+    if question.kind == "action":
+        buttons = question.offers["actions"]
+        pressed = [it for it in buttons if content.strip() in (it["text"], it["name"])]
+        if len(pressed) != 1:
+            offered = ", ".join(button["text"] for button in buttons)
+            raise InvalidRequestError(f"The app waits for one of these: {offered}.", "messages")
+        values = {"action": pressed[0]["id"]}
+    elif question.kind != "user":
+        raise InvalidRequestError("The app waits for an answer that only its page takes.")
+    turn = conversation().keeper.find(question.turn_id)
+    source: TurnSource = (
+        MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, question.turn_id)
+    )
+    said_before = frozenset(message.id for message in source.read().messages)
+    answer_question(chat, question, Answer(values=values, key=key, words=content))
+    source.look()
+    return BegunAnswer(
+        chat=chat, turn_id=question.turn_id, source=source, turn=turn, said_before=said_before
+    )
 
 
 def _count_message() -> None:
@@ -111,17 +194,21 @@ def _start_chat(asked: AskedTurn) -> StoredChat:
     if offered_profiles().profiles or asked.profile != NO_PROFILE:
         profile = offered_profile(asked.profile)
     chat_id = _chat_of_thread(asked.thread_id) if asked.thread_id is not None else None
-    started = start_chat_under(profile, chat_id)
+    try:
+        started = start_chat_under(profile, chat_id)
+    except IntegrityError as error:
+        raise ThreadTakenError from error
     for message in started.messages:
         if message.kind == ERROR and message.status == FAILED:
             raise AnswerFailedError(message.content)
     running = conversation().keeper.find(started.turn.id) if started.turn is not None else None
-    if running is not None:  # it streams a greeting
-        running.wait_until_stored(conversation().start_limits.total)
     chat = started.chat
-    if asked.earlier:
+    if running is not None:  # it streams a greeting, or asks
+        running.wait_until_stored(conversation().start_limits.total)
+        chat = replace(chat, turn_id=None if running.stored else running.id)
+    if asked.earlier and chat.turn_id is None:
         _store_earlier(chat, asked)
-    return replace(chat, turn_id=None)
+    return chat
 
 
 def _store_earlier(chat: StoredChat, asked: AskedTurn) -> None:

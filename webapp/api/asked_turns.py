@@ -54,6 +54,8 @@ class AskedTurn:
         The chat that goes on. ``None`` for a new one.
     thread_id:
         How the program calls the chat. It goes on if there is one, and is made otherwise.
+    question_id:
+        The question of the app that the content answers, if the program names it.
     """
 
     profile: str
@@ -61,6 +63,7 @@ class AskedTurn:
     content: str
     chat_id: uuid.UUID | None = None
     thread_id: str | None = None
+    question_id: uuid.UUID | None = None
 
 
 def read_body() -> dict[str, Any]:
@@ -125,6 +128,16 @@ def read_agent_run(body: Mapping[str, Any], profile: str) -> tuple[AskedTurn, st
         if not isinstance(value, str) or not 0 < len(value) <= ID_LIMIT:
             raise InvalidRequestError(f"{name} must be text of 1 to {ID_LIMIT} characters.", name)
         ids[name] = clean_text(value)
+    if body.get("resume"):
+        question_id, content = _read_resume(body["resume"])
+        asked = AskedTurn(
+            profile=_read_name(profile),
+            earlier=(),
+            content=content,
+            thread_id=ids["threadId"],
+            question_id=question_id,
+        )
+        return asked, ids["runId"]
     messages = _read_messages(body.get("messages"), ignored=("reasoning", "activity"))
     asked = AskedTurn(
         profile=_read_name(profile),
@@ -133,6 +146,20 @@ def read_agent_run(body: Mapping[str, Any], profile: str) -> tuple[AskedTurn, st
         thread_id=ids["threadId"],
     )
     return asked, ids["runId"]
+
+
+def _read_resume(value: object) -> tuple[uuid.UUID, str]:
+    """Return the answer to an interrupt: which question of the app it is, and the text."""
+    entry = value[0] if isinstance(value, list) and len(value) == 1 else None
+    if not isinstance(entry, dict) or entry.get("status") != "resolved":
+        raise InvalidRequestError("resume must have one entry that is resolved.", "resume")
+    question_id, payload = parse_uuid(entry.get("interruptId")), entry.get("payload")
+    if question_id is None:
+        raise InvalidRequestError("The interruptId is none of this app.", "resume")
+    content = _read_content(payload if isinstance(payload, str) else None, "resume")
+    if not is_visible(content):
+        raise InvalidRequestError("The payload of resume must be text.", "resume")
+    return question_id, content
 
 
 def _read_name(value: object) -> str:

@@ -55,7 +55,7 @@ class CompletionEvents:
 
     def update(self, state: TurnState) -> bytes:
         """Return what is new."""
-        text = self._sent.grow(answer_text(state.messages), is_whole=not state.is_running)
+        text = self._sent.grow(answer_text(state.messages), is_whole=not state.goes_on)
         return data_event(self._completion.chunk({"content": text})) if text else b""
 
     def end(self, state: TurnState) -> bytes:

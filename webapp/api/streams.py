@@ -9,9 +9,9 @@ from typing import Protocol
 
 from flask import Flask
 
-from webapp.engine.turn import RunningTurn
+from webapp.api.answering import BegunAnswer
 from webapp.pages.live import TurnState
-from webapp.pages.watching import HEARTBEAT_SECONDS, PACE_SECONDS, MemorySource, look
+from webapp.pages.watching import HEARTBEAT_SECONDS, PACE_SECONDS, look
 from webapp.web.server import Host
 from webapp.web.sse import HEARTBEAT
 
@@ -51,7 +51,7 @@ class AnswerStream:
     def __init__(
         self,
         app: Flask,
-        turn: RunningTurn,
+        begun: BegunAnswer,
         events: AnswerEvents,
         may_go_on: Callable[[], bool],
         host: Host,
@@ -60,13 +60,13 @@ class AnswerStream:
         self.app = app
         self.is_over = False
         self.rest_until = now
-        self._turn = turn
-        self._source = MemorySource(turn)
+        self._begun = begun
+        self._source = begun.source
         self._events = events
         self._may_go_on = may_go_on
         self._host = host
-        self._is_refused = False
-        self._sent_at = self._checked_at = now
+        self._is_refused = self._has_rest = False
+        self._sent_at = self._checked_at = self._looked_at = now
         self._version = -1
         self._listener: Callable[[], None] | None = None
         self.first = events.begin() + self.step()
@@ -88,8 +88,10 @@ class AnswerStream:
 
     @property
     def look_at(self) -> float:
-        """When the token is to be checked again."""
-        return self._checked_at + HEARTBEAT_SECONDS
+        """When the token is to be checked again, or the turn to be read."""
+        return min(
+            self._checked_at + HEARTBEAT_SECONDS, self._looked_at + self._source.look_seconds
+        )
 
     def step(self) -> bytes:
         """Return what is new, a heartbeat, or nothing."""
@@ -100,13 +102,13 @@ class AnswerStream:
             self.is_over = True
             return self._events.fail(NOT_ALLOWED, "invalid_token")
         now, data = time.monotonic(), b""
-        state = self._source.read()
+        state = self._begun.read()
         if state.version != self._version:
             self._version = state.version
             data = self._events.update(state)
             self.rest_until = now + PACE_SECONDS
-        if not state.is_running:
-            self.is_over = True
+        if not state.goes_on:
+            self.is_over = self._has_rest = True
             return data + self._events.end(state)
         if not data and now - self._sent_at >= HEARTBEAT_SECONDS:
             data = HEARTBEAT
@@ -115,10 +117,13 @@ class AnswerStream:
         return data
 
     def look(self, ended_sessions: set[uuid.UUID]) -> None:
-        """Check the token again."""
+        """Check the token again, and read the turn."""
         del ended_sessions
-        self._checked_at = time.monotonic()
-        self._is_refused = not self._may_go_on()
+        now = self._looked_at = time.monotonic()
+        if now >= self._checked_at + HEARTBEAT_SECONDS:
+            self._checked_at = now
+            self._is_refused = not self._may_go_on()
+        self._source.look()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever something is new."""
@@ -129,8 +134,9 @@ class AnswerStream:
         """Call the listener no more. Stop the answer if nobody has read its end."""
         if self._listener is not None:
             self._source.stop_listening(self._listener)
-        if not self._turn.over and not self.is_cut:
-            self._turn.stop()
+        turn = self._begun.turn
+        if turn is not None and not (turn.over or self.is_cut or self._has_rest):
+            turn.stop()
 
     def send(self) -> Iterator[bytes]:
         """Yield the events, for a server whose thread sends them."""

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select, update
 
 from webapp.accounts.audit import LOGIN_OK, record
-from webapp.accounts.login import USER_KEY
+from webapp.accounts.login import USER_KEY, persisted_user
 from webapp.accounts.models import Account, ApiToken, AuditEntry, LoginSession
 from webapp.accounts.seeded_accounts import name_to_find
 from webapp.authoring.errors import AuthoringError
@@ -103,7 +103,12 @@ def check_token(token: str) -> CheckedToken | None:
     if row is None:
         return None
     if row.username is not None:
-        user: User | None = User(row.username, row.display_name, dict(row.details))
+        values = {
+            "identifier": row.username,
+            "display_name": row.display_name,
+            "metadata": dict(row.details),
+        }
+        user: User | None = persisted_user(values)
     else:
         user = _find_signed_in(row.identifier)
     if user is None:
@@ -160,7 +165,7 @@ def _find_signed_in(identifier: str) -> User | None:
     if not isinstance(values, dict) or values.get("identifier") != identifier:
         return None
     try:
-        return User(**values)
+        return persisted_user(values)
     except (TypeError, AuthoringError):  # another version of the app stored it
         return None
 

@@ -32,7 +32,6 @@ from webapp.api.streams import AnswerEvents, AnswerStream
 from webapp.api.tokens import CheckedToken, check_token, note_use
 from webapp.config import Settings
 from webapp.engine.phases import TurnStatus
-from webapp.pages.watching import MemorySource
 from webapp.profiles.offer import narrow_offer
 from webapp.site import settings, this_app
 from webapp.turns.runtime import conversation
@@ -98,17 +97,17 @@ def complete_chat() -> Response:
     asked, streams = read_completion(read_body())
 
     def completion(begun: BegunAnswer) -> Completion:
-        return Completion(turn_id=begun.turn.id, chat_id=begun.chat.id, model=asked.profile)
+        return Completion(turn_id=begun.turn_id, chat_id=begun.chat.id, model=asked.profile)
 
     if streams:
         return _stream(asked, lambda begun: CompletionEvents(completion(begun)))
     with _held_thread():
         begun = begin_answer(asked)
-        state = _wait(begun)
+        state = begun.wait(conversation().limits.total)
     failure = find_failure(state.messages)
     if failure is not None:
         raise AnswerFailedError(failure)
-    if state.status == TurnStatus.INTERRUPTED or state.is_running:
+    if state.status == TurnStatus.INTERRUPTED or state.goes_on:
         raise AnswerFailedError(INTERRUPTED)
     response = jsonify(completion(begun).whole(state))
     response.headers[CHAT_HEADER] = str(begun.chat.id)
@@ -134,9 +133,8 @@ def _stream(asked: AskedTurn, make_events: Callable[[BegunAnswer], AnswerEvents]
     def begin() -> tuple[BegunAnswer, AnswerStream]:
         begun = begin_answer(asked)
         if way != "sse":
-            _wait(begun)
-        events = make_events(begun)
-        return begun, AnswerStream(this_app(), begun.turn, events, may_go_on, host)
+            begun.wait(conversation().limits.total)
+        return begun, AnswerStream(this_app(), begun, make_events(begun), may_go_on, host)
 
     way = way_to_watch(settings(), host)
     if way == "sse":
@@ -153,11 +151,6 @@ def _stream(asked: AskedTurn, make_events: Callable[[BegunAnswer], AnswerEvents]
         response = Response(b"".join(stream.send()), mimetype=MIMETYPE)
     response.headers[CHAT_HEADER] = str(begun.chat.id)
     return response
-
-
-def _wait(begun: BegunAnswer) -> Any:
-    begun.turn.wait_until_stored(conversation().limits.total)
-    return MemorySource(begun.turn).read()
 
 
 def _take_slot(host: Host) -> Slot:

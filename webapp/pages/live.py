@@ -59,6 +59,11 @@ class TurnState:
         return self.status == TurnStatus.RUNNING
 
     @property
+    def goes_on(self) -> bool:
+        """Whether there is more to come by itself."""
+        return self.is_running and not self.waits_for
+
+    @property
     def waits_for(self) -> str:
         """The ids of the questions that the turn waits for; "" if it waits for none."""
         return open_questions(self.messages) if self.is_running else ""

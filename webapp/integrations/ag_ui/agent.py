@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -18,7 +18,7 @@ from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.questions.ask_user import AskUserMessage
-from webapp.authoring.types import ChatProfile, Starter
+from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import user_session
 from webapp.integrations.ag_ui.display import RunDisplay
 from webapp.integrations.ag_ui.events import MIMETYPE, AgentError, read_events
@@ -36,17 +36,13 @@ Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 logger = logging.getLogger("webapp")
 
 
-def profile(  # noqa: PLR0913 - most of them are those of a profile
+def profile(
     name: str,
     *,
     url: str,
     headers: Headers | None = None,
     markdown_description: str = "",
-    icon: str | None = None,
-    display_name: str | None = None,
-    default: bool = False,
-    starters: Sequence[Starter] | None = None,
-    keep_days: int | None = None,
+    **others: Any,
 ) -> ChatProfile:
     """Return a chat profile that is answered by an agent elsewhere, which speaks AG-UI.
 
@@ -56,7 +52,7 @@ def profile(  # noqa: PLR0913 - most of them are those of a profile
 
     Parameters
     ----------
-    name, markdown_description, icon, display_name, default, starters, keep_days:
+    name, markdown_description, others:
         As of a `ChatProfile`.
     url:
         Where the agent takes a ``RunAgentInput``. It begins with ``https://`` or ``http://``.
@@ -85,12 +81,8 @@ def profile(  # noqa: PLR0913 - most of them are those of a profile
     return AnsweringProfile(
         name=name,
         markdown_description=markdown_description,
-        icon=icon,
-        display_name=display_name,
-        default=default,
-        starters=starters,
-        keep_days=keep_days,
         answering=Callback("on_message", agent.answer, 0),
+        **others,
     )
 
 
