@@ -84,6 +84,9 @@ class TooManyFieldsError(Refusal):
     message = f"A form may have at most {MAX_FIELDS} fields."
     advice = "Go back and use the form on the page."
 
+    def __init__(self, most: int = MAX_FIELDS) -> None:
+        super().__init__(f"A form may have at most {most} fields.")
+
 
 class FormRequest(Request):
     """A request whose body is a form, or nothing.
@@ -140,7 +143,7 @@ class FormRequest(Request):
         Raises
         ------
         TooManyFieldsError
-            There are more fields than `MAX_FIELDS`. The rest of the body was not looked at.
+            There are more fields than the form may have. The rest of the body was not looked at.
         """
         if self.has_parts:
             return self.multipart.fields
@@ -149,7 +152,7 @@ class FormRequest(Request):
         most = MORE_FIELDS.get(self.endpoint or "", MAX_FIELDS)
         fields = self.get_data(cache=False).split(b"&", most)
         if len(fields) > most:
-            raise TooManyFieldsError
+            raise TooManyFieldsError(most)
         halves = (field.partition(b"=") for field in fields if field)
         return [(name, value) for name, _, value in halves]
 
