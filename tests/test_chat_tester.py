@@ -217,6 +217,15 @@ def test_an_answer_may_be_looked_at_that_failed(talk: Talk) -> None:
     assert "Something went wrong" in answer.text
 
 
+def test_a_start_may_be_looked_at_that_failed(talk: Talk) -> None:
+    started = talk("import chat_profiles as cl\n\n@cl.on_chat_start\ndef up(): 1 / 0\n").start(
+        raises=False
+    )
+    assert isinstance(started.failure, ZeroDivisionError)
+    assert started.status == "failed"
+    assert "while this chat started" in started.text
+
+
 def test_what_the_framework_says_of_a_callback_is_raised_too(talk: Talk) -> None:
     chat = talk("""
         import chat_profiles as cl
@@ -609,22 +618,27 @@ def test_what_the_app_file_raises_is_raised(talk: Talk, tmp_path: Path) -> None:
         talk("raise SystemExit('exit')")
 
 
-def test_nothing_is_left_when_a_tester_is_closed_or_forgotten(tmp_path: Path) -> None:
+def test_nothing_is_left_when_a_tester_is_closed_or_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "an_app.py"
     file.write_text(textwrap.dedent(ECHO))
+    memory, temporary = tmp_path / "memory", tmp_path / "temporary"
+    memory.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tested_app, "MEMORY", memory)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
-    def left() -> set[Path]:
-        folders = {tested_app.MEMORY, Path(tempfile.gettempdir())}
-        return {found for folder in folders for found in folder.glob("chat-profiles-*")}
+    def left() -> list[Path]:
+        return [*memory.iterdir(), *temporary.iterdir()]
 
-    before = left()
     with ChatTester(file) as chat:
         chat.say("hi")
-        assert left() - before
-    assert left() == before
+        assert [folder.parent for folder in left()] == [memory, temporary]
+    assert left() == []
     forgotten = ChatTester(file)
     forgotten.say("hi")
     del forgotten
     gc.collect()
-    assert left() == before
-    assert list(tmp_path.iterdir()) == [file]
+    assert left() == []
+    assert sorted(tmp_path.iterdir()) == [file, memory, temporary]

@@ -23,6 +23,7 @@ from webapp.testing.answers import (
 from webapp.testing.chat_tester import ChatTester, OfferedProfile, PastChat
 from webapp.testing.failures import ChatTestError, ChatTimeoutError, RefusedError
 from webapp.testing.fake_model import FakeModel, ModelError, ModelRequest, ToolCall
+from webapp.testing.site_visitor import WaitOptions
 
 __all__ = [
     "Answer",
@@ -42,4 +43,5 @@ __all__ = [
     "ShownStep",
     "ShownTask",
     "ToolCall",
+    "WaitOptions",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 from flask import Flask
 
@@ -24,7 +24,7 @@ from webapp.testing.background import wait_for_background
 from webapp.testing.conversation import Conversation
 from webapp.testing.failures import ChatTestError
 from webapp.testing.fake_model import FakeModel
-from webapp.testing.site_visitor import SiteVisitor
+from webapp.testing.site_visitor import SiteVisitor, WaitOptions
 from webapp.testing.stored_chat import end_chat, find_values
 from webapp.testing.tested_app import TestedApp
 
@@ -252,7 +252,7 @@ class ChatTester(Conversation):
         self._visitor.raise_failure()
         return found
 
-    def choose(self, profile: str, *, timeout: float | None = None) -> Answer:
+    def choose(self, profile: str, **options: Unpack[WaitOptions]) -> Answer:
         """Choose a profile, and return what the app says when a chat starts under it.
 
         Where the app continues a chat under another profile, the chat stays.
@@ -263,12 +263,12 @@ class ChatTester(Conversation):
             The profile is not offered to this user.
         """
         if self._tested.chat_app.switches_here and self._visitor.chat_id is not None:
-            return self._visitor.act("profile", {"profile": profile}, timeout=timeout)
-        return self._visitor.start({"profile": profile}, timeout)
+            return self._visitor.act("profile", {"profile": profile}, **options)
+        return self._visitor.start({"profile": profile}, **options)
 
-    def start(self, *, timeout: float | None = None) -> Answer:
+    def start(self, **options: Unpack[WaitOptions]) -> Answer:
         """Start a new chat, and return what the app says. `say` does it where there is none."""
-        return self._visitor.start({}, timeout)
+        return self._visitor.start({}, **options)
 
     def end(self) -> Self:
         """End the chat, as if nothing had been said in it for long: ``@on_chat_end`` runs."""
@@ -276,7 +276,7 @@ class ChatTester(Conversation):
         self._finish()
         return self
 
-    def resume(self, chat: str | PastChat | None = None, *, timeout: float | None = None) -> Answer:
+    def resume(self, chat: str | PastChat | None = None, **options: Unpack[WaitOptions]) -> Answer:
         """End the chat if it has not ended, resume it, and return what ``@on_chat_resume`` says.
 
         Parameters
@@ -289,7 +289,7 @@ class ChatTester(Conversation):
         if chat is not None:
             self.open(chat)
         self.end()
-        return self._visitor.act("resume", {}, timeout=timeout)
+        return self._visitor.act("resume", {}, **options)
 
     def open(self, chat: str | PastChat) -> Self:
         """Open an earlier chat of this user, by itself or its id, and go on there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
@@ -16,7 +16,7 @@ from webapp.pages.settings.form import EDIT
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
 from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
 from webapp.testing.failures import ChatTestError
-from webapp.testing.site_visitor import AttachedFile, SiteVisitor
+from webapp.testing.site_visitor import AttachedFile, SiteVisitor, WaitOptions
 from webapp.testing.stored_chat import expire_questions, find_inputs
 from webapp.testing.transcript import assert_same_text, write_transcript
 
@@ -52,9 +52,7 @@ class Conversation:
         files: Iterable[AttachedFile] = (),
         command: str | None = None,
         modes: Mapping[str, str] | None = None,
-        until: str | None = None,
-        timeout: float | None = None,
-        raises: bool = True,
+        **options: Unpack[WaitOptions],
     ) -> Answer:
         """Say something, wait for the answer, and return it.
 
@@ -69,12 +67,9 @@ class Conversation:
             it is that of the starter, or the one that the app has marked.
         modes:
             The ids of the options that are chosen, by the ids of their modes.
-        until:
-            Return as soon as a message has this text, to stop the answer or to look at it half-way.
-        timeout:
-            How many seconds it may take, instead of those of the tester.
-        raises:
-            Whether to raise what the callback raises. If not, it is the ``failure`` of the answer.
+        options:
+            How to wait for the answer. `WaitOptions` has them all: ``until``, ``timeout`` and
+            ``raises``. The other methods that return an answer take them, too.
 
         Raises
         ------
@@ -84,7 +79,7 @@ class Conversation:
             The answer is not complete in time. It is stopped.
         """
         if self._visitor.chat_id is None:
-            self._visitor.start({}, timeout)
+            self._visitor.start({}, timeout=options.get("timeout"))
         content = text
         if isinstance(text, Starter):
             content, command = text.message, command or text.command
@@ -92,40 +87,38 @@ class Conversation:
             "messages",
             {"content": content, **choice_fields(self._inputs(), command, modes), **_key()},
             files=files,
-            until=until,
-            timeout=timeout,
-            raises=raises,
+            **options,
         )
 
-    def upload(self, *files: AttachedFile, text: str = "", timeout: float | None = None) -> Answer:
+    def upload(
+        self, *files: AttachedFile, text: str = "", **options: Unpack[WaitOptions]
+    ) -> Answer:
         """Send files, and return the answer. An open question for files gets them."""
         question = self.question
         if question is not None and question.kind == "file":
-            return self.answer(list(files), timeout=timeout)
-        return self.say(text, files=files, timeout=timeout)
+            return self.answer(list(files), **options)
+        return self.say(text, files=files, **options)
 
-    def wait(
-        self, *, until: str | None = None, timeout: float | None = None, raises: bool = True
-    ) -> Answer:
+    def wait(self, **options: Unpack[WaitOptions]) -> Answer:
         """Wait for the rest of an answer, and return all of it."""
-        return self._visitor.answer(until=until, timeout=timeout, raises=raises)
+        return self._visitor.answer(**options)
 
-    def stop(self, *, timeout: float | None = None) -> Answer:
+    def stop(self, **options: Unpack[WaitOptions]) -> Answer:
         """Press Stop, and return the answer as it was stopped."""
         self._visitor.post("stop", {})
-        return self._visitor.answer(timeout=timeout)
+        return self._visitor.answer(**options)
 
-    def retry(self, *, timeout: float | None = None) -> Answer:
+    def retry(self, **options: Unpack[WaitOptions]) -> Answer:
         """Ask once more for an answer that failed or was stopped."""
-        return self._visitor.act("retry", {"turn": self._last_turn(), **_key()}, timeout=timeout)
+        return self._visitor.act("retry", {"turn": self._last_turn(), **_key()}, **options)
 
-    def regenerate(self, *, timeout: float | None = None) -> Answer:
+    def regenerate(self, **options: Unpack[WaitOptions]) -> Answer:
         """Ask for another answer in the place of the last one."""
         form = {"turn": self._last_turn(), **_key()}
-        return self._visitor.act("regenerate", form, timeout=timeout)
+        return self._visitor.act("regenerate", form, **options)
 
     def edit(
-        self, text: str, message: ShownMessage | None = None, *, timeout: float | None = None
+        self, text: str, message: ShownMessage | None = None, **options: Unpack[WaitOptions]
     ) -> Answer:
         """Change a message of the user, the last one unless you name another.
 
@@ -138,7 +131,7 @@ class Conversation:
         if message is None and not own:
             raise ChatTestError("There is no message to edit yet: call say() first.")
         form = {"message": (message or own[-1]).id, "content": text, **_key()}
-        return self._visitor.act("edit", form, timeout=timeout)
+        return self._visitor.act("edit", form, **options)
 
     @overload
     def settings(self, /) -> dict[str, Any]: ...
@@ -176,7 +169,7 @@ class Conversation:
             The chat has no such settings, or a widget does not take the value.
         """
         if self._visitor.chat_id is None:
-            self._visitor.start({}, timeout)
+            self._visitor.start({}, timeout=timeout)
         values = {**(values or {}), **more}
         inputs = self._inputs()
         if not values:
@@ -205,8 +198,7 @@ class Conversation:
         action: str | ShownAction,
         *,
         fields: Mapping[str, str | Sequence[str]] | None = None,
-        timeout: float | None = None,
-        raises: bool = True,
+        **options: Unpack[WaitOptions],
     ) -> Answer:
         """Press a button of a message, and return what the app says then.
 
@@ -224,10 +216,10 @@ class Conversation:
         buttons += [b for message in shown for it in message.elements for b in it.actions]
         button = _find_action(action, [*buttons, *asked])
         if button in asked:
-            return self.answer(button, timeout=timeout, raises=raises)
+            return self.answer(button, **options)
         typed = {f"{FIELD_PREFIX}{name}": value for name, value in (fields or {}).items()}
         form = {**typed, **_key()}
-        return self._visitor.act(f"actions/{button.id}", form, timeout=timeout, raises=raises)
+        return self._visitor.act(f"actions/{button.id}", form, **options)
 
     @property
     def question(self) -> ShownQuestion | None:
@@ -240,10 +232,7 @@ class Conversation:
         answer: GivenAnswer | ShownQuestion,
         to_question: GivenAnswer | None = None,
         /,
-        *,
-        until: str | None = None,
-        timeout: float | None = None,
-        raises: bool = True,
+        **options: Unpack[WaitOptions],
     ) -> Answer:
         """Answer the open question, and return what the app says then.
 
@@ -271,16 +260,14 @@ class Conversation:
             f"questions/{question.id}",
             {**form, **_key()},
             files=files,
-            until=until,
-            timeout=timeout,
-            raises=raises,
+            **options,
         )
 
-    def time_out(self, *, timeout: float | None = None) -> Answer:
+    def time_out(self, **options: Unpack[WaitOptions]) -> Answer:
         """Let the time for the open question be over, and return what the app says then."""
         if not expire_questions(self._visitor.browser.app, self._visitor.require_chat()):
             raise ChatTestError(NO_QUESTION)
-        return self._visitor.answer(timeout=timeout)
+        return self._visitor.answer(**options)
 
     def transcript(self) -> str:
         """Return the chat as text that is the same at each run: without ids and times."""

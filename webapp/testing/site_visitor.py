@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from flask import Flask
 from werkzeug.datastructures import FileStorage
@@ -31,6 +31,24 @@ __tracebackhide__ = True
 STOP_SECONDS = 2.0
 # A path, or a name and the bytes.
 AttachedFile = str | Path | tuple[str, bytes]
+
+
+class WaitOptions(TypedDict, total=False):
+    """How a test waits for an answer.
+
+    Attributes
+    ----------
+    until:
+        Return as soon as a message has this text, to stop the answer or to look at it half-way.
+    timeout:
+        How many seconds it may take, instead of those of the tester.
+    raises:
+        Whether to raise what the callback raises. If not, it is the ``failure`` of the answer.
+    """
+
+    until: str | None
+    timeout: float | None
+    raises: bool
 
 
 class SiteVisitor:
@@ -71,14 +89,14 @@ class SiteVisitor:
         other.browser.language = self.browser.language
         return other
 
-    def start(self, form: dict[str, Any], timeout: float | None) -> Answer:
+    def start(self, form: dict[str, Any], **options: Unpack[WaitOptions]) -> Answer:
         """Start a chat, and return what the app says."""
         response = self.browser.post("/chats", form)
         self.check(response)
         self.note_chat(uuid.UUID(response.location.partition("?")[0].rpartition("/")[2]))
         self._before = 0
         wait_for_background()  # such as the end of the chat before
-        return self.answer(timeout=timeout)
+        return self.answer(**options)
 
     def act(
         self,
@@ -86,16 +104,14 @@ class SiteVisitor:
         form: dict[str, Any],
         *,
         files: Iterable[AttachedFile] = (),
-        until: str | None = None,
-        timeout: float | None = None,
-        raises: bool = True,
+        **options: Unpack[WaitOptions],
     ) -> Answer:
         """Send a form of the open chat, and return what the app says then."""
         before = last_sequence(self.messages())
         attached = [_as_file(file) for file in files]
         self.post(what, {**form, "files": attached} if attached else form)
         self._before = before
-        return self.answer(until=until, timeout=timeout, raises=raises)
+        return self.answer(**options)
 
     def post(self, what: str, form: dict[str, Any]) -> None:
         """Send a form of the open chat, as htmx does."""
@@ -104,10 +120,9 @@ class SiteVisitor:
         if response.status_code >= 400:
             self.check(response)
 
-    def answer(
-        self, *, until: str | None = None, timeout: float | None = None, raises: bool = True
-    ) -> Answer:
+    def answer(self, **options: Unpack[WaitOptions]) -> Answer:
         """Wait for the answer to what the user did last, and return it."""
+        until, timeout = options.get("until"), options.get("timeout")
         turn = find_turn(self.browser.app, self.require_chat())
         come = "stored"
         if turn is not None:
@@ -126,7 +141,7 @@ class SiteVisitor:
         failure = self.failures.take()
         if self.model is not None:
             self.model.raise_if_exhausted()
-        if failure is not None and raises:
+        if failure is not None and options.get("raises", True):
             raise failure
         new = self._new_messages()
         status = _status_of(new) if come == "stored" else "running"
