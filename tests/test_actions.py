@@ -268,6 +268,14 @@ def test_a_failure_offers_to_try_again(chat: Chat, app: Flask, log: LogReader) -
     assert runs(app) == ["fails", "fails"]
 
 
+def test_a_silent_callback_is_ended_and_its_user_told(make_app: AppMaker) -> None:
+    app = make_app(APP, turn_idle_seconds=1)
+    chat = Chat.of(Visitor(app).logged_in("alice"))
+    page = pressed(chat, "waits")
+    assert "Nothing came for 1 seconds, so what you had asked for was stopped." in page.text
+    assert page.all(data_testid="retry")
+
+
 def test_one_turn_runs_at_a_time_and_stop_ends_it(chat: Chat, app: Flask) -> None:
     waits, plain = address(chat, "waits"), address(chat, "Plain")
     assert press(chat.visitor, waits).status_code == 303
