@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from tests.support.apps import AppMaker
 from tests.support.conversation import wait_until
+from tests.support.nginx import needs_nginx, nginx
 from tests.support.procfs import peak_memory
 from tests.support.servers import (
     gunicorn,
@@ -131,6 +134,43 @@ def test_a_large_file_arrives(tmp_path: Path, settings: Mapping[str, str], start
         assert Uploader(server.port).upload(30 * MEGABYTE).startswith(b"HTTP/1.1 200")
         assert left_over(tmp_path / "files") == []
         assert "Traceback" not in server.log
+
+
+@needs_nginx
+def test_nginx_passes_files_on_and_sends_them_itself(
+    tmp_path: Path, settings: Mapping[str, str]
+) -> None:
+    own = {**settings, "WEBAPP_FILES_SENDFILE": "X-Accel-Redirect:/internal-files"}
+    docs = (Path(__file__).parent.parent / "docs" / "hosting.md").read_text()
+    [documented] = re.findall(
+        r"^    location /internal-files/ \{.*?^    \}", docs, re.MULTILINE | re.DOTALL
+    )
+    internal = documented.replace("/srv/chat/instance/files/", f"{tmp_path}/files/")
+    with gunicorn(tmp_path, own) as server:
+        location = (
+            f"location / {{ proxy_pass http://127.0.0.1:{server.port}; client_max_body_size 40m; "
+            f"proxy_set_header Host $http_host; }} {internal}"
+        )
+        with nginx(tmp_path, location) as port:
+            uploader = Uploader(port)
+            assert uploader.upload(30 * MEGABYTE, "big <b>.svg").startswith(b"HTTP/1.1 200")
+            page = uploader.get(f"/chats/{uploader.chat_id}").text
+            address = re.findall(r'href="(/files/[^"]+)"', page)[0]
+            connection = HTTPConnection("127.0.0.1", port, timeout=60)
+            with closing(connection):
+                head = {"Cookie": uploader.cookies, "Range": "bytes=100-199"}
+                connection.request("GET", address, headers=head)
+                answer = connection.getresponse()
+                part = answer.read()
+            stranger = RemoteVisitor(port)
+            assert stranger.get(address).status == 404
+            assert stranger.get("/internal-files/").status == 404
+        direct = RemoteVisitor(server.port, headers={"Cookie": uploader.cookies}).get(address)
+    assert (answer.status, part) == (206, PIECE[100:200])
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert direct.text == ""  # nginx sends it, not the app
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_sent(
