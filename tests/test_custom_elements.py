@@ -15,6 +15,7 @@ from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
+from tests.support.rows import column
 from tests.test_sharing import shared
 from webapp.authoring.chat_message import ElementData
 from webapp.authoring.elements.custom import CustomElement
@@ -93,6 +94,18 @@ def test_readers_of_a_shared_chat_see_it(alice: Visitor) -> None:
     bob = Visitor(alice.app).logged_in("bob")
     page = parse(bob.get(shared(alice, chat.address)).text)
     assert page.one(data_kind="custom").one("h2").text == "A lamp"
+
+
+def test_its_page_is_of_its_owner(alice: Visitor) -> None:
+    chat, _ = ask(alice)
+    [said] = chat.page().all(data_testid="message", data_kind="assistant")
+    [[stored]] = [found for found in column(alice.app, "messages.elements") if found]
+    address = f"/elements/{stored['id']}?message={said['data-message-id']}"
+    shown = parse(alice.get(address).text).one(data_kind="custom")
+    assert "A lamp" in shown.text
+    assert Visitor(alice.app).logged_in("bob").get(address).status_code == 404
+    alice.post(f"{chat.address}/delete")
+    assert alice.get(address).status_code == 404
 
 
 def test_its_ids_are_its_own(alice: Visitor) -> None:

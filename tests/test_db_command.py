@@ -130,7 +130,9 @@ def test_check_warns_of_files_that_others_can_read(cli: CommandLine) -> None:
 def test_backup_is_private_whole_and_works(cli: CommandLine, tmp_path: Path) -> None:
     cli.add("alice")
     target = tmp_path / "copy.sqlite3"
-    cli.ok("db", "backup", str(target))
+    told = cli("db", "backup", str(target)).output
+    assert "copy the folder" in told
+    assert "instance/files, for example with rsync -a" in told
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.glob("copy*")] == ["copy.sqlite3"]
     copy = CommandLine(tmp_path, f"sqlite:///{target}")
@@ -229,6 +231,15 @@ def test_backup_of_postgresql_names_its_own_tool(tmp_path: Path) -> None:
     assert "pg_dump --format=custom --host=db.example --username=bob '--file=my copy' chat" in line
     assert "canary" not in line
     assert "--file" not in cli.refused("db", "backup", "-")
+
+
+def test_backup_says_how_to_keep_files_of_object_storage(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.add("alice")
+    monkeypatch.setenv("WEBAPP_FILES_URL", "s3://bucket/chats")
+    told = cli("db", "backup", str(tmp_path / "copy.sqlite3")).output
+    assert "keep a copy of s3://bucket/chats with the tools of your storage" in told
 
 
 def test_a_locked_database_is_one_line(cli: CommandLine) -> None:
