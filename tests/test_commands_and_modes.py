@@ -342,6 +342,44 @@ def test_a_callback_of_no_turn_cannot_set_them(make_app: AppMaker, log: LogReade
     assert "commands of this chat were set in a callback that belongs to no turn" in log.text
 
 
+def test_they_can_be_set_when_a_chat_is_resumed_and_when_it_is_stopped(make_app: AppMaker) -> None:
+    source = """
+        import asyncio
+        import webapp as cl
+
+        @cl.on_chat_resume
+        def resume(thread):
+            cl.context.emitter.set_commands([{"id": "Resumed"}])
+
+        @cl.on_stop
+        def stopped():
+            cl.context.emitter.set_modes([cl.Mode("after", "After", [cl.ModeOption("a", "A")])])
+
+        @cl.on_message
+        async def answer(message):
+            await asyncio.sleep(60 if message.content == "wait" else 0)
+    """
+    visitor = Visitor(make_app(source))
+    chat = Chat.of(visitor).say("Hi")
+    Chat.of(visitor)
+    visitor.post(f"{chat.address}/resume")
+    chat.until_answered()
+    assert [it["data-name"] for it in chat.page().all(data_testid="command")] == ["Resumed"]
+    chat.begin("wait")
+    chat.stop()
+    chat.until_answered()
+    assert [it["data-name"] for it in chat.page().all(data_testid="mode")] == ["after"]
+
+
+def test_a_choice_is_sent_even_where_there_is_no_room_to_keep_it(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.authoring.inputs.inputs.CHARACTERS_LIMIT", 10)
+    send(chat, command="Canvas")
+    assert seen(chat) == [("Canvas", FIRST)]
+    assert chosen(command_field(chat)) is None
+
+
 def test_outside_a_chat_the_emitter_says_where_it_works() -> None:
     with pytest.raises(MisuseError, match=r"context\.emitter was used outside"):
         _ = context.emitter

@@ -15,6 +15,7 @@ from webapp.accounts.sessions.visitor_limits import (
 )
 from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
+from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.inputs.message_choices import CHOSEN, choices_of, chosen_next
 from webapp.authoring.messages.user_message import make_user_message
@@ -323,8 +324,9 @@ def _keep_choices(request: TurnRequest, place: TurnPlace) -> Inputs:
     inputs, question = Inputs(place.inputs), request.question
     if place.inputs and question is not None and request.replacement is None:
         chosen = chosen_next(place.inputs, choices_of(question.details))
-        if chosen is not None:
-            inputs.set(CHOSEN, chosen)
+        with suppress(MisuseError):  # there is no room left: it is not kept then
+            if chosen is not None:
+                inputs.set(CHOSEN, chosen)
     return inputs
 
 
