@@ -471,6 +471,7 @@ def test_values_can_be_read_without_awaiting(make_app: AppMaker) -> None:
         def start():
             settings = cl.ChatSettings([cl.input_widget.Switch("a", "A", True)]).send()
             cl.user_session.set("chat_settings", {"a": False})
+            assert cl.context.session.chat_settings == settings
             cl.Message(f"{settings['a']} {cl.user_session.get('chat_settings')}").send()
     """)
     assert Chat(app).messages() == ["True {'a': True}"]

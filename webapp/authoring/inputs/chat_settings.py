@@ -102,7 +102,7 @@ class ChatSettings:
         """
         chat = running_chat("ChatSettings.send()")
         shown = [each.to_dict() for each in self.inputs]
-        values = _fit_values(shown, _kept_values(chat)) if shown else {}
+        values = _fit_values(chat, shown) if shown else {}
         chat.inputs.set(SETTINGS, {"widgets": shown, "values": values} if shown else None)
         return SettingValues(values)
 
@@ -136,15 +136,15 @@ def values_now(chat: ChatContext) -> dict[str, Any]:
     return values
 
 
-def _kept_values(chat: ChatContext) -> Mapping[str, Any]:
-    """Return values that a form is to begin with, where its widgets take them."""
+def _fit_values(chat: ChatContext, shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values with which a form begins."""
+    kept: Mapping[str, Any] = {}
     if chat.inputs.get(SETTINGS) is None:
-        return chat.find_setting_defaults(chat.chat_profile)
-    # The app shows its form again. Everywhere else it may want to change what is set.
-    return values_now(chat) if chat.callback == "on_chat_resume" else {}
+        kept = chat.find_setting_defaults(chat.chat_profile)
+    elif chat.callback == "on_chat_resume":
+        # The app shows its form again. Everywhere else it may want to change what is set.
+        kept = values_now(chat)
 
-
-def _fit_values(shown: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for widget in list_widgets(shown):
         key = widget["id"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -86,27 +85,25 @@ class SingleChoiceWidget(ChoiceWidget):
     initial_value: str | None = None
 
     def __post_init__(self) -> None:
-        values: Sequence[str] = self.values or ()
         super().__post_init__()
-        if self.initial_index is not None:
-            self.initial = self._value_at(values, self.initial_index)
+        index: object = self.initial_index
+        if index is not None:
+            if not self.values:
+                raise MisuseError(
+                    f"{self.place}: initial_index counts in values. With items, give initial_value."
+                )
+            count = len(self.values)
+            if not isinstance(index, int) or not -count <= index < count:
+                raise MisuseError(
+                    f"{self.place}: initial_index must be a number from 0 to {count - 1}, not "
+                    f"{index!r:.60}."
+                )
+            self.initial = self.values[index]
         elif self.initial_value is not None:
             self.check_offered("initial_value", self.initial_value)
             self.initial = self.initial_value
         elif self.initial is not None:
             self.check_offered("initial", self.initial)
-
-    def _value_at(self, values: Sequence[str], index: object) -> str:
-        if not values:
-            raise MisuseError(
-                f"{self.place}: initial_index counts in values. With items, give initial_value."
-            )
-        if not isinstance(index, int) or not -len(values) <= index < len(values):
-            raise MisuseError(
-                f"{self.place}: initial_index must be a number from 0 to {len(values) - 1}, not "
-                f"{index!r:.60}."
-            )
-        return self.values[index]
 
 
 @refuse_unknown_arguments

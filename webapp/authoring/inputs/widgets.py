@@ -75,7 +75,9 @@ class InputWidget:
 
     def check_number(self, argument: str, value: Any) -> Any:
         """Return ``value``, which is a number."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        # A float cannot hold every int, and no browser sends a longer one.
+        if not is_number or abs(value) >= 1e18 or not math.isfinite(value):
             raise MisuseError(f"{self.place}: {argument} must be a number, not {value!r:.60}.")
         return value
 
@@ -320,8 +322,3 @@ def check_texts(place: str, argument: str, values: object, most: int) -> list[st
         check_text(place, f"item {number} of {argument}", value, most)
         for number, value in enumerate(values)
     ]
-
-
-def _is_finite(value: float) -> bool:
-    # A float cannot hold every int, and no browser sends a longer one.
-    return abs(value) < 1e18 and math.isfinite(value)

@@ -111,7 +111,6 @@ EMITTER_NOT_YET = {
     "send_audio_interrupt": NO_AUDIO,
 }
 SESSION_NOT_YET = {
-    "chat_settings": 'use user_session.get("chat_settings")',
     "environ": "the headers of requests are not given to callbacks",
     "http_cookie": "the cookies of requests are not given to callbacks",
     "http_referer": "the headers of requests are not given to callbacks",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.inputs.chat_settings import values_now
 from webapp.authoring.inputs.emitter import Emitter
 from webapp.authoring.loading.missing_names import CONTEXT_NOT_YET, SESSION_NOT_YET, missing_name
 from webapp.authoring.steps.step import Step, current_step
@@ -12,7 +13,15 @@ from webapp.authoring.types import User
 from webapp.authoring.user_session import CLIENT_TYPE
 
 CONTEXT_NAMES = ("session", "current_step", "current_run", "emitter")
-SESSION_NAMES = ("id", "thread_id", "user", "chat_profile", "client_type", "user_env")
+SESSION_NAMES = (
+    "id",
+    "thread_id",
+    "user",
+    "chat_profile",
+    "client_type",
+    "chat_settings",
+    "user_env",
+)
 
 
 class Run(Step):
@@ -49,6 +58,11 @@ class SessionContext:
     def chat_profile(self) -> str | None:
         """The name of the profile."""
         return self._chat.chat_profile
+
+    @property
+    def chat_settings(self) -> dict[str, Any]:
+        """What is set in `ChatSettings`."""
+        return values_now(self._chat)
 
     @property
     def user_env(self) -> dict[str, str]:
