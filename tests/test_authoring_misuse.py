@@ -322,12 +322,12 @@ MISTAKES = {
         ["webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
     ),
     "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
-    "no_settings_yet": (
-        "@cl.on_settings_update\ndef changed(settings): ...",
+    "no_sound_yet": (
+        "@cl.on_audio_start\ndef listen(): ...",
         2,
         [
-            "webapp.on_settings_update does not exist in this version: a chat has no settings yet; "
-            "see docs/authoring.md"
+            "webapp.on_audio_start does not exist in this version: an app cannot listen or speak "
+            "yet; see docs/authoring.md"
         ],
     ),
     "figure_of_another_library": (

@@ -296,6 +296,13 @@ assert utc_now().endswith("Z")
 """
 
 
+def test_a_submodule_that_is_imported_by_its_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "app.py"
+    path.write_text("import importlib\nimportlib.import_module('chat_profiles.data')\n")
+    with pytest.raises(AppFileError, match="in this version: chats are stored already"):
+        load_chat_app(path)
+
+
 def test_the_submodules_of_chainlit_are_there(tmp_path: Path) -> None:
     path = tmp_path / "app.py"
     path.write_text(SUBMODULES)

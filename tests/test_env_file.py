@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import CommandLine
+from webapp import cli
 from webapp.app_files.env_file import NAMES, read_env_file
 from webapp.console import BadInputError
 
@@ -89,8 +90,9 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(
     assert "\n" not in caught.value.message
 
 
-def test_run_reads_it_before_anything_else(app_file: Path) -> None:
-    (app_file.parent / ".env").write_text("WEBAPP_MESSAGE_BYTES=none")
+def test_run_reads_it_before_anything_else(app_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(cli, "serve", lambda *_: seen.append(os.environ.get("FROM_THE_FILE")))
+    (app_file.parent / ".env").write_text("FROM_THE_FILE=yes")
     result = CommandLine(app_file.parent, "")("run", str(app_file))
-    assert result.exit_code == 2
-    assert "WEBAPP_MESSAGE_BYTES" in result.stderr
+    assert (result.exit_code, seen) == (0, ["yes"])

@@ -125,8 +125,8 @@ def test_a_failure_inside_a_library_names_the_line_that_uses_it(tmp_path: Path) 
         ("from . import helper", "write `import helper` instead of `from . import helper`"),
         ("from .helper import x", "`from helper import x` instead of `from .helper import x`"),
         (
-            "from webapp import on_settings_update",
-            "webapp.on_settings_update does not exist in this version: ",
+            "from webapp import on_audio_start",
+            "webapp.on_audio_start does not exist in this version: ",
         ),
         ("from webapp import on_chat_starts", "did you mean on_chat_start?"),
         ("import helpfull_neighbour", "did you mean helpful_neighbour?"),

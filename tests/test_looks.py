@@ -209,6 +209,28 @@ class TestSettingsOfChainlit:
         assert problem in problems(log)[0]
         assert "<title>Chat Profiles</title>" in first_page(app)
 
+    def test_a_stylesheet_of_public_comes_before_the_theme(self, make: Make) -> None:
+        files = {
+            ".chainlit/config.toml": '[UI]\ncustom_css = "/public/css/site.css"',
+            "public/css/site.css": "a {}",
+            "public/theme.css": "b {}",
+        }
+        page = first_page(make(files))
+        assert page.index("app.css") < page.index("/public/css/site.css")
+        assert page.index("/public/css/site.css") < page.index("/public/theme.css")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["https://x.example/a.css", "/public/../app.css", "a.css", "/public/a.css?x", "/a.txt"],
+    )
+    def test_a_stylesheet_from_elsewhere_is_not_loaded(
+        self, make: Make, log: LogReader, path: str
+    ) -> None:
+        page = first_page(make({".chainlit/config.toml": f'[UI]\ncustom_css = "{path}"'}))
+        assert path not in page
+        [problem] = problems(log)
+        assert "[UI] custom_css must be a file in public" in problem
+
     def test_tables_that_are_none_are_no_harm(self, make: Make, log: LogReader) -> None:
         first_page(make({".chainlit/config.toml": "UI = 1\nfeatures = []\n"}))
         assert problems(log) == []

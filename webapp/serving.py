@@ -157,9 +157,16 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         application,
         use_reloader=True,
         threaded=True,
-        extra_files=[served.app, str(Path(served.app).with_name(".env"))],
+        extra_files=[served.app, *_files_beside(Path(served.app).parent)],
         request_handler=_NamelessHandler,
     )
+
+
+def _files_beside(folder: Path) -> list[str]:
+    """Return the files that are read at the start, as they lie beside an app file."""
+    names = (".env", ".chainlit/config.toml", "public/theme.json", "chainlit.md")
+    found = [*(folder / name for name in names), *folder.glob("chainlit_*.md")]
+    return [str(path) for path in found]
 
 
 class _NamelessHandler(WSGIRequestHandler):

@@ -40,7 +40,9 @@ class Looks:
     description: str = ""
     favicon: str | None = None
     logo: Logo | None = None
+    # Our tokens, and a file of the author that comes after them.
     styles: str = ""
+    stylesheet: str = ""
     avatars: dict[str, str] = field(default_factory=dict)
     readmes: dict[str, str] = field(default_factory=dict)
     # A line for each file, or value in it, that has no effect.
@@ -71,6 +73,7 @@ def read_looks(chat_app: ChatApp) -> Looks:
         favicon=find_picture(public, "favicon"),
         logo=logo,
         styles=styles + (_LOGO_RULES if logo else ""),
+        stylesheet=chat_app.config.stylesheet,
         avatars=find_avatars(public),
         readmes=readmes,
         problems=(*chat_app.config.problems, *of_colours, *of_readmes),

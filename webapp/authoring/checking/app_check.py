@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from webapp.authoring.errors import AppFileError
 
 # Of all files together. A longer app is read no further.
 BYTES_READ = 4_000_000
+# A longer module is read only if it names a framework.
+LONG_FILE = 100_000
+_NAMED = re.compile(rb"\b(?:chainlit|chat_profiles|webapp)\b")
 _SKIPPED = {"site-packages", "dist-packages"}
 
 
@@ -40,6 +44,8 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
     seen, waiting, left = {path}, [(path, source)], BYTES_READ
     while waiting:
         file, content = waiting.pop()
+        if file != path and len(content) > LONG_FILE and not _NAMED.search(content):
+            continue
         left -= len(content)
         if left < 0:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from webapp.authoring.types import Cot, Uploads
 
 FILE = ".chainlit/config.toml"
 BYTES_READ = 200_000
-NAME_LIMIT, DESCRIPTION_LIMIT = 100, 500
+NAME_LIMIT, DESCRIPTION_LIMIT, PATH_LIMIT = 100, 500, 200
+_STYLESHEET = re.compile(r"/public/(?:[\w-]+/)*[\w.-]+\.css", re.ASCII)
 _THEME = "use public/theme.css; see docs/themes.md"
 _SETTING = "a setting of the site says that; see docs/hosting.md"
 # What has no effect here: the value that Chainlit writes into each new file, and what to do.
@@ -38,7 +40,6 @@ _WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
     "UI.language": (None, "the language of the page is English"),
     "UI.layout": (None, _THEME),
     "UI.default_sidebar_state": (None, "a user folds the list of chats"),
-    "UI.custom_css": (None, _THEME),
     "UI.custom_js": (None, "pages run no scripts of yours"),
     "UI.login_page_image": (None, _THEME),
     "UI.custom_meta_url": (None, "leave it out"),
@@ -56,6 +57,8 @@ class ConfigFile:
 
     name: str = ""
     description: str = ""
+    # A stylesheet in the folder `public`.
+    stylesheet: str = ""
     cot: Cot | None = None
     uploads: Uploads | None = None
     # What is wrong with it, and what has no effect here. A line each.
@@ -105,6 +108,7 @@ def read_config_file(folder: Path) -> ConfigFile:
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
+        stylesheet=_read_stylesheet(reader),
         cot=_read_cot(reader),
         uploads=_read_uploads(reader),
         problems=tuple(reader.problems),
@@ -122,6 +126,14 @@ def _read_cot(reader: _Reader) -> Cot | None:
         return None
     reader.refuse("UI.cot", f'must be "full", "tool_call" or "hidden", not {str(cot)!r:.60}')
     return None
+
+
+def _read_stylesheet(reader: _Reader) -> str:
+    path = reader.read_text("UI.custom_css", PATH_LIMIT)
+    if path and not _STYLESHEET.fullmatch(path):
+        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css"')
+        return ""
+    return path
 
 
 def _read_uploads(reader: _Reader) -> Uploads | None:

@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.source_lines import SourceLine, find_lines
+from webapp.authoring.loading.submodules import NO_SUBMODULES
 
 FRAMEWORK = "webapp"
 # Packages that are well known to app files, so their names may be given to pip. On the package
@@ -85,6 +86,7 @@ def _explain(error: BaseException, folder: Path) -> str:
 
 def _suggest(error: ImportError, folder: Path) -> Iterator[str]:
     root = (error.name or "").partition(".")[0]
+    inner = ".".join((error.name or "").split(".")[1:2])
     unknown = _NOT_IMPORTED.search(str(error))
     if "attempted relative import" in str(error):
         yield (
@@ -95,6 +97,8 @@ def _suggest(error: ImportError, folder: Path) -> Iterator[str]:
         yield "this framework is called chat_profiles: write `import chat_profiles as cl`."
     elif root == FRAMEWORK and unknown:
         yield str(missing_name(FRAMEWORK, unknown[1], sys.modules[FRAMEWORK].__all__, NOT_YET))
+    elif root in (FRAMEWORK, "chat_profiles") and (instead := NO_SUBMODULES.get(inner)):
+        yield f"in this version: {instead}; see docs/authoring.md"
     elif root in (FRAMEWORK, "chat_profiles") and isinstance(error, ModuleNotFoundError):
         yield f"{root} is this framework, so give your own folder or file another name."
     elif isinstance(error, ModuleNotFoundError) and error.name:

@@ -13,7 +13,7 @@ NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 NO_WINDOWS = "no other window can be talked to yet"
-NO_SERVERS = "no other server can be talked to yet"
+NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
 STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 
@@ -119,7 +119,7 @@ SESSION_NOT_YET = {
     "files": "what a user attaches is not kept with the session",
     "to_persistable": "use user_session",
     "emit": "send a Message",
-    "mcp_sessions": "no other server can be talked to yet",
+    "mcp_sessions": NO_SERVERS,
     "language": "take it in set_chat_profiles, and keep it in user_session",
 }
 
