@@ -266,6 +266,10 @@ def test_a_token_is_good_for_its_profiles_only(app: Flask) -> None:
     assert program.complete("public").status_code == 200
     assert program.complete("team").status_code == 403
     assert program.complete("withdrawn").status_code == 403
+    assert program.complete("default").status_code == 403
+    none = Program(app, add_token(app, "alice", ["withdrawn"]))
+    assert none.models() == []
+    assert none.complete("default").status_code == 403
 
 
 @pytest.mark.parametrize(

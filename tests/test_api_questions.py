@@ -13,9 +13,12 @@ from pydantic import TypeAdapter
 from tests.support.api import Program, add_token, events_of
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.log import LogReader
 from tests.support.people import Visitor
 from webapp.accounts import directory
+from webapp.config import Settings
 from webapp.database.engines import db
+from webapp.database.schema import upgrade
 
 EVENT: TypeAdapter[core.Event] = TypeAdapter(core.Event)
 APP = """
@@ -88,6 +91,39 @@ def test_the_user_may_answer_on_the_page(app: Flask, program: Program) -> None:
     alice = Visitor(app).logged_in("alice", "violet tractor parade")
     chat = Chat.at(alice, f"/chats/{chat_id}").say("Oslo")
     assert chat.messages()[-1] == "Off to Oslo"
+
+
+def test_another_process_takes_the_answer(app: Flask, make_app: AppMaker, program: Program) -> None:
+    _, chat_id = say(program, "Go")
+    other = Program(make_app(APP, api="on"), add_token(app, "alice"))
+    assert say(other, "Lima", chat_id) == ("Off to Lima", chat_id)
+
+
+def test_a_token_for_some_profiles_is_none_for_an_app_without_any(
+    app: Flask, program: Program
+) -> None:
+    _, chat_id = say(program, "Go")
+    scoped = Program(app, add_token(app, "alice", ["GPT-4"]))
+    assert scoped.models() == []
+    assert scoped.complete("default").status_code == 403
+    assert scoped.complete("default", metadata={"chat_id": chat_id}).status_code == 403
+    assert Program(app, add_token(app, "alice", ["default"])).models() == ["default"]
+
+
+@pytest.mark.postgresql
+def test_postgresql_keeps_it_all(make_app: AppMaker, postgresql_url: str, log: LogReader) -> None:
+    upgrade(Settings(database_url=postgresql_url))
+    app = make_app(APP, api="on", database_url=postgresql_url)
+    with app.app_context():
+        directory.add("alice", "violet tractor parade")
+        db.session.remove()
+    program = Program(app, add_token(app, "alice", ["default"]))
+    earlier = [{"role": "user", "content": "Before"}, {"role": "assistant", "content": "So?"}]
+    body = {"model": "default", "messages": [*earlier, {"role": "user", "content": "Go"}]}
+    # An app without profiles has one that no list names.
+    answer = program.post("/chat/completions", body)
+    assert answer.status_code == 200, answer.text
+    assert say(program, "Quito", answer.headers["X-Chat-Id"])[0] == "Off to Quito"
 
 
 def run(program: Program, *texts: str, **body: Any) -> list[Any]:

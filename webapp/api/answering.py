@@ -6,17 +6,18 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 
-from flask import Flask, request
+from flask import Flask, g, request
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 
-from webapp.accounts.login import owner_of_new_chats
+from webapp.accounts.audit import record_refusal
+from webapp.accounts.login import owner_of_new_chats, signed_in_user
 from webapp.accounts.sessions.visitor_limits import HourlyLimit, TooManyMessagesOfVisitorsError
 from webapp.api.asked_turns import NO_PROFILE, AskedTurn, parse_uuid
 from webapp.api.errors import AnswerFailedError, InvalidRequestError
+from webapp.api.tokens import CheckedToken
 from webapp.authoring.chat_message import COMPLETE, ERROR, FAILED, USER, ChatMessage
-from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import StoredChat, find_my_chat, my_chat
@@ -26,7 +27,7 @@ from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.pages.live import TurnState
 from webapp.pages.watching import DatabaseSource, MemorySource, TurnSource
-from webapp.profiles.offer import offered_profile, offered_profiles
+from webapp.profiles.offer import ProfileNotOfferedError, offered_profile, offered_profiles
 from webapp.site import this_app
 from webapp.turns.asking import ask, profile_of
 from webapp.turns.questions.answering import (
@@ -100,7 +101,8 @@ def set_up_api_limits(app: Flask, settings: Settings) -> None:
 
 def list_profiles() -> list[str]:
     """Return the names of the profiles that the token may be used for."""
-    return [profile.name for profile in offered_profiles().profiles] or [NO_PROFILE]
+    names = [profile.name for profile in offered_profiles().profiles]
+    return [NO_PROFILE] if g.has_no_profiles and _may_do_without_profile() else names
 
 
 def begin_answer(asked: AskedTurn) -> BegunAnswer:
@@ -134,6 +136,8 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
             f"This chat has the profile {chat.profile or NO_PROFILE}. Name that, or begin another.",
             "model",
         )
+    if chat.profile is None:
+        _refuse_other_tokens()
     profile = profile_of(chat)
     if asked.question_id is not None:
         question: AskedQuestion | None = find_question(chat, asked.question_id)
@@ -170,6 +174,19 @@ def _answer_question(chat: StoredChat, question: AskedQuestion, content: str) ->
     )
 
 
+def _may_do_without_profile() -> bool:
+    token: CheckedToken = g.api_token
+    return token.profiles is None or NO_PROFILE in token.profiles
+
+
+def _refuse_other_tokens() -> None:
+    """Refuse a token that is for some profiles only, where there is none."""
+    if not _may_do_without_profile():
+        user = signed_in_user()
+        record_refusal("profile.refused", user.identifier if user else None, profile=NO_PROFILE)
+        raise ProfileNotOfferedError(subject=NO_PROFILE)
+
+
 def _count_message() -> None:
     messages: HourlyLimit = this_app().extensions[EXTENSION]
     wait = messages.count(request.remote_addr, time.monotonic())
@@ -190,9 +207,10 @@ def _chat_of_thread(thread_id: str) -> uuid.UUID:
 
 
 def _start_chat(asked: AskedTurn) -> StoredChat:
-    profile: ChatProfile | None = None
-    if offered_profiles().profiles or asked.profile != NO_PROFILE:
-        profile = offered_profile(asked.profile)
+    has_no_profile = asked.profile == NO_PROFILE and g.has_no_profiles
+    if has_no_profile:
+        _refuse_other_tokens()
+    profile = None if has_no_profile else offered_profile(asked.profile)
     chat_id = _chat_of_thread(asked.thread_id) if asked.thread_id is not None else None
     try:
         started = start_chat_under(profile, chat_id)

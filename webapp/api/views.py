@@ -32,7 +32,7 @@ from webapp.api.streams import AnswerEvents, AnswerStream
 from webapp.api.tokens import CheckedToken, check_token, note_use
 from webapp.config import Settings
 from webapp.engine.phases import TurnStatus
-from webapp.profiles.offer import narrow_offer
+from webapp.profiles.offer import narrow_offer, offered_profiles
 from webapp.site import settings, this_app
 from webapp.turns.runtime import conversation
 from webapp.web.server import (
@@ -73,6 +73,7 @@ def authenticate() -> None:
     be_user(token.user)
     if request.method == "POST":
         note_use(token)
+    g.has_no_profiles = not offered_profiles().profiles
     if token.profiles is not None:
         narrow_offer(token.profiles)
 
