@@ -337,6 +337,30 @@ def test_the_rest_of_an_answer_can_be_waited_for(talk: Talk) -> None:
     assert chat.wait().text == "First\n\nSecond"
 
 
+def test_what_a_task_says_later_can_be_waited_for(talk: Talk) -> None:
+    chat = talk("""
+        import asyncio
+        import chat_profiles as cl
+
+        tasks = set()
+
+        async def later():
+            await asyncio.sleep(0.2)
+            await cl.Message("Later").send()
+            await asyncio.sleep(0.2)
+            await cl.Message("Last").send()
+
+        @cl.on_message
+        async def answer():
+            tasks.add(asyncio.create_task(later()))
+            await cl.Message("Now").send()
+    """)
+    assert chat.say("go").text == "Now"
+    assert chat.wait(until="Later").text.startswith("Now\n\nLater")
+    assert chat.wait().text == "Now\n\nLater\n\nLast"
+    assert chat.say("go", until="Later").text.startswith("Now\n\nLater")
+
+
 def test_steps_and_tasks_are_part_of_an_answer(talk: Talk) -> None:
     chat = talk("""
         import chat_profiles as cl

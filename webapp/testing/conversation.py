@@ -100,7 +100,14 @@ class Conversation:
         return self.say(text, files=files, **options)
 
     def wait(self, **options: Unpack[WaitOptions]) -> Answer:
-        """Wait for the rest of an answer, and return all of it."""
+        """Wait for the rest of an answer, and return all of it.
+
+        What tasks say that the callback has left behind belongs to it.
+        """
+        answer = self._visitor.answer(**options)
+        if answer.status == "running" or options.get("until"):
+            return answer
+        self._visitor.wait_for_tasks(options.get("timeout"))
         return self._visitor.answer(**options)
 
     def stop(self, **options: Unpack[WaitOptions]) -> Answer:

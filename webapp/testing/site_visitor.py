@@ -22,7 +22,13 @@ from webapp.testing.browser import Browser
 from webapp.testing.failures import ChatTestError, ChatTimeoutError, FailureLog, RefusedError
 from webapp.testing.fake_model import FakeModel
 from webapp.testing.pages import find_authors, find_notice
-from webapp.testing.stored_chat import find_turn, last_sequence, list_messages, wait_for
+from webapp.testing.stored_chat import (
+    find_turn,
+    last_sequence,
+    list_messages,
+    wait_for,
+    wait_for_tasks,
+)
 
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
@@ -123,10 +129,10 @@ class SiteVisitor:
     def answer(self, **options: Unpack[WaitOptions]) -> Answer:
         """Wait for the answer to what the user did last, and return it."""
         until, timeout = options.get("until"), options.get("timeout")
+        seconds = self.timeout if timeout is None else timeout
         turn = find_turn(self.browser.app, self.require_chat())
         come = "stored"
         if turn is not None:
-            seconds = self.timeout if timeout is None else timeout
             come = wait_for(turn, seconds, until)
             if not come:
                 said = self._reader().answer(self._new_messages(), "running").text
@@ -137,6 +143,8 @@ class SiteVisitor:
                     f"The answer was not complete after {seconds:g} seconds, so it was stopped. "
                     f"So far it said {said!r}. Give it more time with timeout=."
                 )
+        if until is not None and come == "stored":
+            self.wait_for_tasks(seconds, until)
         self.open_page(f"/chats/{self.chat_id}")
         failure = self.failures.take()
         if self.model is not None:
@@ -149,6 +157,15 @@ class SiteVisitor:
         if until is not None and come == "stored" and until not in answer:
             raise ChatTestError(f"The answer has ended without {until!r}. It is {answer.text!r}.")
         return answer
+
+    def wait_for_tasks(self, timeout: float | None = None, until: str | None = None) -> None:
+        """Wait for what tasks say that the last callback has left behind: all of it, or a text."""
+        seconds = self.timeout if timeout is None else timeout
+
+        def has_come() -> bool:
+            return until is not None and any(until in m.content for m in self._new_messages())
+
+        wait_for_tasks(self.browser.app, self.require_chat(), seconds, has_come)
 
     def messages(self) -> list[ChatMessage]:
         """Return all messages of the open chat."""

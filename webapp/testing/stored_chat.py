@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from webapp.turns.runtime import conversation
 
 # How long the keeper may take to see that a question is over.
 EXPIRE_SECONDS = 10.0
+LOOK_SECONDS = 0.02
 _EVERYTHING = SHOWN_MESSAGES.order_by(Message.sequence)
 
 
@@ -90,6 +91,25 @@ def wait_for(turn: RunningTurn, seconds: float, text: str | None) -> str:
         if left <= 0:
             return ""
         turn.wait(version, left)
+
+
+def wait_for_tasks(
+    app: Flask, chat_id: uuid.UUID, seconds: float, has_come: Callable[[], bool]
+) -> None:
+    """Wait for what tasks say that a callback has left behind: all of it, or enough.
+
+    Parameters
+    ----------
+    has_come:
+        Whether what was said so far is enough.
+    """
+    give_up = time.monotonic() + seconds
+    with app.app_context():
+        late = conversation().late
+    while late.seconds_left(str(chat_id)) or late.has_unstored(str(chat_id)):
+        if has_come() or time.monotonic() > give_up:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def last_sequence(messages: Sequence[ChatMessage]) -> int:

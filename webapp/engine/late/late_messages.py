@@ -118,6 +118,11 @@ class LateMessages:
             return 0.0
         return max(0.0, found[1] - time.monotonic())
 
+    def has_unstored(self, chat_id: str) -> bool:
+        """Return whether late messages of a chat are not stored yet."""
+        talks = list(self._talks.values())
+        return any(talk.has_more for talk in talks if talk.chat.chat_id == chat_id)
+
     def talk(
         self, chat: ChatContext, turn_id: uuid.UUID, said: list[ChatMessage], ends_at: float
     ) -> ChatContext:
