@@ -44,6 +44,11 @@ SETTINGS: dict[str, tuple[str, object, str | None]] = {
     "WEBAPP_MAX_STREAMS": ("0", 0, "many"),
     "WEBAPP_SHUTDOWN_SECONDS": ("5", 5.0, "-1"),
     "WEBAPP_CHAT_IDLE_MINUTES": ("15", 15.0, "0"),
+    "WEBAPP_FRAME_ANCESTORS": (
+        "https://portal.example.org",
+        ("https://portal.example.org",),
+        "portal.example.org/path",
+    ),
     "WEBAPP_OBJECT_CHATS": ("50", 50, "0"),
     "WEBAPP_OBJECT_IDLE_MINUTES": ("90", 90.0, "0"),
     "WEBAPP_TIMEZONE": ("Europe/Paris", "Europe/Paris", "Middle-earth/Shire"),

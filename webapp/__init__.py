@@ -75,6 +75,7 @@ from webapp.authoring.types import (
 )
 from webapp.authoring.uploads.setting import set_uploads
 from webapp.authoring.user_session import user_session
+from webapp.authoring.windows.window_messages import on_window_message, send_window_message
 from webapp.integrations import INTEGRATIONS, load_integration
 from webapp.package_alias import add_alias
 
@@ -146,9 +147,11 @@ __all__ = [
     "on_settings_update",
     "on_shared_chat_view",
     "on_stop",
+    "on_window_message",
     "password_auth_callback",
     "run_sync",
     "seeded_user",
+    "send_window_message",
     "set_chat_profiles",
     "set_cot",
     "set_profile_switching",

@@ -49,7 +49,7 @@ from webapp.pages.watching import set_up_watching
 from webapp.profiles import views as profiles_views
 from webapp.resources import resource_folder
 from webapp.sharing import views as sharing_views
-from webapp.templating import set_up_templates
+from webapp.templating import set_up_templates, set_up_windows
 from webapp.transfer import views as transfer_views
 from webapp.turns.late.storing import LateRows
 from webapp.turns.runtime import set_up_conversation
@@ -152,6 +152,7 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
         import_module("webapp.api.views").serve_api(app, settings)
     set_up_looks(app, chat_app)
     set_up_templates(app, settings, chat_app)
+    set_up_windows(app, settings, chat_app)
     set_up_elements(app, chat_app)
 
     # What this process keeps between requests.

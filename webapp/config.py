@@ -47,6 +47,7 @@ SECRET_BYTES = 32
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 # gunicorn starts a worker that exits with any other status again, for ever; with this one it stops.
 EXIT_GUNICORN_APP_LOAD_ERROR = 4
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?")
 _HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
@@ -112,6 +113,7 @@ class Settings:
     max_streams: int | None = None
     shutdown_seconds: float = 20.0
     chat_idle_minutes: float = 60.0
+    frame_ancestors: tuple[str, ...] = ()
     object_chats: int = 1_000
     object_idle_minutes: float = 24 * 60.0
     timezone: str = "UTC"
@@ -185,6 +187,7 @@ class Settings:
             max_streams=read.whole_or_none("WEBAPP_MAX_STREAMS", 0, 10_000),
             shutdown_seconds=read.seconds("WEBAPP_SHUTDOWN_SECONDS", cls.shutdown_seconds),
             chat_idle_minutes=read.seconds("WEBAPP_CHAT_IDLE_MINUTES", cls.chat_idle_minutes),
+            frame_ancestors=read.origins("WEBAPP_FRAME_ANCESTORS"),
             object_chats=read.whole("WEBAPP_OBJECT_CHATS", cls.object_chats, 1, 1_000_000),
             object_idle_minutes=read.seconds("WEBAPP_OBJECT_IDLE_MINUTES", cls.object_idle_minutes),
             timezone=read.zone("WEBAPP_TIMEZONE"),
@@ -375,6 +378,20 @@ class _Reader:
                 self.problems[name] = (
                     f"{name} holds {host!r}, which is not a host name: write chat.example.org, or "
                     ".example.org for all names below it; no scheme, no path, no star."
+                )
+        return found
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Return origins whose pages may have the site in a frame; ``self`` is the site itself."""
+        found = tuple(
+            "'self'" if origin in ("self", "'self'") else origin.lower()
+            for origin in self.names(name)
+        )
+        for origin in found:
+            if origin != "'self'" and not _ORIGIN.fullmatch(origin):
+                self.problems[name] = (
+                    f"{name} must be origins such as https://portal.example.org, or self for this "
+                    f"site; {origin!r} is none: leave out a path or a star."
                 )
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -105,6 +106,14 @@ def _page_budget(slow: SlowTexts) -> PageBudget:
         g.markdown_budget = PageBudget(slow)
     budget: PageBudget = g.markdown_budget
     return budget
+
+
+def set_up_windows(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
+    """Let templates show what the page around a chat sends, and gets."""
+    origins = " ".join(settings.frame_ancestors)
+    hears = bool(origins) and chat_app.get("on_window_message") is not None
+    app.jinja_env.globals.update(window_origins=origins, hears_windows=hears)
+    app.jinja_env.filters["json_text"] = json.dumps
 
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:

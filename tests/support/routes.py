@@ -80,6 +80,7 @@ USER = {
     ("turns.edit", "POST"): f"/chats/{NOBODYS_CHAT}/edit",
     ("turns.follow", "GET"): f"/chats/{NOBODYS_CHAT}/turns/{NOBODYS_TURN}",
     ("turns.news", "GET"): f"/chats/{NOBODYS_CHAT}/news",
+    ("turns.hear_window", "POST"): f"/chats/{NOBODYS_CHAT}/window-messages",
     ("turns.press", "POST"): f"/chats/{NOBODYS_CHAT}/actions/{NOBODYS_TURN}",
     ("turns.regenerate", "POST"): f"/chats/{NOBODYS_CHAT}/regenerate",
     ("turns.resume", "POST"): f"/chats/{NOBODYS_CHAT}/resume",

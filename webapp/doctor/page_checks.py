@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from webapp.doctor.findings import Finding, change, good, hint
 from webapp.doctor.http_client import REDIRECTS, Answer, Site, get
-from webapp.web.headers import security_headers
+from webapp.web.headers import POLICY, security_headers
 
 _VERSION = re.compile(r"/\d")
 
@@ -33,7 +33,9 @@ def check_pages(site: Site) -> Iterator[Finding]:
 
 
 def _check_headers(answer: Answer) -> Iterator[Finding]:
-    expected = security_headers()
+    policy = answer.headers.get(POLICY, "frame-ancestors 'none'")
+    # A site that may be in frames sends no X-Frame-Options.
+    expected = security_headers(ancestors=() if "frame-ancestors 'none'" in policy else ("'self'",))
     lost = [name for name in expected if name not in answer.headers]
     if lost:
         yield change(

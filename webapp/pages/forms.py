@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flask import request
 from werkzeug.exceptions import BadRequest
@@ -207,6 +208,28 @@ class PressForm(KeyedForm):
             for name, values in request.form.lists()
             if name.startswith(FIELD_PREFIX)
         }
+
+
+class WindowForm(KeyedForm):
+    """What the page around the chat has sent, as JSON."""
+
+    content = StringField()
+
+    def message(self) -> Any:
+        """Return the message.
+
+        Raises
+        ------
+        BadRequest
+            It is not JSON, or too long.
+        """
+        text = self.content.data or ""
+        if len(text.encode(errors="replace")) > settings().message_bytes:
+            raise BadRequest("The message is too long.")
+        try:
+            return json.loads(clean_text(text))
+        except (ValueError, RecursionError):
+            raise BadRequest("The message is not JSON.") from None
 
 
 class StopForm(StrictForm):

@@ -17,7 +17,15 @@ from webapp.chats.store import StoredChat, my_chat
 from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules
 from webapp.pages.composer_choices import read_choices
-from webapp.pages.forms import EditForm, KeyedForm, MessageForm, PressForm, RetryForm, StopForm
+from webapp.pages.forms import (
+    EditForm,
+    KeyedForm,
+    MessageForm,
+    PressForm,
+    RetryForm,
+    StopForm,
+    WindowForm,
+)
 from webapp.pages.late_news import find_late_end, shows_all
 from webapp.pages.question_answers import take_text_answer
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
@@ -47,6 +55,7 @@ from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent
 from webapp.turns.questions.answering import find_open_question
 from webapp.turns.replacing import EditingOffError, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, turn_to_retry
+from webapp.turns.windows.receiving import take_window_message
 from webapp.web.forms import expect_no_fields
 from webapp.web.htmx import wants_fragment
 from webapp.web.request_guards import FormRequest
@@ -161,7 +170,7 @@ def regenerate(chat_id: uuid.UUID) -> Response:
 
 def _attempt(
     chat: StoredChat,
-    form: MessageForm | RetryForm | PressForm | None,
+    form: MessageForm | RetryForm | PressForm | WindowForm | None,
     begin: Callable[[ChatProfile | None], StartedTurn],
     respond: Callable[[StoredChat, StartedTurn], Response],
 ) -> Response:
@@ -188,7 +197,7 @@ def _attempt(
         # What is refused now may have been accepted the first time.
         if _was_sent(chat, form):
             return respond_as_it_stands(chat, from_composer=from_composer)
-        if isinstance(form, RetryForm | PressForm):  # in which nothing was written
+        if isinstance(form, RetryForm | PressForm | WindowForm):  # in which nothing was written
             raise
         refusal = error
     else:
@@ -238,6 +247,20 @@ def follow(chat_id: uuid.UUID, turn_id: uuid.UUID) -> Response:
         shown_as_lost="lost" in request.args,
         waits_for=request.args.get("waiting", ""),
     )
+
+
+@blueprint.post("/chats/<uuid:chat_id>/window-messages")
+@login_needed
+def hear_window(chat_id: uuid.UUID) -> Response:
+    """Run what the app file has for messages of the page around the chat."""
+    chat = my_chat(chat_id)
+    form = WindowForm()
+    key, message = form.form_key(), form.message()
+
+    def begin(profile: ChatProfile | None) -> StartedTurn:
+        return take_window_message(chat, profile, key, message)
+
+    return _attempt(chat, form, begin, respond_resumed)
 
 
 @blueprint.get("/chats/<uuid:chat_id>/news")

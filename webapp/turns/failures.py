@@ -67,6 +67,15 @@ FAILURE_TEXTS = {
         advice="You can continue. If it keeps happening, give the administrator the reference "
         "{reference}.",
     ),
+    "on_window_message": FailureTexts(
+        event="window_message.failed",
+        silent="Nothing came for {seconds:g} seconds, so the app was stopped.",
+        slow="The app took longer than {seconds:g} seconds to take a message of the page around "
+        "this chat, so it was stopped.",
+        failed="Something went wrong when the app took a message of the page around this chat.",
+        advice="You can continue. If it keeps happening, give the administrator the reference "
+        "{reference}.",
+    ),
     "on_settings_update": FailureTexts(
         event="settings_update.failed",
         silent="Nothing came for {seconds:g} seconds, so the app was stopped.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
+from webapp.site import settings
 from webapp.web.htmx import wants_fragment
 
 if TYPE_CHECKING:
@@ -21,18 +22,24 @@ ICON_ORIGINS_LENGTH = 2_000
 HSTS = "max-age=31536000; includeSubDomains"
 
 
-def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
+def security_headers(
+    icon_origins: tuple[str, ...] = (), ancestors: tuple[str, ...] = ()
+) -> dict[str, str]:
     """Return the security headers of every answer.
 
     Parameters
     ----------
     icon_origins:
         The origins of the icons on this page, such as ``https://example.org``.
+    ancestors:
+        The origins of the pages that may have this one in a frame.
     """
+    # The older header cannot name origins, and browsers that know the policy ignore it.
+    frames = {} if ancestors else {"X-Frame-Options": "DENY"}
     return {
-        POLICY: content_policy(icon_origins),
+        POLICY: content_policy(icon_origins, ancestors),
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
+        **frames,
         # not no-referrer: the CSRF check over HTTPS compares the referrer
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -41,13 +48,21 @@ def security_headers(icon_origins: tuple[str, ...] = ()) -> dict[str, str]:
     }
 
 
-def content_policy(icon_origins: Iterable[str]) -> str:
-    """Return the content security policy of a page with icons from these origins."""
+def content_policy(icon_origins: Iterable[str], ancestors: Iterable[str] = ()) -> str:
+    """Return the content security policy of a page with icons from these origins.
+
+    Parameters
+    ----------
+    ancestors:
+        As for `security_headers`.
+    """
     images = " ".join(["'self'", *icon_origins])
+    allowed = " ".join(ancestors) or "'none'"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         f"img-src {images}; media-src {images}; frame-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {allowed}"
     )
 
 
@@ -87,7 +102,7 @@ def send_headers(app: Flask) -> None:
     def add(response: Response) -> Response:
         headers = response.headers
         if origins := g.get("icon_origins"):
-            headers[POLICY] = content_policy(origins)
+            headers[POLICY] = content_policy(origins, settings().frame_ancestors)
         if headers.get("Cache-Control") is None:
             headers.add("Cache-Control", "no-store")
             headers.add("Vary", "Cookie, HX-Request")
@@ -95,13 +110,13 @@ def send_headers(app: Flask) -> None:
         return response
 
 
-def add_security_headers(app: WSGIApplication) -> WSGIApplication:
+def add_security_headers(app: WSGIApplication, ancestors: tuple[str, ...] = ()) -> WSGIApplication:
     """Return ``app`` with the security headers on every answer that has none of its own.
 
     They are added here, and not to Flask's answers one by one: for each that is set there, Flask
     looks through all the others.
     """
-    security = tuple(security_headers().items())
+    security = tuple(security_headers(ancestors=ancestors).items())
 
     def add(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start_with_headers(

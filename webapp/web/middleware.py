@@ -39,7 +39,7 @@ def add_middleware(app: Flask, settings: Settings, *, watch_files: bool) -> None
     watch_files:
         Look for changed static files at each request, for development.
     """
-    pages = add_security_headers(app.wsgi_app)
+    pages = add_security_headers(app.wsgi_app, settings.frame_ancestors)
     static = static_files(pages, autorefresh=watch_files)
     wrapped = _serve_static_to_trusted_hosts(static, pages, settings.trusted_hosts)
     wrapped = _add_hsts(wrapped)

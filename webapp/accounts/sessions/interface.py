@@ -201,6 +201,7 @@ class DatabaseSessions(SessionInterface):
         self._rows = SessionRows(idle, self._absolute)
         self._has_api = settings.api
         self.secure = not settings.insecure_cookies
+        self._is_framed = self.secure and bool(settings.frame_ancestors)
         # With __Host-, no other host of the domain can set the cookie.
         prefix = "__Host-" if self.secure else ""
         self._cookie_name = f"{prefix}{settings.cookie_name}"
@@ -315,7 +316,9 @@ class DatabaseSessions(SessionInterface):
                 path="/",
                 secure=self.secure,
                 httponly=True,
-                samesite="Lax",
+                # In a frame of another site, a cookie of this site's own pages is not sent.
+                samesite="None" if self._is_framed else "Lax",
+                partitioned=self._is_framed,
             )
 
 

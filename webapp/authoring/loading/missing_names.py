@@ -12,7 +12,6 @@ from difflib import get_close_matches
 NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
-NO_WINDOWS = "no other window can be talked to yet"
 NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
 STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
@@ -21,9 +20,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 NOT_YET = {
     # Questions.
     "AskElementMessage": NO_QUESTIONS,
-    # Windows around a chat.
-    "on_window_message": NO_WINDOWS,
-    "send_window_message": NO_WINDOWS,
     # Other sites.
     "CopilotFunction": "there is no widget for other sites; embed the chat in a frame",
     # Servers of tools.

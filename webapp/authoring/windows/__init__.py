@@ -1,0 +1,1 @@
+"""Talking to the page in whose frame a chat is."""

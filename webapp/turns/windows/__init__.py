@@ -1,0 +1,1 @@
+"""Messages of the page in whose frame a chat is."""
