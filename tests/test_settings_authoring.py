@@ -101,6 +101,7 @@ webapp_names: Any = webapp
         (lambda: wrong.Slider("a", "Label", min=3, max=3), "min must be lower than max"),
         (lambda: wrong.Slider("a", "Label", step=0), "step must be a number above 0"),
         (lambda: wrong.Slider("a", "Label", max=float("nan")), "max must be a number"),
+        (lambda: wrong.Slider("a", "Label", max=10**400), "max must be a number"),
         (lambda: wrong.TextInput("a", "Label", 5), "initial must be text"),
         (lambda: wrong.TextInput("a", "Label", "x" * 20_001), "may have 20,000"),
         (lambda: wrong.TextInput("a", "Label", multiline=1), "multiline must be True or False"),
@@ -308,7 +309,9 @@ def test_form_calls_the_app_only_if_it_wants_to_know(editing: Flask, make_app: A
     assert edit(chat, Provider="B").status_code == 204
 
 
-def test_settings_are_saved_without_a_callback(editing: Flask) -> None:
+def test_settings_are_saved_without_a_callback(make_app: AppMaker, either_url: str) -> None:
+    make_app.database_url = either_url
+    editing = make_app(EDITING)
     chat = Chat(editing)
     assert save(chat, {"Model": "a2"}, htmx=True).status_code == 200
     assert "'Model': 'a2'" in chat.say("?").messages()[-1]

@@ -74,12 +74,12 @@ _CLAIM_IDLE = (
         unindexed_from=UNINDEXED_IF_WRITTEN,
     )
 )
-_STATE = (
-    select(Chat.turn_id, Chat.ended_at)
-    .where(
-        Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"), Chat.deleted_at.is_(None)
-    )
-    .with_for_update()
+_ENDED_AT = select(Chat.ended_at).where(
+    Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"), Chat.deleted_at.is_(None)
+)
+# Held until the transaction ends. Only a free chat is locked: turns are locked before their chats.
+_IDLE_INPUTS = (
+    select(Chat.inputs).where(*_FREE, Chat.ended_at.is_(None)).with_for_update(key_share=True)
 )
 # The values as they are now: an answer that ended a moment ago may have changed them.
 _CLAIMED = (Chat.values.label("values_now"), Chat.inputs, Chat.title, Chat.profile)
@@ -292,30 +292,42 @@ def claim_idle_chat(connection: Connection, request: TurnRequest) -> ClaimedChat
     claimed = _claim(connection, _CLAIM_IDLE, request, {}, had_ended=False)
     if claimed is None:
         refuse_sent_form(connection, request.chat_id, request.key)
-        refuse_unless_idle(connection, request.chat_id, request.owner)
+        _refuse_unless_idle(connection, _chat_of(request))
         claimed = _claim(connection, _CLAIM_IDLE, request, {}, had_ended=False)
     if claimed is None:
         raise SettingsBusyError
     return claimed
 
 
-def refuse_unless_idle(connection: Connection, chat_id: uuid.UUID, owner: str) -> None:
-    """Refuse to change the settings of a chat in which a turn runs, or which has ended.
-
-    It stays so until the transaction ends.
+def hold_idle_inputs(
+    connection: Connection, chat_id: uuid.UUID, owner: str
+) -> dict[str, Any] | None:
+    """Return what can be set in a chat, which stays idle until the transaction ends.
 
     Raises
     ------
     SettingsBusyError, SettingsOfEndedChatError, NotFound, ServiceUnavailable
         As for `claim_idle_chat`.
     """
-    chat = connection.execute(_STATE, {"chat": chat_id, "of_owner": owner}).first()
+    which = {"chat": chat_id, "of_owner": owner}
+    found = connection.execute(_IDLE_INPUTS, which).first()
+    if found is None:
+        _refuse_unless_idle(connection, which)
+        found = connection.execute(_IDLE_INPUTS, which).first()
+    if found is None:
+        raise SettingsBusyError
+    inputs: dict[str, Any] | None = found.inputs
+    return inputs
+
+
+def _refuse_unless_idle(connection: Connection, which: dict[str, Any]) -> None:
+    chat = connection.execute(_ENDED_AT, which).first()
     if chat is None:
         raise NotFound
     if chat.ended_at is not None:
         raise SettingsOfEndedChatError
     try:
-        refuse_busy(connection, chat_id, owner)
+        refuse_busy(connection, which["chat"], which["of_owner"])
     except StillAnsweringError:
         raise SettingsBusyError from None
 

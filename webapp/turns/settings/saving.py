@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.engine import Connection
 
 from webapp.accounts.sessions.visitor_limits import visitors_message, visitors_turn
@@ -24,7 +24,7 @@ from webapp.engine.turn import RunningTurn
 from webapp.site import chat_app, this_app
 from webapp.turns.asking import make_request, run_turn
 from webapp.turns.beginning import TooManyTurnsError, TurnPlace, insert_turn
-from webapp.turns.claiming import claim_idle_chat, refuse_unless_idle
+from webapp.turns.claiming import claim_idle_chat, hold_idle_inputs
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import refuse_sent_form
 from webapp.turns.requests import TurnRequest
@@ -39,11 +39,6 @@ from webapp.turns.settings.defaults import forget_setting_defaults, store_settin
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.refusals import Refusal
 
-_INPUTS = (
-    select(Chat.inputs)
-    .where(Chat.id == bindparam("chat"), Chat.owner == bindparam("of_owner"))
-    .with_for_update()
-)
 _NEW_INPUTS = update(Chat).where(Chat.id == bindparam("chat")).values(inputs=bindparam("new"))
 
 
@@ -78,10 +73,7 @@ def save_settings(
     if chat_app().get("on_settings_update") is None:
         release_connection()
         with write_transaction() as connection:
-            refuse_unless_idle(connection, chat.id, chat.owner)
-            who = {"chat": chat.id, "of_owner": chat.owner}
-            inputs = connection.execute(_INPUTS, who).scalar_one_or_none()
-            _store(connection, chat, change, inputs)
+            _store(connection, chat, change, hold_idle_inputs(connection, chat.id, chat.owner))
         return None
     return _run(chat, profile, change, key, "on_settings_update")
 
