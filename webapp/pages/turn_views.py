@@ -40,7 +40,7 @@ from webapp.pages.turn_responses import (
     respond_with_news,
 )
 from webapp.profiles.icons import label
-from webapp.turns.actions.pressing import press_action, press_again
+from webapp.turns.actions.pressing import press_action
 from webapp.turns.asking import (
     StartedTurn,
     answer_to_replace,
@@ -102,7 +102,7 @@ def retry(chat_id: uuid.UUID) -> Response:
     def begin(profile: ChatProfile | None) -> StartedTurn:
         turn = turn_to_retry(chat, turn_id)
         if turn.action_id is not None:
-            return press_again(chat, profile, turn.action_id, key)
+            return press_action(chat, profile, turn.action_id, key, fields=None)
         return ask_again(chat, profile, cast(uuid.UUID, turn.question_id), key)
 
     return _attempt(chat, form, begin, respond_started)

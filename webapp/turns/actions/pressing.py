@@ -64,7 +64,8 @@ def press_action(
     Parameters
     ----------
     fields:
-        The values of its form, by the names of the fields. ``None`` if they are not known.
+        The values of its form, by the names of the fields. ``None`` if the turn is tried again, as
+        they are not kept.
 
     Raises
     ------
@@ -93,19 +94,6 @@ def press_action(
         raise ActionUnderOtherProfileError from error
     except TooManyTurnsError as error:
         raise ActionOverLimitError from error
-
-
-def press_again(
-    chat: StoredChat, profile: ChatProfile | None, action_id: uuid.UUID, key: uuid.UUID
-) -> StartedTurn:
-    """Begin the turn of a button once more, after one that failed or was stopped.
-
-    Raises
-    ------
-    HTTPException
-        As for `press_action`.
-    """
-    return press_action(chat, profile, action_id, key, None)
 
 
 def _run_callback(

@@ -6,7 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Text, bindparam, cast, func, or_, select
@@ -96,19 +96,20 @@ class FoundAction:
     Parameters
     ----------
     fields:
-        The fields of its form, each with the values that it offers, or ``None`` for any text. A
-        button of a message has no form.
+        The fields of its form, each with the values that it offers, or ``None`` for any text.
+        ``None`` if it stands in no form, as the buttons of a message.
     """
 
     message_id: uuid.UUID
     # What the id of the key in its form ends with.
     key_of: str
     data: ActionData
-    fields: Mapping[str, list[str] | None] = field(default_factory=dict)
+    fields: Mapping[str, list[str] | None] | None = None
 
 
 def action_pattern(action_id: uuid.UUID) -> dict[str, str]:
     """Return the parameter of `ACTION_ROW` that finds a button."""
+    # As `json.dumps` writes it. No author knows the id, so no payload has it.
     return {"action_like": f'%"id": "{action_id}"%'}
 
 
@@ -142,11 +143,11 @@ def find_action(row: str | None, action_id: uuid.UUID, values: Fields | None) ->
             advice=f"Add @{decorator_of(found.data.name)} to the app file.",
         )
         raise ActionUnansweredError(subject=found.data.text)
-    if not found.fields and not values:
+    if found.fields is None and not values:
         return found
     if values is None:
         raise FormNotKeptError
-    payload = {**found.data.payload, "form": _read_form(found.fields, values)}
+    payload = {**found.data.payload, "form": _read_form(found.fields or {}, values)}
     return replace(found, data=replace(found.data, payload=payload))
 
 
@@ -177,6 +178,7 @@ def _read(row: str, action_id: str) -> FoundAction | None:
                     # An element may have several forms.
                     key_of=f"{holder_id}-{action['form']}" if "form" in action else holder_id,
                     data=ActionData.from_json(action),
-                    fields=action.get("fields", {}),
+                    # In the first form are those that stand in none.
+                    fields=action["fields"] if action.get("form") else None,
                 )
     return None
