@@ -347,23 +347,34 @@ def test_they_can_be_set_when_a_chat_is_resumed_and_when_it_is_stopped(make_app:
         import asyncio
         import webapp as cl
 
+        CHOSEN = []
+
         @cl.on_chat_resume
         def resume(thread):
+            CHOSEN.extend((it["command"], it["modes"]) for it in thread["steps"])
+            CHOSEN.extend((it.command, it.modes) for it in thread.messages)
             cl.context.emitter.set_commands([{"id": "Resumed"}])
 
         @cl.on_stop
         def stopped():
             cl.context.emitter.set_modes([cl.Mode("after", "After", [cl.ModeOption("a", "A")])])
 
+        @cl.set_starters
+        def starters():
+            return [cl.Starter("Hi", "Hi", "wave")]
+
         @cl.on_message
         async def answer(message):
             await asyncio.sleep(60 if message.content == "wait" else 0)
     """
     visitor = Visitor(make_app(source))
-    chat = Chat.of(visitor).say("Hi")
+    chat = Chat.of(visitor)
+    send(chat, command="wave")
     Chat.of(visitor)
     visitor.post(f"{chat.address}/resume")
     chat.until_answered()
+    callback = visitor.app.extensions["chat_app"].callbacks["on_message"].function
+    assert callback.__globals__["CHOSEN"] == [("wave", None), ("wave", None)]
     assert [it["data-name"] for it in chat.page().all(data_testid="command")] == ["Resumed"]
     chat.begin("wait")
     chat.stop()

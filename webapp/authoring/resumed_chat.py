@@ -49,6 +49,8 @@ class ResumedMessage:
     elements:
         What it shows, and what the user has attached to it. Each has ``id``, ``name``, ``kind``,
         ``display``, ``mime`` and ``size``, and no ``path``.
+    command, modes:
+        What the user chose beside the composer for it.
 
     Example
     -------
@@ -72,6 +74,8 @@ class ResumedMessage:
     profile: str | None
     created_at: datetime
     elements: Sequence[Element] = ()
+    command: str | None = None
+    modes: Mapping[str, str] | None = None
 
     def __getitem__(self, key: str) -> Any:
         """Return the attribute of that name."""
@@ -234,7 +238,8 @@ def _step(chat_id: str, message: ResumedMessage) -> dict[str, Any]:
         "metadata": {},
         "tags": None,
         "language": None,
-        "command": None,
+        "command": message.command,
+        "modes": message.modes,
     }
 
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ASSISTANT, USER, ChatMessage, ElementData
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.inputs.message_choices import choices_of
 from webapp.authoring.resumed_chat import ResumedMessage
 from webapp.authoring.uploads.received import received_elements
 from webapp.chats.message_rows import MESSAGE_COLUMNS, message_from_row
@@ -29,6 +30,7 @@ _LIST_BEFORE = (
         Message.profile,
         Message.created_at,
         Message.elements,
+        Message.details,
     )
     .outerjoin(Turn, Turn.id == Message.turn_id)
     .where(
@@ -65,22 +67,25 @@ def list_history(app: Flask, chat_id: uuid.UUID, sequence: int) -> list[tuple[uu
 def list_resumed_messages(chat_id: uuid.UUID, sequence: int) -> list[ResumedMessage]:
     """Return up to 1,000 messages before a number, for `@on_chat_resume`."""
     return [
-        ResumedMessage(
-            id=str(row.id),
-            role=row.kind,
-            author=row.author,
-            content=row.content,
-            profile=row.profile,
-            created_at=row.created_at,
-            elements=received_elements(
-                [ElementData.from_json(element) for element in row.elements or ()],
-                row.id,
-                str(chat_id),
-                {},
-            ),
-        )
+        _resumed_message(chat_id, row)
         for row in _rows_before(_LIST_SHOWN_BEFORE, chat_id, sequence)
     ]
+
+
+def _resumed_message(chat_id: uuid.UUID, row: Any) -> ResumedMessage:
+    choices = choices_of(row.details if row.kind == USER else None)
+    elements = [ElementData.from_json(element) for element in row.elements or ()]
+    return ResumedMessage(
+        id=str(row.id),
+        role=row.kind,
+        author=row.author,
+        content=row.content,
+        profile=row.profile,
+        created_at=row.created_at,
+        elements=received_elements(elements, row.id, str(chat_id), {}),
+        command=choices.command,
+        modes=dict(choices.modes) or None,
+    )
 
 
 def _rows_before(statement: Executable, chat_id: uuid.UUID, sequence: int) -> Sequence[Any]:
