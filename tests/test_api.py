@@ -25,6 +25,7 @@ from tests.support.people import Visitor
 from tests.support.rows import every_row
 from webapp.accounts import directory
 from webapp.accounts.models import ApiToken, AuditEntry, LoginSession
+from webapp.api.answering import WRONG_TOKENS_PER_HOUR
 from webapp.chats.models import Chat as ChatRow
 from webapp.chats.models import Message
 from webapp.database.engines import db, read_connection, write_session
@@ -365,6 +366,16 @@ def test_a_wrong_token_is_audited_without_its_text(app: Flask, log: LogReader) -
     Program(app, "cp_" + "s" * 43).complete()
     assert audited(app)[-1] == "token.refused"
     assert "sssss" not in json.dumps([every_row(app)], default=str)
+
+
+def test_a_flood_of_wrong_tokens_writes_nothing_more(app: Flask, log: LogReader) -> None:
+    program = Program(app, "cp_" + "s" * 43)
+    for _ in range(WRONG_TOKENS_PER_HOUR):
+        program.get("/models")
+    before = every_row(app)
+    assert program.complete().status_code == 401
+    assert every_row(app) == before
+    assert Program(app, add_token(app, "alice")).get("/models").status_code == 200
 
 
 def test_only_json_is_taken_and_only_here(app: Flask, alice_program: Program) -> None:

@@ -13,8 +13,10 @@ from sqlalchemy import select, update
 
 from tests.support.api import TEAM, add_token
 from tests.support.apps import APPS, AppMaker
+from tests.support.chats import Chat
 from tests.support.conversation import wait_until
 from tests.support.servers import gunicorn, production, waitress
+from tests.support.steps import shown_steps
 from webapp.accounts import directory
 from webapp.accounts.models import ApiToken
 from webapp.api import streams
@@ -22,6 +24,15 @@ from webapp.chats.models import Turn
 from webapp.database.engines import db, read_connection, write_session
 from webapp.web.server import SEEN_AT_ONCE
 
+OTHER_SITE = """
+import webapp as cl
+from webapp.integrations import ag_ui
+
+
+@cl.set_chat_profiles
+def chat_profiles():
+    return [ag_ui.profile("Far", url={url!r}, headers={{"Authorization": {token!r}}})]
+"""
 WAIT: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "wait"}]
 
 
@@ -61,6 +72,24 @@ def test_a_client_that_leaves_stops_its_answer(app: Flask, openai: OpenAI) -> No
     stream.close()
     wait_until(lambda: turns(app) == ["stopped"])
     assert len(openai.models.list().data) == 3
+
+
+def test_one_site_is_an_agent_of_another(
+    app: Flask, make_app: AppMaker, sqlite_url: str, tmp_path: Path
+) -> None:
+    settings = {**production(sqlite_url, APPS / "programs.py"), "WEBAPP_API": "on"}
+    with gunicorn(tmp_path, settings, "--threads", "4") as server:
+        url, token = f"http://127.0.0.1:{server.port}/v1/ag-ui/team", add_token(app, "alice")
+        chat = Chat(make_app(OTHER_SITE.format(url=url, token=f"Bearer {token}")))
+        chat.say("Hello")
+        assert chat.messages() == ["You said Hello", "alice under team"]
+        assert [step.name for step in shown_steps(chat)] == ["look"]
+        chat.begin("wait")
+        chat.until(lambda: chat.messages()[-1] == "one")
+        assert turns(app).count("running") == 2
+        chat.stop()
+        chat.until_answered()
+        wait_until(lambda: turns(app) == ["complete", "complete", "stopped", "stopped"])
 
 
 def test_a_stream_ends_when_its_token_is_revoked(

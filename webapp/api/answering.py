@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ from webapp.web.log import log_event
 from webapp.web.refusals import Refusal
 
 EXTENSION = "api_messages"
+WRONG_TOKENS = "api_wrong_tokens"
+WRONG_TOKENS_PER_HOUR = 20
 # For ids of chats that programs name by themselves.
 _THREADS = uuid.UUID("8f1f2e3c-5f5b-4c43-9a52-6d1f0a7c1b5e")
 
@@ -97,6 +100,16 @@ class BegunAnswer:
 def set_up_api_limits(app: Flask, settings: Settings) -> None:
     """Let ``app`` bound how many messages programs send from one address in an hour."""
     app.extensions[EXTENSION] = HourlyLimit(settings.messages_per_address)
+    app.extensions[WRONG_TOKENS] = HourlyLimit(WRONG_TOKENS_PER_HOUR)
+
+
+def note_wrong_token() -> None:
+    """Record that a token was refused. A flood of them from one address writes no more."""
+    wrong: HourlyLimit = this_app().extensions[WRONG_TOKENS]
+    if wrong.count(request.remote_addr, time.monotonic()) > 0:
+        log_event("token.refused", level=logging.WARNING)
+    else:
+        record_refusal("token.refused", None)
 
 
 def list_profiles() -> list[str]:

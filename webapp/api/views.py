@@ -9,11 +9,16 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from werkzeug.exceptions import NotFound
 
-from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import be_user, owner_of_new_chats
 from webapp.api.agent_runs import AgentRunEvents
 from webapp.api.answer_text import find_failure
-from webapp.api.answering import BegunAnswer, begin_answer, list_profiles, set_up_api_limits
+from webapp.api.answering import (
+    BegunAnswer,
+    begin_answer,
+    list_profiles,
+    note_wrong_token,
+    set_up_api_limits,
+)
 from webapp.api.asked_turns import (
     CHAT_HEADER,
     AskedTurn,
@@ -67,7 +72,7 @@ def authenticate() -> None:
     token = check_token(shown.strip()) if scheme.lower() == SCHEME else None
     if token is None:
         if shown:
-            record_refusal("token.refused", None)
+            note_wrong_token()
         raise InvalidTokenError
     g.api_token = token
     be_user(token.user)

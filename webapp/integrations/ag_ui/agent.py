@@ -131,7 +131,11 @@ class Agent:
         body = asked.model_dump_json(by_alias=True)
         try:
             async with (
-                httpx2.AsyncClient(timeout=timeout, trust_env=False) as client,
+                # Certificates take 20 ms to load. Without TLS there is nothing to verify, and
+                # redirects are not followed.
+                httpx2.AsyncClient(
+                    timeout=timeout, trust_env=False, verify=self._url.startswith("https://")
+                ) as client,
                 client.stream("POST", self._url, content=body, headers=headers) as response,
             ):
                 if response.status_code != 200:
