@@ -198,6 +198,16 @@ def test_an_app_is_tested_with_it_without_a_change(tmp_path: Path) -> None:
     gc.collect()
 
 
+def test_an_answer_is_stopped_while_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(AGENT)
+    model = FakeModel(["No tool", "word " * 2_000], delay=0.005)
+    with ChatTester(tmp_path / "agent.py", model=model) as chat:
+        assert chat.say("Go on", until="word word").status == "running"
+        stopped = chat.stop()
+        assert stopped.status == "stopped"
+        assert 2 <= stopped.text.count("word") < 2_000
+
+
 def test_it_answers_async_clients_at_once() -> None:
     async def ask(model: FakeModel) -> set[str | None]:
         async with openai.AsyncOpenAI(base_url=model.base_url, api_key="x") as asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sysconfig
-import traceback
+from itertools import dropwhile
 from pathlib import Path
 from types import TracebackType
 
@@ -92,31 +92,19 @@ def authors_error(error: BaseException) -> BaseException:
 
 
 def _without_framework(trace: TracebackType | None) -> TracebackType | None:
-    frames = list(traceback.walk_tb(trace))
-    files = [Path(frame.f_code.co_filename) for frame, _ in frames]
+    entries = []
+    while trace is not None:
+        entries.append(trace)
+        trace = trace.tb_next
     # What comes first in the standard library has called the author: threads, and asyncio.
     outer = (_FRAMEWORK, _STANDARD_LIBRARY)
-    first = next(
-        (n for n, file in enumerate(files) if not any(map(file.is_relative_to, outer))), len(files)
-    )
-    kept = [
-        place
-        for place, file in enumerate(files)
-        if place >= first and not file.is_relative_to(_FRAMEWORK)
-    ]
-    if not kept:  # the error is the framework's own
-        return trace
-    entries = _entries(trace)
+    inner = dropwhile(lambda entry: any(map(_file_of(entry).is_relative_to, outer)), entries)
+    kept = [entry for entry in inner if not _file_of(entry).is_relative_to(_FRAMEWORK)]
     cut: TracebackType | None = None
-    for place in reversed(kept):
-        entry = entries[place]
+    for entry in reversed(kept or entries):  # without any, the error is the framework's own
         cut = TracebackType(cut, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return cut
 
 
-def _entries(trace: TracebackType | None) -> list[TracebackType]:
-    found = []
-    while trace is not None:
-        found.append(trace)
-        trace = trace.tb_next
-    return found
+def _file_of(entry: TracebackType) -> Path:
+    return Path(entry.tb_frame.f_code.co_filename)

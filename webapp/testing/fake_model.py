@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,8 @@ class FakeModel:
     script:
         The answers, in their order. Each is a text, a `ToolCall` or several, or a `ModelError`. Or
         a function that returns one for a `ModelRequest`.
+    delay:
+        How many seconds to wait before each word of a streamed answer, for tests that press Stop.
 
     Attributes
     ----------
@@ -123,7 +126,8 @@ class FakeModel:
         assert model.requests[0].messages[-1]["content"] == "What is the capital of Peru?"
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, delay: float = 0.0) -> None:
+        self._delay = delay
         self._function = script if callable(script) else None
         self._left: list[Reply] = [] if callable(script) else list(script)
         self._given = 0
@@ -142,7 +146,7 @@ class FakeModel:
     def base_url(self) -> str:
         """The address for ``openai.OpenAI(base_url=..., api_key="any")``."""
         if self._server is None:
-            server = self._server = _ModelServer(weakref.WeakMethod(self.reply_to))
+            server = self._server = _ModelServer(weakref.WeakMethod(self.reply_to), self._delay)
             # Also when nobody knows the model any more.
             self._end = weakref.finalize(self, server.end)
             server.start()
@@ -195,8 +199,11 @@ class FakeModel:
 class _ModelServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, reply_to: weakref.WeakMethod[Callable[[ModelRequest], Reply]]) -> None:
+    def __init__(
+        self, reply_to: weakref.WeakMethod[Callable[[ModelRequest], Reply]], delay: float
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.delay = delay
         # Weakly: the thread of the server must not keep the model.
         self._reply_to = reply_to
 
@@ -277,6 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         for event in events:
+            time.sleep(self.server.delay)
             data = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.write(b"0\r\n\r\n")
