@@ -336,10 +336,24 @@ class TestReadme:
     def test_it_leads_back_to_the_chat_from_which_it_was_opened(self, make: Make) -> None:
         visitor = Visitor(make(dict(READMES)))
         chat = visitor.start_chat()
-        link = f"/readme?chat={chat.rpartition('/')[2]}"
-        assert f'href="{link}"' in visitor.get(chat).text
-        assert f'href="{chat}"' in visitor.get(link).text
-        assert 'href="/"' in visitor.get("/readme?chat=//evil.example").text
+        assert 'href="/readme"' in visitor.get(chat).text
+        here = {"Referer": f"http://localhost{chat}"}
+        assert f'<a href="{chat}">Back' in visitor.get("/readme", headers=here).text
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "http://evil.example/chats/0b9f1f8a-0000-4000-8000-000000000000",
+            "http://localhost/login",
+            "http://localhost//evil.example/chats/0b9f1f8a-0000-4000-8000-000000000000",
+            "javascript:alert(1)",
+            "http://[",
+        ],
+    )
+    def test_from_elsewhere_it_leads_to_a_new_chat(self, make: Make, address: str) -> None:
+        visitor = Visitor(make(dict(READMES)))
+        shown = visitor.get("/readme", headers={"Referer": address})
+        assert '<a href="/">Back' in shown.text
 
     def test_users_who_must_sign_in_do_so_first(self, make: Make) -> None:
         lines = "\n@cl.password_auth_callback\ndef check(username, password):\n    return None\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
@@ -14,6 +15,7 @@ from webapp.markdown.budget import PageBudget, SlowTexts
 from webapp.markdown.messages import message_html
 
 YEAR = 31_536_000
+_CHAT = re.compile(r"/chats/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 blueprint = Blueprint("branding", __name__)
 
 
@@ -25,16 +27,24 @@ def readme() -> Response:
     language = choose_readme(readmes, request.accept_languages.values())
     if language is None:
         raise NotFound
-    chat_id = request.args.get("chat", type=uuid.UUID)
     page = render_template(
         "branding/readme.html",
         language=language,
         text=message_html(readmes[language], PageBudget(SlowTexts()), "readme"),
-        back=url_for("chats.show", chat_id=chat_id) if chat_id else url_for("chats.new"),
+        back=_address_of_chat(),
     )
     response = make_response(page)
     response.vary.add("Accept-Language")
     return response
+
+
+def _address_of_chat() -> str:
+    """Return the address of the chat from which the readme was opened, or of a new one."""
+    # Not in the link itself: a script may have started the chat after the page was made.
+    came_from = (request.referrer or "").partition("?")[0]
+    path = came_from.partition("://")[2].removeprefix(f"{request.host}{request.script_root}")
+    found = _CHAT.fullmatch(path)
+    return url_for("chats.show", chat_id=uuid.UUID(found[1])) if found else url_for("chats.new")
 
 
 @blueprint.get("/colours.css")
