@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.support.questions import (
     statuses,
 )
 from tests.support.rows import column
+from webapp.database.engines import db
 
 NAME = """
     import chat_profiles as cl
@@ -286,3 +288,18 @@ def test_another_text_for_the_message_asks_again(make_app: AppMaker) -> None:
     assert edited.status_code == 303
     answered_with(chat, "two")
     assert chat.messages("user") == ["hello", "two"]
+
+
+def test_open_questions_hold_no_thread_and_no_connection(make_app: AppMaker) -> None:
+    app = make_app(AT_START)
+    asks(app)
+    before = threading.active_count()
+    chats = [asks(app) for _ in range(20)]
+    assert threading.active_count() <= before
+    with app.app_context():
+        pools: list[Any] = [engine.pool for engine in db.engines.values()]
+        assert not any(pool.checkedout() for pool in pools)
+    for number, chat in enumerate(chats):
+        answer(chat, content=str(number))
+    said = [chat.until_answered().messages()[-1] for chat in chats]
+    assert said == [f"Your name is: {number}" for number in range(20)]

@@ -53,6 +53,7 @@ from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
 from webapp.authoring.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.questions.ask_action import AskActionMessage
+from webapp.authoring.questions.ask_element import AskElementMessage
 from webapp.authoring.questions.ask_file import AskFileMessage
 from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.reasoning import ReasoningParser
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "AskActionMessage",
+    "AskElementMessage",
     "AskFileMessage",
     "AskUserMessage",
     "Audio",

@@ -8,8 +8,11 @@ the address of that action alone.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nh3
 from markupsafe import Markup
@@ -109,18 +112,41 @@ def custom_html(
     except (MisuseError, OSError, UnicodeError) as error:
         log_failure("custom_element.failed", error, element=element.id)
         return None
-    cleaned = nh3.clean(
-        html,
-        tags=set(_TAGS | _FORM_TAGS if stored else _TAGS),
-        attributes={tag: set(names.split()) for tag, names in _ATTRIBUTES.items()},
-        attribute_filter=partial(_keep_attribute, f"custom-{element.id}-", root),
-        url_schemes={"http", "https", "mailto", "tel"},
-        link_rel="noopener noreferrer nofollow ugc",
-    )
+    cleaned = _clean(html, _TAGS | _FORM_TAGS if stored else _TAGS, element.id, root)
     if stored:
         live = actions if actions and actions.may_press else None
         cleaned = write_forms(cleaned, element, live, whole_page=whole_page)
     return Markup(cleaned)  # noqa: S704
+
+
+def form_html(folder: Path | None, question: Mapping[str, Any], root: str) -> Markup | None:
+    """Return the fields that a question of the app asks for, or ``None`` as for `custom_html`.
+
+    Parameters
+    ----------
+    question:
+        Of the kind ``element``, as the details of its message have it.
+    """
+    element = question["element"]
+    try:
+        template = find_template(folder, element["name"])
+        actions = TemplateActions(uuid.UUID(question["id"]))
+        html = render_custom(template, element["props"], actions)
+    except (MisuseError, OSError, UnicodeError) as error:
+        log_failure("custom_element.failed", error, question=question["id"])
+        return None
+    return Markup(_clean(html, _TAGS | _FORM_TAGS - {"form", "button"}, question["id"], root))  # noqa: S704
+
+
+def _clean(html: str, tags: frozenset[str], key: object, root: str) -> str:
+    return nh3.clean(
+        html,
+        tags=set(tags),
+        attributes={tag: set(names.split()) for tag, names in _ATTRIBUTES.items()},
+        attribute_filter=partial(_keep_attribute, f"custom-{key}-", root),
+        url_schemes={"http", "https", "mailto", "tel"},
+        link_rel="noopener noreferrer nofollow ugc",
+    )
 
 
 def _keep_attribute(prefix: str, root: str, tag: str, name: str, value: str) -> str | None:

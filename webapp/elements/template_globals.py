@@ -7,7 +7,7 @@ from functools import partial
 from flask import Flask
 
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.elements.custom_html import custom_html
+from webapp.elements.custom_html import custom_html, form_html
 from webapp.elements.frames.frame_answers import plotly_version
 from webapp.elements.tables.table_view import first_table_view
 
@@ -16,6 +16,7 @@ def set_up_elements(app: Flask, chat_app: ChatApp) -> None:
     """Give the templates of ``app`` what those of elements call."""
     app.jinja_env.globals.update(
         custom_html=partial(custom_html, chat_app.folder),
+        form_html=partial(form_html, chat_app.folder),
         first_table_view=first_table_view,
         plotly_version=plotly_version,
     )

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 
 from webapp.accounts.sessions.visitor_limits import visitors_files
+from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
 from webapp.files.attachments import element_of
@@ -20,7 +21,8 @@ from webapp.files.contents import FilesUnavailableError
 from webapp.files.receiving import not_stored, received_files
 from webapp.files.saving import store_contents
 from webapp.files.upload_rules import rules_of_question
-from webapp.pages.forms import KeyedForm, MessageForm
+from webapp.pages.forms import KeyedForm, MessageForm, parse_key
+from webapp.pages.question_fields import read_fields
 from webapp.pages.recovered_text import CHOOSE_AGAIN
 from webapp.pages.turn_responses import respond_answered, respond_refused
 from webapp.site import settings
@@ -37,8 +39,6 @@ from webapp.web.forms import FormFieldError
 from webapp.web.refusals import Refusal
 from webapp.web.request_guards import FormRequest
 
-# What the fields of an app's own element are called, behind this.
-FIELD_PREFIX = "field-"
 ANSWER_FIELDS = frozenset((CSRF_FIELD, "key", "content", "action", "submitted"))
 
 
@@ -125,7 +125,9 @@ def _take(
         raise
     except HTTPException as error:
         again = CHOOSE_AGAIN if question.kind == "file" else ""
-        return respond_refused(chat, request.form.get("content", ""), error, again=again)
+        written = ["\n".join(sent) for sent in _sent_fields().values()]
+        text = "\n".join([request.form.get("content", ""), *written]).strip("\n")
+        return respond_refused(chat, text, error, again=again)
     return respond_answered(chat, question, from_composer=from_composer)
 
 
@@ -180,10 +182,35 @@ def _read_files(chat: StoredChat, question: AskedQuestion, received: ExitStack) 
     )
 
 
+def _read_element(chat: StoredChat, question: AskedQuestion, _received: ExitStack) -> Answer:
+    del chat
+    _refuse_files()
+    key = parse_key(request.form.get("key"))
+    submitted = {"yes": True, "no": False}.get(request.form.get("submitted", ""))
+    if submitted is None:
+        raise NotOfferedError
+    fields = read_fields(question.offers["fields"], _sent_fields()) if submitted else {}
+    name = question.offers["element"]["name"]
+    return Answer(values={"submitted": submitted, "fields": fields}, key=key, words=name)
+
+
+def _sent_fields() -> dict[str, list[str]]:
+    return {
+        name.removeprefix(FIELD_PREFIX): sent
+        for name, sent in request.form.lists()
+        if name.startswith(FIELD_PREFIX)
+    }
+
+
 def _refuse_files() -> None:
     sent = cast(FormRequest, request)
     if sent.has_parts and sent.multipart.has_files:
         raise FilesNotAskedForError
 
 
-_READERS = {"user": _read_text, "action": _read_action, "file": _read_files}
+_READERS = {
+    "user": _read_text,
+    "action": _read_action,
+    "file": _read_files,
+    "element": _read_element,
+}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
@@ -22,6 +24,7 @@ from webapp.authoring.json_values import json_problem
 from webapp.authoring.text import clean_json
 
 PROPS_LIMIT = 100_000
+_OWN_FORM = re.compile(r"<(form|button)\b", re.IGNORECASE)
 
 
 @refuse_unknown_arguments
@@ -63,6 +66,36 @@ class CustomElement(Element):
 
     def new_files(self) -> list[NewFile]:
         """Return no files. Render the template once, so that its author hears of mistakes."""
+        template, props = self._read_props()
+        self._shown = {"props": props}
+        actions = TemplateActions(self._id)
+        html = render_custom(template, props, actions)
+        try:
+            stored = read_actions(html, actions.found)
+        except MisuseError as error:
+            raise CustomTemplateError(f"{FOLDER}/{template.name} has {error}") from error
+        if stored:
+            self._shown["actions"] = stored
+        return []
+
+    def render_form(self) -> tuple[dict[str, Any], str]:
+        """Return the props and the HTML for a question, which is the form around them.
+
+        Raises
+        ------
+        MisuseError
+            The props are no JSON, or the template is wrong.
+        """
+        template, props = self._read_props()
+        html = render_custom(template, props, TemplateActions(self._id))
+        if _OWN_FORM.search(html):
+            raise CustomTemplateError(
+                f"{FOLDER}/{template.name} has a form or a button. AskElementMessage brings both: "
+                "leave the fields."
+            )
+        return props, html
+
+    def _read_props(self) -> tuple[Path, dict[str, Any]]:
         try:
             problem = json_problem(self.props, "props")
             text = "" if problem else json.dumps(self.props)
@@ -76,16 +109,8 @@ class CustomElement(Element):
             )
         template = find_template(running_chat("CustomElement").app_folder, self.name)
         check_template(template)
-        self._shown = {"props": clean_json(json.loads(text))}
-        actions = TemplateActions(self._id)
-        html = render_custom(template, self._shown["props"], actions)
-        try:
-            stored = read_actions(html, actions.found)
-        except MisuseError as error:
-            raise CustomTemplateError(f"{FOLDER}/{template.name} has {error}") from error
-        if stored:
-            self._shown["actions"] = stored
-        return []
+        props: dict[str, Any] = clean_json(json.loads(text))
+        return template, props
 
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
         """Return the props as they are now, and the actions that the template makes of them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_QUESTIONS = "an app cannot ask back yet"
 NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
@@ -18,8 +17,6 @@ STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
 
 # Names of the package. One on a line, so that two branches can each take their own away.
 NOT_YET = {
-    # Questions.
-    "AskElementMessage": NO_QUESTIONS,
     # Other sites.
     "CopilotFunction": "there is no widget for other sites; embed the chat in a frame",
     # Servers of tools.

@@ -128,6 +128,7 @@ OWN_NAMES: dict[str, Any] = {
     "CommandDict": Command,
     **dict.fromkeys(("ElementDict", "FeedbackDict", "StepDict", "UserDict"), dict[str, Any]),
     "AskActionResponse": AskActionResponse,
+    "AskElementResponse": dict[str, Any],
     "AskFileResponse": AskFileResponse,
     "utc_now": utc_now,
 }
