@@ -265,3 +265,15 @@ def test_another_user_gets_no_late_message(make_app: AppMaker) -> None:
     chat = late_chat(make_app)
     asks = chat.page().one(id="turn")["hx-get"]
     assert Visitor(chat.visitor.app).get(asks, headers=HTMX).status_code == 404
+
+
+def test_what_is_under_way_is_stored_when_the_process_ends(make_app: AppMaker) -> None:
+    work = "m = cl.Message(); await m.stream_token('half'); await asyncio.sleep(600)"
+    chat = late_chat(make_app, work)
+    names(chat.visitor.app)["GO"].set()
+    late = chat.visitor.app.extensions["conversation"].late
+    until(lambda: bool(late._talks) and next(iter(late._talks.values())).has_more)
+    late.flush()
+    assert chat.messages()[-1] == "half"
+    [task] = names(chat.visitor.app)["TASKS"]
+    task.get_loop().call_soon_threadsafe(task.cancel)

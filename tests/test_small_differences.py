@@ -28,6 +28,8 @@ from tests.support.people import Visitor
         "assert '```' not in cl.Message({'a': 1}).content",
         "m = cl.Message('a'); m.content = None; assert m.content == ''",
         "assert message.author == 'User'",
+        "assert f'{message}' == 'Hello'",
+        "assert cl.ErrorMessage('a').to_dict()['isError']",
     ],
 )
 def test_what_awaited_methods_give(make_app: AppMaker, body: str) -> None:

@@ -42,7 +42,9 @@ def set_up_conversation(
     can_resume:
         Whether the app file has an ``@on_chat_resume``.
     """
-    keeper = Keeper(store, on_start=partial(_shut_down_at_exit, settings.shutdown_seconds))
+    late_messages = LateMessages(late, settings.turn_seconds)
+    shut_down = partial(_shut_down_at_exit, settings.shutdown_seconds, late_messages)
+    keeper = Keeper(store, on_start=shut_down)
     made = Conversation(
         keeper=keeper,
         limits=Limits(settings.turn_seconds, settings.turn_idle_seconds),
@@ -52,7 +54,7 @@ def set_up_conversation(
             settings.object_idle_minutes * 60,
             can_resume=can_resume,
         ),
-        late=LateMessages(late, settings.turn_seconds),
+        late=late_messages,
     )
     app.extensions[EXTENSION] = made
     return made
@@ -64,15 +66,19 @@ def conversation() -> Conversation:
     return found
 
 
-def _shut_down_at_exit(seconds: float, keeper: Keeper) -> None:
+def _shut_down_at_exit(seconds: float, late: LateMessages, keeper: Keeper) -> None:
     # Called in a process that serves, never in one that loads the app and forks. CPython has
     # `_register_atexit` since 3.9 for its own executors. It runs before they are stopped: turns
     # may still need `asyncio.to_thread`, and their clients the address of a host.
     register = getattr(threading, "_register_atexit", atexit.register)
-    register(_shut_down, weakref.ref(keeper), seconds)
+    register(_shut_down, weakref.ref(keeper), weakref.ref(late), seconds)
 
 
-def _shut_down(reference: weakref.ref[Keeper], seconds: float) -> None:
-    keeper = reference()
+def _shut_down(
+    of_keeper: weakref.ref[Keeper], of_late: weakref.ref[LateMessages], seconds: float
+) -> None:
+    keeper, late = of_keeper(), of_late()
     if keeper is not None:
         keeper.shut_down(seconds)
+    if late is not None:
+        late.flush()

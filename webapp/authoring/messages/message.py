@@ -13,6 +13,7 @@ from webapp.authoring.actions.action import Action, check_actions, remove_action
 from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import (
     ASSISTANT,
+    ERROR,
     USER,
     ActionData,
     ElementData,
@@ -303,7 +304,7 @@ class Message(AwaitableObject):
             "type": self.type,
             "language": self.language,
             "streaming": False,
-            "isError": False,
+            "isError": self._kind == ERROR,
             "waitForAnswer": False,
             "metadata": self.metadata or {},
             "tags": self.tags,
@@ -337,6 +338,9 @@ class Message(AwaitableObject):
             if name not in _SET:
                 raise missing_name("Message", name, NAMES, MESSAGE_NOT_YET)
             super().__setattr__(name, value)
+
+    def __str__(self) -> str:
+        return self.content
 
     def __repr__(self) -> str:
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"

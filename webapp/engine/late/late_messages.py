@@ -7,7 +7,6 @@ chat, and pages that were told to expect it ask for it.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import uuid
@@ -94,11 +93,13 @@ class LateMessages:
         self._store = store
         self._seconds = seconds
         self._lock = threading.Lock()
+        # Held by whoever stores. Taken before `_lock`, never after it.
+        self._saving = threading.Lock()
         self._talks: dict[uuid.UUID, LateTalk] = {}
         # Chats whose tasks are not done, each with the time until which it may say something.
         self._expected: dict[str, tuple[ChatContext, float]] = {}
         self._woken = threading.Event()
-        self._pid: int | None = None
+        self._thread: threading.Thread | None = None
 
     def expect(self, chat: ChatContext, turn_id: uuid.UUID, said: list[ChatMessage]) -> None:
         """Let the tasks that a callback leaves behind speak on, now that its turn has ended."""
@@ -143,16 +144,16 @@ class LateMessages:
                     "so it is not sent. Await what takes longer before you return, or begin it "
                     "again when the user writes."
                 )
-            is_first = turn_id not in self._talks
             self._talks[turn_id] = talk
-            if is_first and (self._pid != os.getpid() or len(self._talks) == 1):
-                self._pid = os.getpid()
-                threading.Thread(target=self._run, name="webapp-late", daemon=True).start()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="webapp-late", daemon=True)
+                self._thread.start()
         return talk.chat
 
     def flush(self) -> None:
-        """Store what can be stored at once."""
+        """Store what can be stored at once, because the process ends."""
         for talk in list(self._talks.values()):
+            talk.ends_at = 0.0  # what is still growing is stored as it is
             self._save(talk, time.monotonic())
 
     def _context_after(self, chat: ChatContext, said: list[ChatMessage]) -> ChatContext:
@@ -189,6 +190,7 @@ class LateMessages:
                     # A thread may speak again, which begins another talk.
                     del self._talks[key]
                 if not self._talks:
+                    self._thread = None  # while nobody can begin another talk
                     return
                 waits = any(talk.has_more for talk in self._talks.values())
             self._woken.wait(RETRY_SECONDS if waits else self._seconds / 60)
@@ -196,9 +198,12 @@ class LateMessages:
                 time.sleep(0.02)  # several messages at once are stored together
 
     def _save(self, talk: LateTalk, now: float) -> None:
-        messages = talk.unsaved(now)
-        if not messages:
-            return
+        with self._saving:
+            messages = talk.unsaved(now)
+            if messages:
+                self._save_messages(talk, messages, now)
+
+    def _save_messages(self, talk: LateTalk, messages: list[ChatMessage], now: float) -> None:
         chat_id = uuid.UUID(talk.chat.chat_id)
         try:
             stored = self._store.save_late(chat_id, talk.turn_id, messages)
