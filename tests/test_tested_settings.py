@@ -1,4 +1,4 @@
-"""The test kit with what a user sets beside the composer: settings and commands."""
+"""The test kit with what is beside the messages: settings, commands, and the page around."""
 
 from __future__ import annotations
 
@@ -134,3 +134,24 @@ def test_commands_and_modes_are_chosen_as_in_the_composer(
     assert (chat.messages[-2].command, chat.messages[-2].modes) == ("search", {"effort": "low"})
     with pytest.raises(RefusedError, match="middle"):
         chat.say("hi", modes={"effort": "middle"})
+
+
+WINDOW = """
+import chat_profiles as cl
+
+@cl.on_window_message
+async def hear(message):
+    await cl.send_window_message({"heard": message})
+    await cl.Message(f"Somebody wrote {message['text']}").send()
+"""
+
+
+def test_the_page_around_a_chat_talks_with_the_app(
+    tmp_path: Path, chat_tester: Callable[..., ChatTester]
+) -> None:
+    (tmp_path / "framed.py").write_text(WINDOW)
+    chat = chat_tester(tmp_path / "framed.py")
+    assert chat.post_window_message({"text": "hi"}).text == "Somebody wrote hi"
+    assert chat.window_messages == [{"heard": {"text": "hi"}}]
+    with pytest.raises(KeyError, match="text"):
+        chat.post_window_message({})

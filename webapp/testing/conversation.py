@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.modes import MODES
 from webapp.authoring.types import Starter
+from webapp.authoring.windows.window_messages import WINDOW
 from webapp.pages.settings.form import EDIT
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
 from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
@@ -275,6 +277,24 @@ class Conversation:
         if not expire_questions(self._visitor.browser.app, self._visitor.require_chat()):
             raise ChatTestError(NO_QUESTION)
         return self._visitor.answer(**options)
+
+    def post_window_message(self, data: Any, **options: Unpack[WaitOptions]) -> Answer:
+        """Send what the page around the chat would, and return what the app says then.
+
+        Parameters
+        ----------
+        data:
+            What JSON can hold, for ``@on_window_message``.
+        """
+        if self._visitor.chat_id is None:
+            self._visitor.start({}, timeout=options.get("timeout"))
+        form = {"content": json.dumps(data), **_key()}
+        return self._visitor.act("window-messages", form, **options)
+
+    @property
+    def window_messages(self) -> list[Any]:
+        """What the app has sent to the page around the chat: the newest 20 messages."""
+        return [message["data"] for message in self._inputs().get(WINDOW) or ()]
 
     def transcript(self) -> str:
         """Return the chat as text that is the same at each run: without ids and times."""
