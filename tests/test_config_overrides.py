@@ -18,6 +18,7 @@ from webapp.config import (
     ChainlitConfigOverrides,
     FeaturesSettings,
     SpontaneousFileUploadFeature,
+    StdioMcpServer,
     UISettings,
 )
 
@@ -178,6 +179,13 @@ def test_a_style_sheet_from_elsewhere_changes_nothing() -> None:
     away = ChainlitConfigOverrides(ui=UISettings(custom_css="https://example.org/a.css"))
     assert ChatProfile("a", "", config_overrides=away).stylesheet is None
     assert list_unused(away) == ["ui.custom_css"]
+
+
+def test_servers_of_tools_are_taken_and_told() -> None:
+    server = StdioMcpServer(name="shell", type="stdio", command="run")
+    tools = ChainlitConfigOverrides(features={"mcp": {"enabled": True, "servers": [server]}})
+    ChatProfile("a", "", config_overrides=tools)
+    assert list_unused(tools) == ["features.mcp.enabled", "features.mcp.servers"]
 
 
 def test_names_that_say_what_is_so_anyway_are_not_told() -> None:

@@ -27,6 +27,9 @@ from webapp.authoring.overrides.config_overrides import (
     ProjectSettings,
     SlackFeature,
     SpontaneousFileUploadFeature,
+    SseMcpServer,
+    StdioMcpServer,
+    StreamableHttpMcpServer,
     UISettings,
 )
 
@@ -41,6 +44,9 @@ __all__ = [
     "ProjectSettings",
     "SlackFeature",
     "SpontaneousFileUploadFeature",
+    "SseMcpServer",
+    "StdioMcpServer",
+    "StreamableHttpMcpServer",
     "UISettings",
 ]
 SECRET_BYTES = 32

@@ -84,6 +84,28 @@ class AudioFeature(ConfigSection):
     sample_rate: int | None = None
 
 
+class StdioMcpServer(ConfigSection):
+    """A server of tools that is a program."""
+
+    name: str | None = None
+    type: str | None = None
+    command: str | None = None
+    env: dict[str, str] | None = None
+
+
+class SseMcpServer(ConfigSection):
+    """A server of tools at an address."""
+
+    name: str | None = None
+    type: str | None = None
+    url: str | None = None
+    headers: dict[str, str] | None = None
+
+
+class StreamableHttpMcpServer(SseMcpServer):
+    """A server of tools at an address."""
+
+
 class McpUserServersFeature(ConfigSection):
     """Servers of tools that users bring along, which they cannot here."""
 
