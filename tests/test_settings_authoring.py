@@ -465,6 +465,27 @@ def test_settings_are_saved_on_another_worker(editing: Flask, make_app: AppMaker
     chat.stop()
 
 
+def test_values_can_be_awaited_in_any_way(make_app: AppMaker) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+        from webapp.input_widget import Switch
+
+        @cl.on_chat_start
+        def start():
+            settings = cl.run_sync(cl.ChatSettings([Switch("a", "A")]).send())
+            cl.Message(f"{settings} {type(settings).__name__}").send()
+
+        @cl.on_message
+        async def answer():
+            form = cl.ChatSettings([Switch("a", "A", True)])
+            await cl.Message(str(await asyncio.gather(form.refresh(), form.send()))).send()
+    """)
+    chat = Chat(app)
+    assert chat.messages() == ["{'a': False} dict"]
+    assert chat.say("?").messages()[-1] == "[{'a': True}, {'a': True}]"
+
+
 def test_values_can_be_read_without_awaiting(make_app: AppMaker) -> None:
     app = make_app("""
         import webapp as cl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -19,6 +19,9 @@ MOST_FIELDS = 400
 
 class SettingValues(dict[str, Any]):
     """The values of settings by the ids of their widgets. You may await it."""
+
+    # `asyncio.gather` keeps what it awaits in a dict.
+    __hash__: ClassVar[Any] = object.__hash__
 
     def __await__(self) -> Generator[Any, None, dict[str, Any]]:
         """Return the values as a plain dict."""
