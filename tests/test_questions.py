@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -303,3 +304,28 @@ def test_open_questions_hold_no_thread_and_no_connection(make_app: AppMaker) -> 
         answer(chat, content=str(number))
     said = [chat.until_answered().messages()[-1] for chat in chats]
     assert said == [f"Your name is: {number}" for number in range(20)]
+
+
+THREE_TIMES = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def reply(message):
+        for number in range(2):
+            answer = await cl.AskUserMessage(f"Which {number}?", timeout=30).send()
+            await cl.Message(f"{number}: {answer['output']}").send()
+"""
+
+
+def test_a_message_that_is_sent_twice_answers_one_question(make_app: AppMaker) -> None:
+    chat = Chat(make_app(THREE_TIMES))
+    chat.begin("hi")
+    keys = [str(uuid.uuid4()) for _ in range(2)]
+    for number, key in enumerate(keys):
+        chat.until(partial(lambda asked: asked in chat.messages(), f"Which {number}?"))
+        chat.begin("one", key)
+        chat.begin("one", key)
+    chat.until_answered()
+    chat.begin("one", keys[-1])  # the turn has ended
+    assert chat.until_answered().messages("user") == ["hi", "one", "one"]
+    assert column(chat.visitor.app, "turns.status") == ["complete"]

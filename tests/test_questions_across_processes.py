@@ -6,7 +6,9 @@ Two apps on one database are two processes as far as questions go: each has a ke
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
+import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
@@ -163,3 +165,36 @@ def test_a_page_that_waits_holds_no_stream(make_app: AppMaker) -> None:
     news = chat.visitor.get(str(waiting["hx-get"]), headers=HTMX)
     assert news.status_code == 200
     assert "Your name is: Ada" in news.text
+
+
+IMPATIENT = """
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def reply(message):
+        answer = await cl.AskUserMessage("Quick?", timeout=float(message.content)).send()
+        await cl.Message(f"got {answer and answer['output']}").send()
+"""
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_questions_are_answered_anywhere_and_time_out(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    with AppMaker.in_folder(tmp_path, postgresql_url) as make:
+        chat = Chat(make(IMPATIENT))
+        assert chat.say("0.05").messages()[-1] == "got None"
+        chat.begin("60")
+        chat.until(lambda: bool(open_question(chat)))
+        other = elsewhere(chat, make(IMPATIENT))
+        address, _ = answer_fields(other)
+        assert answer(other, content="Ada").status_code == 303
+        other.until(lambda: "got Ada" in other.messages())
+        late = other.visitor.post(address, {"content": "Grace", "key": str(uuid.uuid4())})
+        assert late.status_code == 409
+        chat.until_answered().begin("60")
+        chat.until(lambda: bool(open_question(chat)))
+        chat.stop()
+        chat.until(lambda: statuses(chat)[-1] == "stopped")
+        ended = sorted(column(chat.visitor.app, "questions.status"))
+        assert ended == ["answered", "stopped", "timed-out"]

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import cast
 
 from flask import request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.wrappers import Response
 from wtforms import StringField
 
@@ -31,6 +31,7 @@ from webapp.turns.questions.answering import (
     Answer,
     AskedQuestion,
     answer_question,
+    find_open_question,
     refuse_ended,
 )
 from webapp.web.csrf import CSRF_FIELD
@@ -103,6 +104,16 @@ def take_answer(chat: StoredChat, question: AskedQuestion) -> Response:
     If it is refused, the response keeps its text, and the question stays as it is.
     """
     return _take(chat, question, _READERS[question.kind], from_composer=False)
+
+
+def find_asked(chat: StoredChat) -> AskedQuestion | None:
+    """Return the question to which a message from the composer is the answer, if there is one."""
+    if chat.turn_id is None:
+        return None
+    key = None
+    with suppress(BadRequest):  # what is malformed is refused later
+        key = parse_key(request.form.get("key"))
+    return find_open_question(chat, key)
 
 
 def take_text_answer(chat: StoredChat, question: AskedQuestion) -> Response:

@@ -27,7 +27,7 @@ from webapp.pages.forms import (
     WindowForm,
 )
 from webapp.pages.late_news import find_late_end, shows_all
-from webapp.pages.question_answers import take_text_answer
+from webapp.pages.question_answers import find_asked, take_text_answer
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
     respond_as_it_stands,
@@ -52,7 +52,6 @@ from webapp.turns.asking import (
 from webapp.turns.asking import resume as resume_chat
 from webapp.turns.claiming import ChatNotEndedError
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, find_sent_message
-from webapp.turns.questions.answering import find_open_question
 from webapp.turns.replacing import EditingOffError, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, turn_to_retry
 from webapp.turns.windows.receiving import take_window_message
@@ -69,7 +68,7 @@ register_text_recovery(blueprint)
 def say(chat_id: uuid.UUID) -> Response:
     """Take a message, and answer it. While the app asks for a text, the message is the answer."""
     chat = my_chat(chat_id)
-    asked = find_open_question(chat)
+    asked = find_asked(chat)
     if asked is not None:
         return take_text_answer(chat, asked)
     form = MessageForm()

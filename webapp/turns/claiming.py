@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, Text, Update, and_, bindparam, cast, func, select, update
+from sqlalchemy import String, Text, Update, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from webapp.authoring.chat_message import USER
 from webapp.chats.locking import USER_TURNS_LOCK, has_row_locks
-from webapp.chats.models import Chat, Message, Turn
+from webapp.chats.models import Chat, Message, Question, Turn
 from webapp.chats.retention import expires_at
 from webapp.chats.search_index import UNINDEXED_FROM_QUESTION, UNINDEXED_IF_WRITTEN
 from webapp.database.engines import has_failed_recently, utc_now
@@ -103,10 +103,15 @@ _FOUND = (
     .scalar_subquery()
     .label("last_sequence"),
     RUNNING_TURNS.scalar_subquery().label("running_turns"),
-    select(Turn.id)
-    .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
-    .exists()
-    .label("was_sent"),
+    or_(
+        select(Turn.id)
+        .where(Turn.chat_id == bindparam("chat"), Turn.key == bindparam("key"))
+        .exists(),
+        # A message that was the answer to a question of the app.
+        select(Question.id)
+        .where(Question.chat_id == bindparam("chat"), Question.key == bindparam("key"))
+        .exists(),
+    ).label("was_sent"),
     # Most apps keep no values, and then there is nothing to forget.
     select(Turn.id)
     .where(TURNS_WITH_VALUES, cast(Turn.values_before, Text) != "{}")

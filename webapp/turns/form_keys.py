@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import ElementData
-from webapp.chats.models import Message, Turn
+from webapp.chats.models import Message, Question, Turn
 from webapp.database.engines import read_connection
 from webapp.web.refusals import Refusal
 
@@ -22,6 +22,9 @@ _BY_KEY = (
 )
 
 
+_ANSWERED_BY_KEY = select(Question.turn_id, Question.answer).where(
+    Question.chat_id == bindparam("chat"), Question.key == bindparam("key")
+)
 OTHER_FILES = "This form was sent before with other files, so your message was not sent."
 
 
@@ -81,13 +84,18 @@ def find_sent_message(chat_id: uuid.UUID, key: uuid.UUID) -> SentMessage | None:
 
 
 def refuse_sent_form(connection: Connection, chat_id: uuid.UUID, key: uuid.UUID) -> None:
-    """Refuse a form that began a turn before.
+    """Refuse a form that began a turn before, or answered a question of the app.
 
     Raises
     ------
     AlreadyAskedError
         When it did.
     """
-    earlier = connection.execute(_BY_KEY, {"chat": chat_id, "key": key}).first()
+    which = {"chat": chat_id, "key": key}
+    earlier = connection.execute(_BY_KEY, which).first()
     if earlier is not None:
         raise AlreadyAskedError(earlier.id, SentMessage.from_row(earlier), earlier.action_id)
+    answered = connection.execute(_ANSWERED_BY_KEY, which).first()
+    if answered is not None:
+        sent = SentMessage((answered.answer or {}).get("content"), ())
+        raise AlreadyAskedError(answered.turn_id, sent)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, bindparam, func, select, update
+from sqlalchemy import String, bindparam, case, func, or_, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
@@ -53,10 +53,10 @@ _FIND_OPEN = (
     select(*_COLUMNS)
     .where(
         Question.chat_id == bindparam("chat"),
-        Question.status == OPEN,
+        or_(Question.status == OPEN, Question.key == bindparam("form_key")),
         Question.turn_id == bindparam("turn"),
     )
-    .order_by(Question.created_at.desc())
+    .order_by(case((Question.status == OPEN, 1), else_=0), Question.created_at.desc())
 )
 # Whoever stores or ends the turn waits for this, and so does whoever deletes its chat.
 _LOCK_TURN = (
@@ -179,12 +179,19 @@ def find_question(chat: StoredChat, question_id: uuid.UUID) -> AskedQuestion:
     return _question(row)
 
 
-def find_open_question(chat: StoredChat) -> AskedQuestion | None:
-    """Return the last question that waits for an answer in a chat."""
+def find_open_question(chat: StoredChat, key: uuid.UUID | None = None) -> AskedQuestion | None:
+    """Return the last question that waits for an answer in a chat.
+
+    Parameters
+    ----------
+    key:
+        Of the form that has come. If it has answered a question before, that one is returned: a
+        form that is sent twice must not answer the next question.
+    """
     if chat.turn_id is None:
         return None
     with read_connection() as connection:
-        which = {"chat": chat.id, "turn": chat.turn_id}
+        which = {"chat": chat.id, "turn": chat.turn_id, "form_key": key}
         row = connection.execute(_FIND_OPEN, which).first()
     return None if row is None else _question(row)
 
