@@ -244,3 +244,34 @@ def test_the_form_of_a_custom_element_is_filled_in_and_sent(make: Maker, tmp_pat
     assert saved.text == "{'ticket': 7, 'form': {'title': 'A lamp', 'tags': ['a', 'b']}}"
     with pytest.raises(RefusedError):
         chat.click("save", fields={"title": "A lamp", "tags": ["c"]})
+
+
+ASKED_FORM = """
+import chat_profiles as cl
+
+@cl.on_message
+async def answer():
+    form = cl.CustomElement(name="Order", props={"sizes": ["S", "M"]})
+    given = await cl.AskElementMessage("What do you want?", element=form).send()
+    await cl.Message(f"{given}").send()
+"""
+ORDER = """
+<input name="name" required>
+<select name="size">{% for size in props.sizes %}<option>{{ size }}</option>{% endfor %}</select>
+"""
+
+
+def test_a_question_is_answered_in_a_form(make: Maker, tmp_path: Path) -> None:
+    (tmp_path / "elements").mkdir()
+    (tmp_path / "elements" / "Order.html").write_text(ORDER)
+    chat = make(ASKED_FORM)
+    asked = chat.say("hi").question
+    assert asked is not None
+    assert asked.kind == "element"
+    assert [field["name"] for field in asked.details["fields"]] == ["name", "size"]
+    with pytest.raises(RefusedError):
+        chat.answer({"name": "A shirt", "size": "XL"})
+    told = chat.answer({"name": "A shirt", "size": "M"}).text
+    assert told == "{'name': 'A shirt', 'size': 'M', 'submitted': True}"
+    chat.say("again")
+    assert chat.answer({"submitted": False}).text == "{'submitted': False}"

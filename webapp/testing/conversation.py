@@ -249,8 +249,9 @@ class Conversation:
         ----------
         answer:
             What the question asks for: a text, one of its buttons or the name or label of one, a
-            path or several files, or the fields of a form. Name the question before it if several
-            are open: ``chat.answer(question, "Ada")``.
+            path or several files, or a dict of what is filled into the fields of a form. The dict
+            ``{"submitted": False}`` cancels the form. Name the question before the answer if
+            several are open: ``chat.answer(question, "Ada")``.
 
         Raises
         ------
@@ -331,7 +332,8 @@ def _fill_in(
 ) -> tuple[Mapping[str, Any], Sequence[AttachedFile]]:
     """Return the fields of the form of a question, and its files."""
     if isinstance(answer, Mapping):
-        return answer, ()
+        fields = {f"{FIELD_PREFIX}{name}": v for name, v in answer.items() if name != "submitted"}
+        return {**fields, "submitted": "yes" if answer.get("submitted", True) else "no"}, ()
     if isinstance(answer, ShownAction) or question.kind == "action":
         return {"action": _find_action(answer, question.actions).id}, ()
     if isinstance(answer, Path) or (isinstance(answer, str) and question.kind == "file"):
