@@ -540,7 +540,7 @@ def test_the_context_tells_where_the_code_is(call: Call) -> None:
     assert len(call.said) == 1
 
 
-@pytest.mark.parametrize("name", ["emitter", "loop", "session.user_env", "session.to_persistable"])
+@pytest.mark.parametrize("name", ["loop", "session.token", "session.to_persistable"])
 def test_names_that_the_context_does_not_have_say_what_to_use(call: Call, name: str) -> None:
     with pytest.raises(AttributeError, match=rf"context\.{name} does not exist in this version:"):
         call.run(lambda: functools.reduce(getattr, name.split("."), cl.context))

@@ -109,8 +109,11 @@ def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader
     ("misuse", "says"),
     [
         ("cl.Message().stream_token(b'a')", "takes text, not bytes"),
-        ("cl.Message().is_error = True", "Message.is_error does not exist in this version"),
-        ("cl.Message('a').contnet = 'b'", "did you mean content?"),
+        (
+            "setattr(cl.Message(), 'is_error', True)",
+            "Message.is_error does not exist in this version",
+        ),
+        ("setattr(cl.Message('a'), 'contnet', 'b')", "did you mean content?"),
         ("raise asyncio.CancelledError", "the callback raised CancelledError"),
         ("await asyncio.sleep(0); raise asyncio.CancelledError", "raised CancelledError"),
         (
