@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import textwrap
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.engine import make_url
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.browsers.programs import find_firefox, find_webkit
+from tests.support.chats import Talk
 from tests.support.chromium import find_chromium
 from tests.support.log import LogReader
 from tests.support.nginx import NGINX
@@ -27,6 +29,7 @@ from tests.support.postgresql import (
     find_postgresql,
 )
 from webapp.accounts import passwords
+from webapp.testing import ChatTester
 from webapp.testing.tested_app import empty_database
 
 NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
@@ -175,6 +178,18 @@ def make_app(sqlite_url: str, tmp_path: Path) -> Iterator[AppMaker]:
     """Return `make_app(source_or_file, **settings)`, which makes an app from an app file."""
     with AppMaker.in_folder(tmp_path, sqlite_url) as maker:
         yield maker
+
+
+@pytest.fixture
+def talk(tmp_path: Path, chat_tester: Talk) -> Talk:
+    """Return `talk(source, **options)`, which makes a tester of the text of an app file."""
+
+    def make(source: str, **options: Any) -> ChatTester:
+        path = tmp_path / "an_app.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return chat_tester(path, **options)
+
+    return make
 
 
 @pytest.fixture

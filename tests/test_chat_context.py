@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 
 import pytest
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import Chat, Talk
+from webapp.authoring.errors import MisuseError
 
 CONTEXT = """
 import webapp as cl
@@ -37,30 +38,34 @@ async def answer(message):
 """
 
 
-def test_the_messages_so_far_are_there(make_app: AppMaker) -> None:
-    chat = Chat(make_app(CONTEXT)).say("Hello 1").say("Hello 2")
-    one, two = chat.messages()
+def test_the_messages_so_far_are_there(talk: Talk) -> None:
+    chat = talk(CONTEXT)
+    one, two = chat.say("Hello 1").text, chat.say("Hello 2").text
     assert one == "1 user: Hello 1"
     assert two == f"3 user: Hello 1 | assistant: {one} | user: Hello 2"
 
 
-def test_what_is_added_stays_where_it_was_added(make_app: AppMaker) -> None:
-    chat = Chat(make_app(CONTEXT)).say("add").say("more")
-    one, two = chat.messages()
+def test_what_is_added_stays_where_it_was_added(talk: Talk) -> None:
+    chat = talk(CONTEXT)
+    one, two = chat.say("add").text, chat.say("more").text
     assert one == "2 user: add | system: Be brief."
     assert two == f"4 user: add | system: Be brief. | assistant: {one} | user: more"
 
 
-def test_what_is_added_and_sent_is_there_once(make_app: AppMaker) -> None:
-    chat = Chat(make_app(CONTEXT)).say("add and send")
-    assert chat.messages() == ["Both", "2 user: add and send | assistant: Both"]
+def test_what_is_added_and_sent_is_there_once(talk: Talk) -> None:
+    answer = talk(CONTEXT).say("add and send")
+    assert [message.content for message in answer.messages] == [
+        "Both",
+        "2 user: add and send | assistant: Both",
+    ]
 
 
-def test_what_is_removed_is_gone_for_the_app_only(make_app: AppMaker) -> None:
-    chat = Chat(make_app(CONTEXT)).say("one").say("remove")
-    assert chat.messages()[-1] == "2 assistant: 1 user: one | user: remove"
-    assert chat.messages("user") == ["one", "remove"]
-    assert chat.say("undo").messages()[-1].endswith("user: undo")
+def test_what_is_removed_is_gone_for_the_app_only(talk: Talk) -> None:
+    chat = talk(CONTEXT)
+    chat.say("one")
+    assert chat.say("remove").text == "2 assistant: 1 user: one | user: remove"
+    assert [m.content for m in chat.messages if m.kind == "user"] == ["one", "remove"]
+    assert chat.say("undo").text.endswith("user: undo")
 
 
 def test_what_is_cleared_is_gone_in_later_answers_and_other_processes(make_app: AppMaker) -> None:
@@ -74,21 +79,13 @@ def test_what_is_cleared_is_gone_in_later_answers_and_other_processes(make_app: 
 @pytest.mark.parametrize(
     "call", ["get()", "add(cl.Message('a'))", "remove(cl.Message('a'))", "clear()", "to_openai()"]
 )
-def test_it_works_in_a_chat_only(make_app: AppMaker, call: str) -> None:
-    app = make_app(
-        textwrap.dedent(f"""
+def test_it_works_in_a_chat_only(talk: Talk, call: str) -> None:
+    chat = talk(f"""
         import webapp as cl
-        SAID = []
         @cl.set_chat_profiles
         def profiles():
-            try:
-                cl.chat_context.{call}
-            except Exception as error:
-                SAID.append(str(error))
-        @cl.on_message
-        def answer(): ...
+            cl.chat_context.{call}
     """)
-    )
-    Chat(app)
-    said = app.extensions["chat_app"].callbacks["on_message"].function.__globals__["SAID"]
-    assert said[0].startswith(f"chat_context.{call.partition('(')[0]}() was used outside a chat")
+    used = re.escape(f"chat_context.{call.partition('(')[0]}() was used outside a chat")
+    with pytest.raises(MisuseError, match=f"^{used}"):
+        _ = chat.profiles

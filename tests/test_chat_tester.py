@@ -9,16 +9,16 @@ import tempfile
 import textwrap
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.chats import Talk
 from webapp.authoring.errors import AppFileError, CallbackError, MisuseError
 from webapp.config import StartupError
 from webapp.testing import ChatTester, ChatTestError, ChatTimeoutError, RefusedError, tested_app
 
-Talk = Callable[..., ChatTester]
 TWO_PROFILES = """
     import chat_profiles as cl
 
@@ -56,22 +56,6 @@ ECHO = """
     async def answer(message: cl.Message):
         await cl.Message(message.content).send()
 """
-
-
-@pytest.fixture
-def talk(tmp_path: Path) -> Iterator[Talk]:
-    """Return `talk(source, **options)`, which makes a tester of the text of an app file."""
-    made: list[ChatTester] = []
-
-    def make(source: str, **options: object) -> ChatTester:
-        path = tmp_path / "an_app.py"
-        path.write_text(textwrap.dedent(source))
-        made.append(ChatTester(path, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for tester in made:
-        tester.close()
 
 
 def test_say_returns_what_the_app_answers(talk: Talk) -> None:

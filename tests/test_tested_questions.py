@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.chats import Talk
 from webapp.testing import ChatTester, ChatTestError, RefusedError
 
-Maker = Callable[..., ChatTester]
 BUTTONS = """
 import chat_profiles as cl
 
@@ -41,25 +40,13 @@ import chat_profiles as cl
 """
 
 
-@pytest.fixture
-def make(tmp_path: Path, chat_tester: Maker) -> Maker:
-    """Return `make(source)`, which makes a tester of the text of an app file."""
-
-    def tester(source: str) -> ChatTester:
-        path = tmp_path / "asking.py"
-        path.write_text(source)
-        return chat_tester(path)
-
-    return tester
-
-
-def asking(make: Maker, way: str = "async def", timeout: float = 60) -> ChatTester:
+def asking(talk: Talk, way: str = "async def", timeout: float = 60) -> ChatTester:
     way, wait = ("async ", "await ") if way == "async def" else ("", "")
-    return make(QUESTIONS.format(way=way, wait=wait, timeout=timeout))
+    return talk(QUESTIONS.format(way=way, wait=wait, timeout=timeout))
 
 
-def test_a_button_is_shown_and_pressed(make: Maker) -> None:
-    chat = make(BUTTONS)
+def test_a_button_is_shown_and_pressed(talk: Talk) -> None:
+    chat = talk(BUTTONS)
     answer = chat.say("hi")
     approve, refuse = answer.actions
     assert (approve.name, approve.label, approve.tooltip) == ("approve", "Approve it", "At once")
@@ -71,24 +58,24 @@ def test_a_button_is_shown_and_pressed(make: Maker) -> None:
         chat.click(approve)
 
 
-def test_what_the_callback_of_a_button_raises_is_raised(make: Maker) -> None:
-    chat = make(BUTTONS)
+def test_what_the_callback_of_a_button_raises_is_raised(talk: Talk) -> None:
+    chat = talk(BUTTONS)
     chat.say("hi")
     with pytest.raises(PermissionError, match="not you"):
         chat.click("refuse")
     assert isinstance(chat.click("refuse", raises=False).failure, PermissionError)
 
 
-def test_a_button_that_is_not_there_is_told_with_those_that_are(make: Maker) -> None:
-    chat = make(BUTTONS)
+def test_a_button_that_is_not_there_is_told_with_those_that_are(talk: Talk) -> None:
+    chat = talk(BUTTONS)
     chat.say("hi")
     with pytest.raises(ChatTestError, match=r"no button 'reject'. The buttons are: approve, ref"):
         chat.click("reject")
 
 
 @pytest.mark.parametrize("way", ["def", "async def"])
-def test_say_returns_with_the_open_question(make: Maker, way: str) -> None:
-    chat = asking(make, way)
+def test_say_returns_with_the_open_question(talk: Talk, way: str) -> None:
+    chat = asking(talk, way)
     asked = chat.say("hi")
     assert asked.status == "running"
     question = asked.question
@@ -105,14 +92,14 @@ def test_say_returns_with_the_open_question(make: Maker, way: str) -> None:
     assert "[question: user, answered]" in chat.transcript()
 
 
-def test_a_text_from_the_composer_is_the_answer_too(make: Maker) -> None:
-    chat = asking(make)
+def test_a_text_from_the_composer_is_the_answer_too(talk: Talk) -> None:
+    chat = asking(talk)
     chat.say("hi")
     assert chat.say("Grace").text == "Hello, Grace"
 
 
-def test_a_question_runs_out_of_time(make: Maker) -> None:
-    chat = asking(make)
+def test_a_question_runs_out_of_time(talk: Talk) -> None:
+    chat = asking(talk)
     chat.say("hi")
     answer = chat.time_out()
     assert answer.text == "What is your name?\n\nHello, nobody"
@@ -124,8 +111,8 @@ def test_a_question_runs_out_of_time(make: Maker) -> None:
         chat.time_out()
 
 
-def test_a_question_is_stopped(make: Maker) -> None:
-    chat = asking(make)
+def test_a_question_is_stopped(talk: Talk) -> None:
+    chat = asking(talk)
     chat.say("hi")
     [asked] = chat.stop().messages
     assert asked.question
@@ -134,8 +121,8 @@ def test_a_question_is_stopped(make: Maker) -> None:
         chat.answer("Ada")
 
 
-def test_without_a_question_there_is_nothing_to_answer(make: Maker) -> None:
-    chat = make(BUTTONS)
+def test_without_a_question_there_is_nothing_to_answer(talk: Talk) -> None:
+    chat = talk(BUTTONS)
     with pytest.raises(ChatTestError, match="No question is open"):
         chat.answer("Ada")
 
@@ -159,9 +146,9 @@ async def answer(message: cl.Message):
 """
 
 
-def test_a_question_is_answered_with_a_button_and_with_files(make: Maker, tmp_path: Path) -> None:
+def test_a_question_is_answered_with_a_button_and_with_files(talk: Talk, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one")
-    chat = make(CHOICES)
+    chat = talk(CHOICES)
     asked = chat.say("hi").question
     assert asked is not None
     assert (asked.kind, asked.text) == ("action", "Go on?")
@@ -182,16 +169,16 @@ def test_a_question_is_answered_with_a_button_and_with_files(make: Maker, tmp_pa
 
 
 @pytest.mark.parametrize("given", ["yes", "Yes, do", "object"])
-def test_buttons_and_files_are_answers_too(make: Maker, tmp_path: Path, given: str) -> None:
+def test_buttons_and_files_are_answers_too(talk: Talk, tmp_path: Path, given: str) -> None:
     (tmp_path / "a.txt").write_text("one")
-    chat = make(CHOICES)
+    chat = talk(CHOICES)
     asked = chat.say("hi")
     chat.answer(asked.actions[0] if given == "object" else given)
     assert chat.answer(tmp_path / "a.txt").text == "yes ['a.txt: one']"
 
 
-def test_a_question_at_the_start_of_a_chat_is_answered(make: Maker) -> None:
-    chat = make("""
+def test_a_question_at_the_start_of_a_chat_is_answered(talk: Talk) -> None:
+    chat = talk("""
 import chat_profiles as cl
 
 @cl.on_chat_start
@@ -233,10 +220,10 @@ TICKET = """
 """
 
 
-def test_the_form_of_a_custom_element_is_filled_in_and_sent(make: Maker, tmp_path: Path) -> None:
+def test_the_form_of_a_custom_element_is_filled_in_and_sent(talk: Talk, tmp_path: Path) -> None:
     (tmp_path / "elements").mkdir()
     (tmp_path / "elements" / "Ticket.html").write_text(TICKET)
-    chat = make(FORM)
+    chat = talk(FORM)
     answer = chat.say("hi")
     assert answer.elements[0].props == {"id": 7}
     assert [action.name for action in answer.actions] == ["save"]
@@ -261,10 +248,10 @@ ORDER = """
 """
 
 
-def test_a_question_is_answered_in_a_form(make: Maker, tmp_path: Path) -> None:
+def test_a_question_is_answered_in_a_form(talk: Talk, tmp_path: Path) -> None:
     (tmp_path / "elements").mkdir()
     (tmp_path / "elements" / "Order.html").write_text(ORDER)
-    chat = make(ASKED_FORM)
+    chat = talk(ASKED_FORM)
     asked = chat.say("hi").question
     assert asked is not None
     assert asked.kind == "element"

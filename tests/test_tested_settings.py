@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
+from tests.support.chats import Talk
 from webapp.testing import ChatTester, RefusedError
 
 APP = """
@@ -53,9 +51,8 @@ INITIAL = {
 
 
 @pytest.fixture
-def chat(tmp_path: Path, chat_tester: Callable[..., ChatTester]) -> ChatTester:
-    (tmp_path / "setting.py").write_text(APP)
-    return chat_tester(tmp_path / "setting.py")
+def chat(talk: Talk) -> ChatTester:
+    return talk(APP)
 
 
 def test_settings_are_read_saved_and_used(chat: ChatTester) -> None:
@@ -118,11 +115,8 @@ async def answer(message: cl.Message):
 """
 
 
-def test_commands_and_modes_are_chosen_as_in_the_composer(
-    tmp_path: Path, chat_tester: Callable[..., ChatTester]
-) -> None:
-    (tmp_path / "choosing.py").write_text(CHOICES)
-    chat = chat_tester(tmp_path / "choosing.py")
+def test_commands_and_modes_are_chosen_as_in_the_composer(talk: Talk) -> None:
+    chat = talk(CHOICES)
     chat.start()
     assert (chat.commands, chat.modes) == (["search", "draw"], {"effort": ["low", "high"]})
     assert chat.say("marked").text == "draw {'effort': 'high'}"
@@ -146,11 +140,8 @@ async def hear(message):
 """
 
 
-def test_the_page_around_a_chat_talks_with_the_app(
-    tmp_path: Path, chat_tester: Callable[..., ChatTester]
-) -> None:
-    (tmp_path / "framed.py").write_text(WINDOW)
-    chat = chat_tester(tmp_path / "framed.py")
+def test_the_page_around_a_chat_talks_with_the_app(talk: Talk) -> None:
+    chat = talk(WINDOW)
     assert chat.post_window_message({"text": "hi"}).text == "Somebody wrote hi"
     assert chat.window_messages == [{"heard": {"text": "hi"}}]
     with pytest.raises(KeyError, match="text"):
