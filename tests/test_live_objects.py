@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import Talker
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
+from tests.support.servers import gunicorn, production
 from webapp.testing.background import wait_for_background
 from webapp.turns.objects.forgetting import forget_objects
 
@@ -365,3 +368,27 @@ def test_an_accessor_reads_sets_resets_and_applies(make_app: AppMaker) -> None:
     """)
     chat = Chat(app).say("a").say("reset").say("b")
     assert chat.messages() == ["0 1 2 [] 7", "7 8 9 [] 14", "0 1 2 [] 7"]
+
+
+@pytest.mark.slow
+def test_two_servers_and_a_restart(tmp_path: Path, make_app: AppMaker, sqlite_url: str) -> None:
+    settings = production(sqlite_url, make_app.path(AGENT + RESUMES))
+    shape = ("--workers", "1", "--threads", "4")
+    with gunicorn(tmp_path, settings, *shape) as other:
+        with gunicorn(tmp_path, settings, *shape) as one:
+            talker = Talker(one.port).start()
+            for server, content in ((one, "1"), (other, "2"), (other, "3"), (one, "4")):
+                talker.move_to(server.port)
+                talker.said(content)
+                talker.wait_for_end()
+        with gunicorn(tmp_path, settings, *shape) as restarted:
+            talker.move_to(restarted.port)
+            talker.said("5")
+            shown = [each.text for each in talker.wait_for_end() if each.kind == "assistant"]
+    assert shown == [
+        "first heard 1",
+        "again heard 1 2",
+        "again heard 1 2 3",
+        "first heard 1 4",
+        "again heard 1 2 3 4 5",
+    ]
