@@ -14,7 +14,8 @@ import pytest
 from webapp.authoring.context import ChatContext
 from webapp.authoring.loading.app_file import Callback, ChatApp
 from webapp.engine import keeper as keepers
-from webapp.engine.keeper import Keeper, SaveResult, StoreUnavailableError, TurnUpdate
+from webapp.engine.errors import StoreUnavailableError
+from webapp.engine.keeper import Keeper, SaveResult, TurnUpdate
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work

@@ -19,7 +19,7 @@ from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, run_sql
-from webapp.engine.keeper import StoreUnavailableError
+from webapp.engine.errors import StoreUnavailableError
 from webapp.testing.background import wait_for_background
 from webapp.turns import rows as turn_rows
 from webapp.turns.ending import end_lost_turns

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.questions.open_questions import QuestionUpdate
 from webapp.authoring.questions.question import ANSWERED, TIMED_OUT
+from webapp.engine.errors import StoreUnavailableError
 from webapp.engine.phases import TurnStatus
 from webapp.engine.turn import RunningTurn
 
@@ -35,10 +36,6 @@ BEAT_SECONDS = 5.0
 IDLE_SECONDS = 10.0
 
 logger = logging.getLogger("webapp")
-
-
-class StoreUnavailableError(Exception):
-    """The store cannot be reached at the moment. Nothing was stored."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from webapp.pages.message_actions import Actions, build_actions, with_ratings
 from webapp.pages.message_pages import MessagePage, find_newest_page, find_page_before
 from webapp.pages.outline import StepsWithin, outline_messages
 from webapp.pages.participants import Participants, build_participants
+from webapp.profiles.answering import is_answered
 from webapp.profiles.icons import label
 from webapp.profiles.offer import (
     Offer,
@@ -36,7 +37,6 @@ from webapp.profiles.offer import (
 )
 from webapp.profiles.starters import StarterList, list_starters
 from webapp.site import settings
-from webapp.turns.asking import is_answered
 from webapp.turns.late.storing import last_change
 from webapp.turns.resuming import resume_callback
 from webapp.turns.runtime import conversation

@@ -13,7 +13,6 @@ from webapp.accounts.sessions.visitor_limits import (
     visitors_message,
     visitors_turn,
 )
-from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
@@ -34,6 +33,7 @@ from webapp.files.collecting import discard_contents
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.receiving import not_stored
 from webapp.files.saving import store_contents
+from webapp.profiles.answering import is_answered
 from webapp.profiles.offer import offered_profile, offered_profiles
 from webapp.site import chat_app, settings, this_app
 from webapp.turns.actions.stored_actions import FoundAction
@@ -112,12 +112,6 @@ def profile_of(chat: StoredChat) -> ChatProfile | None:
         When it was withdrawn; it is logged, and the author's code is not called.
     """
     return None if chat.profile is None else offered_profile(chat.profile)
-
-
-def is_answered(profile: ChatProfile | None) -> bool:
-    """Return whether messages under a profile are answered: by it, or by the app."""
-    own = own_callback(profile, "on_message")
-    return own is not None or chat_app().get("on_message") is not None
 
 
 def ask(

@@ -23,7 +23,8 @@ from webapp.chats.search_index import INDEXED_KINDS, reindex_messages
 from webapp.chats.snapshots import store_profile
 from webapp.database.clock import database_time
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
-from webapp.engine.keeper import SaveResult, StoreUnavailableError, TurnUpdate
+from webapp.engine.errors import StoreUnavailableError
+from webapp.engine.keeper import SaveResult, TurnUpdate
 from webapp.engine.phases import TurnStatus
 from webapp.files.collecting import collect_soon
 from webapp.turns.questions.rows import find_answers, store_questions, time_out_questions

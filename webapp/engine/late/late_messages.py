@@ -18,7 +18,7 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.transcript import Transcript
 from webapp.engine.changes import Changes
-from webapp.engine.keeper import StoreUnavailableError
+from webapp.engine.errors import StoreUnavailableError
 
 # How many messages one callback may send after its end.
 MOST_MESSAGES = 100

@@ -14,7 +14,7 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.search_index import reindex_messages
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
-from webapp.engine.keeper import StoreUnavailableError
+from webapp.engine.errors import StoreUnavailableError
 from webapp.files.collecting import collect_soon
 from webapp.turns.storing import change_earlier
 

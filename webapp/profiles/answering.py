@@ -1,0 +1,13 @@
+"""Whether anybody answers what is said under a profile."""
+
+from __future__ import annotations
+
+from webapp.authoring.answering_profile import own_callback
+from webapp.authoring.types import ChatProfile
+from webapp.site import chat_app
+
+
+def is_answered(profile: ChatProfile | None) -> bool:
+    """Return whether messages under a profile are answered: by it, or by the app."""
+    own = own_callback(profile, "on_message")
+    return own is not None or chat_app().get("on_message") is not None
