@@ -109,6 +109,14 @@ async def work(asked: core.RunAgentInput) -> Said:
     yield core.StepFinishedEvent(step_name="research")
     yield core.TextMessageChunkEvent(message_id="a", role="assistant", delta="Two ")
     yield core.TextMessageChunkEvent(delta="cats.")
+    yield core.ActivitySnapshotEvent(message_id="p", activity_type="plan", content={"done": 1})
+    change = {"op": "replace", "path": "/done", "value": "all of it"}
+    delta = {"messageId": "p", "activityType": "plan", "patch": [change]}
+    yield core.ActivityDeltaEvent.model_validate(delta)
+    yield core.SubagentStartedEvent(subagent_run_id="s", name="helper")
+    yield core.ToolCallStartEvent(tool_call_id="u", tool_call_name="fetch", subagent_run_id="s")
+    yield core.ToolCallEndEvent(tool_call_id="u")
+    yield core.SubagentErrorEvent(subagent_run_id="s", message="It is ill")
     yield core.CustomEvent(name="anything", value=1)
     yield b'data: {"type": "NEWER_THAN_WE_KNOW"}\n\n'
     yield finished(asked)
@@ -119,7 +127,10 @@ def test_what_it_does_on_the_way_becomes_steps(make_app: AppMaker) -> None:
         chat = app_of(make_app, server).say("Look")
     assert chat.messages() == ["Two cats."]
     steps = {step.name: step for step in shown_steps(chat)}
-    assert set(steps) == {"research", "Reasoning", "search"}
+    assert set(steps) == {"research", "Reasoning", "search", "plan", "helper", "fetch"}
+    assert "all of it" in steps["plan"].output
+    assert steps["fetch"].within == ("helper",)
+    assert (steps["helper"].status, steps["helper"].output) == ("failed", "It is ill")
     assert "Let me think" in steps["Reasoning"].output
     assert steps["search"].type == "tool"
     assert "cats" in steps["search"].input

@@ -16,6 +16,7 @@ import pytest
 from tests.cli_support import CHECKOUT
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import wait_until
 from tests.support.ports import free_port
 from tests.support.questions import answer, open_question
 from tests.support.steps import shown_steps
@@ -95,7 +96,7 @@ def test_tools_on_stdio_and_over_http_are_listed_and_called(site: Site, http_url
         chat = site.chat(files=server)
         chat.say("list").say('add {"a": 1, "b": 2}')
         listed, result = chat.messages()
-        assert listed == "add False, delete True, fail False, secret False, long False"
+        assert listed == "add False, delete True, fail False, secret False, long False, wait False"
         assert result == "3"
         [step] = shown_steps(chat)
         assert (step.name, step.type, step.status) == ("add", "tool", "complete")
@@ -163,6 +164,17 @@ def test_what_fails_is_the_result_so_that_the_model_goes_on(site: Site, http_url
     assert unknown.startswith("There is no tool 'nothing'. There are: add, ")
     assert long.endswith("[The rest of the result was cut.]")
     assert [step.status for step in shown_steps(chat)] == ["failed", "failed", "complete"]
+
+
+def test_stop_ends_the_program_of_a_server(site: Site, tmp_path: Path) -> None:
+    file, chat = tmp_path / "pid", site.chat(files=STDIO)
+    chat.begin(f"wait {json.dumps({'file': str(file)})}")
+    chat.until(lambda: file.exists() and bool(file.read_text()))
+    chat.stop()
+    chat.until_answered()
+    process = Path("/proc", file.read_text())
+    wait_until(lambda: not process.exists())
+    assert [step.status for step in shown_steps(chat)] == ["stopped"]
 
 
 def test_a_variable_of_the_environment_reaches_the_server(

@@ -1,7 +1,9 @@
 """A server of tools: what it remembers lasts as long as its process."""
 
+import asyncio
 import os
 import sys
+from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -38,6 +40,14 @@ def secret() -> str:
 def long() -> str:
     """Tell much."""
     return "x" * 300_000
+
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+async def wait(file: str) -> str:
+    """Write the number of this process, and wait."""
+    Path(file).write_text(str(os.getpid()))
+    await asyncio.sleep(60)
+    return "waited"
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ class RunDisplay:
         self._texts: dict[str, Message] = {}
         self._steps: dict[str, FrameworkStep] = {}
         self._arguments: dict[str, list[str]] = {}
+        # What they are now. It is shown when the run ends.
+        self._activities: dict[str, Any] = {}
         self._calls: dict[str, tuple[str, str | None]] = {}
         # The last of a kind, which a chunk without an id goes on with.
         self._last: dict[str, str] = {}
@@ -64,6 +66,7 @@ class RunDisplay:
             core.EventType.SUBAGENT_FINISHED: self._end_subagent,
             core.EventType.SUBAGENT_ERROR: self._fail_subagent,
             core.EventType.ACTIVITY_SNAPSHOT: self._show_activity,
+            core.EventType.ACTIVITY_DELTA: self._change_activity,
             core.EventType.STATE_SNAPSHOT: self._take_state,
             core.EventType.STATE_DELTA: self._change_state,
             core.EventType.MESSAGES_SNAPSHOT: self._take_messages,
@@ -90,7 +93,7 @@ class RunDisplay:
         for key, step in self._steps.items():
             if key.startswith("call "):
                 step.note_input(_read_arguments(self._arguments.get(key.removeprefix("call "), [])))
-            step.finish(None)
+            step.finish(self._activities.get(key))
         self._steps.clear()
 
     def _start_text(self, event: core.TextMessageStartEvent) -> None:
@@ -226,8 +229,19 @@ class RunDisplay:
 
     def _show_activity(self, event: core.ActivitySnapshotEvent) -> None:
         key = f"activity {event.message_id}"
+        if key in self._activities and event.replace is False:
+            return
+        self._activities[key] = _plain(event.content)
         self._begin(key, event.activity_type, "run", event.subagent_run_id)
-        self._finish_step(key, event.content)
+
+    def _change_activity(self, event: core.ActivityDeltaEvent) -> None:
+        key = f"activity {event.message_id}"
+        try:
+            self._activities[key] = apply_patch(self._activities[key], _plain(event.patch))
+        except (KeyError, PatchError) as error:
+            raise AgentError(
+                "A change of an activity does not fit it, so the agent's answer was stopped."
+            ) from error
 
     def _take_state(self, event: core.StateSnapshotEvent) -> None:
         self._set_state(event.snapshot)
