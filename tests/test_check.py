@@ -253,7 +253,9 @@ class TestCommand:
             '[[UI.header_links]]\nurl = "x"\n'
         )
         (cli.folder / "chainlit.md").write_text("# Welcome to Chainlit! 🚀🤖\n")
-        (cli.folder / "public").mkdir()
+        (cli.folder / ".chainlit" / "translations").mkdir()
+        (cli.folder / "public" / "elements").mkdir(parents=True)
+        (cli.folder / "public" / "elements" / "Ticket.jsx").write_text("")
         (cli.folder / "public" / "theme.json").write_text("{")
         result = cli("check", "good.py")
         assert result.exit_code == 0
@@ -263,8 +265,28 @@ class TestCommand:
             [".chainlit/config.toml:", "[UI]", "header_links"],
             ["public/theme.json", "is", "not"],
             ["chainlit.md", "is", "still"],
+            [".chainlit/translations", "is", "not"],
+            ["public/elements/Ticket.jsx", "is", "not"],
         ]
-        assert len(json.loads(cli("check", "good.py", "--json").stdout)["notes"]) == 4
+        assert len(json.loads(cli("check", "good.py", "--json").stdout)["notes"]) == 6
+
+    @pytest.mark.parametrize(
+        ("content", "line"),
+        [
+            (b"x = 1\ndef f(:\n", "Error: broken.py:2: SyntaxError: invalid syntax\n"),
+            (b"x = 1\x00", "Error: broken.py"),
+            (b"x = '\xff'", "Error: broken.py:"),
+        ],
+        ids=["syntax", "zero", "encoding"],
+    )
+    def test_a_file_that_python_cannot_read_is_told(
+        self, cli: CommandLine, content: bytes, line: str
+    ) -> None:
+        (cli.folder / "broken.py").write_bytes(content)
+        result = cli("check", "broken.py")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(line)
+        assert result.stderr.count("\n") == 1
 
     @pytest.mark.parametrize("name", ["nothing.py", "folder"])
     def test_what_is_no_app_file_is_told(self, cli: CommandLine, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -35,7 +36,14 @@ def check(app: str, as_json: bool) -> None:
     """
     try:
         path, _ = locate_app_file(app)
-        problems = check_app(path, path.read_bytes())
+        source = path.read_bytes()
+        ast.parse(source)
+        problems = check_app(path, source)
+    except SyntaxError as error:
+        place = f"{path.name}:{error.lineno or 1}"
+        raise BadInputError(f"{place}: {type(error).__name__}: {error.msg}") from error
+    except ValueError as error:
+        raise BadInputError(f"{path.name} is no Python file: {error}") from error
     except AuthoringError as error:
         raise BadInputError(str(error)) from error
     except OSError as error:
@@ -62,6 +70,12 @@ def _list_notes(folder: Path) -> list[str]:
     lines = [*config.problems, *config.without_effect, *read_colours(folder)[1], *of_readmes]
     if any(text.startswith(CHAINLIT_README) for text in readmes.values()):
         lines.append("chainlit.md is still the text of Chainlit: write your own, or delete it.")
+    if (folder / ".chainlit" / "translations").is_dir():
+        lines.append(".chainlit/translations is not read: the words of pages are in English.")
+    lines += [
+        f"public/elements/{file.name} is not used: write the template elements/{file.stem}.html."
+        for file in sorted((folder / "public" / "elements").glob("*.jsx"))
+    ]
     return lines
 
 
