@@ -306,6 +306,19 @@ def test_an_answer_without_what_was_waited_for_is_shown(talk: Talk) -> None:
         talk(ECHO).say("hi", until="Lima")
 
 
+def test_a_step_may_have_what_is_waited_for(talk: Talk) -> None:
+    chat = talk("""
+        import chat_profiles as cl
+
+        @cl.on_message
+        def answer():
+            with cl.Step(name="Look") as step:
+                step.output = "Found it"
+            cl.Message("Done").send()
+    """)
+    assert chat.say("go", until="Found it").steps[0].output == "Found it"
+
+
 def test_the_rest_of_an_answer_can_be_waited_for(talk: Talk) -> None:
     chat = talk("""
         import asyncio

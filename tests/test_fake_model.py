@@ -198,6 +198,14 @@ def test_an_app_is_tested_with_it_without_a_change(tmp_path: Path) -> None:
     gc.collect()
 
 
+def test_it_is_asked_through_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    (tmp_path / "agent.py").write_text(AGENT)
+    with ChatTester(tmp_path / "agent.py", model=FakeModel(["No tool", "Lima"])) as chat:
+        assert chat.say("Capital?").text == "Lima"
+
+
 def test_an_answer_is_stopped_while_it_comes(tmp_path: Path) -> None:
     (tmp_path / "agent.py").write_text(AGENT)
     model = FakeModel(["No tool", "word " * 2_000], delay=0.005)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import weakref
@@ -155,7 +156,10 @@ class FakeModel:
     @property
     def environ(self) -> dict[str, str]:
         """The variables by which clients find it."""
-        return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "fake"}
+        # Through no proxy of the machine.
+        direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
+        found = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "fake"}
+        return {**found, "NO_PROXY": direct, "no_proxy": direct}
 
     @property
     def remaining(self) -> int:

@@ -45,7 +45,8 @@ class WaitOptions(TypedDict, total=False):
     Attributes
     ----------
     until:
-        Return as soon as a message has this text, to stop the answer or to look at it half-way.
+        Return as soon as a message or a step has this text, to stop the answer or to look at it
+        half-way.
     timeout:
         How many seconds it may take, instead of those of the tester.
     raises:
@@ -154,7 +155,8 @@ class SiteVisitor:
         new = self._new_messages()
         status = _status_of(new) if come == "stored" else "running"
         answer = self._reader().answer(new, status, failure)
-        if until is not None and come == "stored" and until not in answer:
+        has_come = until is None or any(until in message.content for message in new)
+        if come == "stored" and not has_come:
             raise ChatTestError(f"The answer has ended without {until!r}. It is {answer.text!r}.")
         return answer
 
