@@ -329,3 +329,87 @@ def test_a_message_that_is_sent_twice_answers_one_question(make_app: AppMaker) -
     chat.begin("one", keys[-1])  # the turn has ended
     assert chat.until_answered().messages("user") == ["hi", "one", "one"]
     assert column(chat.visitor.app, "turns.status") == ["complete"]
+
+
+def test_run_sync_takes_the_answer_of_a_def(make_app: AppMaker) -> None:
+    chat = asked(
+        make_app,
+        IN_DEF.replace("timeout=30).send()", "timeout=30).send())").replace(
+            "answer = cl.Ask", "answer = cl.run_sync(cl.Ask"
+        ),
+    )
+    answer(chat, content="Ada")
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+def test_a_start_in_a_def_asks(make_app: AppMaker) -> None:
+    chat = asks(make_app(AT_START.replace("async def", "def").replace("await ", "")))
+    answer(chat, content="Ada")
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+def test_a_button_asks(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app("""
+        import chat_profiles as cl
+
+        @cl.on_chat_start
+        async def start():
+            await cl.Message("Press", actions=[cl.Action(name="ask", payload={})]).send()
+
+        @cl.action_callback("ask")
+        async def press(action):
+            answer = await cl.AskUserMessage("Why?", timeout=30).send()
+            await cl.Message(f"Because {answer['output']}").send()
+        """)
+    )
+    button = chat.page().one("button", data_testid="action")
+    pressed = chat.visitor.post(str(button["formaction"]), {"key": str(uuid.uuid4())})
+    assert pressed.status_code == 303
+    chat.until(lambda: bool(open_question(chat)))
+    answer(chat, content="it rains")
+    assert chat.until_answered().messages()[-1] == "Because it rains"
+
+
+def test_what_cannot_wait_cannot_ask(make_app: AppMaker) -> None:
+    chat = asked(
+        make_app,
+        NAME
+        + """
+    @cl.on_stop
+    async def stopped():
+        try:
+            await cl.AskUserMessage("Really?").send()
+        except Exception as error:
+            await cl.Message(str(error)).send()
+    """,
+    )
+    chat.stop()
+    chat.until_answered()
+    assert "AskUserMessage.send() cannot ask here" in chat.messages()[-1]
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "'soon'", "None", "True"])
+def test_a_timeout_that_is_no_time_is_refused(make_app: AppMaker, timeout: str) -> None:
+    chat = Chat(make_app(NAME.replace("timeout=30", f"timeout={timeout}"))).say("hi")
+    assert column(chat.visitor.app, "turns.status") == ["failed"]
+    assert column(chat.visitor.app, "questions.id") == []
+
+
+def test_a_question_that_is_removed_is_over(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app("""
+        import asyncio
+        import chat_profiles as cl
+
+        @cl.on_message
+        async def reply(message):
+            question = cl.AskUserMessage("Anything?")
+            asking = asyncio.create_task(question.send())
+            await asyncio.sleep(0)
+            question.remove()
+            await cl.Message(f"got {await asking}").send()
+        """)
+    ).say("hi")
+    assert chat.messages() == ["got None"]
+    assert column(chat.visitor.app, "questions.status") == ["stopped"]

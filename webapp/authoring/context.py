@@ -227,6 +227,13 @@ def leave_tasks() -> None:
         running.chat.tasks.discard(task)
 
 
+def has_asked() -> bool:
+    """Return whether the running callback has asked its user something."""
+    running = _running.get()
+    questions = running.chat.questions if running is not None and running.chat else None
+    return questions is not None and questions.has_asked
+
+
 async def finish_saving() -> None:
     """Wait for the files that the running callback sends and has not awaited.
 

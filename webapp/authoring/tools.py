@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from webapp.authoring.context import running_submit
+from webapp.authoring.context import has_asked, running_submit
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.signatures import refuse_brackets
 
@@ -121,6 +121,10 @@ def run_sync(awaitable: Awaitable[R], /) -> R:
             answer = cl.run_sync(client.get("/greeting"))
             cl.Message(content=answer.text).send()
     """
+    given: object = awaitable
+    if (isinstance(given, dict | list) or given is None) and has_asked():
+        # In a `def`, a question has waited for its answer: `run_sync(AskUserMessage(...).send())`.
+        return cast("R", given)
     _refuse_non_awaitable(awaitable)
     try:
         submit = running_submit("run_sync()")

@@ -156,6 +156,11 @@ class OpenQuestions:
             return self._waited + (now - self._waits_since if self._waits_since else 0.0)
 
     @property
+    def has_asked(self) -> bool:
+        """Return whether there was a question."""
+        return bool(self._known or self._unstored)
+
+    @property
     def has_unstored(self) -> bool:
         """Return whether rows are to be stored."""
         return bool(self._unstored)
