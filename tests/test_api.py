@@ -450,6 +450,39 @@ def test_a_body_that_is_no_json_is_refused(alice_program: Program, data: bytes) 
     assert answer.status_code == 400
 
 
+def test_a_chat_that_has_ended_is_resumed_and_no_other_chat_ends(make_app: AppMaker) -> None:
+    app = make_app(
+        """
+        import webapp as cl
+
+        cl.password_auth_callback(cl.seeded_user)
+
+        @cl.on_chat_resume
+        async def resume(thread):
+            cl.user_session.set("resumed", True)
+
+        @cl.on_message
+        async def answer():
+            await cl.Message(f"resumed: {cl.user_session.get('resumed')}").send()
+        """,
+        api="on",
+    )
+    with app.app_context():
+        directory.add("alice", "violet tractor parade")
+        db.session.remove()
+    program = Program(app, add_token(app, "alice"))
+    chat_id = program.complete("default").headers["X-Chat-Id"]
+    program.complete("default")
+    first, other = chats_of(app, "alice")
+    with app.app_context(), write_session() as session:
+        ended = update(ChatRow).where(ChatRow.id == first.id).values(ended_at=first.created_at)
+        session.execute(ended)
+    again = program.complete("default", metadata={"chat_id": chat_id})
+    assert again.json["choices"][0]["message"]["content"] == "resumed: True"  # type: ignore[index]
+    assert [chat.ended_at for chat in chats_of(app, "alice")] == [None, None]
+    assert other.session_id is None
+
+
 def test_a_failure_of_the_app_is_told_without_its_error(alice_program: Program) -> None:
     failing: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "fail"}]
     answer = alice_program.complete(messages=failing)
