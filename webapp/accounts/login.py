@@ -169,6 +169,7 @@ def _load(identifier: str) -> Viewer | None:
 
 
 def persisted_user(values: Mapping[str, Any]) -> PersistedUser:
+    """Return a user of whom these values are known, the identifier at least."""
     key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"user of chat-profiles {values['identifier']}"))
     return PersistedUser(**{"id": key, "createdAt": "", **values})
 

@@ -9,13 +9,16 @@ from flask import request
 from webapp.chats.store import StoredChat
 from webapp.site import settings
 from webapp.turns.late.storing import last_change
+from webapp.turns.runtime import conversation
 
 
-def find_late_end(given: str) -> int:
+def find_late_end(chat: StoredChat, given: str) -> int:
     """Return until when a page asks, in seconds since 1970, as it says; 0 if that is over.
 
     It may ask for no longer than a callback may say something.
     """
+    if conversation().late.is_over(str(chat.id)):
+        return 0
     now = int(time.time())
     until = int(given) if given.isascii() and given.isdigit() and len(given) < 12 else 0
     return min(until, now + int(settings().turn_seconds)) if until > now else 0

@@ -271,7 +271,7 @@ def news(chat_id: uuid.UUID) -> Response:
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     last = last_turn(chat)
     known = (request.args.get("after"), request.args.get("under"))
-    until = find_late_end(request.args.get("until", ""))
+    until = find_late_end(chat, request.args.get("until", ""))
     is_same = known == (str(last.id) if last else "", chat.profile or "")
     if is_same and ("until" not in request.args or shows_all(chat, until)):
         return make_response("", 204)

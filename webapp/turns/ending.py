@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Row, func, select, update
 
-from webapp.accounts.login import signed_in_user
+from webapp.accounts.login import persisted_user, signed_in_user
 from webapp.authoring.chat_message import COMPLETE
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import AuthoringError
@@ -131,7 +131,7 @@ def _ended_chat(row: Row[Any], user: User | None) -> EndedChat:
 def _known_user(owner: str) -> User | None:
     # The name is known, what else the app knew of the user is not.
     kind, _, identifier = owner.partition(":")
-    return User(identifier) if kind == "user" else None
+    return persisted_user({"identifier": identifier}) if kind == "user" else None
 
 
 def _tell_app(ended: list[EndedChat]) -> None:

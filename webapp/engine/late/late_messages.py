@@ -115,9 +115,21 @@ class LateMessages:
     def seconds_left(self, chat_id: str) -> float:
         """Return for how long messages of a chat may come late; 0 if none are expected."""
         found = self._expected.get(chat_id)
-        if found is None or not found[0].has_tasks:
+        if found is None or self.is_over(chat_id):
             return 0.0
         return max(0.0, found[1] - time.monotonic())
+
+    def is_over(self, chat_id: str) -> bool:
+        """Return whether this process knows that all late messages of a chat are stored."""
+        found = self._expected.get(chat_id)
+        return (
+            found is not None
+            and not found[0].has_tasks
+            and not any(
+                talk.chat.chat_id == chat_id and talk.has_more
+                for talk in list(self._talks.values())
+            )
+        )
 
     def has_unstored(self, chat_id: str) -> bool:
         """Return whether late messages of a chat are not stored yet."""
