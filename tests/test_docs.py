@@ -15,6 +15,7 @@ import webapp
 from tests.support.apps import AppMaker
 from tests.support.people import Visitor
 from tests.support.steps import keep_openai
+from webapp import testing
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
 from webapp.config import Settings
@@ -147,6 +148,16 @@ def answer():
 def ask(messages):
     return client.chat.completions.create(model="m", messages=messages).choices[0].message
 """
+
+
+def test_every_name_of_the_test_kit_is_documented() -> None:
+    documented = page("docs/testing.md")
+    used = [name for name in dir(ChatTester) if not name.startswith("_")]
+    assert len(used) > 30
+    # What a test is given and need not name.
+    given = {name for name in testing.__all__ if name.startswith("Shown")} | {"OfferedProfile"}
+    names = [*used, *sorted(set(testing.__all__) - given)]
+    assert [name for name in names if not re.search(rf"\b{name}\b", documented)] == []
 
 
 def test_the_tests_of_the_documentation_pass(
