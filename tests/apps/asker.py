@@ -50,3 +50,10 @@ async def files() -> None:
         "Send me your notes.", accept=["text/plain", ".md"], max_files=3
     ).send()
     await cl.Message(f"Got {', '.join(file.name for file in sent or [])}.").send()
+
+
+async def form() -> None:
+    sent = await cl.AskElementMessage(
+        "What is broken?", element=cl.CustomElement(name="Form")
+    ).send()
+    await cl.Message(f"Noted: {sent and sent.get('title')}.").send()

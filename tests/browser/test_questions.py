@@ -8,9 +8,11 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import ask, composer
+from tests.browser.test_sharing_and_moving import is_sound
 from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
@@ -115,3 +117,28 @@ def test_stop_ends_a_question(desktop: Page, site: Site) -> None:
     desktop.get_by_test_id("stop").click()
     question(desktop, "stopped")
     expect(desktop.get_by_test_id("retry")).to_be_visible()
+
+
+def test_axe_finds_nothing_and_nothing_overflows(
+    new_page: NewPage, make_app: AppMaker, serve: Serve
+) -> None:
+    page = new_page(viewport={"width": 320, "height": 720})
+    begin(page, serve(make_app("asker.py")))
+    for what in ("text", "buttons", "files", "form"):
+        ask(page, what)
+        question(page)
+        is_sound(page)
+        page.get_by_test_id("stop").click()
+        question(page, "stopped")
+        expect(page.get_by_test_id("retry")).to_be_visible()
+
+
+def test_a_form_of_the_app_is_filled_in_by_keyboard(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "form")
+    question(desktop)
+    desktop.get_by_label("Title").focus()
+    desktop.keyboard.type("The lamp")
+    desktop.keyboard.press("Enter")
+    expect(said(desktop, "Noted: The lamp.")).to_be_visible()
+    expect(said(desktop, "Thanks for submitting")).to_be_visible()
