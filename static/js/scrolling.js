@@ -41,6 +41,11 @@ export const followText = () => {
 
 on("scroll", notePosition);
 
+// A style sheet that comes with a message changes how much room the message takes.
+on("load", ({ target }) => {
+  if (target.matches?.("link") && isFollowing && all(".message").length) scrollToEnd();
+});
+
 on("click", ({ target }) => {
   if (!target.closest?.("[data-newest]")) return;
   scrollToEnd();
