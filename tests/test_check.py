@@ -150,6 +150,9 @@ NO_PROBLEM = {
         "import webapp as cl\n\n\ndef f(x):\n    m = cl.Message('a')\n    if x:\n        m = x\n"
         "    m.streaming"
     ),
+    "what_a_decorator_of_the_author_gives": (
+        "import webapp as cl\n\n\n@cl.on_message\n@mine\ndef f(message):\n    message.streaming"
+    ),
     "a_module_of_ours": "from webapp.integrations.openai import x\nimport webapp.app",
     "set_by_the_author": "import webapp as cl\nu = cl.User('a')\nu.colour = 1\nu.colour",
     "not_python": "def f(:",

@@ -219,8 +219,10 @@ def _annotated_path(scope: Scope, annotation: ast.expr | None) -> Path | None:
 def _given_path(scope: Scope, node: Function) -> Path | None:
     if scope.parent is None:
         return None
-    for decorator in node.decorator_list:
-        path = scope.parent.path_of(decorator)
+    paths = [scope.parent.path_of(decorator) for decorator in node.decorator_list]
+    if None in paths:
+        return None  # a decorator of the author may give something else
+    for path in paths:
         names = [name for name in path or () if name != CALL]
         if names and names[-1] in GIVEN_TO_CALLBACKS:
             return (PACKAGE, GIVEN_TO_CALLBACKS[names[-1]], CALL)
