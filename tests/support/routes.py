@@ -87,6 +87,8 @@ USER = {
     ("turns.retry", "POST"): f"/chats/{NOBODYS_CHAT}/retry",
     ("turns.say", "POST"): f"/chats/{NOBODYS_CHAT}/messages",
     ("turns.stop", "POST"): f"/chats/{NOBODYS_CHAT}/stop",
+    ("versions.edit_form", "GET"): f"/chats/{NOBODYS_CHAT}/messages/{NOBODYS_MESSAGE}/edit",
+    ("versions.show", "GET"): f"/chats/{NOBODYS_CHAT}/versions/{NOBODYS_TURN}",
 }
 AUTOMATIC = {"HEAD", "OPTIONS"}
 
