@@ -145,7 +145,9 @@ def test_a_start_whose_process_is_gone_can_be_started_again(make_app: AppMaker) 
 def test_a_server_that_stops_interrupts_its_questions(make_app: AppMaker) -> None:
     app = make_app(APP)
     chat = begun(asks(app), "hi")
-    app.extensions["conversation"].keeper.shut_down(0)
+    # It does not wait for the answer.
+    app.extensions["conversation"].keeper.shut_down(60)
+    assert app.extensions["conversation"].keeper.count == 0
     other = elsewhere(chat, make_app(APP))
     assert statuses(other)[-1] == "interrupted"
     assert column(app, "questions.status")[-1] == "interrupted"

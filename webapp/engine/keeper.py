@@ -292,6 +292,9 @@ class Keeper:
     def shut_down(self, seconds: float) -> None:
         """Let the turns end by themselves for a while, then interrupt and store them."""
         give_up = time.monotonic() + seconds
+        for kept in list(self._turns.values()):
+            if kept.turn.questions.waits:  # its user may take hours
+                kept.turn.interrupt()
         with self._changed:
             self._changed.wait_for(lambda: not self._turns, seconds)
             left = [kept.turn for kept in self._turns.values()]
