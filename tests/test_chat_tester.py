@@ -599,8 +599,9 @@ def test_all_may_be_awaited(talk: Talk) -> None:
 
 
 def test_settings_and_variables_are_set_while_the_tester_is_open(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / ".env").write_text("WEBAPP_SITE_NAME=of the file\nGREETING=of the file\n")
     monkeypatch.setenv("WEBAPP_SITE_NAME", "of the shell")
     source = """
         import os
@@ -621,6 +622,8 @@ def test_settings_and_variables_are_set_while_the_tester_is_open(
     plain = talk(ECHO)
     plain.say("hi")
     assert "of the shell" not in plain.page
+    assert "of the file" not in plain.page
+    assert "GREETING" not in os.environ
 
 
 def test_a_wrong_setting_is_refused(talk: Talk) -> None:
