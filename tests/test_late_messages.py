@@ -14,6 +14,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
+from webapp.turns.start_rows import store_started_chat
 
 LATE = """
     import asyncio, contextvars, threading
@@ -277,3 +278,31 @@ def test_what_is_under_way_is_stored_when_the_process_ends(make_app: AppMaker) -
     assert chat.messages()[-1] == "half"
     [task] = names(chat.visitor.app)["TASKS"]
     task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+def test_a_task_may_speak_before_its_start_is_stored(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+        TASKS, SENT = [], []
+        async def later():
+            await asyncio.sleep(0)
+            await cl.Message("Later").send()
+            SENT.append(1)
+        @cl.on_chat_start
+        async def start():
+            TASKS.append(asyncio.create_task(later()))
+        @cl.on_message
+        def answer(): ...
+    """)
+
+    def store_late(*args: Any) -> Any:
+        until(lambda: bool(names(app)["SENT"]))
+        time.sleep(0.3)  # so that the message is tried before
+        return store_started_chat(*args)
+
+    monkeypatch.setattr("webapp.turns.starting.store_started_chat", store_late)
+    chat = Chat(app)
+    until(lambda: chat.messages() == ["Later"])

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Protocol
 
 from webapp.authoring.chat_message import COMPLETE, STREAMING, ChatMessage
@@ -26,8 +27,19 @@ MOST_MESSAGES = 100
 QUIET_SECONDS = 1.0
 # How long to wait before a chat is tried again in which a turn runs.
 RETRY_SECONDS = 0.25
+# How long the chat of a start that has ended may take to be stored.
+START_SECONDS = 10.0
 
 logger = logging.getLogger("webapp")
+
+
+class LateOutcome(Enum):
+    """What became of messages that were to be stored."""
+
+    STORED = auto()
+    BUSY = auto()  # a turn runs in the chat
+    MISSING = auto()  # there is no such chat, or its start is not stored yet
+    OVER = auto()  # the chat was deleted, or has ended
 
 
 class LateStore(Protocol):
@@ -35,10 +47,8 @@ class LateStore(Protocol):
 
     def save_late(
         self, chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]
-    ) -> bool | None:
+    ) -> LateOutcome:
         """Store messages at the end of a chat, and say whether that was possible.
-
-        ``False``: a turn runs in the chat. ``None``: the chat is gone, or has ended.
 
         Raises
         ------
@@ -54,6 +64,7 @@ class LateTalk:
     chat: ChatContext
     turn_id: uuid.UUID
     ends_at: float
+    began_at: float = field(default_factory=time.monotonic)
     saved: dict[uuid.UUID, int] = field(default_factory=dict)
     placed: set[uuid.UUID] = field(default_factory=set)
 
@@ -221,10 +232,14 @@ class LateMessages:
             stored = self._store.save_late(chat_id, talk.turn_id, messages)
         except StoreUnavailableError as error:
             logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
-            stored = False
-        if stored is False and now < talk.ends_at + self._seconds:
+            stored = LateOutcome.BUSY
+        waits = {
+            LateOutcome.BUSY: talk.ends_at + self._seconds,
+            LateOutcome.MISSING: talk.began_at + START_SECONDS,
+        }
+        if now < waits.get(stored, 0.0):
             return
-        if not stored:
+        if stored is not LateOutcome.STORED:
             fields = {"chat": talk.chat.chat_id, "messages": len(messages)}
             logger.warning("late_messages.not_stored", extra={"fields": fields})
         talk.saved.update({message.id: message.version for message in messages})

@@ -15,6 +15,7 @@ from webapp.chats.models import Chat, Message
 from webapp.chats.search_index import reindex_messages
 from webapp.database.engines import note_failure, read_connection, utc_now, write_transaction
 from webapp.engine.errors import StoreUnavailableError
+from webapp.engine.late.late_messages import LateOutcome
 from webapp.files.collecting import collect_soon
 from webapp.turns.storing import change_earlier
 
@@ -34,7 +35,7 @@ class LateRows:
 
     def save_late(
         self, chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]
-    ) -> bool | None:
+    ) -> LateOutcome:
         """Store messages at the end of a chat, as `LateStore` says."""
         with self._app.app_context():
             try:
@@ -44,7 +45,7 @@ class LateRows:
                 raise StoreUnavailableError(str(error).splitlines()[0]) from error
 
 
-def _save(chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]) -> bool | None:
+def _save(chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]) -> LateOutcome:
     contents = set[str]()
     with write_transaction() as connection:
         # A turn that runs numbers its messages itself.
@@ -55,11 +56,12 @@ def _save(chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]) -
             Chat.ended_at.is_(None),
         )
         if not connection.execute(free.values(active_at=utc_now())).rowcount:
-            busy = select(Chat.turn_id).where(
-                Chat.id == chat_id, Chat.deleted_at.is_(None), Chat.ended_at.is_(None)
-            )
-            found = connection.execute(busy).first()
-            return None if found is None else False
+            stands = select(Chat.deleted_at, Chat.ended_at).where(Chat.id == chat_id)
+            found = connection.execute(stands).first()
+            if found is None:
+                return LateOutcome.MISSING
+            is_there = found.deleted_at is None and found.ended_at is None
+            return LateOutcome.BUSY if is_there else LateOutcome.OVER
 
         for message in messages:
             if message.earlier or message.removed:
@@ -87,4 +89,4 @@ def _save(chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]) -
             insert_messages(connection, chat_id, placed)
             reindex_messages(connection, chat_id, [(m.id, m.content) for m in placed])
     collect_soon(contents)
-    return True
+    return LateOutcome.STORED
