@@ -48,6 +48,16 @@ async def pour(name: str, lines: str, width: str, pause: str) -> None:
     await answer.send()
 
 
+async def ask(name: str) -> None:
+    answer = cl.Message()
+    for number in range(5):
+        await answer.stream_token(f"{name}-{number} ")
+        await asyncio.sleep(0.1)
+    await answer.send()
+    given = await cl.AskUserMessage(f"{name}?", timeout=60).send()
+    await cl.Message(f"{name} is {given and given['output']}").send()
+
+
 async def sleep(name: str, seconds: str) -> None:
     await asyncio.sleep(float(seconds))
     await cl.Message(f"{name} has slept").send()
@@ -76,7 +86,7 @@ def several(*words: str) -> None:
 
 
 TALK: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (echo, stream, steps, pour, sleep, look_up, block, fail, several)
+    f.__name__: f for f in (ask, echo, stream, steps, pour, sleep, look_up, block, fail, several)
 }
 
 
