@@ -18,6 +18,7 @@ ROUNDS = 2
 WORKERS = 4
 TABLES = {
     "accounts",
+    "api_tokens",
     "alembic_version",
     "audit_entries",
     "chats",
@@ -27,8 +28,10 @@ TABLES = {
     "login_sessions",
     "messages",
     "preferences",
+    "questions",
     "schema_compatibility",
     "search_entries",
+    "setting_defaults",
     "shared_messages",
     "shares",
     "stored_files",
