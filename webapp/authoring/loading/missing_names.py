@@ -54,7 +54,7 @@ MESSAGE_NOT_YET = {
     "is_error": "a failure is shown when a callback raises; send an ordinary Message",
     "fail_on_persist_error": "what cannot be stored ends the turn, and its user is told",
     "persisted": "what cannot be stored ends the turn, and its user is told",
-    "wait_for_answer": "an app cannot ask back yet",
+    "wait_for_answer": "ask with AskUserMessage, which waits",
     "disable_feedback": "leave it out: an app with on_feedback has ratings",
     "disable_human_feedback": "leave it out: an app with on_feedback has ratings",
 }
