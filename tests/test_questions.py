@@ -413,3 +413,14 @@ def test_a_question_that_is_removed_is_over(make_app: AppMaker) -> None:
     ).say("hi")
     assert chat.messages() == ["got None"]
     assert column(chat.visitor.app, "questions.status") == ["stopped"]
+
+
+@pytest.mark.parametrize("streaming", ["inline", "poll"])
+def test_a_host_without_streams_asks_too(make_app: AppMaker, streaming: str) -> None:
+    chat = Chat(make_app(NAME, streaming=streaming))
+    chat.begin("hi")
+    chat.until(lambda: bool(open_question(chat)))
+    taken = answer(chat, htmx=True, content="Ada")
+    assert taken.status_code == 200
+    assert "Your name is: Ada" in taken.text
+    assert chat.until_answered().messages()[-1] == "Your name is: Ada"
