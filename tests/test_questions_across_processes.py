@@ -80,6 +80,22 @@ def test_an_answer_comes_through_any_process(make_app: AppMaker) -> None:
     assert other.until_answered().messages("user") == ["Ada"]
 
 
+def test_an_answer_that_was_taken_is_there_whole_if_the_process_that_waits_dies(
+    make_app: AppMaker,
+) -> None:
+    app = make_app(APP)
+    chat = asks(app)
+    other = elsewhere(chat, make_app(APP))
+    text = "My name is long. " * 200
+    address, _ = answer_fields(other)
+    app.extensions["conversation"].keeper._forget()  # before it has heard of the answer
+    taken = other.visitor.post(address, {"content": text, "key": str(uuid.uuid4())})
+    assert taken.status_code == 303
+    lose_process(app)
+    other.page()
+    assert text.strip() in other.page().one(data_testid="question").text
+
+
 def test_a_message_through_another_process_is_the_answer(make_app: AppMaker) -> None:
     chat = begun(asks(make_app(APP)), "hi")
     other = elsewhere(chat, make_app(APP))

@@ -153,7 +153,7 @@ class Answer:
     key:
         Of the form it was sent with.
     words:
-        It as a text, for the title of a chat in which nothing was written before.
+        It as a text, for the page, and for the title of a chat in which nothing was written before.
     files:
         What was sent with it. The contents are in the store.
     """
@@ -253,9 +253,9 @@ def _store(
         insert_files(connection, chat.id, question.message_id, answer.files, uploaded_by=chat.owner)
     details = connection.scalar(_DETAILS, which)
     if details is not None:
-        # Shown until the process that waits has stored the answer as a message.
-        shown = make_title(answer.words) or ""
-        asked = {**details[QUESTION_KEY], "status": ANSWERED, "answer": shown}
+        # Shown until the process that waits has stored the answer as a message: whole, as that
+        # process may die first.
+        asked = {**details[QUESTION_KEY], "status": ANSWERED, "answer": answer.words}
         new = {**details, QUESTION_KEY: asked}
         connection.execute(_SHOWN_AS_ANSWERED, {**which, "new_details": new})
     if not chat.written:
