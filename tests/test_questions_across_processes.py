@@ -6,6 +6,7 @@ Two apps on one database are two processes as far as questions go: each has a ke
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support.questions import (
     statuses,
 )
 from tests.support.rows import column, run_sql
+from webapp.turns.ending import end_lost_turns
 
 APP = """
     from pathlib import Path
@@ -143,6 +145,44 @@ def test_a_question_whose_process_is_gone_is_interrupted(make_app: AppMaker) -> 
     other.until(lambda: bool(open_question(other)))
     answer(other, content="36")
     assert other.until_answered().messages()[-1] == "Your age is: 36"
+
+
+def answered_and_lost(make_app: AppMaker, chat: Chat, send: Callable[[Chat], int]) -> Chat:
+    """Let a process be killed that has not heard of an answer yet, which another one has taken."""
+    chat.visitor.app.extensions["conversation"].keeper._forget()
+    other = elsewhere(chat, make_app(APP))
+    assert send(other) == 303
+    lose_process(chat.visitor.app)
+    with other.visitor.app.app_context():
+        end_lost_turns()
+    return other
+
+
+def test_an_answer_is_whole_when_its_process_is_gone_before_it_hears(make_app: AppMaker) -> None:
+    chat = asks(make_app(APP))
+    long = "Ada\n" + "of Lovelace " * 200 + "the end"
+    other = answered_and_lost(make_app, chat, lambda it: answer(it, content=long).status_code)
+    assert "the end" in other.messages("user")[-1]
+    assert other.page().one(data_testid="question", data_status="answered").text.strip() == ""
+    # It is a message like any other.
+    assert long in column(other.visitor.app, "messages.content")
+    with other.visitor.app.app_context():
+        end_lost_turns()
+    assert len(other.messages("user")) == 1
+
+
+def test_files_are_shown_when_their_process_is_gone_before_it_hears(make_app: AppMaker) -> None:
+    chat = asks(make_app(APP))
+    answer(chat, content="Ada")
+    chat.until_answered().begin("files")
+    chat.until(lambda: bool(open_question(chat)))
+    sent = ("kept.txt", b"Keep me")
+    other = answered_and_lost(make_app, chat, lambda it: send_files(it, sent).status_code)
+    card = other.page().one(data_testid="element", data_name="kept.txt")
+    [link] = {str(it["href"]) for it in card.all("a") if "/files/" in str(it["href"])}
+    assert other.visitor.get(link).data == b"Keep me"
+    other.visitor.post(f"{other.address}/stop")
+    assert len(other.page().all(data_testid="element", data_name="kept.txt")) == 1
 
 
 def test_a_start_whose_process_is_gone_can_be_started_again(make_app: AppMaker) -> None:

@@ -15,7 +15,7 @@ from webapp.database.clock import database_time
 from webapp.database.engines import has_failed_recently, utc_now
 from webapp.engine.keeper import BEAT_SECONDS
 from webapp.engine.phases import TurnStatus
-from webapp.turns.questions.rows import interrupt_questions
+from webapp.turns.questions.rows import interrupt_questions, keep_answers
 
 # A turn was interrupted when its process has not given a heartbeat for so long. Heartbeats from the
 # future are as old, since clocks are set back as well. The clock is the database's: those of two
@@ -69,6 +69,7 @@ def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUI
     connection.execute(ENDED, {"turn": turn_id, "how": TurnStatus.INTERRUPTED})
     connection.execute(_BROKEN_OFF, which)
     interrupt_questions(connection, turn_id)
+    keep_answers(connection, chat_id, turn_id)
     connection.execute(_FREED, which)
 
 

@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Float, bindparam, select, update
+from sqlalchemy import Float, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.questions.open_questions import QuestionUpdate
-from webapp.authoring.questions.question import ANSWERED, INTERRUPTED, OPEN, TIMED_OUT
-from webapp.chats.models import Question
+from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
+from webapp.authoring.questions.open_questions import QuestionUpdate, answer_message_id
+from webapp.authoring.questions.question import (
+    ANSWER_KEY,
+    ANSWERED,
+    INTERRUPTED,
+    OPEN,
+    QUESTION_KEY,
+    TIMED_OUT,
+)
+from webapp.chats.message_rows import upsert_messages
+from webapp.chats.models import Message, Question
+from webapp.chats.search_index import reindex_messages
 from webapp.database.clock import database_time
 from webapp.database.engines import utc_now
 from webapp.database.upserts import insert_or_change
@@ -32,6 +42,29 @@ _AMONG = Question.id.in_(bindparam("questions", expanding=True))
 _TIMED_OUT = update(Question).where(_AMONG, Question.status == OPEN).values(status=TIMED_OUT)
 _UNANSWERED = select(Question.id).where(_AMONG, Question.status != ANSWERED)
 _ANSWERS = select(Question.id, Question.answer).where(_AMONG, Question.status == ANSWERED)
+_ANSWERED_OF_TURN = (
+    select(
+        Question.id,
+        Question.kind,
+        Question.answer,
+        Question.answered_at,
+        Question.message_id,
+        Message.profile,
+        Message.details,
+        Message.elements,
+    )
+    .join(Message, Message.id == Question.message_id)
+    .where(Question.turn_id == bindparam("turn"), Question.status == ANSWERED)
+    .order_by(Question.answered_at)
+)
+_LAST_SEQUENCE = select(func.coalesce(func.max(Message.sequence), 0)).where(
+    Message.chat_id == bindparam("chat")
+)
+_SHOWN_WITH_ANSWER = (
+    update(Message)
+    .where(Message.id == bindparam("message"), Message.chat_id == bindparam("chat"))
+    .values(details=bindparam("new_details"), elements=bindparam("new_elements"))
+)
 
 
 def store_questions(
@@ -63,6 +96,39 @@ def store_questions(
 def interrupt_questions(connection: Connection, turn_id: uuid.UUID) -> None:
     """Let nobody answer the questions of a turn whose process is gone."""
     connection.execute(_INTERRUPTED, {"turn": turn_id})
+
+
+def keep_answers(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+    """Show the answers that the process of a turn has not stored as messages before it was gone."""
+    for row in connection.execute(_ANSWERED_OF_TURN, {"turn": turn_id}).all():
+        asked = dict((row.details or {}).get(QUESTION_KEY) or {})
+        # The word is there from the answer until the process has stored it. Of a button and of
+        # fields, it is all that is ever shown.
+        if row.kind not in ("user", "file") or asked.pop("answer", None) is None:
+            continue
+        given = row.answer or {}
+        shown = {
+            "message": row.message_id,
+            "chat": chat_id,
+            "new_details": {**row.details, QUESTION_KEY: asked},
+            "new_elements": [*(row.elements or ()), *given.get("files", ())] or None,
+        }
+        connection.execute(_SHOWN_WITH_ANSWER, shown)
+        if row.kind == "user":
+            message = ChatMessage(
+                id=answer_message_id(row.id),
+                kind=USER,
+                author=None,
+                content=given["content"],
+                status=COMPLETE,
+                created_at=row.answered_at,
+                profile=row.profile,
+                turn_id=turn_id,
+                sequence=connection.execute(_LAST_SEQUENCE, {"chat": chat_id}).scalar_one() + 1,
+                details={ANSWER_KEY: str(row.id)},
+            )
+            upsert_messages(connection, chat_id, [message])
+            reindex_messages(connection, chat_id, [(message.id, message.content)])
 
 
 def time_out_questions(connection: Connection, questions: list[uuid.UUID]) -> set[uuid.UUID]:
