@@ -85,6 +85,8 @@ def test_the_fields_have_names_of_their_own_and_ask_for_no_password(chat: Chat) 
         ({"form.summary": ["one", "two"]}, 422),
         ({"other": "x"}, 400),
         ({"submitted": "perhaps"}, 422),
+        ({"submitted": ["yes", "no"]}, 400),
+        ({"content": ["one", "two"]}, 400),
     ],
 )
 def test_what_the_form_does_not_offer_is_refused(

@@ -91,11 +91,15 @@ def refuse_unknown_fields() -> None:
     Raises
     ------
     FormFieldError
-        There is such a field.
+        There is such a field, or one was sent twice that is none of the app's.
     """
-    for name in request.form:
-        if name not in ANSWER_FIELDS and not name.startswith(FIELD_PREFIX):
+    for name, values in request.form.lists():
+        if name.startswith(FIELD_PREFIX):
+            continue
+        if name not in ANSWER_FIELDS:
             raise FormFieldError("This form has no field “{}”.", subject=name[:64])
+        if len(values) > 1:
+            raise FormFieldError(f"The field “{{}}” was sent {len(values)} times.", subject=name)
 
 
 def take_answer(chat: StoredChat, question: AskedQuestion) -> Response:
