@@ -68,8 +68,17 @@ def begun(chat: Chat, content: str) -> Chat:
 
 def lose_process(app: Flask) -> None:
     """Let an app forget its turns, as if its process was killed a minute ago."""
-    app.extensions["conversation"].keeper._forget()
+    forget_turns(app)
     run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000' WHERE status='running'")
+
+
+def forget_turns(app: Flask) -> None:
+    """Let an app forget its turns, as a process that was killed."""
+    keeper = app.extensions["conversation"].keeper
+    turns = [tracked.turn for tracked in keeper._turns.values()]
+    keeper._forget()
+    for turn in turns:
+        turn._call.cancel()  # or its callback would wait until the tests end
 
 
 def test_an_answer_comes_through_any_process(make_app: AppMaker) -> None:
@@ -90,7 +99,7 @@ def test_an_answer_that_was_taken_is_there_whole_if_the_process_that_waits_dies(
     other = elsewhere(chat, make_app(APP))
     text = "My name is long. " * 200
     address, _ = answer_fields(other)
-    app.extensions["conversation"].keeper._forget()  # before it has heard of the answer
+    forget_turns(app)  # before it has heard of the answer
     taken = other.visitor.post(address, {"content": text, "key": str(uuid.uuid4())})
     assert taken.status_code == 303
     lose_process(app)
