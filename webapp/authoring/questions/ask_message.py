@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from webapp.authoring.awaitable_object import Done
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.messages.message import ASSISTANT_MESSAGE, Message
@@ -86,18 +87,19 @@ class AskMessage(Generic[T]):
 
         return wait_for_answer(questions, question, read, raise_on_timeout=self.raise_on_timeout)
 
-    def update(self) -> Self:
-        """Show the current ``content`` and ``author``, and return the message."""
-        Message(self.content, self.author, id=self.id).update()
-        return self
+    def update(self) -> Done:
+        """Show the current ``content`` and ``author``. To await it gives ``True``."""
+        return Message(self.content, self.author, id=self.id).update()
 
-    def remove(self) -> Self:
-        """Remove the message from the chat, and return it. If its question is open, it ends."""
+    def remove(self) -> Done:
+        """Remove the message from the chat. If its question is open, it ends.
+
+        To await it gives ``True``.
+        """
         chat = running_chat(f"{type(self).__name__}.remove()")
         if self._question is not None and chat.questions is not None:
             chat.questions.settle(self._question.id, STOPPED)
-        Message(id=self.id).remove()
-        return self
+        return Message(id=self.id).remove()
 
     def _offers(self, message_id: uuid.UUID) -> Mapping[str, Any]:
         del message_id
