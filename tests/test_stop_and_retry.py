@@ -97,6 +97,30 @@ def test_stop_keeps_what_was_written(make_app: AppMaker) -> None:
     assert column(chat.visitor.app, "turns.status") == ["stopped"]
 
 
+def test_stop_shows_at_the_last_message_if_none_is_being_written(make_app: AppMaker) -> None:
+    chat = Chat(
+        make_app(
+            """
+            import webapp as cl
+
+            @cl.on_message
+            async def answer(message):
+                await cl.Message("one").send()
+                await cl.Message("two").send()
+                await cl.sleep(30)
+                await cl.Message("three").send()
+            """
+        )
+    )
+    chat.begin("count")
+    chat.until(lambda: "two" in chat.page().text)
+    chat.stop()
+    chat.until_answered()
+    said = chat.page().all(data_testid="message", data_kind="assistant")
+    assert [message["data-status"] for message in said] == ["complete", "stopped"]
+    assert "Stopped" in said[1].text
+
+
 def test_a_stopped_coroutine_cleans_up_before_on_stop_runs(make_app: AppMaker) -> None:
     chat = stopped_chat(make_app(WITH_ON_STOP))
     assert names(chat.visitor.app)["SEEN"] == ["cancelled", True]

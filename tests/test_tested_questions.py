@@ -262,3 +262,26 @@ def test_a_question_is_answered_in_a_form(talk: Talk, tmp_path: Path) -> None:
     assert told == "{'name': 'A shirt', 'size': 'M', 'submitted': True}"
     chat.say("again")
     assert chat.answer({"submitted": False}).text == "{'submitted': False}"
+
+
+def test_a_question_can_be_changed_and_taken_away_once_it_is_answered(talk: Talk) -> None:
+    chat = talk(
+        """
+import chat_profiles as cl
+
+@cl.on_chat_start
+async def main():
+    asked = cl.AskUserMessage("Which?")
+    given = await asked.send()
+    asked.content = "Which one?"
+    assert await asked.update() is True
+    if given["output"] == "none":
+        assert await asked.remove() is True
+"""
+    )
+    chat.start()
+    chat.say("this")
+    assert [message.content for message in chat.messages] == ["Which one?", "this"]
+    chat.start()
+    chat.say("none")
+    assert [message.content for message in chat.messages] == ["none"]

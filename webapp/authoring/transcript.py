@@ -407,10 +407,15 @@ class Transcript:
             self._note(draft, len(label))
 
     def close(self, *, stopped: bool = False) -> None:
-        """Refuse further messages. Those that were growing stay as they are."""
+        """Refuse further messages. Those that were growing stay as they are.
+
+        Stop shows at a message that was growing. If none was, it shows at the last one.
+        """
         with self.changed:
             if self._closed is None:
                 self._closed = StoppedError(STOPPED) if stopped else MisuseError(ENDED)
+                if stopped:
+                    self._mark_last()
             self.changed.notify_all()
 
     @property
@@ -423,6 +428,13 @@ class Transcript:
         """Return the messages as they are now, removed ones too."""
         with self.changed:
             return [draft.message() for draft in self._drafts.values()]
+
+    def _mark_last(self) -> None:
+        new = [it for it in self._drafts.values() if not it.begun.earlier and not it.removed]
+        said = [it for it in new if it.begun.kind == ASSISTANT]
+        if said and not any(it.streaming for it in new):
+            said[-1].streaming = True
+            self._note(said[-1], 0)
 
     def _refuse_if_closed(self, used: str) -> None:
         if self._closed is not None:
