@@ -94,6 +94,21 @@ ENGINE = make_index().as_query_engine()
     assert chat.messages() == ["text text text"]
 
 
+def test_each_text_that_was_found_can_be_opened(chat_with: Any) -> None:
+    chat = chat_with("""
+ENGINE = make_index().as_retriever()
+
+@cl.on_message
+async def on_message(message):
+    found = await ENGINE.aretrieve(message.content)
+    cl.Message(f"I have found {len(found)}.").send()
+""").say("Paris?")
+    links = chat.page().all(data_testid="element-link")
+    assert links[0]["data-name"] == "Source 0"
+    assert "Paris is a city." in chat.visitor.get(links[0]["href"]).text
+    assert [f"I have found {len(links)}."] == chat.messages()
+
+
 def test_a_handler_may_be_made_when_the_chat_starts(make_app: AppMaker) -> None:
     chat = Chat(
         make_app(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from functools import wraps
 from typing import Any, ParamSpec
 
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.elements.texts import Text
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.steps.step import Step, StepType, now
 from webapp.authoring.steps.texts import CUT
@@ -19,6 +20,8 @@ MOST_STEPS = 500
 LONG_STEPS = 50
 LONG_TEXT = 20_000
 SHORT_TEXT = 1_000
+# Each of them is a file.
+MOST_SOURCES = 20
 
 NOT_SHOWN = "A step of a framework could not be shown."
 
@@ -110,6 +113,21 @@ class FrameworkStep:
         """Show what came out, which ``make`` reads from an object of the framework."""
         if self.step.end is None:
             self.finish(self.read(make))
+
+    def add_sources(self, make: Callable[[], Sequence[str]]) -> None:
+        """Let the user open each text that was found beside the chat: ``Source 0`` and so on."""
+        # Of very many searches, the text of the step has to do.
+        may_be_long = self._is_shown and self._text_limit == LONG_TEXT
+        found = self.read(make) if may_be_long else None
+        self.step.elements += [
+            Text(
+                name=f"Source {number}",
+                content=read_value(text, self._text_limit, self._simplify),
+                display="side",
+            )
+            for number, text in enumerate((found or ())[:MOST_SOURCES])
+            if text
+        ]
 
     def read(self, make: Callable[[], object]) -> Any:
         """Return what ``make`` reads from an object of the framework, or ``None`` if it fails."""

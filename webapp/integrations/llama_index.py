@@ -212,6 +212,9 @@ class LlamaIndexCallbackHandler(BaseCallbackHandler):
             vectors = _pick(payload, (EventPayload.EMBEDDINGS,))
             event.step.finish_with(lambda: count_numbers(vectors or ()))
         else:
+            if event_type == CBEventType.RETRIEVE:
+                nodes = _pick(payload, (EventPayload.NODES,)) or ()
+                event.step.add_sources(lambda: [it.node.get_content() for it in nodes])
             event.step.finish_with(lambda: _read_output(_pick(payload, _OUTPUTS)))
 
     def start_trace(self, trace_id: str | None = None) -> None:
