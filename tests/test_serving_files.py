@@ -155,6 +155,8 @@ def test_a_hostile_name_stays_within_its_header(alice: Visitor) -> None:
         (b"a,b\n", "a.csv", "text/csv; charset=utf-8", "attachment"),
         (GIF + HTML, "a.html", "image/gif", "inline"),
         (b"", "a.html", "application/octet-stream", "attachment"),
+        # A page takes a style sheet from its own origin, whatever the disposition says.
+        (b"*{color:red}", "a.css", "application/octet-stream", "attachment"),
     ],
 )
 def test_nothing_is_active_on_our_origin(

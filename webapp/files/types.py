@@ -46,7 +46,7 @@ SHOWN = frozenset(
 # What a browser may run, or read other things from.
 ACTIVE = re.compile(
     r"(text|application)/(html|xml|(x-)?(java|ecma)script|xhtml.*|wasm|x-shockwave-flash)|.*\+xml"
-    r"|multipart/.*|message/.*|text/(x-)?(component|xsl|vbscript|cache-manifest)"
+    r"|multipart/.*|message/.*|text/(x-)?(component|css|xsl|vbscript|cache-manifest)"
 )
 # Other names of the same types, and names that stand for several.
 _SAME = {
