@@ -19,6 +19,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.html import Element, parse
 from tests.support.people import Visitor
+from tests.support.rows import run_sql
 from tests.test_dataframes import link, table_rows
 from tests.test_sharing import shared
 from webapp.authoring.elements.charts import Plotly, Pyplot
@@ -148,6 +149,20 @@ def test_the_chart_stands_in_a_frame_that_can_reach_nothing(alice: Visitor) -> N
     assert "<script>alert(1)" not in answer.text
     figure = json.loads(parse(answer.text).one(id="figure").text)
     assert figure["data"][0]["x"][0] == "</script><script>alert(1)</script>"
+
+
+def test_a_frame_is_there_before_its_message_is_stored(alice: Visitor) -> None:
+    _, _, element = ask(alice)
+    frame = element.one("iframe")["src"]
+    whole = alice.get(frame).text
+    # A page that follows an answer shows it up to a second before that.
+    run_sql(alice.app, "UPDATE messages SET elements = NULL")
+    early = alice.get(frame)
+    assert early.status_code == 200
+    assert parse(early.text).one(id="figure").text == parse(whole).one(id="figure").text
+    assert Visitor(alice.app).logged_in("bob").get(frame).status_code == 404
+    run_sql(alice.app, "UPDATE files SET mime = 'text/plain'")
+    assert alice.get(frame).status_code == 404
 
 
 def test_the_script_of_plotly_comes_from_its_package_for_frames_of_no_origin(

@@ -8,7 +8,9 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from werkzeug.exceptions import NotFound
 
 from webapp.accounts.guard import login_needed
+from webapp.authoring.chat_message import StoredFile
 from webapp.database.engines import release_connection
+from webapp.elements.access import FoundFile, find_file
 from webapp.elements.charts.chart_table import open_chart_table
 from webapp.elements.element_page import show_element
 from webapp.elements.found_elements import find_element
@@ -25,6 +27,9 @@ from webapp.elements.tables.table_page import show_table
 from webapp.files.store import file_store
 
 blueprint = Blueprint("elements", __name__)
+
+# Of the file of a chart.
+FIGURE_TYPE = "application/json"
 
 
 @blueprint.get("/elements/<uuid:element_id>")
@@ -45,14 +50,23 @@ def show(element_id: uuid.UUID) -> Response | str:
 @login_needed
 def show_frame(element_id: uuid.UUID) -> Response:
     """Show a chart, for the frame on the page of its chat."""
-    element = find_element(element_id).element
     version = plotly_version()
-    if element.kind != "plotly" or element.file is None or version is None:
+    file: StoredFile | FoundFile | None
+    try:
+        element = find_element(element_id).element
+        name, file = element.name, element.file if element.kind == "plotly" else None
+    except NotFound:
+        # A page that follows an answer asks at once, up to a second before the message is stored.
+        file = find_file(element_id)
+        name = ""
+        if file.mime != FIGURE_TYPE:
+            raise
+    if file is None or version is None:
         raise NotFound
     release_connection()
     plotly_url = url_for("elements.plotly_script", v=version)
     with reading_file(element_id):
-        return chart_frame(file_store(), element.file, element.name or "Chart", plotly_url)
+        return chart_frame(file_store(), file.sha256, name or "Chart", plotly_url)
 
 
 @blueprint.get("/frames/plotly.js")

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator
 
 from flask import Response, render_template
 
-from webapp.authoring.chat_message import StoredFile
 from webapp.elements.frames.frame_answers import CHART_SCRIPTS, in_frame
 from webapp.elements.pieces import answer_in_pieces
 from webapp.files.store import FileStore
@@ -15,7 +14,7 @@ from webapp.files.store import FileStore
 FIGURE = "@figure@"
 
 
-def chart_frame(store: FileStore, file: StoredFile, title: str, plotly_url: str) -> Response:
+def chart_frame(store: FileStore, sha256: str, title: str, plotly_url: str) -> Response:
     """Return the frame with a figure, which is read from the store while it is sent.
 
     Raises
@@ -25,7 +24,7 @@ def chart_frame(store: FileStore, file: StoredFile, title: str, plotly_url: str)
     """
     html = render_template("elements/chart_frame.html", title=title, plotly_url=plotly_url)
     before, _, after = html.partition(FIGURE)
-    answer = answer_in_pieces(_write(before, store.read(file.sha256), after), "text/html")
+    answer = answer_in_pieces(_write(before, store.read(sha256), after), "text/html")
     return in_frame(answer, CHART_SCRIPTS)
 
 
