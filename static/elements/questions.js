@@ -10,6 +10,8 @@ const byId = (id) => document.getElementById(id);
 const ends = new WeakMap();
 // What was typed as an answer, and is not sent.
 let typed = "";
+// The button of a composer that has a text to take only while a question waits for one.
+let unlocked = null;
 
 const asClock = (seconds) => {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
@@ -60,6 +62,15 @@ export const update = () => {
     setTimeout(look, left * SECOND + LATE);
   }
   tick();
+  const waits = document.querySelector(".question[data-kind='user'][data-left]");
+  const locked = document.querySelector("#composer .send:disabled");
+  if (waits && locked) {
+    unlocked = locked;
+    unlocked.disabled = false;
+  } else if (!waits && unlocked) {
+    unlocked.disabled = true;
+    unlocked = null;
+  }
   // The question is over, and its field is gone: the text goes where it can be sent from.
   const composer = byId("composer-input");
   if (!typed || !composer || document.querySelector(".answer textarea")) return;

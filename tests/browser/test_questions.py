@@ -142,3 +142,21 @@ def test_a_form_of_the_app_is_filled_in_by_keyboard(desktop: Page, site: Site) -
     desktop.keyboard.press("Enter")
     expect(said(desktop, "Noted: The lamp.")).to_be_visible()
     expect(said(desktop, "Thanks for submitting")).to_be_visible()
+
+
+def test_the_composer_answers_where_the_app_answers_no_messages(
+    desktop: Page, serve: Serve, make_app: AppMaker
+) -> None:
+    source = """
+        import webapp as cl
+
+        @cl.on_chat_start
+        async def start():
+            given = await cl.AskUserMessage("What is your name?").send()
+            await cl.Message(f"Hello, {given['output']}!").send()
+    """
+    desktop.goto(str(serve(make_app(source))))
+    question(desktop)
+    ask(desktop, "Ada")
+    expect(said(desktop, "Hello, Ada!")).to_be_visible()
+    expect(desktop.get_by_test_id("send")).to_be_disabled()
