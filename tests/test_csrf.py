@@ -36,6 +36,10 @@ FIELDS = {
     USER["turns.retry", "POST"]: {"turn": KEY, "key": KEY},
     USER["turns.say", "POST"]: {"content": "Hello", "key": KEY},
     USER["turns.stop", "POST"]: {},
+    USER["turns.press", "POST"]: {"key": KEY},
+    USER["turns.hear_window", "POST"]: {"data": "{}", "key": KEY},
+    USER["questions.answer", "POST"]: {"content": "Hello", "key": KEY},
+    USER["settings.save", "POST"]: {"key": KEY},
     USER["accounts.change_password", "POST"]: {
         "current_password": "alicealice",
         "new_password": "violet tractor parade",
