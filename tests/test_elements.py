@@ -18,7 +18,7 @@ from tests.support.files import contents
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import count, run_sql
+from tests.support.rows import column, count, run_sql
 from webapp.authoring.chat_message import StoredFile
 from webapp.files.saving import save_files
 from webapp.testing.background import wait_for_background
@@ -651,3 +651,22 @@ def test_odd_names_and_texts_are_shown(make_app: AppMaker) -> None:
     assert len(shown) == 12
     assert {it["data-name"] for it in shown} == {"", "7", "half \ufffd"}
     assert chat.visitor.get(addresses_in(shown[0])[0]).data == b"half ?"
+
+
+def test_an_element_opens_before_its_message_is_stored(make_app: AppMaker) -> None:
+    app = make_app("""
+        import asyncio
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            await cl.ElementSidebar.set_elements([cl.Text(name="notes", content="Remember")])
+            await asyncio.sleep(30)
+    """)
+    chat = Chat(app)
+    chat.begin("go")
+    chat.until(lambda: bool(column(app, "files.id")))
+    [element] = column(app, "files.id")
+    assert "Remember" in chat.visitor.get(f"/elements/{uuid.UUID(str(element))}").text
+    assert Visitor(app).get(f"/elements/{uuid.UUID(str(element))}").status_code == 404
+    chat.stop()

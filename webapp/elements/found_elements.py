@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from werkzeug.exceptions import BadRequest, NotFound
 
 from webapp.accounts.login import owner
 from webapp.authoring.chat_message import ElementData
 from webapp.chats.models import Chat, Message, SharedMessage
-from webapp.database.engines import read_connection
+from webapp.database.engines import read_connection, release_connection
 from webapp.files.models import File
 from webapp.sharing.access import refuse_unless_readable
 from webapp.sharing.shared_chat import FoundChat, find_shared
 from webapp.site import settings
 
+# How long to wait for a message that is about to be stored. The keeper does it every second.
+STORED_SECONDS = 2.5
+LOOK_AGAIN_SECONDS = 0.1
+
 _OWN = (
     select(Message.chat_id, Message.id, Message.elements, Message.details, Chat.imported_at)
     .join(Chat, Chat.id == Message.chat_id)
     .where(Chat.owner == bindparam("owner_id"), Chat.deleted_at.is_(None))
+)
+_SHOWN_BY_RUNNING_TURN = select(
+    exists().where(
+        File.id == bindparam("element"),
+        Chat.id == File.chat_id,
+        Chat.owner == bindparam("owner_id"),
+        Chat.deleted_at.is_(None),
+        Chat.turn_id.is_not(None),
+    )
 )
 _SHARED = select(SharedMessage.id, SharedMessage.elements, SharedMessage.details).where(
     SharedMessage.share_id == bindparam("share_id")
@@ -83,22 +98,43 @@ def find_element(element_id: uuid.UUID) -> FoundElement:
     else:
         statement = _SHARED_OF_MESSAGE if message else _SHARED_WITH_FILE
         values |= {"share_id": chat.share_id} | ({} if message else {"chat_id": chat.id})
+    ends = time.monotonic() + STORED_SECONDS
+    while True:
+        with read_connection() as connection:
+            rows = connection.execute(statement, values).all()
+        for row in rows:
+            elements = tuple(map(ElementData.from_json, row.elements or ()))
+            for element in elements:
+                if element.id == element_id:
+                    return FoundElement(
+                        element=element,
+                        chat_id=row.chat_id if chat is None else chat.id,
+                        message_id=row.id,
+                        elements=elements,
+                        details=row.details or {},
+                        is_imported=(row if chat is None else chat).imported_at is not None,
+                        share=token,
+                    )
+        if chat is not None or not _is_about_to_be_stored(element_id, values, ends):
+            raise NotFound
+
+
+def _is_about_to_be_stored(element_id: uuid.UUID, values: Mapping[str, Any], ends: float) -> bool:
+    """Wait a moment if an answer that is being written shows an element, and say whether it does.
+
+    A page asks for what has just streamed into it. The message is stored up to a second later, by
+    this process or by another one.
+    """
+    if time.monotonic() > ends:
+        return False
+    which = {"owner_id": values["owner_id"], "element": element_id}
     with read_connection() as connection:
-        rows = connection.execute(statement, values).all()
-    for row in rows:
-        elements = tuple(map(ElementData.from_json, row.elements or ()))
-        for element in elements:
-            if element.id == element_id:
-                return FoundElement(
-                    element=element,
-                    chat_id=row.chat_id if chat is None else chat.id,
-                    message_id=row.id,
-                    elements=elements,
-                    details=row.details or {},
-                    is_imported=(row if chat is None else chat).imported_at is not None,
-                    share=token,
-                )
-    raise NotFound
+        shows = connection.scalar(_SHOWN_BY_RUNNING_TURN, which)
+    if not shows:
+        return False
+    release_connection()
+    time.sleep(LOOK_AGAIN_SECONDS)
+    return True
 
 
 def _only_one(name: str) -> str | None:
