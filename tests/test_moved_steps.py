@@ -129,7 +129,8 @@ def test_an_export_can_be_brought_in(chat: Chat) -> None:
         (said("", "tasks", details={"status": "a", "tasks": [{"title": "a"}]}), "must be"),
         (said("", "tasks", details={"tasks": [{"title": "a", "status": "late"}]}), "ready"),
         (said("", "tasks", details={"tasks": [{}] * 201}), "200"),
-        (said("Hello", details={"name": "a"}), "belongs to a step"),
+        (said("Hello", details={"name": "a"}), "unknown"),
+        (said("Failed", "error", details={"name": "a"}), "belongs to a step"),
     ],
 )
 def test_wrong_details_are_refused(alice: Visitor, message: dict[str, Any], problem: str) -> None:
