@@ -17,7 +17,9 @@ def chat_profiles(current_user: cl.User) -> list[cl.ChatProfile]:
             display_name=PUT.get("display_name"),
             icon=PUT.get("icon"),
             starters=[
-                cl.Starter(PUT.get("label", "plain"), PUT.get("message", "plain"), PUT.get("icon"))
+                cl.Starter(
+                    PUT.get("label", "plain"), PUT.get("message", "plain"), icon=PUT.get("icon")
+                )
             ],
         ),
         cl.ChatProfile(name="the other", markdown_description="plain"),
