@@ -133,10 +133,11 @@ def go_back(traveller: Traveller) -> None:
 def edit(traveller: Traveller) -> None:
     traveller.say("A tpyo")
     traveller.sees_answer("You said: A tpyo", "complete")
-    traveller.browser.click("[data-testid=edit]")
-    traveller.browser.click("[data-testid=edit-input]")
+    last = "#messages > .said:not(:has(~ .said > [data-kind=user])) > .actions"
+    traveller.browser.click(f"{last} [data-testid=edit]")
+    traveller.browser.click(f"{last} [data-testid=edit-input]")
     traveller.browser.type(", mended")
-    traveller.browser.click("[data-testid=save]")
+    traveller.browser.click(f"{last} [data-testid=save]")
     traveller.sees_answer("You said: A tpyo, mended", "complete")
     assert traveller.browser.evaluate(f"{TEXTS}.includes('A tpyo')") is False
 
