@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -12,8 +14,14 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import wait_until
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
+from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.context import ChatContext, Running, enter
+from webapp.authoring.messages.message import Message
+from webapp.engine.errors import StoreUnavailableError
+from webapp.engine.late.late_messages import LateMessages, LateOutcome
 from webapp.turns.start_rows import store_started_chat
 
 LATE = """
@@ -306,3 +314,29 @@ def test_a_task_may_speak_before_its_start_is_stored(
     monkeypatch.setattr("webapp.turns.starting.store_started_chat", store_late)
     chat = Chat(app)
     until(lambda: chat.messages() == ["Later"])
+
+
+def test_a_database_that_is_away_is_told_once(log: LogReader) -> None:
+    class AwayStore:
+        tries = 0
+
+        def save_late(
+            self, chat_id: uuid.UUID, turn_id: uuid.UUID, messages: list[ChatMessage]
+        ) -> LateOutcome:
+            del chat_id, turn_id, messages
+            self.tries += 1
+            raise StoreUnavailableError("away")
+
+    store = AwayStore()
+    late = LateMessages(store, 60.0)
+    chat = ChatContext(chat_id=str(uuid.uuid4()), user=None, chat_profile=None)
+    running = Running(chat=late.talk(chat, uuid.uuid4(), [], time.monotonic() + 60))
+
+    def speak() -> None:
+        enter(running)
+        Message("late").send()
+
+    copy_context().run(speak)
+    wait_until(lambda: store.tries >= 3)
+    late.forget()
+    log.one("turns.not_stored")

@@ -174,7 +174,9 @@ class _Left:
 
 def close_app(app: Flask) -> None:
     """End what still runs in an app, as when a server ends, and give back every connection."""
-    app.extensions["conversation"].keeper.shut_down(0)
+    conversation = app.extensions["conversation"]
+    conversation.keeper.shut_down(0)
+    conversation.late.forget()
     with app.app_context():
         app.extensions[LIFESPAN].end()
     # A connection that comes back to a pool after its end stays open until it is collected.

@@ -111,6 +111,7 @@ class LateMessages:
         self._expected: dict[str, tuple[ChatContext, float]] = {}
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_unavailable = False
 
     def expect(self, chat: ChatContext, turn_id: uuid.UUID, said: list[ChatMessage]) -> None:
         """Let the tasks that a callback leaves behind speak on, now that its turn has ended."""
@@ -179,6 +180,13 @@ class LateMessages:
             talk.ends_at = 0.0  # what is still growing is stored as it is
             self._save(talk, time.monotonic())
 
+    def forget(self) -> None:
+        """Store nothing more, because the app is closed."""
+        with self._lock:
+            self._talks.clear()
+            self._expected.clear()
+        self._woken.set()
+
     def _context_after(self, chat: ChatContext, said: list[ChatMessage]) -> ChatContext:
         changed = Changes()
         changed.listen(self._woken.set)
@@ -231,8 +239,13 @@ class LateMessages:
         try:
             stored = self._store.save_late(chat_id, talk.turn_id, messages)
         except StoreUnavailableError as error:
-            logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
+            # It is tried again several times a second, and told once.
+            if not self._is_unavailable:
+                logger.error("turns.not_stored", extra={"fields": {"error": str(error)}})
+            self._is_unavailable = True
             stored = LateOutcome.BUSY
+        else:
+            self._is_unavailable = False
         waits = {
             LateOutcome.BUSY: talk.ends_at + self._seconds,
             LateOutcome.MISSING: talk.began_at + START_SECONDS,
