@@ -41,8 +41,9 @@ from webapp.elements.template_globals import set_up_elements
 from webapp.feedback import views as feedback_views
 from webapp.history import views as history_views
 from webapp.history.deletion_job import set_up_deletion
-from webapp.pages import chat_views, question_views, turn_views
+from webapp.pages import chat_views, turn_views
 from webapp.pages.live import set_up_live_turns
+from webapp.pages.questions import views as question_views
 from webapp.pages.settings import views as settings_views
 from webapp.pages.versions import views as version_views
 from webapp.pages.watching import set_up_watching

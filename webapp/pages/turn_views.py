@@ -27,7 +27,7 @@ from webapp.pages.forms import (
     WindowForm,
 )
 from webapp.pages.late_news import find_late_end, shows_all
-from webapp.pages.question_answers import find_asked, take_text_answer
+from webapp.pages.questions.answers import find_asked, take_text_answer
 from webapp.pages.recovered_text import CHOOSE_AGAIN, has_files, register_text_recovery
 from webapp.pages.turn_responses import (
     respond_as_it_stands,

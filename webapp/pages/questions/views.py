@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.chats.store import my_chat
-from webapp.pages.question_answers import refuse_unknown_fields, take_answer
+from webapp.pages.questions.answers import refuse_unknown_fields, take_answer
 from webapp.pages.recovered_text import register_text_recovery
 from webapp.turns.questions.answering import find_question
 

@@ -22,7 +22,7 @@ from webapp.files.receiving import not_stored, received_files
 from webapp.files.saving import store_contents
 from webapp.files.upload_rules import rules_of_question
 from webapp.pages.forms import KeyedForm, MessageForm, parse_key
-from webapp.pages.question_fields import read_fields
+from webapp.pages.questions.fields import read_fields
 from webapp.pages.recovered_text import CHOOSE_AGAIN
 from webapp.pages.turn_responses import respond_answered, respond_refused
 from webapp.site import settings
