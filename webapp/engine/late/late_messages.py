@@ -57,7 +57,7 @@ class LateStore(Protocol):
         """
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LateTalk:
     """What one callback says after its end."""
 
@@ -161,7 +161,9 @@ class LateMessages:
         with self._lock:
             talk = self._talks.get(turn_id)
             if talk is None:
-                talk = LateTalk(self._context_after(chat, said), turn_id, ends_at)
+                talk = LateTalk(
+                    chat=self._context_after(chat, said), turn_id=turn_id, ends_at=ends_at
+                )
             if time.monotonic() > ends_at:
                 raise MisuseError(
                     f"This came after the callback had ended, {self._seconds:g} seconds or more, "
