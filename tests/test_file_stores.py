@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.s3 import S3Server, s3_server
-from webapp import config
-from webapp.config import Settings, StartupError
+from webapp.config import Settings, StartupError, reading
 from webapp.database.engines import utc_now
 from webapp.files.contents import PIECE_BYTES, ChangedContentError, FilesUnavailableError
 from webapp.files.folder_store import UNFINISHED, FolderStore
@@ -155,7 +154,7 @@ def test_object_storage_that_does_not_answer_is_an_error_that_says_so(
 
 
 def test_object_storage_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "find_spec", lambda _: None)
+    monkeypatch.setattr(reading, "find_spec", lambda _: None)
     with pytest.raises(StartupError, match=r"pip install 'chat-profiles\[s3\]'"):
         Settings.from_environment({"WEBAPP_FILES_URL": "s3://bucket"})
 

@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from webapp.authoring.overrides.config_overrides import (
-    AudioFeature,
-    ChainlitConfigOverrides,
-    FeaturesSettings,
-    HeaderLink,
-    McpFeature,
-    McpUserServersFeature,
-    ProjectSettings,
-    SlackFeature,
-    SpontaneousFileUploadFeature,
-    SseMcpServer,
-    StdioMcpServer,
-    StreamableHttpMcpServer,
-    UISettings,
-)
+from webapp.config.reading import OBJECT_STORAGE, SettingsReader
+from webapp.config.secret_file import SECRET_BYTES, instance_folder, read_or_make_secret
+from webapp.config.startup_error import StartupError
 
-# An app file imports these from here, as Chainlit has them in its module of this name.
-__all__ = [
-    "AudioFeature",
-    "ChainlitConfigOverrides",
-    "FeaturesSettings",
-    "HeaderLink",
-    "McpFeature",
-    "McpUserServersFeature",
-    "ProjectSettings",
-    "SlackFeature",
-    "SpontaneousFileUploadFeature",
-    "SseMcpServer",
-    "StdioMcpServer",
-    "StreamableHttpMcpServer",
-    "UISettings",
-]
-SECRET_BYTES = 32
-EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
-# gunicorn starts a worker that exits with any other status again, for ever; with this one it stops.
-EXIT_GUNICORN_APP_LOAD_ERROR = 4
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?")
-_HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
-SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 # Arguments of psycopg that are no options of a connection, and no text.
 DRIVER_ARGUMENTS = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
@@ -67,28 +27,9 @@ SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 MOST_FILE_BYTES = 10 * 1024 * 1024 * 1024
 MOST_FILES_PER_MESSAGE = 100
 MOST_BYTES_PER_USER = 100 * 1024 * MOST_FILE_BYTES
-OBJECT_STORAGE = "s3://"
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.!*'()-]+)*/?", re.ASCII)
-_SENDFILE = re.compile(r"X-Sendfile|X-Accel-Redirect:(?:/[\w.~-]+)+/?", re.ASCII)
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 _FRESH_ONE = "Print a fresh one with `chat-profiles secret`."
 _ALSO_ANOTHER = f"WEBAPP_SECRET_KEY is also used as another secret. {_FRESH_ONE}"
-
-
-class StartupError(SystemExit):
-    """The app refuses to start, and says what to change, with a line for each problem.
-
-    It is a `SystemExit` with status 78 (4 under gunicorn), so that a server which loads the app
-    exits with the lines and without a traceback. They are its text.
-    """
-
-    def __init__(self, *lines: str) -> None:
-        in_gunicorn = "gunicorn.arbiter" in sys.modules
-        super().__init__(EXIT_GUNICORN_APP_LOAD_ERROR if in_gunicorn else EXIT_CONFIG)
-        self.lines = lines
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +113,7 @@ class Settings:
         given = dict(overrides or {})
         flask = {name: given.pop(name) for name in list(given) if not name.startswith("WEBAPP_")}
         values = {k: v for k, v in environ.items() if k.startswith("WEBAPP_")} | given
-        read = _Reader(values)
+        read = SettingsReader(values)
         settings = cls(
             chat=read.value("WEBAPP_CHAT") or None,
             secret_key=read.text("WEBAPP_SECRET_KEY"),
@@ -316,186 +257,7 @@ class Settings:
         return {name: line for name, line in problems.items() if line}
 
 
-def instance_folder() -> Path:
-    """Return the folder for the database and the secret of this installation."""
-    return Path.cwd() / "instance"
-
-
-def read_or_make_secret(folder: Path) -> str:
-    """Return the secret in ``folder``. It is made on first use, readable by its owner only."""
-    path = folder / "secret_key"
-    if not path.exists():
-        make_private_folder(folder)
-        # O_EXCL: of two first starts at once, one writes and both read the same secret.
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return read_or_make_secret(folder)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(new_secret())
-    return path.read_text().strip()
-
-
-def new_secret() -> str:
-    """Return a fresh secret of 256 random bits, as 64 hexadecimal digits."""
-    return secrets.token_hex(SECRET_BYTES)
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make ``folder`` and its missing parents, closed to everybody but their owner."""
-    missing = [f for f in (folder, *folder.parents) if not f.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
-
-
-class _Reader:
-    """Reads one variable at a time, and keeps a line for each whose value is not valid."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self._names: set[str] = set()
-        self.problems: dict[str, str] = {}
-
-    def refuse_unknown_names(self, given_in_code: Mapping[str, Any]) -> None:
-        """Refuse names that look like a setting, and in code every name that is none."""
-        for name in sorted(self._values.keys() - self._names):
-            similar = get_close_matches(name, sorted(self._names), 1, SIMILAR)
-            if similar or name in given_in_code:
-                hint = f"; did you mean {similar[0]}?" if similar else "."
-                self.problems[name] = f"{name} is not a setting{hint}"
-
-    def value(self, name: str) -> Any:
-        self._names.add(name)
-        return self._values.get(name)
-
-    def text(self, name: str) -> str:
-        value = self.value(name)
-        return "" if value is None else str(value).strip()
-
-    def names(self, name: str) -> tuple[str, ...]:
-        value = self.value(name) or ""
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(part.strip() for part in parts if part.strip())
-
-    def hosts(self, name: str) -> tuple[str, ...]:
-        found = tuple(host.lower() for host in self.names(name))
-        for host in found:
-            if not _HOST.fullmatch(host):
-                self.problems[name] = (
-                    f"{name} holds {host!r}, which is not a host name: write chat.example.org, or "
-                    ".example.org for all names below it; no scheme, no path, no star."
-                )
-        return found
-
-    def origins(self, name: str) -> tuple[str, ...]:
-        """Return origins whose pages may have the site in a frame; ``self`` is the site itself."""
-        found = tuple(
-            "'self'" if origin in ("self", "'self'") else origin.lower()
-            for origin in self.names(name)
-        )
-        for origin in found:
-            if origin != "'self'" and not _ORIGIN.fullmatch(origin):
-                self.problems[name] = (
-                    f"{name} must be origins such as https://portal.example.org, or self for this "
-                    f"site; {origin!r} is none: leave out a path or a star."
-                )
-        return found
-
-    def whole(self, name: str, default: int, least: int, most: int) -> int:
-        text = self.text(name)
-        if not text:
-            return default
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            self.problems[name] = f"{name} must be a whole number from {least} to {most}."
-            return default
-        return int(text)
-
-    def whole_or_none(self, name: str, least: int, most: int) -> int | None:
-        return self.whole(name, least, least, most) if self.text(name) else None
-
-    def seconds(self, name: str, default: float) -> float:
-        text = self.text(name)
-        try:
-            number = float(text) if text else default
-        except ValueError:
-            number = 0.0
-        if not 0 < number < 1e6:
-            self.problems[name] = f"{name} must be a number greater than 0, such as {default:g}."
-            return default
-        return number
-
-    def zone(self, name: str) -> str:
-        text = self.text(name) or "UTC"
-        try:
-            ZoneInfo(text)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.problems[name] = (
-                f"{name} must be the name of a time zone that this machine knows, such as "
-                "Europe/Paris."
-            )
-            return "UTC"
-        return text
-
-    def cookie_name(self, name: str, default: str) -> str:
-        text = self.text(name).removeprefix("__Host-") or default
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
-            raise StartupError(
-                f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
-                "support-chat; __Host- is put in front by itself."
-            )
-        return text
-
-    def files_url(self, name: str) -> str:
-        text = self.text(name)
-        if text.startswith(OBJECT_STORAGE) and find_spec("obstore") is None:
-            self.problems[name] = (
-                f"{name} names object storage, which needs one more package: "
-                "pip install 'chat-profiles[s3]'."
-            )
-        elif "://" in text and not _BUCKET.fullmatch(text):
-            self.problems[name] = (
-                f"{name} must be a folder, such as /srv/chat/files, or object storage, such as "
-                "s3://bucket/prefix."
-            )
-        else:
-            return text
-        return ""
-
-    def json_file(self, name: str) -> str:
-        text = self.text(name)
-        if text and not Path(text).is_file():
-            self.problems[name] = (
-                f"{name} must be the path of a JSON file that this process can read."
-            )
-            return ""
-        return text
-
-    def sendfile(self, name: str) -> str:
-        text = self.text(name)
-        if text and not _SENDFILE.fullmatch(text):
-            self.problems[name] = (
-                f"{name} must be X-Sendfile, or X-Accel-Redirect: with the path of the location, "
-                "such as X-Accel-Redirect:/internal-files."
-            )
-            return ""
-        return text
-
-    def yes_or_no(self, name: str) -> bool:
-        text = self.text(name).lower()
-        if text not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
-            self.problems[name] = f"{name} must be true or false."
-        return text in ("1", "true", "yes", "on")
-
-    def one_of(self, name: str, allowed: tuple[str, ...], *, any_case: bool = False) -> str:
-        text = self.text(name) or allowed[0]
-        text = text.upper() if any_case else text
-        if text not in allowed:
-            self.problems[name] = f"{name} must be one of: {', '.join(allowed)}."
-            return allowed[0]
-        return text
-
-
-def _read_limits(read: _Reader) -> dict[str, Any]:
+def _read_limits(read: SettingsReader) -> dict[str, Any]:
     """Return what one user, one address and one message may have, and where files are."""
     return {
         "turns_per_user": read.whole("WEBAPP_TURNS_PER_USER", Settings.turns_per_user, 1, 1_000),
