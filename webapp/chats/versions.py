@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import ChatMessage
-from webapp.authoring.questions.question import is_answer
+from webapp.authoring.questions.question import is_within_turn
 from webapp.chats.message_rows import MESSAGE_COLUMNS, shown_message
 from webapp.chats.models import Message, Turn
 from webapp.chats.store import StoredChat
@@ -130,7 +130,7 @@ class Versions:
 
     def of_question(self, message: ChatMessage) -> Version | None:
         """Return which version of a user's message this is, if it has several."""
-        if is_answer(message):
+        if is_within_turn(message.details):
             return None
         replaced = self._of_turn.get((message.turn_id, True))
         if replaced is None or replaced.first != message.sequence:

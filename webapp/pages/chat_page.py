@@ -14,7 +14,7 @@ from flask import render_template
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
-from webapp.authoring.questions.question import is_answer, open_questions
+from webapp.authoring.questions.question import is_within_turn, open_questions
 from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
@@ -278,7 +278,7 @@ def _build_actions(
     chat: StoredChat, page: MessagePage, addresses: ChatAddresses, current: ChatProfile | None
 ) -> Actions:
     offered = chat.profile is None or current is not None
-    questions = [m.id for m in page.messages if m.kind == USER and not is_answer(m)]
+    questions = [m.id for m in page.messages if m.kind == USER and not is_within_turn(m.details)]
     if not questions and page.earlier is None:
         return build_actions(addresses, None, offered=offered, rates=False)
     question_id = questions[-1] if questions else None
@@ -308,12 +308,13 @@ def _starter_problems(suggested: StarterList) -> list[Notice]:
 
 def group_messages(page: MessagePage) -> list[MessageGroup]:
     """Return the messages of a page by who has said them, and in which turn."""
-    # What the user has answered to a question of the app is a part of its turn.
+    # What the user has answered to a question of the app is a part of its turn, and so is what the
+    # app has sent in the user's name.
     groups = [
         MessageGroup(turn_id, *outline_messages(list(messages)))
         for turn_id, messages in groupby(
             page.messages,
-            lambda m: None if m.kind == USER and not is_answer(m) else m.turn_id,
+            lambda m: None if m.kind == USER and not is_within_turn(m.details) else m.turn_id,
         )
     ]
     turn = page.turn

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, ChatMessage
+from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, USER, ChatMessage
 from webapp.authoring.questions.question import open_questions
 from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
@@ -82,7 +82,7 @@ class _RenderedMessage:
 
     def update(self, message: ChatMessage) -> Growth | None:
         """Become ``message``, and return how it has grown, if it was growing."""
-        text, grows = shown_output(message), message.status == STREAMING
+        text, grows = shown_output(message), _grows(message)
         if grows and self.message.status != STREAMING:  # the author goes on with an ended message
             self.markdown = GrowingMarkdown(footnote_name(message.id))
             self.finished.clear()
@@ -95,6 +95,11 @@ class _RenderedMessage:
         self.finished.append(growth.finished)
         self.tail = growth.tail
         return growth
+
+
+def _grows(message: ChatMessage) -> bool:
+    # What is shown as typed comes whole.
+    return message.status == STREAMING and message.kind != USER
 
 
 class LiveTurn:
@@ -276,7 +281,7 @@ class LiveTurn:
 
     def _add(self, message: ChatMessage) -> _RenderedMessage:
         on_page = self._on_page[message.id] = _RenderedMessage(message)
-        if message.status == STREAMING:
+        if _grows(message):
             on_page.markdown = GrowingMarkdown(footnote_name(message.id))
             on_page.update(message)
         return on_page

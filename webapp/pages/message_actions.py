@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import bindparam, exists, select
 
 from webapp.authoring.chat_message import USER, ChatMessage
-from webapp.authoring.questions.question import is_answer
+from webapp.authoring.questions.question import is_within_turn
 from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
@@ -89,7 +89,7 @@ class Actions:
 
     def may_edit(self, message: ChatMessage) -> bool:
         """Return whether a message can be edited once no answer is being written."""
-        return self.goes_on and self.edits and not is_answer(message)
+        return self.goes_on and self.edits and not is_within_turn(message.details)
 
     def brings_form(self, message: ChatMessage) -> bool:
         """Return whether a message comes with its form. Those of others are fetched."""

@@ -12,6 +12,7 @@ from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.modes import MODES
+from webapp.authoring.questions.question import is_within_turn
 from webapp.authoring.types import Starter
 from webapp.authoring.windows.window_messages import WINDOW
 from webapp.pages.settings.form import EDIT
@@ -136,7 +137,8 @@ class Conversation:
         Answer
             The answer to the message as it is now.
         """
-        own = [shown for shown in self.messages if shown.kind == USER]
+        written = [shown for shown in self.messages if shown.kind == USER]
+        own = [shown for shown in written if not is_within_turn(shown.details)]
         if message is None and not own:
             raise ChatTestError("There is no message to edit yet: call say() first.")
         form = {"message": (message or own[-1]).id, "content": text, **_key()}

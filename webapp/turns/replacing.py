@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import DIVIDER, USER, ElementData
-from webapp.authoring.questions.question import ANSWER_KEY
+from webapp.authoring.questions.question import ANSWER_KEY, BY_APP_KEY, is_within_turn
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import title_of
@@ -60,6 +60,7 @@ _FIRST_WRITTEN = (
         Message.chat_id == bindparam("chat"),
         Message.kind == USER,
         Message.replaced_by.is_(None),
+        *(Message.details[key].as_string().is_(None) for key in (ANSWER_KEY, BY_APP_KEY)),
     )
     .order_by(Message.sequence)
     .limit(1)
@@ -113,8 +114,8 @@ def question_to_edit(chat: StoredChat, message_id: uuid.UUID) -> Replacement:
 
 def _find_written(connection: Connection, chat_id: uuid.UUID, message_id: uuid.UUID) -> Any:
     found = connection.execute(_WRITTEN, {"chat": chat_id, "message": message_id}).first()
-    # What the user has answered to a question of the app is a part of its turn.
-    if found is None or ANSWER_KEY in (found.details or ()):
+    # What is part of a turn goes with it.
+    if found is None or is_within_turn(found.details):
         raise NotFound
     if found.replaced_by is not None:
         raise MessageReplacedError

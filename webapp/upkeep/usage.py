@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from webapp.authoring.chat_message import ASSISTANT, USER
+from webapp.authoring.questions.question import BY_APP_KEY
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import db, read_connection
 from webapp.files.models import File
@@ -82,7 +83,8 @@ def _select_usage(period: Period) -> tuple[Select[Any], ...]:
     messages = (
         _by_week(Message.profile, Message.created_at, func.count().label("messages"), users)
         .join(Chat, Chat.id == Message.chat_id)
-        .where(Message.kind == USER, *_WRITTEN_HERE, period.contains(Message.created_at))
+        .where(Message.kind == USER, Message.details[BY_APP_KEY].as_string().is_(None))
+        .where(*_WRITTEN_HERE, period.contains(Message.created_at))
     )
     # An answer may have several messages, and the greeting of a chat is not an answer.
     answers = (

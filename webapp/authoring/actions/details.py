@@ -7,14 +7,17 @@ from typing import Any
 
 from webapp.authoring.chat_message import ActionData
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.questions.question import ANSWER_KEY, BY_APP_KEY, QUESTION_KEY
 
 ACTIONS_PER_MESSAGE = 100
+# What a message is does not change with its metadata.
+_KEPT = (QUESTION_KEY, ANSWER_KEY, BY_APP_KEY)
 
 
 def merge_actions(
     before: Mapping[str, Any] | None, now: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
-    """Return the new details of a message, with all buttons that it shows already.
+    """Return the new details of a message, with what it asks and all buttons that it shows already.
 
     Parameters
     ----------
@@ -26,9 +29,13 @@ def merge_actions(
     MisuseError
         There are too many.
     """
-    shown = [] if before is None else before.get("actions", [])
-    if now is None or ("actions" not in now and not shown):
-        return before if now is None else now
+    if now is None:
+        return before
+    earlier = before or {}
+    now = {**{name: earlier[name] for name in _KEPT if name in earlier}, **now}
+    shown = earlier.get("actions", [])
+    if "actions" not in now and not shown:
+        return now
     new = [ActionData.from_json(action) for action in now.get("actions", ())]
     return with_actions({**now, "actions": shown}, new)
 

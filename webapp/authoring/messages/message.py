@@ -25,6 +25,7 @@ from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.messages.values import read_author, read_id, read_time
+from webapp.authoring.questions.question import BY_APP_KEY
 from webapp.authoring.text import as_code_block, clean_json, fence_word
 from webapp.authoring.transcript import MessageTarget
 
@@ -37,7 +38,7 @@ _SETTABLE = (
     "content author language actions elements type metadata tags parent_id command modes created_at"
 )
 _PRIVATE = (
-    "_parts _id _chat_id _profile _from_user _may_be_sent _is_removed _sent_at _is_json "
+    "_parts _id _chat_id _profile _from_user _by_app _may_be_sent _is_removed _sent_at _is_json "
     "_saving _all_saving"
 )
 _SET = frozenset(f"{_SETTABLE} {_PRIVATE}".split())
@@ -70,14 +71,15 @@ class Message(AwaitableObject):
     elements:
         What it shows beside its text, such as an ``Image``. At most 100.
     type:
-        What Chainlit calls its kind. It changes nothing here.
+        ``"user_message"`` to send it in the name of the user: it is shown as theirs, and a model
+        is told that they said it. They cannot edit it. All other kinds are messages of the app.
     metadata, tags:
         A dict and a list of texts that are stored with the message, as JSON, and not shown.
     id:
         The id of the message, a UUID. With the id of a message of this chat, ``send()`` and
         ``update()`` change that message, and ``remove()`` removes it.
     parent_id, command, modes:
-        Kept on the object. They change nothing here.
+        Kept on the object. The message of a user shows its command.
     created_at:
         The time beside the message, in ISO 8601, if that is not the present. It changes nothing in
         the order of messages.
@@ -113,7 +115,9 @@ class Message(AwaitableObject):
     _chat_id: str | None = None
     _profile: str | None = None
     _sent_at: float | None = None
+    # Whether it is shown as the user's: they have written it, or the app sends it in their name.
     _from_user = False
+    _by_app = False
     _is_removed = False
     # Whether its id may be that of a message which was sent before.
     _may_be_sent = False
@@ -385,7 +389,9 @@ class Message(AwaitableObject):
             content,
             author,
             elements=elements,
-            details=self._details(actions) if self.metadata or self.tags or actions else None,
+            details=self._details(actions)
+            if self.metadata or self.tags or actions or self._by_app
+            else None,
         )
         self._note_sent(chat)
 
@@ -400,10 +406,14 @@ class Message(AwaitableObject):
         details: dict[str, Any] = clean_json(json.loads(text))
         if self._from_user:
             details |= Choices(command=self.command, modes=self.modes or {}).details or {}
+        if self._by_app:
+            details[BY_APP_KEY] = True
         return {**details, "actions": [it.to_json() for it in actions]} if actions else details
 
     def _find_sent(self, chat: ChatContext) -> None:
         """Take in the message as it is stored, if an earlier call has sent it."""
+        if self.type == USER_MESSAGE and self._chat_id is None and self._kind == ASSISTANT:
+            self._from_user = self._by_app = True
         if self._id is None or not (self._chat_id or self._may_be_sent):
             return
         if chat.transcript.has(self._id):
@@ -411,7 +421,7 @@ class Message(AwaitableObject):
         elif (stored := chat.find_message(self._id)) is not None:
             chat.transcript.adopt(stored)
             self._chat_id, self._profile = chat.chat_id, stored.profile
-            self._from_user = stored.kind == USER
+            self._from_user, self._by_app = stored.kind == USER, False
         self._may_be_sent = False
 
     def _note_sent(self, chat: ChatContext) -> None:

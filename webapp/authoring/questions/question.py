@@ -23,6 +23,8 @@ INTERRUPTED: Final = "interrupted"
 # The keys of these in the details of a message: of one that asks, and of one that answers.
 QUESTION_KEY = "question"
 ANSWER_KEY = "answers"
+# And of one that the app has sent in the name of its user.
+BY_APP_KEY = "by_app"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +94,12 @@ def is_open(message: ChatMessage) -> bool:
     return question is not None and question["status"] == OPEN
 
 
-def is_answer(message: ChatMessage) -> bool:
-    """Return whether a message is what the user has answered to a question of the app."""
-    return message.details is not None and ANSWER_KEY in message.details
+def is_within_turn(details: Mapping[str, Any] | None) -> bool:
+    """Return whether a user's message belongs to a turn, and has begun none.
+
+    It answers a question of the app, or the app has sent it.
+    """
+    return details is not None and (ANSWER_KEY in details or BY_APP_KEY in details)
 
 
 def interrupted_question(message: ChatMessage) -> ChatMessage:
