@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from webapp.chats.tokenizer import entry_words
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 OWNER = "user:alice"

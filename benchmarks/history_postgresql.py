@@ -22,7 +22,7 @@ from history_visitor import Visitor, app_with
 from postgresql_server import Server, postgresql, url
 
 from webapp.chats.tokenizer import entry_words, owner_word, scoped_word
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 MOST_SECONDS = 0.060

@@ -36,7 +36,7 @@ IMPORTS = """
 import sys
 from pathlib import Path
 from tests.support.apps import AppMaker
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 maker = AppMaker(Path({folder!r}), "sqlite:///chat.sqlite3")

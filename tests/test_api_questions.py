@@ -16,7 +16,7 @@ from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from webapp.accounts import directory
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.engines import db
 from webapp.database.schema import upgrade
 

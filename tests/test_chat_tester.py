@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.chats import Talk
 from webapp.authoring.errors import AppFileError, CallbackError, MisuseError
-from webapp.config import StartupError
+from webapp.config.startup_error import StartupError
 from webapp.testing import ChatTester, ChatTestError, ChatTimeoutError, RefusedError, tested_app
 
 TWO_PROFILES = """

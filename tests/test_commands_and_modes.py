@@ -18,7 +18,7 @@ from tests.support.people import HTMX, Visitor
 from tests.support.rows import column
 from webapp import context
 from webapp.authoring.errors import MisuseError
-from webapp.config import StartupError
+from webapp.config.startup_error import StartupError
 
 APP = """
     import chat_profiles as cl

@@ -23,7 +23,8 @@ from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.rows import column, count, every_row, pooled_connections_in_use, run_sql
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import close_connections, db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade

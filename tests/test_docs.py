@@ -18,7 +18,7 @@ from tests.support.steps import keep_openai
 from webapp import testing
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, NOT_YET
 from webapp.cli import chat_profiles
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.testing import ChatTester
 
 ROOT = Path(__file__).parent.parent

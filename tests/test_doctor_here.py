@@ -11,7 +11,7 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.apps import SECRET
 from tests.support.doctor import Found, ask_doctor
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 from webapp.doctor import local_checks
 

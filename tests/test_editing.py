@@ -18,7 +18,7 @@ from tests.support.history import History
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import column, count, every_row, run_sql
-from webapp.config import Settings
+from webapp.config.settings import Settings
 
 APP = """
     import asyncio

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from tests.support.s3 import S3Server, s3_server
-from webapp.config import Settings, StartupError, reading
+from webapp.config import reading
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database.engines import utc_now
 from webapp.files.contents import PIECE_BYTES, ChangedContentError, FilesUnavailableError
 from webapp.files.folder_store import UNFINISHED, FolderStore

@@ -26,7 +26,7 @@ from tests.support.servers import (
     waitress,
 )
 from tests.support.wire import RemoteVisitor
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.web.server import (
     ASSUMED_THREADS,
     SEEN_AT_ONCE,

@@ -15,7 +15,7 @@ from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.servers import gunicorn, gunicorn_command, production, running
-from webapp.config import StartupError
+from webapp.config.startup_error import StartupError
 
 CALLBACKS = """
     import asyncio, os

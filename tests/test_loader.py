@@ -16,7 +16,7 @@ from webapp import create_app
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
-from webapp.config import StartupError
+from webapp.config.startup_error import StartupError
 
 HELLO = """
 import webapp as cl

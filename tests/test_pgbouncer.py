@@ -14,7 +14,7 @@ from tests.cli_support import CommandLine
 from tests.support.postgresql import PgBouncer, PostgreSQLServer
 from tests.support.servers import gunicorn, production
 from tests.support.wire import RemoteVisitor
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]

@@ -20,7 +20,8 @@ from sqlalchemy.pool import NullPool
 from tests.cli_support import GOOD_PASSWORD, CommandLine
 from tests.support.apps import AppMaker
 from tests.support.people import Visitor
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database import connections
 from webapp.database.engines import (
     db,

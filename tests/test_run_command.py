@@ -21,7 +21,8 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.fork_server import ForkedProcess
 from webapp.accounts.seeded_accounts import check_password
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.serving import hosts_to_trust
 
 SIMPLE = """

@@ -20,7 +20,8 @@ from tests.support.apps import AppMaker
 from tests.support.history import OWNER, History
 from tests.support.people import Visitor
 from webapp.chats.search_index import index_pending
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database.engines import db, maintenance_engine
 from webapp.database.migrating import alembic_config
 from webapp.database.schema import (

@@ -12,7 +12,9 @@ from flask import Flask
 
 from tests.support.apps import SECRET, AppMaker
 from webapp import create_app
-from webapp.config import Settings, StartupError, new_secret, read_or_make_secret
+from webapp.config.secret_file import new_secret, read_or_make_secret
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 
 # Every setting: a value, what it becomes, and a value that is refused (None: any text is taken).
 SETTINGS: dict[str, tuple[str, object, str | None]] = {

@@ -25,7 +25,7 @@ from tests.support.conversation import (
 )
 from tests.support.proxy import AlternatingProxy, alternating_between
 from tests.support.servers import Server, gunicorn, production
-from webapp.config import Settings
+from webapp.config.settings import Settings
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine, ExceptionContext
 
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database import migrating
 from webapp.database.engines import maintenance_engine
 from webapp.database.migrating import alembic_config

@@ -27,7 +27,8 @@ from webapp.authoring.loading.app_file import ChatApp, is_loading
 from webapp.authoring.loading.loader import load_chat_app
 from webapp.branding import views as branding_views
 from webapp.branding.looks import set_up_looks
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.console import file_problem
 from webapp.database import engines
 from webapp.database.schema import (

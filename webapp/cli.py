@@ -17,7 +17,7 @@ from webapp.app_files.env_file import read_env_file
 from webapp.app_files.new_command import new
 from webapp.authoring.errors import AuthoringError
 from webapp.commands import COMMANDS
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.console import BadInputError, CommandGroup, WholeNumber
 from webapp.database import engines
 from webapp.database.commands import secret

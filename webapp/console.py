@@ -18,7 +18,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from webapp.config import StartupError
+from webapp.config.startup_error import StartupError
 
 EXIT_UNFINISHED = 1
 EXIT_BAD_INPUT = 2

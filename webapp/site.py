@@ -11,7 +11,7 @@ from flask.globals import app_ctx
 from werkzeug.wrappers import Response
 
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.config import Settings
+from webapp.config.settings import Settings
 
 SETTINGS, CHAT_APP, HOOKS = "settings", "chat_app", "hooks"
 # The type of `webapp.app.build_app`. Modules that take it as an argument need not import `app.py`.

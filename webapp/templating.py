@@ -28,7 +28,7 @@ from webapp.authoring.steps.details import (
 )
 from webapp.authoring.text import as_code_block
 from webapp.clock import viewer_clock
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.files.upload_rules import rules_of_question
 from webapp.history import sidebar
 from webapp.markdown.budget import PageBudget, SlowTexts

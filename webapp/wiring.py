@@ -8,7 +8,7 @@ from webapp.authoring.loading.app_file import ChatApp
 from webapp.chats import deletion
 from webapp.chats.file_sweep import set_up_sweep, sweep_if_due
 from webapp.chats.search_index import index_pending
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.files.store import set_up_files
 from webapp.files.temporary import delete_temporary_files
 from webapp.history import deletion_job

@@ -19,7 +19,7 @@ from tests.browser.steps import composer, ended, log_in, open_selector, option, 
 from tests.support.apps import AppMaker
 from tests.support.chromium import FLAGS, find_chromium
 from webapp.accounts import directory
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,7 @@ from tests.browser.site import Site, live
 from tests.browser.states import STATES
 from tests.support.apps import AppMaker
 from tests.support.chromium import FLAGS, find_chromium
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 SIZES: dict[str, dict[str, Any]] = {

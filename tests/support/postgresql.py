@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.ports import free_port
 from tests.support.servers import children_of
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 
 USER = "postgres"

@@ -23,7 +23,7 @@ from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import StoredChat, find_my_chat, my_chat
 from webapp.chats.titles import make_title
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.engines import utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.pages.live import TurnState

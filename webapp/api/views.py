@@ -35,7 +35,7 @@ from webapp.api.errors import (
 )
 from webapp.api.streams import AnswerEvents, AnswerStream
 from webapp.api.tokens import CheckedToken, check_token, note_use
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.engine.phases import TurnStatus
 from webapp.profiles.offer import narrow_offer, offered_profiles
 from webapp.site import settings, this_app

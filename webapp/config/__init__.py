@@ -1,4 +1,4 @@
-"""Settings from the environment, and what Chainlit has in its module of this name."""
+"""Settings from the environment. An app file imports here what Chainlit has in this module."""
 
 from webapp.authoring.overrides.config_overrides import (
     AudioFeature,
@@ -15,18 +15,8 @@ from webapp.authoring.overrides.config_overrides import (
     StreamableHttpMcpServer,
     UISettings,
 )
-from webapp.config.secret_file import (
-    instance_folder,
-    make_private_folder,
-    new_secret,
-    read_or_make_secret,
-)
-from webapp.config.settings import LOOPBACK_HOSTS, STREAMING_MODES, Settings
-from webapp.config.startup_error import StartupError
 
 __all__ = [
-    "LOOPBACK_HOSTS",
-    "STREAMING_MODES",
     "AudioFeature",
     "ChainlitConfigOverrides",
     "FeaturesSettings",
@@ -34,16 +24,10 @@ __all__ = [
     "McpFeature",
     "McpUserServersFeature",
     "ProjectSettings",
-    "Settings",
     "SlackFeature",
     "SpontaneousFileUploadFeature",
     "SseMcpServer",
-    "StartupError",
     "StdioMcpServer",
     "StreamableHttpMcpServer",
     "UISettings",
-    "instance_folder",
-    "make_private_folder",
-    "new_secret",
-    "read_or_make_secret",
 ]

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from webapp.config.startup_error import StartupError
-
 SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
 OBJECT_STORAGE = "s3://"
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?")
@@ -111,10 +109,11 @@ class SettingsReader:
     def cookie_name(self, name: str, default: str) -> str:
         text = self.text(name).removeprefix("__Host-") or default
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
-            raise StartupError(
+            self.problems[name] = (
                 f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
                 "support-chat; __Host- is put in front by itself."
             )
+            return default
         return text
 
     def files_url(self, name: str) -> str:

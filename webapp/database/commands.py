@@ -19,7 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from webapp import site
-from webapp.config import Settings, make_private_folder, new_secret
+from webapp.config.secret_file import make_private_folder, new_secret
+from webapp.config.settings import Settings
 from webapp.console import (
     BadInputError,
     CommandGroup,

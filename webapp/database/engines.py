@@ -29,7 +29,8 @@ from sqlalchemy.orm.session import sessionmaker
 from sqlalchemy.pool import NullPool
 
 from webapp.authoring.text import clean_json
-from webapp.config import Settings, make_private_folder
+from webapp.config.secret_file import make_private_folder
+from webapp.config.settings import Settings
 from webapp.database.connections import (
     BUSY_MILLISECONDS,
     ONE_LOOK,

@@ -10,7 +10,8 @@ from sqlalchemy import Column, String, Table, inspect, select, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database.connections import WRITES
 from webapp.database.engines import db, is_sqlite, maintenance_engine, sqlite_file
 from webapp.resources import resource_folder

@@ -22,13 +22,9 @@ from waitress.server import create_server
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
-from webapp.config import (
-    LOOPBACK_HOSTS,
-    Settings,
-    StartupError,
-    instance_folder,
-    new_secret,
-)
+from webapp.config.secret_file import instance_folder, new_secret
+from webapp.config.settings import LOOPBACK_HOSTS, Settings
+from webapp.config.startup_error import StartupError
 from webapp.console import database_problem, file_problem
 from webapp.database.commands import find_readable_files, find_schema_problems
 from webapp.database.engines import close_connections, sqlite_file

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.config import STREAMING_MODES
+from webapp.config.settings import STREAMING_MODES
 from webapp.doctor.findings import EndOfCheckError, change
 from webapp.doctor.http_client import Answer, Site, get
 from webapp.web.probe import TICKS

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp.config import make_private_folder
+from webapp.config.secret_file import make_private_folder
 from webapp.files.contents import (
     FilesUnavailableError,
     StoredItem,

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from flask import Flask
 
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.files.contents import StoredItem
 from webapp.files.folder_store import FolderStore
 from webapp.site import this_app

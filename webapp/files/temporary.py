@@ -13,7 +13,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from webapp.config import Settings, make_private_folder
+from webapp.config.secret_file import make_private_folder
+from webapp.config.settings import Settings
 from webapp.database.engines import utc_now
 from webapp.files.contents import FilesUnavailableError
 from webapp.site import settings

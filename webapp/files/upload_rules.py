@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.authoring.types import ChatProfile, Uploads
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.files.types import mime_of_name
 from webapp.site import chat_app, settings
 

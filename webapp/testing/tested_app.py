@@ -21,7 +21,8 @@ from webapp.app import build_app
 from webapp.authoring.errors import AppFileError, CallbackError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
-from webapp.config import Settings, new_secret
+from webapp.config.secret_file import new_secret
+from webapp.config.settings import Settings
 from webapp.database.engines import close_connections, db
 from webapp.database.schema import upgrade
 from webapp.testing.background import wait_for_background

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from webapp.authoring.chat_message import StoredFile
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.files.collecting import discard_contents
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.names import clean_file_name

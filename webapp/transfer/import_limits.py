@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, distinct, func, select
 from sqlalchemy.engine import Connection
 
 from webapp.chats.models import Chat
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.turns.runtime import conversation
 from webapp.web.errors import RETRY_SECONDS
 from webapp.web.server import host_of, max_held_threads

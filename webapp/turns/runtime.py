@@ -10,7 +10,7 @@ from functools import partial
 
 from flask import Flask, current_app
 
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.engine.keeper import Keeper, TurnStore
 from webapp.engine.late.late_messages import LateMessages, LateStore
 from webapp.engine.live_memory import LiveMemory

@@ -16,7 +16,7 @@ from webapp.accounts.throttle import obsolete_condition
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, purge_chats, was_deleted_before
 from webapp.chats.models import Chat, SettingDefaults, Turn
 from webapp.chats.unused_files import remove_unused_files, unused_condition
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.phases import TurnStatus
 from webapp.files.models import File

@@ -8,7 +8,8 @@ from contextlib import nullcontext, suppress
 from flask import current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.database.schema import settle_schema
 from webapp.web.errors import RETRY_SECONDS, log_unavailable
 from webapp.web.log import log_event

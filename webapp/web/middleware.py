@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.web.assets import PREFIX, static_files
 from webapp.web.headers import HSTS, add_security_headers
 from webapp.web.server import count_requests

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from webapp.accounts.sessions import rows as session_rows
 from webapp.accounts.sessions.rows import Condition, SessionRows, StoredSession
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.database.engines import utc_now, write_transaction
 from webapp.web.log import log_event
 from webapp.web.request_guards import API_PREFIX

@@ -19,7 +19,7 @@ from flask import Flask, request
 
 from webapp.accounts.addresses import counted_networks
 from webapp.accounts.login import viewer
-from webapp.config import Settings
+from webapp.config.settings import Settings
 from webapp.engine.turn import RunningTurn
 from webapp.site import this_app
 from webapp.web.errors import RETRY_SECONDS

@@ -16,7 +16,8 @@ from flask import Flask
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.config import Settings, StartupError
+from webapp.config.settings import Settings
+from webapp.config.startup_error import StartupError
 from webapp.engine.call import call
 from webapp.web.log import log_failure
 
