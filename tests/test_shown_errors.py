@@ -60,8 +60,11 @@ def said_to(visitor: RemoteVisitor) -> list[str]:
     return [unescape(answer), unescape(visitor.get(chat).text)]
 
 
-def test_in_development_the_page_has_the_authors_own_line(tmp_path: Path) -> None:
-    with run(tmp_path, APP, "--reload") as server:
+@pytest.mark.parametrize("options", [(), ("--reload",)], ids=["run", "reload"])
+def test_in_development_the_page_has_the_authors_own_line(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with run(tmp_path, APP, *options) as server:
         visitor = RemoteVisitor(server.port)
         for page in said_to(visitor):
             assert "app.py:15, in answer" in page
@@ -71,8 +74,11 @@ def test_in_development_the_page_has_the_authors_own_line(tmp_path: Path) -> Non
         assert "app.py:10, in starters return [1][2] IndexError: list index out of range" in page
 
 
-def test_in_development_an_error_page_has_the_authors_own_line(tmp_path: Path) -> None:
-    with run(tmp_path, BROKEN_PROFILES, "--reload") as server:
+@pytest.mark.parametrize("options", [(), ("--reload",)], ids=["run", "reload"])
+def test_in_development_an_error_page_has_the_authors_own_line(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with run(tmp_path, BROKEN_PROFILES, *options) as server:
         page = unescape(RemoteVisitor(server.port).get("/").text)
     assert "app.py:6, in profiles" in page
     assert 'raise LookupError("canary of the profiles")' in page
@@ -82,12 +88,13 @@ def test_in_development_an_error_page_has_the_authors_own_line(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        ((), {}),
         (("--reload",), {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1,chat.example.org"}),
-        (("--reload",), {"WEBAPP_PROXY_HOPS": "1"}),
-        (("--reload", "--host", "0.0.0.0"), {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1"}),
+        ((), {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1,chat.example.org"}),
+        ((), {"WEBAPP_PROXY_HOPS": "1"}),
+        ((), {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1", "WEBAPP_PROXY_HOPS": "1"}),
+        (("--host", "0.0.0.0"), {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1"}),
     ],
-    ids=["no reload", "another name", "behind a proxy", "every address"],
+    ids=["another name, reload", "another name", "a proxy", "a proxy here", "every address"],
 )
 def test_elsewhere_no_page_has_it(
     tmp_path: Path, options: tuple[str, ...], settings: dict[str, str]

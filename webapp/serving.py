@@ -94,6 +94,7 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     except (OSError, ValueError) as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
     start_here(app)
+    _show_errors_to_author(app, chat_app, served, settings)
     _exit_on_signals()
     demo_password = _add_demo_user(app) if served.demo else ""
     _print_hints(app, chat_app)
@@ -137,10 +138,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
             chat_app = load_chat_app(served.app)
             application = app = build_app(chat_app, settings)
             start_here(app)
-            # Not where other machines may reach the site, as through a tunnel under another name.
-            names = (served.host, *settings.trusted_hosts)
-            if all(map(_is_loopback, names)) and not settings.proxy_hops:
-                show_errors(app, partial(explain_to_author, folder=chat_app.folder))
+            _show_errors_to_author(app, chat_app, served, settings)
         except AuthoringError as error:
             lines = [printable(line) for line in str(error).splitlines()]
             click.echo("\n".join([f"Error: {lines[0]}", *lines[1:]]), err=True)
@@ -318,6 +316,16 @@ def _refuse_port_in_use(served: ServedApp) -> None:
             probe.bind((served.host, served.port))
     except OSError as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
+
+
+def _show_errors_to_author(
+    app: Flask, chat_app: ChatApp, served: ServedApp, settings: Settings
+) -> None:
+    """Show what callbacks raise on the pages, where only this machine can reach the site."""
+    # Not where other machines may reach it, as through a tunnel under another name.
+    names = (served.host, *settings.trusted_hosts)
+    if all(map(_is_loopback, names)) and not settings.proxy_hops:
+        show_errors(app, partial(explain_to_author, folder=chat_app.folder))
 
 
 def _is_loopback(host: str) -> bool:
