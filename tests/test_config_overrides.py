@@ -13,7 +13,8 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from webapp.authoring.overrides.config_overrides import list_unused
-from webapp.authoring.types import ChatProfile, Uploads
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.uploads.uploads import Uploads
 from webapp.config import (
     ChainlitConfigOverrides,
     FeaturesSettings,

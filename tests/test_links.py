@@ -14,7 +14,7 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.recorder import Recorder
 from tests.support.rows import column, every_row
-from webapp.authoring.types import NAME_LIMIT
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.pages.forms import PROMPT_LIMIT
 
 HOSTILE = [

@@ -7,7 +7,7 @@ import weakref
 import pytest
 from flask import Flask
 
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.signals import session_ended
 
 HEARD: list[tuple[Flask, uuid.UUID, User | None]] = []

@@ -22,7 +22,7 @@ from webapp import ChatProfile
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import AppFileError, AuthoringError, MisuseError
 from webapp.authoring.loading.loader import load_chat_app
-from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.profiles.profile_switch import set_profile_switching, switch_profile
 from webapp.authoring.transcript import Transcript
 from webapp.turns.beginning import store_begun_turn
 

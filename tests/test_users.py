@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
+import pytest
+
+import webapp
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
@@ -67,3 +71,10 @@ def test_a_user_becomes_a_dictionary_and_comes_back() -> None:
     assert User.from_dict(user.to_dict()) == user
     known = PersistedUser(id="7", createdAt="now", identifier="ada")
     assert vars(PersistedUser.from_dict({**known.to_dict(), "more": 1})) == vars(known)
+
+
+@pytest.mark.parametrize(
+    "name", ["ChatProfile", "PersistedUser", "Starter", "StarterCategory", "Uploads", "User"]
+)
+def test_the_classes_of_objects_pickled_by_an_older_version_are_found(name: str) -> None:
+    assert getattr(import_module("webapp.authoring.types"), name) is getattr(webapp, name)

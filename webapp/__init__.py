@@ -51,14 +51,15 @@ from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_s
 from webapp.authoring.messages.chat_context import chat_context
 from webapp.authoring.messages.error_message import ErrorMessage
 from webapp.authoring.messages.message import Message
-from webapp.authoring.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.profile_switch import set_profile_switching, switch_profile
+from webapp.authoring.profiles.starters import Starter, StarterCategory
 from webapp.authoring.questions.ask_action import AskActionMessage
 from webapp.authoring.questions.ask_element import AskElementMessage
 from webapp.authoring.questions.ask_file import AskFileMessage
 from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.reasoning import ReasoningParser
 from webapp.authoring.resumed_chat import ResumedChat, ThreadDict, on_chat_resume
-from webapp.authoring.seeded_user import seeded_user
 from webapp.authoring.shared_view import SharedChat, on_shared_chat_view
 from webapp.authoring.steps.decorator import set_cot, step
 from webapp.authoring.steps.reasoning_stream import ReasoningStream
@@ -66,16 +67,11 @@ from webapp.authoring.steps.run_context import context
 from webapp.authoring.steps.step import Step
 from webapp.authoring.steps.task_list import Task, TaskList, TaskStatus
 from webapp.authoring.tools import make_async, run_sync, sleep
-from webapp.authoring.types import (
-    ChatProfile,
-    PersistedUser,
-    Starter,
-    StarterCategory,
-    Uploads,
-    User,
-)
 from webapp.authoring.uploads.setting import set_uploads
+from webapp.authoring.uploads.uploads import Uploads
 from webapp.authoring.user_session import user_session
+from webapp.authoring.users.seeded_user import seeded_user
+from webapp.authoring.users.user import PersistedUser, User
 from webapp.authoring.windows.window_messages import on_window_message, send_window_message
 from webapp.integrations import INTEGRATIONS, load_integration
 from webapp.package_alias import add_alias

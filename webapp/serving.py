@@ -29,7 +29,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app, locate_app_file
 from webapp.authoring.loading.source_lines import explain_to_author
-from webapp.authoring.seeded_user import seeded_user
+from webapp.authoring.users.seeded_user import seeded_user
 from webapp.config.settings import LOOPBACK_HOSTS, Settings
 from webapp.config.startup_error import StartupError
 from webapp.console import labelled_block, note, printable, say

@@ -15,7 +15,7 @@ from blinker import Signal
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.site import this_app
 
 P = ParamSpec("P")

@@ -19,7 +19,7 @@ from webapp.accounts.passwords import PasswordError
 from webapp.accounts.sessions.devices import MOST_SHOWN, list_devices
 from webapp.accounts.sessions.recent_action import is_recent_action, remember_action
 from webapp.accounts.sessions.rows import NotAllowedAnyMoreError
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.clock import viewer_clock
 from webapp.site import hooks, settings
 from webapp.web.htmx import go_to

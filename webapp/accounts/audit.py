@@ -21,7 +21,7 @@ from webapp.accounts.addresses import IP_LIMIT, ip_key
 from webapp.accounts.models import Account, AuditEntry
 from webapp.accounts.usernames import canonical
 from webapp.authoring.text import clean_text
-from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.database.engines import utc_now, write_session, write_transaction
 from webapp.web.errors import UNAVAILABLE, log_unavailable
 from webapp.web.log import log_event

@@ -14,7 +14,7 @@ from webapp.accounts.throttle import (
     begin_attempt,
 )
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.database.engines import release_connection
 
 

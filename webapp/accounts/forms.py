@@ -6,7 +6,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.web.forms import StrictForm
 
 PASSWORD_BYTES = 1_024

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
 from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions, TokenSession
 from webapp.authoring.errors import AuthoringError
-from webapp.authoring.types import PersistedUser, User
+from webapp.authoring.users.user import PersistedUser, User
 from webapp.database.engines import utc_now
 from webapp.site import chat_app, hooks
 from webapp.web.csrf import CSRF_FIELD, CSRFError

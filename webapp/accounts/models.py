@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.accounts.usernames import USERNAME_LIMIT
-from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.database.engines import Model, UTCDateTime, utc_now
 
 

@@ -23,7 +23,7 @@ from webapp.accounts.throttle import (
     attempt_succeeded,
     begin_attempt,
 )
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.database.engines import read_connection, release_connection, utc_now
 from webapp.web.csrf import CSRF_FIELD
 

@@ -9,7 +9,7 @@ from webapp.accounts.seeded_accounts import CheckedAccount, check_password
 from webapp.authoring.context import Running
 from webapp.authoring.errors import describe_error
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import PersistedUser, User
+from webapp.authoring.users.user import PersistedUser, User
 from webapp.engine.call import call
 from webapp.site import chat_app, settings, this_app
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from webapp.accounts.models import Account
 from webapp.accounts.passwords import PasswordHasher
 from webapp.accounts.usernames import UsernameError, validate_username
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.database.engines import db, release_connection, write_session
 from webapp.web.log import log_event
 

@@ -15,7 +15,7 @@ from webapp.accounts.models import LoginSession
 from webapp.authoring.callbacks import takes_request
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.database.engines import read_connection, write_transaction
 from webapp.engine.call import call
 from webapp.signals import session_ended

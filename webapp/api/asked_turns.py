@@ -12,8 +12,8 @@ from flask import request
 
 from webapp.api.errors import InvalidRequestError
 from webapp.authoring.chat_message import ASSISTANT, USER
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 from webapp.site import settings
 
 MOST_EARLIER = 1_000

@@ -14,8 +14,8 @@ from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import ApiToken
 from webapp.accounts.usernames import canonical
 from webapp.api.tokens import describe_profiles, find_identifier, new_token
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 from webapp.console import (
     BadInputError,
     WholeNumber,

@@ -24,7 +24,7 @@ from webapp.accounts.models import Account, ApiToken, AuditEntry, LoginSession
 from webapp.accounts.seeded_accounts import name_to_find
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.text import clean_text
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.site import settings
 

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
 from webapp.authoring.messages.message import Message
-from webapp.authoring.types import ChatProfile, Starter, StarterCategory, User
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.starters import Starter, StarterCategory
+from webapp.authoring.users.user import User
 
 Offered = Sequence[ChatProfile] | None
 Suggested = Sequence[Starter] | None

@@ -24,9 +24,10 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.live.values import Values
+from webapp.authoring.profiles.profile import ChatProfile, Cot
 from webapp.authoring.questions.open_questions import OpenQuestions
 from webapp.authoring.transcript import Transcript
-from webapp.authoring.types import ChatProfile, Cot, User
+from webapp.authoring.users.user import User
 
 OWN_THREADS = (
     "A thread that you start yourself knows its chat when it runs "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from webapp.authoring.loading.missing_names import FEEDBACK_NOT_YET, missing_name
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 
 
 @dataclass(frozen=True)

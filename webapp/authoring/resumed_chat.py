@@ -11,7 +11,7 @@ from webapp.authoring.elements.element import Element
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.registration import register
 from webapp.authoring.loading.signatures import Arguments, refuse_brackets
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 
 # What Chainlit's dictionary of a thread has.
 THREAD_KEYS = (

@@ -22,7 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.authoring.chat_message import COMPLETE
-from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
+from webapp.authoring.profiles.profile import NAME_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.chats.tokenizer import Words
 from webapp.database.engines import Model, UTCDateTime, utc_now
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 
 
 def expires_at(profile: ChatProfile | None, said_at: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.models import Chat
 from webapp.chats.retention import expires_at
 from webapp.database.engines import utc_now

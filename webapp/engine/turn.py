@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from webapp.authoring.answering_profile import own_callback
 from webapp.authoring.chat_message import (
     ERROR,
     FAILED,
@@ -27,6 +26,7 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.profiles.answering_profile import own_callback
 from webapp.authoring.questions.open_questions import OpenQuestions
 from webapp.authoring.questions.question import INTERRUPTED as QUESTION_INTERRUPTED
 from webapp.authoring.questions.question import STOPPED as QUESTION_STOPPED

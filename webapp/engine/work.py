@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import Earlier
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.database.engines import Model, UTCDateTime, utc_now
 
 SHA256_LENGTH = 64

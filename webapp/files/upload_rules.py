@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.authoring.types import ChatProfile, Uploads
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.uploads.uploads import Uploads
 from webapp.config.settings import Settings
 from webapp.files.types import mime_of_name
 from webapp.site import chat_app, settings

@@ -9,8 +9,8 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.history.listing import Cursor
 from webapp.web.forms import StrictForm

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import owner
 from webapp.accounts.sessions.recent_action import is_recent_action
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot
 from webapp.chats.store import StoredChat
 from webapp.clock import viewer_clock

@@ -14,8 +14,8 @@ from flask import render_template
 
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.questions.question import is_within_turn, open_questions
-from webapp.authoring.types import ChatProfile
 from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection

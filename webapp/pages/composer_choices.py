@@ -8,7 +8,7 @@ from typing import Any
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices, chosen_now
 from webapp.authoring.inputs.modes import MODES
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.store import StoredChat
 from webapp.pages.forms import MessageForm
 from webapp.profiles.starters import list_starters

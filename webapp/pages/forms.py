@@ -15,8 +15,8 @@ from wtforms.validators import Length, Optional
 
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 from webapp.files.saving import PreparedFile
 from webapp.site import settings
 from webapp.turns.requests import Question

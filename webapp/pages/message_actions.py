@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import bindparam, exists, select
 
 from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.questions.question import is_within_turn
-from webapp.authoring.types import ChatProfile
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.chats.versions import Versions, list_versions

@@ -17,7 +17,7 @@ from webapp.authoring.chat_message import DIVIDER, ERROR, USER, ChatMessage, Ele
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.branding.looks import Looks, looks
 from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call

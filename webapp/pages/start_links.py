@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
+from webapp.authoring.profiles.profile import NAME_LIMIT, ChatProfile
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT, ChatProfile
 from webapp.pages.chat_page import PICK, Notice, vanished_notice
 from webapp.pages.forms import PROMPT_LIMIT
 from webapp.profiles.offer import (

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.login import browser_session
 from webapp.authoring.chat_message import DIVIDER
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.snapshots import profiles_to_show
 from webapp.chats.store import StoredChat, my_chat
 from webapp.database.engines import utc_now

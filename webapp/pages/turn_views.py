@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.sessions.visitor_limits import visitors_files
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.store import StoredChat, my_chat
 from webapp.files.receiving import received_files
 from webapp.files.upload_rules import find_upload_rules

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.authoring.answering_profile import own_callback
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.answering_profile import own_callback
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.site import chat_app
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import request
 
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.web.headers import PAGE_ICON_ORIGINS, allow_icons_from, page_icon_origins
 
 # Origins go into a header, so only the characters of a host are allowed.

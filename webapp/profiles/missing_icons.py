@@ -6,7 +6,8 @@ import logging
 import re
 from collections.abc import Iterable
 
-from webapp.authoring.types import ChatProfile, Starter
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.starters import Starter
 from webapp.site import chat_app, this_app
 from webapp.web.assets import public_file
 from webapp.web.log import log_event

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.authoring.types import IDENTIFIER_LIMIT, NAME_LIMIT
+from webapp.authoring.profiles.profile import NAME_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.database.engines import Model, UTCDateTime, utc_now
 
 

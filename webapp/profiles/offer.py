@@ -18,7 +18,7 @@ from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.files.upload_rules import find_upload_rules

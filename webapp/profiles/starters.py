@@ -9,7 +9,8 @@ from typing import TypeVar
 from webapp.accounts.login import signed_in_user
 from webapp.authoring.context import Running
 from webapp.authoring.errors import CallbackError
-from webapp.authoring.types import ChatProfile, Starter, StarterCategory
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.starters import Starter, StarterCategory
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.profiles.offer import best_language

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from webapp.authoring.overrides.config_overrides import ChainlitConfigOverrides, list_unused
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.site import this_app
 from webapp.web.log import log_event
 

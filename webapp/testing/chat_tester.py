@@ -14,7 +14,9 @@ from flask import Flask
 
 from webapp.accounts.login import owner
 from webapp.authoring.loading.app_file import Callback, Pace
-from webapp.authoring.types import ChatProfile, Starter, User
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.starters import Starter
+from webapp.authoring.users.user import User
 from webapp.chats.store import my_chat
 from webapp.history.listing import list_chats
 from webapp.profiles.offer import current_choice, offered_profiles

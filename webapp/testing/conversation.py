@@ -12,8 +12,8 @@ from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.modes import MODES
+from webapp.authoring.profiles.starters import Starter
 from webapp.authoring.questions.question import is_within_turn
-from webapp.authoring.types import Starter
 from webapp.authoring.windows.window_messages import WINDOW
 from webapp.pages.settings.form import EDIT
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion

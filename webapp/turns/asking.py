@@ -18,7 +18,7 @@ from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.inputs.message_choices import CHOSEN, choices_of, chosen_next
 from webapp.authoring.messages.user_message import make_user_message
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.uploads.received import received_elements
 from webapp.chats.past_messages import get_question, list_history
 from webapp.chats.snapshots import has_new_look

@@ -20,8 +20,8 @@ from webapp.authoring.chat_message import (
     TASKS,
     ChatMessage,
 )
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.steps.details import with_new_ids
-from webapp.authoring.types import ChatProfile
 from webapp.chats.message_rows import MESSAGE_COLUMNS, insert_messages, message_from_row
 from webapp.chats.models import Chat, Message, SearchEntry, Turn
 from webapp.chats.search_index import INDEXED_KINDS, index_title, store_entries

@@ -22,7 +22,7 @@ from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.chats.locking import CHATS_IN_ORDER
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message

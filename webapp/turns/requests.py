@@ -9,7 +9,8 @@ from typing import Any
 
 from webapp.authoring.chat_message import ChatMessage, ElementData
 from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices
-from webapp.authoring.types import ChatProfile, User
+from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.users.user import User
 from webapp.files.saving import PreparedFile
 from webapp.turns.form_keys import SentMessage
 

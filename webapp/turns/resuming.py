@@ -11,7 +11,7 @@ from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.messages.chat_context import CONTEXT_KEY
 from webapp.authoring.resumed_chat import ResumedChat
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 from webapp.chats.past_messages import list_history, list_resumed_messages
 from webapp.chats.store import StoredChat
 from webapp.engine.work import Work

@@ -18,7 +18,7 @@ from webapp.accounts.sessions.visitor_limits import (
 )
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.context import Earlier
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.past_messages import list_history
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, utc_now, write_transaction

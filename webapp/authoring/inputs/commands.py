@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import Any, NotRequired, TypedDict
 
 from webapp.authoring.errors import MisuseError
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 
 COMMANDS = "commands"
 COMMANDS_LIMIT = 100

@@ -8,8 +8,8 @@ from typing import Any
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.commands import DESCRIPTION_LIMIT
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
-from webapp.authoring.types import NAME_LIMIT
 
 MODES = "modes"
 # A form has a field for each, and few other fields.

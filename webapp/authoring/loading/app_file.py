@@ -18,7 +18,8 @@ from webapp.authoring.loading.source_lines import (
     locate_error,
     locate_function,
 )
-from webapp.authoring.types import Cot, Uploads
+from webapp.authoring.profiles.profile import Cot
+from webapp.authoring.uploads.uploads import Uploads
 
 EXIT_BAD_INPUT = 2
 

@@ -13,7 +13,7 @@ from webapp.authoring.errors import refuse_unknown_arguments
 from webapp.authoring.messages.message import ASSISTANT_MESSAGE
 from webapp.authoring.questions.ask_message import AskMessage
 from webapp.authoring.questions.question import ANSWERED, Outcome
-from webapp.authoring.types import Uploads
+from webapp.authoring.uploads.uploads import Uploads
 
 
 @dataclass(kw_only=True)

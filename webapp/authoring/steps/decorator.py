@@ -8,10 +8,10 @@ from typing import Any, ParamSpec, TypeVar, get_args, overload
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import app_being_loaded
+from webapp.authoring.profiles.profile import Cot
 from webapp.authoring.steps.recording import record_calls
 from webapp.authoring.steps.step import Step, StepType
 from webapp.authoring.tools import name_of
-from webapp.authoring.types import Cot
 
 P = ParamSpec("P")
 R = TypeVar("R")

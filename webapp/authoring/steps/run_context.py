@@ -9,8 +9,8 @@ from webapp.authoring.inputs.chat_settings import values_now
 from webapp.authoring.inputs.emitter import Emitter
 from webapp.authoring.loading.missing_names import CONTEXT_NOT_YET, SESSION_NOT_YET, missing_name
 from webapp.authoring.steps.step import Step, current_step
-from webapp.authoring.types import User
 from webapp.authoring.user_session import CLIENT_TYPE
+from webapp.authoring.users.user import User
 
 CONTEXT_NAMES = ("session", "current_step", "current_run", "emitter")
 SESSION_NAMES = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import app_being_loaded
-from webapp.authoring.types import Uploads
+from webapp.authoring.uploads.uploads import Uploads
 
 
 def set_uploads(

@@ -11,14 +11,14 @@ from typing import Any
 import httpx2
 from ag_ui import core
 
-from webapp.authoring.answering_profile import AnsweringProfile
 from webapp.authoring.chat_message import USER
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.messages.error_message import ErrorMessage
+from webapp.authoring.profiles.answering_profile import AnsweringProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.questions.ask_user import AskUserMessage
-from webapp.authoring.types import ChatProfile
 from webapp.authoring.user_session import user_session
 from webapp.integrations.ag_ui.display import RunDisplay
 from webapp.integrations.ag_ui.events import MIMETYPE, AgentError, read_events

@@ -15,7 +15,7 @@ from webapp.accounts.commands.users import with_tables
 from webapp.accounts.details import DetailsError, validate_metadata
 from webapp.accounts.usernames import UsernameError, validate_username
 from webapp.authoring.text import clean_text
-from webapp.authoring.types import IDENTIFIER_LIMIT
+from webapp.authoring.users.user import IDENTIFIER_LIMIT
 from webapp.console import PlainCommand, count_noun, note, operator, print_table, printable, say
 from webapp.database.engines import utc_now
 from webapp.transfer.chainlit.source import Row, Source, open_source, read_json

@@ -25,10 +25,10 @@ from webapp.authoring.elements.texts import Text
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.json_values import json_problem
 from webapp.authoring.messages.values import AUTHOR_LIMIT
+from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.steps.details import StepDetails
 from webapp.authoring.text import as_code_block, clean_json, clean_text
 from webapp.authoring.transcript import CONTENT_LIMIT
-from webapp.authoring.types import NAME_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.files.saving import FileTooLargeError, PreparedFile, prepare_files

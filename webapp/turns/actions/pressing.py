@@ -9,7 +9,7 @@ from functools import partial
 from webapp.accounts.sessions.visitor_limits import visitors_message, visitors_turn
 from webapp.authoring.actions.action import Action
 from webapp.authoring.actions.callback import decorator_of
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.past_messages import list_history
 from webapp.chats.search_index import index_title
 from webapp.chats.snapshots import store_snapshots

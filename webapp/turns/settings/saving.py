@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from webapp.accounts.sessions.visitor_limits import visitors_message, visitors_turn
 from webapp.authoring.inputs.chat_settings import SETTINGS
 from webapp.authoring.inputs.inputs import CHARACTERS_LIMIT
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.models import Chat
 from webapp.chats.past_messages import list_history
 from webapp.chats.store import StoredChat

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from webapp.accounts.sessions.visitor_limits import visitors_message, visitors_turn
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.past_messages import list_history
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, write_transaction

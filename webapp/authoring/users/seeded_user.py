@@ -5,7 +5,7 @@ from __future__ import annotations
 from webapp.authoring.awaitable_object import is_on_loop
 from webapp.authoring.context import running_password_check
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.types import User
+from webapp.authoring.users.user import User
 
 
 def seeded_user(username: str, password: str) -> User | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from webapp.authoring.loading.app_file import Callback
-from webapp.authoring.types import ChatProfile
+from webapp.authoring.profiles.profile import ChatProfile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Chat profiles and starters, as an app file makes them."""

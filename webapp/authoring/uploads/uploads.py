@@ -1,0 +1,89 @@
+"""`Uploads`: which files users may attach to a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
+
+EVERY_TYPE = "*/*"
+# What `accept` of an HTML file field takes, too.
+_ENDING = re.compile(r"\.[\w+-]+(?:\.[\w+-]+)*")
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]*)", re.ASCII)
+_ACCEPT_HELP = 'such as ["image/*", "application/pdf", ".csv"]'
+
+
+@refuse_unknown_arguments
+@dataclass(frozen=True)
+class Uploads:
+    """Which files users may attach to a message.
+
+    Parameters
+    ----------
+    accept:
+        Content types, such as ``"image/*"`` or ``"application/pdf"``, and endings of names, such
+        as ``".csv"``. A file must be of one of them. ``None`` accepts every file. A dict of content
+        types, each with a list of endings, counts as a list of both.
+    max_files:
+        The most files in one message. ``None`` means as many as ``WEBAPP_FILES_PER_MESSAGE``
+        allows, which is also the most that counts.
+    max_megabytes:
+        The most megabytes (1,048,576 bytes) in one file. ``None`` means ``WEBAPP_FILE_BYTES``,
+        which is also the most that counts.
+
+    Raises
+    ------
+    MisuseError
+        A type is malformed, or a number is below 1.
+
+    Example
+    -------
+    >>> Uploads(accept=["image/*", ".PDF"], max_files=3).accept
+    ('image/*', '.pdf')
+    """
+
+    accept: Sequence[str] | Mapping[str, Sequence[str]] | None = None
+    max_files: int | None = None
+    max_megabytes: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "accept", _clean_accept(self.accept))
+        files: object = self.max_files
+        is_whole = isinstance(files, int) and not isinstance(files, bool)
+        if files is not None and not (is_whole and self.max_files and self.max_files >= 1):
+            raise MisuseError("max_files of uploads must be a whole number from 1 up, or None.")
+        size: object = self.max_megabytes
+        is_number = isinstance(size, int | float) and not isinstance(size, bool)
+        if size is not None and not (is_number and 0 < float(self.max_megabytes or 0) < 1e6):
+            raise MisuseError("max_megabytes of uploads must be a number above 0, or None.")
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Return the types and endings, of which a file must have one; none if all are accepted."""
+        return tuple(self.accept or ())
+
+
+def _clean_accept(accept: Any) -> tuple[str, ...] | None:
+    if accept is None:
+        return None
+    if isinstance(accept, Mapping):
+        endings = [ending for each in accept.values() for ending in each or ()]
+        accept = [*accept, *endings]
+    if not isinstance(accept, list | tuple) or not all(isinstance(each, str) for each in accept):
+        raise MisuseError(f"accept of uploads must be a list of content types, {_ACCEPT_HELP}.")
+    cleaned = tuple(dict.fromkeys(each.strip().lower() for each in accept))
+    for each in cleaned:
+        if not (each == EVERY_TYPE or _ENDING.fullmatch(each) or _TYPE.fullmatch(each)):
+            raise MisuseError(
+                f"accept of uploads holds {each!r:.80}, which is neither a content type nor an "
+                f"ending with its dot; write {_ACCEPT_HELP}."
+            )
+    if not cleaned:
+        raise MisuseError(
+            "accept of uploads is empty, so no file could be attached; leave it out to accept "
+            "every file, or leave uploads off."
+        )
+    return None if EVERY_TYPE in cleaned else cleaned

@@ -1,0 +1,1 @@
+"""Who is signed in, as an app file knows them."""
