@@ -110,6 +110,22 @@ def test_starters_are_those_of_the_page_and_can_be_picked(talk: Talk) -> None:
     assert chat.say(starter).text == "nobody said What is the capital of Peru?"
 
 
+def test_starters_of_categories_are_among_them(talk: Talk) -> None:
+    chat = talk(
+        ECHO
+        + """
+    @cl.set_starter_categories
+    def categories():
+        return [
+            cl.StarterCategory("Facts", starters=[cl.Starter("Capital", "What is it?")]),
+            cl.StarterCategory("Fun", starters=[cl.Starter("Joke", "Tell me one", "joke")]),
+        ]
+    """
+    )
+    assert [starter.label for starter in chat.starters] == ["Capital", "Joke"]
+    assert chat.say(chat.starters[0]).text == "What is it?"
+
+
 def test_sign_in_makes_a_user_whom_the_app_would_accept(talk: Talk) -> None:
     chat = talk(TWO_PROFILES + SIGN_IN).sign_in("ada", role="ADMIN")
     assert "Operator" in chat.profiles

@@ -424,3 +424,25 @@ def test_a_host_without_streams_asks_too(make_app: AppMaker, streaming: str) -> 
     assert taken.status_code == 200
     assert "Your name is: Ada" in taken.text
     assert chat.until_answered().messages()[-1] == "Your name is: Ada"
+
+
+TAKES_NONE = """
+    import chat_profiles as cl
+
+    @cl.on_chat_start
+    async def start():
+        answer = await cl.AskUserMessage("What is your name?", timeout=30).send()
+        await cl.AskActionMessage(
+            f"Hello {answer['output']}", [cl.Action("go", {}, label="Go")], timeout=30
+        ).send()
+"""
+NO_ANSWERS = "This app does not answer messages"
+
+
+def test_the_hint_goes_while_a_text_is_the_answer(make_app: AppMaker) -> None:
+    chat = asks(make_app(TAKES_NONE))
+    assert NO_ANSWERS not in chat.page().one(id="composer-hint").text
+    answer(chat, content="Ada")
+    chat.until(lambda: "Hello Ada" in chat.messages())
+    # No text answers the second question.
+    assert NO_ANSWERS in chat.page().one(id="composer-hint").text

@@ -14,6 +14,7 @@ from tests.browser.site import Site
 from tests.browser.steps import ask, composer
 from tests.browser.test_sharing_and_moving import is_sound
 from tests.support.apps import AppMaker
+from tests.test_questions import TAKES_NONE
 
 pytestmark = pytest.mark.browser
 Serve = Callable[[Flask], Site]
@@ -160,3 +161,17 @@ def test_the_composer_answers_where_the_app_answers_no_messages(
     ask(desktop, "Ada")
     expect(said(desktop, "Hello, Ada!")).to_be_visible()
     expect(desktop.get_by_test_id("send")).to_be_disabled()
+
+
+@pytest.mark.parametrize("streaming", ["auto", "poll"])
+def test_the_hint_says_what_the_composer_takes_now(
+    desktop: Page, make_app: AppMaker, serve: Serve, streaming: str
+) -> None:
+    desktop.goto(str(serve(make_app(TAKES_NONE, streaming=streaming))))
+    hint = desktop.locator("#composer-hint")
+    question(desktop)
+    expect(hint).not_to_contain_text("does not answer")
+    expect(hint).to_contain_text("Enter sends")
+    ask(desktop, "Ada")
+    expect(said(desktop, "Hello Ada")).to_be_visible()
+    expect(hint).to_contain_text("This app does not answer messages")

@@ -15,7 +15,7 @@ from flask import render_template
 from webapp.accounts.login import draft_owner
 from webapp.authoring.chat_message import USER, ChatMessage
 from webapp.authoring.profiles.profile import ChatProfile
-from webapp.authoring.questions.question import is_within_turn, open_questions
+from webapp.authoring.questions.question import is_within_turn, open_questions, waits_for_text
 from webapp.chats.snapshots import profile_from_snapshot, profiles_to_show
 from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection
@@ -96,8 +96,11 @@ class Controls:
     # `page`: the page begins to watch; `poll`: it asks every few seconds; `stream`: it gets events.
     watch: str = "page"
     every: str = "1s"
-    # The ids of the questions of the app that are open.
+    # Whether messages are answered here.
+    answers: bool = True
+    # The ids of the questions of the app that are open, and whether a text answers one of them.
     waits_for: str = ""
+    waits_for_text: bool = False
     key: uuid.UUID
     # For how many seconds tasks of a callback that has ended may say more in this chat.
     late: Callable[[], float] = float
@@ -120,10 +123,16 @@ class Controls:
         """Return the controls of a turn that has ended."""
         return replace(self, status=status, key=uuid.uuid4())
 
-    def waiting_for(self, questions: str) -> Controls:
+    def waiting_for(self, questions: str, *, text: bool) -> Controls:
         """Return the controls of a turn that waits for its user to answer questions."""
         every = f"{WAITING_SECONDS}s"
-        return replace(self, status=TurnStatus.WAITING, waits_for=questions, every=every)
+        return replace(
+            self,
+            status=TurnStatus.WAITING,
+            waits_for=questions,
+            waits_for_text=text,
+            every=every,
+        )
 
 
 def build_controls(chat: StoredChat, turn: StoredTurn | None, addresses: ChatAddresses) -> Controls:
@@ -163,12 +172,16 @@ def render_chat(
     withdrawn = chat.profile is not None and current is None
     page = page or find_newest_page(chat)
     addresses = addresses_of(chat.id)
-    controls = replace(build_controls(chat, page.turn, addresses), asks_until=late_until)
+    controls = replace(
+        build_controls(chat, page.turn, addresses),
+        asks_until=late_until,
+        answers=is_answered(current),
+    )
     if controls.late_until:
         controls = replace(controls, seen=last_change(chat.id))
     questions = open_questions(page.messages) if controls.status == TurnStatus.RUNNING else ""
     if questions:
-        controls = controls.waiting_for(questions)
+        controls = controls.waiting_for(questions, text=waits_for_text(page.messages))
     suggested = StarterList() if chat.written or withdrawn else list_starters(current)
     values: dict[str, Any] = {
         "messages": page.messages,

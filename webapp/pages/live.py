@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from webapp.authoring.chat_message import DIVIDER, STEP, STREAMING, USER, ChatMessage
-from webapp.authoring.questions.question import open_questions
+from webapp.authoring.questions.question import open_questions, waits_for_text
 from webapp.authoring.steps.details import shown_output
 from webapp.engine.phases import TurnStatus
 from webapp.markdown.footnotes import footnote_name
@@ -67,6 +67,11 @@ class TurnState:
     def waits_for(self) -> str:
         """The ids of the questions that the turn waits for; "" if it waits for none."""
         return open_questions(self.messages) if self.is_running else ""
+
+    @property
+    def waits_for_text(self) -> bool:
+        """Whether the next text of the user answers one of these questions."""
+        return waits_for_text(self.messages)
 
 
 @dataclass

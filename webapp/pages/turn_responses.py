@@ -352,7 +352,9 @@ class TurnResponse:
         self._turn_id = turn.id
         self._chat = chat
         running = replace(turn, status=TurnStatus.RUNNING)
-        self._controls = build_controls(chat, running, self.addresses)
+        self._controls = replace(
+            build_controls(chat, running, self.addresses), answers=self.actions.goes_on
+        )
         self._has_ratings = False
         if not is_new:
             self._read_ratings()
@@ -378,9 +380,8 @@ class TurnResponse:
         answers = live.message_values(state.messages)
         outside = live.render_outside(state, self.actions)
         if state.waits_for:
-            return make_response(
-                render(self._controls.waiting_for(state.waits_for), answers) + outside
-            )
+            waiting = self._controls.waiting_for(state.waits_for, text=state.waits_for_text)
+            return make_response(render(waiting, answers) + outside)
         if state.is_running:
             every = f"{max(1, round(conversation().keeper.count / POLLS_PER_SECOND))}s"
             watch = "page" if self._way == "page" else "poll"
@@ -391,7 +392,8 @@ class TurnResponse:
         if answers:
             controls = self._controls.with_status(state.status)
         else:  # a turn that has left no messages is not the last one of its chat
-            controls = build_controls(self._chat, last_turn(self._chat), self.addresses)
+            last = build_controls(self._chat, last_turn(self._chat), self.addresses)
+            controls = replace(last, answers=self._controls.answers)
         return make_response(render(controls, answers) + outside)
 
     def new_selector(
@@ -429,7 +431,8 @@ class TurnResponse:
 
         def render_end(state: TurnState) -> str:
             if state.waits_for:
-                return template.render(controls=controls.waiting_for(state.waits_for))
+                waiting = controls.waiting_for(state.waits_for, text=state.waits_for_text)
+                return template.render(controls=waiting)
             # The start of a chat may have left no messages. Then the page asks which turn is last.
             asks_now = not controls.answers_question
             return template.render(controls=controls.with_status(state.status), asks_now=asks_now)

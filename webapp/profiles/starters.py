@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -41,14 +40,15 @@ class StarterList:
     @property
     def commands(self) -> list[str]:
         """Return the commands of all starters, each once."""
-        return list(dict.fromkeys(s.command for s in self._all if s.command))
+        return list(dict.fromkeys(s.command for s in self.all if s.command))
 
     def has(self, message: str, command: str) -> bool:
         """Return whether a starter says this message with this command."""
-        return any((s.message, s.command) == (message, command) for s in self._all)
+        return any((s.message, s.command) == (message, command) for s in self.all)
 
     @property
-    def _all(self) -> Iterable[Starter]:
+    def all(self) -> list[Starter]:
+        """Return the starters, and those of the categories."""
         return [*self.starters, *(s for category in self.categories for s in category.starters)]
 
 

@@ -247,10 +247,10 @@ class ChatTester(Conversation):
 
     @property
     def starters(self) -> list[Starter]:
-        """The starters that an empty chat under this profile shows."""
+        """The starters that an empty chat under this profile shows, also those of categories."""
         name = self.profile
         with self._visitor.reading("/"):
-            found = list_starters(offered_profiles().find(name)).starters
+            found = list_starters(offered_profiles().find(name)).all
         self._visitor.raise_failure()
         return found
 

@@ -115,6 +115,11 @@ def open_questions(messages: Iterable[ChatMessage]) -> str:
     return ",".join(it["id"] for it in questions if it is not None and it["status"] == OPEN)
 
 
+def waits_for_text(messages: Iterable[ChatMessage]) -> bool:
+    """Return whether one of the open questions is answered by the next text of the user."""
+    return any(is_open(it) and (question_of(it) or {})["kind"] == "user" for it in messages)
+
+
 def seconds_left(question: Mapping[str, Any]) -> int:
     """Return how many seconds there are to answer a question."""
     left = datetime.fromisoformat(question["deadline"]) - datetime.now(UTC)
