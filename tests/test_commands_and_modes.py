@@ -129,6 +129,14 @@ def test_a_command_has_the_picture_of_its_icon(chat: Chat) -> None:
     assert picture.one("svg")
 
 
+def test_an_option_has_the_picture_of_its_icon(chat: Chat) -> None:
+    page = chat.page()
+    options = picker(page, "model").all("option")
+    assert [bool(it.all("svg")) for it in options] == [True, False]
+    # A mode without icons has not a byte more.
+    assert picker(page, "effort").all("button") == []
+
+
 def test_the_form_has_a_field_of_each_mode(chat: Chat) -> None:
     page = chat.page()
     assert [it["name"] for it in page.all(data_testid="mode")] == ["mode-model", "mode-effort"]
@@ -282,6 +290,7 @@ MISUSES = {
     "set_commands([{'id': ' '}])": "A command needs an id",
     "set_commands([{'id': 'a', 'descripton': 'b'}])": "did you mean 'description'?",
     "set_commands([{'id': 'a', 'description': 1}])": "The description of the command 'a' must be",
+    "set_modes([cl.Mode('a', 'A', [cl.ModeOption('b', 'B', None, 1)])])": "icon must be text",
     "set_commands([{'id': 'a', 'icon': 1}])": "The icon of the command 'a' must be text",
     "set_commands([{'id': 'a', 'button': 'yes'}])": "'button' of the command 'a' must be True",
     "set_commands([{'id': 'a'}, {'id': 'a'}])": "the id 'a' twice",

@@ -30,8 +30,8 @@ APP = """
         await cl.context.emitter.set_commands(COMMANDS)
         await cl.context.emitter.set_modes([
             cl.Mode("model", "Model", [
-                cl.ModeOption("pro", "Pro", "Most capable"),
-                cl.ModeOption("flash", "Flash", "Quick and efficient", default=True),
+                cl.ModeOption("pro", "Pro", "Most capable", "brain"),
+                cl.ModeOption("flash", "Flash", "Quick and efficient", "zap", default=True),
             ]),
             cl.Mode("effort", "Effort", [
                 cl.ModeOption("low", "Low"), cl.ModeOption("high", "High"),
@@ -148,7 +148,10 @@ def test_modes_stay_and_go_with_suggestions(desktop: Page, site: Site) -> None:
     open_site(desktop, site)
     model = desktop.get_by_label("Model")
     expect(model).to_have_value("flash")
+    expect(model.locator("selectedcontent .glyph")).to_be_visible()
     model.press("Enter")
+    expect(model.locator("option .glyph")).to_have_count(2)
+    expect(model.locator("option .glyph").first).to_be_visible()
     desktop.get_by_role("option", name="Pro Most capable").click()
     expect(model).to_have_value("pro")
     category(desktop, "Creative").click()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 _NAMES = {
     "again": "refresh-cw rotate-cw rotate-ccw repeat redo",
+    "bolt": "zap",
+    "bot": "bot bot-message-square",
+    "brain": "brain brain-circuit brain-cog",
+    "bulb": "lightbulb",
+    "sliders": "settings settings-2 sliders sliders-horizontal",
+    "sparkles": "sparkles sparkle wand-sparkles wand",
     "alert": "triangle-alert alert-triangle circle-alert",
     "bin": "trash trash-2",
     "check": "check circle-check check-check",

@@ -31,7 +31,7 @@ class ModeOption:
     description:
         What it is good for; optional.
     icon:
-        Taken as in Chainlit, and not shown.
+        The name of a picture, as an `Action` has it. Other names show nothing.
     default:
         Whether it is chosen at first. Without such an option, the first one is.
 
@@ -61,13 +61,17 @@ class ModeOption:
                 f"{DESCRIPTION_LIMIT} characters, or None."
             )
         self.description = clean_text(description) or None
+        icon: object = self.icon
+        if not isinstance(icon, str | None):
+            raise MisuseError(f"ModeOption {self.id!r}: icon must be text, or None.")
         default: object = self.default
         if not isinstance(default, bool):
             raise MisuseError(f"ModeOption {self.id!r}: default must be True or False.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the option as JSON has it."""
-        return {"id": self.id, "name": self.name, "description": self.description or ""}
+        option = {"id": self.id, "name": self.name, "description": self.description or ""}
+        return {**option, "icon": clean_text(self.icon)} if self.icon else option
 
 
 @refuse_unknown_arguments
