@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from webapp import create_app
 from webapp.authoring.context import ChatContext
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.loading.app_file import ChatApp
-from webapp.authoring.transcript import MessageTarget
 from webapp.database.engines import utc_now
 from webapp.engine.turn import RunningTurn
 from webapp.engine.work import Limits, TurnSpec, Work

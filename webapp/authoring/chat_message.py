@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -239,3 +240,16 @@ class ChatMessage:
         """Return the buttons under it."""
         stored = (self.details or {}).get("actions", ())
         return [ActionData.from_json(action) for action in stored]
+
+
+def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
+    """Return the messages of a turn's calls, each as the last call left it."""
+    found: dict[uuid.UUID, ChatMessage] = {}
+    for message in chain.from_iterable(calls):
+        first = found.get(message.id)
+        found[message.id] = (
+            message
+            if first is None
+            else replace(message, earlier=first.earlier, created_at=first.created_at)
+        )
+    return list(found.values())

@@ -5,102 +5,37 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from webapp.authoring.actions.details import merge_actions, with_actions
 from webapp.authoring.chat_message import (
     ASSISTANT,
-    COMPLETE,
     DIVIDER,
     STREAMING,
     ActionData,
     ChatMessage,
     ElementData,
-    MessageKind,
-    MessageStatus,
+)
+from webapp.authoring.draft import (
+    CONTENT_LIMIT,
+    Draft,
+    MessageTarget,
+    begin_draft,
+    count_characters,
+    refuse_length,
 )
 from webapp.authoring.errors import MisuseError, StoppedError
 from webapp.authoring.text import clean_text
 
 MESSAGES_PER_CALL = 1_000
 CHARACTERS_PER_CALL = 4_000_000
-CONTENT_LIMIT = 1_000_000
 STOPPED = "{} came after the user had pressed Stop, so it was not sent. Return, or let this pass."
 ENDED = (
     "{} came after the callback had ended (or had used up its time), so it would be lost. Await or "
     "join what you start before you return."
 )
-
-
-@dataclass(frozen=True)
-class MessageTarget:
-    """Which message a call is about."""
-
-    id: uuid.UUID | None
-    sent: bool
-    # The profile under which it was sent.
-    profile: str | None = None
-    kind: MessageKind = ASSISTANT
-    # The time that a new one shows, if that is not the present.
-    created_at: datetime | None = None
-
-
-@dataclass(kw_only=True)
-class _Draft:
-    """A message of this call while it may still change."""
-
-    # The message as it began, with all that does not change from token to token.
-    begun: ChatMessage
-    parts: list[str] = field(default_factory=list)
-    # How many characters it has beside its text, as the input of a step.
-    beside: int = 0
-    streaming: bool = True
-    removed: bool = False
-    version: int = 0
-    # Only for a divider: the profile before it.
-    profile_before: str | None = None
-    # A carriage return at the end of a token is the first half of a line end, or a whole one.
-    held: str = ""
-    # The message when it was last read. Most messages of a long answer do not change again.
-    last_read: ChatMessage | None = None
-
-    def add(self, token: str) -> None:
-        """Append a token, cleaned as if all tokens had come at once."""
-        raw = self.held + token
-        self.held = "\r" if raw.endswith("\r") else ""
-        self.parts.append(clean_text(raw.removesuffix("\r")))
-
-    def message(self) -> ChatMessage:
-        """Return the message as it is now."""
-        if self.last_read is not None and self.last_read.version == self.version:
-            return self.last_read
-        self.parts = ["".join(self.parts)]
-        self.last_read = replace(
-            self.begun,
-            content=self.parts[0] + ("\n" if self.held else ""),
-            status=STREAMING if self.streaming else self.ended_as,
-            removed=self.removed,
-            version=self.version,
-        )
-        return self.last_read
-
-    @property
-    def ended_as(self) -> MessageStatus:
-        """Return the status of a message that grows no more."""
-        # One of an earlier call that was stopped stays so, unless its text is sent again.
-        return COMPLETE if self.begun.status == STREAMING else self.begun.status
-
-    def length(self) -> int:
-        return sum(map(len, self.parts))
-
-    @property
-    def grows(self) -> bool:
-        """Whether text is coming. A step may run for long without any."""
-        return self.streaming and (self.begun.kind == ASSISTANT or self.length() > 0)
 
 
 class Transcript:
@@ -136,7 +71,7 @@ class Transcript:
         self.profile: str | None = None
         self._first_id = first_id
         self._most, self._adopted = most, 0
-        self._drafts: dict[uuid.UUID, _Draft] = {}
+        self._drafts: dict[uuid.UUID, Draft] = {}
         self._length = 0
         self._closed: MisuseError | None = None
 
@@ -168,13 +103,13 @@ class Transcript:
         MisuseError
             The call has ended, or the message or all messages together are too long.
         """
-        _refuse_length(len(content))
+        refuse_length(len(content))
         with self.changed:
             self._refuse_if_closed(used)
             message_id, draft = self._draft(target, author)
             begun = draft.begun
             details = merge_actions(begun.details, details)
-            beside = _count_characters(details)
+            beside = count_characters(details)
             self._count(len(content) + beside - draft.length() - draft.beside)
             draft.beside = beside
             if elements and begun.elements:
@@ -245,7 +180,7 @@ class Transcript:
             if message.id not in self._drafts:
                 self._length += len(message.content)
                 self._adopted += 1
-                self._drafts[message.id] = _Draft(
+                self._drafts[message.id] = Draft(
                     begun=replace(message, earlier=True, version=0),
                     parts=[message.content],
                     streaming=False,
@@ -324,7 +259,7 @@ class Transcript:
             details = with_actions(draft.begun.details, add, remove)
             if details == draft.begun.details:
                 return
-            beside = _count_characters(details)
+            beside = count_characters(details)
             self._count(beside - draft.beside)
             draft.beside = beside
             draft.begun = replace(draft.begun, details=details)
@@ -357,7 +292,7 @@ class Transcript:
             message_id, draft = self._draft(target, author)
             # Before the token is added: one that is too long must not be kept.
             if self._length + len(token) > CONTENT_LIMIT:
-                _refuse_length(draft.length() + len(token))
+                refuse_length(draft.length() + len(token))
             self._count(len(token))
             draft.add(token)
             draft.streaming, draft.removed = True, False
@@ -414,8 +349,12 @@ class Transcript:
         with self.changed:
             if self._closed is None:
                 self._closed = StoppedError(STOPPED) if stopped else MisuseError(ENDED)
-                if stopped:
-                    self._mark_last()
+                drafts = self._drafts.values() if stopped else ()
+                new = [it for it in drafts if not it.begun.earlier and not it.removed]
+                said = [it for it in new if it.begun.kind == ASSISTANT]
+                if said and not any(it.streaming for it in new):
+                    said[-1].streaming = True
+                    self._note(said[-1], 0)
             self.changed.notify_all()
 
     @property
@@ -429,24 +368,17 @@ class Transcript:
         with self.changed:
             return [draft.message() for draft in self._drafts.values()]
 
-    def _mark_last(self) -> None:
-        new = [it for it in self._drafts.values() if not it.begun.earlier and not it.removed]
-        said = [it for it in new if it.begun.kind == ASSISTANT]
-        if said and not any(it.streaming for it in new):
-            said[-1].streaming = True
-            self._note(said[-1], 0)
-
     def _refuse_if_closed(self, used: str) -> None:
         if self._closed is not None:
             raise type(self._closed)(str(self._closed).format(used))
 
-    def _shown_draft(self, used: str, message_id: uuid.UUID) -> _Draft:
+    def _shown_draft(self, used: str, message_id: uuid.UUID) -> Draft:
         draft = self._drafts.get(message_id)
         if draft is None or draft.removed:
             raise no_such_message(used, message_id)
         return draft
 
-    def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, _Draft]:
+    def _draft(self, target: MessageTarget, author: str | None) -> tuple[uuid.UUID, Draft]:
         message_id = target.id or self._first_id or uuid.uuid4()
         if not target.sent:
             # Only the first new message may take the place that waits for the answer.
@@ -457,17 +389,9 @@ class Transcript:
                 raise MisuseError(
                     f"One callback may send {self._most} messages; put more text into each."
                 )
-            begun = ChatMessage(
-                id=message_id,
-                kind=target.kind,
-                author=author,
-                content="",
-                status=STREAMING,
-                created_at=target.created_at or datetime.now(UTC),
-                profile=target.profile if target.sent else self.profile,
-                earlier=target.sent,
+            draft = self._drafts[message_id] = begin_draft(
+                message_id, target, author, target.profile if target.sent else self.profile
             )
-            draft = self._drafts[message_id] = _Draft(begun=begun)
         return message_id, draft
 
     def _count(self, added: int) -> None:
@@ -478,25 +402,12 @@ class Transcript:
             )
         self._length += added
 
-    def _note(self, draft: _Draft, length: int) -> None:
+    def _note(self, draft: Draft, length: int) -> None:
         self.version += 1
         draft.version = self.version
         self.unsaved += max(length, 1)  # a removed message must be stored too
         self.spoke_at = time.monotonic()
         self.changed.notify_all()
-
-
-def latest_said(calls: Iterable[list[ChatMessage]]) -> list[ChatMessage]:
-    """Return the messages of a turn's calls, each as the last call left it."""
-    found: dict[uuid.UUID, ChatMessage] = {}
-    for message in chain.from_iterable(calls):
-        first = found.get(message.id)
-        found[message.id] = (
-            message
-            if first is None
-            else replace(message, earlier=first.earlier, created_at=first.created_at)
-        )
-    return list(found.values())
 
 
 def no_such_message(used: str, message_id: uuid.UUID) -> MisuseError:
@@ -505,19 +416,3 @@ def no_such_message(used: str, message_id: uuid.UUID) -> MisuseError:
         f"{used}: this chat has no message with the id {message_id}. Send the message first, and "
         "give its id."
     )
-
-
-def _count_characters(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(map(_count_characters, value.values()))
-    return sum(map(_count_characters, value)) if isinstance(value, list) else 0
-
-
-def _refuse_length(length: int) -> None:
-    if length > CONTENT_LIMIT:
-        raise MisuseError(
-            f"This message has {length:,} characters; one may have {CONTENT_LIMIT:,}. Split it, or "
-            "offer the text as a file."
-        )

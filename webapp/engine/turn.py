@@ -22,6 +22,7 @@ from webapp.authoring.chat_message import (
     STREAMING,
     ChatMessage,
     MessageStatus,
+    latest_said,
 )
 from webapp.authoring.context import ChatContext, Running
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
@@ -30,7 +31,7 @@ from webapp.authoring.profiles.answering_profile import own_callback
 from webapp.authoring.questions.open_questions import OpenQuestions
 from webapp.authoring.questions.question import INTERRUPTED as QUESTION_INTERRUPTED
 from webapp.authoring.questions.question import STOPPED as QUESTION_STOPPED
-from webapp.authoring.transcript import Transcript, latest_said
+from webapp.authoring.transcript import Transcript
 from webapp.engine.call import RunningCall, begin
 from webapp.engine.changes import Changes
 from webapp.engine.loop import process_loop

@@ -23,9 +23,9 @@ from webapp.authoring.chat_message import (
     MessageStatus,
     StoredFile,
 )
+from webapp.authoring.draft import CONTENT_LIMIT
 from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.steps.details import with_new_ids
-from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.transfer.as_json import FORMAT, VERSION

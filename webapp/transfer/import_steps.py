@@ -6,13 +6,13 @@ from dataclasses import fields
 from typing import Any
 
 from webapp.authoring.chat_message import ASSISTANT, STEP, TASKS, USER, MessageKind
+from webapp.authoring.draft import CONTENT_LIMIT
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.inputs.modes import MODES_LIMIT
 from webapp.authoring.steps.details import StepDetails, TaskDetails, TaskListDetails
 from webapp.authoring.steps.step import NAME_LIMIT, TYPE_LIMIT, language_name
 from webapp.authoring.steps.task_list import MOST_TASKS, TITLE_LIMIT, TaskStatus
 from webapp.authoring.text import clean_text
-from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.transfer.import_elements import read_sidebar
 from webapp.transfer.strict_json import Value
 

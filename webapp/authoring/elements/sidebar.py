@@ -10,6 +10,7 @@ from typing import Any
 from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import ElementData
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import (
     ELEMENT_NAME_LIMIT,
     Element,
@@ -17,7 +18,6 @@ from webapp.authoring.elements.element import (
     store_elements,
 )
 from webapp.authoring.text import clean_text
-from webapp.authoring.transcript import MessageTarget
 
 # The chat's own value that says which panel was opened last.
 SIDEBAR_KEY = "chat_profiles.sidebar"

@@ -20,6 +20,7 @@ from webapp.authoring.chat_message import (
     MessageKind,
 )
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.message_choices import Choices
@@ -27,7 +28,6 @@ from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
 from webapp.authoring.messages.values import read_author, read_id, read_time
 from webapp.authoring.questions.question import BY_APP_KEY
 from webapp.authoring.text import as_code_block, clean_json, fence_word
-from webapp.authoring.transcript import MessageTarget
 
 # Of the metadata and tags of a message, as JSON.
 DETAILS_LIMIT = 100_000

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from webapp.authoring.awaitable_object import Done
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.messages.message import ASSISTANT_MESSAGE, Message
 from webapp.authoring.messages.values import read_author
@@ -17,7 +18,6 @@ from webapp.authoring.questions.pending_answer import (
     wait_for_answer,
 )
 from webapp.authoring.questions.question import STOPPED, OpenQuestion, Outcome, QuestionKind
-from webapp.authoring.transcript import MessageTarget
 
 T = TypeVar("T")
 # A deadline must be a time that a calendar has.

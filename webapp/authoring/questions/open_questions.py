@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.authoring.chat_message import USER, ElementData
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.questions.question import (
     ANSWER_KEY,
@@ -18,7 +19,7 @@ from webapp.authoring.questions.question import (
     Outcome,
     QuestionStatus,
 )
-from webapp.authoring.transcript import MessageTarget, Transcript
+from webapp.authoring.transcript import Transcript
 
 QUESTIONS_AT_ONCE = 100
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeV
 from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import STEP, ElementData
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import STEP_NOT_YET, missing_name
@@ -21,7 +22,6 @@ from webapp.authoring.steps.details import StepDetails
 from webapp.authoring.steps.recording import record_calls
 from webapp.authoring.steps.texts import LANGUAGE_LIMIT, cut, describe_value, language_of
 from webapp.authoring.text import clean_text
-from webapp.authoring.transcript import MessageTarget
 
 P = ParamSpec("P")
 R = TypeVar("R")

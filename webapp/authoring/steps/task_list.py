@@ -9,10 +9,10 @@ from enum import Enum
 from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import TASKS
 from webapp.authoring.context import running_chat
+from webapp.authoring.draft import MessageTarget
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.steps.details import TaskDetails, TaskListDetails
 from webapp.authoring.text import clean_text
-from webapp.authoring.transcript import MessageTarget
 
 MOST_TASKS = 200
 TITLE_LIMIT = 500

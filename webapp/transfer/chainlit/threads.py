@@ -19,6 +19,7 @@ from webapp.authoring.chat_message import (
     ElementData,
     MessageKind,
 )
+from webapp.authoring.draft import CONTENT_LIMIT
 from webapp.authoring.elements.element import ELEMENTS_PER_MESSAGE, Element, ElementArguments
 from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
 from webapp.authoring.elements.texts import Text
@@ -28,7 +29,6 @@ from webapp.authoring.messages.values import AUTHOR_LIMIT
 from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.steps.details import StepDetails
 from webapp.authoring.text import as_code_block, clean_json, clean_text
-from webapp.authoring.transcript import CONTENT_LIMIT
 from webapp.chats.models import TITLE_LIMIT
 from webapp.chats.titles import make_title
 from webapp.files.saving import FileTooLargeError, PreparedFile, prepare_files
