@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,12 +24,16 @@ from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
-from webapp.authoring.messages.values import read_author, read_id, read_time
+from webapp.authoring.messages.values import (
+    read_author,
+    read_details,
+    read_id,
+    read_json_content,
+    read_time,
+)
 from webapp.authoring.questions.question import BY_APP_KEY
-from webapp.authoring.text import as_code_block, clean_json, fence_word
+from webapp.authoring.text import as_code_block, fence_word
 
-# Of the metadata and tags of a message, as JSON.
-DETAILS_LIMIT = 100_000
 UPDATE = "Message.update()"
 ASSISTANT_MESSAGE = "assistant_message"
 USER_MESSAGE = "user_message"
@@ -396,14 +399,7 @@ class Message(AwaitableObject):
         self._note_sent(chat)
 
     def _details(self, actions: list[ActionData]) -> dict[str, Any]:
-        given = {"metadata": self.metadata, "tags": self.tags}
-        text = json.dumps({name: value for name, value in given.items() if value}, default=str)
-        if len(text) > DETAILS_LIMIT:
-            raise MisuseError(
-                f"The metadata and tags of a message have at most {DETAILS_LIMIT:,} characters as "
-                f"JSON, not {len(text):,}."
-            )
-        details: dict[str, Any] = clean_json(json.loads(text))
+        details = read_details(self.metadata, self.tags)
         if self._from_user:
             details |= Choices(command=self.command, modes=self.modes or {}).details or {}
         if self._by_app:
@@ -457,13 +453,9 @@ class Message(AwaitableObject):
             if self._is_json:
                 self.language, self._is_json = None, False
             return content
-        if content is None:
-            return ""
         if isinstance(content, dict | list):
-            try:
-                text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-            except (TypeError, ValueError, RecursionError):  # not JSON, or it contains itself
-                return str(content)
-            self.language, self._is_json = "json", True
-            return text
-        return str(content)
+            text = read_json_content(content)
+            if text is not None:
+                self.language, self._is_json = "json", True
+                return text
+        return "" if content is None else str(content)

@@ -1,14 +1,18 @@
-"""Reading what authors give for a message: its author, id and time."""
+"""Reading what authors give for a message: its author, content, details, id and time."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.text import clean_text, is_visible
+from webapp.authoring.text import clean_json, clean_text, is_visible
 
 AUTHOR_LIMIT = 200
+# Of the metadata and tags of a message, as JSON.
+DETAILS_LIMIT = 100_000
 
 
 def read_author(author: str | None) -> str | None:
@@ -20,6 +24,27 @@ def read_author(author: str | None) -> str | None:
         raise MisuseError(f"Message author is longer than {AUTHOR_LIMIT} characters.")
     author = clean_text(author)
     return author if is_visible(author) else None
+
+
+def read_json_content(content: object) -> str | None:
+    """Return a dict or list as the JSON that a message shows, if it is JSON."""
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # not JSON, or it contains itself
+        return None
+
+
+def read_details(metadata: object, tags: object) -> dict[str, Any]:
+    """Return the metadata and tags of a message, as they are stored with it."""
+    given = {"metadata": metadata, "tags": tags}
+    text = json.dumps({name: value for name, value in given.items() if value}, default=str)
+    if len(text) > DETAILS_LIMIT:
+        raise MisuseError(
+            f"The metadata and tags of a message have at most {DETAILS_LIMIT:,} characters as "
+            f"JSON, not {len(text):,}."
+        )
+    details: dict[str, Any] = clean_json(json.loads(text))
+    return details
 
 
 def read_id(text: object) -> uuid.UUID:
