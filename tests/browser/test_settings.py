@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import answer, ask, choose, composer, messages, open_chat, open_settings
+from tests.browser.test_accessibility import findings, nothing_is_wider_than_the_screen
 from tests.support.apps import AppMaker
 from tests.test_settings_authoring import EDITING
 
 pytestmark = pytest.mark.browser
+
+EDITING_TAGS = """
+    import webapp as cl
+    from webapp.input_widget import Tags
+
+    def form(tags):
+        return cl.ChatSettings([Tags("w", "Words", tags, description=f"It has {len(tags)} tags.")])
+
+    @cl.on_chat_start
+    async def start():
+        await form(["a"]).send()
+
+    @cl.on_settings_edit
+    async def edit(settings):
+        await form(settings["w"]).send()
+
+    @cl.on_message
+    async def answer(message):
+        await cl.Message("ok").send()
+"""
 
 
 @pytest.fixture
@@ -116,3 +139,88 @@ def test_settings_of_a_later_message_come_with_the_stream(
     page.keyboard.press("Escape")
     ask(page, "off")
     expect(page.get_by_test_id("settings")).to_have_count(0)
+
+
+def chips(panel: Locator) -> list[str]:
+    """Return the tags as chips show them."""
+    return panel.locator(".tags bdi").all_inner_texts()
+
+
+def test_tags_are_chips(new_page: NewPage, site: Site) -> None:
+    page = new_page()
+    open_chat(page, site)
+    panel = open_settings(page)
+    field = panel.get_by_role("textbox", name="Stop words")
+    expect(field).to_have_accessible_description(re.compile("Enter or a comma ends a tag"))
+    expect(panel.get_by_role("list", name="Stop words")).to_be_visible()
+    assert chips(panel) == ["Answer:", "one, two"]
+    field.fill("three")
+    field.press("Enter")
+    field.press_sequentially('four,"five, six"')
+    field.press("Enter")
+    # Once each, and what was pasted as well.
+    field.fill("three, seven, <b>")
+    field.blur()
+    added = ["three", "four", "five, six", "seven", "<b>"]
+    assert chips(panel) == ["Answer:", "one, two", *added]
+    panel.get_by_role("button", name="Remove four").press("Enter")
+    expect(panel.get_by_role("button", name="Remove five, six")).to_be_focused()
+    expect(panel.get_by_role("status").filter(has_text="Removed four")).to_be_attached()
+    page.keyboard.press("Delete")
+    field.focus()
+    page.keyboard.press("Backspace")
+    expect(field).to_be_focused()
+    assert chips(panel) == ["Answer:", "one, two", "three", "seven"]
+    field.fill("last")
+    panel.get_by_test_id("save-settings").click()
+    expect(panel).to_have_count(0)
+    assert chips(open_settings(page)) == ["Answer:", "one, two", "three", "seven", "last"]
+    page.keyboard.press("Escape")
+    ask(page, "what?")
+    expect(answer(page)).to_contain_text('["Answer:", "one, two", "three", "seven", "last"]')
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_chips_are_sound_on_any_screen(new_page: NewPage, site: Site, width: int) -> None:
+    options = PHONE if width < 1000 else {}
+    page = new_page(**(options | {"viewport": {"width": width, "height": 800}}))
+    open_chat(page, site)
+    panel = open_settings(page)
+    field = panel.get_by_role("textbox", name="Stop words")
+    field.fill("a" * 190 + ", short, two words,")
+    expect(panel.get_by_role("button", name="Remove two words")).to_be_visible()
+    nothing_is_wider_than_the_screen(page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert findings(page) == []
+
+
+def test_chips_stay_while_the_form_follows_a_change(
+    new_page: NewPage, make_app: AppMaker, serve: object
+) -> None:
+    page = new_page()
+    open_chat(page, serve(make_app(EDITING_TAGS)))  # type: ignore[operator]
+    panel = open_settings(page)
+    field = panel.get_by_role("textbox", name="Words")
+    field.fill("b")
+    field.press("Enter")
+    expect(panel.get_by_text("It has 2 tags.")).to_be_visible()
+    expect(field).to_be_focused()
+    assert chips(panel) == ["a", "b"]
+    field.press_sequentially("c")
+    field.press("Enter")
+    expect(panel.get_by_text("It has 3 tags.")).to_be_visible()
+    assert chips(panel) == ["a", "b", "c"]
+
+
+def test_tags_are_a_text_without_javascript(without_javascript: Page, site: Site) -> None:
+    page = without_javascript
+    page.goto(site.url)
+    page.locator("#start button").click()
+    page.get_by_test_id("settings").click()
+    field = page.get_by_role("textbox", name="Stop words")
+    expect(field).to_have_value('Answer:\n"one, two"')
+    field.fill("x, y")
+    page.get_by_test_id("save-settings").click()
+    page.get_by_test_id("settings").click()
+    expect(field).to_have_value("x\ny")
