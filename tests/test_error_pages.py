@@ -15,10 +15,9 @@ from tests.support.apps import AppMaker
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
-from webapp.web.csrf import CSRFError
+from webapp.web.csrf import CSRFError, ForeignFormError, OriginMismatchError
 from webapp.web.errors import EXPLANATIONS
 from webapp.web.refusals import Refusal
-from webapp.web.request_guards import ForeignFormError, OriginMismatchError
 
 CODES = [400, 403, 404, 405, 409, 411, 413, 415, 422, 429, 500, 503]
 INTERNALS = ["Traceback", "webapp/", ".py", "SELECT", "sqlite", "Werkzeug", "Flask", "Python/"]

@@ -14,6 +14,8 @@ from webapp.authoring.loading.app_file import ChatApp
 from webapp.config.settings import Settings
 
 SETTINGS, CHAT_APP, HOOKS = "settings", "chat_app", "hooks"
+# Where the API is, if the site has one.
+API_PREFIX = "/v1/"
 # The type of `webapp.app.build_app`. Modules that take it as an argument need not import `app.py`.
 BuildApp = Callable[[ChatApp, Settings], Flask]
 

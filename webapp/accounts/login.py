@@ -22,7 +22,7 @@ from webapp.authoring.errors import AuthoringError
 from webapp.authoring.users.user import PersistedUser, User
 from webapp.database.engines import utc_now
 from webapp.site import chat_app, hooks
-from webapp.web.csrf import CSRF_FIELD, CSRFError
+from webapp.web.csrf import CSRF_FIELD, CSRFError, ForeignFormError, OriginMismatchError
 from webapp.web.errors import (
     FORM_TOO_OLD,
     explain,
@@ -33,7 +33,6 @@ from webapp.web.errors import (
 from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.log import log_failure
 from webapp.web.redirects import local_path, plain_address
-from webapp.web.request_guards import ForeignFormError, OriginMismatchError
 
 USER_KEY = "user"
 

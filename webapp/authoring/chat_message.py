@@ -27,6 +27,12 @@ STOPPED: Final = "stopped"
 FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
 
+# Keys of the details of a message: of one that asks, and of one that answers.
+QUESTION_KEY: Final = "question"
+ANSWER_KEY: Final = "answers"
+# And of one that the app has sent in the name of its user.
+BY_APP_KEY: Final = "by_app"
+
 ElementKind = Literal[
     "image",
     "file",

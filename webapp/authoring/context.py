@@ -24,7 +24,8 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.live.values import Values
-from webapp.authoring.profiles.profile import ChatProfile, Cot
+from webapp.authoring.overrides.config_overrides import Cot
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.questions.open_questions import OpenQuestions
 from webapp.authoring.transcript import Transcript
 from webapp.authoring.users.user import User

@@ -18,7 +18,6 @@ from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.questions.question import is_within_turn
 from webapp.chats.message_rows import MESSAGE_COLUMNS, shown_message
 from webapp.chats.models import Message, Turn
-from webapp.chats.store import StoredChat
 from webapp.database.engines import read_connection
 
 # So many parts of turns are looked at, the newest first. More would slow the page.
@@ -184,7 +183,7 @@ def list_versions(chat_id: uuid.UUID) -> Versions:
 
 
 def find_version(
-    chat: StoredChat, turn_id: uuid.UUID, before: int | None, most: int
+    chat_id: uuid.UUID, turn_id: uuid.UUID, before: int | None, most: int
 ) -> tuple[list[ChatMessage], bool]:
     """Return messages of the chat as it was right before a turn, and whether there are earlier.
 
@@ -201,7 +200,7 @@ def find_version(
     NotFound
         The turn has replaced nothing in this chat.
     """
-    which: dict[str, Any] = {"chat_id": chat.id, "turn_id": turn_id, "most": most + 1}
+    which: dict[str, Any] = {"chat_id": chat_id, "turn_id": turn_id, "most": most + 1}
     with read_connection() as connection:
         first, start = connection.execute(_FIRST_REPLACED, which).one()
         if first is None or start is None:

@@ -17,7 +17,7 @@ from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.questions.open_questions import QuestionUpdate
 from webapp.authoring.questions.question import ANSWERED, TIMED_OUT
 from webapp.engine.errors import StoreUnavailableError
-from webapp.engine.phases import TurnStatus
+from webapp.engine.phases import BEAT_SECONDS, TurnStatus
 from webapp.engine.turn import RunningTurn
 
 # How often the keeper looks at its turns.
@@ -30,8 +30,6 @@ SAVE_CHARACTERS = 2_000
 SAVE_HERE_SECONDS = 0.1
 # How often the keeper asks whether a user pressed Stop in another process.
 LOOK_FOR_STOP_SECONDS = 1.0
-# How often a process gives its heartbeat: it notes in the database that its turns are alive.
-BEAT_SECONDS = 5.0
 # The thread ends when it has had no turn for so long. The next turn starts another one.
 IDLE_SECONDS = 10.0
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextvars import Context
 from typing import Any
 
+from webapp.authoring.context import make_task
 from webapp.engine.pausing_loop import PausingLoop
 
 # How long a loop may be silent, after a call on it was not ended in time.
@@ -152,7 +153,7 @@ class ProcessLoop:
             if current is not None and is_ours and not is_stuck:
                 return current
             self._pid, self._silent_since = os.getpid(), None
-            self._current = PausingLoop(lambda loop: self._current is loop)
+            self._current = PausingLoop(lambda loop: self._current is loop, make_task)
             self._current.start()
             if current is not None and is_ours:
                 logger.error("loop.replaced", extra={"fields": {"silent_seconds": STUCK_SECONDS}})

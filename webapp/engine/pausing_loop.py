@@ -14,8 +14,6 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
-from webapp.authoring.context import make_task
-
 # How long a visiting thread runs the loop at most while something is ready to run.
 VISIT_SECONDS = 0.05
 # How long a visitor waits while another thread runs the loop. That is mostly soon over, and to wait
@@ -123,9 +121,13 @@ class PausingLoop:
     ----------
     is_wanted:
         Returns whether the loop is to go on. If not, its thread ends and closes it.
+    task_factory:
+        Makes its tasks.
     """
 
-    def __init__(self, is_wanted: Callable[[PausingLoop], bool]) -> None:
+    def __init__(
+        self, is_wanted: Callable[[PausingLoop], bool], task_factory: Callable[..., Any]
+    ) -> None:
         self.loop = asyncio.new_event_loop()
         self._selector: PausingSelector | None = None
         # Any other loop, such as one that the author's policy makes, never pauses.
@@ -134,7 +136,7 @@ class PausingLoop:
             self.loop.close()
             self._selector = PausingSelector()
             self.loop = self._selector.loop = asyncio.SelectorEventLoop(self._selector)
-        self.loop.set_task_factory(make_task)
+        self.loop.set_task_factory(task_factory)
         self._is_wanted = is_wanted
         # Held by the thread that runs the loop.
         self._permit = threading.Lock()

@@ -10,6 +10,9 @@ from __future__ import annotations
 import threading
 from enum import Enum, StrEnum, auto
 
+# How often a process gives its heartbeat: it notes in the database that its turns are alive.
+BEAT_SECONDS = 5.0
+
 
 class TurnStatus(StrEnum):
     """How a turn stands, for pages and the database.

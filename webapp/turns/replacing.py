@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.chat_message import DIVIDER, USER, ElementData
-from webapp.authoring.questions.question import ANSWER_KEY, BY_APP_KEY, is_within_turn
+from webapp.authoring.chat_message import ANSWER_KEY, BY_APP_KEY, DIVIDER, USER, ElementData
+from webapp.authoring.questions.question import is_within_turn
 from webapp.chats.models import Chat, Message, Turn
 from webapp.chats.store import StoredChat
 from webapp.chats.titles import title_of

@@ -13,8 +13,7 @@ from webapp.authoring.chat_message import STREAMING
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.clock import database_time
 from webapp.database.engines import has_failed_recently, utc_now
-from webapp.engine.keeper import BEAT_SECONDS
-from webapp.engine.phases import TurnStatus
+from webapp.engine.phases import BEAT_SECONDS, TurnStatus
 from webapp.turns.questions.rows import interrupt_questions, keep_answers
 
 # A turn was interrupted when its process has not given a heartbeat for so long. Heartbeats from the

@@ -19,8 +19,7 @@ from sqlalchemy import (
     true,
 )
 
-from webapp.authoring.chat_message import ASSISTANT, USER
-from webapp.authoring.questions.question import BY_APP_KEY
+from webapp.authoring.chat_message import ASSISTANT, BY_APP_KEY, USER
 from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import db, read_connection
 from webapp.files.models import File

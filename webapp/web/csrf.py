@@ -27,6 +27,22 @@ class CSRFError(BadRequest):
     """A form that was not sent from a page of this session, as far as anybody can tell."""
 
 
+class ForeignFormError(CSRFError):
+    """A form that another site sent, according to the browser."""
+
+    description = "The form came from another site."
+
+
+class OriginMismatchError(ForeignFormError):
+    """A form whose ``Origin`` is not the address that the server was asked for.
+
+    Another site has sent it, or a proxy has changed the ``Host`` header. Only the browser's
+    ``Sec-Fetch-Site`` tells which, and over plain HTTP a browser does not send it.
+    """
+
+    description = "The headers Origin and Host differ."
+
+
 def csrf_token() -> str:
     """Return the token for the forms of this answer."""
     token: str | None = g.get("csrf_token")

@@ -20,8 +20,15 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
-from webapp.site import chat_app, hooks, settings, this_app
-from webapp.web.csrf import CSRF_FIELD, CSRFError, check_form_token, csrf_token
+from webapp.site import API_PREFIX, chat_app, hooks, settings, this_app
+from webapp.web.csrf import (
+    CSRF_FIELD,
+    CSRFError,
+    ForeignFormError,
+    OriginMismatchError,
+    check_form_token,
+    csrf_token,
+)
 from webapp.web.late_schema import wait_for_schema
 from webapp.web.log import enable_log
 from webapp.web.refusals import Refusal
@@ -41,9 +48,8 @@ MESSAGE_FORMS = frozenset({"turns.say", "turns.edit", "questions.answer"})
 UPLOAD_FORMS = frozenset({"turns.say"})
 # The endpoint that takes files where a question of the app asks for them. The view knows that.
 ANSWER_FORMS = frozenset({"questions.answer"})
-# Where the API is, if the site has one, and its endpoints for programs. They take JSON and a token,
-# and read no cookie, so that no form of another site can use the session of a browser there.
-API_PREFIX = "/v1/"
+# The endpoints of the API for programs. They take JSON and a token, and read no cookie, so that no
+# form of another site can use the session of a browser there.
 JSON_ENDPOINTS = frozenset({"api.complete_chat", "api.run_agent"})
 MAX_JSON_BYTES = 4 * 1024 * 1024
 # The endpoint that takes an export with the files of its chats.
@@ -58,22 +64,6 @@ MAX_TOKEN_BYTES = 200
 PIECE_BYTES = 64 * 1024
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _UTF8 = codecs.getincrementaldecoder("utf-8")
-
-
-class ForeignFormError(CSRFError):
-    """A form that another site sent, according to the browser."""
-
-    description = "The form came from another site."
-
-
-class OriginMismatchError(ForeignFormError):
-    """A form whose ``Origin`` is not the address that the server was asked for.
-
-    Another site has sent it, or a proxy has changed the ``Host`` header. Only the browser's
-    ``Sec-Fetch-Site`` tells which, and over plain HTTP a browser does not send it.
-    """
-
-    description = "The headers Origin and Host differ."
 
 
 class TooManyFieldsError(Refusal):

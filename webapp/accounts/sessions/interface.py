@@ -25,8 +25,8 @@ from webapp.accounts.sessions import rows as session_rows
 from webapp.accounts.sessions.rows import Condition, SessionRows, StoredSession
 from webapp.config.settings import Settings
 from webapp.database.engines import utc_now, write_transaction
+from webapp.site import API_PREFIX
 from webapp.web.log import log_event
-from webapp.web.request_guards import API_PREFIX
 
 # What the signed cookie of a visitor without a row may contain.
 COOKIE_KEYS = frozenset({"csrf_token"})

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from webapp.testing import ChatTester, FakeModel
+    from webapp.testing.chat_tester import ChatTester
+    from webapp.testing.fake_model import FakeModel
 
 APP_FILE = "chat_app"
 # What `webapp.testing.transcript` reads.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webapp.authoring.chat_message import ActionData
+from webapp.authoring.chat_message import ANSWER_KEY, BY_APP_KEY, QUESTION_KEY, ActionData
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.questions.question import ANSWER_KEY, BY_APP_KEY, QUESTION_KEY
 
 ACTIONS_PER_MESSAGE = 100
 # What a message is does not change with its metadata.

@@ -18,7 +18,7 @@ from webapp.authoring.loading.source_lines import (
     locate_error,
     locate_function,
 )
-from webapp.authoring.profiles.profile import Cot
+from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.uploads.uploads import Uploads
 
 EXIT_BAD_INPUT = 2

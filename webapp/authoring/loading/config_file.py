@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.site_text import SiteTextError, one_line, read_site_text
-from webapp.authoring.profiles.profile import Cot
+from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.uploads.uploads import Uploads
 
 FILE = ".chainlit/config.toml"

@@ -12,6 +12,7 @@ from webapp.authoring.actions.action import Action, check_actions, remove_action
 from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import (
     ASSISTANT,
+    BY_APP_KEY,
     ERROR,
     USER,
     ActionData,
@@ -31,7 +32,6 @@ from webapp.authoring.messages.values import (
     read_json_content,
     read_time,
 )
-from webapp.authoring.questions.question import BY_APP_KEY
 from webapp.authoring.text import as_code_block, fence_word
 
 UPDATE = "Message.update()"

@@ -7,9 +7,12 @@ All names of Chainlit are taken, also those that have no meaning here, so that a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from webapp.authoring.errors import MisuseError
+
+# Which steps users see: all, only those of type "tool", or none.
+Cot = Literal["full", "tool_call", "hidden"]
 
 # What changes something here, beside `features.spontaneous_file_upload`.
 USED = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from webapp.authoring.arguments import (
     clean_texts,
@@ -16,6 +16,7 @@ from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.overrides.config_overrides import (
     PUBLIC,
     ChainlitConfigOverrides,
+    Cot,
     SpontaneousFileUploadFeature,
     read_overrides,
 )
@@ -26,9 +27,6 @@ NAME_LIMIT = 200
 # Every page that offers the profile holds the text, about six times as long in HTML.
 DESCRIPTION_LIMIT = 100_000
 KEEP_DAYS_LIMIT = 36_500
-
-# Which steps users see: all, only those of type "tool", or none.
-Cot = Literal["full", "tool_call", "hidden"]
 
 
 @refuse_unknown_arguments

@@ -8,17 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.authoring.chat_message import USER, ElementData
+from webapp.authoring.chat_message import ANSWER_KEY, QUESTION_KEY, USER, ElementData
 from webapp.authoring.draft import MessageTarget
 from webapp.authoring.errors import MisuseError
-from webapp.authoring.questions.question import (
-    ANSWER_KEY,
-    ANSWERED,
-    QUESTION_KEY,
-    OpenQuestion,
-    Outcome,
-    QuestionStatus,
-)
+from webapp.authoring.questions.question import ANSWERED, OpenQuestion, Outcome, QuestionStatus
 from webapp.authoring.transcript import Transcript
 
 QUESTIONS_AT_ONCE = 100

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from webapp.authoring.chat_message import ChatMessage
+from webapp.authoring.chat_message import ANSWER_KEY, BY_APP_KEY, QUESTION_KEY, ChatMessage
 
 QuestionKind = Literal["user", "action", "file", "element"]
 QuestionStatus = Literal["open", "answered", "timed-out", "stopped", "interrupted"]
@@ -20,11 +20,6 @@ ANSWERED: Final = "answered"
 TIMED_OUT: Final = "timed-out"
 STOPPED: Final = "stopped"
 INTERRUPTED: Final = "interrupted"
-# The keys of these in the details of a message: of one that asks, and of one that answers.
-QUESTION_KEY = "question"
-ANSWER_KEY = "answers"
-# And of one that the app has sent in the name of its user.
-BY_APP_KEY = "by_app"
 
 
 @dataclass(frozen=True, kw_only=True)

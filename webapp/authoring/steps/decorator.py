@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, get_args, overload
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import app_being_loaded
-from webapp.authoring.profiles.profile import Cot
+from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.steps.recording import record_calls
 from webapp.authoring.steps.step import Step, StepType
 from webapp.authoring.tools import name_of

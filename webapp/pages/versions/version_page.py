@@ -35,7 +35,7 @@ def render_version(chat: StoredChat, turn_id: uuid.UUID, before: int | None) -> 
     NotFound
         The turn has replaced nothing in this chat.
     """
-    messages, has_earlier = find_version(chat, turn_id, before, VERSION_MESSAGES)
+    messages, has_earlier = find_version(chat.id, turn_id, before, VERSION_MESSAGES)
     page = MessagePage(messages, None, messages[0].sequence if messages and has_earlier else None)
     actions = with_ratings(build_actions(addresses_of(chat.id), None, offered=False), chat.id)
     values = page_values(chat, shown_profile(chat))

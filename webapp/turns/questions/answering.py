@@ -11,14 +11,8 @@ from sqlalchemy import String, bindparam, case, func, or_, select, update
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
-from webapp.authoring.questions.question import (
-    ANSWERED,
-    INTERRUPTED,
-    OPEN,
-    QUESTION_KEY,
-    STOPPED,
-    TIMED_OUT,
-)
+from webapp.authoring.chat_message import QUESTION_KEY
+from webapp.authoring.questions.question import ANSWERED, INTERRUPTED, OPEN, STOPPED, TIMED_OUT
 from webapp.chats.models import Chat, Message, Question, Turn
 from webapp.chats.search_index import UNINDEXED_FROM_QUESTION
 from webapp.chats.store import StoredChat

@@ -10,16 +10,9 @@ from typing import Any
 from sqlalchemy import Float, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from webapp.authoring.chat_message import COMPLETE, USER, ChatMessage
+from webapp.authoring.chat_message import ANSWER_KEY, COMPLETE, QUESTION_KEY, USER, ChatMessage
 from webapp.authoring.questions.open_questions import QuestionUpdate, answer_message_id
-from webapp.authoring.questions.question import (
-    ANSWER_KEY,
-    ANSWERED,
-    INTERRUPTED,
-    OPEN,
-    QUESTION_KEY,
-    TIMED_OUT,
-)
+from webapp.authoring.questions.question import ANSWERED, INTERRUPTED, OPEN, TIMED_OUT
 from webapp.chats.message_rows import upsert_messages
 from webapp.chats.models import Message, Question
 from webapp.chats.search_index import reindex_messages
