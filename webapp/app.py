@@ -152,6 +152,8 @@ def build_app(chat_app: ChatApp, settings: Settings, *, watch_files: bool = Fals
     if settings.api:
         # A site without it has no need of its modules.
         import_module("webapp.api.views").serve_api(app, settings)
+    if chat_app.config.user_keys:
+        import_module("webapp.user_keys.views").ask_for_keys(app)
     set_up_looks(app, chat_app)
     set_up_templates(app, settings, chat_app)
     set_up_windows(app, settings, chat_app)

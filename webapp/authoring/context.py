@@ -84,6 +84,8 @@ class ChatContext:
     user: User | None
     chat_profile: str | None
     values: Values = field(default_factory=Values)
+    # The keys that the user has entered, by name. Never stored, nor logged.
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     # What the user can set beside the composer.
     inputs: Inputs = field(default_factory=Inputs)
     transcript: Transcript = field(default_factory=Transcript)

@@ -32,8 +32,8 @@ class UserSession:
 
     You can read the reserved keys but not set them: ``id`` (of the chat), ``user`` (a `User`, or
     ``None``), ``chat_profile`` (the name of the chosen profile, or ``None``), ``chat_settings``
-    (a dict of what is set in `ChatSettings`, or ``{}``), ``env`` (``{}``) and ``client_type``
-    (``"webapp"``).
+    (a dict of what is set in `ChatSettings`, or ``{}``), ``env`` (the keys that the user has
+    entered, by name) and ``client_type`` (``"webapp"``).
 
     Example
     -------
@@ -152,7 +152,7 @@ def _reserved(chat: ChatContext) -> dict[str, Any]:
         "user": chat.user,
         "chat_profile": chat.chat_profile,
         "chat_settings": values_now(chat),
-        "env": {},
+        "env": dict(chat.keys),
         "client_type": CLIENT_TYPE,
     }
 

@@ -43,7 +43,8 @@ class Browser:
         if not self._token:
             self.get("/login")
             if not self._token:
-                self.get("/")
+                # An app that asks its users for keys sends to another page first.
+                self.get("/", follow_redirects=True)
         from_htmx = {"HX-Request": "true", "HX-Current-URL": f"http://localhost{self._page}"}
         headers = {**(from_htmx if htmx else {}), **kwargs.pop("headers", {})}
         form = {"csrf_token": self._token, **(data or {})}

@@ -268,6 +268,19 @@ class ChatTester(Conversation):
             return self._visitor.act("profile", {"profile": profile}, **options)
         return self._visitor.start({"profile": profile}, **options)
 
+    def enter_keys(self, **keys: str) -> Self:
+        """Enter the keys that the app asks its users for: those of ``user_env``.
+
+        Raises
+        ------
+        RefusedError
+            One is missing, or the app does not ask for it.
+        """
+        self._visitor.open_page("/keys")
+        form = {f"key-{name}": key for name, key in keys.items()}
+        self._visitor.check(self._visitor.browser.post("/keys", form))
+        return self
+
     def start(self, **options: Unpack[WaitOptions]) -> Answer:
         """Start a new chat, and return what the app says. `say` does it where there is none."""
         return self._visitor.start({}, **options)

@@ -224,6 +224,11 @@ class SiteVisitor:
             raise ChatTestError(
                 f'{name} asks its users to sign in: call chat.sign_in("ada") first.'
             )
+        if str(response.location).startswith("/keys") and response.request.path != "/keys":
+            name = self.browser.app.extensions[CHAT_APP].file_name
+            raise ChatTestError(
+                f"{name} asks its users for keys: call chat.enter_keys(NAME=...) first."
+            )
         if response.status_code >= 400:
             self.raise_failure()
             raise RefusedError(response.status_code, find_notice(response.text))

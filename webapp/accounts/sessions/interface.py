@@ -307,19 +307,30 @@ class DatabaseSessions(SessionInterface):
             values = dict(session.data)
             session.mark_stored(None, values, _serializer().dumps(values))
 
+    def own_cookie(self, kind: str) -> str:
+        """Return the name of a further cookie of the site that this request asks for."""
+        return f"{self._cookie_names(request)[0]}-{kind}"
+
+    def set_own_cookie(self, response: Response, kind: str, value: str) -> None:
+        """Set that cookie until the browser is closed. Without a value, the browser forgets it."""
+        self._set(response, self.own_cookie(kind), value, None if value else timedelta(0))
+
     def _set_cookie(self, response: Response, value: str, max_age: timedelta) -> None:
         for name in self._cookie_names(request):
-            response.set_cookie(
-                name,
-                value,
-                max_age=max_age,
-                path="/",
-                secure=self.secure,
-                httponly=True,
-                # In a frame of another site, a cookie of this site's own pages is not sent.
-                samesite="None" if self._is_framed else "Lax",
-                partitioned=self._is_framed,
-            )
+            self._set(response, name, value, max_age)
+
+    def _set(self, response: Response, name: str, value: str, max_age: timedelta | None) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            # In a frame of another site, a cookie of this site's own pages is not sent.
+            samesite="None" if self._is_framed else "Lax",
+            partitioned=self._is_framed,
+        )
 
 
 def find_ended_sessions(row_ids: set[uuid.UUID]) -> set[uuid.UUID]:

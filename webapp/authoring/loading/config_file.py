@@ -18,11 +18,13 @@ FILE = ".chainlit/config.toml"
 BYTES_READ = 200_000
 NAME_LIMIT, DESCRIPTION_LIMIT, PATH_LIMIT = 100, 500, 200
 _STYLESHEET = re.compile(r"/public/(?:[\w-]+/)*[\w.-]+\.css", re.ASCII)
+_KEY = re.compile(r"[A-Za-z_][\w-]{0,99}", re.ASCII)
+MOST_KEYS = 20
 _THEME = "use public/theme.css; see docs/themes.md"
 _SETTING = "a setting of the site says that; see docs/hosting.md"
 # What has no effect here: the value that Chainlit writes into each new file, and what to do.
 _WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
-    "project.user_env": ([], "put keys into the environment of the server"),
+    "project.persist_user_env": (False, "the browser of a user keeps the keys"),
     "project.session_timeout": (3600, "a chat can always be resumed"),
     "project.user_session_timeout": (1296000, _SETTING),
     "project.cache": (False, "use @cache"),
@@ -62,6 +64,8 @@ class ConfigFile:
     stylesheet: str = ""
     cot: Cot | None = None
     uploads: Uploads | None = None
+    # The names of what each user is asked for, such as a key of a model.
+    user_keys: tuple[str, ...] = ()
     # What is wrong with it, and what has no effect here. A line each.
     problems: tuple[str, ...] = ()
     without_effect: tuple[str, ...] = ()
@@ -112,6 +116,7 @@ def read_config_file(folder: Path) -> ConfigFile:
         stylesheet=_read_stylesheet(reader),
         cot=_read_cot(reader),
         uploads=_read_uploads(reader),
+        user_keys=_read_user_keys(reader),
         problems=tuple(reader.problems),
         without_effect=tuple(_list_without_effect(reader)),
     )
@@ -152,6 +157,16 @@ def _read_uploads(reader: _Reader) -> Uploads | None:
     except (MisuseError, TypeError) as error:
         reader.refuse(key, f"is not used: {one_line(str(error), 200).rstrip('.')}")
         return None
+
+
+def _read_user_keys(reader: _Reader) -> tuple[str, ...]:
+    key = "project.user_env"
+    names = reader.find(key) or []
+    is_list = isinstance(names, list) and len(names) <= MOST_KEYS
+    if is_list and all(isinstance(name, str) and _KEY.fullmatch(name) for name in names):
+        return tuple(dict.fromkeys(names))
+    reader.refuse(key, f'must be a list of at most {MOST_KEYS} names, such as ["OPENAI_API_KEY"]')
+    return ()
 
 
 def _list_without_effect(reader: _Reader) -> list[str]:

@@ -66,8 +66,8 @@ class SessionContext:
 
     @property
     def user_env(self) -> dict[str, str]:
-        """An empty dict: users are asked for no keys."""
-        return {}
+        """The keys that the user has entered, by name. See ``env`` of `user_session`."""
+        return dict(self._chat.keys)
 
     if not TYPE_CHECKING:  # or a type checker would accept every name
 

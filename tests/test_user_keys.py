@@ -1,0 +1,209 @@
+"""Keys that users bring with them: `user_env` in `.chainlit/config.toml`, `env` in callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.support.apps import AppMaker
+from tests.support.chats import Chat
+from tests.support.log import LogReader
+from tests.support.people import HTMX, Visitor
+from tests.support.rows import every_row
+from webapp.authoring.loading.config_file import read_config_file
+from webapp.testing import ChatTester, ChatTestError
+
+CONFIG = '[project]\nuser_env = ["MODEL_KEY", "SEARCH_KEY"]\n'
+APP = """
+import chat_profiles as cl
+
+@cl.on_message
+async def answer(message):
+    same = cl.user_session.get("env") == cl.context.session.user_env
+    await cl.Message(f"{cl.user_session.get('env')} {same}").send()
+"""
+COUNTS = """
+import chat_profiles as cl
+
+@cl.on_message
+def answer(message):
+    cl.user_session.set("seen", True)
+    cl.Message(str(len(cl.user_session.get("env")["MODEL_KEY"]))).send()
+"""
+SIGN_IN = """
+@cl.password_auth_callback
+def check(username, password):
+    return cl.User(username) if username * 2 == password else None
+"""
+KEYS = {"key-MODEL_KEY": "sk-of-alice", "key-SEARCH_KEY": "search-1"}
+Make = Callable[..., Flask]
+
+
+@pytest.fixture
+def make(make_app: AppMaker) -> Make:
+    """Return `make(app)`, which makes an app that asks for the two keys."""
+
+    def with_config(app: str = APP, config: str = CONFIG, **settings: str) -> Flask:
+        path = make_app.folder / ".chainlit" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(config)
+        return make_app(app, **settings)
+
+    return with_config
+
+
+def enter(visitor: Visitor, **keys: str) -> TestResponse:
+    visitor.get("/keys")
+    return visitor.post("/keys", KEYS | {f"key-{name}": key for name, key in keys.items()})
+
+
+def said(visitor: Visitor) -> str:
+    return Chat.of(visitor).say("hello").messages()[-1]
+
+
+def test_an_app_that_asks_for_none_has_no_such_page(make_app: AppMaker) -> None:
+    visitor = Visitor(make_app(APP))
+    assert visitor.get("/keys").status_code == 404
+    assert said(visitor) == "{} True"
+    assert "/keys" not in visitor.get("/").text
+
+
+def test_a_callback_has_the_keys_of_its_user(make: Make) -> None:
+    visitor = Visitor(make())
+    opened = visitor.get("/?prompt=Hi")
+    assert (opened.status_code, opened.location) == (303, "/keys?next=/?prompt%3DHi")
+    page = visitor.get(opened.location).text
+    assert 'for="key-MODEL_KEY"' in page
+    answer = visitor.post("/keys", KEYS | {"next": "/?prompt=Hi"})
+    assert (answer.status_code, answer.location) == (303, "/?prompt=Hi")
+    assert said(visitor) == "{'MODEL_KEY': 'sk-of-alice', 'SEARCH_KEY': 'search-1'} True"
+
+
+@pytest.mark.parametrize("path", ["/", "/chats", "/chats/CHAT/messages"])
+def test_without_them_nothing_runs(make: Make, path: str) -> None:
+    app = make()
+    known = Visitor(app)
+    enter(known)
+    chat = Chat.of(known)
+    known.client.delete_cookie("session-keys")
+    path = path.replace("/chats/CHAT", chat.address)
+    form = {"content": "hello", "key": "00000000-0000-4000-8000-00000000000a"}
+    before = every_row(app)
+    answer = known.get(path) if path == "/" else known.post(path, form)
+    assert (answer.status_code, answer.location) == (303, "/keys")
+    assert known.get(path, headers=HTMX).headers["HX-Redirect"].startswith("/keys")
+    assert every_row(app) == before
+
+
+def test_the_keys_are_nowhere_but_in_the_cookie(make: Make, log: LogReader) -> None:
+    app = make(COUNTS)
+    visitor = Visitor(app)
+    answer = enter(visitor)
+    [cookie] = [each for each in answer.headers.getlist("Set-Cookie") if "session-keys" in each]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Expires" not in cookie
+    assert said(visitor) == "11"
+    assert "sk-of-alice" not in str(every_row(app, audited=True))
+    assert "sk-of-alice" not in visitor.get("/keys").text
+    assert "sk-of-alice" not in str(log.lines)
+
+
+def test_an_empty_field_keeps_what_was_entered(make: Make) -> None:
+    visitor = Visitor(make())
+    enter(visitor)
+    enter(visitor, MODEL_KEY=" ", SEARCH_KEY=" search-2 ")
+    assert "'sk-of-alice', 'SEARCH_KEY': 'search-2'" in said(visitor)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"SEARCH_KEY": " "}, "Enter each key."),
+        ({"SEARCH_KEY": "a\r\nX-Other: b"}, "line breaks"),
+        ({"SEARCH_KEY": "a\u2028b"}, "line breaks"),
+        ({"SEARCH_KEY": "".join(map(chr, range(0x4E00, 0x5E00)))}, "too long"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused(make: Make, keys: dict[str, str], words: str) -> None:
+    visitor = Visitor(make())
+    answer = enter(visitor, **keys)
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert "Set-Cookie" not in answer.headers
+    assert visitor.get("/").location == "/keys"
+
+
+def test_a_key_that_the_app_does_not_ask_for_is_refused(make: Make) -> None:
+    answer = enter(Visitor(make()), OTHER="x")
+    assert answer.status_code == 400
+    assert "OTHER" in answer.text
+
+
+def test_the_page_leads_to_no_other_site(make: Make) -> None:
+    visitor = Visitor(make())
+    visitor.get("/keys")
+    assert visitor.post("/keys", KEYS | {"next": "https://evil.example"}).location == "/"
+
+
+@pytest.mark.parametrize("forge", ["x", "W10.abc", "", "a" * 3_000])
+def test_a_forged_cookie_counts_as_none(make: Make, forge: str) -> None:
+    visitor = Visitor(make())
+    visitor.client.set_cookie("session-keys", forge)
+    assert visitor.get("/").location == "/keys"
+
+
+def test_another_user_of_the_browser_does_not_have_them(make: Make) -> None:
+    app = make(APP + SIGN_IN)
+    browser = Visitor(app)
+    assert browser.get("/keys").location == "/login?next=/keys"
+    browser.logged_in("alice")
+    enter(browser)
+    kept = browser.client.get_cookie("session-keys")
+    assert kept is not None
+    browser.post("/logout")
+    browser.get("/login")
+    assert browser.client.get_cookie("session-keys") is None
+
+    browser.client.set_cookie("session-keys", kept.value)
+    browser.logged_in("bob")
+    assert browser.get("/").location == "/keys"
+    browser.get("/keys")
+    browser.post("/logout")
+    browser.get("/login")
+    browser.client.set_cookie("session-keys", kept.value)
+    browser.logged_in("alice")
+    assert "sk-of-alice" in said(browser)
+
+
+def test_a_user_can_let_the_browser_forget_them(make: Make) -> None:
+    visitor = Visitor(make())
+    enter(visitor)
+    assert 'data-testid="user-keys"' in visitor.get("/").text
+    assert 'data-testid="forget-keys"' in visitor.get("/keys").text
+    assert visitor.post("/keys/forget").location == "/keys"
+    assert visitor.get("/").location == "/keys"
+
+
+def test_a_tester_enters_keys(make: Make, tmp_path: Path) -> None:
+    (tmp_path / ".chainlit").mkdir()
+    (tmp_path / ".chainlit" / "config.toml").write_text(CONFIG)
+    (tmp_path / "app.py").write_text(APP)
+    with ChatTester(tmp_path / "app.py") as chat:
+        with pytest.raises(ChatTestError, match=r"call chat\.enter_keys"):
+            chat.say("hello")
+        chat.enter_keys(MODEL_KEY="m", SEARCH_KEY="s")
+        assert "'MODEL_KEY': 'm'" in chat.say("hello").text
+
+
+@pytest.mark.parametrize("value", ['"A"', '["a b"]', "[1]", str([f"K{n}" for n in range(21)])])
+def test_names_that_cannot_be_used_are_a_problem(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".chainlit").mkdir()
+    (tmp_path / ".chainlit" / "config.toml").write_text(f"[project]\nuser_env = {value}\n")
+    config = read_config_file(tmp_path)
+    assert config.user_keys == ()
+    assert "[project] user_env must be a list" in config.problems[0]
