@@ -32,6 +32,7 @@ class Hooks:
     keep_text_of_signed_out: Callable[[], Response | None]
     keep_text_of_old_form: Callable[[], Response | None]
     takes_uploads: Callable[[], bool]
+    entered_keys: Callable[[], dict[str, str]]
 
 
 def set_up_site(app: Flask, settings: Settings, chat_app: ChatApp | None, hooks: Hooks) -> None:

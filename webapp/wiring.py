@@ -19,6 +19,7 @@ from webapp.site import Hooks, set_up_site
 from webapp.turns import ending
 from webapp.turns.objects.forgetting import forget_objects
 from webapp.turns.settings import defaults
+from webapp.user_keys import entered
 from webapp.web.housekeeping import set_up_housekeeping
 from webapp.web.uploads.slots import set_up_upload_slots
 
@@ -31,6 +32,7 @@ def wire_rooms(app: Flask, settings: Settings, chat_app: ChatApp | None = None) 
         keep_text_of_signed_out=recovered_text.keep_text_of_signed_out,
         keep_text_of_old_form=recovered_text.keep_text_of_old_form,
         takes_uploads=offer.takes_uploads,
+        entered_keys=entered.entered_keys,
     )
     set_up_site(app, settings, chat_app, hooks)
     set_up_files(app, settings)

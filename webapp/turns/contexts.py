@@ -19,9 +19,8 @@ from webapp.database.engines import write_transaction
 from webapp.files.attachments import LocalCopies
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
-from webapp.site import chat_app, settings, this_app
+from webapp.site import chat_app, hooks, settings, this_app
 from webapp.turns.runtime import conversation
-from webapp.user_keys.entered import entered_keys
 
 
 def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
@@ -36,7 +35,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
     known.setdefault("values", chat_values(chat_id, {}))
     return ChatContext(
         chat_id=str(chat_id),
-        keys=entered_keys(),
+        keys=hooks().entered_keys(),
         app_folder=chat_app().folder,
         mcp_servers=settings().mcp_servers,
         save_files=partial(save_files, app, chat_id),
