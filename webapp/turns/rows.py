@@ -67,7 +67,7 @@ def interrupt_turn(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUI
     which = {"chat": chat_id, "turn": turn_id}
     connection.execute(ENDED, {"turn": turn_id, "how": TurnStatus.INTERRUPTED})
     connection.execute(_BROKEN_OFF, which)
-    interrupt_questions(connection, turn_id)
+    interrupt_questions(connection, chat_id, turn_id)
     keep_answers(connection, chat_id, turn_id)
     connection.execute(_FREED, which)
 

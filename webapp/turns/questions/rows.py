@@ -14,7 +14,7 @@ from webapp.authoring.chat_message import ANSWER_KEY, COMPLETE, QUESTION_KEY, US
 from webapp.authoring.questions.open_questions import QuestionUpdate, answer_message_id
 from webapp.authoring.questions.question import ANSWERED, INTERRUPTED, OPEN, TIMED_OUT
 from webapp.chats.message_rows import upsert_messages
-from webapp.chats.models import Message, Question
+from webapp.chats.models import Chat, Message, Question, Turn
 from webapp.chats.search_index import reindex_messages
 from webapp.database.clock import database_time
 from webapp.database.engines import utc_now
@@ -30,6 +30,25 @@ _INTERRUPTED = (
     update(Question)
     .where(Question.turn_id == bindparam("turn"), Question.status == OPEN)
     .values(status=INTERRUPTED)
+)
+# A turn that only resumes its chat answers no message, so it cannot be tried again.
+_ENDED_AGAIN = (
+    update(Chat)
+    .where(
+        Chat.id == bindparam("chat"),
+        Chat.ended_at.is_(None),
+        select(Question.id)
+        .join(Turn, Turn.id == Question.turn_id)
+        .where(
+            Turn.id == bindparam("turn"),
+            Turn.question_id.is_(None),
+            Turn.action_id.is_(None),
+            Turn.key != Turn.id,
+            Question.status == OPEN,
+        )
+        .exists(),
+    )
+    .values(ended_at=bindparam("now"))
 )
 _AMONG = Question.id.in_(bindparam("questions", expanding=True))
 _TIMED_OUT = update(Question).where(_AMONG, Question.status == OPEN).values(status=TIMED_OUT)
@@ -67,6 +86,8 @@ def store_questions(
     updates: Sequence[QuestionUpdate],
 ) -> None:
     """Store what a turn has asked, and which of its questions have ended without an answer."""
+    if any(not each.is_new and each.status == INTERRUPTED for each in updates):
+        _let_resume_again(connection, chat_id, turn_id)
     for each in updates:
         question = each.question
         if not each.is_new:
@@ -86,9 +107,16 @@ def store_questions(
         connection.execute(_new_question(connection.dialect.name), row)
 
 
-def interrupt_questions(connection: Connection, turn_id: uuid.UUID) -> None:
+def interrupt_questions(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
     """Let nobody answer the questions of a turn whose process is gone."""
+    _let_resume_again(connection, chat_id, turn_id)
     connection.execute(_INTERRUPTED, {"turn": turn_id})
+
+
+def _let_resume_again(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+    """End a chat again if its process is gone while ``@on_chat_resume`` asks: it asks once more."""
+    which = {"chat": chat_id, "turn": turn_id, "now": utc_now()}
+    connection.execute(_ENDED_AGAIN, which)
 
 
 def keep_answers(connection: Connection, chat_id: uuid.UUID, turn_id: uuid.UUID) -> None:
