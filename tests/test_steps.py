@@ -7,7 +7,8 @@ import contextvars
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from webapp.authoring.chat_message import STEP, ChatMessage
 from webapp.authoring.context import ChatContext, Running, enter
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.steps.details import StepDetails, read_step, shown_time
+from webapp.authoring.steps.step import LocalSteps
 from webapp.authoring.steps.texts import CUT, TEXT_LIMIT
 
 
@@ -283,6 +285,20 @@ def test_steps_are_in_the_steps_around_them(call: Call) -> None:
         *(f"outer/{path}" for path in once),
         *once,
     ]
+
+
+def test_the_steps_around_can_be_listed(call: Call) -> None:
+    from_context = cast(LocalSteps, import_module("webapp.context").local_steps)
+
+    def answer() -> None:
+        assert from_context.get() is None
+        assert from_context.get([]) == []
+        with cl.Step(name="outer") as outer:
+            with cl.Step(name="inner") as inner:
+                assert from_context.get() == [outer, inner]
+            assert from_context.get() == [outer]
+
+    call.run(answer)
 
 
 def test_steps_of_tasks_and_threads_are_told_apart(call: Call) -> None:

@@ -13,7 +13,10 @@ NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
 NO_AUDIO = "an app cannot listen or speak yet"
 NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
-STORED = "chats are stored already; WEBAPP_DATABASE_URL says where"
+STORED = (
+    "chats are stored already, so leave it out; WEBAPP_DATABASE_URL says where, and "
+    "`chat-profiles import-chainlit` takes over those of before"
+)
 
 # Names of the package. One on a line, so that two branches can each take their own away.
 NOT_YET = {

@@ -14,10 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from webapp.authoring.elements.element import Element
 from webapp.authoring.inputs.commands import Command
 from webapp.authoring.loading.missing_names import NO_OTHER_LOGIN, NOT_YET, STORED, missing_name
 from webapp.authoring.questions.ask_action import AskActionResponse
 from webapp.authoring.questions.ask_file import AskFileResponse
+from webapp.authoring.steps.step import LocalSteps
 
 _CALLBACKS = (
     "action_callback author_rename data_layer header_auth_callback oauth_callback on_app_shutdown "
@@ -39,10 +41,10 @@ SUBMODULES = {
     "callbacks": _CALLBACKS,
     "chat_context": "chat_context",
     "chat_settings": "ChatSettings",
-    "context": "context",
+    "context": "context local_steps",
     "element": (
-        "Audio CustomElement Dataframe Element ElementDict File Image Pdf Plotly Pyplot Task "
-        "TaskList TaskStatus Text Video"
+        "Audio CustomElement Dataframe Element ElementBased ElementDict File Image Pdf Plotly "
+        "Pyplot Task TaskList TaskStatus Text Video"
     ),
     "input_widget": (
         "Checkbox DatePicker InputWidget MultiSelect NumberInput RadioGroup Select Slider Switch "
@@ -113,7 +115,6 @@ _INSTEAD = {
     "get_context": "use context",
     "init_http_context": "a callback has its context",
     "init_ws_context": "a callback has its context",
-    "local_steps": "use context.current_step",
     "CL_RUN_NAMES": "use context.current_run",
 }
 
@@ -130,6 +131,8 @@ OWN_NAMES: dict[str, Any] = {
     "AskActionResponse": AskActionResponse,
     "AskElementResponse": dict[str, Any],
     "AskFileResponse": AskFileResponse,
+    "ElementBased": Element,
+    "local_steps": LocalSteps(),
     "utc_now": utc_now,
 }
 

@@ -66,6 +66,27 @@ def current_step() -> Step | None:
     return _current.get()
 
 
+class LocalSteps:
+    """The steps around the running code, as Chainlit's `local_steps` has them.
+
+    Example
+    -------
+    ::
+
+        from chat_profiles.context import local_steps
+
+        outer = (local_steps.get() or [None])[-1]
+    """
+
+    def get(self, default: list[Step] | None = None) -> list[Step] | None:
+        """Return the steps, the outermost first; ``default`` outside of all steps."""
+        steps, step = [], _current.get()
+        while step is not None:
+            steps.append(step)
+            step = step._around
+        return steps[::-1] or default
+
+
 @refuse_unknown_arguments
 class Step(AwaitableObject):
     """A step on the way to an answer. People can open it, and see what went in and came out.
