@@ -16,7 +16,7 @@ from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat as SaidChat
 from tests.support.rows import count, every_row
-from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
+from webapp.accounts.models import ApiToken, AuditEntry, LoginAttempt, LoginSession
 from webapp.chats import deletion
 from webapp.chats.models import (
     Chat,
@@ -41,6 +41,7 @@ KINDS = [
     "unwritten_chats",
     "settings_of_gone_visitors",
     "expired_sessions",
+    "ended_tokens",
     "login_attempts",
     "audit_entries",
     "unused_files",
@@ -72,6 +73,10 @@ def store(cli: CommandLine, *rows: Model) -> None:
 
 def session_row(**columns: Any) -> LoginSession:
     return LoginSession(id=uuid.uuid4(), token_hash=uuid.uuid4().hex, data={}, **columns)
+
+
+def token(**columns: Any) -> ApiToken:
+    return ApiToken(identifier="ada", name="CI", token_hash=uuid.uuid4().hex, **columns)
 
 
 def attempt(**columns: Any) -> LoginAttempt:
@@ -108,6 +113,8 @@ GOES: list[tuple[str, Rows]] = [
     ("settings_of_gone_visitors", lambda: [setting_defaults(f"session:{uuid.uuid4()}")]),
     ("expired_sessions", lambda: [session_row(seen_at=utc_now() - 25 * HOUR)]),
     ("expired_sessions", lambda: [session_row(created_at=utc_now() - 15 * DAY)]),
+    ("ended_tokens", lambda: [token(revoked_at=utc_now() - 31 * DAY)]),
+    ("ended_tokens", lambda: [token(expires_at=utc_now() - 31 * DAY)]),
     ("login_attempts", lambda: [attempt(at=utc_now() - 2 * HOUR)]),
     ("login_attempts", lambda: [attempt(at=utc_now() - 91 * DAY, succeeded=True)]),
     ("audit_entries", lambda: [entry(at=utc_now() - 91 * DAY)]),
@@ -122,6 +129,8 @@ STAYS: list[Rows] = [
     lambda: [chat(written=False, created_at=utc_now() - 23 * HOUR)],
     unwritten,
     lambda: [session_row(seen_at=utc_now() - 23 * HOUR)],
+    lambda: [token(created_at=utc_now() - 3_000 * DAY)],
+    lambda: [token(revoked_at=utc_now() - 29 * DAY, expires_at=utc_now() + DAY)],
     lambda: [attempt(at=utc_now() - HOUR / 2)],
     lambda: [attempt(at=utc_now() - 89 * DAY, succeeded=True)],
     lambda: [entry(at=utc_now() - 89 * DAY)],

@@ -24,8 +24,9 @@ def purge(dry_run: bool, as_json: bool) -> None:
 
     Old rows are chats that are older than keep_days of their profile, chats that their users
     deleted and can no longer restore, chats of visitors whose session has ended, chats of an
-    earlier day without a message of the user, expired sessions, old sign-in attempts, audit
-    entries older than WEBAPP_AUDIT_DAYS, and files that nothing shows any more.
+    earlier day without a message of the user, expired sessions, tokens that ended 30 days ago, old
+    sign-in attempts, audit entries older than WEBAPP_AUDIT_DAYS, and files that nothing shows any
+    more.
 
     It works in small steps, so the site can stay up. If you stop it, the next run continues.
 

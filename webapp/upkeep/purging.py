@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, delete, exists, false, func, not_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from webapp.accounts.models import AuditEntry, LoginAttempt, LoginSession
+from webapp.accounts.models import ApiToken, AuditEntry, LoginAttempt, LoginSession
 from webapp.accounts.sessions.rows import expiry_condition
 from webapp.accounts.throttle import obsolete_condition
 from webapp.chats.deletion import CHATS_AT_ONCE, UNDO_SECONDS, purge_chats, was_deleted_before
@@ -23,6 +23,8 @@ from webapp.files.models import File
 from webapp.turns.rows import IS_HEARD
 
 UNWRITTEN_FOR = timedelta(days=1)
+# Until then, `tokens list` says when a token ended.
+TOKENS_KEPT_FOR = timedelta(days=30)
 # The rows of a small transaction, for tables with small rows.
 SMALL_BATCH = 1_000
 # How many rows one query over a whole table finds.
@@ -34,6 +36,7 @@ Table = (
     | type[SettingDefaults]
     | type[LoginSession]
     | type[LoginAttempt]
+    | type[ApiToken]
     | type[AuditEntry]
     | type[File]
 )
@@ -73,6 +76,8 @@ def list_kinds(settings: Settings) -> list[Kind]:
     for name, rule in rules.items():
         kinds.append(Kind(name, Chat, rule & not_(earlier)))
         earlier = earlier | rule
+    tokens_end = now - TOKENS_KEPT_FOR
+    ended_token = (ApiToken.revoked_at < tokens_end) | (ApiToken.expires_at < tokens_end)
     too_old = AuditEntry.at < now - timedelta(days=settings.audit_days)
     return [
         *kinds,
@@ -82,6 +87,7 @@ def list_kinds(settings: Settings) -> list[Kind]:
             _belongs_to_gone_visitor(SettingDefaults.owner, session_expired),
         ),
         Kind("expired_sessions", LoginSession, session_expired),
+        Kind("ended_tokens", ApiToken, ended_token),
         Kind("login_attempts", LoginAttempt, obsolete_condition(now)),
         Kind("audit_entries", AuditEntry, too_old),
         # The last one: it also removes the contents of files that went with their chats.
