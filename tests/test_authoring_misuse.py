@@ -29,6 +29,26 @@ MISTAKES = {
         3,
         ["@password_auth_callback is used twice", "seeded_user"],
     ),
+    "two_header_logins": (
+        "@cl.header_auth_callback\ndef a(h): ...\n@cl.header_auth_callback\ndef b(h): ...",
+        4,
+        ["@header_auth_callback is used twice", "a (line 2)", "b (line 4)"],
+    ),
+    "header_login_with_two": (
+        "@cl.header_auth_callback\nasync def auth(headers, request): ...",
+        2,
+        ["auth(headers, request) cannot be called", "`async def auth(headers)`"],
+    ),
+    "header_login_in_brackets": (
+        "@cl.header_auth_callback()\ndef auth(headers): ...",
+        2,
+        ["without brackets"],
+    ),
+    "header_login_seeded": (
+        "cl.header_auth_callback(cl.seeded_user)",
+        2,
+        ["seeded_user(username, password) cannot be called"],
+    ),
     "start_with_parameter": (
         "@cl.on_chat_start\ndef start(user): ...",
         2,

@@ -153,6 +153,52 @@ def test_sign_in_without_a_callback_says_what_to_leave_out(talk: Talk) -> None:
         talk(ECHO).sign_in("ada")
 
 
+BY_HEADERS = """
+    @cl.header_auth_callback
+    def by_headers(headers):
+        if name := headers.get("X-Forwarded-User"):
+            return cl.User(name, metadata={"role": headers.get("X-Role", "USER")})
+"""
+
+
+def test_headers_are_checked_by_the_app_and_go_with_every_request(talk: Talk) -> None:
+    chat = talk(TWO_PROFILES + BY_HEADERS)
+    assert chat.sign_in(headers={"X-Forwarded-User": "ada"}).say("hi").text == "ada said hi"
+    assert chat.start().status == "complete"
+    with pytest.raises(RefusedError, match="may not use this site"):
+        chat.sign_in(headers={"X-Other": "ada"})
+    assert chat.sign_in(headers={"X-Forwarded-User": "Zoë"}).say("hi").text == "Zoë said hi"
+    with pytest.raises(ChatTestError, match=r"call chat\.sign_in"):
+        chat.sign_out().say("hi")
+
+
+def test_a_user_of_the_proxy_can_be_named_without_its_headers(talk: Talk) -> None:
+    chat = talk(TWO_PROFILES + BY_HEADERS).sign_in("ada", role="ADMIN")
+    assert [chat.say("hi").text for _ in range(2)] == ["ada said hi"] * 2
+    with pytest.raises(ChatTestError, match="leave the password out"):
+        chat.sign_in("ada", "secret")
+
+
+def test_an_app_with_both_ways_is_tested_in_both(talk: Talk) -> None:
+    chat = talk(TWO_PROFILES + SIGN_IN + BY_HEADERS)
+    assert chat.sign_in("bob", "right").say("hi").text == "bob said hi"
+    assert chat.sign_in("eve").say("hi").text == "eve said hi"
+    headers = {"X-Forwarded-User": "ada"}
+    assert chat.sign_in(headers=headers).say("hi").text == "ada said hi"
+    with pytest.raises(ChatTestError, match="leave headers out"):
+        talk(TWO_PROFILES + SIGN_IN).sign_in(headers=headers)
+
+
+def test_what_the_callback_for_headers_raises_is_raised(talk: Talk) -> None:
+    app = """
+    @cl.header_auth_callback
+    def by_headers(headers):
+        return cl.User(headers["X-Forwarded-User"])
+    """
+    with pytest.raises(KeyError):
+        talk(TWO_PROFILES + app).sign_in(headers={})
+
+
 def test_another_browser_does_not_see_the_chat(talk: Talk) -> None:
     chat = talk(TWO_PROFILES + SIGN_IN).sign_in("ada")
     chat.say("mine")

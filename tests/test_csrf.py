@@ -47,6 +47,7 @@ FIELDS = {
     USER["accounts.end_other_sessions", "POST"]: {},
     USER["accounts.end_session", "POST"]: {},
     "/login": {"username": "bob", "password": "bobbob"},
+    "/login/headers": {"next": "/"},
     "/logout": {},
 }
 FOREIGN: list[dict[str, str]] = [

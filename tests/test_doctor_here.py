@@ -14,6 +14,7 @@ from tests.support.doctor import Found, ask_doctor
 from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 from webapp.doctor import local_checks
+from webapp.doctor.findings import GOOD, HINT
 
 SIMPLE = """
 import webapp as cl
@@ -257,3 +258,36 @@ def test_a_process_of_its_own_ends_with_the_exit_code_and_quietly(folder: Path) 
     code, out, err = CommandLine(folder, "").process("doctor")
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == "Nothing to change."
+
+
+PROXIED = """
+import webapp as cl
+
+@cl.header_auth_callback
+def auth(headers):
+    return None
+"""
+
+
+def test_headers_that_anybody_could_forge_are_a_thing_to_change(
+    folder: Path, database: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "app.py").write_text(PROXIED)
+    found = check()
+    assert "header-sign-in" in found.codes("change")
+    assert "WEBAPP_PROXY_SECRET" in found.text("header-sign-in")
+
+    monkeypatch.setenv("WEBAPP_PROXY_ADDRESSES", "10.0.0.7")
+    found = check()
+    assert found.findings["header-sign-in"]["level"] == HINT
+    assert "10.0.0.7" in found.text("header-sign-in")
+    assert "X-Proxy-Secret" in found.findings["header-sign-in"]["advice"]
+
+    monkeypatch.setenv("WEBAPP_PROXY_SECRET", "0123456789abcdef" * 3)
+    found = check()
+    assert found.findings["header-sign-in"]["level"] == GOOD
+    assert "0123456789abcdef" not in str(found)
+
+
+def test_an_app_without_such_headers_is_not_asked_for_a_proxy(check: Check, database: Path) -> None:
+    assert "header-sign-in" not in check().findings

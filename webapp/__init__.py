@@ -22,6 +22,7 @@ from webapp.authoring.actions.callback import action_callback
 from webapp.authoring.caching.cache import cache
 from webapp.authoring.callbacks import (
     author_rename,
+    header_auth_callback,
     on_chat_end,
     on_chat_start,
     on_logout,
@@ -130,6 +131,7 @@ __all__ = [
     "chat_history",
     "context",
     "create_app",
+    "header_auth_callback",
     "input_widget",
     "logger",
     "make_async",

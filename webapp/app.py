@@ -19,8 +19,9 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts import account_views
 from webapp.accounts import views as accounts_views
-from webapp.accounts.login import set_up_login
+from webapp.accounts.header_auth.trusted_proxy import find_proxy_problem
 from webapp.accounts.sessions.interface import DatabaseSessions
+from webapp.accounts.sessions.login_manager import set_up_login
 from webapp.accounts.sessions.visitor_limits import set_up_visitor_limits
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp, is_loading
@@ -210,6 +211,8 @@ def _prepare(
         refuse_gevent()
     with _gather(lines):
         chat_app = _load(chat or settings.chat)
+        if (problem := find_proxy_problem(chat_app, settings)) is not None:
+            raise StartupError(problem)
     if not lines:
         return settings, chat_app  # the schema is refused, or made, once the app is there
 

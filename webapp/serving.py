@@ -24,6 +24,8 @@ from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
 from webapp.accounts import directory
+from webapp.accounts.addresses import is_loopback
+from webapp.accounts.header_auth.trusted_proxy import find_proxy_problem
 from webapp.accounts.new_passwords import generate_password
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
@@ -77,6 +79,7 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
     hosts = hosts_to_trust(served.host, settings)
     chat_app = load_chat_app(served.app)
     settings = _prepare(settings, hosts)
+    _refuse_unknown_proxy(chat_app, settings)
     app = build_app(chat_app, settings)
     bound_connections(settings.files_bytes if chat_app.may_take_uploads else 0)
     # Waitress warns of each request that waits for a thread, as the first one may.
@@ -136,6 +139,7 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         _print_address(served, port, settings)
         try:
             chat_app = load_chat_app(served.app)
+            _refuse_unknown_proxy(chat_app, settings)
             application = app = build_app(chat_app, settings)
             start_here(app)
             _show_errors_to_author(app, chat_app, served, settings)
@@ -205,6 +209,12 @@ def _prepare(settings: Settings, hosts: tuple[str, ...]) -> Settings:
     prepared.refuse_if_unsafe()
     settle_schema(prepared, upgrade_old=True)
     return prepared
+
+
+def _refuse_unknown_proxy(chat_app: ChatApp, settings: Settings) -> None:
+    problem = find_proxy_problem(chat_app, settings)
+    if problem is not None:
+        raise StartupError(problem)
 
 
 def _explain_listen_failure(served: ServedApp, error: Exception) -> str:
@@ -324,17 +334,8 @@ def _show_errors_to_author(
     """Show what callbacks raise on the pages, where only this machine can reach the site."""
     # Not where other machines may reach it, as through a tunnel under another name.
     names = (served.host, *settings.trusted_hosts)
-    if all(map(_is_loopback, names)) and not settings.proxy_hops:
+    if all(map(is_loopback, names)) and not settings.proxy_hops:
         show_errors(app, partial(explain_to_author, folder=chat_app.folder))
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK_HOSTS:
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_ipv6(host: str) -> bool:

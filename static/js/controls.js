@@ -36,3 +36,6 @@ on("error", ({ target }) => {
 for (const picture of all(".icon img")) {
   if (picture.complete) picture.src = picture.src;
 }
+
+// The sign-in by a proxy needs no click.
+document.querySelector("[data-send-now]")?.requestSubmit();

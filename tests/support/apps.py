@@ -108,6 +108,8 @@ class AppMaker:
             "WEBAPP_SECRET_KEY": SECRET,
             "WEBAPP_TRUSTED_HOSTS": "localhost,127.0.0.1",
             "WEBAPP_INSECURE_COOKIES": "true",
+            # The client of a test is also the proxy that signs users in.
+            "WEBAPP_PROXY_ADDRESSES": "127.0.0.1",
             "WEBAPP_DATABASE_URL": self.database_url,
             "WEBAPP_FILES_URL": str(self.folder / "files"),
             # All people of a test come from one address.

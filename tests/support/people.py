@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from webapp.testing.browser import Browser
 
 HTMX = {"HX-Request": "true"}
@@ -10,7 +12,7 @@ HTMX = {"HX-Request": "true"}
 class Visitor(Browser):
     """Somebody with a browser of their own."""
 
-    def logged_in(self, username: str, password: str | None = None) -> Visitor:
+    def logged_in(self, username: str, password: str | None = None) -> Self:
         """Log in and return this visitor."""
         answer = self.post("/login", {"username": username, "password": password or username * 2})
         assert answer.status_code == 303, answer.text

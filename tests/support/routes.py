@@ -28,6 +28,7 @@ ARGUMENTS = {
 # Anybody may ask; (endpoint, method) -> address.
 PUBLIC = {
     ("accounts.login", "GET"): "/login",
+    ("accounts.log_in_with_headers", "POST"): "/login/headers",
     ("accounts.log_in_with_password", "POST"): "/login",
     ("accounts.logout", "POST"): "/logout",
     ("branding.styles", "GET"): "/colours.css",

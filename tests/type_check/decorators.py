@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, assert_type
 
 import webapp as cl
@@ -98,6 +98,16 @@ async def auth_async(username: str, password: str) -> cl.User:
     return cl.User(username)
 
 
+@cl.header_auth_callback
+def by_headers(headers: Mapping[str, str]) -> cl.User | None:
+    return cl.User(headers["X-Forwarded-User"])
+
+
+@cl.header_auth_callback
+async def by_dict(headers: dict[str, str]) -> cl.User | None:
+    return None
+
+
 @cl.on_shared_chat_view
 def may_read(chat: cl.SharedChat, viewer: cl.User | None) -> bool:
     return chat.owner is not None and viewer is not None
@@ -113,6 +123,7 @@ assert_type(none(), list[cl.ChatProfile])
 assert_type(one(None), list[cl.ChatProfile] | None)
 assert_type(start(), None)
 assert_type(auth("a", "b"), cl.User | None)
+assert_type(by_headers({"a": "b"}), cl.User | None)
 assert_type(cl.password_auth_callback(cl.seeded_user)("a", "b"), cl.User | None)
 assert_type(cl.Message("x").send(), cl.Message)
 
@@ -152,6 +163,11 @@ def wrong_list() -> list[str]:
 @cl.password_auth_callback  # type: ignore[type-var]
 def wrong_answer(username: str, password: str) -> bool:
     return True
+
+
+@cl.header_auth_callback  # type: ignore[type-var]
+def wrong_headers(headers: Mapping[str, str]) -> str:
+    return ""
 
 
 @cl.password_auth_callback

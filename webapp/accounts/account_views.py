@@ -48,7 +48,7 @@ def end_session(session_id: uuid.UUID) -> Response:
     """Sign out one of the user's devices, which may be this one."""
     me, form = _me(), ConfirmForm()
     if session_id == browser_session().require_row():
-        response = go_to(url_for("accounts.login"))
+        response = go_to(sign_out.page_after_sign_out())
         sign_out.log_out(response)
         return response
     if not sign_out.has_session(me, session_id):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from webapp.config.settings import LOOPBACK_HOSTS
+
 IP_LIMIT = 64
 UNKNOWN = "unknown"
 
@@ -35,14 +37,29 @@ def _site(key: str) -> ipaddress.IPv6Network | None:
     return ipaddress.IPv6Network(key).supernet(new_prefix=56) if "/" in key else None
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or an address is this machine itself."""
+    if host in LOOPBACK_HOSTS:
+        return True
+    address = parse_address(host)
+    return address is not None and address.is_loopback
+
+
+def parse_address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an address, as IPv4 if it is one that is written as IPv6; ``None`` for other text."""
+    try:
+        address = ipaddress.ip_address(text or "")
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
 def ip_key(ip: str | None) -> str:
     """Return the address, or the network, under which attempts from ``ip`` are counted."""
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
+    address = parse_address(ip)
+    if address is None:
         return UNKNOWN
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
-        address = address.ipv4_mapped
+        return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
     return str(address)

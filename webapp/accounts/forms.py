@@ -24,7 +24,13 @@ def _in_bytes(_form: object, field: PasswordField) -> None:
         raise ValidationError("That password is too long.")
 
 
-class LoginForm(StrictForm):
+class NextForm(StrictForm):
+    """Where to go after the sign-in."""
+
+    next = HiddenField(filters=[lambda page: page if page and len(page) <= PAGE_LIMIT else None])
+
+
+class LoginForm(NextForm):
     """The password is used exactly as it was typed, without trimming or cleaning."""
 
     username = StringField(
@@ -36,7 +42,6 @@ class LoginForm(StrictForm):
     password = PasswordField(
         "Password", validators=[InputRequired("Enter your password."), _in_bytes]
     )
-    next = HiddenField(filters=[lambda page: page if page and len(page) <= PAGE_LIMIT else None])
 
 
 class ConfirmForm(StrictForm):

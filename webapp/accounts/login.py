@@ -1,4 +1,4 @@
-"""Flask-Login, and the user of a request."""
+"""The user of a request, and how somebody becomes it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from flask import Flask, current_app, g, request, session, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_user
-from werkzeug.wrappers import Response
+from flask import current_app, g, session
+from flask_login import UserMixin, current_user, login_user
 
 from webapp.accounts.seeded_accounts import CheckedAccount, are_unchanged
-from webapp.accounts.sessions.interface import BrowserSession, DatabaseSessions, TokenSession
+from webapp.accounts.sessions.interface import BrowserSession, TokenSession
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.users.user import PersistedUser, User
 from webapp.database.engines import utc_now
-from webapp.site import chat_app, hooks
-from webapp.web.csrf import CSRF_FIELD, CSRFError, ForeignFormError, OriginMismatchError
-from webapp.web.errors import (
-    FORM_TOO_OLD,
-    explain,
-    log_refused_form,
-    show_needs_https,
-    show_origin_mismatch,
-)
-from webapp.web.htmx import came_from, go_to, wants_fragment
+from webapp.web.csrf import CSRF_FIELD
 from webapp.web.log import log_failure
-from webapp.web.redirects import local_path, plain_address
 
 USER_KEY = "user"
 
@@ -62,22 +51,15 @@ class Viewer(UserMixin):
         return role if isinstance(role, str) else None
 
 
-def set_up_login(app: Flask) -> None:
-    """Let Flask-Login load users from the server session."""
-    manager = LoginManager()
-    # Not `init_app`: it would read the session, and so the database, for every template and after
-    # every response, even for error pages, icons and health checks.
-    app.login_manager = manager  # type: ignore[attr-defined]
-    # The session id is rotated at sign-in and never shared. The manager's own protection would sign
-    # users out whenever their address changes.
-    manager.session_protection = None  # type: ignore[assignment]
-    manager.user_loader(_load)
-    manager.unauthorized_handler(_send_to_login)
-    app.register_error_handler(CSRFError, _answer_refused_form)
-
-
-def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
+def log_in(
+    user: User, accounts: Iterable[CheckedAccount], values: Mapping[str, Any] | None = None
+) -> None:
     """Sign a user in. The session gets a new id and keeps nothing of the visitor's.
+
+    Parameters
+    ----------
+    values:
+        What else the session keeps.
 
     Raises
     ------
@@ -89,6 +71,7 @@ def log_in(user: User, accounts: Iterable[CheckedAccount]) -> None:
     login_user(Viewer(user))
     # When a user was made known is not known here, so it is when they first came.
     own[USER_KEY] = {"createdAt": _text_of(utc_now()), **user.to_dict()}
+    own.update(values or {})
     # Stored now, so that the next page need not write it.
     own[CSRF_FIELD] = secrets.token_hex(32)
     own.renew(user.identifier, partial(are_unchanged, accounts))
@@ -155,12 +138,11 @@ def browser_session() -> BrowserSession:
     return cast(BrowserSession, session._get_current_object())  # type: ignore[attr-defined]
 
 
-def _load(identifier: str) -> Viewer | None:
+def stored_user() -> PersistedUser | None:
+    """Return the user of this session, who may have to sign in again."""
     values: dict[str, Any] = session.get(USER_KEY) or {}
-    if values.get("identifier") != identifier:
-        return None
     try:
-        return Viewer(persisted_user(values))
+        return persisted_user(values) if values else None
     except (TypeError, AuthoringError) as error:
         # Another version of the app stored it. The user can sign in again.
         log_failure("session.not_understood", error)
@@ -175,41 +157,3 @@ def persisted_user(values: Mapping[str, Any]) -> PersistedUser:
 
 def _text_of(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _answer_refused_form(error: CSRFError) -> Response:
-    # The token of a form ends with its session. So a user whose session ended has to sign in, which
-    # a page about an old form would not say.
-    user = signed_in_user()
-    log_refused_form(error, user.identifier if user else None)
-    sessions = cast(DatabaseSessions, current_app.session_interface)
-    keeps_no_cookie = sessions.secure and not request.is_secure
-    if user is None and keeps_no_cookie and not sessions.has_cookie(request):
-        return show_needs_https()
-
-    login_on = chat_app().login_on
-    logging_in = request.endpoint == "accounts.log_in_with_password"
-    # A text from another site is not shown: the user did not write it.
-    ours = not isinstance(error, ForeignFormError)
-    if login_on and not logging_in and user is None:
-        return _send_to_login() if ours else _to_login_page()
-    if isinstance(error, OriginMismatchError):
-        return show_origin_mismatch()
-    kept = hooks().keep_text_of_old_form() if ours else None
-    return kept or explain(400, FORM_TOO_OLD)
-
-
-def _send_to_login() -> Response:
-    return hooks().keep_text_of_signed_out() or _to_login_page()
-
-
-def _to_login_page() -> Response:
-    # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
-    start, page = url_for("chats.new"), None
-    if wants_fragment():
-        page = came_from()
-    elif request.method == "GET":
-        page = plain_address(request.script_root + request.path, request.query_string)
-    target = local_path(page or start, start)
-    url = url_for("accounts.login", next=target if target != start else None)
-    return go_to(url, 401 if wants_fragment() else 303)

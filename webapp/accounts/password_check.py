@@ -50,10 +50,17 @@ def ask_the_app(username: str, password: str) -> Verdict:
         Running(check_password=check),
         settings().callback_seconds,
     )
-    return Verdict(None if answer is None else _user_from_answer(callback, answer), accounts)
+    return Verdict(None if answer is None else user_from_answer(callback, answer), accounts)
 
 
-def _user_from_answer(callback: Callback, answer: object) -> User:
+def user_from_answer(callback: Callback, answer: object) -> User:
+    """Return the user whom a callback lets in.
+
+    Raises
+    ------
+    CallbackError
+        It is none, or one that cannot be stored.
+    """
     # A new User, because the author's code may have changed this one, or use a class of its own.
     if not isinstance(answer, User):
         name = type(answer).__name__

@@ -18,6 +18,10 @@ from webapp.database.engines import db, release_connection, write_session
 from webapp.web.log import log_event
 
 
+class DisabledAccountError(Exception):
+    """An administrator has disabled the account."""
+
+
 @dataclass(frozen=True)
 class CheckedAccount:
     """An account as it was when its password was checked and found right."""
@@ -57,6 +61,25 @@ def check_password(username: str, password: str) -> CheckedAccount | None:
         _rehash(found.username, found.password_hash, password)
     user = User(found.username, found.display_name, dict(found.details))
     return CheckedAccount(user, found.id, found.epoch)
+
+
+def find_account(user: User) -> CheckedAccount | None:
+    """Return the seeded account of a user whom something else than a password has shown, if any.
+
+    Raises
+    ------
+    DisabledAccountError
+        An administrator has disabled it.
+    """
+    found = db.session.execute(
+        select(Account.id, Account.epoch, Account.disabled).where(
+            Account.username == name_to_find(user.identifier)
+        )
+    ).one_or_none()
+    release_connection()
+    if found is not None and found.disabled:
+        raise DisabledAccountError(user.identifier)
+    return CheckedAccount(user, found.id, found.epoch) if found else None
 
 
 def are_unchanged(accounts: Iterable[CheckedAccount], connection: Connection) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from flask import g, url_for
 from flask.globals import request_ctx
 from sqlalchemy import ColumnElement, delete, select
 from werkzeug.wrappers import Response
 
 from webapp.accounts.audit import record
-from webapp.accounts.login import browser_session, signed_in_user
+from webapp.accounts.login import browser_session, signed_in_user, stored_user, viewer
 from webapp.accounts.models import LoginSession
 from webapp.authoring.callbacks import takes_request
 from webapp.authoring.context import Running
@@ -49,6 +50,26 @@ def log_out(response: Response) -> None:
                 log_failure("logout.callback_failed", error)
     if row is not None:
         announce_end([row.id], user)
+
+
+def page_after_sign_out() -> str:
+    """Return the address of the sign-in page, on which a proxy signs nobody in at once."""
+    auto = "no" if "header_auth_callback" in chat_app().callbacks else None
+    return url_for("accounts.login", auto=auto)
+
+
+def end_abandoned_session() -> None:
+    """End the session of this browser if its user may not go on with it.
+
+    So it is when the proxy vouches for somebody else, or for nobody any more.
+    """
+    own, user = browser_session(), stored_user()
+    row = own.row
+    if user is None or row is None or viewer() is not None or g.get("header_check_failed"):
+        return
+    own.log_out()
+    record("sessions.ended", user.identifier, sessions=1)
+    announce_end([row.id], user)
 
 
 def has_session(user: User, session_id: uuid.UUID) -> bool:

@@ -67,7 +67,19 @@ def begin_attempt(username: str, ip: str | None) -> Attempt | Wait:
     the user out. There, the wait begins after fifty failures, because the user may have forgotten
     the password, or share the address with others.
     """
-    name, address = username_key(username), ip_key(ip)
+    return _begin_in_time(username_key(username), ip_key(ip))
+
+
+def begin_header_attempt(ip: str | None) -> Attempt | Wait:
+    """Count an attempt that shows the headers of a proxy, as `begin_attempt` does, by address only.
+
+    It is counted apart from attempts with a password, which many at this address may have.
+    """
+    key = _header_key(ip)
+    return _begin_in_time(key, key)
+
+
+def _begin_in_time(name: str, address: str) -> Attempt | Wait:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = _begin(name, address)
@@ -119,12 +131,17 @@ def forget_failures_at(session: Session, ip: str) -> int:
     """Delete an address's failed attempts in the caller's transaction, and return how many."""
     key = ip_key(ip)
     # The whole site of an address of IPv6 may have been blocked with it.
-    return _forget(session, LoginAttempt.ip_key.in_([key, *keys_of_site(key)]))
+    keys = [key, *keys_of_site(key), _header_key(ip)]
+    return _forget(session, LoginAttempt.ip_key.in_(keys))
 
 
 def username_key(username: str) -> str:
     """Return the key of a username: a hash, because passwords get typed into that field too."""
     return hashlib.sha256(f"username:{canonical(username)}".encode(errors="replace")).hexdigest()
+
+
+def _header_key(ip: str | None) -> str:
+    return hashlib.sha256(f"headers:{ip_key(ip)}".encode()).hexdigest()
 
 
 def _begin(name: str, ip: str) -> Attempt | Wait:

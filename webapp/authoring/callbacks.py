@@ -52,6 +52,14 @@ PasswordCallback = TypeVar(
     | Callable[[str], Awaitable[User | None]]
     | Callable[[str, str], Awaitable[User | None]],
 )
+# Any parameter: an app of Chainlit may say that it takes a dict.
+HeaderCallback = TypeVar(
+    "HeaderCallback",
+    bound=Callable[[], User | None]
+    | Callable[[Any], User | None]
+    | Callable[[], Awaitable[User | None]]
+    | Callable[[Any], Awaitable[User | None]],
+)
 
 
 @refuse_brackets
@@ -289,3 +297,28 @@ def password_auth_callback(callback: PasswordCallback) -> PasswordCallback:
         cl.password_auth_callback(cl.seeded_user)
     """
     return register("password_auth_callback", callback, Arguments(("username", "password")))
+
+
+@refuse_brackets
+def header_auth_callback(callback: HeaderCallback) -> HeaderCallback:
+    """Register the function that signs users in by what a proxy in front of the site says of them.
+
+    Parameters
+    ----------
+    callback:
+        A function of the headers of a request, ``def`` or ``async def``, that returns a `User`, or
+        ``None`` to refuse. The headers are a read-only mapping whose names may be in any case. It
+        is asked only if the request came through the proxy: see ``WEBAPP_PROXY_SECRET``. If it
+        raises, the user sees "try again later". Read the headers that you need by their names: the
+        function is asked again when one of those changes.
+
+    Example
+    -------
+    ::
+
+        @cl.header_auth_callback
+        def auth(headers) -> cl.User | None:
+            name = headers.get("X-Forwarded-User")
+            return cl.User(identifier=name) if name else None
+    """
+    return register("header_auth_callback", callback, Arguments(("headers",)))

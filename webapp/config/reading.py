@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ of its own
 OBJECT_STORAGE = "s3://"
+# In WEBAPP_PROXY_ADDRESSES, the word for a proxy that comes through a Unix socket.
+UNIX_SOCKET = "unix"
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?")
 _HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.!*'()-]+)*/?", re.ASCII)
@@ -55,6 +58,20 @@ class SettingsReader:
                     f"{name} holds {host!r}, which is not a host name: write chat.example.org, or "
                     ".example.org for all names below it; no scheme, no path, no star."
                 )
+        return found
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        """Return addresses and networks, and the word for a Unix socket."""
+        found = self.names(name)
+        for each in found:
+            try:
+                _ = each == UNIX_SOCKET or ip_network(each)
+            except ValueError:
+                self.problems[name] = (
+                    f"{name} must be addresses or networks, such as 10.0.0.5 or 10.0.0.0/24, or "
+                    f"{UNIX_SOCKET} for a Unix socket; {each!r} is none."
+                )
+                return ()
         return found
 
     def origins(self, name: str) -> tuple[str, ...]:

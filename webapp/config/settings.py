@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ MOST_FILE_BYTES = 10 * 1024 * 1024 * 1024
 MOST_FILES_PER_MESSAGE = 100
 MOST_BYTES_PER_USER = 100 * 1024 * MOST_FILE_BYTES
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
+PROXY_SECRET_HEADER = "X-Proxy-Secret"  # noqa: S105 - its name, not its value
 _FRESH_ONE = "Print a fresh one with `chat-profiles secret`."
 _ALSO_ANOTHER = f"WEBAPP_SECRET_KEY is also used as another secret. {_FRESH_ONE}"
 
@@ -44,6 +46,8 @@ class Settings:
     database_timeout: float = 5.0
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
+    proxy_secret: str = ""
+    proxy_addresses: tuple[str, ...] = ()
     insecure_cookies: bool = False
     cookie_name: str = "session"
     streaming: str = "auto"
@@ -123,6 +127,8 @@ class Settings:
             database_timeout=read.seconds("WEBAPP_DATABASE_TIMEOUT", cls.database_timeout),
             trusted_hosts=read.hosts("WEBAPP_TRUSTED_HOSTS"),
             proxy_hops=read.whole("WEBAPP_PROXY_HOPS", cls.proxy_hops, 0, 10),
+            proxy_secret=read.text("WEBAPP_PROXY_SECRET"),
+            proxy_addresses=read.networks("WEBAPP_PROXY_ADDRESSES"),
             insecure_cookies=read.yes_or_no("WEBAPP_INSECURE_COOKIES"),
             cookie_name=read.cookie_name("WEBAPP_COOKIE_NAME", cls.cookie_name),
             streaming=read.one_of("WEBAPP_STREAMING", STREAMING_MODES),
@@ -231,6 +237,7 @@ class Settings:
         """Return what makes the site unsafe or impossible: a line for each setting to change."""
         problems = {
             "WEBAPP_SECRET_KEY": _find_secret_problem(self),
+            "WEBAPP_PROXY_SECRET": _find_proxy_secret_problem(self),
             **_find_switch_problems(self),
         }
         if any(len(old.encode()) < SECRET_BYTES for old in self.secret_key_fallbacks):
@@ -303,6 +310,20 @@ def _find_secret_problem(settings: Settings) -> str | None:
     if len(set(key)) < 8 or any(key.lower().startswith(sample) for sample in SAMPLE_SECRETS):
         return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {_FRESH_ONE}"
     return _ALSO_ANOTHER if key in settings.secret_key_fallbacks else None
+
+
+def _find_proxy_secret_problem(settings: Settings) -> str | None:
+    secret = settings.proxy_secret
+    if not secret:
+        return None
+    if len(secret) < SECRET_BYTES or not re.fullmatch(r"[!-~]+", secret):
+        return (
+            f"WEBAPP_PROXY_SECRET must be {SECRET_BYTES} or more letters, digits and signs of "
+            f"ASCII, without spaces. {_FRESH_ONE}"
+        )
+    if secret in (settings.secret_key, *settings.secret_key_fallbacks):
+        return f"WEBAPP_PROXY_SECRET is also used as another secret. {_FRESH_ONE}"
+    return None
 
 
 def _find_switch_problems(settings: Settings) -> dict[str, str | None]:

@@ -19,11 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from waitress import wasyncore
 from waitress.server import create_server
 
+from webapp.accounts.header_auth.trusted_proxy import find_proxy_problem
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.loading.loader import load_chat_app
 from webapp.config.secret_file import instance_folder, new_secret
-from webapp.config.settings import LOOPBACK_HOSTS, Settings
+from webapp.config.settings import LOOPBACK_HOSTS, PROXY_SECRET_HEADER, Settings
 from webapp.config.startup_error import StartupError
 from webapp.console import database_problem, file_problem
 from webapp.database.commands import find_readable_files, find_schema_problems
@@ -64,6 +65,7 @@ def check_settings(build_app: BuildApp) -> Report:
         report.add(*_check_files(settings))
 
         chat_app = _load(settings, report)
+        report.add(*_check_header_sign_in(chat_app, settings))
         # In memory only: a missing secret is not written to the disk.
         local_settings = replace(
             settings,
@@ -186,6 +188,25 @@ def _load(settings: Settings, report: Report) -> ChatApp:
     if not chat_app.callbacks:
         report.add(change("empty-app-file", "It registers nothing; are the decorators there?"))
     return chat_app
+
+
+def _check_header_sign_in(chat_app: ChatApp, settings: Settings) -> Iterator[Finding]:
+    """Yield whether the headers that sign users in can be forged, if the app reads such headers."""
+    problem = find_proxy_problem(chat_app, settings)
+    if problem is not None:
+        yield change("header-sign-in", problem)
+    elif "header_auth_callback" not in chat_app.callbacks:
+        return
+    elif settings.proxy_secret:
+        text = f"Headers sign users in only with the secret of the proxy, in {PROXY_SECRET_HEADER}."
+        yield good("header-sign-in", text)
+    else:
+        addresses = ", ".join(settings.proxy_addresses)
+        yield hint(
+            "header-sign-in",
+            f"Every program that asks from here can be any user: {addresses}.",
+            f"If the proxy can send it in {PROXY_SECRET_HEADER}, also set WEBAPP_PROXY_SECRET.",
+        )
 
 
 @contextmanager

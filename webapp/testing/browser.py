@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
@@ -29,6 +30,13 @@ class Browser:
     @language.setter
     def language(self, language: str) -> None:
         self.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+
+    def send_always(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with all requests, as a proxy in front of the site adds them."""
+        for name, value in headers.items():
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            # A server gives the bytes of a header as Latin-1.
+            self.client.environ_base[key] = value.encode().decode("latin-1")
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:
         """Open a page."""

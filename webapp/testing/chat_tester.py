@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, Unpack
 from flask import Flask
 
 from webapp.accounts.login import owner
-from webapp.authoring.loading.app_file import Callback, Pace
+from webapp.authoring.loading.app_file import SIGN_IN_CALLBACKS, Callback, Pace
 from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.profiles.starters import Starter
 from webapp.authoring.users.user import User
@@ -177,9 +177,10 @@ class ChatTester(Conversation):
 
     def sign_in(
         self,
-        identifier: str,
+        identifier: str | None = None,
         password: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         display_name: str | None = None,
         **metadata: Any,
     ) -> Self:
@@ -190,35 +191,54 @@ class ChatTester(Conversation):
         password:
             Without one, the app's ``@password_auth_callback`` is not asked, and the user is who you
             say. With one, it decides as always.
+        headers:
+            What a proxy says of the user, in the place of an identifier and a password. The app's
+            ``@header_auth_callback`` decides, and all further requests have these headers.
         metadata:
             What the app knows of the user, such as ``role="ADMIN"``.
 
         Raises
         ------
         RefusedError
-            The app does not accept the password.
+            The app does not accept the password or the headers.
         ChatTestError
-            The app has no sign-in.
+            The app has no such sign-in.
         """
         callbacks = self._tested.chat_app.callbacks
-        callback = callbacks.get("password_auth_callback")
-        if callback is None:
-            raise ChatTestError(
-                f"{self._tested.chat_app.file_name} has no @password_auth_callback, so nobody "
-                "signs in: leave sign_in() out."
-            )
+        name = self._find_sign_in(headers=headers, password=password)
+        callback = callbacks[name]
         self.sign_out()
-        if password is None:
-            user = User(identifier, display_name, metadata)
-            callbacks["password_auth_callback"] = _always(callback, user)
+        if headers is not None:
+            self._visitor.browser.send_always(headers)
+        elif password is None:
+            callbacks[name] = _always(callback, User(identifier or "", display_name, metadata))
+        path, form = "/login/headers", {}
+        if name == "password_auth_callback":
+            path, form = "/login", {"username": identifier, "password": password or PASSWORD}
         try:
-            form = {"username": identifier, "password": password or PASSWORD}
-            self._visitor.check(self._visitor.browser.post("/login", form))
+            self._visitor.check(self._visitor.browser.post(path, form))
         finally:
-            callbacks["password_auth_callback"] = callback
+            callbacks[name] = callback
         self._visitor.browser.forget_token()  # it was that of a visitor
         self._signed_in = True
         return self
+
+    def _find_sign_in(self, *, headers: object, password: object) -> str:
+        """Return the decorator of the callback that decides, or that is left out."""
+        app = self._tested.chat_app
+        found = [name for name in SIGN_IN_CALLBACKS if name in app.callbacks]
+        if not found:
+            names = " or ".join(f"@{name}" for name in SIGN_IN_CALLBACKS)
+            raise ChatTestError(
+                f"{app.file_name} has no {names}, so nobody signs in: leave sign_in() out."
+            )
+        if headers is not None and "header_auth_callback" not in found:
+            raise ChatTestError(f"{app.file_name} has no @header_auth_callback: leave headers out.")
+        if password is not None and "password_auth_callback" not in found:
+            raise ChatTestError(
+                f"{app.file_name} has no @password_auth_callback: leave the password out."
+            )
+        return "header_auth_callback" if headers is not None else found[0]
 
     def sign_out(self) -> Self:
         """Sign out if somebody is signed in, and have no chat open any more."""

@@ -217,7 +217,7 @@ class SiteVisitor:
 
     def check(self, response: TestResponse) -> None:
         """Raise what went wrong: what a callback has raised, or the refusal of the site."""
-        own = response.request.path in ("/login", "/logout")
+        own = response.request.path in ("/login", "/login/headers", "/logout")
         to_login = response.status_code == 303 and str(response.location).startswith("/login")
         if not own and (to_login or response.status_code == 401):
             name = self.browser.app.extensions[CHAT_APP].file_name

@@ -138,6 +138,11 @@ APP_FAILED = Explanation(
     "The code of this app failed, so the page could not be prepared. No chat was started.",
     f"Try again. {GIVE_REFERENCE}",
 )
+SIGN_IN_FAILED = Explanation(
+    "Signing in does not work",
+    "The site could not find out whether you are still signed in.",
+    f"Try again in a moment. {GIVE_REFERENCE}",
+)
 APP_TOO_SLOW = Explanation(
     "The app took too long",
     "The code of this app did not answer in time. No chat was started.",

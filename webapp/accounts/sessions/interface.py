@@ -212,8 +212,8 @@ class DatabaseSessions(SessionInterface):
         """Return the session of the request's cookie. A bad cookie makes a new visitor."""
         if self._has_api and request.path.startswith(API_PREFIX):
             return TokenSession(self)
-        names = self._cookie_names(request)
-        for name in (*names, self._old_cookie_name):
+        names = self.cookie_names(request)
+        for name in names:
             given = request.cookies.getlist(name)
             if given:
                 # Of two cookies, someone else has set one, and nothing shows which.
@@ -223,8 +223,11 @@ class DatabaseSessions(SessionInterface):
 
     def has_cookie(self, request: Request) -> bool:
         """Return whether the request has a cookie under any name that this site reads."""
-        names = (*self._cookie_names(request), self._old_cookie_name)
-        return not request.cookies.keys().isdisjoint(names)
+        return not request.cookies.keys().isdisjoint(self.cookie_names(request))
+
+    def cookie_names(self, request: Request) -> tuple[str, ...]:
+        """Return all names under which this site reads a cookie, the one of today first."""
+        return (*self._cookie_names(request), self._old_cookie_name)
 
     def _cookie_names(self, request: Request) -> list[str]:
         """Return the names under which the site that this request asks for sets its cookie.

@@ -22,6 +22,7 @@ from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.uploads.uploads import Uploads
 
 EXIT_BAD_INPUT = 2
+SIGN_IN_CALLBACKS = ("password_auth_callback", "header_auth_callback")
 
 
 # A coroutine function is quick after so many calls in a row that waited for nothing, and took no
@@ -99,8 +100,8 @@ class ChatApp:
 
     @property
     def login_on(self) -> bool:
-        """Whether users must sign in: an app with `password_auth_callback` asks them to."""
-        return "password_auth_callback" in self.callbacks
+        """Whether users must sign in: an app with a callback that lets them in asks them to."""
+        return not self.callbacks.keys().isdisjoint(SIGN_IN_CALLBACKS)
 
     @property
     def switches_here(self) -> bool:

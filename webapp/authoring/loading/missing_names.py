@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-NO_OTHER_LOGIN = "users sign in with a password (password_auth_callback)"
+NO_OTHER_LOGIN = "use password_auth_callback, or header_auth_callback behind a proxy"
 NO_AUDIO = "an app cannot listen or speak yet"
 NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
@@ -26,7 +26,6 @@ NOT_YET = {
     "on_mcp_connect": NO_SERVERS,
     "on_mcp_disconnect": NO_SERVERS,
     # Sign-in.
-    "header_auth_callback": NO_OTHER_LOGIN,
     "oauth_callback": NO_OTHER_LOGIN,
     # What is done in another way here.
     "data_layer": STORED,

@@ -73,7 +73,7 @@ SUBMODULES = {
 _LIBRARY = "this library is not watched; make a Step yourself"
 # Submodules that do not exist, with what to use instead.
 NO_SUBMODULES = {
-    "auth": "sign-in is done for you; use password_auth_callback",
+    "auth": "sign-in is done for you; use password_auth_callback or header_auth_callback",
     "data": STORED,
     "discord": "a chat is on this site only, not in Discord",
     "emitter": "send a Message, or use context.emitter",

@@ -1,0 +1,86 @@
+"""The headers of a request, as `@header_auth_callback` reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from flask import Request
+from flask.globals import app_ctx
+
+from webapp.accounts.sessions.interface import DatabaseSessions
+from webapp.config.settings import PROXY_SECRET_HEADER
+
+COOKIE = "cookie"
+_HIDDEN = PROXY_SECRET_HEADER.lower()
+_PREFIX = "HTTP_"
+_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+class RequestHeaders(Mapping[str, str]):
+    """Headers by their names in any case, which note the names that somebody reads.
+
+    The secret of the proxy and the cookie of this site are not among them. A header that came
+    twice has both values, joined by a comma, as the server has joined them.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name.lower(): value for name, value in values.items()}
+        self._read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        key = name.lower()
+        self._read.add(key)
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        # Whoever goes through all of them may have looked for one that is not there.
+        self._read.update(self._values)
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        # Not the values: a log may get this.
+        return f"<{type(self).__name__}: {', '.join(self._values)}>"
+
+    @property
+    def names_read(self) -> list[str]:
+        """Return the names that were read, also of headers that are not there."""
+        return sorted(self._read)
+
+    def digest(self, names: Iterable[str]) -> str:
+        """Return a hash of the headers with these names, and of which of them are not there."""
+        values = [[name, self._values.get(name)] for name in names]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def read_headers(sent: Request) -> RequestHeaders:
+    """Return the headers of a request."""
+    values = {
+        key.removeprefix(_PREFIX).replace("_", "-").lower(): _decode(value)
+        for key, value in sent.environ.items()
+        if key.startswith(_PREFIX) or (key in _WITHOUT_PREFIX and value)
+    }
+    values.pop(_HIDDEN, None)
+    if COOKIE in values:
+        own = app_ctx.app.session_interface
+        hidden = own.cookie_names(sent) if isinstance(own, DatabaseSessions) else ()
+        pairs = [pair.strip() for pair in values.pop(COOKIE).split(";")]
+        others = [pair for pair in pairs if pair.partition("=")[0].strip() not in hidden]
+        if others:
+            values[COOKIE] = "; ".join(others)
+    return RequestHeaders(values)
+
+
+def _decode(value: str) -> str:
+    """Return the text of a header, whose bytes a server gives as Latin-1 (PEP 3333).
+
+    Most proxies send names in UTF-8.
+    """
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
