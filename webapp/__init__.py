@@ -47,6 +47,7 @@ from webapp.authoring.inputs.modes import Mode, ModeOption
 from webapp.authoring.inputs.settings_callbacks import on_settings_edit, on_settings_update
 from webapp.authoring.life.callbacks import on_app_shutdown, on_app_startup
 from webapp.authoring.life.logger import logger
+from webapp.authoring.life.tool_servers import on_mcp_connect, on_mcp_disconnect
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
 from webapp.authoring.loading.submodules import NO_SUBMODULES, SUBMODULES, add_submodules
 from webapp.authoring.messages.chat_context import chat_context
@@ -142,6 +143,8 @@ __all__ = [
     "on_chat_start",
     "on_feedback",
     "on_logout",
+    "on_mcp_connect",
+    "on_mcp_disconnect",
     "on_message",
     "on_settings_edit",
     "on_settings_update",

@@ -47,6 +47,8 @@ FetchFiles = Callable[[Sequence[ElementData]], Mapping[uuid.UUID, Path]]
 RemoveFiles = Callable[[uuid.UUID, Sequence[uuid.UUID]], None]
 # Reads what the user set last under a profile.
 FindSettingDefaults = Callable[[str | None], Mapping[str, Any]]
+# Returns the servers of tools, each with a session and nothing, by their names.
+FindToolSessions = Callable[[], Mapping[str, tuple[Any, None]]]
 # Reads a message of the chat as it is stored.
 FindMessage = Callable[[uuid.UUID], ChatMessage | None]
 
@@ -108,6 +110,7 @@ class ChatContext:
     callback: str = ""
     # The file that lists servers of tools.
     mcp_servers: str = ""
+    tool_sessions: FindToolSessions = dict
     # Files that are being stored in other threads. The callback ends when they are stored.
     saving: set[Future[None]] = field(default_factory=set)
     # Which steps are shown now, and where a profile does not say which.

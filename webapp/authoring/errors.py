@@ -44,6 +44,10 @@ class AppFileError(AuthoringError):
         self.problem = problem
 
 
+class ToolServerError(Exception):
+    """A server of tools cannot be used. The message says which one and why."""
+
+
 class CallbackError(AuthoringError):
     """A callback raised an error, or returned something wrong. Its cause is chained.
 

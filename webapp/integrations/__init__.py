@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from webapp.authoring.context import running_chat
+
 if TYPE_CHECKING:
     from webapp.integrations.langchain import (
         AsyncLangchainCallbackHandler as AsyncLangchainCallbackHandler,
@@ -43,6 +45,21 @@ def load_integration(name: str) -> Any:
         The framework is not installed.
     """
     return getattr(_import(_FOUND_IN[name], name), name)
+
+
+def find_tool_sessions() -> dict[str, Any]:
+    """Return a session of each server of tools that the administrator of this site lists.
+
+    Raises
+    ------
+    ImportError
+        There are servers, and the package for them is not installed.
+    """
+    if not running_chat("context.session.mcp_sessions").mcp_servers:
+        return {}
+    _import("mcp", "context.session.mcp_sessions")
+    found: dict[str, Any] = import_module("webapp.integrations.mcp.sessions").list_sessions()
+    return found
 
 
 def _import(module: str, name: str) -> Any:

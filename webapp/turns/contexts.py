@@ -19,6 +19,7 @@ from webapp.database.engines import write_transaction
 from webapp.files.attachments import LocalCopies
 from webapp.files.collecting import collect_soon
 from webapp.files.saving import save_files
+from webapp.integrations import find_tool_sessions
 from webapp.site import chat_app, hooks, settings, this_app
 from webapp.turns.runtime import conversation
 
@@ -38,6 +39,7 @@ def make_context(chat_id: uuid.UUID, **known: Any) -> ChatContext:
         keys=hooks().entered_keys(),
         app_folder=chat_app().folder,
         mcp_servers=settings().mcp_servers,
+        tool_sessions=find_tool_sessions,
         save_files=partial(save_files, app, chat_id),
         remove_files=partial(_remove_files, app, chat_id),
         find_message=partial(find_message, app, chat_id),

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from webapp.authoring.checking.app_check import refuse_problems
 from webapp.authoring.errors import AppFileError
+from webapp.authoring.life.tool_servers import join_to_start
 from webapp.authoring.loading.app_file import ChatApp, loading, refuse_while_loading
 from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.load_errors import load_error
@@ -48,6 +49,7 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
             # The author wants the last line of their own files, not the frames of the framework.
             raise load_error(error, path) from error
     app.use_config(read_config_file(path.parent))
+    join_to_start(app)
     return app
 
 

@@ -11,7 +11,6 @@ from difflib import get_close_matches
 
 NO_OTHER_LOGIN = "use password_auth_callback, or header_auth_callback behind a proxy"
 NO_AUDIO = "an app cannot listen or speak yet"
-NO_SERVERS = "the admin lists the servers of tools; use webapp.integrations.mcp"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
 STORED = (
     "chats are stored already, so leave it out; WEBAPP_DATABASE_URL says where, and "
@@ -22,9 +21,6 @@ STORED = (
 NOT_YET = {
     # Other sites.
     "CopilotFunction": "there is no widget for other sites; embed the chat in a frame",
-    # Servers of tools.
-    "on_mcp_connect": NO_SERVERS,
-    "on_mcp_disconnect": NO_SERVERS,
     # Sign-in.
     "oauth_callback": NO_OTHER_LOGIN,
     # What is done in another way here.
@@ -114,7 +110,6 @@ SESSION_NOT_YET = {
     "files": "what a user attaches is not kept with the session",
     "to_persistable": "use user_session",
     "emit": "send a Message",
-    "mcp_sessions": NO_SERVERS,
     "language": "take it in set_chat_profiles, and keep it in user_session",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from webapp.authoring.context import ChatContext, running_chat
@@ -21,6 +22,7 @@ SESSION_NAMES = (
     "client_type",
     "chat_settings",
     "user_env",
+    "mcp_sessions",
 )
 
 
@@ -68,6 +70,11 @@ class SessionContext:
     def user_env(self) -> dict[str, str]:
         """The keys that the user has entered, by name. See ``env`` of `user_session`."""
         return dict(self._chat.keys)
+
+    @property
+    def mcp_sessions(self) -> Mapping[str, tuple[Any, None]]:
+        """The servers of tools that the administrator lists, each with a session, by name."""
+        return self._chat.tool_sessions()
 
     if not TYPE_CHECKING:  # or a type checker would accept every name
 

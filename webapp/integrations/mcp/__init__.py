@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.integrations.mcp.servers import ToolServerError as ToolServerError
+from webapp.authoring.errors import ToolServerError as ToolServerError
 from webapp.integrations.mcp.tools import Tool as Tool
 from webapp.integrations.mcp.tools import Tools as Tools
 from webapp.integrations.mcp.tools import connect as connect

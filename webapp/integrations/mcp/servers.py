@@ -17,17 +17,13 @@ from mcp.client.streamable_http import streamable_http_client
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from webapp.authoring.context import running_chat
-from webapp.authoring.errors import MisuseError
+from webapp.authoring.errors import MisuseError, ToolServerError
 
 SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 # Claude Desktop and others write the second one.
 _TOP = ("servers", "mcpServers")
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
-
-
-class ToolServerError(Exception):
-    """A server of tools cannot be used. The message says which one and why."""
 
 
 class ToolServer(BaseModel):

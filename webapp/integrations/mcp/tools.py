@@ -116,12 +116,20 @@ class Tools:
         values = _read_arguments(arguments)
         if values is None:
             return "The arguments must be a JSON object."
+        result = await self.call_shown(found, values)
+        return NOT_ALLOWED if result is None else _read_result(result)
+
+    async def call_shown(
+        self, found: ConnectedTool, arguments: Mapping[str, Any]
+    ) -> mcp_types.CallToolResult | None:
+        """Call a tool, and show that as a step; ``None`` if the user does not allow it."""
+        values = dict(arguments)
         if found.tool.needs_consent and not await ask_consent(_ask_text(found.tool, values)):
-            return NOT_ALLOWED
+            return None
         context = self._finder.find()
         if context is None:  # outside a chat nothing is shown
-            return _read_result(await found.call(values))
-        step = FrameworkStep(context, name, "tool")
+            return await found.call(values)
+        step = FrameworkStep(context, found.tool.name, "tool")
         step.begin(values)
         try:
             result = await found.call(values)
@@ -134,7 +142,7 @@ class Tools:
             step.fail()
         else:
             step.finish(text)
-        return text
+        return result
 
 
 @asynccontextmanager
