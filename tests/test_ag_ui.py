@@ -28,10 +28,11 @@ from tests.support.log import LogReader
 from tests.support.ports import free_port
 from tests.support.questions import answer, open_question
 from tests.support.steps import shown_steps
+from tests.test_editing import edit, regenerate
 from webapp.authoring.errors import MisuseError
 from webapp.integrations import ag_ui
 from webapp.integrations.ag_ui import agent as agent_module
-from webapp.integrations.ag_ui import display, events
+from webapp.integrations.ag_ui import display, events, past_calls
 from webapp.integrations.ag_ui.state import PatchError, apply_patch
 
 APP = """
@@ -135,6 +136,52 @@ def test_what_it_does_on_the_way_becomes_steps(make_app: AppMaker) -> None:
     assert steps["search"].type == "tool"
     assert "cats" in steps["search"].input
     assert "two cats" in steps["search"].output
+
+
+def test_its_next_run_is_told_of_its_calls(make_app: AppMaker) -> None:
+    with agent_server(agent=work) as server:
+        app_of(make_app, server).say("Look").say("And now?").say("Again?")
+    _, second, third = server.asked
+    roles = ["user", "assistant", "tool", "assistant"]
+    assert [m.role for m in second.messages] == [*roles, "user"]
+    assert [m.role for m in third.messages] == [*roles, *roles, "user"]
+    _, called, result, text, _ = second.messages
+    assert isinstance(called, core.AssistantMessage)
+    [call] = called.tool_calls or ()
+    # The other call has no result, and a model refuses such a call.
+    assert (call.id, call.function.name, call.function.arguments) == (
+        "t",
+        "search",
+        '{"for": "cats"}',
+    )
+    assert isinstance(result, core.ToolMessage)
+    assert (result.tool_call_id, result.content, text.content) == ("t", "two cats", "Two cats.")
+
+
+def test_an_answer_that_was_replaced_takes_its_calls_along(make_app: AppMaker) -> None:
+    with agent_server(agent=work) as server:
+        chat = app_of(make_app, server).say("Look")
+        regenerate(chat)
+        edit(chat, "Look there")
+    for asked in server.asked:
+        assert [m.role for m in asked.messages] == ["user"]
+
+
+async def talk_much(asked: core.RunAgentInput) -> Said:
+    yield begun(asked)
+    yield core.ToolCallStartEvent(tool_call_id=asked.run_id, tool_call_name="read")
+    yield core.ToolCallEndEvent(tool_call_id=asked.run_id)
+    content = "x" * (past_calls.MOST_CALL_CHARACTERS // 3)
+    yield core.ToolCallResultEvent(message_id="x", tool_call_id=asked.run_id, content=content)
+    yield finished(asked)
+
+
+def test_the_oldest_calls_are_forgotten(make_app: AppMaker) -> None:
+    with agent_server(agent=talk_much) as server:
+        chat = app_of(make_app, server)
+        for text in "abcd":
+            chat.say(text)
+    assert [sum(m.role == "tool" for m in asked.messages) for asked in server.asked] == [0, 1, 2, 2]
 
 
 async def count(asked: core.RunAgentInput) -> Said:
@@ -318,8 +365,19 @@ def test_an_interrupt_is_a_question_and_its_answer_goes_on(make_app: AppMaker) -
     assert (resumed.interrupt_id, resumed.status) == ("i", "resolved")
 
 
+class SeenModel(TestModel):
+    """A model that keeps what it was asked last."""
+
+    seen: list[ModelMessage]
+
+    def _request(self, messages: list[ModelMessage], *rest: Any) -> ModelResponse:
+        self.seen = messages
+        return super()._request(messages, *rest)
+
+
 def test_pydantic_ai_is_an_agent(make_app: AppMaker) -> None:
-    researcher = PydanticAgent(TestModel(custom_output_text="Found in Rome"))
+    model = SeenModel(custom_output_text="Found in Rome")
+    researcher = PydanticAgent(model)
 
     @researcher.tool_plain
     def search(what: str) -> str:
@@ -334,6 +392,9 @@ def test_pydantic_ai_is_an_agent(make_app: AppMaker) -> None:
     assert chat.messages() == ["Found in Rome", "Found in Rome"]
     assert {step.name for step in shown_steps(chat)} == {"search"}
     assert "two of" in shown_steps(chat)[0].output
+    # Its model is told of the first call, as of one of its own.
+    parts = [type(part).__name__ for message in model.seen for part in message.parts]
+    assert parts[:4] == ["UserPromptPart", "ToolCallPart", "ToolReturnPart", "TextPart"]
 
 
 @pytest.mark.parametrize(("pressed", "said"), [("Allow", "deleted x"), ("Do not allow", "denied")])
@@ -386,6 +447,7 @@ def test_the_bounds_are_what_the_documentation_says() -> None:
     assert events.MOST_EVENT_BYTES == 1024 * 1024
     assert events.MOST_BYTES == 32 * 1024 * 1024
     assert display.MOST_STATE_CHARACTERS == 100_000
+    assert past_calls.MOST_CALL_CHARACTERS == 100_000
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "agents.example.org", None, 5])

@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 from ag_ui import core
 
-from webapp.authoring.chat_message import USER
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.app_file import Callback
@@ -22,6 +21,7 @@ from webapp.authoring.questions.ask_user import AskUserMessage
 from webapp.authoring.user_session import user_session
 from webapp.integrations.ag_ui.display import RunDisplay
 from webapp.integrations.ag_ui.events import MIMETYPE, AgentError, read_events
+from webapp.integrations.ag_ui.past_calls import keep_calls, with_calls
 from webapp.integrations.consent import SECONDS, ask_consent
 from webapp.integrations.values import hide_secrets
 
@@ -96,13 +96,16 @@ class Agent:
     async def answer(self) -> None:
         """Let the agent answer the last message of the running chat."""
         resume: list[core.ResumeEntry] | None = None
-        messages = _list_messages()
+        chat = running_chat("An agent")
+        messages, sent = with_calls(chat.so_far()), dict[str, str]()
         try:
             for _ in range(MOST_RUNS):
                 display = RunDisplay(messages, user_session.get(STATE_KEY))
                 await self._run(display, resume)
                 if display.state is not None:
                     user_session.set(STATE_KEY, display.state)
+                sent |= display.sent
+                keep_calls(chat.answers, display.messages, sent)
                 if display.error is not None:
                     raise AgentError(hide_secrets(display.error)[:ERROR_LIMIT])
                 if not display.interrupts:
@@ -151,15 +154,6 @@ class Agent:
         finally:
             display.close()
         raise AgentError(CUT_OFF)
-
-
-def _list_messages() -> list[core.Message]:
-    return [
-        core.UserMessage(id=str(key), content=text)
-        if role == USER
-        else core.AssistantMessage(id=str(key), content=text)
-        for key, role, text in running_chat("An agent").so_far()
-    ]
 
 
 async def _ask(interrupt: core.Interrupt) -> core.ResumeEntry:

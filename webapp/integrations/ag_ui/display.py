@@ -37,6 +37,8 @@ class RunDisplay:
         self.interrupts: list[core.Interrupt] = []
         self.has_ended = False
         self.error: str | None = None
+        # The ids of messages of the chat, by those that the agent gave them.
+        self.sent: dict[str, str] = {}
         self._finder = ContextFinder()
         self._texts: dict[str, Message] = {}
         self._steps: dict[str, FrameworkStep] = {}
@@ -127,7 +129,7 @@ class RunDisplay:
     def _send(self, key: str) -> None:
         message = self._texts.pop(key, None)
         if message is not None and message.content:
-            message.send()
+            self.sent[key] = message.send().id
             self.messages.append(core.AssistantMessage(id=key, content=message.content))
 
     def _start_call(self, event: core.ToolCallStartEvent) -> None:
@@ -266,7 +268,7 @@ class RunDisplay:
         for message in event.messages:
             text = message.content if message.role == "assistant" else None
             if message.id not in known and isinstance(text, str) and text and text not in texts:
-                Message(text).send()
+                self.sent[message.id] = Message(text).send().id
         self.messages = list(event.messages)
 
     def _finish(self, event: core.RunFinishedEvent) -> None:
