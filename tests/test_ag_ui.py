@@ -147,7 +147,7 @@ def test_its_next_run_is_told_of_its_calls(make_app: AppMaker) -> None:
     assert [m.role for m in third.messages] == [*roles, *roles, "user"]
     _, called, result, text, _ = second.messages
     assert isinstance(called, core.AssistantMessage)
-    [call] = called.tool_calls or ()
+    [call] = called.tool_calls or []
     # The other call has no result, and a model refuses such a call.
     assert (call.id, call.function.name, call.function.arguments) == (
         "t",

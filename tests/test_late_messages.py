@@ -340,3 +340,61 @@ def test_a_database_that_is_away_is_told_once(log: LogReader) -> None:
     wait_until(lambda: store.tries >= 3)
     late.forget()
     log.one("turns.not_stored")
+
+
+def test_answer_again_stands_under_a_late_message(make_app: AppMaker) -> None:
+    chat = late_chat(make_app)
+    go(chat)
+    assert again(chat) == 303
+    assert chat.messages()[:2] == ["Welcome", "At once"]
+
+
+def test_answer_again_stands_under_the_late_message_of_an_earlier_turn(make_app: AppMaker) -> None:
+    chat = late_chat(make_app)
+    chat.say("more")
+    go(chat)
+    assert again(chat) == 303
+    # What came late stood below, so it is replaced as well.
+    assert chat.messages() == ["Welcome", "At once", "At once"]
+
+
+ENDS = """
+    import chat_profiles as cl
+
+    cl.set_cot("full")
+
+    @cl.on_message
+    async def answer(message):
+        await cl.Message("Said").send()
+        {last}
+"""
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "async with cl.Step(name='Tidy'): pass",
+        "await cl.Message('Go on', type='user_message').send()",
+        "await cl.TaskList().send()",
+    ],
+)
+@pytest.mark.parametrize("streaming", ["sse", "poll"])
+def test_answer_again_stands_under_any_answer(
+    make_app: AppMaker, last: str, streaming: str
+) -> None:
+    chat = Chat(make_app(ENDS.format(last=last), streaming=streaming)).say("Hi")
+    assert len(chat.page().all(data_testid="regenerate")) == 1
+    form = {"content": "again", "key": str(uuid.uuid4())}
+    now = chat.visitor.post(f"{chat.address}/messages", form, htmx=True)
+    assert now.text.count('data-testid="regenerate"') == 1
+    assert again(chat.until_answered()) == 303
+    assert chat.messages().count("Said") == 2
+
+
+def again(chat: Chat) -> int:
+    """Press Answer again, and wait for the answer."""
+    form = chat.page().one(id="regenerate")
+    sent = {field["name"]: field["value"] for field in form.all("input")}
+    status = chat.visitor.post(f"{chat.address}/regenerate", sent).status_code
+    chat.until_answered()
+    return status

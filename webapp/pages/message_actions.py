@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import bindparam, exists, select
 
-from webapp.authoring.chat_message import USER, ChatMessage
+from webapp.authoring.chat_message import ASSISTANT, COMPLETE, USER, ChatMessage
 from webapp.authoring.profiles.profile import ChatProfile
-from webapp.authoring.questions.question import is_within_turn
+from webapp.authoring.questions.question import is_open, is_within_turn
 from webapp.chats.models import Feedback, Message
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.chats.versions import Versions, list_versions
@@ -90,6 +90,22 @@ class Actions:
     def may_edit(self, message: ChatMessage) -> bool:
         """Return whether a message can be edited once no answer is being written."""
         return self.goes_on and self.edits and not is_within_turn(message.details)
+
+    def may_rate(self, message: ChatMessage) -> bool:
+        """Return whether a message answers the user, and is whole."""
+        return (
+            message.kind == ASSISTANT
+            and message.status == COMPLETE
+            and (
+                message.earlier
+                or (message.turn_id is not None and message.sequence > self.first_question)
+            )
+            and not (message.details and is_open(message))
+        )
+
+    def carries_again(self, message: ChatMessage) -> bool:
+        """Return whether Answer again stands among what can be done with a message."""
+        return self.may_rate(message) or (message.kind == USER and self.brings_form(message))
 
     def brings_form(self, message: ChatMessage) -> bool:
         """Return whether a message comes with its form. Those of others are fetched."""

@@ -427,7 +427,7 @@ class TurnResponse:
             host=self._host,
         )
         template = current_app.jinja_env.get_template("chats/_ended.html")
-        controls = self._controls
+        controls, actions = self._controls, self.actions
 
         def render_end(state: TurnState) -> str:
             if state.waits_for:
@@ -435,7 +435,14 @@ class TurnResponse:
                 return template.render(controls=waiting)
             # The start of a chat may have left no messages. Then the page asks which turn is last.
             asks_now = not controls.answers_question
-            return template.render(controls=controls.with_status(state.status), asks_now=asks_now)
+            # Messages that came within a step are not the last ones on the page.
+            outer = [it for it in state.messages if not (it.details or {}).get("parent")]
+            is_answered = controls.answers_question and state.status == TurnStatus.COMPLETE
+            return template.render(
+                controls=controls.with_status(state.status),
+                asks_now=asks_now,
+                again_below=is_answered and outer and not actions.carries_again(outer[-1]),
+            )
 
         events = TurnStream(subscription, first, state, render_end)
         return EventResponse(events, stream(events), slot, self._host)

@@ -73,7 +73,7 @@ def _write(
 ) -> dict[str, Any] | None:
     """Return what is kept of a message, or ``None`` for nothing."""
     if isinstance(message, core.ToolMessage):
-        content = message.content
+        content: Any = message.content
         if not isinstance(content, str):
             content = [it.model_dump(mode="json", by_alias=True) for it in content]
         return {"id": message.id, "result_of": message.tool_call_id, "content": content}
