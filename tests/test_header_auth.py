@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 
 from tests.cli_support import CommandLine
 from tests.support.apps import SECRET, AppMaker
+from tests.support.costs import Meter, measured
 from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -169,11 +171,11 @@ SHOWS = """
 """
 
 
-def seen(app: Flask, *, headers: dict[str, str], cookie: tuple[str, str] | None = None) -> Any:
+def seen(app: Flask, *, headers: dict[str, str], cookies: dict[str, str] | None = None) -> Any:
     visitor = Proxied(app)
     visitor.get("/login", headers=headers)
-    if cookie:
-        visitor.client.set_cookie(*cookie)
+    for name, value in (cookies or {}).items():
+        visitor.client.set_cookie(name, value)
     assert visitor.post("/login/headers", headers=headers).status_code == 303
     [data] = column(app, "login_sessions.data")
     return data["user"]["metadata"]
@@ -190,7 +192,7 @@ def test_headers_are_read_only_and_found_in_any_case(make_app: AppMaker) -> None
 def test_our_cookie_and_the_secret_of_the_proxy_are_not_among_them(make_app: AppMaker) -> None:
     app = make_app(SHOWS, proxy_secret=PROXY_SECRET)
     headers = {"X-User": "ada", "X-Proxy-Secret": PROXY_SECRET}
-    told = seen(app, headers=headers, cookie=("sso", "of-the-proxy"))
+    told = seen(app, headers=headers, cookies={"sso": "of-the-proxy", "session-keys": "of-ada"})
     assert told["all"]["cookie"] == "sso=of-the-proxy"
     assert "x-proxy-secret" not in told["all"]
     assert PROXY_SECRET not in str(every_row(app, audited=True))
@@ -399,16 +401,23 @@ def test_a_proxy_that_signs_in_only_one_address_makes_no_circle(app: Flask) -> N
     assert ada.without_headers().get("/").location == "/login?auto=no"
 
 
-def test_an_htmx_request_of_another_user_lands_at_the_sign_in(app: Flask) -> None:
+def test_an_htmx_request_of_a_signed_out_person_lands_at_the_sign_in(app: Flask) -> None:
     ada = Proxied(app).as_user("ada").signed_in()
     chat = ada.start_chat()
     ada.get(chat)
-    for visitor in (ada.as_user("bob"), Proxied(app).as_user("bob")):
-        visitor.get("/login") if not visitor.token else None
-        visitor._page = chat
-        answer = visitor.post(f"{chat}/stop", htmx=True)
-        assert answer.status_code == 401
-        assert answer.headers["HX-Redirect"] == f"/login?next={chat}"
+    run_sql(app, "DELETE FROM login_sessions")
+    answer = ada.post(f"{chat}/stop", htmx=True)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == f"/login?next={chat}"
+
+
+def test_an_htmx_request_of_another_user_does_not_come_back_to_that_page(app: Flask) -> None:
+    browser = Proxied(app).as_user("ada").signed_in()
+    chat = browser.start_chat()
+    browser.get(chat)
+    answer = browser.as_user("bob").post(f"{chat}/stop", htmx=True)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/login"
 
 
 def test_a_failure_while_the_session_goes_on_is_try_later(app: Flask, log: LogReader) -> None:
@@ -458,6 +467,39 @@ def test_signing_out_stays_signed_out_until_a_click(app: Flask, log: LogReader) 
     assert ada.signed_in().user == "ada"
 
 
+def test_a_request_of_the_proxys_user_costs_no_statement_more(
+    either: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter.on(either, monkeypatch)
+    costs = []
+    for visitor in (
+        Proxied(either).as_user("ada").signed_in(),
+        Proxied(either).logged_in("bob"),
+    ):
+        chat = visitor.start_chat()
+        for path in ("/account", chat):
+            visitor.get(path)
+            with measured(either, meter):
+                assert visitor.get(path).status_code == 200
+            costs.append(meter.cost)
+    of_proxy, of_password = costs[:2], costs[2:]
+    assert of_proxy == of_password
+    assert [cost.writes for cost in of_proxy] == [0, 0]
+    # The function of the app runs in the thread of the loop, or in one of its own.
+    assert [(cost.loop_wakes, cost.threads) for cost in of_proxy] == [(0, 0), (0, 0)]
+
+
+def test_both_databases_know_whom_the_proxy_vouches_for(either_url: str, tmp_path: Path) -> None:
+    with AppMaker.in_folder(tmp_path, either_url) as maker:
+        app = maker("by_proxy.py")
+        browser = Proxied(app).as_user("ada").signed_in()
+        assert browser.user == "ada"
+        assert browser.as_user("bob").user is None
+        assert browser.signed_in().user == "bob"
+        assert browser.without_headers().post("/login/headers").status_code == 401
+        assert count(app, "login_sessions") == 0
+
+
 # ---- the administrator
 
 
@@ -494,7 +536,8 @@ def test_refusals_are_throttled_by_address_and_apart_from_passwords(
     visitor = Proxied(either)
     statuses = [visitor.post("/login/headers").status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]
-    assert log.one("login.throttled")["kind"] == "headers"
+    assert log.events("login.throttled")[0]["kind"] == "headers"
+    assert NOT_AUTOMATIC in visitor.post("/login/headers").text  # a password still does
     Visitor(either).logged_in("ada")
     assert Proxied(either).as_user("bob").post("/login/headers").status_code == 429
     accounts.ok("users", "unlock", "--address", "127.0.0.1")

@@ -52,6 +52,20 @@ def _login_refused(page: Page, site: Site) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def _login_by_proxy(page: Page, site: Site) -> None:
+    page.goto(f"{site}/login?auto=no")
+
+
+def _login_by_proxy_refused(page: Page, site: Site) -> None:
+    page.goto(f"{site}/login")  # no proxy vouches for anybody
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _login_either_refused(page: Page, site: Site) -> None:
+    page.goto(f"{site}/login")
+    expect(page.get_by_role("status")).to_be_visible()
+
+
 def _chat(page: Page, site: Site) -> None:
     open_chat(page, site)
 
@@ -465,6 +479,10 @@ def _element_page(page: Page, site: Site) -> None:
 STATES = {
     "login": State("roles.py", _login),
     "login-refused": State("roles.py", _login_refused),
+    "login-by-proxy": State("by_proxy.py", _login_by_proxy),
+    "login-by-proxy-refused": State("by_proxy.py", _login_by_proxy_refused),
+    "login-either": State("by_proxy_or_password.py", _login_by_proxy),
+    "login-either-refused": State("by_proxy_or_password.py", _login_either_refused),
     "starting": State("slow.py", _starting),
     "chat": State("simple.py", _chat),
     "long-answer": State("wordy.py", _chat),

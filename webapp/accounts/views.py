@@ -45,8 +45,8 @@ TOO_LONG = "That username or password is too long. Check both."
 BROKEN = "Signing in does not work at the moment. Try again later. Reference: {}"
 UNREACHABLE = "Signing in does not work at the moment. Wait a few seconds, then try again."
 NOT_LET_IN = (
-    "You may not use this site with the account that you are signed in with. Ask whoever runs the "
-    "site to let you in, or sign in with another account. Then try again."
+    "This site does not let in the account that you are signed in with. Ask whoever runs the site, "
+    "or sign in with another account, and try again."
 )
 NOT_BY_PROXY = (
     "You are signed in by the proxy of this site, and your request did not come through it. Open "
@@ -120,7 +120,8 @@ def _sign_in(
     except LoginRefusedError:
         return _answer(form, refused, 401, is_note=is_note)
     except LoginThrottledError as error:
-        return _answer(form, error.advice, 429, retry_after=error.seconds)
+        told = refused if is_note else error.advice
+        return _answer(form, told, 429, retry_after=error.seconds, is_note=is_note)
     except AuthoringError as error:
         log_failure("login.callback_failed", error)
         told = f"{BROKEN.format(g.request_id)} {shown_error(this_app(), g.request_id)}".rstrip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from flask import Request
 from flask.globals import app_ctx
@@ -66,13 +67,20 @@ def read_headers(sent: Request) -> RequestHeaders:
     }
     values.pop(_HIDDEN, None)
     if COOKIE in values:
-        own = app_ctx.app.session_interface
-        hidden = own.cookie_names(sent) if isinstance(own, DatabaseSessions) else ()
-        pairs = [pair.strip() for pair in values.pop(COOKIE).split(";")]
-        others = [pair for pair in pairs if pair.partition("=")[0].strip() not in hidden]
+        others = _without_own(values.pop(COOKIE), sent)
         if others:
-            values[COOKIE] = "; ".join(others)
+            values[COOKIE] = others
     return RequestHeaders(values)
+
+
+def _without_own(cookies: str, sent: Request) -> str:
+    """Return the cookies that others have set, such as the proxy."""
+    sessions = cast(DatabaseSessions, app_ctx.app.session_interface)
+    own = sessions.cookie_names(sent)
+    pairs = [(pair.partition("=")[0].strip(), pair.strip()) for pair in cookies.split(";")]
+    return "; ".join(
+        pair for name, pair in pairs if name not in own and not name.startswith(f"{own[0]}-")
+    )
 
 
 def _decode(value: str) -> str:

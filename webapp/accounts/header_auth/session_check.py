@@ -76,5 +76,6 @@ def check_headers(own: BrowserSession, user: User) -> User | None:
         # Where only the sign-in has the headers, it would go round in a circle.
         is_new = abs(time.time() - watched.get("since", 0)) < SOON_SECONDS
         g.signed_in_just_now = now is None and is_new
+        g.user_has_changed = now is not None
         return None
     return now if by_headers else user

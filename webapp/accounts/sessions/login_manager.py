@@ -93,7 +93,8 @@ def _to_login_page() -> Response:
     # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
     start, page = url_for("chats.new"), None
     if wants_fragment():
-        page = came_from()
+        # Another user of the browser cannot read the page that is open.
+        page = None if g.get("user_has_changed") else came_from()
     elif request.method == "GET":
         page = plain_address(request.script_root + request.path, request.query_string)
     target = local_path(page or start, start)
