@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
 from flask import Flask, g, has_request_context
-from jinja2.ext import Extension
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
@@ -37,6 +35,7 @@ from webapp.markdown.footnotes import footnote_name
 from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
+from webapp.template_syntax import Inline, WithoutIndentation
 from webapp.web import assets
 from webapp.web.log import shown_error
 
@@ -44,7 +43,6 @@ from webapp.web.log import shown_error
 PICTURES_KEPT = 1_000
 OPTIONS_KEPT = 500
 FENCE = "~~~~~~~~"  # longer than what an author's line is likely to have
-_INDENTATION = re.compile(r"\n[ \t]+")
 
 
 # A longer message of the user is folded.
@@ -66,14 +64,6 @@ def _detail_for_author(app: Flask, message: ChatMessage) -> str:
 def _markdown_of(element: ElementData, text: str) -> str:
     language = element.details.get("language")
     return as_code_block(text, language) if language else text
-
-
-class _WithoutIndentation(Extension):
-    """Leaves out the indentation of templates, which is for those who read their source."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        del name, filename
-        return _INDENTATION.sub("\n", source)
 
 
 def _detail_filters(
@@ -119,7 +109,8 @@ def set_up_windows(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     """Give the templates of ``app`` their globals and filters."""
     page_budget = partial(_page_budget, SlowTexts())
-    app.jinja_env.add_extension(_WithoutIndentation)
+    app.jinja_env.add_extension(WithoutIndentation)
+    app.jinja_env.add_extension(Inline)
     app.jinja_env.globals.update(
         site_name=settings.site_name or "Chat Profiles",
         login_on=chat_app.login_on,
