@@ -159,6 +159,8 @@ class Keeper:
         # Turns that began and are not kept yet, and turns that are over but whose callbacks run.
         self._unkept: dict[uuid.UUID, RunningTurn] = {}
         self._woken = False
+        # Nothing is expected any more, so the thread ends as soon as it has no turns.
+        self._is_dismissed = False
         # The thread waits for a first turn, not for the next tick.
         self._is_idle = True
         self._next_tick = 0.0
@@ -300,6 +302,9 @@ class Keeper:
             turn.interrupt()
         with self._changed:
             self._changed.wait_for(lambda: not self._turns, max(2.0, give_up - time.monotonic()))
+            # Its thread has the app, which could not be collected while it waits for a first turn.
+            self._is_dismissed = True
+            self._work.notify()
 
     def _forget(self) -> None:
         # In a forked child nothing of this runs; the parent may have held the lock.
@@ -374,10 +379,10 @@ class Keeper:
                 self._is_idle = not self._turns
                 until_tick = max(0.0, self._next_tick - time.monotonic())
                 self._work.wait_for(
-                    lambda: self._woken and bool(self._turns),
+                    lambda: self._is_dismissed or (self._woken and bool(self._turns)),
                     IDLE_SECONDS if self._is_idle else until_tick,
                 )
-                self._woken = self._is_idle = False
+                self._woken = self._is_idle = self._is_dismissed = False
                 urgent, self._urgent = self._urgent, []
                 if not self._turns:
                     self._thread = None  # while nobody can begin another one
