@@ -27,7 +27,12 @@ const setDropping = (is) => byId("chat")?.classList.toggle("dropping", is);
 
 for (const type of ["focusin", "pointerover"]) on(type, (event) => onField(event) && attach());
 
-on("change", (event) => onField(event) && attach([...event.target.files]));
+on("change", async (event) => {
+  if (!onField(event)) return;
+  await attach([...event.target.files]);
+  // As when the loaded script hears of it: what comes next is the text.
+  if (takesOver) byId("composer-input").focus({ preventScroll: true });
+});
 
 on("paste", (event) => {
   const { files, types } = event.clipboardData ?? {};
