@@ -19,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support.apps import AppMaker
+from tests.support.conversation import wait_until
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.postgresql import PostgreSQLServer
@@ -415,4 +416,6 @@ def test_many_writers_at_once_lose_nothing(make_app: AppMaker, either_url: str) 
     app = make_app("simple.py")
     with ThreadPoolExecutor(16) as pool:
         chats = list(pool.map(lambda _: Visitor(app).start_chat("GPT-4"), range(48)))
+    # A start that takes long is answered before its message is stored.
+    wait_until(lambda: count(app, "messages") == 48)
     assert len(set(chats)) == count(app, "chats") == count(app, "messages") == 48

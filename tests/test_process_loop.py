@@ -408,6 +408,7 @@ def test_a_callback_that_fails_in_a_requests_thread_stays_with_the_loops() -> No
         return threading.current_thread().name
 
     callback = quick(needs_one_thread)
+    rest()
     with pytest.raises(CallbackError):
         call_it(callback)
     assert {call_it(callback) for _ in range(30)} == {"webapp-loop"}
