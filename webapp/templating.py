@@ -81,6 +81,11 @@ def _detail_filters(
             shown_output(message), page_budget(), footnote_name(message.id)
         ),
         "task_list": read_task_list,
+        "text_html": lambda element, whole: message_html(
+            _markdown_of(element, whole or element.details.get("text", "")),
+            page_budget(),
+            footnote_name(element.id),
+        ),
         "seconds_left": seconds_left,
         "time_left": time_left,
         "file_rules": lambda question: rules_of_question(question, settings),
@@ -139,11 +144,6 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
             footnote_name(message.id),
         ),
         typed_html=lambda message: typed_html(message.content, page_budget()),
-        text_html=lambda element, whole: message_html(
-            _markdown_of(element, whole or element.details.get("text", "")),
-            page_budget(),
-            footnote_name(element.id),
-        ),
         link_host=lambda url: (icons.find_origin(url) or "").partition("://")[2],
         is_long=_is_long,
         icon_src=icons.icon_src,
