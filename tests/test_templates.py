@@ -136,7 +136,7 @@ def test_every_included_template_exists() -> None:
     used = {
         found
         for path in FILES
-        for found in re.findall(r"(?:include|inline|extends|from|import) \"([^\"]+)\"", source(path))
+        for found in re.findall(r"(?:include|inline|extends|import) \"([^\"]+)\"", source(path))
     }
     assert used
     assert [found for found in sorted(used) if not (TEMPLATES / found).is_file()] == []
