@@ -56,10 +56,11 @@ def test_an_inlined_template_is_not_looked_up_when_drawn() -> None:
 
 
 def test_a_template_that_changes_is_read_again_in_development() -> None:
-    site = environment(page='{% inline "plain.html" %}', auto_reload=True)
-    assert isinstance(site.loader, DictLoader)
+    site = environment(auto_reload=True)
+    templates = {**PARTS, "page.html": '{% inline "plain.html" %}'}
+    site.loader = DictLoader(templates)
     assert site.get_template("page.html").render(name="Ada") == "<b>Ada</b>"
-    site.loader.mapping["plain.html"] = "<i>{{ name }}</i>"
+    templates["plain.html"] = "<i>{{ name }}</i>"
     assert site.get_template("page.html").render(name="Ada") == "<i>Ada</i>"
 
 
