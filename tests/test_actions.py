@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
 import webapp as cl
@@ -18,6 +20,8 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.authoring.errors import MisuseError
+from webapp.chats.models import Message
+from webapp.database.engines import utc_now, write_transaction
 
 APP = """
     import asyncio
@@ -645,3 +649,67 @@ def test_what_a_button_cannot_be_is_refused_with_the_reason(
     with pytest.raises(MisuseError) as caught:
         cl.Action(**{"name": "a", "payload": {}, **given}).place_under(uuid.uuid4())
     assert problem in str(caught.value)
+
+
+def in_message(chat: Chat, label: str) -> str:
+    """Return the message that the form of a button names."""
+    forms = [f for f in chat.page().all("form") if f.with_class("quiet") and label in f.text]
+    return str(forms[0].one("input", name="message")["value"])
+
+
+def test_the_message_that_a_form_names_is_looked_at_first_and_decides_nothing(
+    chat: Chat, app: Flask
+) -> None:
+    own, path = in_message(chat, "Plain"), address(chat, "Plain")
+    pressed(chat, "Plain")
+    other = Chat.of(chat.visitor)
+    for message in (own, in_message(other, "Plain"), str(uuid.uuid4())):
+        assert press(chat.visitor, path, form={"message": message}).status_code == 303
+        chat.until_answered()
+    assert press(chat.visitor, path).status_code == 303  # the id alone is enough
+    chat.until_answered()
+    assert runs(app) == ["plain"] * 5
+    # A button of another chat is found in neither way.
+    foreign = path.replace(chat.address, other.address)
+    for form in ({}, {"message": own}):
+        assert press(chat.visitor, foreign, form=form).status_code == 404
+    assert press(chat.visitor, path, form={"message": "nonsense"}).status_code == 400
+    assert len(runs(app)) == 5
+
+
+@pytest.mark.postgresql
+def test_on_either_database_a_form_names_its_message(
+    make_app: AppMaker, postgresql_url: str
+) -> None:
+    make_app.database_url = postgresql_url
+    app = make_app(APP)
+    chat = Chat.of(Visitor(app).logged_in("alice"))
+    path = address(chat, "Plain")
+    for message in (in_message(chat, "Plain"), str(uuid.uuid4())):
+        assert press(chat.visitor, path, form={"message": message}).status_code == 303
+        chat.until_answered()
+    assert runs(app) == ["plain", "plain"]
+
+
+def test_a_button_far_back_is_found_without_a_look_at_what_follows(chat: Chat, app: Flask) -> None:
+    path, message = address(chat, "Plain"), in_message(chat, "Plain")
+    add_messages(app, chat, 20_000)
+
+    def press_for(**form: str) -> float:
+        began = time.process_time()
+        for _ in range(10):
+            assert press(chat.visitor, path, form=form).status_code == 303
+        return time.process_time() - began
+
+    press_for(message=message)
+    # 4 ms against 11 ms each.
+    assert press_for(message=message) < press_for()
+
+
+def add_messages(app: Flask, chat: Chat, many: int) -> None:
+    """Store messages after those of a chat."""
+    values = {"chat_id": uuid.UUID(chat.address.rpartition("/")[2]), "created_at": utc_now()}
+    said = {"kind": "user", "content": "more", "status": "complete", **values}
+    rows = [{"id": uuid.uuid4(), "sequence": 1_000 + number, **said} for number in range(many)]
+    with app.app_context(), write_transaction() as connection:
+        connection.execute(insert(Message), rows)

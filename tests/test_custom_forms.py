@@ -109,7 +109,7 @@ def test_a_form_gives_its_values_to_the_callback(chat: Chat, app: Flask) -> None
     form = custom(chat).one("form", class_="ticket")
     assert form["method"] == "post"
     assert form["action"] == form["hx-post"]
-    names = {field.get("name") for field in form.walk()} - {None, "csrf_token", "key"}
+    names = {field.get("name") for field in form.walk()} - {None, "csrf_token", "key", "message"}
     assert names == set(FILLED)
     assert send(chat, form["action"], **FILLED).status_code == 303
     assert got(app) == [

@@ -19,13 +19,18 @@ _IN_CHAT = {"hx-target": "#messages", "hx-swap": "beforeend", "hx-sync": "this:d
 
 
 def write_forms(
-    cleaned: str, element: ElementData, actions: Actions | None, *, whole_page: bool
+    cleaned: str,
+    element: ElementData,
+    actions: Actions | None,
+    message_id: object,
+    *,
+    whole_page: bool,
 ) -> str:
     """Return cleaned HTML with the address, token and key in each form whose action is stored.
 
     What has no such action is disabled.
     """
-    writer = _FormWriter(element, actions, whole_page=whole_page)
+    writer = _FormWriter(element, actions, message_id, whole_page=whole_page)
     writer.feed(cleaned)
     writer.close()
     return writer.finish()
@@ -34,10 +39,18 @@ def write_forms(
 class _FormWriter(HTMLParser):
     """Copies HTML as it is, but for the tags of forms."""
 
-    def __init__(self, element: ElementData, actions: Actions | None, *, whole_page: bool) -> None:
+    def __init__(
+        self,
+        element: ElementData,
+        actions: Actions | None,
+        message_id: object,
+        *,
+        whole_page: bool,
+    ) -> None:
         super().__init__(convert_charrefs=False)
         self._parts: list[str] = []
         self._element_id = str(element.id)
+        self._message_id = message_id
         self._viewer = actions
         self._whole_page = whole_page
         stored = element.details.get("actions", ())
@@ -116,6 +129,7 @@ class _FormWriter(HTMLParser):
         key_of = f"key-{self._element_id}-{number}"
         return (
             f'<input type="hidden" name="{CSRF_FIELD}" value="{escape(self._viewer.token)}">'
+            f'<input type="hidden" name="message" value="{self._message_id}">'
             f'<input type="hidden" id="{key_of}" name="key" value="{self._viewer.new_key()}">'
         )
 

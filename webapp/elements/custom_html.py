@@ -88,6 +88,7 @@ def custom_html(
     root: str,
     actions: Actions | None = None,
     whole_page: bool = False,
+    message_id: object = None,
 ) -> Markup | None:
     """Return the HTML of an element, or ``None`` if its template cannot show it.
 
@@ -101,6 +102,8 @@ def custom_html(
         What the viewer can do, if they may press buttons. Otherwise forms and buttons are disabled.
     whole_page:
         Whether the element is on a page of its own, beside which there is no chat.
+    message_id:
+        The message that shows it.
     """
     props = element.details.get("props")
     stored = [ActionData.from_json(action) for action in element.details.get("actions", ())]
@@ -115,7 +118,7 @@ def custom_html(
     cleaned = _clean(html, _TAGS | _FORM_TAGS if stored else _TAGS, element.id, root)
     if stored:
         live = actions if actions and actions.may_press else None
-        cleaned = write_forms(cleaned, element, live, whole_page=whole_page)
+        cleaned = write_forms(cleaned, element, live, message_id, whole_page=whole_page)
     return Markup(cleaned)  # noqa: S704
 
 

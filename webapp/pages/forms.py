@@ -198,8 +198,19 @@ class RetryForm(KeyedForm):
 class PressForm(KeyedForm):
     """A button that is pressed, with the fields of the form around it."""
 
+    message = StringField()
     open_prefix = FIELD_PREFIX
     open_repeats = True
+
+    def message_id(self) -> uuid.UUID | None:
+        """Return the message in which the button is, as the page says.
+
+        Raises
+        ------
+        BadRequest
+            The id is malformed.
+        """
+        return None if self.message.data is None else parse_key(self.message.data)
 
     def fields(self) -> dict[str, list[str]]:
         """Return the values of the fields of its form, by their names."""

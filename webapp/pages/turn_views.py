@@ -113,10 +113,10 @@ def press(chat_id: uuid.UUID, action_id: uuid.UUID) -> Response:
     """Run what the app file has for a button."""
     chat = my_chat(chat_id)
     form = PressForm()
-    key, fields = form.form_key(), form.fields()
+    key, fields, message_id = form.form_key(), form.fields(), form.message_id()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
-        return press_action(chat, profile, action_id, key, fields)
+        return press_action(chat, profile, action_id, key, fields, message_id)
 
     return _attempt(chat, form, begin, respond_pressed)
 

@@ -120,7 +120,7 @@ _FOUND = (
 )
 _FOUND_WITH_ACTION = (
     *_FOUND,
-    ACTION_ROW.scalar_subquery().label("action_row"),
+    ACTION_ROW.label("action_row"),
     _LAST_QUESTION.exists().label("has_question"),
 )
 _LOOK = select(*_FOUND)
@@ -404,7 +404,7 @@ def _claim(
     look = {**_chat_of(request), "key": request.key}
     look_later, at_once = _LOOK, _AT_ONCE[claim]
     if request.action_id is not None:
-        look |= action_pattern(request.action_id)
+        look |= action_pattern(request.action_id, request.action_message)
         look_later, at_once = _LOOK_WITH_ACTION, _AT_ONCE_WITH_ACTION
     if has_row_locks(connection):
         chat = connection.execute(_LOOK_LATER[claim], holder).first()

@@ -85,6 +85,8 @@ class TurnRequest:
         The message to be answered once more, if no new one is.
     action_id:
         The button that was pressed, if one was.
+    action_message:
+        The message in which it is looked for first.
     fields:
         The values in the form of that button, by the names of the fields. ``None`` if the turn is
         tried again, as they are not kept.
@@ -109,6 +111,7 @@ class TurnRequest:
     files: tuple[PreparedFile, ...] = ()
     answers: uuid.UUID | None = None
     action_id: uuid.UUID | None = None
+    action_message: uuid.UUID | None = None
     fields: Fields | None = None
     replacement: Replacement | None = None
     new_snapshot: ChatProfile | None = None

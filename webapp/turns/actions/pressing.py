@@ -58,6 +58,7 @@ def press_action(
     action_id: uuid.UUID,
     key: uuid.UUID,
     fields: Fields | None,
+    message_id: uuid.UUID | None = None,
 ) -> StartedTurn:
     """Begin the turn that runs the callback of a button.
 
@@ -66,6 +67,8 @@ def press_action(
     fields:
         The values of its form, by the names of the fields. ``None`` if the turn is tried again, as
         they are not kept.
+    message_id:
+        The message in which the button is looked for first.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def press_action(
         When the chat no longer exists.
     """
     try:
-        return _run_callback(chat, profile, action_id, key, fields)
+        return _run_callback(chat, profile, action_id, key, fields, message_id)
     except AlreadyAskedError as error:
         if error.action_id != action_id:
             raise FormReusedError(SENT_FOR_ANOTHER) from error
@@ -102,9 +105,10 @@ def _run_callback(
     action_id: uuid.UUID,
     key: uuid.UUID,
     fields: Fields | None,
+    message_id: uuid.UUID | None,
 ) -> StartedTurn:
     request = make_request(chat, profile, key)
-    request = replace(request, action_id=action_id, fields=fields)
+    request = replace(request, action_id=action_id, action_message=message_id, fields=fields)
     release_connection()
     with visitors_turn(request.turn_id):
         with visitors_message():

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, cast, func, or_, select
+from sqlalchemy import Text, Uuid, bindparam, cast, func, or_, select
 
 from webapp.authoring.actions.callback import decorator_of
 from webapp.authoring.chat_message import ActionData
@@ -26,21 +26,22 @@ FORM_LIMIT = 100_000
 # the statement that claims the chat, so that a press costs no statement of its own.
 _LIKE = bindparam("action_like", type_=Text)
 _AS_TEXT = (cast(Message.details, Text), cast(Message.elements, Text))
-ACTION_ROW = (
-    select(
-        cast(Message.id, Text)
-        + "\n"
-        + func.coalesce(_AS_TEXT[0], "{}")
-        + "\n"
-        + func.coalesce(_AS_TEXT[1], "[]")
-    )
-    .where(
-        Message.chat_id == bindparam("chat"),
-        Message.replaced_by.is_(None),
-        or_(*(text.like(_LIKE) for text in _AS_TEXT)),
-    )
-    .order_by(Message.sequence.desc())
-    .limit(1)
+_ROW = select(
+    cast(Message.id, Text)
+    + "\n"
+    + func.coalesce(_AS_TEXT[0], "{}")
+    + "\n"
+    + func.coalesce(_AS_TEXT[1], "[]")
+).where(
+    Message.chat_id == bindparam("chat"),
+    Message.replaced_by.is_(None),
+    or_(*(text.like(_LIKE) for text in _AS_TEXT)),
+)
+# A page says in which message the button is. If that is not so, all messages are searched: what a
+# browser sends decides where to look first, and nothing else.
+ACTION_ROW = func.coalesce(
+    _ROW.where(Message.id == bindparam("action_message", type_=Uuid)).scalar_subquery(),
+    _ROW.order_by(Message.sequence.desc()).limit(1).scalar_subquery(),
 )
 
 
@@ -107,10 +108,10 @@ class FoundAction:
     fields: Mapping[str, list[str] | None] | None = None
 
 
-def action_pattern(action_id: uuid.UUID) -> dict[str, str]:
-    """Return the parameter of `ACTION_ROW` that finds a button."""
+def action_pattern(action_id: uuid.UUID, message_id: uuid.UUID | None) -> dict[str, object]:
+    """Return the parameters of `ACTION_ROW` that find a button, in a message if that is known."""
     # As `json.dumps` writes it. No author knows the id, so no payload has it.
-    return {"action_like": f'%"id": "{action_id}"%'}
+    return {"action_like": f'%"id": "{action_id}"%', "action_message": message_id}
 
 
 def find_action(row: str | None, action_id: uuid.UUID, values: Fields | None) -> FoundAction:
