@@ -318,7 +318,10 @@ def test_misuse_says_what_to_change(make_app: AppMaker, log: LogReader, call: st
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ("send_toast('Hi')", "context.emitter.send_toast does not exist in this version: send a"),
+        (
+            "send_step({})",
+            "context.emitter.send_step does not exist in this version: send a Message",
+        ),
         ("set_comands([])", "did you mean set_commands?"),
     ],
 )

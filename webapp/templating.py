@@ -14,6 +14,7 @@ from webapp.accounts.login import viewer
 from webapp.authoring.actions.icons import ACTION_GLYPHS
 from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
 from webapp.authoring.inputs.message_choices import chosen_now
+from webapp.authoring.inputs.toasts import fresh_toasts
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.authoring.questions.question import seconds_left, time_left
 from webapp.authoring.steps.details import (
@@ -108,7 +109,7 @@ def set_up_windows(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
     origins = " ".join(settings.frame_ancestors)
     hears = bool(origins) and chat_app.get("on_window_message") is not None
     app.jinja_env.globals.update(window_origins=origins, hears_windows=hears)
-    app.jinja_env.filters["json_text"] = json.dumps
+    app.jinja_env.filters.update(json_text=json.dumps, fresh_toasts=fresh_toasts)
 
 
 def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:

@@ -12,6 +12,7 @@ from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.modes import MODES
+from webapp.authoring.inputs.toasts import TOASTS
 from webapp.authoring.profiles.starters import Starter
 from webapp.authoring.questions.question import is_within_turn
 from webapp.authoring.windows.window_messages import WINDOW
@@ -298,6 +299,11 @@ class Conversation:
     def window_messages(self) -> list[Any]:
         """What the app has sent to the page around the chat: the newest 20 messages."""
         return [message["data"] for message in self._inputs().get(WINDOW) or ()]
+
+    @property
+    def toasts(self) -> list[str]:
+        """The texts of the newest 3 toasts of the app."""
+        return [toast["text"] for toast in self._inputs().get(TOASTS) or ()]
 
     def transcript(self) -> str:
         """Return the chat as text that is the same at each run: without ids and times."""

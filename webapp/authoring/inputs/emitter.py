@@ -10,9 +10,10 @@ from webapp.authoring.context import ChatContext
 from webapp.authoring.inputs.commands import COMMANDS, Command, read_commands
 from webapp.authoring.inputs.message_choices import CHOSEN
 from webapp.authoring.inputs.modes import MODES, Mode, read_modes
+from webapp.authoring.inputs.toasts import TOASTS, ToastType, add_toast
 from webapp.authoring.loading.missing_names import EMITTER_NOT_YET, missing_name
 
-EMITTER_NAMES = ("set_commands", "set_modes")
+EMITTER_NAMES = ("set_commands", "set_modes", "send_toast")
 
 
 class Emitter(AwaitableObject):
@@ -67,6 +68,28 @@ class Emitter(AwaitableObject):
             They are no `Mode` objects, or the callback does not belong to a turn of the chat.
         """
         self._chat.inputs.set(MODES, read_modes(modes) or None)
+        return self
+
+    def send_toast(self, message: str, type: ToastType = "info") -> Self:  # noqa: A002 - Chainlit's
+        """Show a short notice beside the composer. You may await the call or not.
+
+        The pages that are open show it until its user dismisses it. It is not kept with the chat.
+
+        Parameters
+        ----------
+        message:
+            At most 500 characters, as plain text.
+        type:
+            ``"error"`` and ``"warning"`` have another colour.
+
+        Raises
+        ------
+        MisuseError
+            The message or the type is not as it must be, or the callback does not belong to a turn
+            of the chat.
+        """
+        inputs = self._chat.inputs
+        inputs.set(TOASTS, add_toast(inputs.get(TOASTS, []), message, type))
         return self
 
     if not TYPE_CHECKING:  # or a type checker would accept every name

@@ -96,7 +96,6 @@ EMITTER_NOT_YET = {
     "set_chat_settings": "use ChatSettings([...]).send()",
     "set_favorites": "messages cannot be marked",
     "send_window_message": "use send_window_message()",
-    "send_toast": "send a Message",
     "update_audio_connection": NO_AUDIO,
     "send_audio_chunk": NO_AUDIO,
     "send_audio_interrupt": NO_AUDIO,
