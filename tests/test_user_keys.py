@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -95,8 +96,18 @@ def test_without_them_nothing_runs(make: Make, path: str) -> None:
     before = every_row(app)
     answer = known.get(path) if path == "/" else known.post(path, form)
     assert (answer.status_code, answer.location) == (303, "/keys")
-    assert known.get(path, headers=HTMX).headers["HX-Redirect"].startswith("/keys")
+    here = {**HTMX, "HX-Current-URL": f"http://localhost{chat.address}?before=3"}
+    expected = f"/keys?next={chat.address}?before%3D3"
+    assert known.get(path, headers=here).headers["HX-Redirect"] == expected
     assert every_row(app) == before
+
+
+def test_below_a_path_the_page_leads_back_there(make: Make) -> None:
+    below: dict[str, Any] = {"environ_overrides": {"SCRIPT_NAME": "/chat"}}
+    visitor = Visitor(make())
+    assert visitor.client.get("/", **below).location == "/chat/keys"
+    opened = visitor.client.get("/?prompt=Hi", **below)
+    assert opened.location == "/chat/keys?next=/chat/?prompt%3DHi"
 
 
 def test_the_keys_are_nowhere_but_in_the_cookie(make: Make, log: LogReader) -> None:

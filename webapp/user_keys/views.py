@@ -13,7 +13,7 @@ from webapp.accounts.login import viewer
 from webapp.site import chat_app
 from webapp.user_keys.entered import KeysTooLongError, entered_keys, keep_keys, lacks_keys
 from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
-from webapp.web.htmx import go_to
+from webapp.web.htmx import came_from, go_to, wants_fragment
 from webapp.web.redirects import local_path, plain_address
 
 PREFIX = "key-"
@@ -104,8 +104,14 @@ def _send_to_page() -> BaseResponse | None:
     is_known = viewer() is not None or not chat_app().login_on
     if not is_chat or not is_known or not lacks_keys():
         return None
-    wanted = plain_address(request.path, request.query_string) if request.method == "GET" else None
-    return go_to(url_for("user_keys.show", next=None if wanted == "/" else wanted))
+    # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
+    start, page = url_for("chats.new"), None
+    if wants_fragment():
+        page = came_from()
+    elif request.method == "GET":
+        page = plain_address(request.script_root + request.path, request.query_string)
+    target = local_path(page or start, start)
+    return go_to(url_for("user_keys.show", next=target if target != start else None))
 
 
 def _forget_after_logout(response: Response) -> Response:
