@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.cli_support import CommandLine
 from tests.support.apps import SECRET, AppMaker
@@ -16,6 +17,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
+from webapp.accounts.header_auth import header_check
 from webapp.accounts.views import NOT_AUTOMATIC, NOT_BY_PROXY, NOT_LET_IN
 from webapp.config.startup_error import StartupError
 
@@ -359,6 +361,56 @@ def test_the_callback_is_not_asked_at_each_request(make_app: AppMaker) -> None:
         assert ada.get("/").status_code == 200
     assert stored_user(app)["metadata"] == {"token": "two", "asked": 2}
     assert column(app, "login_sessions.id") == before
+
+
+LOOKS = """
+    import chat_profiles as cl
+    @cl.password_auth_callback
+    def by_password(username, password):
+        return cl.User(username)
+    @cl.header_auth_callback
+    def by_headers(headers):
+        {look}
+"""
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "return next((cl.User(v) for k, v in headers.items() if k == 'x-user'), None)",
+        "found = dict(headers); return cl.User(found['x-user']) if 'x-user' in found else None",
+        "return cl.User(headers['X-USER']) if 'X-User' in headers else None",
+        "return cl.User(headers['x-user']) if 'x-user' in list(headers) else None",
+        "return cl.User(headers['x-user']) if {'x-user'} & headers.keys() else None",
+    ],
+)
+def test_a_header_that_comes_later_is_seen_however_it_is_looked_for(
+    make_app: AppMaker, look: str
+) -> None:
+    app = make_app(LOOKS.format(look=look))
+    ada = Proxied(app).logged_in("ada")
+    assert [ada.user for _ in range(3)] == ["ada"] * 3
+    ada.send_always({"X-User": "bob"})
+    assert [ada.user for _ in range(3)] == [None] * 3
+    assert ada.signed_in().user == "bob"
+    ada.send_always({"X-User": "ada"})
+    assert ada.user is None
+
+
+def test_without_its_database_nobody_is_taken_for_another(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_user: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("away"))
+
+    ada = Proxied(app).as_user("ada").signed_in()
+    with monkeypatch.context() as patch:
+        patch.setattr(header_check, "find_account", fails)
+        answer = ada.as_user("bob").get("/")
+        assert answer.status_code == 503
+        assert ada.post("/login/headers").status_code == 503
+        assert ada.as_user("ada").get("/").status_code == 200  # nothing is asked
+    assert ada.user == "ada"
 
 
 def test_another_role_counts_from_the_next_request_on(app: Flask) -> None:

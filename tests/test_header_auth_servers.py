@@ -11,10 +11,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.cli_support import CommandLine
 from tests.support.apps import APPS
+from tests.support.doctor import ask_doctor
 from tests.support.nginx import needs_nginx, nginx
 from tests.support.servers import Server, chat_profiles_run, gunicorn, production
 from tests.support.wire import RemoteVisitor
+from webapp.doctor.http_client import Site
 
 pytestmark = [pytest.mark.slow]
 
@@ -178,3 +181,16 @@ def test_on_your_own_machine_no_setting_is_needed(tmp_path: Path) -> None:
         ada = browser(server.port, **{NAME: "ada"})
         assert ada.post("/login/headers").status == 303
         assert user_of(ada) == "ada"
+
+
+@needs_nginx
+@pytest.mark.parametrize(("is_here", "level"), [(True, "hint"), (False, "change")])
+def test_the_doctor_tells_that_nobody_can_sign_in(
+    fronted: Fronted, cli: CommandLine, monkeypatch: pytest.MonkeyPatch, is_here: bool, level: str
+) -> None:
+    monkeypatch.setattr(Site, "is_loopback", is_here)
+    found = ask_doctor(cli, f"http://127.0.0.1:{fronted.server.port}")
+    assert "not-by-proxy" in found.codes(level)
+    if not is_here:
+        assert "WEBAPP_PROXY_SECRET" in found.advice("not-by-proxy")
+    assert "not-by-proxy" not in ask_doctor(cli, f"http://127.0.0.1:{fronted.port}").findings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from webapp.config.settings import PROXY_SECRET_HEADER
 from webapp.doctor.findings import Finding, change, good, hint
 from webapp.doctor.http_client import REDIRECTS, Answer, Site, get
 from webapp.web.headers import POLICY, security_headers
@@ -28,8 +29,25 @@ def check_pages(site: Site) -> Iterator[Finding]:
             f"The chat page answers {answer.status}.",
             "Look at the log of the site.",
         )
+    if answer.status == 403 and 'data-testid="not-by-proxy"' in answer.text:
+        yield _explain_mistrust(site)
     yield from _check_headers(answer)
     yield from _check_https(site, answer)
+
+
+def _explain_mistrust(site: Site) -> Finding:
+    if site.is_loopback:
+        return hint(
+            "not-by-proxy",
+            "Here nobody can sign in: a proxy signs users in, and this is not the way through it.",
+        )
+    return change(
+        "not-by-proxy",
+        "Nobody can sign in: the app does not believe that its proxy has sent this request.",
+        f"Let the proxy send {PROXY_SECRET_HEADER} with the value of WEBAPP_PROXY_SECRET, and ask "
+        "from an address in WEBAPP_PROXY_ADDRESSES if that is set. In the log of the site, "
+        "login.not_by_proxy says what is missing.",
+    )
 
 
 def _check_headers(answer: Answer) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from flask import Request
@@ -14,6 +14,8 @@ from webapp.accounts.sessions.interface import DatabaseSessions
 from webapp.config.settings import PROXY_SECRET_HEADER
 
 COOKIE = "cookie"
+# Stands for all names, also of headers that are not there. No header has it.
+EVERY_NAME = ""
 _HIDDEN = PROXY_SECRET_HEADER.lower()
 _PREFIX = "HTTP_"
 _WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -37,7 +39,7 @@ class RequestHeaders(Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         # Whoever goes through all of them may have looked for one that is not there.
-        self._read.update(self._values)
+        self._read.add(EVERY_NAME)
         return iter(self._values)
 
     def __len__(self) -> int:
@@ -52,9 +54,11 @@ class RequestHeaders(Mapping[str, str]):
         """Return the names that were read, also of headers that are not there."""
         return sorted(self._read)
 
-    def digest(self, names: Iterable[str]) -> str:
+    def digest(self, names: Collection[str]) -> str:
         """Return a hash of the headers with these names, and of which of them are not there."""
-        values = [[name, self._values.get(name)] for name in names]
+        values: list[object] = [[name, self._values.get(name)] for name in names]
+        if EVERY_NAME in names:
+            values += sorted(self._values.items())
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
