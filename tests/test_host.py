@@ -96,7 +96,7 @@ def test_only_plain_connections_are_handed_over(changes: dict[str, Any], hands_o
     with socket.socket() as plain:
         connection = {"SERVER_PROTOCOL": "HTTP/1.1", "gunicorn.socket": plain}
         environ = {**THREADED, **connection, **changes}
-        assert called_by(worker, environ).hands_over is hands_over
+        assert called_by(worker, {**environ}).hands_over is hands_over
         assert not called_by(SimpleNamespace(cfg=worker.cfg), environ).hands_over
 
 
@@ -154,21 +154,21 @@ def test_uwsgi_tells_its_options(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: Host
 ) -> None:
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
-    assert host_of(THREADED) == expected
+    assert host_of({**THREADED}) == expected
 
 
 def test_mod_wsgi_tells_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace(threads_per_process=15))
-    assert host_of(THREADED) == Host(name="mod_wsgi", threads=15)
+    assert host_of({**THREADED}) == Host(name="mod_wsgi", threads=15)
 
 
 def test_an_old_mod_wsgi_is_taken_to_have_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace())
-    assert host_of(THREADED) == Host(name="mod_wsgi", threads=ASSUMED_THREADS)
+    assert host_of({**THREADED}) == Host(name="mod_wsgi", threads=ASSUMED_THREADS)
 
 
 def test_a_server_that_says_nothing_is_taken_to_have_a_few_threads() -> None:
-    assert host_of(THREADED) == Host(name="madeup", threads=ASSUMED_THREADS)
+    assert host_of({**THREADED}) == Host(name="madeup", threads=ASSUMED_THREADS)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_pages_poll_until_two_requests_were_seen_at_once(
 
 @pytest.mark.parametrize("environ", [{}, {"wsgi.multithread": False}])
 def test_a_server_without_threads_has_one(environ: dict[str, Any]) -> None:
-    assert host_of(environ) == Host(name="unknown", threads=1)
+    assert host_of(dict(environ)) == Host(name="unknown", threads=1)
 
 
 @pytest.mark.parametrize(

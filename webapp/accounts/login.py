@@ -88,14 +88,18 @@ def be_user(user: User | None) -> None:
 def signed_in_user() -> User | None:
     """Return the user who is signed in, or ``None``. It is a copy that the app may change."""
     who = viewer()
+    if who is None:
+        return None
     # Without the copy, a callback's change to the metadata would be stored with the session.
-    return copy.deepcopy(who.user) if who else None
+    user = copy.copy(who.user)
+    user.metadata = copy.deepcopy(user.metadata)
+    return user
 
 
 def viewer() -> Viewer | None:
     """Return the user of this request, as templates see them."""
-    # Flask-Login's proxy: a Viewer, or its own AnonymousUserMixin.
-    who: object = current_user._get_current_object()
+    # A Viewer, or Flask-Login's own AnonymousUserMixin, which its proxy finds by 15 calls.
+    who: object = g.get("_login_user") or current_user._get_current_object()
     return who if isinstance(who, Viewer) else None
 
 

@@ -62,7 +62,7 @@ def begin(callback: Callback, arguments: tuple[object, ...], running: Running) -
     accepted = callback.select_arguments(arguments)
     ended: Future[Any] = Future()
     ended.set_running_or_notify_cancel()
-    if inspect.iscoroutinefunction(callback.function):
+    if callback.is_coroutine:
         future = _on_loop(ended, callback, callback.function(*accepted), context)
 
         def cancel() -> None:
@@ -131,7 +131,7 @@ def call(
     context = _context(running, _Coroutines())
     accepted = callback.select_arguments(arguments)
     try:
-        if inspect.iscoroutinefunction(callback.function):
+        if callback.is_coroutine:
             return _await(callback, callback.function(*accepted), context, seconds)
         # A thread for each call, not a pool: a callback that never returns cannot be stopped, and
         # in a pool it would take a place from every later one. A daemon, so that it cannot hold up

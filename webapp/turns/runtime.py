@@ -8,13 +8,14 @@ import weakref
 from dataclasses import dataclass, field
 from functools import partial
 
-from flask import Flask, current_app
+from flask import Flask
 
 from webapp.config.settings import Settings
 from webapp.engine.keeper import Keeper, TurnStore
 from webapp.engine.late.late_messages import LateMessages, LateStore
 from webapp.engine.live_memory import LiveMemory
 from webapp.engine.work import Limits
+from webapp.site import this_app
 from webapp.web.sse import Slots
 
 EXTENSION = "conversation"
@@ -62,7 +63,7 @@ def set_up_conversation(
 
 def conversation() -> Conversation:
     """Return what this process has for its conversations."""
-    found: Conversation = current_app.extensions[EXTENSION]
+    found: Conversation = this_app().extensions[EXTENSION]
     return found
 
 

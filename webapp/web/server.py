@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # For servers that do not tell, once requests were seen at once. Even small servers have as many.
 ASSUMED_THREADS = 8
 # Where `count_requests` notes in an environment how many requests were seen at once.
+HOST = "chat_profiles.host"
 SEEN_AT_ONCE = "chat_profiles.seen_at_once"
 ENDLESS = 1_000
 # How long a reader may accept no data before its connection is given up.
@@ -71,8 +72,15 @@ class Host:
         return stopping or bool(getattr(self.worker, "stop_count", 0))
 
 
-def host_of(environ: Mapping[str, Any]) -> Host:
-    """Return what is known of the server that sent this request."""
+def host_of(environ: WSGIEnvironment) -> Host:
+    """Return what is known of the server that sent this request. It is found once per request."""
+    found: Host | None = environ.get(HOST)
+    if found is None:
+        found = environ[HOST] = _describe_host(environ)
+    return found
+
+
+def _describe_host(environ: WSGIEnvironment) -> Host:
     host = _find_host(environ)
     if host is None:
         return Host(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -66,6 +68,11 @@ class Callback:
     takes: int
     folder: Path | None = None
     pace: Pace = field(default_factory=Pace, compare=False, repr=False)
+
+    @cached_property
+    def is_coroutine(self) -> bool:
+        """Whether calling the function makes a coroutine, which has to be awaited."""
+        return inspect.iscoroutinefunction(self.function)
 
     def select_arguments(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
         """Return the leading arguments that the author's function takes."""
