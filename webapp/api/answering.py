@@ -15,22 +15,24 @@ from werkzeug.exceptions import NotFound
 from webapp.accounts.audit import record_refusal
 from webapp.accounts.login import owner_of_new_chats, signed_in_user
 from webapp.accounts.sessions.visitor_limits import HourlyLimit, TooManyMessagesOfVisitorsError
-from webapp.api.asked_turns import NO_PROFILE, AskedTurn, parse_uuid
+from webapp.api.asked_turns import KEY_HEADER, NO_PROFILE, AskedTurn, RequestKey, parse_uuid
 from webapp.api.errors import AnswerFailedError, InvalidRequestError
 from webapp.api.tokens import CheckedToken
-from webapp.authoring.chat_message import COMPLETE, ERROR, FAILED, USER, ChatMessage
+from webapp.authoring.chat_message import ANSWER_KEY, COMPLETE, ERROR, FAILED, USER, ChatMessage
+from webapp.authoring.profiles.profile import ChatProfile
 from webapp.chats.message_rows import insert_messages
 from webapp.chats.models import Chat, Message
 from webapp.chats.store import StoredChat, find_my_chat, my_chat
 from webapp.chats.titles import make_title
 from webapp.config.settings import Settings
-from webapp.database.engines import utc_now, write_transaction
+from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.turn import RunningTurn
 from webapp.pages.live import TurnState
 from webapp.pages.watching import DatabaseSource, MemorySource, TurnSource
 from webapp.profiles.offer import ProfileNotOfferedError, offered_profile, offered_profiles
 from webapp.site import this_app
 from webapp.turns.asking import ask, profile_of
+from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, refuse_sent_form
 from webapp.turns.questions.answering import (
     Answer,
     AskedQuestion,
@@ -59,6 +61,15 @@ class ThreadTakenError(Refusal):
     title = "Thread not available"
     message = "The chat of this thread was deleted, or is just being started."
     advice = "Try again, or use another threadId."
+
+
+class KeyReusedError(Refusal):
+    """An ``Idempotency-Key`` that came before with another body."""
+
+    code = 422
+    title = "Key used before"
+    message = "This Idempotency-Key was sent before with another body, so nothing was done."
+    advice = "Send a new key with each new request."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,38 +144,117 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
         The chat has another profile.
     AnswerFailedError
         The chat could not be started.
+    KeyReusedError
+        The key came before with another body.
     HTTPException
         As for `ask` of the page.
     """
     _count_message()
-    if asked.chat_id is not None:
-        chat = my_chat(asked.chat_id)
-    else:
-        found = _find_thread(asked.thread_id) if asked.thread_id is not None else None
-        if found is None and asked.question_id is not None:
-            raise NotFound
-        chat = found or _start_chat(asked)
+    if asked.key is not None and asked.chat_id is None:
+        asked = replace(asked, thread_id=_thread_of_key(asked.key))
+    found = _find_chat(asked)
+    if found is not None and asked.key is not None:
+        earlier = _find_earlier_answer(found, asked, asked.key)
+        if earlier is not None:
+            _find_profile(found)
+            return earlier
+    chat = found or _start_chat(asked)
     if asked.profile != (chat.profile or NO_PROFILE):
         raise InvalidRequestError(
             f"This chat has the profile {chat.profile or NO_PROFILE}. Name that, or begin another.",
             "model",
         )
-    if chat.profile is None:
-        _refuse_other_tokens()
-    profile = profile_of(chat)
+    profile, key = _find_profile(chat), _turn_key(chat, asked)
     if asked.question_id is not None:
         question: AskedQuestion | None = find_question(chat, asked.question_id)
     else:
         question = find_open_question(chat)
     if question is not None:
-        return _answer_question(chat, question, asked.content)
-    turn = ask(chat, profile, Question(asked.content, uuid.uuid4())).turn
+        return _answer_question(chat, question, asked.content, key)
+    try:
+        turn = ask(chat, profile, Question(asked.content, key)).turn
+    except AlreadyAskedError as error:  # at the same time
+        return _answer_again(chat, error, asked)
+    except FormReusedError as error:
+        raise KeyReusedError from error
     return BegunAnswer(chat=chat, turn_id=turn.id, source=MemorySource(turn), turn=turn)
 
 
-def _answer_question(chat: StoredChat, question: AskedQuestion, content: str) -> BegunAnswer:
+def _find_chat(asked: AskedTurn) -> StoredChat | None:
+    """Return the chat that goes on, or ``None`` for a new one."""
+    if asked.chat_id is not None:
+        return my_chat(asked.chat_id)
+    found = _find_thread(asked.thread_id) if asked.thread_id is not None else None
+    if found is None and asked.question_id is not None:
+        raise NotFound
+    return found
+
+
+def _find_profile(chat: StoredChat) -> ChatProfile | None:
+    """Return the profile of a chat, if this token may still use it."""
+    if chat.profile is None:
+        _refuse_other_tokens()
+    return profile_of(chat)
+
+
+def _thread_of_key(key: RequestKey) -> str:
+    """Return what a chat is called that a request with a key begins."""
+    token: CheckedToken = g.api_token
+    return f"{KEY_HEADER}\n{token.id}\n{key.text}"
+
+
+def _turn_key(chat: StoredChat, asked: AskedTurn) -> uuid.UUID:
+    """Return the key of the turn. In a chat that the request begins, the body is a part of it."""
+    if asked.key is None:
+        return uuid.uuid4()
+    body_hash = asked.key.body_hash if asked.chat_id is None else ""
+    return uuid.uuid5(chat.id, f"{_thread_of_key(asked.key)}\n{body_hash}")
+
+
+def _find_earlier_answer(chat: StoredChat, asked: AskedTurn, key: RequestKey) -> BegunAnswer | None:
+    """Return the answer to the same request, if it came before.
+
+    Raises
+    ------
+    KeyReusedError
+        The key came with another body.
+    """
+    try:
+        with read_connection() as connection:
+            refuse_sent_form(connection, chat.id, _turn_key(chat, asked))
+    except AlreadyAskedError as error:
+        return _answer_again(chat, error, asked)
+    begun_by_other = asked.chat_id is None and chat.written
+    if begun_by_other or (asked.chat_id is not None and _find_thread(_thread_of_key(key))):
+        raise KeyReusedError
+    return None
+
+
+def _answer_again(chat: StoredChat, sent: AlreadyAskedError, asked: AskedTurn) -> BegunAnswer:
+    if sent.sent.content != asked.content:
+        raise KeyReusedError from sent
+    turn = conversation().keeper.find(sent.turn_id)
+    source: TurnSource = (
+        MemorySource(turn) if turn else DatabaseSource(this_app(), chat.id, sent.turn_id)
+    )
+    # Of a turn whose question it answered, what came after that.
+    said = [message.id for message in source.read().messages]
+    answers = [
+        place
+        for place, message in enumerate(source.read().messages)
+        if ANSWER_KEY in (message.details or ()) and message.content == asked.content
+    ]
+    said_before = frozenset(said[: answers[0] + 1]) if answers else frozenset[uuid.UUID]()
+    return BegunAnswer(
+        chat=chat, turn_id=sent.turn_id, source=source, turn=turn, said_before=said_before
+    )
+
+
+def _answer_question(
+    chat: StoredChat, question: AskedQuestion, content: str, key: uuid.UUID
+) -> BegunAnswer:
     """Answer what the app has asked, as a text in the composer does."""
-    key, values = uuid.uuid4(), {"content": content}
+    values = {"content": content}
     refuse_ended(question, key)
     if question.kind == "action":
         buttons = question.offers["actions"]

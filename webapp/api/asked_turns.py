@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ ID_LIMIT = 200
 # The name of the only "model" of an app without profiles.
 NO_PROFILE = "default"
 CHAT_HEADER = "X-Chat-Id"
+KEY_HEADER = "Idempotency-Key"
 # Of which the app has its own, and a program cannot set others: their words count as the user's.
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "user": USER,
@@ -36,6 +38,14 @@ class EarlierMessage:
 
     kind: Literal["user", "assistant"]
     content: str
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """The ``Idempotency-Key`` of a request, and the hash of its body."""
+
+    text: str
+    body_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,8 @@ class AskedTurn:
         How the program calls the chat. It goes on if there is one, and is made otherwise.
     question_id:
         The question of the app that the content answers, if the program names it.
+    key:
+        With which a request that is sent again takes effect once.
     """
 
     profile: str
@@ -64,6 +76,7 @@ class AskedTurn:
     chat_id: uuid.UUID | None = None
     thread_id: str | None = None
     question_id: uuid.UUID | None = None
+    key: RequestKey | None = None
 
 
 def read_body() -> dict[str, Any]:
@@ -109,6 +122,7 @@ def read_completion(body: Mapping[str, Any]) -> tuple[AskedTurn, bool]:
             earlier=messages[:-1],
             content=messages[-1].content,
             chat_id=_read_chat_id(body.get("metadata")),
+            key=_read_key(body),
         ),
         bool(stream),
     )
@@ -235,6 +249,18 @@ def _read_chat_id(metadata: object) -> uuid.UUID | None:
     if found is None:
         raise InvalidRequestError("The id of a chat is a UUID.", "metadata.chat_id")
     return found
+
+
+def _read_key(body: Mapping[str, Any]) -> RequestKey | None:
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        return None
+    if not 0 < len(key) <= ID_LIMIT or not key.isprintable():
+        raise InvalidRequestError(
+            f"{KEY_HEADER} must be text of 1 to {ID_LIMIT} characters.", KEY_HEADER
+        )
+    text = json.dumps(body, sort_keys=True)
+    return RequestKey(key, hashlib.sha256(text.encode()).hexdigest())
 
 
 def parse_uuid(text: object) -> uuid.UUID | None:

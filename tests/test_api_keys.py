@@ -1,0 +1,159 @@
+"""`Idempotency-Key`: a request of a program that is sent again takes effect once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.support.api import ASKED, TEAM, Program, add_token, events_of
+from tests.support.apps import AppMaker
+from tests.support.people import Visitor
+from tests.support.rows import column, count
+
+ASKS = """
+    import chat_profiles as cl
+
+    @cl.set_chat_profiles
+    def profiles():
+        return [cl.ChatProfile("team", "Answers.")]
+
+    @cl.password_auth_callback
+    def check(username, password):
+        return cl.User(username)
+
+    @cl.on_message
+    async def reply(message):
+        if message.content == "ask":
+            answer = await cl.AskUserMessage("Name?", timeout=30).send()
+            await cl.Message(f"Hi {answer['output']}").send()
+        else:
+            await cl.Message(f"echo {message.content}").send()
+"""
+
+
+@pytest.fixture
+def app(make_app: AppMaker) -> Flask:
+    return make_app(ASKS, api="on")
+
+
+@pytest.fixture
+def program(app: Flask) -> Program:
+    return Program(app, add_token(app, sign_in(app, "alice")))
+
+
+def sign_in(app: Flask, name: str) -> str:
+    Visitor(app).logged_in(name)
+    return name
+
+
+def ask(program: Program, key: str = "k1", content: str = "Hello", **more: Any) -> TestResponse:
+    headers = {"Idempotency-Key": key, **more.pop("headers", {})}
+    messages = [*more.pop("before", []), {"role": "user", "content": content}]
+    body = {"model": TEAM, "messages": messages, **more}
+    return program.post("/chat/completions", body, **headers)
+
+
+def said(answer: TestResponse) -> str:
+    assert answer.status_code == 200, answer.text
+    found: str = answer.json["choices"][0]["message"]["content"]  # type: ignore[index]
+    return found
+
+
+def test_the_same_request_gets_the_same_answer(program: Program) -> None:
+    first, second = ask(program), ask(program)
+    assert said(first) == said(second) == "echo Hello"
+    for name in ("id", "chat_id"):
+        assert first.json[name] == second.json[name]  # type: ignore[index]
+    assert column(program.app, "turns.status").count("complete") == 1
+    assert count(program.app, "chats") == 1
+
+
+def test_a_stream_comes_again_whole(program: Program) -> None:
+    first = events_of(ask(program, stream=True).text)
+    second = events_of(ask(program, stream=True).text)
+    texts = [
+        "".join(it["choices"][0]["delta"].get("content", "") for it in events[:-1])
+        for events in (first, second)
+    ]
+    assert texts == ["echo Hello", "echo Hello"]
+    assert count(program.app, "chats") == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"content": "Other"},
+        {"before": [{"role": "assistant", "content": "x"}]},
+        {"model": "other"},
+        {"stream": True},
+        {"temperature": 1},
+    ],
+)
+def test_another_body_with_the_key_is_refused(program: Program, changed: dict[str, Any]) -> None:
+    ask(program)
+    refused = ask(program, **changed)
+    assert refused.status_code == 422
+    assert "another body" in refused.json["error"]["message"]  # type: ignore[index]
+    assert count(program.app, "chats") == 1
+
+
+def test_other_keys_and_none_are_other_requests(program: Program) -> None:
+    chats = {ask(program, key).json["chat_id"] for key in ("k1", "k2")}  # type: ignore[index]
+    assert len(chats) == 2
+    program.post("/chat/completions", {"model": TEAM, "messages": ASKED})
+    assert count(program.app, "chats") == 3
+
+
+def test_the_key_is_that_of_the_token(program: Program, app: Flask) -> None:
+    again = Program(app, add_token(app, "alice"))
+    bob = Program(app, add_token(app, sign_in(app, "bob")))
+    chats = {ask(it).json["chat_id"] for it in (program, again, bob)}  # type: ignore[index]
+    assert len(chats) == 3
+
+
+def test_in_a_chat_that_goes_on(program: Program) -> None:
+    chat = {"X-Chat-Id": ask(program, "k0").headers["X-Chat-Id"]}
+    assert said(ask(program, "k1", "more", headers=chat)) == "echo more"
+    assert said(ask(program, "k1", "more", headers=chat)) == "echo more"
+    assert ask(program, "k1", "else", headers=chat).status_code == 422
+    # A key that has begun this chat is no other request's.
+    assert ask(program, "k0", "more", headers=chat).status_code == 422
+    assert said(ask(program, "k2", "more", headers=chat)) == "echo more"
+    assert column(program.app, "turns.status").count("complete") == 3
+
+
+def test_an_answer_to_a_question_counts_once(program: Program) -> None:
+    chat = {"X-Chat-Id": ask(program, "k0", "ask").headers["X-Chat-Id"]}
+    for _ in range(2):
+        assert said(ask(program, "k1", "Ada", headers=chat)) == "Hi Ada"
+    assert column(program.app, "questions.status") == ["answered"]
+
+
+def test_at_the_same_time_one_runs(program: Program) -> None:
+    barrier, statuses = threading.Barrier(4), []
+
+    def send() -> None:
+        barrier.wait()
+        statuses.append(ask(program).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # While the first one begins its chat, another is told to try again. Few may wait here at once.
+    assert set(statuses) <= {200, 409, 429}
+    assert 200 in statuses
+    assert count(program.app, "chats") == 1
+    assert said(ask(program)) == "echo Hello"
+    assert column(program.app, "turns.status").count("complete") == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_a_key_that_is_none_is_refused(program: Program, key: str) -> None:
+    assert ask(program, key).status_code == 400
+    assert count(program.app, "chats") == 0
