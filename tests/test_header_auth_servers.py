@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +17,7 @@ from tests.cli_support import CommandLine
 from tests.support.apps import APPS
 from tests.support.doctor import ask_doctor
 from tests.support.nginx import needs_nginx, nginx
-from tests.support.servers import Server, chat_profiles_run, gunicorn, production
+from tests.support.servers import CHECKOUT, Server, chat_profiles_run, gunicorn, production
 from tests.support.wire import RemoteVisitor
 from webapp.doctor.http_client import Site
 
@@ -134,6 +136,70 @@ def test_nobody_gets_in_around_the_proxy(fronted: Fronted) -> None:
     assert SECRET_OF_PROXY not in fronted.server.log
     ada.move_to(fronted.port)
     assert user_of(ada) == "ada"
+
+
+class SingleSignOn(BaseHTTPRequestHandler):
+    """Says whose cookie this is, as oauth2-proxy does for `auth_request`."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        name = re.search(r"sso=(\w+)", self.headers.get("Cookie", ""))
+        is_check = self.path == "/oauth2/auth"
+        self.send_response((202 if name else 401) if is_check else 403)
+        if name:
+            self.send_header("X-Auth-Request-User", name[1])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.fixture
+def single_sign_on() -> Iterator[int]:
+    """Serve a single sign-on, and return its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SingleSignOn) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@needs_nginx
+def test_the_nginx_of_the_documentation_lets_nobody_be_another(
+    tmp_path: Path, sqlite_url: str, single_sign_on: int
+) -> None:
+    page = (CHECKOUT / "docs" / "hosting.md").read_text()
+    blocks = re.findall(r"^    location /.*?^    }$", page, re.MULTILINE | re.DOTALL)
+    plain = next(block for block in blocks if "X-Forwarded-Prefix" in block)
+    by_proxy = [block for block in blocks if "oauth2" in block or "/healthz" in block]
+    lines = [line for line in plain.splitlines() if "proxy_set_header" in line]
+    settings = {
+        **production(sqlite_url, "by_proxy.py"),
+        "WEBAPP_PROXY_HOPS": "1",
+        "WEBAPP_PROXY_SECRET": SECRET_OF_PROXY,
+    }
+    with gunicorn(tmp_path, settings) as server:
+        location = (
+            "\n".join(by_proxy)
+            .replace("# and the five proxy_set_header lines from above", "\n".join(lines))
+            .replace("127.0.0.1:4180", f"127.0.0.1:{single_sign_on}")
+            .replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+            .replace("the secret", SECRET_OF_PROXY)
+        )
+        assert len(lines) == 5
+        with nginx(tmp_path, location) as port:
+            forged = {NAME: "eve", "X-Forwarded-Groups": "admins", "X-Auth-Request-User": "eve"}
+            ada = RemoteVisitor(port, headers=forged)
+            assert ada.get("/").status == 403  # the page of the single sign-on
+            assert ada.get("/healthz").text.strip() == "ok"
+            ada._cookies["sso"] = "ada"
+            ada.get("/login")
+            assert ada.post("/login/headers").status == 303
+            page = ada.get("/").text
+            assert 'class="who-name">ada<' in page
+            assert "ADMIN" not in page
 
 
 def test_a_doubled_header_is_neither_of_its_values(tmp_path: Path, sqlite_url: str) -> None:
