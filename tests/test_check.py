@@ -332,3 +332,19 @@ def test_the_submodules_of_chainlit_are_there(tmp_path: Path) -> None:
     path = tmp_path / "app.py"
     path.write_text(SUBMODULES)
     load_chat_app(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("cl.Avatar(name='Bot')", "public/avatars/NAME.png"),
+        ("cl.Message('x', indent=1)", "the output of a Step"),
+        ("cl.Message('x', prompt='y')", "the input of a Step"),
+        ("from chainlit.client.base import ConversationDict", "use types.ThreadDict"),
+        ("from chainlit.config import config", "into .chainlit/config.toml"),
+        ("from chainlit.data.sql_alchemy import SQLAlchemyDataLayer", "import-chainlit"),
+    ],
+)
+def test_what_earlier_apps_use_is_told_with_what_to_use(check: Check, line: str, told: str) -> None:
+    lines = check(f"import chat_profiles as cl\n{line}\n")
+    assert any(told in each for each in lines), lines

@@ -27,7 +27,7 @@ NOT_YET = {
     "data_layer": STORED,
     "on_shared_thread_view": "use on_shared_chat_view instead; it is given a SharedChat",
     "on_slack_reaction_added": "a chat is on this site only, not in Slack",
-    "Avatar": "use Message(author=...); its picture is the icon of the profile",
+    "Avatar": "use Message(author=...), and put its picture into public/avatars/NAME.png",
     "Component": "use an element, such as Text or CustomElement",
     # Sound.
     "on_audio_start": NO_AUDIO,
@@ -53,6 +53,8 @@ MESSAGE_NOT_YET = {
     "fail_on_persist_error": "what cannot be stored ends the turn, and its user is told",
     "persisted": "what cannot be stored ends the turn, and its user is told",
     "wait_for_answer": "ask with AskUserMessage, which waits",
+    "indent": "leave it out, or show the text as the output of a Step",
+    "prompt": "leave it out, or show the prompt as the input of a Step",
     "disable_feedback": "leave it out: an app with on_feedback has ratings",
     "disable_human_feedback": "leave it out: an app with on_feedback has ratings",
 }

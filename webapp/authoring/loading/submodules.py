@@ -74,6 +74,7 @@ _LIBRARY = "this library is not watched; make a Step yourself"
 # Submodules that do not exist, with what to use instead.
 NO_SUBMODULES = {
     "auth": "sign-in is done for you; use password_auth_callback or header_auth_callback",
+    "client": "use types.ThreadDict for what on_chat_resume gets",
     "data": STORED,
     "discord": "a chat is on this site only, not in Discord",
     "emitter": "send a Message, or use context.emitter",
@@ -101,8 +102,8 @@ _INSTEAD = {
         "create_app() returns a WSGI app, which you can mount beside yours; see docs/hosting.md"
     ),
     "config": (
-        "there are settings, such as WEBAPP_SITE_NAME; see docs/hosting.md. A profile has "
-        "config_overrides"
+        "write the name of the site into .chainlit/config.toml, and other settings as WEBAPP_ "
+        "variables; see docs/hosting.md. A profile has config_overrides"
     ),
     **dict.fromkeys(("PageInfo", "PaginatedResponse", "Pagination", "ThreadFilter"), STORED),
     **dict.fromkeys(
