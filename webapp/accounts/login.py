@@ -8,7 +8,6 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any, cast
 

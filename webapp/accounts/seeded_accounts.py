@@ -58,7 +58,21 @@ def check_password(username: str, password: str) -> CheckedAccount | None:
     if found is None or found.disabled or not right:
         return None
     if password_hasher().needs_rehash(found.password_hash):
-        _rehash(found.username, found.password_hash, password)
+        stored = password_hasher().hash(password)
+        try:
+            with write_session() as session:
+                # Only the hash that was checked: an administrator may have set another.
+                session.execute(
+                    update(Account)
+                    .where(
+                        Account.username == found.username,
+                        Account.password_hash == found.password_hash,
+                    )
+                    .values(password_hash=stored)
+                )
+        except OperationalError as error:
+            # The old hash is still valid. The next sign-in tries again.
+            log_event("user.not_rehashed", user=found.username, error=type(error).__name__)
     user = User(found.username, found.display_name, dict(found.details))
     return CheckedAccount(user, found.id, found.epoch)
 
@@ -113,18 +127,3 @@ def name_to_find(username: str) -> str:
         return validate_username(username)
     except UsernameError:
         return ""
-
-
-def _rehash(username: str, old_hash: str, password: str) -> None:
-    stored = password_hasher().hash(password)
-    try:
-        with write_session() as session:
-            # Only if the hash is the one that was checked: an administrator may have set another.
-            session.execute(
-                update(Account)
-                .where(Account.username == username, Account.password_hash == old_hash)
-                .values(password_hash=stored)
-            )
-    except OperationalError as error:
-        # The old hash is still valid. The next sign-in tries again.
-        log_event("user.not_rehashed", user=username, error=type(error).__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from webapp.api.answer_text import SentText, find_failure
 from webapp.api.completions import data_event
-from webapp.authoring.chat_message import ASSISTANT, ERROR, STEP, ChatMessage
+from webapp.authoring.chat_message import ASSISTANT, ERROR, FAILED, STEP, ChatMessage
 from webapp.authoring.questions.question import is_open, question_of
 from webapp.authoring.steps.details import read_step
 from webapp.engine.phases import TurnStatus
@@ -43,7 +43,7 @@ class AgentRunEvents:
             if message.kind == STEP:
                 parts.append(self._tell_step(message, is_whole=is_whole))
             elif message.content and (
-                message.kind == ASSISTANT or (message.kind == ERROR and not _failed(message))
+                message.kind == ASSISTANT or (message.kind == ERROR and message.status != FAILED)
             ):
                 parts.append(self._tell_text(message, is_whole=is_whole))
         return b"".join(parts)
@@ -141,10 +141,6 @@ def _interrupts(state: TurnState) -> list[dict[str, Any]]:
 
 def _schema(buttons: list[str]) -> dict[str, Any]:
     return {"responseSchema": {"type": "string", **({"enum": buttons} if buttons else {})}}
-
-
-def _failed(message: ChatMessage) -> bool:
-    return message.status == "failed"
 
 
 def _event(kind: str, **fields: Any) -> bytes:

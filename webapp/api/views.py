@@ -41,14 +41,13 @@ from webapp.profiles.offer import narrow_offer, offered_profiles
 from webapp.site import settings, this_app
 from webapp.turns.runtime import conversation
 from webapp.web.server import (
-    Host,
     host_of,
     max_held_threads,
     most_streams,
     most_streams_of_one,
     way_to_watch,
 )
-from webapp.web.sse import MIMETYPE, Slot
+from webapp.web.sse import MIMETYPE
 from webapp.web.streaming.handover import EventResponse, host_of_streams
 from webapp.web.streaming.thread import stream_thread
 
@@ -144,7 +143,11 @@ def _stream(asked: AskedTurn, make_events: Callable[[BegunAnswer], AnswerEvents]
 
     way = way_to_watch(settings(), host)
     if way == "sse":
-        slot = _take_slot(host)
+        slots = stream_thread().slots if host.hands_over else conversation().slots
+        most, of_one = most_streams(settings(), host), most_streams_of_one(settings())
+        slot = slots.take(most, owner_of_new_chats(), of_one)
+        if slot is None:
+            raise BusyServerError
         try:
             begun, stream = begin()
         except BaseException:
@@ -157,15 +160,6 @@ def _stream(asked: AskedTurn, make_events: Callable[[BegunAnswer], AnswerEvents]
         response = Response(b"".join(stream.send()), mimetype=MIMETYPE)
     response.headers[CHAT_HEADER] = str(begun.chat.id)
     return response
-
-
-def _take_slot(host: Host) -> Slot:
-    slots = stream_thread().slots if host.hands_over else conversation().slots
-    most, of_one = most_streams(settings(), host), most_streams_of_one(settings())
-    slot = slots.take(most, owner_of_new_chats(), of_one)
-    if slot is None:
-        raise BusyServerError
-    return slot
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from webapp.authoring.checking.app_check import Problem, check_app
+from webapp.authoring.checking.app_check import check_app
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.loader import locate_app_file
@@ -50,7 +50,14 @@ def check(app: str, as_json: bool) -> None:
         raise BadInputError(file_problem(error)) from error
     notes = _list_notes(path.parent)
     if as_json:
-        report = {"app": str(path), "problems": _as_json(problems), "notes": notes}
+        report = {
+            "app": str(path),
+            "problems": [
+                {"file": str(each.file), "line": each.line, "name": each.name, "text": each.text}
+                for each in problems
+            ],
+            "notes": notes,
+        }
         click.echo(json.dumps(report, indent=2))
     else:
         for problem in problems:
@@ -77,10 +84,3 @@ def _list_notes(folder: Path) -> list[str]:
         for file in sorted((folder / "public" / "elements").glob("*.jsx"))
     ]
     return lines
-
-
-def _as_json(problems: list[Problem]) -> list[dict[str, str | int]]:
-    return [
-        {"file": str(each.file), "line": each.line, "name": each.name, "text": each.text}
-        for each in problems
-    ]

@@ -146,7 +146,16 @@ class ResumedChat(Mapping[str, Any]):
             return [_step(self.id, message) for message in self.messages]
         if key == "elements":
             return [
-                _element(self.id, message.id, element)
+                {
+                    "id": element.id,
+                    "threadId": self.id,
+                    "forId": message.id,
+                    "type": element.kind,
+                    "name": element.name,
+                    "display": element.display,
+                    "mime": element.mime,
+                    "url": element.url,
+                }
                 for message in self.messages
                 for element in message.elements
             ]
@@ -240,19 +249,6 @@ def _step(chat_id: str, message: ResumedMessage) -> dict[str, Any]:
         "language": None,
         "command": message.command,
         "modes": message.modes,
-    }
-
-
-def _element(chat_id: str, message_id: str, element: Element) -> dict[str, Any]:
-    return {
-        "id": element.id,
-        "threadId": chat_id,
-        "forId": message_id,
-        "type": element.kind,
-        "name": element.name,
-        "display": element.display,
-        "mime": element.mime,
-        "url": element.url,
     }
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.inputs.chat_settings import values_now
 from webapp.authoring.json_values import stored_copy
@@ -56,7 +56,14 @@ class UserSession:
         """
         chat = running_chat("user_session.get()")
         if key in RESERVED:
-            return _reserved(chat)[key]
+            return {
+                "id": chat.chat_id,
+                "user": chat.user,
+                "chat_profile": chat.chat_profile,
+                "chat_settings": values_now(chat),
+                "env": {},
+                "client_type": CLIENT_TYPE,
+            }[key]
         return chat.values.get(clean_text(str(key)), default)
 
     def set(self, key: str, value: Any) -> None:

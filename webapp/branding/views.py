@@ -27,24 +27,21 @@ def readme() -> Response:
     language = choose_readme(readmes, request.accept_languages.values())
     if language is None:
         raise NotFound
+    # Back to the chat from which the readme was opened. The link does not name that chat: a script
+    # may have started it after the page was made.
+    came_from = (request.referrer or "").partition("?")[0]
+    path = came_from.partition("://")[2].removeprefix(f"{request.host}{request.script_root}")
+    found = _CHAT.fullmatch(path)
+    back = url_for("chats.show", chat_id=uuid.UUID(found[1])) if found else url_for("chats.new")
     page = render_template(
         "branding/readme.html",
         language=language,
         text=message_html(readmes[language], PageBudget(SlowTexts()), "readme"),
-        back=_address_of_chat(),
+        back=back,
     )
     response = make_response(page)
     response.vary.add("Accept-Language")
     return response
-
-
-def _address_of_chat() -> str:
-    """Return the address of the chat from which the readme was opened, or of a new one."""
-    # Not in the link itself: a script may have started the chat after the page was made.
-    came_from = (request.referrer or "").partition("?")[0]
-    path = came_from.partition("://")[2].removeprefix(f"{request.host}{request.script_root}")
-    found = _CHAT.fullmatch(path)
-    return url_for("chats.show", chat_id=uuid.UUID(found[1])) if found else url_for("chats.new")
 
 
 @blueprint.get("/colours.css")

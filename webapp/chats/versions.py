@@ -145,7 +145,10 @@ class Versions:
     def _find(
         self, turn_id: uuid.UUID | None, replaced: _Part | None, *, is_question: bool
     ) -> Version | None:
-        before = self._count(turn_id, is_question)
+        before, part = 0, self._beginnings.get(turn_id) if turn_id else None
+        while part is not None and part.is_question == is_question:
+            before += 1
+            part = self._beginnings.get(part.turn_id) if part.turn_id else None
         after, following = 0, None
         while replaced is not None and self._beginnings[replaced.replaced_by] == replaced:
             by = replaced.replaced_by
@@ -159,14 +162,6 @@ class Versions:
         if before and turn_id is not None:
             previous = OtherVersion(turn_id, self._beginnings[turn_id].turn_id)
         return Version(before + 1, before + 1 + after, previous, following)
-
-    def _count(self, turn_id: uuid.UUID | None, is_question: bool) -> int:
-        """Return how many versions came before that of a turn."""
-        count, part = 0, self._beginnings.get(turn_id) if turn_id else None
-        while part is not None and part.is_question == is_question:
-            count += 1
-            part = self._beginnings.get(part.turn_id) if part.turn_id else None
-        return count
 
 
 def list_versions(chat_id: uuid.UUID) -> Versions:

@@ -180,7 +180,9 @@ def upgrade(settings: Settings) -> None:
             # A transaction that waits for the others' steps holds up nobody.
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-        revisions = _missing_revisions(connection)
+        known = known_revisions()
+        stored = _stored_revision(connection, _table_names(connection))
+        revisions = known[known.index(stored) + 1 :] if stored in known else known
         if revisions == known_revisions():
             # Nobody uses an empty database. Its tables and their version come at once.
             migrating.run_migrations(connection)
@@ -192,12 +194,6 @@ def upgrade(settings: Settings) -> None:
             if broken:
                 problem = ValueError(f"{len(broken)} rows point nowhere")
                 raise OperationalError("PRAGMA foreign_key_check", None, problem)
-
-
-def _missing_revisions(connection: Connection) -> list[str]:
-    known = known_revisions()
-    stored = _stored_revision(connection, _table_names(connection))
-    return known[known.index(stored) + 1 :] if stored in known else known
 
 
 def _table_names(connection: Connection) -> set[str]:

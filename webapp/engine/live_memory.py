@@ -77,7 +77,14 @@ class LiveMemory:
             is_first = bool(objects) and not self._was_told
             self._was_told = self._was_told or is_first
         if is_first:
-            self._tell(objects)
+            first = next(iter(objects.values()))
+            fields = {
+                "key": first.key,
+                "type": type(first.value).__name__,
+                "advice": RESUMED if self._can_resume else NOT_RESUMED,
+            }
+            level = logging.INFO if self._can_resume else logging.WARNING
+            logger.log(level, "session.object", extra={"fields": fields})
 
     def forget(self, chat_ids: Iterable[str]) -> None:
         """Forget the objects of these chats."""
@@ -97,16 +104,6 @@ class LiveMemory:
         """Return the chats whose objects are held."""
         with self._lock:
             return list(self._chats)
-
-    def _tell(self, objects: LiveObjects) -> None:
-        each = next(iter(objects.values()))
-        fields = {
-            "key": each.key,
-            "type": type(each.value).__name__,
-            "advice": RESUMED if self._can_resume else NOT_RESUMED,
-        }
-        level = logging.INFO if self._can_resume else logging.WARNING
-        logger.log(level, "session.object", extra={"fields": fields})
 
 
 @dataclass(frozen=True)

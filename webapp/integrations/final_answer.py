@@ -57,7 +57,13 @@ class FinalAnswer:
         MisuseError
             As for `Message.stream_token`.
         """
-        self._begin_anew_in_another_call()
+        chat = running_chat("A final answer")
+        if self._chat is not chat:
+            if self._chat is not None:
+                self.message, self._reached = None, self._begins_at_once
+                self._writer = None
+                self._before.clear()
+            self._chat = chat
         if not self._reached:
             token = self._after_prefix(run_id, token)
         if not token or not self._reached:
@@ -90,12 +96,3 @@ class FinalAnswer:
             return ""
         self._reached = True
         return text[found.end() :].lstrip()
-
-    def _begin_anew_in_another_call(self) -> None:
-        chat = running_chat("A final answer")
-        if self._chat is not chat:
-            if self._chat is not None:
-                self.message, self._reached = None, self._begins_at_once
-                self._writer = None
-                self._before.clear()
-            self._chat = chat

@@ -284,7 +284,9 @@ class LangchainCallbackHandler(BaseCallbackHandler):
         context = self._contexts.find()
         if context is None:
             return
-        name = _name_of(kind, serialized, kwargs)
+        described = serialized or {}
+        last = (described.get("id") or [kind])[-1]
+        name = str(kwargs.get("name") or described.get("name") or last)
         around = self._runs.get(parent_run_id) if parent_run_id is not None else None
         step_id = around.step_id if around is not None else None
         is_within_ignored = around is not None and around.step is None
@@ -335,12 +337,6 @@ class LangchainCallbackHandler(BaseCallbackHandler):
 
 # LangChain calls either of them in the right way, so there is no need for two.
 AsyncLangchainCallbackHandler = LangchainCallbackHandler
-
-
-def _name_of(kind: str, serialized: dict[str, Any] | None, kwargs: dict[str, Any]) -> str:
-    described = serialized or {}
-    last = (described.get("id") or [kind])[-1]
-    return str(kwargs.get("name") or described.get("name") or last)
 
 
 def _text_of(token: object) -> str:

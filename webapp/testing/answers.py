@@ -18,7 +18,6 @@ from webapp.authoring.chat_message import (
     USER,
     ActionData,
     ChatMessage,
-    ElementData,
 )
 from webapp.authoring.questions.question import OPEN, question_of
 from webapp.authoring.steps.details import read_step, read_task_list, shown_status
@@ -290,7 +289,16 @@ class MessageReader:
             profile=message.profile,
             elements=self._elements(message),
             actions=_actions(message.actions),
-            question=None if asked is None else _question(asked, message.content),
+            question=None
+            if asked is None
+            else ShownQuestion(
+                id=str(asked["id"]),
+                kind=asked["kind"],
+                status=asked["status"],
+                text=message.content,
+                actions=_actions(map(ActionData.from_json, asked.get("actions", ()))),
+                details=asked,
+            ),
             command=details.get("command"),
             modes=details.get("modes") or {},
             details=details,
@@ -325,20 +333,20 @@ class MessageReader:
         return [self.message(m) for m in said if m.kind in (USER, ASSISTANT, ERROR, DIVIDER)]
 
     def _elements(self, message: ChatMessage) -> tuple[ShownElement, ...]:
-        return tuple(self._element(element) for element in message.elements)
-
-    def _element(self, element: ElementData) -> ShownElement:
-        return ShownElement(
-            id=str(element.id),
-            type=element.kind,
-            name=element.name,
-            display=element.display,
-            mime=element.file.mime if element.file else None,
-            size=element.file.size if element.file else None,
-            url=element.url,
-            actions=_actions(map(ActionData.from_json, element.details.get("actions", ()))),
-            details=element.details,
-            fetch=self.fetch,
+        return tuple(
+            ShownElement(
+                id=str(element.id),
+                type=element.kind,
+                name=element.name,
+                display=element.display,
+                mime=element.file.mime if element.file else None,
+                size=element.file.size if element.file else None,
+                url=element.url,
+                actions=_actions(map(ActionData.from_json, element.details.get("actions", ()))),
+                details=element.details,
+                fetch=self.fetch,
+            )
+            for element in message.elements
         )
 
 
@@ -353,15 +361,4 @@ def _actions(buttons: Iterable[ActionData]) -> tuple[ShownAction, ...]:
             icon=button.icon,
         )
         for button in buttons
-    )
-
-
-def _question(asked: Mapping[str, Any], text: str) -> ShownQuestion:
-    return ShownQuestion(
-        id=str(asked["id"]),
-        kind=asked["kind"],
-        status=asked["status"],
-        text=text,
-        actions=_actions(map(ActionData.from_json, asked.get("actions", ()))),
-        details=asked,
     )

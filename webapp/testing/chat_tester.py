@@ -371,7 +371,3 @@ class ChatTester(Conversation):
         """Wait for what goes on in the background, and raise what has failed there."""
         wait_for_background()
         self._visitor.raise_failure()
-
-
-def _always(callback: Callback, user: User) -> Callback:
-    return replace(callback, function=lambda: user, takes=0, pace=Pace())

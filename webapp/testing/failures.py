@@ -88,10 +88,7 @@ def authors_error(error: BaseException) -> BaseException:
     """
     while isinstance(error, CallbackError) and error.__cause__ is not None:
         error = error.__cause__
-    return error.with_traceback(_without_framework(error.__traceback__))
-
-
-def _without_framework(trace: TracebackType | None) -> TracebackType | None:
+    trace = error.__traceback__
     entries = []
     while trace is not None:
         entries.append(trace)
@@ -103,7 +100,7 @@ def _without_framework(trace: TracebackType | None) -> TracebackType | None:
     cut: TracebackType | None = None
     for entry in reversed(kept or entries):  # without any, the error is the framework's own
         cut = TracebackType(cut, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    return cut
+    return error.with_traceback(cut)
 
 
 def _file_of(entry: TracebackType) -> Path:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -260,7 +260,17 @@ class _Handler(BaseHTTPRequestHandler):
             body, text, [(call.name, json.dumps(dict(call.arguments))) for call in calls]
         )
         if request.stream:
-            self._send_events(written.pieces())
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            for name, value in _CLOSE.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for event in written.pieces():
+                time.sleep(self.server.delay)
+                data = event.encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.write(b"0\r\n\r\n")
         else:
             self._send_json(200, written.whole())
 
@@ -279,19 +289,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-    def _send_events(self, events: Iterator[str]) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        for name, value in _CLOSE.items():
-            self.send_header(name, value)
-        self.end_headers()
-        for event in events:
-            time.sleep(self.server.delay)
-            data = event.encode()
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Container
 from typing import Any
 from urllib.parse import quote
 
-from webapp.transfer.exported_elements import LEFT_OUT, ExportedElement, ExportedFile
+from webapp.transfer.exported_elements import LEFT_OUT, ExportedElement
 
 INDENT = "    "
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -44,7 +44,8 @@ def element_markdown(element: ExportedElement, paths: Container[str]) -> str:
         shown = {name: value for name, value in data.details.items() if name not in LEFT_OUT}
         props = json.dumps(shown, ensure_ascii=False, indent=2)
         return f"\n{name}:\n\n{indent(props)}\n"
-    mark = "!" if data.kind in _PICTURES and _is_there(element.file, paths) else ""
+    is_there = element.file is not None and element.file.path in paths
+    mark = "!" if data.kind in _PICTURES and is_there else ""
     return f"\n{mark}{_link(name, element, paths)}\n"
 
 
@@ -59,10 +60,6 @@ def _link(name: str, element: ExportedElement, paths: Container[str]) -> str:
     if url is not None:
         return f"[{name}](<{url}>)" if _ADDRESS.fullmatch(url) else f"{name}: {one_line(url)}"
     return name
-
-
-def _is_there(file: ExportedFile | None, paths: Container[str]) -> bool:
-    return file is not None and file.path in paths
 
 
 def _target(path: str) -> str:

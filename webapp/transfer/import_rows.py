@@ -102,9 +102,28 @@ def make_rows(
     rows = NewRows([], [], [], [])
     for chat_id, chat in chats.items():
         rows.chats.append(_chat_row(chat_id, chat, owner, now))
-        messages = _message_rows(chat, chat_id, stored)
+        # Stands for the turns that replaced messages. Only whether there was one matters.
+        replaced_by = uuid.uuid4()
+        messages = [
+            {
+                **message_row(chat_id, imported.with_files(stored)),
+                "replaced_by": replaced_by if imported.replaced else None,
+            }
+            for imported in chat.messages
+        ]
         rows.messages.extend(messages)
-        rows.feedback.extend(_feedback_rows(chat, messages, owner))
+        rows.feedback.extend(
+            {
+                "message_id": row["id"],
+                "chat_id": row["chat_id"],
+                "owner": owner,
+                "profile": imported.message.profile,
+                "value": imported.rating.value,
+                "comment": imported.rating.comment,
+            }
+            for imported, row in zip(chat.messages, messages, strict=True)
+            if imported.rating
+        )
         # As in the chat that was exported, a replaced message cannot be found.
         contents = [
             (row["id"], row["content"])
@@ -152,30 +171,3 @@ def _chat_row(chat_id: uuid.UUID, chat: ImportedChat, owner: str, now: datetime)
         "imported_at": now,
         "expires_at": None,
     }
-
-
-def _message_rows(chat: ImportedChat, chat_id: uuid.UUID, stored: Mapping[str, StoredFile]) -> Rows:
-    # Stands for the turns that replaced messages. Only whether there was one matters.
-    replaced_by = uuid.uuid4()
-    return [
-        {
-            **message_row(chat_id, imported.with_files(stored)),
-            "replaced_by": replaced_by if imported.replaced else None,
-        }
-        for imported in chat.messages
-    ]
-
-
-def _feedback_rows(chat: ImportedChat, new_rows: Rows, owner: str) -> Rows:
-    return [
-        {
-            "message_id": row["id"],
-            "chat_id": row["chat_id"],
-            "owner": owner,
-            "profile": imported.message.profile,
-            "value": imported.rating.value,
-            "comment": imported.rating.comment,
-        }
-        for imported, row in zip(chat.messages, new_rows, strict=True)
-        if imported.rating
-    ]

@@ -36,20 +36,16 @@ def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
     if kind == ASSISTANT:
         return read_sidebar(value)
     if kind == USER:
-        return _read_choices(value)
+        if value.it is None:
+            return None
+        it, modes = value.fields("command", "modes"), {}
+        if it["modes"].it is not None:
+            for mode, option in it["modes"].members(MODES_LIMIT, "mode"):
+                modes[clean_text(mode)[:NAME_LIMIT]] = option.text(NAME_LIMIT)
+        return Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
     if value.it is not None:
         raise value.wrong("belongs to a step, a list of tasks, an answer or a question only")
     return None
-
-
-def _read_choices(value: Value) -> dict[str, Any] | None:
-    if value.it is None:
-        return None
-    it, modes = value.fields("command", "modes"), {}
-    if it["modes"].it is not None:
-        for mode, option in it["modes"].members(MODES_LIMIT, "mode"):
-            modes[clean_text(mode)[:NAME_LIMIT]] = option.text(NAME_LIMIT)
-    return Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
 
 
 def _read_step(value: Value) -> StepDetails:

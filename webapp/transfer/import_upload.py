@@ -18,7 +18,6 @@ from webapp.transfer.strict_json import NotAsExpectedError
 from webapp.transfer.zip_reading import MOST_LIST_BYTES, MOST_TEXT_BYTES
 from webapp.web.forms import FormFieldError
 from webapp.web.request_guards import FormRequest
-from webapp.web.uploads.multipart import MultipartForm
 
 FIELD = "file"
 # What a zip has besides the contents of its files, and a form besides its fields.
@@ -53,35 +52,30 @@ def received_file(room: int) -> Iterator[Path | None]:
     path = new_temporary_path()
     try:
         try:
-            has_file = _receive(sent.multipart, path, room)
+            count = size = 0
+            for file in sent.multipart.files():
+                count += 1
+                if file.field != FIELD:
+                    raise FormFieldError("This form has no field “{}”.", subject=file.field[:64])
+                if count > 1:
+                    raise NotAsExpectedError(TWO_FILES)
+                try:
+                    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                    with open(descriptor, "wb") as copy:  # noqa: PTH123 - by its number
+                        for piece in sent.multipart.pieces():
+                            size += len(piece)
+                            if size > room + OTHER_BYTES:
+                                raise _too_large(room)
+                            copy.write(piece)
+                except OSError as error:
+                    raise FilesUnavailableError(f"{path}: {error.strerror}") from error
+            has_file = count > 0
         finally:
             if sent.upload_slot is not None:
                 sent.upload_slot.give_back()
         yield path if has_file else None
     finally:
         delete_temporary(path)
-
-
-def _receive(form: MultipartForm, path: Path, room: int) -> bool:
-    """Write the file of a form to the disk, and return whether there is one."""
-    count = size = 0
-    for file in form.files():
-        count += 1
-        if file.field != FIELD:
-            raise FormFieldError("This form has no field “{}”.", subject=file.field[:64])
-        if count > 1:
-            raise NotAsExpectedError(TWO_FILES)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "wb") as copy:  # noqa: PTH123 - by its number
-                for piece in form.pieces():
-                    size += len(piece)
-                    if size > room + OTHER_BYTES:
-                        raise _too_large(room)
-                    copy.write(piece)
-        except OSError as error:
-            raise FilesUnavailableError(f"{path}: {error.strerror}") from error
-    return count > 0
 
 
 def _too_large(room: int) -> NotAsExpectedError:

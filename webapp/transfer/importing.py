@@ -45,18 +45,14 @@ def import_sent(pasted: str, now: datetime) -> list[uuid.UUID]:
         if path is not None and pasted.strip():
             raise NotAsExpectedError(BOTH)
         if path is not None and is_zip(path):
-            return _import_zip(path, now, room)
+            with open_zip(path) as archive:
+                chats = parse_export(clean_text(archive.read_text()), now, archive.sizes)
+                # Unpacking and storing may take long.
+                release_connection()
+                with unpacked_files(archive, chats, settings(), room) as files:
+                    count_visitors_start()
+                    return store_chats(chats, owner_of_new_chats(), now, files)
         return _store_text(pasted if path is None else _read_text(path), now)
-
-
-def _import_zip(path: Path, now: datetime, room: int) -> list[uuid.UUID]:
-    with open_zip(path) as archive:
-        chats = parse_export(clean_text(archive.read_text()), now, archive.sizes)
-        # Unpacking and storing may take long.
-        release_connection()
-        with unpacked_files(archive, chats, settings(), room) as files:
-            count_visitors_start()
-            return store_chats(chats, owner_of_new_chats(), now, files)
 
 
 def _store_text(text: str, now: datetime) -> list[uuid.UUID]:

@@ -18,7 +18,7 @@ from webapp.files.store import file_store
 from webapp.transfer.as_json import json_export
 from webapp.transfer.as_markdown import markdown_export
 from webapp.transfer.export_data import ExportedChats
-from webapp.transfer.exported_elements import ExportedElement, ExportedFile
+from webapp.transfer.exported_elements import ExportedElement
 
 JSON_FILE = "chats.json"
 MARKDOWN_FILE = "chats.md"
@@ -42,7 +42,9 @@ def zip_export(chats: ExportedChats, now: datetime) -> Iterator[bytes]:
         for file in element.files:
             if file.path not in paths:
                 with suppress(FileNotFoundError):
-                    yield from writer.add(file.path, _read(chats, file), size=file.size)
+                    with chats.app.app_context():
+                        store = file_store()
+                    yield from writer.add(file.path, store.read(file.sha256), size=file.size)
                     paths.add(file.path)
         yield from _add_csv(writer, chats, element, paths)
 
@@ -66,12 +68,6 @@ def join_pieces(texts: Iterator[str]) -> Iterator[bytes]:
             yield "".join(buffer).encode()
             buffer, length = [], 0
     yield "".join(buffer).encode()
-
-
-def _read(chats: ExportedChats, file: ExportedFile) -> Iterator[bytes]:
-    with chats.app.app_context():
-        store = file_store()
-    return store.read(file.sha256)
 
 
 def _add_csv(

@@ -86,7 +86,14 @@ def _describe_host(environ: WSGIEnvironment) -> Host:
         return Host(
             name=_name(environ), threads=ASSUMED_THREADS, seen_at_once=environ.get(SEEN_AT_ONCE)
         )
-    return replace(host, hands_over=True) if _hands_over(environ, host) else host
+    # A plain connection with one request at a time: neither TLS nor HTTP/2.
+    kinds = {kind.__module__ for kind in type(host.worker).__mro__}
+    hands_over = (
+        "gunicorn.workers.gthread" in kinds
+        and type(environ.get("gunicorn.socket")) is socket.socket
+        and environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1.1")
+    )
+    return replace(host, hands_over=True) if hands_over else host
 
 
 def count_requests(app: WSGIApplication) -> WSGIApplication:
@@ -210,16 +217,6 @@ def _find_server_in_call_stack(frame: FrameType | None) -> Host | None:
             return Host(name="werkzeug", threads=ENDLESS)
         frame = frame.f_back
     return None
-
-
-def _hands_over(environ: Mapping[str, Any], host: Host) -> bool:
-    # A plain connection with one request at a time: neither TLS nor HTTP/2.
-    kinds = {kind.__module__ for kind in type(host.worker).__mro__}
-    return (
-        "gunicorn.workers.gthread" in kinds
-        and type(environ.get("gunicorn.socket")) is socket.socket
-        and environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1.1")
-    )
 
 
 def _name(environ: Mapping[str, Any]) -> str:

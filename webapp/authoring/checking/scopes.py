@@ -184,7 +184,16 @@ def open_scope(node: ast.Module | NewScope, parent: Scope | None) -> Scope:
     scope = Scope(node, parent)
     binder = _Binder(scope)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        _bind_parameters(scope, node)
+        given = _given_path(scope, node) if not isinstance(node, ast.Lambda) else None
+        for number, parameter in enumerate([*node.args.posonlyargs, *node.args.args]):
+            annotated = _annotated_path(scope, parameter.annotation)
+            is_given = number == 0 and parameter.annotation is None
+            scope.bind(parameter.arg, given if is_given else annotated)
+        for parameter in node.args.kwonlyargs:
+            scope.bind(parameter.arg, _annotated_path(scope, parameter.annotation))
+        for rest in (node.args.vararg, node.args.kwarg):
+            if rest is not None:
+                scope.bind(rest.arg, None)
     if isinstance(node, Comprehension):
         for generator in node.generators:
             binder.visit(generator.target)
@@ -194,19 +203,6 @@ def open_scope(node: ast.Module | NewScope, parent: Scope | None) -> Scope:
         for statement in node.body:
             binder.visit(statement)
     return scope
-
-
-def _bind_parameters(scope: Scope, node: Function | ast.Lambda) -> None:
-    given = _given_path(scope, node) if not isinstance(node, ast.Lambda) else None
-    for number, parameter in enumerate([*node.args.posonlyargs, *node.args.args]):
-        annotated = _annotated_path(scope, parameter.annotation)
-        is_given = number == 0 and parameter.annotation is None
-        scope.bind(parameter.arg, given if is_given else annotated)
-    for parameter in node.args.kwonlyargs:
-        scope.bind(parameter.arg, _annotated_path(scope, parameter.annotation))
-    for rest in (node.args.vararg, node.args.kwarg):
-        if rest is not None:
-            scope.bind(rest.arg, None)
 
 
 def _annotated_path(scope: Scope, annotation: ast.expr | None) -> Path | None:

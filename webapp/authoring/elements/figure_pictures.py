@@ -67,7 +67,9 @@ def _save(figure: Any, kind: str, *, is_plain: bool, is_dark: bool = False) -> b
     undo: list[Callable[[], object]] = []
     try:
         if is_plain:
-            _clear_grounds(figure, undo)
+            for axes in figure.axes:
+                if _is_clear_or_white(axes.get_facecolor()):
+                    _change(axes.patch, "facecolor", CLEAR, undo)
         if is_dark:
             _invert_greys(figure, undo)
         figure.savefig(
@@ -83,12 +85,6 @@ def _save(figure: Any, kind: str, *, is_plain: bool, is_dark: bool = False) -> b
         for step in reversed(undo):
             step()
     return file.getvalue()
-
-
-def _clear_grounds(figure: Any, undo: list[Callable[[], object]]) -> None:
-    for axes in figure.axes:
-        if _is_clear_or_white(axes.get_facecolor()):
-            _change(axes.patch, "facecolor", CLEAR, undo)
 
 
 def _invert_greys(figure: Any, undo: list[Callable[[], object]]) -> None:

@@ -48,19 +48,15 @@ class Text(Element):
         """Return its language and its beginning, so that a page need not read its file."""
         details: dict[str, Any] = {"language": self.language} if self.language else {}
         if stored:
-            text, is_whole = self._beginning()
-            details["text"] = text
-            if not is_whole:
+            most = EXCERPT_CHARACTERS
+            if self.path is not None:
+                with self.path.open(encoding="utf-8", errors="replace") as file:
+                    text = file.read(most + 1)
+            elif isinstance(self.content, bytes):
+                text = self.content[: 4 * (most + 1)].decode(errors="replace")
+            else:
+                text = self.content or ""
+            details["text"] = clean_text(text[:most])
+            if len(text) > most:
                 details["is_cut"] = True
         return details
-
-    def _beginning(self) -> tuple[str, bool]:
-        most = EXCERPT_CHARACTERS
-        if self.path is not None:
-            with self.path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(most + 1)
-        elif isinstance(self.content, bytes):
-            text = self.content[: 4 * (most + 1)].decode(errors="replace")
-        else:
-            text = self.content or ""
-        return clean_text(text[:most]), len(text) <= most

@@ -65,7 +65,11 @@ def texts_of(widget: Widget, value: Any) -> list[str]:
     if kind in ("switch", "checkbox"):
         return ["on"] if value is True else []
     if kind == "tags":
-        return [_write_tags(value or [])]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for tag in value or []:
+            writer.writerow([tag])
+        return [text.getvalue().removesuffix("\n")]
     if kind == "multiselect":
         return list(value or [])
     if kind == "datepicker" and widget["mode"] == "range":
@@ -172,14 +176,6 @@ def _read_tags(widget: Widget, texts: Sequence[str]) -> list[str]:
     if len(tags) > MOST_TAGS or any(len(tag) > TAG_LIMIT for tag in tags):
         raise SettingError(f"Write at most {MOST_TAGS} tags of {TAG_LIMIT} characters each.")
     return tags
-
-
-def _write_tags(tags: Sequence[str]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for tag in tags:
-        writer.writerow([tag])
-    return text.getvalue().removesuffix("\n")
 
 
 def _read_dates(widget: Widget, texts: Sequence[str]) -> Any:

@@ -82,20 +82,17 @@ class Values:
         self._is_resuming = False
         marks = self._values.pop(LIVE_KEY, None)
         if marks:
-            self._take_up(marks, is_again=is_again)
-
-    def _take_up(self, marks: dict[str, tuple[str, str]], *, is_again: bool) -> None:
-        objects = self._memory.find() if self._memory else {}
-        # An earlier object may be gone. A later one of the same key is better than none.
-        latest = {each.key: each for each in objects.values()} if is_again else {}
-        for key, (version, kind) in marks.items():
-            found = objects.get(version) or latest.get(key)
-            if found is not None and not found.is_missing:
-                self._found[key] = version, found
-                self._values[key] = found.value
-            else:
-                self._lost[key] = version, kind
-                self.needs_objects = self.needs_objects or found is None
+            objects = self._memory.find() if self._memory else {}
+            # An earlier object may be gone. A later one of the same key is better than none.
+            latest = {each.key: each for each in objects.values()} if is_again else {}
+            for key, (version, kind) in marks.items():
+                found = objects.get(version) or latest.get(key)
+                if found is not None and not found.is_missing:
+                    self._found[key] = version, found
+                    self._values[key] = found.value
+                else:
+                    self._lost[key] = version, kind
+                    self.needs_objects = self.needs_objects or found is None
 
     def get(self, key: str, default: Any) -> Any:
         """Return a value.

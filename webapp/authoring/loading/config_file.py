@@ -110,6 +110,12 @@ def read_config_file(folder: Path) -> ConfigFile:
     if not tables:
         return ConfigFile()
     reader = _Reader(tables)
+    lines = []
+    for key, (written, instead) in _WITHOUT_EFFECT.items():
+        value = reader.find(key)
+        if value is not None and value != written:
+            table, _, name = key.rpartition(".")
+            lines.append(f"{FILE}: [{table}] {name} has no effect here: {instead}.")
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
@@ -118,7 +124,7 @@ def read_config_file(folder: Path) -> ConfigFile:
         uploads=_read_uploads(reader),
         user_keys=_read_user_keys(reader),
         problems=tuple(reader.problems),
-        without_effect=tuple(_list_without_effect(reader)),
+        without_effect=tuple(lines),
     )
 
 

@@ -386,25 +386,24 @@ class Message(AwaitableObject):
         content = self.content
         if self.language:
             content = as_code_block(content, self.language)
+        details = None
+        if self.metadata or self.tags or actions or self._by_app:
+            details = read_details(self.metadata, self.tags)
+            if self._from_user:
+                details |= Choices(command=self.command, modes=self.modes or {}).details or {}
+            if self._by_app:
+                details[BY_APP_KEY] = True
+            if actions:
+                details["actions"] = [action.to_json() for action in actions]
         self._id = chat.transcript.send(
             used,
             self._target(),
             content,
             author,
             elements=elements,
-            details=self._details(actions)
-            if self.metadata or self.tags or actions or self._by_app
-            else None,
+            details=details,
         )
         self._note_sent(chat)
-
-    def _details(self, actions: list[ActionData]) -> dict[str, Any]:
-        details = read_details(self.metadata, self.tags)
-        if self._from_user:
-            details |= Choices(command=self.command, modes=self.modes or {}).details or {}
-        if self._by_app:
-            details[BY_APP_KEY] = True
-        return {**details, "actions": [it.to_json() for it in actions]} if actions else details
 
     def _find_sent(self, chat: ChatContext) -> None:
         """Take in the message as it is stored, if an earlier call has sent it."""

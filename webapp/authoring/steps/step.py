@@ -382,7 +382,19 @@ class Step(AwaitableObject):
         chat = self._chat(used)
         is_new = self._chat_id is None
         if is_new:
-            self._note_place(chat)
+            # Find the step that shows this one, and let steps within this one find theirs.
+            self._chat_id, self._profile = chat.chat_id, chat.transcript.profile
+            if not self._is_open:
+                self._around = _current.get()
+            around = self._around.id if self._around is not None else None
+            self._parent = chat.steps.get(self.parent_id or around or "")
+            self._is_shown = chat.shows_steps(self.type)
+            if self._is_shown:
+                self._message_id = chat.transcript.reserve_id(self._target(is_new=True))
+                chat.steps[self.id] = self._message_id
+            else:
+                chat.steps[self.id] = self._parent
+                chat.hidden_steps.add(self.id)
         if not self._is_shown:
             chat.transcript.note_activity(used)
             return
@@ -399,48 +411,30 @@ class Step(AwaitableObject):
 
     def _send_now(self, chat: ChatContext, used: str, *, is_new: bool = False) -> None:
         is_under_way = self.start is not None and self.end is None and not self.is_error
+        is_code = isinstance(self.show_input, str)
+        shows_input = bool(self.show_input) and bool(self._input)
+        language = self._found_language if self.show_input == "json" else str(self.show_input)
         chat.transcript.send(
             used,
             self._target(is_new=is_new),
             self.output,
             None,
             elements=self._stored[1],
-            details=self._details().to_json(),
+            details=StepDetails(
+                name=clean_text(str(self.name))[:NAME_LIMIT],
+                type=clean_text(str(self.type))[:TYPE_LIMIT],
+                parent=str(self._parent) if self._parent else None,
+                input=clean_text(self._input) if shows_input else "",
+                input_language=language_name(language) if shows_input and is_code else None,
+                language=language_name(self.language) if self.language else None,
+                is_error=bool(self.is_error),
+                start=_time(self.start),
+                end=_time(self.end),
+                default_open=bool(self.default_open),
+                auto_collapse=bool(self.auto_collapse),
+            ).to_json(),
             grows=self.streaming or self._is_open or is_under_way,
         )
-
-    def _details(self) -> StepDetails:
-        is_code = isinstance(self.show_input, str)
-        shows_input = bool(self.show_input) and bool(self._input)
-        language = self._found_language if self.show_input == "json" else str(self.show_input)
-        return StepDetails(
-            name=clean_text(str(self.name))[:NAME_LIMIT],
-            type=clean_text(str(self.type))[:TYPE_LIMIT],
-            parent=str(self._parent) if self._parent else None,
-            input=clean_text(self._input) if shows_input else "",
-            input_language=language_name(language) if shows_input and is_code else None,
-            language=language_name(self.language) if self.language else None,
-            is_error=bool(self.is_error),
-            start=_time(self.start),
-            end=_time(self.end),
-            default_open=bool(self.default_open),
-            auto_collapse=bool(self.auto_collapse),
-        )
-
-    def _note_place(self, chat: ChatContext) -> None:
-        """Find the step that shows this one, and let steps within this one find theirs."""
-        self._chat_id, self._profile = chat.chat_id, chat.transcript.profile
-        if not self._is_open:
-            self._around = _current.get()
-        around = self._around.id if self._around is not None else None
-        self._parent = chat.steps.get(self.parent_id or around or "")
-        self._is_shown = chat.shows_steps(self.type)
-        if self._is_shown:
-            self._message_id = chat.transcript.reserve_id(self._target(is_new=True))
-            chat.steps[self.id] = self._message_id
-        else:
-            chat.steps[self.id] = self._parent
-            chat.hidden_steps.add(self.id)
 
     def _target(self, *, is_new: bool = False) -> MessageTarget:
         return MessageTarget(self._message_id, sent=not is_new, profile=self._profile, kind=STEP)

@@ -42,45 +42,38 @@ def open_chart_table(store: FileStore, file: StoredFile) -> Iterator[TableFile]:
     """
     try:
         figure = json.loads(read_all(store.read(file.sha256)))
-        yield _table_of(figure["data"])
+        traces = figure["data"]
+        columns = [{key: _values(trace[key]) for key in VALUES if key in trace} for trace in traces]
+        used = [key for key in VALUES if any(key in column for column in columns)]
+        with_names = len(traces) > 1
+        rows: list[list[Any]] = []
+        for number, (trace, column) in enumerate(zip(traces, columns, strict=True), start=1):
+            begin = [str(trace.get("name") or f"Trace {number}")] if with_names else []
+            for values in zip_longest(*(column.get(key, ()) for key in used)):
+                if len(rows) == ROWS_LIMIT:
+                    break
+                rows.append([*begin, *map(_plain, values)])
+        yield JsonTable(name_columns([*(["name"] if with_names else []), *used]), rows)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreadableTableError from error
 
 
-def _table_of(traces: list[dict[str, Any]]) -> JsonTable:
-    columns = [{key: _values(trace[key]) for key in VALUES if key in trace} for trace in traces]
-    used = [key for key in VALUES if any(key in column for column in columns)]
-    with_names = len(traces) > 1
-    rows: list[list[Any]] = []
-    for number, (trace, column) in enumerate(zip(traces, columns, strict=True), start=1):
-        begin = [str(trace.get("name") or f"Trace {number}")] if with_names else []
-        for values in zip_longest(*(column.get(key, ()) for key in used)):
-            if len(rows) == ROWS_LIMIT:
-                break
-            rows.append([*begin, *map(_plain, values)])
-    return JsonTable(name_columns([*(["name"] if with_names else []), *used]), rows)
-
-
 def _values(found: Any) -> list[Any]:
     if isinstance(found, dict):
-        return _decode(found)
+        numbers = array(_TYPES[found["dtype"]])
+        try:
+            numbers.frombytes(base64.b64decode(found["bdata"], validate=True))
+        except binascii.Error as error:
+            raise ValueError from error
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        values = numbers.tolist()
+        shape = [int(size) for size in str(found.get("shape", "")).split(",") if size.strip()]
+        if len(shape) < 2:
+            return values
+        width = max(1, len(values) // max(1, shape[0]))
+        return [values[start : start + width] for start in range(0, len(values), width)]
     return found if isinstance(found, list) else []
-
-
-def _decode(found: dict[str, Any]) -> list[Any]:
-    numbers = array(_TYPES[found["dtype"]])
-    try:
-        numbers.frombytes(base64.b64decode(found["bdata"], validate=True))
-    except binascii.Error as error:
-        raise ValueError from error
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    values = numbers.tolist()
-    shape = [int(size) for size in str(found.get("shape", "")).split(",") if size.strip()]
-    if len(shape) < 2:
-        return values
-    width = max(1, len(values) // max(1, shape[0]))
-    return [values[start : start + width] for start in range(0, len(values), width)]
 
 
 def _plain(value: Any) -> Any:

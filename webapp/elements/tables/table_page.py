@@ -43,7 +43,13 @@ def show_table(found: FoundElement, opening: Opening) -> Response | str:
     """
     form = _only_one("format")
     if form == "csv":
-        return _send_csv(found, opening)
+        file = _file_of(found)
+        release_connection()
+        with reading_file(found.element.id):
+            response = answer_in_pieces(_write_csv(opening(file_store(), file)), "text/csv")
+        name = clean_file_name(f"{found.element.name or 'table'}.csv")
+        response.headers["Content-Disposition"] = content_disposition(name, shown=False)
+        return response
     if form not in (None, "table"):
         raise BadRequest
     view = _read_view(found, opening)
@@ -79,16 +85,6 @@ def _read_view(found: FoundElement, opening: Opening) -> TableView:
         return read_table_view(
             found.element, table, orders, page=int(page), sort=sort, descending=descending
         )
-
-
-def _send_csv(found: FoundElement, opening: Opening) -> Response:
-    file = _file_of(found)
-    release_connection()
-    with reading_file(found.element.id):
-        response = answer_in_pieces(_write_csv(opening(file_store(), file)), "text/csv")
-    name = clean_file_name(f"{found.element.name or 'table'}.csv")
-    response.headers["Content-Disposition"] = content_disposition(name, shown=False)
-    return response
 
 
 def _write_csv(opened: AbstractContextManager[TableFile]) -> Generator[bytes]:

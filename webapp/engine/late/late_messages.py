@@ -161,8 +161,25 @@ class LateMessages:
         with self._lock:
             talk = self._talks.get(turn_id)
             if talk is None:
+                changed = Changes()
+                changed.listen(self._woken.set)
+                transcript = Transcript(None, changed, most=MOST_MESSAGES)
+                for message in said:
+                    if not message.removed:
+                        transcript.adopt(message)
                 talk = LateTalk(
-                    chat=self._context_after(chat, said), turn_id=turn_id, ends_at=ends_at
+                    chat=replace(
+                        chat,
+                        transcript=transcript,
+                        earlier=chat.so_far,
+                        offered=None,
+                        answers=None,
+                        questions=None,
+                        saving=set(),
+                        go_on=None,
+                    ),
+                    turn_id=turn_id,
+                    ends_at=ends_at,
                 )
             if time.monotonic() > ends_at:
                 raise MisuseError(
@@ -188,24 +205,6 @@ class LateMessages:
             self._talks.clear()
             self._expected.clear()
         self._woken.set()
-
-    def _context_after(self, chat: ChatContext, said: list[ChatMessage]) -> ChatContext:
-        changed = Changes()
-        changed.listen(self._woken.set)
-        transcript = Transcript(None, changed, most=MOST_MESSAGES)
-        for message in said:
-            if not message.removed:
-                transcript.adopt(message)
-        return replace(
-            chat,
-            transcript=transcript,
-            earlier=chat.so_far,
-            offered=None,
-            answers=None,
-            questions=None,
-            saving=set(),
-            go_on=None,
-        )
 
     def _run(self) -> None:
         while True:

@@ -58,11 +58,6 @@ def save(chat_id: uuid.UUID) -> Response:
         if form.do == EDIT:
             raise
         return _respond_refused(my_chat(chat_id), form, error)
-    return _respond_saved(chat, turn)
-
-
-def _respond_saved(chat: StoredChat, turn: RunningTurn | None) -> Response:
-    """Close the panel, and show what the app said."""
     if not wants_fragment():
         return redirect(url_for("chats.show", chat_id=chat.id), 303)
     closed = render_template("settings/_closed.html")

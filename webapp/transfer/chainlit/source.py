@@ -147,7 +147,9 @@ def open_source(address: str) -> Iterator[Source]:
             "postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE. For PostgreSQL, install "
             "chat-profiles[postgresql]."
         ) from error
-    if url.drivername == "sqlite" and not _is_file(url.database):
+    if url.drivername == "sqlite" and not (
+        url.database is not None and Path(url.database).is_file()
+    ):
         raise BadInputError(f"There is no file {url.database!r}. Check the address.")
     try:
         with engine.connect() as connection:
@@ -166,10 +168,6 @@ def open_source(address: str) -> Iterator[Source]:
         "This database has no tables of a Chainlit data layer (users, threads and steps, or User, "
         "Thread and Step). Check the address."
     )
-
-
-def _is_file(name: str | None) -> bool:
-    return name is not None and Path(name).is_file()
 
 
 def read_json(value: object) -> Any:

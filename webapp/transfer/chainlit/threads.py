@@ -112,7 +112,9 @@ class ThreadReader:
         feedback = self._source.feedback(thread)
         metadata = read_json(thread.get("metadata"))
         metadata = metadata if isinstance(metadata, dict) else {}
-        profile = _name(metadata.get("chat_profile"))
+        chosen = metadata.get("chat_profile")
+        chosen = clean_text(chosen).strip() if isinstance(chosen, str) else ""
+        profile = chosen[:NAME_LIMIT] or None
 
         messages: list[ImportedMessage] = []
         files: dict[uuid.UUID, Sequence[PreparedFile]] = {}
@@ -303,11 +305,6 @@ def _rating(feedback: Row | None, kind: MessageKind) -> Rating | None:
         return None
     comment = clean_text(str(feedback.get("comment") or ""))[:COMMENT_LIMIT]
     return Rating(1 if float(feedback["value"] or 0) > 0 else -1, comment or None)
-
-
-def _name(value: object) -> str | None:
-    name = clean_text(value).strip() if isinstance(value, str) else ""
-    return name[:NAME_LIMIT] or None
 
 
 def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:

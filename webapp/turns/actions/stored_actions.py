@@ -148,12 +148,7 @@ def find_action(row: str | None, action_id: uuid.UUID, values: Fields | None) ->
         return found
     if values is None:
         raise FormNotKeptError
-    payload = {**found.data.payload, "form": _read_form(found.fields or {}, values)}
-    return replace(found, data=replace(found.data, payload=payload))
-
-
-def _read_form(fields: Mapping[str, list[str] | None], values: Fields) -> dict[str, Any]:
-    """Return the values of a form: text, or a list of texts for a field that was sent twice."""
+    fields = found.fields or {}
     if sum(len(value) for sent in values.values() for value in sent) > FORM_LIMIT:
         raise FormTooLongError
     for name, sent in values.items():
@@ -162,7 +157,10 @@ def _read_form(fields: Mapping[str, list[str] | None], values: Fields) -> dict[s
         offered = fields[name]
         if offered is not None and any(value not in offered for value in sent):
             raise FieldValueError(subject=name)
-    return {name: sent[0] if len(sent) == 1 else list(sent) for name, sent in values.items()}
+    # A text each, or a list of texts for a field that was sent twice.
+    form = {name: sent[0] if len(sent) == 1 else list(sent) for name, sent in values.items()}
+    payload = {**found.data.payload, "form": form}
+    return replace(found, data=replace(found.data, payload=payload))
 
 
 def _read(row: str, action_id: str) -> FoundAction | None:
