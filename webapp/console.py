@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -196,6 +196,22 @@ def write_output(parts: Iterable[bytes]) -> None:
     for part in parts:
         sys.stdout.buffer.write(part)
     sys.stdout.buffer.flush()
+
+
+def write_private_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Write bytes to a new file that only its owner may read."""
+    # O_EXCL: an existing file may belong to someone else, or be readable by others.
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise BadInputError(f"{path} exists already; choose another name") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(parts)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def forget_output() -> None:

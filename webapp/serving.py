@@ -152,6 +152,10 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
             _print_hints(app, chat_app)
             if served.demo:
                 _print_demo(_address(served, port, settings), demo_password)
+    # What is read at the start, as it lies beside an app file.
+    folder = Path(served.app).parent
+    beside = (".env", ".chainlit/config.toml", "public/theme.json", "chainlit.md")
+    files = [*(folder / name for name in beside), *folder.glob("chainlit_*.md")]
     # The server's own messages are for people who start it themselves.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     run_simple(
@@ -160,16 +164,9 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         application,
         use_reloader=True,
         threaded=True,
-        extra_files=[served.app, *_files_beside(Path(served.app).parent)],
+        extra_files=[served.app, *map(str, files)],
         request_handler=_NamelessHandler,
     )
-
-
-def _files_beside(folder: Path) -> list[str]:
-    """Return the files that are read at the start, as they lie beside an app file."""
-    names = (".env", ".chainlit/config.toml", "public/theme.json", "chainlit.md")
-    found = [*(folder / name for name in names), *folder.glob("chainlit_*.md")]
-    return [str(path) for path in found]
 
 
 class _NamelessHandler(WSGIRequestHandler):

@@ -125,22 +125,21 @@ class AgentRunEvents:
 
 def _interrupts(state: TurnState) -> list[dict[str, Any]]:
     """Return the questions that the app waits for."""
-    asked = [(message, question_of(message)) for message in state.messages if is_open(message)]
+    asked = [
+        (message, question, [button["text"] for button in question.get("actions", ())])
+        for message in state.messages
+        if is_open(message) and (question := question_of(message)) is not None
+    ]
     return [
         {
             "id": question["id"],
             "reason": "input_required",
             "message": message.content,
             "expiresAt": question["deadline"],
-            **_schema([button["text"] for button in question.get("actions", ())]),
+            "responseSchema": {"type": "string", **({"enum": buttons} if buttons else {})},
         }
-        for message, question in asked
-        if question is not None
+        for message, question, buttons in asked
     ]
-
-
-def _schema(buttons: list[str]) -> dict[str, Any]:
-    return {"responseSchema": {"type": "string", **({"enum": buttons} if buttons else {})}}
 
 
 def _event(kind: str, **fields: Any) -> bytes:

@@ -93,7 +93,9 @@ def handle_api_errors(blueprint: Blueprint) -> None:
     """Answer every error of the routes of ``blueprint`` with JSON."""
     blueprint.register_error_handler(HTTPException, _answer_http_error)
     blueprint.register_error_handler(AuthoringError, _answer_app_failure)
-    blueprint.register_error_handler(AnswerFailedError, _answer_failed_answer)
+    blueprint.register_error_handler(
+        AnswerFailedError, lambda error: _answer_not_to_repeat(str(error), "app_failed")
+    )
     blueprint.register_error_handler(InternalServerError, _answer_internal_error)
     for error in UNAVAILABLE:
         blueprint.register_error_handler(error, _answer_unavailable)
@@ -121,10 +123,6 @@ def _answer_app_failure(error: AuthoringError) -> Response:
     log_failure("callback.failed", error)
     what = APP_TOO_SLOW if isinstance(error, CallbackTimeoutError) else APP_FAILED
     return _answer_not_to_repeat(_in_words(what), "app_failed")
-
-
-def _answer_failed_answer(error: AnswerFailedError) -> Response:
-    return _answer_not_to_repeat(str(error), "app_failed")
 
 
 def _answer_internal_error(error: InternalServerError) -> Response:

@@ -59,23 +59,8 @@ def _refuse_files(*_: object) -> list[StoredFile]:
     )
 
 
-def _fetch_nothing(elements: Sequence[ElementData]) -> Mapping[uuid.UUID, Path]:
-    del elements
-    return {}
-
-
 def _remove_nothing(*_: object) -> None:
     """Remove no files: a callback that cannot send any has none."""
-
-
-def _find_no_defaults(profile: str | None) -> Mapping[str, Any]:
-    del profile
-    return {}
-
-
-def _find_nothing(message_id: uuid.UUID) -> ChatMessage | None:
-    del message_id
-    return None
 
 
 @dataclass(kw_only=True)
@@ -101,11 +86,11 @@ class ChatContext:
     # Of the app file, which has templates beside it.
     app_folder: Path | None = None
     remove_files: RemoveFiles = _remove_nothing
-    fetch_files: FetchFiles = _fetch_nothing
+    fetch_files: FetchFiles = field(default=lambda _elements: {})
     # Deletes what was fetched. Called when the callback has really ended.
     delete_fetched: Callable[[], None] = _remove_nothing
-    find_message: FindMessage = _find_nothing
-    find_setting_defaults: FindSettingDefaults = _find_no_defaults
+    find_message: FindMessage = field(default=lambda _message_id: None)
+    find_setting_defaults: FindSettingDefaults = field(default=lambda _profile: {})
     # The decorator of the function that runs now, without `@`.
     callback: str = ""
     # The file that lists servers of tools.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from flask import Flask, request
 from flask.globals import app_ctx
@@ -67,7 +66,8 @@ def read_looks(chat_app: ChatApp) -> Looks:
         return Looks()
     styles, of_colours = read_colours(folder)
     readmes, of_readmes = read_readmes(folder)
-    logo = _find_logo(public)
+    light, dark = find_picture(public, "logo_light"), find_picture(public, "logo_dark")
+    logo = Logo(light=light or dark or "", dark=dark or light or "") if light or dark else None
     return Looks(
         description=chat_app.config.description,
         favicon=find_picture(public, "favicon"),
@@ -80,25 +80,17 @@ def read_looks(chat_app: ChatApp) -> Looks:
     )
 
 
-def _find_logo(public: Path | None) -> Logo | None:
-    light, dark = find_picture(public, "logo_light"), find_picture(public, "logo_dark")
-    if light is None and dark is None:
-        return None
-    return Logo(light=light or dark or "", dark=dark or light or "")
-
-
 def set_up_looks(app: Flask, chat_app: ChatApp) -> None:
     """Keep the looks in ``app``, give them to its templates, and log what is wrong with them."""
     found = read_looks(chat_app)
     app.extensions[LOOKS] = found
-    # Below the address of the request, also on error pages, where `url_for` may fail.
-    app.jinja_env.globals.update(looks=found, below_site=_below_site)
+    app.jinja_env.globals.update(
+        looks=found,
+        # Below the address of the request, also on error pages, where `url_for` may fail.
+        below_site=lambda path: f"{request.script_root}{path}",
+    )
     for line in found.problems:
         log_event("looks.problem", level=logging.WARNING, problem=line)
-
-
-def _below_site(path: str) -> str:
-    return f"{request.script_root}{path}"
 
 
 def looks() -> Looks:

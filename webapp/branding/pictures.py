@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,8 +27,12 @@ def find_avatars(folder: Path | None) -> dict[str, str]:
     """Return the addresses of the pictures of authors, by the key of their name."""
     if folder is None:
         return {}
+    try:
+        files = sorted((folder / "avatars").iterdir())[:AVATARS_READ]
+    except OSError:
+        files = []
     found: dict[str, str] = {}
-    for file in _list_files(folder / "avatars"):
+    for file in files:
         is_picture = file.suffix[1:].lower() in ENDINGS
         if is_picture and public_file(folder, f"avatars/{file.name}") is not None:
             found.setdefault(avatar_key(file.stem), f"/public/avatars/{quote(file.name)}")
@@ -39,10 +42,3 @@ def find_avatars(folder: Path | None) -> dict[str, str]:
 def avatar_key(author: str) -> str:
     """Return the name of an author as it stands in the name of a file: ``My App`` is ``my_app``."""
     return _SEPARATORS.sub("_", author.strip().lower())
-
-
-def _list_files(folder: Path) -> Iterable[Path]:
-    try:
-        return sorted(folder.iterdir())[:AVATARS_READ]
-    except OSError:
-        return ()

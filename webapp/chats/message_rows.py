@@ -27,7 +27,7 @@ from webapp.authoring.chat_message import (
 )
 from webapp.authoring.questions.question import interrupted_question, is_open
 from webapp.chats.models import Message
-from webapp.database.upserts import insert_or_change
+from webapp.database.upserts import insert_of
 
 MESSAGE_COLUMNS = (
     Message.id,
@@ -138,7 +138,7 @@ def update_message(connection: Connection, chat_id: uuid.UUID, message: ChatMess
 @lru_cache(maxsize=2)
 def _upsert(dialect: str) -> Any:
     # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
-    statement = insert_or_change(dialect, Message)
+    statement = insert_of(dialect, Message)
     # A step may take the place that waits for the answer.
     changed = {name: statement.excluded[name] for name in ("kind", *_CHANGING)}
     return statement.on_conflict_do_update(

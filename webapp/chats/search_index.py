@@ -25,7 +25,7 @@ from webapp.chats.locking import RUNNING_IN_CHATS, lock_running_turns
 from webapp.chats.models import IS_TITLE, Chat, Message, SearchEntry, Turn
 from webapp.chats.tokenizer import entry_words
 from webapp.database.engines import read_connection, write_transaction
-from webapp.database.upserts import insert_or_change
+from webapp.database.upserts import insert_of
 
 INDEXED_KINDS = (USER, ASSISTANT)
 # A chat in which its user has not written has no entries: it is not in the history.
@@ -219,7 +219,7 @@ def _entry(
 
 @lru_cache(maxsize=4)
 def _upsert(dialect: str, *, is_title: bool) -> Any:
-    statement = insert_or_change(dialect, SearchEntry)
+    statement = insert_of(dialect, SearchEntry)
     changed = {"words": statement.excluded["words"]}
     if is_title:
         return statement.on_conflict_do_update(

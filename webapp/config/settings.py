@@ -14,11 +14,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from webapp.config.reading import OBJECT_STORAGE, SettingsReader
-from webapp.config.secret_file import SECRET_BYTES, instance_folder, read_or_make_secret
+from webapp.config.safety import ALSO_ANOTHER, find_secret_problems, find_switch_problems
+from webapp.config.secret_file import instance_folder, read_or_make_secret
 from webapp.config.startup_error import StartupError
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-SAMPLE_SECRETS = ("changeme", "change-me", "secret", "dev", "example", "your-secret-key")
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 # Arguments of psycopg that are no options of a connection, and no text.
 DRIVER_ARGUMENTS = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
@@ -240,10 +240,6 @@ class Settings:
             "WEBAPP_PROXY_SECRET": _find_proxy_secret_problem(self),
             **_find_switch_problems(self),
         }
-        if any(len(old.encode()) < SECRET_BYTES for old in self.secret_key_fallbacks):
-            problems["WEBAPP_SECRET_KEY_FALLBACKS"] = (
-                f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
-            )
         if self.production and not self.trusted_hosts:
             problems["WEBAPP_TRUSTED_HOSTS"] = (
                 "WEBAPP_TRUSTED_HOSTS is not set: give the host names that people type, separated "
@@ -260,8 +256,8 @@ class Settings:
             problems["WEBAPP_DATABASE_URL"] = str(error)
         else:
             if self.secret_key and self.secret_key == password:
-                problems["WEBAPP_SECRET_KEY"] = _ALSO_ANOTHER
-        return {name: line for name, line in problems.items() if line}
+                problems["WEBAPP_SECRET_KEY"] = ALSO_ANOTHER
+        return problems
 
 
 def _read_limits(read: SettingsReader) -> dict[str, Any]:

@@ -77,7 +77,11 @@ def find_file(file_id: uuid.UUID) -> FoundFile:
         The app's `@on_shared_chat_view` failed.
     """
     token, version = request.args.get("share"), request.args.get("v", "")
-    rows = _find_mine(file_id) if token is None else _find_shared(file_id, token)
+    if token is None:
+        with read_connection() as connection:
+            rows = connection.execute(_MINE, {"file_id": file_id, "owner_id": owner()}).all()
+    else:
+        rows = _find_shared(file_id, token)
     is_fixed = _VERSION.fullmatch(version) is not None
     for row in rows:
         if not is_fixed or row.sha256.startswith(version):
@@ -90,11 +94,6 @@ def find_file(file_id: uuid.UUID) -> FoundFile:
             )
     log_event("file.not_found", level=logging.INFO, owner=owner(), file=file_id)
     raise NotFound
-
-
-def _find_mine(file_id: uuid.UUID) -> Sequence[Any]:
-    with read_connection() as connection:
-        return connection.execute(_MINE, {"file_id": file_id, "owner_id": owner()}).all()
 
 
 def _find_shared(file_id: uuid.UUID, token: str) -> Sequence[Any]:

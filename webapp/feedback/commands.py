@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from webapp.console import (
     note,
     operator,
     write_output,
+    write_private_file,
 )
 from webapp.feedback.export import RatingFilter, read_ratings, write_csv, write_json
 from webapp.pages.message_actions import VALUES
@@ -81,19 +80,5 @@ def export(
     if output == STDIO:
         write_output(parts)
     else:
-        _write_private(Path(output), parts)
+        write_private_file(Path(output), parts)
         note(f"Wrote {output}.")
-
-
-def _write_private(path: Path, parts: Iterable[bytes]) -> None:
-    # O_EXCL: an existing file may belong to somebody else, with permissions for other people.
-    try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise BadInputError(f"{path} exists already; choose another name") from error
-    with os.fdopen(opened, "wb") as file:
-        try:
-            file.writelines(parts)
-        except BaseException:
-            path.unlink()
-            raise

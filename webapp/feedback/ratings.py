@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 from werkzeug.exceptions import NotFound
@@ -104,7 +102,11 @@ def store_rating(
                 "created_at": now,
                 "changed_at": now,
             }
-            connection.execute(_upsert(connection.dialect.name), row)
+            changed = ("value", "comment", "changed_at")
+            statement = insert_or_change(
+                connection.dialect.name, Feedback, ("message_id",), *changed
+            )
+            connection.execute(statement, row)
     return RatingChange(
         message_id=message_id,
         value=value,
@@ -113,10 +115,3 @@ def store_rating(
         profile=answer.profile,
         previous=previous,
     )
-
-
-@lru_cache(maxsize=2)
-def _upsert(dialect: str) -> Any:
-    statement = insert_or_change(dialect, Feedback)
-    changed = {n: statement.excluded[n] for n in ("value", "comment", "changed_at")}
-    return statement.on_conflict_do_update(index_elements=["message_id"], set_=changed)

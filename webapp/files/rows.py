@@ -10,13 +10,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.engine import Connection
 
-from webapp.database.upserts import insert_or_change
+from webapp.database.upserts import insert_or_change, insert_or_keep
 from webapp.files.models import File, StoredContent
 
 _LOCK_CONTENT = (
@@ -44,13 +43,17 @@ def lock_contents(connection: Connection, sizes: Mapping[str, int], now: datetim
         for sha256 in sorted(sizes)
     ]
     if rows:
-        connection.execute(_note_contents(connection.dialect.name), rows)
+        # A change, if only of a time, locks the row.
+        statement = insert_or_change(
+            connection.dialect.name, StoredContent, ("sha256",), "created_at"
+        )
+        connection.execute(statement, rows)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows of files. One that is there already stays as it is."""
     if rows:
-        connection.execute(_insert_new(connection.dialect.name), rows)
+        connection.execute(insert_or_keep(connection.dialect.name, File), rows)
 
 
 def delete_content_row(connection: Connection, sha256: str) -> bool:
@@ -90,17 +93,3 @@ def copy_rows(
         connection,
         [{**row, "chat_id": to_chat, "message_id": copies[row["message_id"]]} for row in rows],
     )
-
-
-@lru_cache(maxsize=2)
-def _note_contents(dialect: str) -> Any:
-    statement = insert_or_change(dialect, StoredContent)
-    # A change, if only of a time, locks the row.
-    return statement.on_conflict_do_update(
-        index_elements=["sha256"], set_={"created_at": statement.excluded.created_at}
-    )
-
-
-@lru_cache(maxsize=2)
-def _insert_new(dialect: str) -> Any:
-    return insert_or_change(dialect, File).on_conflict_do_nothing()

@@ -273,8 +273,10 @@ class _CallWatcher(BaseSpanHandler[BaseSpan]):
         del tags, kwargs
         if not self._handlers or chat_here() is None:
             return None
+        around = self.open_spans.get(parent_span_id or "")
         # A tool calls itself: `__call__` is `call`.
-        if isinstance(instance, BaseTool) and not self._is_of(parent_span_id, instance):
+        is_own = isinstance(around, _Call) and around.instance is instance
+        if isinstance(instance, BaseTool) and not is_own:
             step = FrameworkStep(
                 copy_context(),
                 instance.metadata.get_name(),
@@ -319,10 +321,6 @@ class _CallWatcher(BaseSpanHandler[BaseSpan]):
         if step is not None:
             step.fail()
         return self.open_spans.get(id_)
-
-    def _is_of(self, span_id: str | None, instance: BaseTool) -> bool:
-        span = self.open_spans.get(span_id or "")
-        return isinstance(span, _Call) and span.instance is instance
 
 
 class _Call(BaseSpan):

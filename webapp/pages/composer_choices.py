@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.message_choices import NO_CHOICES, Choices, chosen_now
 from webapp.authoring.inputs.modes import MODES
@@ -52,14 +49,10 @@ def read_choices(form: MessageForm, chat: StoredChat, profile: ChatProfile | Non
         is_offered = any(each["id"] == command for each in inputs.get(COMMANDS, ()))
         if not (is_offered or list_starters(profile).has(form.draft.strip("\n"), command)):
             raise ChoiceNotOfferedError("command", command)
-    return Choices(command=command, modes=_read_modes(inputs, sent))
-
-
-def _read_modes(inputs: Mapping[str, Any], sent: Mapping[str, str]) -> Mapping[str, str]:
     modes = {mode["id"]: mode["options"] for mode in inputs.get(MODES, ())}
     for name, option in sent.items():
         if name not in modes:
             raise ChoiceNotOfferedError("mode", name)
         if all(each["id"] != option for each in modes[name]):
             raise ChoiceNotOfferedError("option", option)
-    return {**chosen_now(inputs).modes, **sent}
+    return Choices(command=command, modes={**chosen_now(inputs).modes, **sent})

@@ -118,21 +118,17 @@ def _find_page(chat: StoredChat, turn: StoredTurn | None, before: int) -> Messag
         found = connection.execute(_LIST_BEFORE, {"chat_id": chat.id, "before": before}).all()
         messages = _messages(reversed(found[:PAGE_MESSAGES]), turn)
         has_earlier = len(found) > PAGE_MESSAGES
-        if has_earlier and _has_lone_steps(messages):
-            first = messages[0]
-            wanted = {"chat_id": chat.id, "turn_id": first.turn_id, "before": first.sequence}
-            beginning = connection.execute(_LIST_BEGINNING, wanted).all()
-            messages = [*_messages(beginning, turn), *messages]
-            has_earlier = messages[0].sequence > 1
+        if has_earlier and messages[0].turn_id is not None:
+            # The page begins within a turn. What its steps are in may come before.
+            steps = [message for message in messages if message.kind == STEP]
+            parents = {(step.details or {}).get("parent") for step in steps}
+            if not parents <= {None, *(str(step.id) for step in steps)}:
+                first = messages[0]
+                wanted = {"chat_id": chat.id, "turn_id": first.turn_id, "before": first.sequence}
+                beginning = connection.execute(_LIST_BEGINNING, wanted).all()
+                messages = [*_messages(beginning, turn), *messages]
+                has_earlier = messages[0].sequence > 1
     return MessagePage(messages, turn, messages[0].sequence if has_earlier else None)
-
-
-def _has_lone_steps(messages: list[ChatMessage]) -> bool:
-    """Return whether the page begins within a turn, and what its steps are in comes before."""
-    steps = [message for message in messages if message.kind == STEP]
-    ids = {str(step.id) for step in steps}
-    parents = {(step.details or {}).get("parent") for step in steps}
-    return messages[0].turn_id is not None and not parents <= {None, *ids}
 
 
 def _messages(rows: Any, turn: StoredTurn | None) -> list[ChatMessage]:

@@ -80,22 +80,18 @@ def keep_text_when_unavailable(error: Exception) -> Response:
     if not holds_text():
         return unavailable
     field = _text_field()
+    # The command and the modes, if the form has any.
+    choices = [name for name in request.form if name == "command" or name.startswith(MODE_PREFIX)]
     response = _page(
         503,
         title=EXPLANATIONS[503].title,
         advice=f"Your {field.called} was not sent, and nothing of it is lost. Wait a few seconds, "
         f"then send it again.{NOT_WITH_FILES if has_files() else ''}",
         token=request.form.get(CSRF_FIELD, ""),
-        beside={name: request.form.get(name, "") for name in field.beside} | _choices(),
+        beside={name: request.form.get(name, "") for name in (*field.beside, *choices)},
     )
     response.headers["Retry-After"] = unavailable.headers["Retry-After"]
     return response
-
-
-def _choices() -> dict[str, str]:
-    """Return the command and the modes of the form, if it has any."""
-    names = (name for name in request.form if name == "command" or name.startswith(MODE_PREFIX))
-    return {name: request.form[name] for name in names}
 
 
 def register_text_recovery(blueprint: Blueprint) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 from flask import Flask, g
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
@@ -41,7 +38,10 @@ def remember_name(connection: Connection, name: str) -> None:
     owner = _owner()
     if owner is not None:
         choice = {"owner": owner, "profile": name, "changed_at": utc_now()}
-        connection.execute(_remember(connection.dialect.name), choice)
+        statement = insert_or_change(
+            connection.dialect.name, Preference, ("owner",), "profile", "changed_at"
+        )
+        connection.execute(statement, choice)
         g.pop("remembered_profile", None)
 
 
@@ -58,13 +58,6 @@ def forget_name(name: str) -> None:
 def forget_choice_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Forget the choice of a user whose account is removed, in the caller's transaction."""
     session.execute(_FORGET, {"owner_id": f"user:{username}"})
-
-
-@lru_cache(maxsize=2)
-def _remember(dialect: str) -> Any:
-    new = insert_or_change(dialect, Preference)
-    changed = {name: new.excluded[name] for name in ("profile", "changed_at")}
-    return new.on_conflict_do_update(index_elements=["owner"], set_=changed)
 
 
 def _owner() -> str | None:

@@ -153,7 +153,9 @@ class SiteVisitor:
         if failure is not None and options.get("raises", True):
             raise failure
         new = self._new_messages()
-        status = _status_of(new) if come == "stored" else "running"
+        # A step that failed, and was caught, is no failure of the answer.
+        ends = [m.status for m in new if m.kind not in (STEP, TASKS) and m.status != COMPLETE]
+        status = [COMPLETE, *ends][-1] if come == "stored" else "running"
         answer = self._reader().answer(new, status, failure)
         has_come = until is None or any(until in message.content for message in new)
         if come == "stored" and not has_come:
@@ -250,9 +252,3 @@ def _as_file(file: AttachedFile) -> FileStorage:
     path = Path(file[0] if isinstance(file, tuple) else file)
     content = file[1] if isinstance(file, tuple) else path.read_bytes()
     return FileStorage(BytesIO(content), path.name, content_type=mimetypes.guess_type(path.name)[0])
-
-
-def _status_of(said: list[ChatMessage]) -> str:
-    # A step that failed, and was caught, is no failure of the answer.
-    ends = [m.status for m in said if m.kind not in (STEP, TASKS) and m.status != COMPLETE]
-    return ends[-1] if ends else COMPLETE

@@ -108,7 +108,20 @@ def unpacked_files(
         for element in message.elements
         for file in element.files
     ]
-    _check_sizes(archive, wanted, settings, room)
+    for file in wanted:
+        size = archive.sizes[file.path]
+        if size > settings.file_bytes:
+            most = megabytes(settings.file_bytes)
+            raise NotAsExpectedError(
+                f"The file {quote_name(file.name)} has {megabytes(size)} MB and may have {most}."
+            )
+    total = sum(archive.sizes[file.path] for file in wanted)
+    if total > room:
+        raise NotAsExpectedError(
+            f"Its files have {megabytes(total)} MB, and you may store {megabytes(room)} MB more. "
+            "Delete chats with files that you no longer need, or import fewer chats."
+        )
+
     stored: dict[str, StoredFile] = {}
     local: dict[str, Path] = {}
     with ExitStack() as undo:
@@ -127,24 +140,6 @@ def unpacked_files(
             with suppress(FilesUnavailableError, *UNAVAILABLE):  # a job tries again
                 discard_contents({file.sha256: file.size for file in stored.values()})
             raise
-
-
-def _check_sizes(
-    archive: ImportedZip, wanted: Sequence[FileOfZip], settings: Settings, room: int
-) -> None:
-    for file in wanted:
-        size = archive.sizes[file.path]
-        if size > settings.file_bytes:
-            most = megabytes(settings.file_bytes)
-            raise NotAsExpectedError(
-                f"The file {quote_name(file.name)} has {megabytes(size)} MB and may have {most}."
-            )
-    total = sum(archive.sizes[file.path] for file in wanted)
-    if total > room:
-        raise NotAsExpectedError(
-            f"Its files have {megabytes(total)} MB, and you may store {megabytes(room)} MB more. "
-            "Delete chats with files that you no longer need, or import fewer chats."
-        )
 
 
 def _unpack(archive: ImportedZip, file: FileOfZip, path: Path) -> StoredFile:

@@ -52,15 +52,12 @@ def import_sent(pasted: str, now: datetime) -> list[uuid.UUID]:
                 with unpacked_files(archive, chats, settings(), room) as files:
                     count_visitors_start()
                     return store_chats(chats, owner_of_new_chats(), now, files)
-        return _store_text(pasted if path is None else _read_text(path), now)
-
-
-def _store_text(text: str, now: datetime) -> list[uuid.UUID]:
-    if not text.strip():
-        raise NotAsExpectedError(EMPTY)
-    chats = parse_export(text, now)
-    count_visitors_start()
-    return store_chats(chats, owner_of_new_chats(), now)
+        text = pasted if path is None else _read_text(path)
+        if not text.strip():
+            raise NotAsExpectedError(EMPTY)
+        chats = parse_export(text, now)
+        count_visitors_start()
+        return store_chats(chats, owner_of_new_chats(), now)
 
 
 def _read_text(path: Path) -> str:

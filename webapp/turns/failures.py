@@ -123,7 +123,7 @@ def make_work(
         limits=limits,
         earlier=earlier,
         explain=partial(_explain, texts=texts, reference=reference),
-        log=partial(_log, event=texts.event, chat_id=chat_id, reference=reference),
+        log=partial(log_failure, texts.event, chat=chat_id, request=reference),
         then=then,
         release=release,
     )
@@ -136,7 +136,3 @@ def _explain(failure: CallbackError, *, texts: FailureTexts, reference: str) -> 
     if isinstance(failure, CallbackTimeoutError):
         return f"{texts.slow.format(seconds=failure.seconds)} {advice}"
     return f"{texts.failed} {advice}"
-
-
-def _log(failure: CallbackError, *, event: str, chat_id: uuid.UUID, reference: str) -> None:
-    log_failure(event, failure, chat=chat_id, request=reference)

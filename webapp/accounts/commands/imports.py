@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -30,6 +28,7 @@ from webapp.console import (
     say,
     show_progress,
     write_output,
+    write_private_file,
 )
 from webapp.web.log import log_event
 
@@ -131,7 +130,7 @@ def export_users(file: str, with_hashes: bool, file_format: str | None) -> None:
         log()  # first, because the reader may close the pipe early
         write_output([text.encode()])
     else:
-        _write_private(Path(file), text)
+        write_private_file(Path(file), [text.encode()])
         log()
         say(f"Wrote {count_noun(len(accounts), 'user')} to {file}.")
 
@@ -145,18 +144,3 @@ def _format(file: str, chosen: str | None) -> str:
     if found is None:
         raise BadInputError(f"the format of {file!r} is not known; add --format csv, json or toml")
     return found
-
-
-def _write_private(path: Path, text: str) -> None:
-    # O_EXCL: an existing file may belong to someone else, or be readable by others.
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise BadInputError(f"{path} exists already; choose another name") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-    except OSError:
-        with suppress(OSError):
-            path.unlink()
-        raise

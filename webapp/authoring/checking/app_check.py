@@ -57,7 +57,8 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
         for module in _own_modules(file, path.parent, finder):
             if module not in seen:
                 seen.add(module)
-                waiting.append((module, _read(module)))
+                with suppress(OSError):
+                    waiting.append((module, module.read_bytes()))
     return sorted(set(problems))
 
 
@@ -116,10 +117,3 @@ def _module_files(place: Path, parts: list[str]) -> Iterator[Path]:
         for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
             if not _SKIPPED.intersection(file.parts) and file.is_file():
                 yield file.resolve()
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""

@@ -115,7 +115,8 @@ class Surface:
         root = place.partition(".")[0]
         if root in SUBMODULES and "." in place:
             raise MissingError(f"{name} does not exist: import from {PACKAGE}.{root}")
-        if hints := _hints(place):
+        if root in NO_SUBMODULES:
+            hints = {place: NO_SUBMODULES[root]}
             raise MissingError(str(missing_name(PACKAGE, place, (), hints)))
         raise MissingError(
             f"{name} does not exist. webapp is this framework, so give your own folder or file "
@@ -184,12 +185,6 @@ class Surface:
         if not isinstance(found.value, type) or not found.is_instance:
             return True
         return found.is_shared or "__setattr__" in _own_names(found.value)
-
-
-def _hints(name: str) -> Mapping[str, str]:
-    """Return what to use instead of a submodule, or of one in it."""
-    root = name.partition(".")[0]
-    return {name: NO_SUBMODULES[root]} if root in NO_SUBMODULES else {}
 
 
 def _is_module(place: str) -> bool:

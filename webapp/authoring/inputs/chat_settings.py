@@ -105,7 +105,20 @@ class ChatSettings:
         """
         chat = running_chat("ChatSettings.send()")
         shown = [each.to_dict() for each in self.inputs]
-        values = _fit_values(chat, shown) if shown else {}
+        kept: Mapping[str, Any] = {}
+        if shown and chat.inputs.get(SETTINGS) is None:
+            kept = chat.find_setting_defaults(chat.chat_profile)
+        elif shown and chat.callback == "on_chat_resume":
+            # The app shows its form again. Everywhere else it may want to change what is set.
+            kept = values_now(chat)
+
+        values = {}
+        for widget in list_widgets(shown):
+            key = widget["id"]
+            values[key] = widget["initial"]
+            if key in kept and not widget["disabled"]:
+                with suppress(SettingError):  # it is another widget now
+                    values[key] = fit_setting(widget, kept[key])
         chat.inputs.set(SETTINGS, {"widgets": shown, "values": values} if shown else None)
         return SettingValues(values)
 
@@ -136,23 +149,4 @@ class ChatSettings:
 def values_now(chat: ChatContext) -> dict[str, Any]:
     """Return what is set in a chat at this moment, by the ids of the widgets."""
     values: dict[str, Any] = chat.inputs.get(SETTINGS, {}).get("values", {})
-    return values
-
-
-def _fit_values(chat: ChatContext, shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values with which a form begins."""
-    kept: Mapping[str, Any] = {}
-    if chat.inputs.get(SETTINGS) is None:
-        kept = chat.find_setting_defaults(chat.chat_profile)
-    elif chat.callback == "on_chat_resume":
-        # The app shows its form again. Everywhere else it may want to change what is set.
-        kept = values_now(chat)
-
-    values = {}
-    for widget in list_widgets(shown):
-        key = widget["id"]
-        values[key] = widget["initial"]
-        if key in kept and not widget["disabled"]:
-            with suppress(SettingError):  # it is another widget now
-                values[key] = fit_setting(widget, kept[key])
     return values

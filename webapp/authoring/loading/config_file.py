@@ -110,6 +110,14 @@ def read_config_file(folder: Path) -> ConfigFile:
     if not tables:
         return ConfigFile()
     reader = _Reader(tables)
+    stylesheet = reader.read_text("UI.custom_css", PATH_LIMIT)
+    if stylesheet and not _STYLESHEET.fullmatch(stylesheet):
+        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css"')
+        stylesheet = ""
+    given = reader.find("UI.cot")
+    cot: Cot | None = next((each for each in get_args(Cot) if each == given), None)
+    if cot is None and given is not None:
+        reader.refuse("UI.cot", f'must be "full", "tool_call" or "hidden", not {str(given)!r:.60}')
     lines = []
     for key, (written, instead) in _WITHOUT_EFFECT.items():
         value = reader.find(key)
@@ -119,33 +127,13 @@ def read_config_file(folder: Path) -> ConfigFile:
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
-        stylesheet=_read_stylesheet(reader),
-        cot=_read_cot(reader),
+        stylesheet=stylesheet,
+        cot=cot,
         uploads=_read_uploads(reader),
         user_keys=_read_user_keys(reader),
         problems=tuple(reader.problems),
         without_effect=tuple(lines),
     )
-
-
-def _read_cot(reader: _Reader) -> Cot | None:
-    cot = reader.find("UI.cot")
-    for each in get_args(Cot):
-        if cot == each:
-            known: Cot = each
-            return known
-    if cot is None:
-        return None
-    reader.refuse("UI.cot", f'must be "full", "tool_call" or "hidden", not {str(cot)!r:.60}')
-    return None
-
-
-def _read_stylesheet(reader: _Reader) -> str:
-    path = reader.read_text("UI.custom_css", PATH_LIMIT)
-    if path and not _STYLESHEET.fullmatch(path):
-        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css"')
-        return ""
-    return path
 
 
 def _read_uploads(reader: _Reader) -> Uploads | None:

@@ -17,11 +17,10 @@ from webapp.authoring.overrides.config_overrides import (
     PUBLIC,
     ChainlitConfigOverrides,
     Cot,
-    SpontaneousFileUploadFeature,
     read_overrides,
 )
 from webapp.authoring.profiles.starters import Starter, is_list_of_starters
-from webapp.authoring.uploads.uploads import Uploads
+from webapp.authoring.uploads.uploads import Uploads, read_upload_feature
 
 NAME_LIMIT = 200
 # Every page that offers the profile holds the text, about six times as long in HTML.
@@ -171,20 +170,4 @@ class ChatProfile:
             object.__setattr__(self, "cot", self._override("ui", "cot"))
         files = self._override("features", "spontaneous_file_upload")
         if self.uploads is None and files is not None:
-            object.__setattr__(self, "uploads", _uploads_of(files))
-
-
-def _uploads_of(feature: object) -> Uploads | bool | None:
-    if isinstance(feature, bool):
-        return feature
-    if not isinstance(feature, SpontaneousFileUploadFeature):
-        raise MisuseError(
-            "config_overrides.features.spontaneous_file_upload must be a "
-            "SpontaneousFileUploadFeature, a dict, True, False or None."
-        )
-    if feature.enabled is False:
-        return False
-    rules = (feature.accept, feature.max_files, feature.max_size_mb)
-    if rules == (None, None, None):
-        return feature.enabled
-    return Uploads(feature.accept, feature.max_files, feature.max_size_mb)
+            object.__setattr__(self, "uploads", read_upload_feature(files))

@@ -110,7 +110,22 @@ class TaskList(AwaitableObject):
         """
         used = "TaskList.send()"
         chat = running_chat(used)
-        details = self._details(chat.steps)
+        if len(self.tasks) > MOST_TASKS:
+            raise MisuseError(
+                f"A TaskList may have {MOST_TASKS} tasks; this one has {len(self.tasks)}. Put "
+                "several into one."
+            )
+        details = TaskListDetails(
+            status=clean_text(str(self.status))[:TITLE_LIMIT],
+            tasks=tuple(
+                TaskDetails(
+                    title=clean_text(str(task.title))[:TITLE_LIMIT],
+                    status=TaskStatus(task.status).value,
+                    message=_message_id(task.forId, chat.steps),
+                )
+                for task in self.tasks
+            ),
+        )
         target = self._target(used, chat.chat_id)
         if self._chat_id is None:
             self._profile = chat.transcript.profile
@@ -157,24 +172,6 @@ class TaskList(AwaitableObject):
             raise MisuseError(f"{used} was used on a list of another chat. Make a new TaskList.")
         return MessageTarget(
             self._message_id, sent=self._chat_id is not None, profile=self._profile, kind=TASKS
-        )
-
-    def _details(self, steps: dict[str, uuid.UUID | None]) -> TaskListDetails:
-        if len(self.tasks) > MOST_TASKS:
-            raise MisuseError(
-                f"A TaskList may have {MOST_TASKS} tasks; this one has {len(self.tasks)}. Put "
-                "several into one."
-            )
-        return TaskListDetails(
-            status=clean_text(str(self.status))[:TITLE_LIMIT],
-            tasks=tuple(
-                TaskDetails(
-                    title=clean_text(str(task.title))[:TITLE_LIMIT],
-                    status=TaskStatus(task.status).value,
-                    message=_message_id(task.forId, steps),
-                )
-                for task in self.tasks
-            ),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
+from webapp.authoring.overrides.config_overrides import SpontaneousFileUploadFeature
 
 EVERY_TYPE = "*/*"
 # What `accept` of an HTML file field takes, too.
@@ -64,6 +65,23 @@ class Uploads:
     def types(self) -> tuple[str, ...]:
         """Return the types and endings, of which a file must have one; none if all are accepted."""
         return tuple(self.accept or ())
+
+
+def read_upload_feature(feature: object) -> Uploads | bool | None:
+    """Return which files a profile takes, by what Chainlit's configuration says of them."""
+    if isinstance(feature, bool):
+        return feature
+    if not isinstance(feature, SpontaneousFileUploadFeature):
+        raise MisuseError(
+            "config_overrides.features.spontaneous_file_upload must be a "
+            "SpontaneousFileUploadFeature, a dict, True, False or None."
+        )
+    if feature.enabled is False:
+        return False
+    rules = (feature.accept, feature.max_files, feature.max_size_mb)
+    if rules == (None, None, None):
+        return feature.enabled
+    return Uploads(feature.accept, feature.max_files, feature.max_size_mb)
 
 
 def _clean_accept(accept: Any) -> tuple[str, ...] | None:

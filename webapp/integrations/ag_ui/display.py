@@ -48,32 +48,33 @@ class RunDisplay:
         self._calls: dict[str, tuple[str, str | None]] = {}
         # The last of a kind, which a chunk without an id goes on with.
         self._last: dict[str, str] = {}
+        kind = core.EventType
         self._handlers: dict[core.EventType, Callable[[Any], None]] = {
-            core.EventType.TEXT_MESSAGE_START: self._start_text,
-            core.EventType.TEXT_MESSAGE_CONTENT: self._grow_text,
-            core.EventType.TEXT_MESSAGE_END: self._end_text,
-            core.EventType.TEXT_MESSAGE_CHUNK: self._take_text_chunk,
-            core.EventType.TOOL_CALL_START: self._start_call,
-            core.EventType.TOOL_CALL_ARGS: self._grow_call,
-            core.EventType.TOOL_CALL_END: self._end_arguments,
-            core.EventType.TOOL_CALL_CHUNK: self._take_call_chunk,
-            core.EventType.TOOL_CALL_RESULT: self._end_call,
-            core.EventType.REASONING_MESSAGE_START: self._start_reasoning,
-            core.EventType.REASONING_MESSAGE_CONTENT: self._grow_reasoning,
-            core.EventType.REASONING_MESSAGE_CHUNK: self._grow_reasoning,
-            core.EventType.REASONING_MESSAGE_END: self._end_reasoning,
-            core.EventType.STEP_STARTED: self._start_step,
-            core.EventType.STEP_FINISHED: self._end_step,
-            core.EventType.SUBAGENT_STARTED: self._start_subagent,
-            core.EventType.SUBAGENT_FINISHED: self._end_subagent,
-            core.EventType.SUBAGENT_ERROR: self._fail_subagent,
-            core.EventType.ACTIVITY_SNAPSHOT: self._show_activity,
-            core.EventType.ACTIVITY_DELTA: self._change_activity,
-            core.EventType.STATE_SNAPSHOT: self._take_state,
-            core.EventType.STATE_DELTA: self._change_state,
-            core.EventType.MESSAGES_SNAPSHOT: self._take_messages,
-            core.EventType.RUN_FINISHED: self._finish,
-            core.EventType.RUN_ERROR: self._fail,
+            kind.TEXT_MESSAGE_START: self._start_text,
+            kind.TEXT_MESSAGE_CONTENT: self._show_text,
+            kind.TEXT_MESSAGE_END: self._show_text,
+            kind.TEXT_MESSAGE_CHUNK: self._show_text,
+            kind.TOOL_CALL_START: self._start_call,
+            kind.TOOL_CALL_ARGS: self._grow_call,
+            kind.TOOL_CALL_END: self._end_arguments,
+            kind.TOOL_CALL_CHUNK: self._show_call,
+            kind.TOOL_CALL_RESULT: self._show_call,
+            kind.REASONING_MESSAGE_START: self._show_reasoning,
+            kind.REASONING_MESSAGE_CONTENT: self._show_reasoning,
+            kind.REASONING_MESSAGE_CHUNK: self._show_reasoning,
+            kind.REASONING_MESSAGE_END: self._show_reasoning,
+            kind.STEP_STARTED: self._show_step,
+            kind.STEP_FINISHED: self._show_step,
+            kind.SUBAGENT_STARTED: self._show_subagent,
+            kind.SUBAGENT_FINISHED: self._show_subagent,
+            kind.SUBAGENT_ERROR: self._show_subagent,
+            kind.ACTIVITY_SNAPSHOT: self._show_activity,
+            kind.ACTIVITY_DELTA: self._show_activity,
+            kind.STATE_SNAPSHOT: self._take_state,
+            kind.STATE_DELTA: self._take_state,
+            kind.MESSAGES_SNAPSHOT: self._take_messages,
+            kind.RUN_FINISHED: self._end_run,
+            kind.RUN_ERROR: self._end_run,
         }
 
     def show(self, event: core.Event) -> None:
@@ -105,19 +106,17 @@ class RunDisplay:
             self._texts[event.message_id] = Message(author=event.name or None)
             self._last["text"] = event.message_id
 
-    def _grow_text(self, event: core.TextMessageContentEvent) -> None:
-        message = self._texts.get(event.message_id)
-        if message is not None:
-            message.stream_token(event.delta)
-
-    def _end_text(self, event: core.TextMessageEndEvent) -> None:
-        self._send(event.message_id)
-
-    def _take_text_chunk(self, event: core.TextMessageChunkEvent) -> None:
+    def _show_text(
+        self,
+        event: core.TextMessageContentEvent | core.TextMessageEndEvent | core.TextMessageChunkEvent,
+    ) -> None:
+        if isinstance(event, core.TextMessageEndEvent):
+            self._send(event.message_id)
+            return
         key = event.message_id or self._last.get("text")
-        if key is None:
-            raise AgentError("The agent sent a text of no message, so its answer was stopped.")
-        if key not in self._texts:
+        if isinstance(event, core.TextMessageChunkEvent) and key not in self._texts:
+            if key is None:
+                raise AgentError("The agent sent a text of no message, so its answer was stopped.")
             for each in list(self._texts):
                 self._send(each)
             self._start_text(
@@ -164,24 +163,23 @@ class RunDisplay:
             key = parent or str(uuid.uuid4())
             self.messages.append(core.AssistantMessage(id=key, tool_calls=[call]))
 
-    def _take_call_chunk(self, event: core.ToolCallChunkEvent) -> None:
+    def _show_call(self, event: core.ToolCallChunkEvent | core.ToolCallResultEvent) -> None:
         key = event.tool_call_id or self._last.get("call")
         if key is None:
             raise AgentError("The agent sent a part of no call, so its answer was stopped.")
-        if key not in self._arguments:
-            self._start_call(
-                core.ToolCallStartEvent(
-                    tool_call_id=key,
-                    tool_call_name=event.tool_call_name or "tool",
-                    parent_message_id=event.parent_message_id,
-                    subagent_run_id=event.subagent_run_id,
+        if isinstance(event, core.ToolCallChunkEvent):
+            if key not in self._arguments:
+                self._start_call(
+                    core.ToolCallStartEvent(
+                        tool_call_id=key,
+                        tool_call_name=event.tool_call_name or "tool",
+                        parent_message_id=event.parent_message_id,
+                        subagent_run_id=event.subagent_run_id,
+                    )
                 )
-            )
-        if event.delta:
-            self._grow_call(core.ToolCallArgsEvent(tool_call_id=key, delta=event.delta))
-
-    def _end_call(self, event: core.ToolCallResultEvent) -> None:
-        key = event.tool_call_id
+            if event.delta:
+                self._grow_call(core.ToolCallArgsEvent(tool_call_id=key, delta=event.delta))
+            return
         if key in self._calls:  # it came in chunks, whose end is not told
             self._end_arguments(core.ToolCallEndEvent(tool_call_id=key))
         content = event.content
@@ -189,55 +187,54 @@ class RunDisplay:
         self.messages.append(
             core.ToolMessage(id=event.message_id, tool_call_id=key, content=content)
         )
-        step = self._steps.pop(f"call {key}", None)
-        if step is not None:
-            step.finish(text)
+        self._finish_step(f"call {key}", text)
 
-    def _start_reasoning(self, event: core.ReasoningMessageStartEvent) -> None:
-        self._begin(f"thought {event.message_id}", REASONING, "llm", event.subagent_run_id)
-        self._last["thought"] = event.message_id
-
-    def _grow_reasoning(
-        self, event: core.ReasoningMessageContentEvent | core.ReasoningMessageChunkEvent
+    def _show_reasoning(
+        self,
+        event: core.ReasoningMessageStartEvent
+        | core.ReasoningMessageContentEvent
+        | core.ReasoningMessageChunkEvent
+        | core.ReasoningMessageEndEvent,
     ) -> None:
         key = event.message_id or self._last.get("thought", "")
+        if isinstance(event, core.ReasoningMessageEndEvent):
+            self._finish_step(f"thought {key}", None)
+            return
         if f"thought {key}" not in self._steps:
             self._begin(f"thought {key}", REASONING, "llm", event.subagent_run_id)
             self._last["thought"] = key
-        if event.delta and f"thought {key}" in self._steps:
+        if isinstance(event, core.ReasoningMessageStartEvent):
+            self._last["thought"] = key
+        elif event.delta and f"thought {key}" in self._steps:
             self._steps[f"thought {key}"].stream(event.delta)
 
-    def _end_reasoning(self, event: core.ReasoningMessageEndEvent) -> None:
-        self._finish_step(f"thought {event.message_id}", None)
+    def _show_step(self, event: core.StepStartedEvent | core.StepFinishedEvent) -> None:
+        key = f"step {event.step_name}"
+        if isinstance(event, core.StepStartedEvent):
+            self._begin(key, event.step_name, "run", event.subagent_run_id)
+        else:
+            self._finish_step(key, None)
 
-    def _start_step(self, event: core.StepStartedEvent) -> None:
-        self._begin(f"step {event.step_name}", event.step_name, "run", event.subagent_run_id)
-
-    def _end_step(self, event: core.StepFinishedEvent) -> None:
-        self._finish_step(f"step {event.step_name}", None)
-
-    def _start_subagent(self, event: core.SubagentStartedEvent) -> None:
+    def _show_subagent(
+        self,
+        event: core.SubagentStartedEvent | core.SubagentFinishedEvent | core.SubagentErrorEvent,
+    ) -> None:
         key = f"agent {event.subagent_run_id}"
-        self._begin(key, event.name, "run", event.parent_subagent_run_id)
-
-    def _end_subagent(self, event: core.SubagentFinishedEvent) -> None:
-        self._finish_step(f"agent {event.subagent_run_id}", event.result)
-
-    def _fail_subagent(self, event: core.SubagentErrorEvent) -> None:
-        step = self._steps.pop(f"agent {event.subagent_run_id}", None)
-        if step is not None:
+        if isinstance(event, core.SubagentStartedEvent):
+            self._begin(key, event.name, "run", event.parent_subagent_run_id)
+        elif isinstance(event, core.SubagentFinishedEvent):
+            self._finish_step(key, event.result)
+        elif (step := self._steps.pop(key, None)) is not None:
             step.stream(event.message)
             step.fail()
 
-    def _show_activity(self, event: core.ActivitySnapshotEvent) -> None:
+    def _show_activity(self, event: core.ActivitySnapshotEvent | core.ActivityDeltaEvent) -> None:
         key = f"activity {event.message_id}"
-        if key in self._activities and event.replace is False:
+        if isinstance(event, core.ActivitySnapshotEvent):
+            if key not in self._activities or event.replace is not False:
+                self._activities[key] = _plain(event.content)
+                self._begin(key, event.activity_type, "run", event.subagent_run_id)
             return
-        self._activities[key] = _plain(event.content)
-        self._begin(key, event.activity_type, "run", event.subagent_run_id)
-
-    def _change_activity(self, event: core.ActivityDeltaEvent) -> None:
-        key = f"activity {event.message_id}"
         try:
             self._activities[key] = apply_patch(self._activities[key], _plain(event.patch))
         except (KeyError, PatchError) as error:
@@ -245,22 +242,19 @@ class RunDisplay:
                 "A change of an activity does not fit it, so the agent's answer was stopped."
             ) from error
 
-    def _take_state(self, event: core.StateSnapshotEvent) -> None:
-        self._set_state(event.snapshot)
-
-    def _change_state(self, event: core.StateDeltaEvent) -> None:
+    def _take_state(self, event: core.StateSnapshotEvent | core.StateDeltaEvent) -> None:
         try:
-            self._set_state(apply_patch(self.state, _plain(event.delta)))
+            if isinstance(event, core.StateDeltaEvent):
+                state = _plain(apply_patch(self.state, _plain(event.delta)))
+            else:
+                state = _plain(event.snapshot)
         except PatchError as error:
             raise AgentError(
                 "A change of the agent's state does not fit it, so its answer was stopped."
             ) from error
-
-    def _set_state(self, state: Any) -> None:
-        plain = _plain(state)
-        if len(json.dumps(plain)) > MOST_STATE_CHARACTERS:
+        if len(json.dumps(state)) > MOST_STATE_CHARACTERS:
             raise AgentError("The state of the agent is too large, so its answer was stopped.")
-        self.state = plain
+        self.state = state
 
     def _take_messages(self, event: core.MessagesSnapshotEvent) -> None:
         known = {message.id for message in self.messages} | self._texts.keys()
@@ -271,14 +265,12 @@ class RunDisplay:
                 self.sent[message.id] = Message(text).send().id
         self.messages = list(event.messages)
 
-    def _finish(self, event: core.RunFinishedEvent) -> None:
+    def _end_run(self, event: core.RunFinishedEvent | core.RunErrorEvent) -> None:
         self.has_ended = True
-        if isinstance(event.outcome, core.RunFinishedInterruptOutcome):
+        if isinstance(event, core.RunErrorEvent):
+            self.error = event.message
+        elif isinstance(event.outcome, core.RunFinishedInterruptOutcome):
             self.interrupts = event.outcome.interrupts
-
-    def _fail(self, event: core.RunErrorEvent) -> None:
-        self.has_ended = True
-        self.error = event.message
 
     def _begin(self, key: str, name: str, kind: StepType, subagent: str | None) -> None:
         context = self._finder.find()

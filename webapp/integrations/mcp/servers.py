@@ -85,7 +85,9 @@ class ToolServer(BaseModel):
             raise self.failure(error) from error
         except BaseExceptionGroup as group:
             # Of the task groups of the client. An error of the caller passes as it is.
-            first = _first(group)
+            first: BaseException = group
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
             if isinstance(first, OSError | MCPError | httpx2.HTTPError):
                 raise self.failure(first) from group
             raise first from group
@@ -177,10 +179,3 @@ def _find_variable(match: re.Match[str]) -> str:
     if found is None:
         raise ValueError(f"the environment has no variable {match[1]}")
     return found
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

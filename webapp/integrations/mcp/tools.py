@@ -185,12 +185,18 @@ async def connect(*names: str) -> AsyncIterator[Tools]:
         count = Counter(tool.name for tool, _, _ in listed)
         for tool, client, server in listed:
             name = tool.name if count[tool.name] == 1 else f"{server.name}_{tool.name}"
+            needs_consent = server.consent
+            if needs_consent is None:
+                only_reads = tool.annotations is not None and tool.annotations.read_only_hint
+                needs_consent = not only_reads
+            elif not isinstance(needs_consent, bool):
+                needs_consent = tool.name in needs_consent
             known = Tool(
                 name=name,
                 description=tool.description or "",
                 input_schema=tool.input_schema,
                 server=server.name,
-                needs_consent=_needs_consent(server, tool),
+                needs_consent=needs_consent,
             )
             tools.tools[name] = ConnectedTool(known, tool.name, client, server)
         yield tools
@@ -218,14 +224,6 @@ def _read_arguments(arguments: Mapping[str, Any] | str | None) -> dict[str, Any]
     except (ValueError, RecursionError):
         return None
     return dict(given) if isinstance(given, Mapping) else None
-
-
-def _needs_consent(server: ToolServer, tool: mcp_types.Tool) -> bool:
-    if isinstance(server.consent, bool):
-        return server.consent
-    if server.consent is not None:
-        return tool.name in server.consent
-    return not (tool.annotations is not None and tool.annotations.read_only_hint)
 
 
 def _ask_text(tool: Tool, arguments: Mapping[str, Any]) -> str:

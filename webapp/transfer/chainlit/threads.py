@@ -118,7 +118,10 @@ class ThreadReader:
 
         messages: list[ImportedMessage] = []
         files: dict[uuid.UUID, Sequence[PreparedFile]] = {}
-        elements = self._elements(thread)
+        elements: dict[str, list[Row]] = {}
+        for row in self._source.of_thread(self._source.layout.elements, thread):
+            step_id = str(row.get(self._source.layout.step_of_element))
+            elements.setdefault(step_id, []).append(row)
         shown = {str(step["id"]): step for step in steps}
         for step in steps:
             message = self._message(step, shown, profile, begun, len(messages))
@@ -204,12 +207,6 @@ class ThreadReader:
             start=start.isoformat() if start else None,
             end=end.isoformat() if end else None,
         )
-
-    def _elements(self, thread: Row) -> dict[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        for row in self._source.of_thread(self._source.layout.elements, thread):
-            found.setdefault(str(row.get(self._source.layout.step_of_element)), []).append(row)
-        return found
 
     def _store(
         self, rows: Sequence[Row], *, stores: bool

@@ -18,7 +18,7 @@ from webapp.chats.models import Chat, Message, Question, Turn
 from webapp.chats.search_index import reindex_messages
 from webapp.database.clock import database_time
 from webapp.database.engines import utc_now
-from webapp.database.upserts import insert_or_change
+from webapp.database.upserts import insert_of
 
 # Built once: building a statement takes longer than running it.
 _ENDED = (
@@ -172,6 +172,4 @@ def _new_question(dialect: str) -> Any:
     # By the database's clock, as answers come from all processes: clocks of hosts differ.
     expires_at = database_time(bindparam("seconds", type_=Float))
     # A commit that seemed to fail may have succeeded. Then the step is stored a second time.
-    return (
-        insert_or_change(dialect, Question).values(expires_at=expires_at).on_conflict_do_nothing()
-    )
+    return insert_of(dialect, Question).values(expires_at=expires_at).on_conflict_do_nothing()

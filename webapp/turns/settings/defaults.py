@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from flask import Flask
@@ -34,7 +33,11 @@ def store_setting_defaults(
 ) -> None:
     """Let the next chat of a user with a profile begin with these values."""
     row = {"owner": owner, "profile": profile or "", "values": values, "changed_at": utc_now()}
-    connection.execute(_store(connection.dialect.name), row)
+    key = ("owner", "profile")
+    statement = insert_or_change(
+        connection.dialect.name, SettingDefaults, key, "values", "changed_at"
+    )
+    connection.execute(statement, row)
 
 
 def forget_setting_defaults(connection: Connection, owner: str, profile: str | None) -> None:
@@ -45,10 +48,3 @@ def forget_setting_defaults(connection: Connection, owner: str, profile: str | N
 def forget_defaults_of_user(_app: Flask, *, session: Session, username: str) -> None:
     """Forget what a user has set whose account is removed, in the caller's transaction."""
     session.execute(_FORGET_ALL, {"of_owner": f"user:{username}"})
-
-
-@lru_cache(maxsize=2)
-def _store(dialect: str) -> Any:
-    new = insert_or_change(dialect, SettingDefaults)
-    changed = {"values": new.excluded["values"], "changed_at": new.excluded.changed_at}
-    return new.on_conflict_do_update(index_elements=["owner", "profile"], set_=changed)

@@ -13,11 +13,10 @@ from webapp.chats.store import StoredChat
 from webapp.database.engines import release_connection, write_transaction
 from webapp.site import chat_app, this_app
 from webapp.turns.asking import StartedTurn, make_request, run_turn
-from webapp.turns.beginning import TurnPlace, insert_turn
+from webapp.turns.beginning import insert_turn
 from webapp.turns.claiming import claim_chat
 from webapp.turns.failures import make_work
 from webapp.turns.form_keys import refuse_sent_form
-from webapp.turns.requests import TurnRequest
 from webapp.turns.runtime import conversation
 from webapp.web.refusals import Refusal
 
@@ -47,8 +46,11 @@ def take_window_message(
     request = make_request(chat, profile, key)
     release_connection()
     with visitors_turn(request.turn_id):
-        with visitors_message():
-            place = _store_turn(request)
+        with visitors_message(), write_transaction() as connection:
+            claimed = claim_chat(connection, request, None)
+            if claimed.was_sent:
+                refuse_sent_form(connection, request.chat_id, request.key)
+            place = insert_turn(connection, request, claimed, claimed.values, None)
         work = make_work(
             "on_window_message",
             chat.id,
@@ -57,11 +59,3 @@ def take_window_message(
             earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
         )
         return run_turn(chat, request, place, work)
-
-
-def _store_turn(request: TurnRequest) -> TurnPlace:
-    with write_transaction() as connection:
-        claimed = claim_chat(connection, request, None)
-        if claimed.was_sent:
-            refuse_sent_form(connection, request.chat_id, request.key)
-        return insert_turn(connection, request, claimed, claimed.values, None)
