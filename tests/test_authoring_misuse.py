@@ -162,7 +162,7 @@ MISTAKES = {
     "empty_name": (
         "cl.ChatProfile('', 'text')",
         2,
-        ["ChatProfile has an empty name", "text that can be seen"],
+        ["ChatProfile name is empty", "text that can be read"],
     ),
     "name_not_text": ("cl.ChatProfile(7, 'x')", 2, ["ChatProfile name must be text"]),
     "no_description": ("cl.ChatProfile('a')", 2, ["markdown_description"]),
@@ -288,7 +288,7 @@ MISTAKES = {
         2,
         ["StarterCategory starters must be a list of Starter"],
     ),
-    "empty_category": ("cl.StarterCategory('')", 2, ["StarterCategory has an empty label"]),
+    "empty_category": ("cl.StarterCategory('')", 2, ["StarterCategory label is empty"]),
     "keep_days_as_seventh": (
         "cl.ChatProfile('a', '', None, None, False, None, 30)",
         2,
@@ -331,9 +331,9 @@ MISTAKES = {
         2,
         ["starters must be a list of Starter"],
     ),
-    "empty_starter": ("cl.Starter(' ', 'x')", 2, ["Starter has an empty label"]),
-    "starter_without_message": ("cl.Starter('x', '')", 2, ["Starter has an empty message"]),
-    "empty_identifier": ("cl.User('')", 2, ["User has an empty identifier"]),
+    "empty_starter": ("cl.Starter(' ', 'x')", 2, ["Starter label is empty"]),
+    "starter_without_message": ("cl.Starter('x', '')", 2, ["Starter message is empty"]),
+    "empty_identifier": ("cl.User('')", 2, ["User identifier is empty"]),
     "long_identifier": ("cl.User('x' * 256)", 2, ["identifier is longer than 255"]),
     "metadata_not_dict": ("cl.User('x', metadata=[1])", 2, ["User metadata must be a dict"]),
     "misspelt_name": (

@@ -172,7 +172,7 @@ def test_logging_in_again_as_somebody_else_leaves_nothing_of_the_first(alice: Vi
             "return cl.User('alice', metadata={'since': time})",
             "'since' of metadata is a module",
         ),
-        ("return cl.User('')", "User has an empty identifier"),
+        ("return cl.User('')", "User identifier is empty"),
     ],
 )
 def test_a_failing_callback_is_try_later_and_never_a_wrong_password(

@@ -269,9 +269,9 @@ def test_none_and_an_empty_list_mean_nothing_to_pick(make_app: AppMaker, returne
     [
         ("[P('a'), P('b'), P('a')]", "listed the name 'a' twice"),
         ("[P('a'), P('a\\x00')]", "listed the name 'a' twice"),
-        ("[P('')]", "ChatProfile has an empty name"),
-        ("[P('   ')]", "ChatProfile has an empty name"),
-        ("[P('\\u200b')]", "ChatProfile has an empty name"),
+        ("[P('')]", "ChatProfile name is empty"),
+        ("[P('   ')]", "ChatProfile name is empty"),
+        ("[P('\\u200b')]", "ChatProfile name is empty"),
         ("[P(None)]", "ChatProfile name must be text"),
         ("[P('x' * 201)]", "longer than 200 characters"),
         ("P('a')", "returned ChatProfile; return a list of ChatProfile"),

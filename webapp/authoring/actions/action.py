@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
+from webapp.authoring.arguments import read_text
 from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import ActionData
 from webapp.authoring.context import ChatContext, running_chat
@@ -139,11 +140,11 @@ class Action(AwaitableObject):
         data = ActionData(
             id=uuid.uuid5(message_id, self.id),
             own_id=clean_text(self.id),
-            name=_read_text("name", self.name, ACTION_NAME_LIMIT),
+            name=_text("name", self.name, ACTION_NAME_LIMIT),
             payload=_read_payload(self.payload),
-            label=_read_text("label", self.label, LABEL_LIMIT),
-            tooltip=_read_text("tooltip", self.tooltip, TOOLTIP_LIMIT),
-            icon=_read_text("icon", self.icon, ACTION_NAME_LIMIT) or None,
+            label=_text("label", self.label, LABEL_LIMIT),
+            tooltip=_text("tooltip", self.tooltip, TOOLTIP_LIMIT),
+            icon=_text("icon", self.icon, ACTION_NAME_LIMIT) or None,
         )
         if not data.name.strip():
             raise MisuseError("Action name must not be empty: it names an @action_callback.")
@@ -213,14 +214,8 @@ def _read_message_id(used: str, for_id: object) -> uuid.UUID:
         raise MisuseError(f"{used}: for_id is the id of a message, not {for_id!r:.80}.") from None
 
 
-def _read_text(name: str, text: object, limit: int) -> str:
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise MisuseError(f"Action {name} must be text, not {type(text).__name__}.")
-    if len(text) > limit:
-        raise MisuseError(f"Action {name} has at most {limit:,} characters, not {len(text):,}.")
-    return clean_text(text)
+def _text(name: str, given: object, most: int) -> str:
+    return "" if given is None else read_text(f"Action {name}", given, most, empty=True)
 
 
 def _read_payload(payload: object) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
+from webapp.authoring.arguments import is_number, is_whole
 from webapp.authoring.caching.calls import AsyncCalls, SyncCalls
 from webapp.authoring.caching.values import CacheEntries
 from webapp.authoring.errors import MisuseError
@@ -123,13 +124,9 @@ def cache(
 
 
 def _refuse_settings(ttl: object, maxsize: object) -> None:
-    # A bool is an int to Python.
-    is_bool = isinstance(ttl, bool)
-    if ttl is not None and not (
-        isinstance(ttl, int | float) and not is_bool and 0 < ttl < math.inf
-    ):
+    if ttl is not None and not (is_number(ttl) and 0 < ttl < math.inf):
         raise MisuseError(f"@cache: ttl is a number of seconds above 0, not {ttl!r}.")
-    if not (isinstance(maxsize, int) and not isinstance(maxsize, bool) and maxsize > 0):
+    if not (is_whole(maxsize) and maxsize > 0):
         raise MisuseError(
             f"@cache: maxsize is a whole number above 0, not {maxsize!r}: a cache without a bound "
             "grows until the process has no memory left."

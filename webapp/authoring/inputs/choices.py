@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from webapp.authoring.arguments import read_text, read_texts
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
-from webapp.authoring.inputs.widgets import InputWidget, check_text, check_texts
+from webapp.authoring.inputs.widgets import InputWidget
 
 MOST_VALUES = 500
 MOST_BOXES = 200
@@ -35,7 +36,7 @@ class ChoiceWidget(InputWidget):
             found = "both" if self.values else "neither"
             raise MisuseError(f"{self.place}: give values or items, not {found}.")
         if self.values:
-            self.values = check_texts(self.place, "values", self.values, VALUE_LIMIT)
+            self.values = read_texts(f"{self.place}: values", self.values, VALUE_LIMIT)
             self.items = {value: value for value in self.values}
         elif not isinstance(self.items, dict):
             raise MisuseError(
@@ -44,8 +45,8 @@ class ChoiceWidget(InputWidget):
             )
         else:
             self.items = {
-                check_text(self.place, "a label of items", label, VALUE_LIMIT): check_text(
-                    self.place, f"the value of {label[:40]!r}", value, VALUE_LIMIT, empty=True
+                read_text(f"{self.place}: a label of items", label, VALUE_LIMIT): read_text(
+                    f"{self.place}: the value of {label[:40]!r}", value, VALUE_LIMIT, empty=True
                 )
                 for label, value in self.items.items()
             }
@@ -182,7 +183,7 @@ class MultiSelect(ChoiceWidget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        chosen = check_texts(self.place, "initial", self.initial or (), VALUE_LIMIT)
+        chosen = read_texts(f"{self.place}: initial", self.initial or (), VALUE_LIMIT)
         for value in chosen:
             self.check_offered("initial", value)
         self.initial = [value for value in dict.fromkeys(self.items.values()) if value in chosen]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from webapp.authoring.arguments import check_bool
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.commands import DESCRIPTION_LIMIT
 from webapp.authoring.profiles.profile import NAME_LIMIT
@@ -64,9 +65,7 @@ class ModeOption:
         icon: object = self.icon
         if not isinstance(icon, str | None):
             raise MisuseError(f"ModeOption {self.id!r}: icon must be text, or None.")
-        default: object = self.default
-        if not isinstance(default, bool):
-            raise MisuseError(f"ModeOption {self.id!r}: default must be True or False.")
+        check_bool(f"ModeOption {self.id!r}: default", self.default)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the option as JSON has it."""

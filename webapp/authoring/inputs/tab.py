@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from webapp.authoring.arguments import read_text
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
-from webapp.authoring.inputs.widgets import ID_LIMIT, LABEL_LIMIT, InputWidget, check_text
+from webapp.authoring.inputs.widgets import ID_LIMIT, LABEL_LIMIT, InputWidget
 
 
 @refuse_unknown_arguments
@@ -40,8 +41,8 @@ class Tab:
     inputs: Sequence[InputWidget] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.id = check_text("Tab", "id", self.id, ID_LIMIT)
-        self.label = check_text(f"Tab {self.id!r}", "label", self.label, LABEL_LIMIT)
+        self.id = read_text("Tab: id", self.id, ID_LIMIT)
+        self.label = read_text(f"Tab {self.id!r}: label", self.label, LABEL_LIMIT)
         inputs: object = self.inputs
         if not isinstance(inputs, list | tuple) or not all(
             isinstance(widget, InputWidget) for widget in inputs

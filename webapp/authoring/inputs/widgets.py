@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from webapp.authoring.arguments import check_bool, check_number, read_text, read_texts
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
-from webapp.authoring.text import clean_text, is_visible
 
 ID_LIMIT = 100
 LABEL_LIMIT = 200
@@ -52,34 +51,21 @@ class InputWidget:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        self.id = check_text(name, "id", self.id, ID_LIMIT)
+        self.id = read_text(f"{name}: id", self.id, ID_LIMIT)
         if "\n" in self.id:
             raise MisuseError(f"{name}: the id {self.id[:40]!r} has more than one line.")
-        self.label = check_text(self.place, "label", self.label, LABEL_LIMIT)
+        self.label = read_text(f"{self.place}: label", self.label, LABEL_LIMIT)
         for hint in ("tooltip", "description", "placeholder"):
             text = getattr(self, hint, None)
             if text is not None:
-                setattr(self, hint, check_text(self.place, hint, text, HINT_LIMIT, empty=True))
-        self.disabled = self.check_bool("disabled", self.disabled or False)
+                cleaned = read_text(f"{self.place}: {hint}", text, HINT_LIMIT, empty=True)
+                setattr(self, hint, cleaned)
+        self.disabled = check_bool(f"{self.place}: disabled", self.disabled or False)
 
     @property
     def place(self) -> str:
         """Return how an error names it."""
         return f"{type(self).__name__} {self.id[:40]!r}"
-
-    def check_bool(self, argument: str, value: object) -> bool:
-        """Return ``value``, which is True or False."""
-        if not isinstance(value, bool):
-            raise MisuseError(f"{self.place}: {argument} must be True or False, not {value!r:.60}.")
-        return value
-
-    def check_number(self, argument: str, value: Any) -> Any:
-        """Return ``value``, which is a number."""
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        # A float cannot hold every int, and no browser sends a longer one.
-        if not is_number or abs(value) >= 1e18 or not math.isfinite(value):
-            raise MisuseError(f"{self.place}: {argument} must be a number, not {value!r:.60}.")
-        return value
 
     def to_dict(self) -> dict[str, Any]:
         """Return the widget as JSON."""
@@ -115,7 +101,7 @@ class Switch(InputWidget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.initial = self.check_bool("initial", self.initial)
+        check_bool(f"{self.place}: initial", self.initial)
 
 
 @refuse_unknown_arguments
@@ -139,7 +125,7 @@ class Checkbox(InputWidget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.initial = self.check_bool("initial", self.initial)
+        check_bool(f"{self.place}: initial", self.initial)
 
 
 @refuse_unknown_arguments
@@ -176,7 +162,7 @@ class Slider(InputWidget):
     def __post_init__(self) -> None:
         super().__post_init__()
         for argument in ("min", "max", "step"):
-            self.check_number(argument, getattr(self, argument))
+            check_number(f"{self.place}: {argument}", getattr(self, argument))
         if not self.min < self.max:
             raise MisuseError(
                 f"{self.place}: min must be lower than max, and {self.min} is not lower than "
@@ -186,7 +172,7 @@ class Slider(InputWidget):
             raise MisuseError(f"{self.place}: step must be a number above 0, not {self.step}.")
         if self.initial is None:
             self.initial = 0 if self.min <= 0 <= self.max else self.min
-        if not self.min <= self.check_number("initial", self.initial) <= self.max:
+        if not self.min <= check_number(f"{self.place}: initial", self.initial) <= self.max:
             raise MisuseError(
                 f"{self.place}: initial must lie between min and max ({self.min} to {self.max}), "
                 f"not at {self.initial}."
@@ -224,9 +210,10 @@ class TextInput(InputWidget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_bool("multiline", self.multiline)
+        check_bool(f"{self.place}: multiline", self.multiline)
         if self.initial is not None:
-            self.initial = check_text(self.place, "initial", self.initial, TEXT_LIMIT, empty=True)
+            place = f"{self.place}: initial"
+            self.initial = read_text(place, self.initial, TEXT_LIMIT, empty=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the widget as JSON."""
@@ -259,7 +246,7 @@ class NumberInput(InputWidget):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.initial is not None:
-            self.check_number("initial", self.initial)
+            check_number(f"{self.place}: initial", self.initial)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the widget as JSON."""
@@ -290,35 +277,9 @@ class Tags(InputWidget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        tags = check_texts(self.place, "initial", self.initial or (), TAG_LIMIT)
+        tags = read_texts(f"{self.place}: initial", self.initial or (), TAG_LIMIT)
         self.initial = [tag.replace("\n", " ").strip() for tag in tags]
         if len(self.initial) > MOST_TAGS:
             raise MisuseError(
                 f"{self.place}: initial has {len(self.initial)} tags and may have {MOST_TAGS}."
             )
-
-
-def check_text(place: str, argument: str, value: object, most: int, *, empty: bool = False) -> str:
-    """Return a text of an author, cleaned."""
-    if not isinstance(value, str):
-        raise MisuseError(f"{place}: {argument} must be text, not {type(value).__name__}.")
-    text = clean_text(value)
-    if not empty and not is_visible(text):
-        raise MisuseError(f"{place}: {argument} is empty. Give it a text that can be read.")
-    if len(text) > most:
-        raise MisuseError(
-            f"{place}: {argument} has {len(text):,} characters and may have {most:,}. Shorten it."
-        )
-    return text
-
-
-def check_texts(place: str, argument: str, values: object, most: int) -> list[str]:
-    """Return a list of texts of an author, cleaned."""
-    if not isinstance(values, list | tuple):
-        raise MisuseError(
-            f"{place}: {argument} must be a list of text, not {type(values).__name__}."
-        )
-    return [
-        check_text(place, f"item {number} of {argument}", value, most)
-        for number, value in enumerate(values)
-    ]

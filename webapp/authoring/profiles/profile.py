@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, get_args
 
 from webapp.authoring.arguments import (
+    check_bool,
+    check_optional_text,
+    check_text,
     clean_texts,
-    require_optional_text,
-    require_text,
+    is_whole,
     wrong_type,
 )
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -93,30 +95,27 @@ class ChatProfile:
 
     def __post_init__(self) -> None:
         clean_texts(self)
-        require_text("ChatProfile", "name", self.name)
+        check_text("ChatProfile name", self.name)
         if len(self.name) > NAME_LIMIT:
             raise MisuseError(
                 f"ChatProfile name {self.name[:40]!r}... is longer than {NAME_LIMIT} characters; "
                 "keep the name short and put the long text into markdown_description."
             )
-        description: object = self.markdown_description
-        if not isinstance(description, str):
-            raise wrong_type("ChatProfile", "markdown_description", "text")
+        description = check_text(
+            "ChatProfile markdown_description", self.markdown_description, empty=True
+        )
         if len(description) > DESCRIPTION_LIMIT:
             raise MisuseError(
                 f"ChatProfile {self.name[:40]!r}: markdown_description has {len(description):,} "
                 f"characters and may have {DESCRIPTION_LIMIT:,}; link to the long text instead."
             )
-        require_optional_text("ChatProfile", "icon", self.icon)
-        require_optional_text("ChatProfile", "display_name", self.display_name)
-        if not isinstance(self.default, bool):
-            raise wrong_type("ChatProfile", "default", "True or False")
+        check_optional_text("ChatProfile icon", self.icon)
+        check_optional_text("ChatProfile display_name", self.display_name)
+        check_bool("ChatProfile default", self.default)
         if self.starters is not None and not is_list_of_starters(self.starters):
-            raise wrong_type("ChatProfile", "starters", "a list of Starter, or None")
+            raise wrong_type("ChatProfile starters", "a list of Starter, or None")
         days: object = self.keep_days
-        # A bool is an int to Python.
-        is_whole = isinstance(days, int) and not isinstance(days, bool)
-        if days is not None and not (is_whole and days in range(1, KEEP_DAYS_LIMIT + 1)):
+        if days is not None and not (is_whole(days) and 1 <= days <= KEEP_DAYS_LIMIT):
             raise MisuseError(
                 f"ChatProfile {self.name[:40]!r}: keep_days must be a whole number of days from 1 "
                 f"to {KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
@@ -124,10 +123,10 @@ class ChatProfile:
         if self.config_overrides is not None:
             self._read_overrides()
         if self.cot is not None and self.cot not in get_args(Cot):
-            raise wrong_type("ChatProfile", "cot", '"full", "tool_call", "hidden" or None')
+            raise wrong_type("ChatProfile cot", '"full", "tool_call", "hidden" or None')
         uploads: object = self.uploads
         if uploads is not None and not isinstance(uploads, Uploads | bool):
-            raise wrong_type("ChatProfile", "uploads", "an Uploads, True, False or None")
+            raise wrong_type("ChatProfile uploads", "an Uploads, True, False or None")
 
     @property
     def site_name(self) -> str | None:

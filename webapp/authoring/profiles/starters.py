@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webapp.authoring.arguments import (
+    check_optional_text,
+    check_text,
     clean_texts,
-    require_optional_text,
-    require_text,
     wrong_type,
 )
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -51,10 +51,10 @@ class Starter:
 
     def __post_init__(self) -> None:
         clean_texts(self)
-        require_text("Starter", "label", self.label)
-        require_text("Starter", "message", self.message)
-        require_optional_text("Starter", "command", self.command)
-        require_optional_text("Starter", "icon", self.icon)
+        check_text("Starter label", self.label)
+        check_text("Starter message", self.message)
+        check_optional_text("Starter command", self.command)
+        check_optional_text("Starter icon", self.icon)
         if self.command and self.command.startswith(_ICON_STARTS):
             raise MisuseError(
                 f"Starter {self.label[:40]!r}: the third argument is the command. Write "
@@ -93,10 +93,10 @@ class StarterCategory:
 
     def __post_init__(self) -> None:
         clean_texts(self)
-        require_text("StarterCategory", "label", self.label)
-        require_optional_text("StarterCategory", "icon", self.icon)
+        check_text("StarterCategory label", self.label)
+        check_optional_text("StarterCategory icon", self.icon)
         if not is_list_of_starters(self.starters):
-            raise wrong_type("StarterCategory", "starters", "a list of Starter")
+            raise wrong_type("StarterCategory starters", "a list of Starter")
 
 
 def is_list_of_starters(value: object) -> bool:

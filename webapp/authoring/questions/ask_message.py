@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+from webapp.authoring.arguments import is_number
 from webapp.authoring.awaitable_object import Done
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.draft import MessageTarget
@@ -36,7 +37,7 @@ class AskMessage(Generic[T]):
         self, content: object, author: str | None, timeout: float, *, raise_on_timeout: bool
     ) -> None:
         seconds: object = timeout  # what an author gives may be anything
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        if not is_number(seconds) or not seconds > 0:
             raise MisuseError(
                 f"{type(self).__name__} timeout is a number of seconds above 0, not "
                 f"{timeout!r:.80}."

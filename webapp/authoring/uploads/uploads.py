@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webapp.authoring.arguments import is_number, is_whole
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.overrides.config_overrides import SpontaneousFileUploadFeature
 
@@ -53,12 +54,10 @@ class Uploads:
     def __post_init__(self) -> None:
         object.__setattr__(self, "accept", _clean_accept(self.accept))
         files: object = self.max_files
-        is_whole = isinstance(files, int) and not isinstance(files, bool)
-        if files is not None and not (is_whole and self.max_files and self.max_files >= 1):
+        if files is not None and not (is_whole(files) and files >= 1):
             raise MisuseError("max_files of uploads must be a whole number from 1 up, or None.")
         size: object = self.max_megabytes
-        is_number = isinstance(size, int | float) and not isinstance(size, bool)
-        if size is not None and not (is_number and 0 < float(self.max_megabytes or 0) < 1e6):
+        if size is not None and not (is_number(size) and 0 < size < 1e6):
             raise MisuseError("max_megabytes of uploads must be a number above 0, or None.")
 
     @property

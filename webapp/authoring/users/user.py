@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from webapp.authoring.arguments import (
+    check_optional_text,
+    check_text,
     clean_texts,
-    require_optional_text,
-    require_text,
     wrong_type,
 )
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -48,12 +48,12 @@ class User:
 
     def __post_init__(self) -> None:
         clean_texts(self)
-        require_text("User", "identifier", self.identifier)
+        check_text("User identifier", self.identifier)
         if len(self.identifier) > IDENTIFIER_LIMIT:
             raise MisuseError(f"User identifier is longer than {IDENTIFIER_LIMIT} characters.")
-        require_optional_text("User", "display_name", self.display_name)
+        check_optional_text("User display_name", self.display_name)
         if not isinstance(self.metadata, dict):
-            raise wrong_type("User", "metadata", "a dict")
+            raise wrong_type("User metadata", "a dict")
 
     def __eq__(self, other: object) -> bool:
         """Return whether they are the same to an app, whatever else is known of one of them."""
