@@ -7,12 +7,12 @@ import uuid
 from datetime import timedelta
 
 import click
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import select, update
 
 from webapp.accounts.audit import audited_transaction
+from webapp.accounts.commands.row_choice import match_row_or_user, match_user
 from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import ApiToken
-from webapp.accounts.usernames import canonical
 from webapp.api.tokens import describe_profiles, find_identifier, new_token
 from webapp.authoring.profiles.profile import NAME_LIMIT
 from webapp.authoring.text import clean_text, is_visible
@@ -132,7 +132,7 @@ def list_tokens(user: str | None, everything: bool, as_json: bool) -> None:
         token
         for token in db.session.scalars(
             select(ApiToken)
-            .where(true() if user is None else _is_of_user(user))
+            .where(match_user(ApiToken, user))
             .order_by(ApiToken.created_at.desc(), ApiToken.id)
         )
         if everything or _state(token) == "valid"
@@ -174,15 +174,7 @@ def revoke(token_id: str | None, user: str | None, everybody: bool) -> None:
     """
     if (token_id is not None) + (user is not None) + everybody != 1:
         raise BadInputError("say which tokens to revoke: one ID, --user USERNAME, or --all")
-    if token_id is not None:
-        try:
-            # UUID would accept digits of any script.
-            which = ApiToken.id == uuid.UUID(token_id if token_id.isascii() else "")
-        except ValueError as error:
-            problem = f"{token_id[:80]!r} is not the ID of a token; {SEE_LIST}"
-            raise BadInputError(problem) from error
-    else:
-        which = true() if user is None else _is_of_user(user)
+    which = match_row_or_user(ApiToken, token_id, user, noun="token")
     revoked = (
         update(ApiToken)
         .where(which, ApiToken.revoked_at.is_(None))
@@ -219,9 +211,3 @@ def _state(token: ApiToken) -> str:
         return "revoked"
     is_over = token.expires_at is not None and token.expires_at <= utc_now()
     return "expired" if is_over else "valid"
-
-
-def _is_of_user(user: str) -> ColumnElement[bool]:
-    # Seeded users have their canonical name here, users of an app's own callback have any name.
-    name = clean_text(user)
-    return ApiToken.identifier.in_({name, canonical(name)})

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import timedelta
 
 import click
-from sqlalchemy import ColumnElement, delete, select, true
+from sqlalchemy import delete, select
 
 from webapp.accounts.audit import audited_transaction
+from webapp.accounts.commands.row_choice import match_row_or_user, match_user
 from webapp.accounts.commands.users import AccountsGroup
 from webapp.accounts.models import LoginSession
-from webapp.accounts.usernames import canonical
-from webapp.authoring.text import clean_text
 from webapp.console import BadInputError, count_noun, iso, note, operator, print_table, say
 from webapp.database.engines import db, utc_now
 from webapp.site import settings
@@ -47,7 +45,7 @@ def list_sessions(user: str | None, as_json: bool) -> None:
     found = db.session.scalars(
         select(LoginSession)
         .where(
-            true() if user is None else _is_of_user(user),
+            match_user(LoginSession, user),
             LoginSession.seen_at > now - timedelta(hours=settings().session_idle_hours),
             LoginSession.created_at > now - timedelta(hours=settings().session_hours),
         )
@@ -98,15 +96,7 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
     """
     if (session_id is not None) + (user is not None) + everybody != 1:
         raise BadInputError("say which sessions to end: one ID, --user USERNAME, or --all")
-    if session_id is not None:
-        try:
-            # UUID would accept digits of any script.
-            which = LoginSession.id == uuid.UUID(session_id if session_id.isascii() else "")
-        except ValueError as error:
-            problem = f"{session_id!r} is not the ID of a session; {SEE_LIST}"
-            raise BadInputError(problem) from error
-    else:
-        which = true() if user is None else _is_of_user(user)
+    which = match_row_or_user(LoginSession, session_id, user, noun="session")
     ended = delete(LoginSession).where(which).returning(LoginSession.identifier)
     with audited_transaction() as transaction:
         users = transaction.session.scalars(ended).all()
@@ -118,9 +108,3 @@ def revoke(session_id: str | None, user: str | None, everybody: bool) -> None:
             "sessions.revoked", identifier, session=session_id, sessions=len(users), by=operator()
         )
     say(f"Ended {count_noun(len(users), 'login session')}.")
-
-
-def _is_of_user(user: str) -> ColumnElement[bool]:
-    # Seeded users have their canonical name here, users of an app's own callback have any name.
-    name = clean_text(user)
-    return LoginSession.identifier.in_({name, canonical(name)})
