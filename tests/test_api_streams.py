@@ -22,6 +22,7 @@ from webapp.accounts.models import ApiToken
 from webapp.api import streams
 from webapp.chats.models import Turn
 from webapp.database.engines import db, read_connection, write_session
+from webapp.pages import watching
 from webapp.web.server import SEEN_AT_ONCE
 
 OTHER_SITE = """
@@ -95,7 +96,8 @@ def test_one_site_is_an_agent_of_another(
 def test_a_stream_ends_when_its_token_is_revoked(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
+    for module in (streams, watching):
+        monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     token = add_token(app, "alice")
     answer = app.test_client().post(
         "/v1/chat/completions",

@@ -11,7 +11,7 @@ from flask import Flask
 
 from webapp.api.answering import BegunAnswer
 from webapp.pages.live import TurnState
-from webapp.pages.watching import HEARTBEAT_SECONDS, PACE_SECONDS, look
+from webapp.pages.watching import HEARTBEAT_SECONDS, PACE_SECONDS, SourceStream, look
 from webapp.web.server import Host
 from webapp.web.sse import HEARTBEAT
 
@@ -34,8 +34,8 @@ class AnswerEvents(Protocol):
         """Return what comes last if the stream breaks off."""
 
 
-class AnswerStream:
-    """An answer as events, a step at a time. It has all that `TurnStream` has for its thread.
+class AnswerStream(SourceStream):
+    """An answer as events, a step at a time.
 
     A program that closes the stream stops the answer, as it has no other way. The stream also ends
     when the token is no longer valid.
@@ -46,8 +46,6 @@ class AnswerStream:
         Returns whether the token is still valid. It asks the database.
     """
 
-    session_id: uuid.UUID | None = None
-
     def __init__(
         self,
         app: Flask,
@@ -56,42 +54,18 @@ class AnswerStream:
         may_go_on: Callable[[], bool],
         host: Host,
     ) -> None:
-        now = time.monotonic()
-        self.app = app
-        self.is_over = False
-        self.rest_until = now
+        super().__init__(app, begun.source, host)
         self._begun = begun
-        self._source = begun.source
         self._events = events
         self._may_go_on = may_go_on
-        self._host = host
         self._is_refused = self._has_rest = False
-        self._sent_at = self._checked_at = self._looked_at = now
         self._version = -1
-        self._listener: Callable[[], None] | None = None
         self.first = events.begin() + self.step()
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the stream is to end now, because the server is stopping."""
-        return self._host.is_stopping
-
-    @property
-    def has_end(self) -> bool:
-        """Whether the next step is the last one."""
-        return self._source.has_end
 
     @property
     def wake_at(self) -> float:
         """When a step is due even if nothing is new."""
         return self._sent_at + HEARTBEAT_SECONDS
-
-    @property
-    def look_at(self) -> float:
-        """When the token is to be checked again, or the turn to be read."""
-        return min(
-            self._checked_at + HEARTBEAT_SECONDS, self._looked_at + self._source.look_seconds
-        )
 
     def step(self) -> bytes:
         """Return what is new, a heartbeat, or nothing."""
@@ -125,15 +99,9 @@ class AnswerStream:
             self._is_refused = not self._may_go_on()
         self._source.look()
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever something is new."""
-        self._listener = listener
-        self._source.listen(listener)
-
     def close(self) -> None:
         """Call the listener no more. Stop the answer if nobody has read its end."""
-        if self._listener is not None:
-            self._source.stop_listening(self._listener)
+        super().close()
         turn = self._begun.turn
         if turn is not None and not (turn.over or self.is_cut or self._has_rest):
             turn.stop()

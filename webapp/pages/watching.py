@@ -165,7 +165,50 @@ class Subscription:
     host: Host
 
 
-class TurnStream:
+class SourceStream:
+    """What all streams of a turn have for the thread that sends them."""
+
+    session_id: uuid.UUID | None = None
+
+    def __init__(self, app: Flask, source: TurnSource, host: Host) -> None:
+        now = time.monotonic()
+        self.app = app
+        self.is_over = False
+        # When the next step makes sense. What comes until then goes into one event.
+        self.rest_until = now
+        self._source = source
+        self._host = host
+        self._sent_at = self._checked_at = self._looked_at = now
+        self._listener: Callable[[], None] | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the stream is to end now, because the server is stopping."""
+        return self._host.is_stopping
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the next step is the last one."""
+        return self._source.has_end
+
+    @property
+    def look_at(self) -> float:
+        """When the database is to be asked about the reader, or about the turn."""
+        checked_until = self._checked_at + HEARTBEAT_SECONDS
+        return min(checked_until, self._looked_at + self._source.look_seconds)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever something is new."""
+        self._listener = listener
+        self._source.listen(listener)
+
+    def close(self) -> None:
+        """Call the listener no more."""
+        if self._listener is not None:
+            self._source.stop_listening(self._listener)
+
+
+class TurnStream(SourceStream):
     """A turn as events, a step at a time: the first one, then each change, until the turn ends.
 
     The stream also ends with the reader's session, when the server is about to stop, and after
@@ -186,41 +229,19 @@ class TurnStream:
         state: TurnState,
         render_end: Callable[[TurnState], str],
     ) -> None:
-        now = time.monotonic()
+        super().__init__(subscription.app, subscription.source, subscription.host)
         self.first = event(first)
         self.subscription = subscription
         self.is_over = not state.is_running or bool(state.waits_for)
-        self.app = subscription.app
         self.session_id = subscription.session_id
-        # When the next step makes sense. What comes until then goes into one event.
-        self.rest_until = now
-        self._source = subscription.source
         self._state = state
         self._render_end = render_end
-        self._ends_at = now + STREAM_SECONDS
-        self._sent_at = self._checked_at = self._looked_at = now
-        self._listener: Callable[[], None] | None = None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the stream is to end now, because the server is stopping."""
-        return self.subscription.host.is_stopping
-
-    @property
-    def has_end(self) -> bool:
-        """Whether the next step is the last one."""
-        return self._source.has_end
+        self._ends_at = self.rest_until + STREAM_SECONDS
 
     @property
     def wake_at(self) -> float:
         """When a step is due even if nothing is new."""
         return min(self._sent_at + HEARTBEAT_SECONDS, self._ends_at)
-
-    @property
-    def look_at(self) -> float:
-        """When the database is to be asked about the session, or about the turn."""
-        checked_until = self._checked_at + HEARTBEAT_SECONDS
-        return min(checked_until, self._looked_at + self._source.look_seconds)
 
     def step(self) -> bytes:
         """Return what is new as an event, a heartbeat, or nothing."""
@@ -261,16 +282,6 @@ class TurnStream:
             self.is_over = True
         else:
             self._source.look()
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever something is new."""
-        self._listener = listener
-        self._source.listen(listener)
-
-    def close(self) -> None:
-        """Call the listener no more."""
-        if self._listener is not None:
-            self._source.stop_listening(self._listener)
 
 
 def stream(events: TurnStream) -> Iterator[bytes]:
