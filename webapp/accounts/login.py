@@ -69,7 +69,10 @@ def log_in(
     own.clear()
     login_user(Viewer(user))
     # When a user was made known is not known here, so it is when they first came.
-    own[USER_KEY] = {"createdAt": _text_of(utc_now()), **user.to_dict()}
+    own[USER_KEY] = {
+        "createdAt": utc_now().isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **user.to_dict(),
+    }
     own.update(values or {})
     # Stored now, so that the next page need not write it.
     own[CSRF_FIELD] = secrets.token_hex(32)
@@ -156,7 +159,3 @@ def persisted_user(values: Mapping[str, Any]) -> PersistedUser:
     """Return a user of whom these values are known, the identifier at least."""
     key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"user of chat-profiles {values['identifier']}"))
     return PersistedUser(**{"id": key, "createdAt": "", **values})
-
-
-def _text_of(time: datetime) -> str:
-    return time.isoformat(timespec="seconds").replace("+00:00", "Z")

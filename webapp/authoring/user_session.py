@@ -61,7 +61,7 @@ class UserSession:
                 "user": chat.user,
                 "chat_profile": chat.chat_profile,
                 "chat_settings": values_now(chat),
-                "env": {},
+                "env": dict(chat.keys),
                 "client_type": CLIENT_TYPE,
             }[key]
         return chat.values.get(clean_text(str(key)), default)
@@ -151,17 +151,6 @@ class SessionAccessor(Generic[T]):
         # All chats have this default. What one of them changes in place must not be in the others.
         is_container = isinstance(self._default, list | dict | set)
         return copy.deepcopy(self._default) if is_container else self._default
-
-
-def _reserved(chat: ChatContext) -> dict[str, Any]:
-    return {
-        "id": chat.chat_id,
-        "user": chat.user,
-        "chat_profile": chat.chat_profile,
-        "chat_settings": values_now(chat),
-        "env": dict(chat.keys),
-        "client_type": CLIENT_TYPE,
-    }
 
 
 user_session = UserSession()

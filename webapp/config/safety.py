@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,21 @@ def find_secret_problems(key: str, earlier: Sequence[str]) -> dict[str, str]:
             f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
         )
     return problems
+
+
+def find_proxy_secret_problems(secret: str, others: Sequence[str]) -> dict[str, str]:
+    """Return what is wrong with the secret of the proxy, if there is one."""
+    if not secret:
+        return {}
+    line = ""
+    if len(secret) < SECRET_BYTES or not re.fullmatch(r"[!-~]+", secret):
+        line = (
+            f"WEBAPP_PROXY_SECRET must be {SECRET_BYTES} or more letters, digits and signs of "
+            f"ASCII, without spaces. {_FRESH_ONE}"
+        )
+    elif secret in others:
+        line = f"WEBAPP_PROXY_SECRET is also used as another secret. {_FRESH_ONE}"
+    return {"WEBAPP_PROXY_SECRET": line} if line else {}
 
 
 def find_switch_problems(flask: Mapping[str, Any], *, is_production: bool) -> dict[str, str]:

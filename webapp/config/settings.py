@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,12 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from webapp.config.reading import OBJECT_STORAGE, SettingsReader
-from webapp.config.safety import ALSO_ANOTHER, find_secret_problems, find_switch_problems
+from webapp.config.safety import (
+    ALSO_ANOTHER,
+    find_proxy_secret_problems,
+    find_secret_problems,
+    find_switch_problems,
+)
 from webapp.config.secret_file import instance_folder, read_or_make_secret
 from webapp.config.startup_error import StartupError
 
@@ -30,8 +34,6 @@ MOST_FILES_PER_MESSAGE = 100
 MOST_BYTES_PER_USER = 100 * 1024 * MOST_FILE_BYTES
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 PROXY_SECRET_HEADER = "X-Proxy-Secret"  # noqa: S105 - its name, not its value
-_FRESH_ONE = "Print a fresh one with `chat-profiles secret`."
-_ALSO_ANOTHER = f"WEBAPP_SECRET_KEY is also used as another secret. {_FRESH_ONE}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,9 +238,11 @@ class Settings:
     def find_problems(self) -> dict[str, str]:
         """Return what makes the site unsafe or impossible: a line for each setting to change."""
         problems = {
-            "WEBAPP_SECRET_KEY": _find_secret_problem(self),
-            "WEBAPP_PROXY_SECRET": _find_proxy_secret_problem(self),
-            **_find_switch_problems(self),
+            **find_secret_problems(self.secret_key, self.secret_key_fallbacks),
+            **find_proxy_secret_problems(
+                self.proxy_secret, (self.secret_key, *self.secret_key_fallbacks)
+            ),
+            **find_switch_problems(self.flask, is_production=self.production),
         }
         if self.production and not self.trusted_hosts:
             problems["WEBAPP_TRUSTED_HOSTS"] = (
@@ -295,45 +299,3 @@ def _read_limits(read: SettingsReader) -> dict[str, Any]:
             MOST_BYTES_PER_USER,
         ),
     }
-
-
-def _find_secret_problem(settings: Settings) -> str | None:
-    key = settings.secret_key
-    if not key:
-        return f"WEBAPP_SECRET_KEY is not set. {_FRESH_ONE}"
-    if len(key.encode()) < SECRET_BYTES:
-        return f"WEBAPP_SECRET_KEY is shorter than {SECRET_BYTES} bytes. {_FRESH_ONE}"
-    if len(set(key)) < 8 or any(key.lower().startswith(sample) for sample in SAMPLE_SECRETS):
-        return f"WEBAPP_SECRET_KEY is a sample or can be guessed. {_FRESH_ONE}"
-    return _ALSO_ANOTHER if key in settings.secret_key_fallbacks else None
-
-
-def _find_proxy_secret_problem(settings: Settings) -> str | None:
-    secret = settings.proxy_secret
-    if not secret:
-        return None
-    if len(secret) < SECRET_BYTES or not re.fullmatch(r"[!-~]+", secret):
-        return (
-            f"WEBAPP_PROXY_SECRET must be {SECRET_BYTES} or more letters, digits and signs of "
-            f"ASCII, without spaces. {_FRESH_ONE}"
-        )
-    if secret in (settings.secret_key, *settings.secret_key_fallbacks):
-        return f"WEBAPP_PROXY_SECRET is also used as another secret. {_FRESH_ONE}"
-    return None
-
-
-def _find_switch_problems(settings: Settings) -> dict[str, str | None]:
-    flask, problems = settings.flask, dict[str, str | None]()
-    if flask.get("LOGIN_DISABLED"):
-        problems["LOGIN_DISABLED"] = "LOGIN_DISABLED is set, which would let anybody in; remove it."
-    for switch in ("WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT"):
-        if flask.get(switch, True) in (False, 0, "0", "", None):
-            problems[switch] = (
-                f"{switch} is off, which would let other sites act for a user; remove it."
-            )
-    debug = flask.get("DEBUG") or os.environ.get("FLASK_DEBUG", "") not in ("", "0", "false")
-    if settings.production and debug:
-        problems["DEBUG"] = (
-            "DEBUG (or FLASK_DEBUG) is set, which shows source code to visitors; remove it."
-        )
-    return problems

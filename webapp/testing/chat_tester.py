@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, Unpack
 from flask import Flask
 
 from webapp.accounts.login import owner
-from webapp.authoring.loading.app_file import SIGN_IN_CALLBACKS, Callback, Pace
+from webapp.authoring.loading.app_file import SIGN_IN_CALLBACKS, Pace
 from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.profiles.starters import Starter
 from webapp.authoring.users.user import User
@@ -211,7 +211,8 @@ class ChatTester(Conversation):
         if headers is not None:
             self._visitor.browser.send_always(headers)
         elif password is None:
-            callbacks[name] = _always(callback, User(identifier or "", display_name, metadata))
+            user = User(identifier or "", display_name, metadata)
+            callbacks[name] = replace(callback, function=lambda: user, takes=0, pace=Pace())
         path, form = "/login/headers", {}
         if name == "password_auth_callback":
             path, form = "/login", {"username": identifier, "password": password or PASSWORD}

@@ -161,13 +161,3 @@ def _read_user_keys(reader: _Reader) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
     reader.refuse(key, f'must be a list of at most {MOST_KEYS} names, such as ["OPENAI_API_KEY"]')
     return ()
-
-
-def _list_without_effect(reader: _Reader) -> list[str]:
-    lines = []
-    for key, (written, instead) in _WITHOUT_EFFECT.items():
-        value = reader.find(key)
-        if value is not None and value != written:
-            table, _, name = key.rpartition(".")
-            lines.append(f"{FILE}: [{table}] {name} has no effect here: {instead}.")
-    return lines
