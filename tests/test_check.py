@@ -253,6 +253,7 @@ class TestCommand:
         (cli.folder / ".chainlit").mkdir()
         (cli.folder / ".chainlit" / "config.toml").write_text(
             '[project]\nsession_timeout = 3600\n[UI]\nname = "A"\nlanguage = "fr"\n'
+            "default_chat_settings_open = true\n"
             '[[UI.header_links]]\nurl = "x"\n'
         )
         (cli.folder / "chainlit.md").write_text("# Welcome to Chainlit! 🚀🤖\n")
@@ -265,13 +266,14 @@ class TestCommand:
         notes = [line for line in result.stdout.splitlines() if line.startswith("note: ")]
         assert [note.split(" ", 4)[1:4] for note in notes] == [
             [".chainlit/config.toml:", "[UI]", "language"],
+            [".chainlit/config.toml:", "[UI]", "default_chat_settings_open"],
             [".chainlit/config.toml:", "[UI]", "header_links"],
             ["public/theme.json", "is", "not"],
             ["chainlit.md", "is", "still"],
             [".chainlit/translations", "is", "not"],
             ["public/elements/Ticket.jsx", "is", "not"],
         ]
-        assert len(json.loads(cli("check", "good.py", "--json").stdout)["notes"]) == 6
+        assert len(json.loads(cli("check", "good.py", "--json").stdout)["notes"]) == 7
 
     @pytest.mark.parametrize(
         ("content", "line"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def answer(message):
     cl.Message("Hello", author="My App v1.2").send()
     cl.Message("Hi").send()
 """
+EDITS = (
+    APP
+    + """
+@cl.set_chat_profiles
+def profiles():
+    own = {"features": {"edit_message": True}}
+    return [cl.ChatProfile("Site", ""), cl.ChatProfile("Own", "", config_overrides=own)]
+"""
+)
 PICTURE = b"\x89PNG\r\n\x1a\n"
 RIGHT_TO_LEFT = "\u202e"
 TEN_MEGABYTES = "x" * 10_000_000
@@ -359,3 +369,37 @@ class TestReadme:
         lines = "\n@cl.password_auth_callback\ndef check(username, password):\n    return None\n"
         response = Visitor(make(dict(READMES), APP + lines)).get("/readme")
         assert response.status_code == 303
+
+    def test_colours_and_width_are_as_the_file_says(self, make: Make) -> None:
+        text = '[UI]\ndefault_theme = "dark"\nlayout = "wide"\n'
+        app = make({".chainlit/config.toml": text})
+        assert "/colours.css?v=" in first_page(app)
+        styles = Visitor(app).get("/colours.css").text
+        assert ":root{color-scheme:dark}" in styles
+        assert "#chat:not([data-layout=default]){--column:72rem}" in styles
+
+    @pytest.mark.parametrize(
+        ("line", "problem"),
+        [
+            ('[UI]\ndefault_theme = "blue"', 'must be "light" or "dark", not'),
+            ("[UI]\nlayout = 1", "layout must be a text"),
+            ('[features]\nedit_message = "no"', "edit_message must be true or false"),
+        ],
+    )
+    def test_a_value_that_is_none_is_told(
+        self, make: Make, log: LogReader, line: str, problem: str
+    ) -> None:
+        app = make({".chainlit/config.toml": line})
+        assert problem in problems(log)[0]
+        assert "colours.css" not in first_page(app)
+        assert Chat(app).say("Hi").page().all(data_testid="edit") != []
+
+    def test_editing_can_be_off_unless_a_profile_says_so(self, make: Make) -> None:
+        app = make({".chainlit/config.toml": "[features]\nedit_message = false"}, EDITS)
+        chat = Chat(app, "Site").say("Hi")
+        assert chat.page().all(data_testid="edit") == []
+        [said] = chat.page().all(data_testid="message", data_kind="user")
+        form = {"message": said["data-message-id"], "content": "x", "key": str(uuid.uuid4())}
+        refused = chat.visitor.post(f"{chat.address}/edit", form)
+        assert (refused.status_code, "stays as it was sent" in refused.text) == (409, True)
+        assert Chat(app, "Own").say("Hi").page().all(data_testid="edit") != []

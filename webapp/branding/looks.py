@@ -68,6 +68,12 @@ def read_looks(chat_app: ChatApp) -> Looks:
     readmes, of_readmes = read_readmes(folder)
     light, dark = find_picture(public, "logo_light"), find_picture(public, "logo_dark")
     logo = Logo(light=light or dark or "", dark=dark or light or "") if light or dark else None
+    # What Chainlit's file of settings asks for. Rules of a profile outweigh these.
+    config = chat_app.config
+    if config.theme:
+        styles += f":root{{color-scheme:{config.theme}}}\n"
+    if config.layout == "wide":
+        styles += "#chat:not([data-layout=default]){--column:72rem}\n"
     return Looks(
         description=chat_app.config.description,
         favicon=find_picture(public, "favicon"),

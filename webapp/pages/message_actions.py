@@ -19,7 +19,7 @@ from webapp.chats.past_messages import END_SEQUENCE
 from webapp.chats.versions import Versions, list_versions
 from webapp.database.engines import read_connection
 from webapp.pages.chat_addresses import ChatAddresses
-from webapp.profiles.answering import is_answered
+from webapp.profiles.answering import allows_editing, is_answered
 from webapp.web.csrf import csrf_token
 
 COMMENT_LIMIT = 4_000
@@ -140,7 +140,7 @@ def build_actions(
         may_press=offered,
         rates=rates,
         question_id=question_id,
-        edits=profile is None or profile.allows_editing,
+        edits=allows_editing(profile),
     )
 
 

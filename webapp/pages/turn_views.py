@@ -39,7 +39,9 @@ from webapp.pages.turn_responses import (
     respond_to_follower,
     respond_with_news,
 )
+from webapp.profiles.answering import allows_editing
 from webapp.profiles.icons import label
+from webapp.site import settings
 from webapp.turns.actions.pressing import press_action
 from webapp.turns.asking import (
     StartedTurn,
@@ -143,8 +145,9 @@ def edit(chat_id: uuid.UUID) -> Response:
     message_id = form.message_id()
 
     def begin(profile: ChatProfile | None) -> StartedTurn:
-        if profile is not None and not profile.allows_editing:
-            raise EditingOffError(subject=label(profile))
+        if not allows_editing(profile):
+            site = settings().site_name or "Chat Profiles"
+            raise EditingOffError(subject=label(profile) if profile else site)
         replacement = question_to_edit(chat, message_id)
         question = form.question(has_files=bool(replacement.elements))
         return ask(chat, profile, question, replacement)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.loading.site_text import SiteTextError, one_line, read_site_text
-from webapp.authoring.overrides.config_overrides import Cot
+from webapp.authoring.overrides.config_overrides import LAYOUTS, THEMES, Cot
 from webapp.authoring.uploads.uploads import Uploads
 
 FILE = ".chainlit/config.toml"
@@ -20,6 +20,7 @@ NAME_LIMIT, DESCRIPTION_LIMIT, PATH_LIMIT = 100, 500, 200
 _STYLESHEET = re.compile(r"/public/(?:[\w-]+/)*[\w.-]+\.css", re.ASCII)
 _KEY = re.compile(r"[A-Za-z_][\w-]{0,99}", re.ASCII)
 MOST_KEYS = 20
+EDITING = "features.edit_message"
 _THEME = "use public/theme.css; see docs/themes.md"
 _SETTING = "a setting of the site says that; see docs/hosting.md"
 # What has no effect here: the value that Chainlit writes into each new file, and what to do.
@@ -33,15 +34,13 @@ _WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
     "features.latex": (False, "formulas are always shown"),
     "features.user_message_markdown": (True, "what a user types is shown as it was typed"),
     "features.auto_tag_thread": (True, "each chat knows its profile"),
-    "features.edit_message": (True, "a user can always edit a message"),
     "features.allow_thread_sharing": (False, _SETTING),
     "features.favorites": (False, "a chat can be pinned"),
     "features.audio.enabled": (False, "an app cannot listen or speak"),
     "features.mcp.enabled": (False, "use webapp.integrations.mcp"),
     "features.mcp.servers": ([], "use webapp.integrations.mcp"),
-    "UI.default_theme": (None, "a page is as light or dark as the system of its user"),
     "UI.language": (None, "the language of the page is English"),
-    "UI.layout": (None, _THEME),
+    "UI.default_chat_settings_open": (False, "a user opens the settings"),
     "UI.default_sidebar_state": (None, "a user folds the list of chats"),
     "UI.custom_js": (None, "pages run no scripts of yours"),
     "UI.login_page_image": (None, _THEME),
@@ -63,6 +62,10 @@ class ConfigFile:
     # A stylesheet in the folder `public`.
     stylesheet: str = ""
     cot: Cot | None = None
+    # "light" or "dark" pages, and "wide" chats, where a profile does not say something else.
+    theme: str = ""
+    layout: str = ""
+    allows_editing: bool = True
     uploads: Uploads | None = None
     # The names of what each user is asked for, such as a key of a model.
     user_keys: tuple[str, ...] = ()
@@ -124,16 +127,30 @@ def read_config_file(folder: Path) -> ConfigFile:
         if value is not None and value != written:
             table, _, name = key.rpartition(".")
             lines.append(f"{FILE}: [{table}] {name} has no effect here: {instead}.")
+    if not isinstance(reader.find(EDITING), bool | None):
+        reader.refuse(EDITING, "must be true or false")
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
         stylesheet=stylesheet,
         cot=cot,
+        theme=_read_choice(reader, "UI.default_theme", THEMES),
+        layout=_read_choice(reader, "UI.layout", LAYOUTS),
+        allows_editing=reader.find(EDITING) is not False,
         uploads=_read_uploads(reader),
         user_keys=_read_user_keys(reader),
         problems=tuple(reader.problems),
         without_effect=tuple(lines),
     )
+
+
+def _read_choice(reader: _Reader, key: str, choices: tuple[str, ...]) -> str:
+    text = reader.read_text(key, PATH_LIMIT)
+    if text and text not in choices:
+        names = " or ".join(f'"{name}"' for name in choices)
+        reader.refuse(key, f"must be {names}, not {text!r:.60}")
+        return ""
+    return text
 
 
 def _read_uploads(reader: _Reader) -> Uploads | None:

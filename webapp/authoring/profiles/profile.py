@@ -155,9 +155,10 @@ class ChatProfile:
         return path if path.startswith(PUBLIC) else None
 
     @property
-    def allows_editing(self) -> bool:
-        """Whether users may edit what they have written in its chats."""
-        return self._override("features", "edit_message") is not False
+    def allows_editing(self) -> bool | None:
+        """Whether users may edit what they have written in its chats; ``None`` as elsewhere."""
+        edits = self._override("features", "edit_message")
+        return None if edits is None else edits is not False
 
     def _override(self, section: str, name: str) -> Any:
         return getattr(getattr(self.config_overrides, section, None), name, None)
