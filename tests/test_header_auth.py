@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
+import webapp as cl
 from tests.cli_support import CommandLine
 from tests.support.apps import SECRET, AppMaker
 from tests.support.costs import Meter, measured
@@ -20,6 +21,7 @@ from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts.header_auth import header_check
 from webapp.accounts.views import NOT_AUTOMATIC, NOT_BY_PROXY, NOT_LET_IN
 from webapp.config.startup_error import StartupError
+from webapp.testing.background import wait_for_background
 
 PROXY_SECRET = "of-the-proxy-0123456789abcdef-0123456789abcdef"
 NAME = "X-Forwarded-User"
@@ -436,6 +438,29 @@ def test_a_shared_browser_never_shows_the_chats_of_the_one_before(
     assert browser.get(chat).status_code == 404
     assert column(app, "login_sessions.identifier") == ["bob"]
     assert log.one("sessions.ended")["user"] == "ada"
+
+
+def test_the_chats_of_the_user_before_have_ended(make_app: AppMaker) -> None:
+    app = make_app("""
+        import chat_profiles as cl
+        @cl.header_auth_callback
+        def auth(headers):
+            return cl.User(headers["X-Forwarded-User"])
+        @cl.on_chat_end
+        def ended():
+            cl.logger.warning("ended: %s", cl.user_session.get("user").identifier)
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("yes").send()
+    """)
+    browser = Proxied(app).as_user("ada").signed_in()
+    form = {"content": "hi", "key": "0a5a25a1-5f0b-4a1c-9d3c-0d2f6a8f3b11"}
+    browser.post(f"{browser.start_chat()}/messages", form)
+    with LogReader.attached(cl.logger.name) as said:
+        browser.as_user("bob").signed_in()
+        wait_for_background()
+    assert "ended: ada" in said.text
+    assert "bob" not in said.text
 
 
 def test_nobody_vouched_for_any_more_is_signed_out(app: Flask) -> None:

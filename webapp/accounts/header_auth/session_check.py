@@ -50,8 +50,8 @@ def watch_headers(
 def check_headers(own: BrowserSession, user: User) -> User | None:
     """Return the user of a session, unless the proxy vouches for another one now.
 
-    A user who has signed in by headers is also the session's only as long as the app accepts the
-    headers. Then the user comes as the app describes them now, such as with another role.
+    A session that began by headers also ends when the app does not accept them any more. As long as
+    it goes on, its user is returned as the app describes them now, such as with another role.
     """
     watched = own.get(HEADERS_KEY) or {}
     by_headers = bool(watched.get("by_headers"))

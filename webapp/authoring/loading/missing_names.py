@@ -103,9 +103,9 @@ EMITTER_NOT_YET = {
     "send_audio_interrupt": NO_AUDIO,
 }
 SESSION_NOT_YET = {
-    "environ": "the headers of requests are not given to callbacks",
+    "environ": "only @header_auth_callback is given the headers of a request",
     "http_cookie": "the cookies of requests are not given to callbacks",
-    "http_referer": "the headers of requests are not given to callbacks",
+    "http_referer": "only @header_auth_callback is given the headers of a request",
     "token": "a user signs in with the site; see context.session.user",
     "restored": "use @on_chat_resume, which is called with the chat",
     "files": "what a user attaches is not kept with the session",
