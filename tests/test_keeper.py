@@ -13,6 +13,7 @@ import pytest
 
 from webapp.authoring.context import ChatContext
 from webapp.authoring.loading.app_file import Callback, ChatApp
+from webapp.authoring.questions.question import OpenQuestion
 from webapp.engine import keeper as keepers
 from webapp.engine.errors import StoreUnavailableError
 from webapp.engine.keeper import Keeper, SaveResult, TurnUpdate
@@ -32,6 +33,7 @@ class Store:
 
     def __init__(self) -> None:
         self.saved: list[tuple[str, set[uuid.UUID]]] = []
+        self.looked_for: list[int] = []
         self.while_saving: Callable[[], None] = stands_still
 
     def save(self, updates: list[TurnUpdate]) -> SaveResult:
@@ -45,8 +47,9 @@ class Store:
         """Find nothing."""
         return set()
 
-    def find_answers(self, _questions: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
-        """Find nothing."""
+    def find_answers(self, questions: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+        """Find nothing, and remember that it was asked."""
+        self.looked_for.append(len(questions))
         return {}
 
     def time_out(self, questions: list[uuid.UUID]) -> set[uuid.UUID]:
@@ -199,3 +202,26 @@ def test_each_of_many_turns_is_stored_once(kept: Kept) -> None:
     assert all(turn.wait_until_stored(LIMIT) for turn in turns)
     stored = [turn_id for _, ids in kept.store.saved for turn_id in ids]
     assert sorted(stored) == sorted(turn.id for turn in turns)
+
+
+@pytest.mark.parametrize(
+    ("asking", "working", "looked_for"),
+    [(1, 0, [1, 1, 1]), (2, 1, [2]), (keepers.MOST_ASKED_AT_EACH_TICK + 1, 0, [51])],
+)
+def test_it_looks_for_answers_at_each_tick_while_nothing_else_is_done(
+    kept: Kept, asking: int, working: int, looked_for: list[int]
+) -> None:
+    kept.keeper._thread = threading.current_thread()  # no other looks after the turns
+    for number in range(asking + working):
+        turn = kept.run(kept.turn(waits=True))
+        if number < asking:
+            question = OpenQuestion(kind="user", message_id=uuid.uuid4(), timeout=LIMIT * 10)
+            turn.questions.ask("ask", question, "Who?", None)
+    tracked = list(kept.keeper._turns.values())
+    kept.keeper._look_after(tracked)  # stores what they have asked
+    kept.store.looked_for.clear()
+    kept.keeper._looked_at = 0.0
+    for _ in range(3):
+        kept.keeper._look_after(tracked)
+    assert kept.store.looked_for == looked_for
+    kept.free.set()

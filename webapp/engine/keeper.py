@@ -30,6 +30,9 @@ SAVE_CHARACTERS = 2_000
 SAVE_HERE_SECONDS = 0.1
 # How often the keeper asks whether a user pressed Stop in another process.
 LOOK_FOR_STOP_SECONDS = 1.0
+# While all turns wait for their users, and are no more than this, the keeper asks at each tick
+# whether somebody has answered in another process: nothing else is to be done then.
+MOST_ASKED_AT_EACH_TICK = 50
 # The thread ends when it has had no turn for so long. The next turn starts another one.
 IDLE_SECONDS = 10.0
 
@@ -410,6 +413,10 @@ class Keeper:
             self._looked_at = now
             self._stop(quiet, self._store.find_stop_requests([one.turn.id for one in quiet]))
             self._look_for_answers(kept)
+        elif 0 < len(quiet) <= MOST_ASKED_AT_EACH_TICK and all(
+            one.turn.questions.waits for one in list(self._turns.values())
+        ):
+            self._look_for_answers(quiet)
         self._time_out_questions(kept, now)
         silent = [one for one in quiet if now - one.seen_at >= BEAT_SECONDS]
         if silent:
