@@ -54,7 +54,27 @@ class AgentRunEvents:
         if failure is not None:
             return self.fail(failure, "app_failed")
         if state.waits_for:
-            outcome: dict[str, Any] = {"type": "interrupt", "interrupts": _interrupts(state)}
+            asked = [
+                (message, question, [button["text"] for button in question.get("actions", ())])
+                for message in state.messages
+                if is_open(message) and (question := question_of(message)) is not None
+            ]
+            outcome: dict[str, Any] = {
+                "type": "interrupt",
+                "interrupts": [
+                    {
+                        "id": question["id"],
+                        "reason": "input_required",
+                        "message": message.content,
+                        "expiresAt": question["deadline"],
+                        "responseSchema": {
+                            "type": "string",
+                            **({"enum": buttons} if buttons else {}),
+                        },
+                    }
+                    for message, question, buttons in asked
+                ],
+            }
             return self._close() + _event("RUN_FINISHED", **self._ids, outcome=outcome)
         is_complete = state.status == TurnStatus.COMPLETE
         outcome = {"type": "success" if is_complete else "cancelled"}
@@ -121,25 +141,6 @@ class AgentRunEvents:
         self._open_tools.clear()
         self._open_steps.clear()
         return b"".join(parts)
-
-
-def _interrupts(state: TurnState) -> list[dict[str, Any]]:
-    """Return the questions that the app waits for."""
-    asked = [
-        (message, question, [button["text"] for button in question.get("actions", ())])
-        for message in state.messages
-        if is_open(message) and (question := question_of(message)) is not None
-    ]
-    return [
-        {
-            "id": question["id"],
-            "reason": "input_required",
-            "message": message.content,
-            "expiresAt": question["deadline"],
-            "responseSchema": {"type": "string", **({"enum": buttons} if buttons else {})},
-        }
-        for message, question, buttons in asked
-    ]
 
 
 def _event(kind: str, **fields: Any) -> bytes:

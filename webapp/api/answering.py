@@ -149,7 +149,11 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
     HTTPException
         As for `ask` of the page.
     """
-    _count_message()
+    messages: HourlyLimit = this_app().extensions[EXTENSION]
+    wait = messages.count(request.remote_addr, time.monotonic())
+    if wait > 0:
+        log_event("api.refused", what="message")
+        raise TooManyMessagesOfVisitorsError(wait)
     if asked.key is not None and asked.chat_id is None:
         asked = replace(asked, thread_id=_thread_of_key(asked.key))
     found = _find_chat(asked)
@@ -288,14 +292,6 @@ def _refuse_other_tokens() -> None:
         user = signed_in_user()
         record_refusal("profile.refused", user.identifier if user else None, profile=NO_PROFILE)
         raise ProfileNotOfferedError(subject=NO_PROFILE)
-
-
-def _count_message() -> None:
-    messages: HourlyLimit = this_app().extensions[EXTENSION]
-    wait = messages.count(request.remote_addr, time.monotonic())
-    if wait > 0:
-        log_event("api.refused", what="message")
-        raise TooManyMessagesOfVisitorsError(wait)
 
 
 def _find_thread(thread_id: str) -> StoredChat | None:

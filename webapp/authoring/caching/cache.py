@@ -96,7 +96,13 @@ def cache(
         async def weather(city):
             return (await client.get(f"/weather/{city}")).json()
     """
-    _refuse_settings(ttl, maxsize)
+    if ttl is not None and not (is_number(ttl) and 0 < ttl < math.inf):
+        raise MisuseError(f"@cache: ttl is a number of seconds above 0, not {ttl!r}.")
+    if not (is_whole(maxsize) and maxsize > 0):
+        raise MisuseError(
+            f"@cache: maxsize is a whole number above 0, not {maxsize!r}: a cache without a bound "
+            "grows until the process has no memory left."
+        )
     if more or (function is not None and not callable(function)):
         given = type(function).__name__
         raise MisuseError(
@@ -121,13 +127,3 @@ def cache(
     cached: Any = calls.wrap()
     cached.clear = calls.clear
     return cached
-
-
-def _refuse_settings(ttl: object, maxsize: object) -> None:
-    if ttl is not None and not (is_number(ttl) and 0 < ttl < math.inf):
-        raise MisuseError(f"@cache: ttl is a number of seconds above 0, not {ttl!r}.")
-    if not (is_whole(maxsize) and maxsize > 0):
-        raise MisuseError(
-            f"@cache: maxsize is a whole number above 0, not {maxsize!r}: a cache without a bound "
-            "grows until the process has no memory left."
-        )

@@ -41,7 +41,17 @@ def load_chat_app(chat: str | Path | ChatApp) -> ChatApp:
 
     refuse_problems(path, source)
     app = ChatApp(name=path.stem, path=path)
-    module = _make_module(module_name, path)
+    # Never an earlier module from sys.modules: a second load must run the file again, so that its
+    # decorators register with the app of that load.
+    imported = sys.modules.get(module_name)
+    if imported is not None and imported.__spec__ is not None:
+        # An imported module stays: an app file called like a library (webapp.py, random.py) would
+        # break all code that uses the library.
+        module_name = f"{module_name}__app_file"
+    module = ModuleType(module_name)
+    module.__file__ = str(path)
+    module.__package__ = module_name.rpartition(".")[0]
+    sys.modules[module_name] = module
     with loading(app), _script_conditions(path.parent):
         try:
             exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the author's
@@ -94,21 +104,6 @@ def _find_python_file(path: Path) -> Path | None:
     # app.py for app and for app.txt. A path such as `..` has no name that could be completed.
     candidates = [Path(f"{path}.py"), path.with_suffix(".py")] if path.name else []
     return next((file for file in candidates if file.is_file()), None)
-
-
-def _make_module(name: str, path: Path) -> ModuleType:
-    # Never an earlier module from sys.modules: a second load must run the file again, so that its
-    # decorators register with the app of that load.
-    imported = sys.modules.get(name)
-    if imported is not None and imported.__spec__ is not None:
-        # An imported module stays: an app file called like a library (webapp.py, random.py) would
-        # break all code that uses the library.
-        name = f"{name}__app_file"
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    module.__package__ = name.rpartition(".")[0]
-    sys.modules[name] = module
-    return module
 
 
 def _put_current_folder_on_path() -> None:

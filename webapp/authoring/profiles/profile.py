@@ -121,7 +121,13 @@ class ChatProfile:
                 f"to {KEEP_DAYS_LIMIT:,}, or None to keep its chats for good."
             )
         if self.config_overrides is not None:
-            self._read_overrides()
+            overrides = read_overrides(self.name, self.config_overrides)
+            object.__setattr__(self, "config_overrides", overrides)
+            if self.cot is None:
+                object.__setattr__(self, "cot", self._override("ui", "cot"))
+            files = self._override("features", "spontaneous_file_upload")
+            if self.uploads is None and files is not None:
+                object.__setattr__(self, "uploads", read_upload_feature(files))
         if self.cot is not None and self.cot not in get_args(Cot):
             raise wrong_type("ChatProfile cot", '"full", "tool_call", "hidden" or None')
         uploads: object = self.uploads
@@ -162,12 +168,3 @@ class ChatProfile:
 
     def _override(self, section: str, name: str) -> Any:
         return getattr(getattr(self.config_overrides, section, None), name, None)
-
-    def _read_overrides(self) -> None:
-        overrides = read_overrides(self.name, self.config_overrides)
-        object.__setattr__(self, "config_overrides", overrides)
-        if self.cot is None:
-            object.__setattr__(self, "cot", self._override("ui", "cot"))
-        files = self._override("features", "spontaneous_file_upload")
-        if self.uploads is None and files is not None:
-            object.__setattr__(self, "uploads", read_upload_feature(files))

@@ -86,7 +86,21 @@ def press_action(
         When the chat no longer exists.
     """
     try:
-        return _run_callback(chat, profile, action_id, key, fields, message_id)
+        request = make_request(chat, profile, key)
+        request = replace(request, action_id=action_id, action_message=message_id, fields=fields)
+        release_connection()
+        with visitors_turn(request.turn_id):
+            with visitors_message():
+                place, action, has_question = _store_turn(request, action_id)
+            work = make_work(
+                decorator_of(action.data.name),
+                chat.id,
+                conversation().limits,
+                arguments=lambda: (Action.from_data(action.data, action.message_id),),
+                earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
+            )
+            started = run_turn(chat, request, place, work)
+            return replace(started, action=action, has_question=has_question)
     except AlreadyAskedError as error:
         if error.action_id != action_id:
             raise FormReusedError(SENT_FOR_ANOTHER) from error
@@ -97,31 +111,6 @@ def press_action(
         raise ActionUnderOtherProfileError from error
     except TooManyTurnsError as error:
         raise ActionOverLimitError from error
-
-
-def _run_callback(
-    chat: StoredChat,
-    profile: ChatProfile | None,
-    action_id: uuid.UUID,
-    key: uuid.UUID,
-    fields: Fields | None,
-    message_id: uuid.UUID | None,
-) -> StartedTurn:
-    request = make_request(chat, profile, key)
-    request = replace(request, action_id=action_id, action_message=message_id, fields=fields)
-    release_connection()
-    with visitors_turn(request.turn_id):
-        with visitors_message():
-            place, action, has_question = _store_turn(request, action_id)
-        work = make_work(
-            decorator_of(action.data.name),
-            chat.id,
-            conversation().limits,
-            arguments=lambda: (Action.from_data(action.data, action.message_id),),
-            earlier=partial(list_history, this_app(), chat.id, place.first_sequence),
-        )
-        started = run_turn(chat, request, place, work)
-        return replace(started, action=action, has_question=has_question)
 
 
 def _store_turn(request: TurnRequest, action_id: uuid.UUID) -> tuple[TurnPlace, FoundAction, bool]:

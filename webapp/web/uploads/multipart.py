@@ -166,23 +166,20 @@ class MultipartForm:
     def _next(self) -> Event:
         try:
             while (event := self._decoder.next_event()) is NEED_DATA:
-                self._receive()
+                if self._decoder.state in (State.PREAMBLE, State.PART):
+                    # Werkzeug would keep all before a boundary, and before the end of a head.
+                    if len(self._decoder.buffer) > MOST_HEADER_BYTES:
+                        raise MalformedUploadError
+                    size = MOST_HEADER_BYTES
+                else:
+                    size = PIECE_BYTES
+                if not self._file and self._received > self._most_field_bytes:
+                    raise RequestEntityTooLarge
+                data = self._stream.read(size)
+                if not data:
+                    raise MalformedUploadError
+                self._received += len(data)
+                self._decoder.receive_data(data)
         except ValueError as error:
             raise MalformedUploadError from error
         return event
-
-    def _receive(self) -> None:
-        if self._decoder.state in (State.PREAMBLE, State.PART):
-            # Werkzeug would keep all that comes before a boundary, or before the end of a head.
-            if len(self._decoder.buffer) > MOST_HEADER_BYTES:
-                raise MalformedUploadError
-            size = MOST_HEADER_BYTES
-        else:
-            size = PIECE_BYTES
-        if not self._file and self._received > self._most_field_bytes:
-            raise RequestEntityTooLarge
-        data = self._stream.read(size)
-        if not data:
-            raise MalformedUploadError
-        self._received += len(data)
-        self._decoder.receive_data(data)
