@@ -371,9 +371,10 @@ def test_a_damaged_or_hostile_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_text_that_comes_often_is_read_once() -> None:
-    text = "x" * 1_000_000
+    often = pa.DictionaryArray.from_arrays(pa.array([0] * 5_000), pa.array(["x" * 1_000_000]))
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"t": [text] * 5_000}), sink, row_group_size=5_000)
+    # Without our schema the file says that the column holds text.
+    pq.write_table(pa.table({"t": often}), sink, row_group_size=5_000, store_schema=False)
     table = ParquetTable(pa.BufferReader(sink.getvalue()))
     before = pa.total_allocated_bytes()
     group = table._read_group(0, ["t"])
