@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -106,8 +107,9 @@ def needs(package: str, python: str, system: str) -> Iterator[str]:
             yield canonicalize_name(requirement.name)
 
 
-def requirements_of(package: str) -> Iterable[Requirement]:
-    return map(Requirement, metadata.requires(package) or [])
+@cache
+def requirements_of(package: str) -> tuple[Requirement, ...]:
+    return tuple(map(Requirement, metadata.requires(package) or []))
 
 
 def test_this_environment_has_the_locked_versions() -> None:
