@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import textwrap
@@ -33,6 +34,21 @@ from webapp.testing import ChatTester
 from webapp.testing.tested_app import empty_database
 
 NO_SKIP = os.environ.get("CHAT_PROFILES_NO_SKIP") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector pass over the modules and tests, which all stay to the end.
+
+    Each of its full passes would take half a second for them, while they are collected and after.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
