@@ -75,7 +75,7 @@ def test_a_line_that_is_none_is_told_and_left_out(
     ("content", "problem"),
     [
         (b"A=\xff", "is not UTF-8 text"),
-        (b"A" * 10_000_000, "is larger than 1,000,000 bytes"),
+        (b"A" * 1_000_001, "is larger than 1,000,000 bytes"),
         (b"A=a\x00b", "holds a zero byte"),
     ],
     ids=["binary", "large", "zero"],
