@@ -343,7 +343,7 @@ def test_the_submodules_of_chainlit_are_there(tmp_path: Path) -> None:
         ("cl.Message('x', indent=1)", "the output of a Step"),
         ("cl.Message('x', prompt='y')", "the input of a Step"),
         ("from chainlit.client.base import ConversationDict", "use types.ThreadDict"),
-        ("from chainlit.config import config", "into .chainlit/config.toml"),
+        ("from chat_profiles.config import config\nconfig.code", "into .chainlit/config.toml"),
         ("from chainlit.data.sql_alchemy import SQLAlchemyDataLayer", "import-chainlit"),
     ],
 )

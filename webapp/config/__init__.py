@@ -1,5 +1,6 @@
 """Settings from the environment. An app file imports here what Chainlit has in this module."""
 
+from webapp.authoring.overrides.app_config import config as config
 from webapp.authoring.overrides.config_overrides import (
     AudioFeature,
     ChainlitConfigOverrides,
@@ -30,4 +31,5 @@ __all__ = [
     "StdioMcpServer",
     "StreamableHttpMcpServer",
     "UISettings",
+    "config",
 ]

@@ -27,6 +27,8 @@ _FOLDER = FilePath(__file__).parents[2]
 # The names that a class does not have, and how the class is called in an app file.
 _TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
     "Action": ("Action", missing_names.ACTION_NOT_YET),
+    "AppConfig": ("config", missing_names.CONFIG_NOT_YET),
+    "SiteName": ("config.ui", missing_names.CONFIG_UI_NOT_YET),
     "Message": ("Message", missing_names.MESSAGE_NOT_YET),
     "Step": ("Step", missing_names.STEP_NOT_YET),
     "RunContext": ("context", missing_names.CONTEXT_NOT_YET),

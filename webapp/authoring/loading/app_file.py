@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -102,6 +102,9 @@ class ChatApp:
     cot: Cot | None = None
     # The rules of `set_uploads`, which a profile may replace.
     uploads: Uploads | None = None
+    # What the app file calls the site.
+    site_name: str = ""
+    site_description: str = ""
     # What the app set in Chainlit's file of settings.
     config: ConfigFile = field(default_factory=ConfigFile)
 
@@ -138,7 +141,11 @@ class ChatApp:
 
     def use_config(self, config: ConfigFile) -> None:
         """Take what the app file itself has not said from Chainlit's file of settings."""
-        self.config = config
+        self.config = replace(
+            config,
+            name=self.site_name or config.name,
+            description=self.site_description or config.description,
+        )
         self.cot = self.cot or config.cot
         self.uploads = self.uploads or config.uploads
 

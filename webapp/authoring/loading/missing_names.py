@@ -114,6 +114,19 @@ SESSION_NOT_YET = {
     "language": "take it in set_chat_profiles, and keep it in user_session",
 }
 
+_CONFIG_FILE = (
+    "write it into .chainlit/config.toml, or set a WEBAPP_ variable; docs/from-chainlit.md says "
+    "what has an effect"
+)
+_CONFIG_NAMES = "code features project root run"
+_CONFIG_UI_NAMES = (
+    "avatar_size confirm_new_chat cot custom_build custom_css custom_js default_avatar_file_url "
+    "default_collapse_content default_expand_messages default_sidebar_state default_theme github "
+    "header_links hide_cot language layout login_page_image logo_file_url theme"
+)
+CONFIG_NOT_YET = dict.fromkeys(_CONFIG_NAMES.split(), _CONFIG_FILE)
+CONFIG_UI_NOT_YET = dict.fromkeys(_CONFIG_UI_NAMES.split(), _CONFIG_FILE)
+
 _FEEDBACK_GROUPS = {
     "use message_id": "for_id id",
     "use chat_id": "thread_id",

@@ -101,10 +101,6 @@ _INSTEAD = {
     "mount_chainlit": (
         "create_app() returns a WSGI app, which you can mount beside yours; see docs/hosting.md"
     ),
-    "config": (
-        "write the name of the site into .chainlit/config.toml, and other settings as WEBAPP_ "
-        "variables; see docs/hosting.md. A profile has config_overrides"
-    ),
     **dict.fromkeys(("PageInfo", "PaginatedResponse", "Pagination", "ThreadFilter"), STORED),
     **dict.fromkeys(
         ("AskActionSpec", "AskElementSpec", "AskFileSpec", "AskSpec", "FileSpec", "MessagePayload"),
