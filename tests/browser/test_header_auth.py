@@ -8,9 +8,14 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
+from tests.browser.test_accessibility import (
+    findings,
+    has_a_sound_outline,
+    nothing_is_wider_than_the_screen,
+)
 from tests.support.apps import AppMaker
 from tests.support.rows import column
 
@@ -127,3 +132,19 @@ def test_a_look_at_the_page_in_a_frame_or_by_fetch_signs_nobody_in(
     desktop.goto(f"{site}/login?auto=no")
     assert desktop.evaluate("fetch('/login').then((r) => r.status)") == 200
     assert column(site.app, "login_sessions.identifier") == []
+
+
+def test_the_page_for_who_came_around_the_proxy_is_sound(
+    new_page: NewPage, make_app: AppMaker, serve: Callable[[Flask], Site], guard: Guard
+) -> None:
+    guard.expect("403 (FORBIDDEN)")
+    site = serve(make_app("by_proxy.py", proxy_addresses="10.0.0.7"))
+    for options in ({}, PHONE, {"color_scheme": "dark"}):
+        page = new_page(**options)
+        vouch_for(page, "ada")
+        page.goto(site.url)
+        expect(page.get_by_role("alert")).to_contain_text("did not come through it")
+        expect(page.get_by_role("button")).to_have_count(0)
+        assert findings(page) == []
+        has_a_sound_outline(page)
+    nothing_is_wider_than_the_screen(page)

@@ -49,7 +49,7 @@ NOT_LET_IN = (
     "or sign in with another account, and try again."
 )
 NOT_BY_PROXY = (
-    "You are signed in by the proxy of this site, and your request did not come through it. Open "
+    "This site signs people in through its proxy, and your request did not come through it. Open "
     "the site at the address that you were given."
 )
 NOT_AUTOMATIC = "You could not be signed in automatically. Enter your username and your password."
