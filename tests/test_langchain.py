@@ -494,7 +494,7 @@ def test_an_error_of_the_handler_itself_goes_to_the_log(
     def fail(*args: object) -> str:
         raise RuntimeError("no name")
 
-    monkeypatch.setattr("webapp.integrations.langchain._name_of", fail)
+    monkeypatch.setattr("webapp.integrations.langchain.FrameworkStep", fail)
     chat = chat_with("""
 @cl.on_message
 def on_message(message):

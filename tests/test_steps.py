@@ -593,7 +593,7 @@ def test_a_step_of_another_chat_is_refused(call: Call) -> None:
     step = call.run(lambda: cl.Step().send())
     other = Call()
     other.chat.chat_id = "2"
-    with pytest.raises(MisuseError, match="a step of another chat"):
+    with pytest.raises(MisuseError, match="a Step of another chat"):
         other.run(step.update)
 
 

@@ -102,7 +102,7 @@ def test_a_message_of_another_chat_is_refused(make_app: AppMaker, log: LogReader
     app = app_with(make_app, body)
     Chat(app).say("a")
     Chat(app).say("b")
-    assert "a message of another chat" in log.one("turn.failed")["traceback"]
+    assert "a Message of another chat" in log.one("turn.failed")["traceback"]
 
 
 @pytest.mark.parametrize(

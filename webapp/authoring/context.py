@@ -197,6 +197,23 @@ def running_chat(used: str) -> ChatContext:
     return running.chat if running.chat.go_on is None else running.chat.go_on()
 
 
+def running_chat_of(used: str, kind: str, chat_id: str | None) -> ChatContext:
+    """Return the running chat, for an object that belongs to a chat once it was sent there.
+
+    Raises
+    ------
+    MisuseError
+        It was sent in another chat, or no chat is running.
+    """
+    chat = running_chat(used)
+    if chat_id not in (None, chat.chat_id):
+        raise MisuseError(
+            f"{used} was used on a {kind} of another chat. Make a new {kind} in each call; do not "
+            "keep one at the top of the app file."
+        )
+    return chat
+
+
 def make_task(
     loop: asyncio.AbstractEventLoop,
     coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],

@@ -19,7 +19,7 @@ from webapp.authoring.chat_message import (
     ElementData,
     MessageKind,
 )
-from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.context import ChatContext, running_chat, running_chat_of
 from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -244,7 +244,7 @@ class Message(AwaitableObject):
             As for `send`. Once the user has pressed Stop it is a ``StoppedError``.
         """
         used = "Message.stream_token()"
-        chat = self._chat(used)
+        chat = running_chat_of(used, "Message", self._chat_id)
         if not token:
             return self
         if not isinstance(token, str):
@@ -276,7 +276,7 @@ class Message(AwaitableObject):
             As for `send`.
         """
         used = "Message.remove()"
-        chat = self._chat(used)
+        chat = running_chat_of(used, "Message", self._chat_id)
         self._find_sent(chat)
         if self._chat_id is not None:
             chat.transcript.remove(used, self._target())
@@ -292,7 +292,7 @@ class Message(AwaitableObject):
             As for `send`.
         """
         used = "Message.remove_actions()"
-        remove_actions(self._chat(used), used, self.actions)
+        remove_actions(running_chat_of(used, "Message", self._chat_id), used, self.actions)
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -353,7 +353,7 @@ class Message(AwaitableObject):
         return f"Message(content={self.content[:40]!r}, author={self.author!r})"
 
     def _send(self, used: str) -> Self:
-        chat = self._chat(used)
+        chat = running_chat_of(used, "Message", self._chat_id)
         self._find_sent(chat)
         if self.actions:
             # Its buttons have ids that begin with that of the message.
@@ -436,15 +436,6 @@ class Message(AwaitableObject):
             if self._sent_at is None
             else datetime.fromtimestamp(self._sent_at, UTC),
         )
-
-    def _chat(self, used: str) -> ChatContext:
-        chat = running_chat(used)
-        if self._chat_id not in (None, chat.chat_id):
-            raise MisuseError(
-                f"{used} was used on a message of another chat. Make a new Message in each call; "
-                "do not keep one at the top of the app file."
-            )
-        return chat
 
     def _read(self, content: object) -> str:
         """Return content as text. What is shown as JSON gets that language."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeV
 
 from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import STEP, ElementData
-from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.context import ChatContext, running_chat_of
 from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import Element, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
@@ -30,33 +30,11 @@ StepType = Literal["run", "tool", "llm", "embedding", "retrieval", "rerank", "un
 NAME_LIMIT = 200
 TYPE_LIMIT = 40
 _LANGUAGE = re.compile(r"[^\w+#.-]")
-NAMES = (
-    "name",
-    "type",
-    "id",
-    "parent_id",
-    "elements",
-    "metadata",
-    "tags",
-    "language",
-    "icon",
-    "default_open",
-    "auto_collapse",
-    "show_input",
-    "input",
-    "output",
-    "is_error",
-    "start",
-    "end",
-    "created_at",
-    "generation",
-    "thread_id",
-    "streaming",
-    "send",
-    "stream_token",
-    "update",
-    "remove",
+_ATTRIBUTES = (
+    "name type id parent_id elements metadata tags language icon default_open auto_collapse "
+    "show_input input output is_error start end created_at generation thread_id streaming"
 )
+NAMES = (*_ATTRIBUTES.split(), "send", "stream_token", "update", "remove")
 
 _current: ContextVar[Step | None] = ContextVar("webapp_step", default=None)
 
@@ -252,7 +230,7 @@ class Step(AwaitableObject):
             As for `send`. Once the user has pressed Stop it is a ``StoppedError``.
         """
         used = "Step.stream_token()"
-        chat = self._chat(used)
+        chat = running_chat_of(used, "Step", self._chat_id)
         if not token:
             return self
         if not isinstance(token, str):
@@ -282,7 +260,7 @@ class Step(AwaitableObject):
         MisuseError
             As for `send`, or the step has not been sent.
         """
-        chat = self._chat("Step.remove()")
+        chat = running_chat_of("Step.remove()", "Step", self._chat_id)
         if self._chat_id is None:
             raise MisuseError("Step.remove() was used on a step that was not sent.")
         if self._is_shown:
@@ -379,7 +357,7 @@ class Step(AwaitableObject):
         return f"Step(name={self.name[:40]!r}, type={self.type!r})"
 
     def _show(self, used: str) -> None:
-        chat = self._chat(used)
+        chat = running_chat_of(used, "Step", self._chat_id)
         is_new = self._chat_id is None
         if is_new:
             # Find the step that shows this one, and let steps within this one find theirs.
@@ -438,15 +416,6 @@ class Step(AwaitableObject):
 
     def _target(self, *, is_new: bool = False) -> MessageTarget:
         return MessageTarget(self._message_id, sent=not is_new, profile=self._profile, kind=STEP)
-
-    def _chat(self, used: str) -> ChatContext:
-        chat = running_chat(used)
-        if self._chat_id not in (None, chat.chat_id):
-            raise MisuseError(
-                f"{used} was used on a step of another chat. Make a new Step in each call; do not "
-                "keep one at the top of the app file."
-            )
-        return chat
 
 
 def now() -> str:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from webapp.authoring.awaitable_object import AwaitableObject
 from webapp.authoring.chat_message import TASKS
-from webapp.authoring.context import running_chat
+from webapp.authoring.context import running_chat_of
 from webapp.authoring.draft import MessageTarget
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.steps.details import TaskDetails, TaskListDetails
@@ -109,7 +109,7 @@ class TaskList(AwaitableObject):
             The call is outside a chat, the callback has ended, or a limit is exceeded.
         """
         used = "TaskList.send()"
-        chat = running_chat(used)
+        chat = running_chat_of(used, "TaskList", self._chat_id)
         if len(self.tasks) > MOST_TASKS:
             raise MisuseError(
                 f"A TaskList may have {MOST_TASKS} tasks; this one has {len(self.tasks)}. Put "
@@ -126,7 +126,7 @@ class TaskList(AwaitableObject):
                 for task in self.tasks
             ),
         )
-        target = self._target(used, chat.chat_id)
+        target = self._target()
         if self._chat_id is None:
             self._profile = chat.transcript.profile
         self._message_id = chat.transcript.send(
@@ -160,16 +160,14 @@ class TaskList(AwaitableObject):
             As for `send`, or the list has not been sent.
         """
         used = "TaskList.remove()"
-        chat = running_chat(used)
+        chat = running_chat_of(used, "TaskList", self._chat_id)
         if self._chat_id is None:
             raise MisuseError(f"{used} was used on a list that was not sent.")
-        chat.transcript.remove(used, self._target(used, chat.chat_id))
+        chat.transcript.remove(used, self._target())
         self._message_id = self._chat_id = None
         return self
 
-    def _target(self, used: str, chat_id: str) -> MessageTarget:
-        if self._chat_id not in (None, chat_id):
-            raise MisuseError(f"{used} was used on a list of another chat. Make a new TaskList.")
+    def _target(self) -> MessageTarget:
         return MessageTarget(
             self._message_id, sent=self._chat_id is not None, profile=self._profile, kind=TASKS
         )
