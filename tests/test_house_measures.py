@@ -20,6 +20,9 @@ KEPT = {
     "function lines, longest": GOALS["function lines, longest"],
     "circles of imports": 0,
     "packages that are too big": GOALS["packages that are too big"],
+    "positional dataclasses": GOALS["positional dataclasses"],
+    # More than its goal: three of it are the test kit, which stands on top of the app.
+    "longest import chain": 21,
     # Each keeps memory out of a process that serves (tests/test_imports.py).
     "imports inside functions": 16,
 }

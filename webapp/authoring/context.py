@@ -27,7 +27,7 @@ from webapp.authoring.live.values import Values
 from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.questions.open_questions import OpenQuestions
-from webapp.authoring.transcript import Transcript
+from webapp.authoring.transcript import Transcript, no_such_message
 from webapp.authoring.users.user import User
 
 OWN_THREADS = (
@@ -131,6 +131,11 @@ class ChatContext:
                 return False
             self.transcript.adopt(stored)
         return True
+
+    def refuse_unless_sent(self, used: str, message_id: uuid.UUID) -> None:
+        """Refuse a message that is to show something, and is not in the chat."""
+        if not self.has_sent(message_id):
+            raise no_such_message(used, message_id)
 
     @property
     def has_tasks(self) -> bool:

@@ -15,7 +15,6 @@ from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.json_values import json_problem
 from webapp.authoring.loading.missing_names import ACTION_NOT_YET, missing_name
 from webapp.authoring.text import clean_json, clean_text
-from webapp.authoring.transcript import no_such_message
 
 ACTION_NAME_LIMIT = 200
 LABEL_LIMIT = 200
@@ -112,8 +111,7 @@ class Action(AwaitableObject):
         used = "Action.send()"
         chat = running_chat(used)
         message_id = _read_message_id(used, for_id)
-        if not chat.has_sent(message_id):
-            raise no_such_message(used, message_id)
+        chat.refuse_unless_sent(used, message_id)
         chat.transcript.change_actions(used, message_id, add=(self.place_under(message_id),))
         return self
 

@@ -18,7 +18,6 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.text import clean_text
-from webapp.authoring.transcript import no_such_message
 
 ElementSize = Literal["small", "medium", "large"]
 ELEMENT_NAME_LIMIT = 200
@@ -179,7 +178,7 @@ class Element(AwaitableObject):
         used = f"{type(self).__name__}.remove()"
         message_id = self._require_sent(used)
         chat = running_chat(used)
-        _find_message(chat, used, message_id)
+        chat.refuse_unless_sent(used, message_id)
         chat.transcript.detach(used, message_id, self._id)
         if self._data is not None:
             remove_files(chat, message_id, self._data)
@@ -197,7 +196,7 @@ class Element(AwaitableObject):
             raise MisuseError(
                 f"{used}: for_id is the id of a message, not {for_id!r:.80}."
             ) from None
-        _find_message(chat, used, message_id)
+        chat.refuse_unless_sent(used, message_id)
 
         def show() -> None:
             (data,) = store_elements(chat, message_id, [self])
@@ -251,12 +250,6 @@ class Element(AwaitableObject):
         """
         del stored
         return {}
-
-
-def _find_message(chat: ChatContext, used: str, message_id: uuid.UUID) -> None:
-    """Take in the message that shows an element as it is stored, if an earlier call has sent it."""
-    if not chat.has_sent(message_id):
-        raise no_such_message(used, message_id)
 
 
 def remove_files(chat: ChatContext, message_id: uuid.UUID, element: ElementData) -> None:

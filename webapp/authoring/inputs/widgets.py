@@ -80,9 +80,20 @@ class InputWidget:
         }
 
 
+@dataclass(kw_only=True)
+class OnOffWidget(InputWidget):
+    """What `Switch` and `Checkbox` have in common."""
+
+    initial: bool = field(default=False, kw_only=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bool(f"{self.place}: initial", self.initial)
+
+
 @refuse_unknown_arguments
 @dataclass(kw_only=True)
-class Switch(InputWidget):
+class Switch(OnOffWidget):
     """A switch. Its value is ``True`` or ``False``.
 
     Parameters
@@ -97,16 +108,11 @@ class Switch(InputWidget):
     """
 
     type: ClassVar[str] = "switch"
-    initial: bool = field(default=False, kw_only=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_bool(f"{self.place}: initial", self.initial)
 
 
 @refuse_unknown_arguments
 @dataclass(kw_only=True)
-class Checkbox(InputWidget):
+class Checkbox(OnOffWidget):
     """A box to tick. Its value is ``True`` or ``False``.
 
     Parameters
@@ -121,11 +127,6 @@ class Checkbox(InputWidget):
     """
 
     type: ClassVar[str] = "checkbox"
-    initial: bool = field(default=False, kw_only=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_bool(f"{self.place}: initial", self.initial)
 
 
 @refuse_unknown_arguments
