@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import UNREACHABLE, Guard
+from tests.browser.site import Site
 from tests.browser.steps import ask, composer, ended, messages, notices, open_chat
 from tests.browser.test_accessibility import findings
+from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
 
@@ -201,3 +205,43 @@ def test_the_limit_is_shown_near_it_and_holds(new_page: NewPage, chatty_with: Ch
         ended(page)
         expect(page.get_by_text("This message has")).to_have_count(0)
     assert chatty.heard == ["ä" * 1_024] * 2
+
+
+SPEAKS = """
+    import asyncio
+    import chat_profiles as cl
+
+    @cl.on_message
+    async def answer(message):
+        await cl.Message("Before").send()
+        spoken = cl.Message("", type="user_message")
+        for word in ("one ", "two ", "**three**"):
+            await spoken.stream_token(word)
+            await asyncio.sleep(0.1)
+        await spoken.send()
+        await cl.Message("After").send()
+"""
+
+
+@pytest.mark.parametrize("streaming", ["auto", "poll"])
+def test_what_the_app_sends_for_the_user_looks_as_if_typed(
+    page: Page, make_app: AppMaker, serve: Callable[[Flask], Site], streaming: str
+) -> None:
+    open_chat(page, serve(make_app(SPEAKS, streaming=streaming)))
+    send(page, "Hello")
+    expect(ended(page).last).to_contain_text("After")
+    for _ in ("live", "reloaded"):
+        typed, spoken = own(page).nth(0), own(page).nth(1)
+        expect(spoken).to_contain_text("one two **three**")
+        expect(spoken).to_have_attribute("data-author", str(typed.get_attribute("data-author")))
+        # On the same side, with the same name for screen readers, and nothing to edit.
+        assert right_edge(typed) == right_edge(spoken)
+        assert [it.locator("header bdi").inner_text() for it in (typed, spoken)] == ["You", "You"]
+        expect(page.get_by_test_id("edit")).to_have_count(1)
+        page.reload()
+
+
+def right_edge(message: Locator) -> float:
+    box = message.locator(".prose").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"]

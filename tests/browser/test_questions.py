@@ -74,6 +74,8 @@ def test_buttons_and_files(desktop: Page, site: Site) -> None:
     expect(said(desktop, "Selected: Yes, please")).to_be_visible()
     expect(said(desktop, "You chose yes.")).to_be_visible()
     expect(said(desktop, "That is all .")).to_be_visible()
+    # A text that is sent while an answer comes stays in the composer.
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
     ask(desktop, "files")
     question(desktop)
     desktop.get_by_test_id("answer-input").set_input_files(
