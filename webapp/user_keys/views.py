@@ -13,8 +13,8 @@ from webapp.accounts.login import viewer
 from webapp.site import chat_app
 from webapp.user_keys.entered import KeysTooLongError, entered_keys, keep_keys, lacks_keys
 from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
-from webapp.web.htmx import came_from, go_to, wants_fragment
-from webapp.web.redirects import local_path, plain_address
+from webapp.web.htmx import go_to, page_to_return_to
+from webapp.web.redirects import local_path
 
 PREFIX = "key-"
 NEEDED = "Enter each key. The app does not work without them."
@@ -104,13 +104,8 @@ def _send_to_page() -> BaseResponse | None:
     is_known = viewer() is not None or not chat_app().login_on
     if not is_chat or not is_known or not lacks_keys():
         return None
-    # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
-    start, page = url_for("chats.new"), None
-    if wants_fragment():
-        page = came_from()
-    elif request.method == "GET":
-        page = plain_address(request.script_root + request.path, request.query_string)
-    target = local_path(page or start, start)
+    start = url_for("chats.new")
+    target = local_path(page_to_return_to() or start, start)
     return go_to(url_for("user_keys.show", next=target if target != start else None))
 
 

@@ -27,6 +27,18 @@ def came_from() -> str | None:
     return plain_address(parts.path, parts.query.encode()) or None
 
 
+def page_to_return_to() -> str | None:
+    """Return the address to which the browser can go back once it has been elsewhere.
+
+    Only a page can be returned to: a POST would be repeated, and a fragment has no address.
+    """
+    if wants_fragment():
+        return came_from()
+    if request.method != "GET":
+        return None
+    return plain_address(request.script_root + request.path, request.query_string)
+
+
 def came_from_page(path: str) -> bool:
     """Return whether htmx sent this request from the page at ``path``, whatever its query."""
     return (came_from() or "").partition("?")[0] == path

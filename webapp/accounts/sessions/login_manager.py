@@ -28,8 +28,8 @@ from webapp.web.errors import (
     show_needs_https,
     show_origin_mismatch,
 )
-from webapp.web.htmx import came_from, go_to, wants_fragment
-from webapp.web.redirects import local_path, plain_address
+from webapp.web.htmx import go_to, page_to_return_to, wants_fragment
+from webapp.web.redirects import local_path
 
 SIGN_IN_FORMS = ("accounts.log_in_with_password", "accounts.log_in_with_headers")
 
@@ -90,13 +90,9 @@ def _send_to_login() -> Response:
 
 
 def _to_login_page() -> Response:
-    # Only a page can be returned to: a POST would be repeated, and a fragment has no address.
-    start, page = url_for("chats.new"), None
-    if wants_fragment():
-        # Another user of the browser cannot read the page that is open.
-        page = None if g.get("user_has_changed") else came_from()
-    elif request.method == "GET":
-        page = plain_address(request.script_root + request.path, request.query_string)
+    start, page = url_for("chats.new"), page_to_return_to()
+    if wants_fragment() and g.get("user_has_changed"):
+        page = None  # another user of the browser cannot read the page that is open
     target = local_path(page or start, start)
     auto = "no" if g.get("signed_in_just_now") else None
     url = url_for("accounts.login", next=target if target != start else None, auto=auto)
