@@ -93,7 +93,18 @@ def _get_stream(site: Site, encodings: str) -> Answer:
 
 def _parse(answer: Answer) -> StreamProbe:
     if answer.status == 200 and answer.headers.get_content_type() == MIMETYPE:
-        events, arrivals = _parse_events(answer)
+        events: list[dict[str, Any]] = []
+        arrivals: list[float] = []
+        rest = b""
+        for seconds, piece in answer.pieces:
+            *blocks, rest = (rest + piece).split(b"\n\n")
+            for block in blocks:
+                try:
+                    data = json.loads(block.removeprefix(b"data: "))
+                except ValueError:
+                    data = {}
+                events.append(data if isinstance(data, dict) else {})
+                arrivals.append(seconds)
         first = events[0] if events else {}
         way, streams, server = first.get("way"), first.get("streams"), first.get("server")
         if way in STREAMING_MODES and isinstance(streams, int) and isinstance(server, str):
@@ -103,7 +114,7 @@ def _parse(answer: Answer) -> StreamProbe:
                 way=way,
                 streams=streams,
                 server=server,
-                arrivals=arrivals,
+                arrivals=tuple(arrivals),
                 complete=complete,
                 answer=answer,
             )
@@ -114,19 +125,3 @@ def _parse(answer: Answer) -> StreamProbe:
             "Upgrade the site to this version, and let the servers in front pass this address.",
         )
     )
-
-
-def _parse_events(answer: Answer) -> tuple[list[dict[str, Any]], tuple[float, ...]]:
-    events: list[dict[str, Any]] = []
-    arrivals: list[float] = []
-    rest = b""
-    for seconds, piece in answer.pieces:
-        *blocks, rest = (rest + piece).split(b"\n\n")
-        for block in blocks:
-            try:
-                data = json.loads(block.removeprefix(b"data: "))
-            except ValueError:
-                data = {}
-            events.append(data if isinstance(data, dict) else {})
-            arrivals.append(seconds)
-    return events, tuple(arrivals)

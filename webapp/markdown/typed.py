@@ -69,7 +69,10 @@ def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
             text = []
         indentation, marks, language = fence.groups()
         end = _find_end(lines, start + 1, marks)
-        code = [_dedent(each, len(indentation)) for each in lines[start + 1 : end]]
+        code = [
+            each[min(len(each) - len(each.lstrip(" \t")), len(indentation)) :]
+            for each in lines[start + 1 : end]
+        ]
         yield True, "\n".join([marks + language, *code, marks])
         end += 1
     if text:
@@ -83,11 +86,6 @@ def _find_end(lines: list[str], start: int, marks: str) -> int:
         if len(line) >= len(marks) and line == marks[0] * len(line):
             return number
     return len(lines)
-
-
-def _dedent(line: str, most: int) -> str:
-    spaces = len(line) - len(line.lstrip(" \t"))
-    return line[min(spaces, most) :]
 
 
 def _code_html(source: str) -> Markup:
