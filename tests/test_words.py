@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.support.corpus import sample_id, samples, text_of
+from tests.support.corpus import check_each, samples, text_of
 from webapp.chats.tokenizer import (
     BYTES_PER_ENTRY,
     WORDS_PER_ENTRY,
@@ -166,11 +167,13 @@ def test_what_somebody_writes_is_never_the_word_of_an_owner_or_a_chat() -> None:
     assert not {owner_word("user:b"), chat_word(CHAT)} & set(written)
 
 
-@pytest.mark.parametrize("sample", samples("nasty_strings"), ids=sample_id)
-def test_any_text_has_words_that_no_parser_takes_apart(sample: dict[str, object]) -> None:
-    for word in words(text_of(sample)[:50_000]) if text_of(sample).strip() else []:
-        assert word == "" or word[0] in "wx"
-        assert not set(word) & set(" '\"\\:*()&|!<>-^\x00\n")
+def test_any_text_has_words_that_no_parser_takes_apart() -> None:
+    def check(sample: dict[str, Any]) -> None:
+        for word in words(text_of(sample)[:50_000]) if text_of(sample).strip() else []:
+            assert word == "" or word[0] in "wx"
+            assert not set(word) & set(" '\"\\:*()&|!<>-^\x00\n")
+
+    check_each(check, samples("nasty_strings"))
 
 
 LARGE: dict[str, Callable[[], str]] = {

@@ -12,7 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from tests.support.apps import AppMaker
-from tests.support.corpus import sample_id, samples, text_of
+from tests.support.corpus import check_each, samples, text_of
 from tests.support.html import Element, parse, shape_of
 from tests.support.payload import Stage
 from tests.support.people import Visitor
@@ -73,14 +73,23 @@ def harmless(stage: Stage) -> list[Any]:
     return [outside(page) for page in stage.show(**dict.fromkeys(PLAIN + MARKDOWN, "harmless"))]
 
 
-@pytest.fixture(scope="module", params=CORPUS, ids=sample_id)
-def shown(stage: Stage, request: pytest.FixtureRequest) -> Shown:
-    text = text_of(request.param)[:200]
-    pages = stage.show(**dict.fromkeys(PLAIN + MARKDOWN, text))
-    return Shown(text, request.param not in RAW_HTML, *pages)
+def test_hostile_text_in_every_place_is_text(stage: Stage, harmless: list[Any]) -> None:
+    def check(sample: dict[str, Any]) -> None:
+        text = text_of(sample)[:200]
+        pages = stage.show(**dict.fromkeys(PLAIN + MARKDOWN, text))
+        shown = Shown(text, sample not in RAW_HTML, *pages)
+
+        check_that_markdown_makes_only_allowed_elements(shown)
+        assert [outside(page) for page in shown.pages] == harmless
+        check_that_links_below_a_description_are_safe(shown)
+        check_that_plain_places_show_it(shown)
+        if not shown.markdown:
+            check_that_markdown_shows_html_as_text(shown)
+
+    check_each(check, CORPUS)
 
 
-def test_markdown_makes_only_allowed_elements(shown: Shown) -> None:
+def check_that_markdown_makes_only_allowed_elements(shown: Shown) -> None:
     for page in shown.pages:
         containers = page.with_class("prose")
         assert containers
@@ -89,11 +98,7 @@ def test_markdown_makes_only_allowed_elements(shown: Shown) -> None:
             check_elements(container)
 
 
-def test_no_text_changes_an_element_outside(shown: Shown, harmless: list[Any]) -> None:
-    assert [outside(page) for page in shown.pages] == harmless
-
-
-def test_the_links_below_a_description_are_safe(shown: Shown) -> None:
+def check_that_links_below_a_description_are_safe(shown: Shown) -> None:
     for container in shown.start.with_class("option-links"):
         for link in container.walk():
             assert link.tag == "a"
@@ -102,7 +107,7 @@ def test_the_links_below_a_description_are_safe(shown: Shown) -> None:
             assert link["rel"].startswith("noopener noreferrer nofollow")
 
 
-def test_text_in_plain_places_is_there_to_read(shown: Shown) -> None:
+def check_that_plain_places_show_it(shown: Shown) -> None:
     text = clean_text(shown.text)
     option = shown.start.all(data_testid="profile-option")[0]
     assert option["data-profile"] == option["value"] == text
@@ -115,29 +120,24 @@ def test_text_in_plain_places_is_there_to_read(shown: Shown) -> None:
         assert message["data-author"] == message.with_class("author")[0].text == text
 
 
-def test_html_in_markdown_is_shown_as_text(shown: Shown) -> None:
-    if shown.markdown:
-        return
+def check_that_markdown_shows_html_as_text(shown: Shown) -> None:
     option = shown.start.all(data_testid="profile-description")[0]
     said = [p.one(data_testid="message").with_class("prose")[0] for p in shown.pages[1:]]
     for container in (option, *said):
         assert letters(container.text) == letters(html.unescape(shown.text))
 
 
-@pytest.mark.parametrize("sample", ICONS, ids=sample_id)
-def test_an_icon_is_an_address_or_nothing(stage: Stage, sample: dict[str, Any]) -> None:
-    for page in stage.show(icon=text_of(sample)):
-        for picture in page.all("img"):
-            assert re.match(r"https?://[\w.-]+(:\d+)?/|/public/", picture["src"])
-            assert picture["referrerpolicy"] == "no-referrer"
-            assert picture.attributes.keys() <= {
-                "src",
-                "alt",
-                "loading",
-                "decoding",
-                "referrerpolicy",
-                "data-initial",
-            }
+def test_an_icon_is_an_address_or_nothing(stage: Stage) -> None:
+    allowed = {"src", "alt", "loading", "decoding", "referrerpolicy", "data-initial"}
+
+    def check(sample: dict[str, Any]) -> None:
+        for page in stage.show(icon=text_of(sample)):
+            for picture in page.all("img"):
+                assert re.match(r"https?://[\w.-]+(:\d+)?/|/public/", picture["src"])
+                assert picture["referrerpolicy"] == "no-referrer"
+                assert picture.attributes.keys() <= allowed
+
+    check_each(check, ICONS)
 
 
 def test_the_summary_in_a_button_has_no_links(stage: Stage) -> None:
@@ -193,21 +193,23 @@ def test_request_text_is_never_echoed_as_html(make_app: AppMaker) -> None:
         assert not [e for e in parse(answer.text).walk() if "onerror" in e.attributes]
 
 
-@pytest.mark.parametrize("sample", samples("xss"), ids=sample_id)
 @pytest.mark.parametrize("step", [1, 5])
-def test_no_step_of_a_growing_text_is_more_than_allowed(sample: dict[str, Any], step: int) -> None:
-    split_mark = "|" if sample["ctx"] == "sse_split" else ""
-    payload = clean_text(text_of(sample).replace(split_mark, ""))
-    for around in AROUND:
-        text = around.replace("{}", payload)
-        page = Markup()
-        live = GrowingMarkdown()
-        for end in range(step, len(text), step):
-            growth = live.grow(text[:end])
-            page = growth.finished if growth.restart else page + growth.finished
-            check_elements(parse(page + growth.tail))
-        last = live.finish(text)
-        assert ("" if last.restart else page) + last.finished == message_html(text)
+def test_no_step_of_a_growing_text_is_more_than_allowed(step: int) -> None:
+    def check(sample: dict[str, Any]) -> None:
+        split_mark = "|" if sample["ctx"] == "sse_split" else ""
+        payload = clean_text(text_of(sample).replace(split_mark, ""))
+        for around in AROUND:
+            text = around.replace("{}", payload)
+            page = Markup()
+            live = GrowingMarkdown()
+            for end in range(step, len(text), step):
+                growth = live.grow(text[:end])
+                page = growth.finished if growth.restart else page + growth.finished
+                check_elements(parse(page + growth.tail))
+            last = live.finish(text)
+            assert ("" if last.restart else page) + last.finished == message_html(text)
+
+    check_each(check, samples("xss"))
 
 
 def outside(page: Element) -> list[tuple[str, tuple[str, ...]]]:
