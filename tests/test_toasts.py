@@ -1,4 +1,4 @@
-"""`context.emitter.send_toast`: short notices beside the composer."""
+"""`context.emitter.send_toast`: short notices over the chat."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shown(chat: Chat) -> list[tuple[str, str]]:
     return [(each.all("p")[0].text.strip(), each["data-type"]) for each in found]
 
 
-def test_a_toast_is_shown_beside_the_composer_and_is_text(make_app: AppMaker) -> None:
+def test_a_toast_is_shown_over_the_chat_and_is_text(make_app: AppMaker) -> None:
     chat = Chat(make_app(APP)).say("Saved <b>it</b>").say("Full|warning")
     assert shown(chat) == [("Saved <b>it</b>", "info"), ("Full", "warning")]
     assert chat.messages() == ["done", "done"]

@@ -1,4 +1,4 @@
-"""`context.emitter.send_toast`: short notices beside the composer, which nobody needs to keep."""
+"""`context.emitter.send_toast`: short notices over the chat, which nobody needs to keep."""
 
 from __future__ import annotations
 
