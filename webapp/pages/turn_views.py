@@ -58,7 +58,7 @@ from webapp.turns.replacing import EditingOffError, question_to_edit
 from webapp.turns.stored_turns import get_turn, last_turn, turn_to_retry
 from webapp.turns.windows.receiving import take_window_message
 from webapp.web.forms import expect_no_fields
-from webapp.web.htmx import wants_fragment
+from webapp.web.htmx import STOPPED, wants_fragment
 from webapp.web.request_guards import FormRequest
 
 blueprint = Blueprint("turns", __name__)
@@ -231,7 +231,7 @@ def stop(chat_id: uuid.UUID) -> Response:
     form = StopForm()
     stop_turn(chat, form.turn_id())
     if wants_fragment():
-        return make_response("", 204)
+        return make_response("", 204, [STOPPED])
     return redirect(url_for("chats.show", chat_id=chat.id), 303)
 
 

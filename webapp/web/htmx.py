@@ -11,6 +11,8 @@ from webapp.web.redirects import plain_address
 
 # Tells the profile selector to fetch itself again, since the offer has changed.
 PROFILES_CHANGED = ("HX-Trigger", "profilesChanged")
+# Tells a page that waits for an answer to a question that its turn has been told to stop.
+STOPPED = ("HX-Trigger", "stopped")
 
 
 def wants_fragment() -> bool:
