@@ -44,6 +44,7 @@ def test_a_picture_has_its_room_before_it_comes(new_page: NewPage, site: Site, w
     page = new_page(viewport={"width": width, "height": 800})
     page.route("**/files/**", lambda _route: None)  # so that none ever comes
     show(page, site, "pictures")
+    expect(page.locator(".picture img")).to_have_count(2)
     large, small = page.locator(".picture img").all()
     box, other = large.bounding_box(), small.bounding_box()
     assert box is not None
