@@ -54,8 +54,8 @@ def test_a_page_that_is_loaded_later_shows_none(
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (" |info", "must be a text"),
-        ("x" * 501, "501 characters, and may have 500"),
+        (" |info", "the message is empty"),
+        ("x" * 501, "501 characters and may have 500. Shorten it"),
         ("a|shout", "type must be one of 'info', 'success', 'warning', 'error', not 'shout'"),
     ],
 )

@@ -69,7 +69,7 @@ class SettingsReader:
             except ValueError:
                 self.problems[name] = (
                     f"{name} must be addresses or networks, such as 10.0.0.5 or 10.0.0.0/24, or "
-                    f"{UNIX_SOCKET} for a Unix socket; {each!r} is none."
+                    f"{UNIX_SOCKET} for a Unix socket, not {each!r}."
                 )
                 return ()
         return found
@@ -128,7 +128,7 @@ class SettingsReader:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
             self.problems[name] = (
                 f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
-                "support-chat; __Host- is put in front by itself."
+                "support-chat. The site puts __Host- in front of it."
             )
             return default
         return text

@@ -198,14 +198,14 @@ def _check_header_sign_in(chat_app: ChatApp, settings: Settings) -> Iterator[Fin
     elif "header_auth_callback" not in chat_app.callbacks:
         return
     elif settings.proxy_secret:
-        text = f"Headers sign users in only with the secret of the proxy, in {PROXY_SECRET_HEADER}."
+        text = f"Headers sign users in only if {PROXY_SECRET_HEADER} has the secret of the proxy."
         yield good("header-sign-in", text)
     else:
         addresses = ", ".join(settings.proxy_addresses)
         yield hint(
             "header-sign-in",
-            f"Every program that asks from here can be any user: {addresses}.",
-            f"If the proxy can send it in {PROXY_SECRET_HEADER}, also set WEBAPP_PROXY_SECRET.",
+            f"Every program that connects from {addresses} can sign in as any user.",
+            f"Set WEBAPP_PROXY_SECRET too, if the proxy can send {PROXY_SECRET_HEADER}.",
         )
 
 

@@ -39,14 +39,14 @@ def _explain_mistrust(site: Site) -> Finding:
     if site.is_loopback:
         return hint(
             "not-by-proxy",
-            "Here nobody can sign in: a proxy signs users in, and this is not the way through it.",
+            "Nobody can sign in at this address: users sign in at the address of the proxy.",
         )
     return change(
         "not-by-proxy",
-        "Nobody can sign in: the app does not believe that its proxy has sent this request.",
-        f"Let the proxy send {PROXY_SECRET_HEADER} with the value of WEBAPP_PROXY_SECRET, and ask "
-        "from an address in WEBAPP_PROXY_ADDRESSES if that is set. In the log of the site, "
-        "login.not_by_proxy says what is missing.",
+        "Nobody can sign in: to the app, this request did not come through its proxy.",
+        f"Let the proxy send {PROXY_SECRET_HEADER} with the value of WEBAPP_PROXY_SECRET. If "
+        "WEBAPP_PROXY_ADDRESSES is set, list the address of the proxy there. In the log of the "
+        "site, login.not_by_proxy says what is missing.",
     )
 
 

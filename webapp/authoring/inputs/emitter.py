@@ -71,16 +71,17 @@ class Emitter(AwaitableObject):
         return self
 
     def send_toast(self, message: str, type: ToastType = "info") -> Self:  # noqa: A002 - Chainlit's
-        """Show a short notice beside the composer. You may await the call or not.
+        """Show a short notice over the chat. You may await the call or not.
 
-        The pages that are open show it until its user dismisses it. It is not kept with the chat.
+        Only pages that are open now show it. It is not kept with the chat.
 
         Parameters
         ----------
         message:
             At most 500 characters, as plain text.
         type:
-            ``"error"`` and ``"warning"`` have another colour.
+            An ``"error"`` or a ``"warning"`` stays until the user dismisses it. ``"info"`` and
+            ``"success"`` disappear after ten seconds.
 
         Raises
         ------

@@ -23,14 +23,16 @@ def add_toast(toasts: Sequence[Mapping[str, Any]], message: object, kind: object
     Raises
     ------
     MisuseError
-        It is no text, is too long, or there is no such type.
+        The message is not a text, is empty or too long, or there is no such type.
     """
-    if not isinstance(message, str) or not message.strip():
+    if not isinstance(message, str):
         raise MisuseError(f"send_toast: the message must be a text, not {message!r:.80}.")
+    if not message.strip():
+        raise MisuseError("send_toast: the message is empty. Give it a text that can be read.")
     if len(message) > CHARACTERS_LIMIT:
         raise MisuseError(
-            f"send_toast: the message has {len(message):,} characters, and may have "
-            f"{CHARACTERS_LIMIT}. Send a Message."
+            f"send_toast: the message has {len(message):,} characters and may have "
+            f"{CHARACTERS_LIMIT}. Shorten it, or send a Message."
         )
     if kind not in get_args(ToastType):
         known = ", ".join(map(repr, get_args(ToastType)))

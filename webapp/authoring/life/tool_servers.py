@@ -1,4 +1,4 @@
-"""`on_mcp_connect` and `on_mcp_disconnect`: the servers of tools when a chat starts."""
+"""`on_mcp_connect` and `on_mcp_disconnect`: the MCP servers when a chat starts."""
 
 from __future__ import annotations
 

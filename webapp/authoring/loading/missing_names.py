@@ -14,7 +14,7 @@ NO_AUDIO = "an app cannot listen or speak yet"
 NOT_WATCHED = "this library is not watched; make a Step yourself"
 STORED = (
     "chats are stored already, so leave it out; WEBAPP_DATABASE_URL says where, and "
-    "`chat-profiles import-chainlit` takes over those of before"
+    "`chat-profiles import-chainlit` takes over the earlier ones"
 )
 
 # Names of the package. One on a line, so that two branches can each take their own away.
@@ -68,8 +68,8 @@ ACTION_NOT_YET = {
 STEP_NOT_YET = {
     "to_dict": "read its attributes",
     "from_dict": "make a new Step",
-    "persisted": "a step is stored by itself",
-    "fail_on_persist_error": "a step is stored by itself",
+    "persisted": "a step is stored automatically",
+    "fail_on_persist_error": "a step is stored automatically",
 }
 CONTEXT_NOT_YET = {
     "loop": "use asyncio.get_running_loop() in an async def",
@@ -84,15 +84,15 @@ EMITTER_NOT_YET = {
     "update_step": "use update() of a Message or a Step",
     "delete_step": "use remove() of a Message or a Step",
     "send_timeout": "a question has its timeout",
-    "clear": "a question ends by itself",
-    "flush_thread_queues": "messages are stored by themselves",
-    "init_thread": "a chat is stored by itself",
+    "clear": "a question ends automatically",
+    "flush_thread_queues": "messages are stored automatically",
+    "init_thread": "a chat is stored automatically",
     "process_message": "use @on_message",
     "send_ask_user": "use AskUserMessage and the others of its kind",
     "send_call_fn": "there is no widget for other sites",
     "update_token_count": "keep a count in user_session",
-    "task_start": "a turn begins by itself",
-    "task_end": "a turn ends by itself",
+    "task_start": "a turn begins automatically",
+    "task_end": "a turn ends automatically",
     "stream_start": "use Message.stream_token()",
     "send_token": "use Message.stream_token()",
     "set_chat_settings": "use ChatSettings([...]).send()",
