@@ -156,11 +156,32 @@ def test_a_content_that_is_removed_just_before_it_is_named_is_stored_again(
     assert contents(app) == [b"Hello, file"]
 
 
+def test_a_content_that_is_removed_while_it_is_looked_for_is_stored_again(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Remove it as soon as the first look has found it."""
+    save(app, CHAT, MESSAGE, new_file())
+    stat = Path.stat
+
+    def remove_after(path: Path, **options: bool) -> os.stat_result:
+        found = stat(path, **options)
+        if path.parent.parent == app.extensions["settings"].files_folder:
+            path.unlink(missing_ok=True)
+        return found
+
+    with app.app_context(), monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", remove_after)
+        saving.prepare_files([new_file()])
+    save(app, CHAT, uuid.uuid4(), new_file())
+    assert contents(app) == [b"Hello, file"]
+
+
 @pytest.mark.slow
 def test_saving_and_removing_at_once_lose_no_content(make_app: AppMaker, either_url: str) -> None:
     make_app.database_url = either_url
     app = make_app("simple.py")
-    start = Barrier(2)
+    # Whoever fails leaves the other waiting, so the wait has an end.
+    start = Barrier(2, timeout=60)
 
     def save_rounds() -> list[uuid.UUID]:
         ids = [uuid.uuid4() for _ in range(ROUNDS)]
@@ -180,8 +201,8 @@ def test_saving_and_removing_at_once_lose_no_content(make_app: AppMaker, either_
 
     with ThreadPoolExecutor(2) as pool:
         saving_, removing = pool.submit(save_rounds), pool.submit(remove_rounds)
-        removing.result()
         saving_.result()
+        removing.result()
     named = set(column(app, "files.sha256"))
     assert named <= set(column(app, "stored_files.sha256"))
     with app.app_context():

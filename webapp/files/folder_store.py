@@ -40,8 +40,10 @@ class FolderStore:
         """Store a content under a temporary name, and rename it when the disk has it."""
         path = self.path(sha256)
         with _unavailable():
-            if path.exists() and path.stat().st_size == size:
-                return
+            # One look: another process may remove the content between two.
+            with suppress(FileNotFoundError):
+                if path.stat().st_size == size:
+                    return
             unfinished = self._folder / UNFINISHED / uuid.uuid4().hex
             make_private_folder(unfinished.parent)
             is_first = not path.parent.exists()
