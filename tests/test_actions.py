@@ -561,7 +561,7 @@ def test_two_presses_at_once_run_one_after_the_other_or_not_at_all(chat: Chat, a
     path = address(chat, "Plain")
     pressed(chat, "Plain")
     people, codes = [chat.visitor.twin() for _ in range(4)], list[int]()
-    start = threading.Barrier(len(people))
+    start = threading.Barrier(len(people), timeout=60)
 
     def go(visitor: Visitor) -> None:
         start.wait(20)

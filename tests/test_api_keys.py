@@ -134,7 +134,7 @@ def test_an_answer_to_a_question_counts_once(program: Program) -> None:
 
 
 def test_at_the_same_time_one_runs(program: Program) -> None:
-    barrier, statuses = threading.Barrier(4), []
+    barrier, statuses = threading.Barrier(4, timeout=60), []
 
     def send() -> None:
         barrier.wait()

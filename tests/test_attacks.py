@@ -448,7 +448,7 @@ def test_parallel_messages_in_many_chats_stay_within_the_limit(
 
 def say_at_once(chats: list[Chat]) -> int:
     """Say something in all chats at the same moment; return how many messages were taken."""
-    ready = threading.Barrier(len(chats))
+    ready = threading.Barrier(len(chats), timeout=60)
 
     def say(chat: Chat) -> int:
         visitor = chat.visitor.twin()

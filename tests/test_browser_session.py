@@ -246,7 +246,7 @@ def test_many_requests_at_once_lose_no_key(roles_app: Flask, alice: Visitor) -> 
     tabs = [with_cookie(roles_app, cookie_of(alice)) for _ in range(8)]
     for tab in tabs:
         tab.get("/")
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(8, timeout=60)
 
     def choose(pair: tuple[int, Visitor]) -> int:
         barrier.wait()

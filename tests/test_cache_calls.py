@@ -62,7 +62,7 @@ def test_threads_that_ask_at_once_get_one_computation(waiters: Waiters) -> None:
 
 
 def test_other_arguments_do_not_wait() -> None:
-    meet = threading.Barrier(3)
+    meet = threading.Barrier(3, timeout=60)
 
     @cl.cache
     def slow(number: int) -> int:

@@ -65,7 +65,7 @@ class Writer:
     def send(self, texts: list[str], key: str, *, htmx: bool) -> list[TestResponse]:
         """Send a form with each text at the same moment, and return the answers."""
         twins = [self.visitor.twin() for _ in texts]
-        start = Barrier(len(texts))
+        start = Barrier(len(texts), timeout=60)
 
         def send_one(twin: Visitor, text: str) -> TestResponse:
             start.wait()

@@ -173,7 +173,7 @@ def test_one_handler_serves_many_chats_at_once(make_app: AppMaker) -> None:
         BEGIN
         + """
 HANDLER = cl.LangchainCallbackHandler()
-BARRIER = threading.Barrier(3)
+BARRIER = threading.Barrier(3, timeout=60)
 
 @cl.on_message
 def on_message(message):
@@ -398,7 +398,7 @@ def on_message(message):
 
 def test_two_models_at_once_do_not_mix_their_words(chat_with: Any) -> None:
     chat = chat_with("""
-BARRIER = threading.Barrier(2)
+BARRIER = threading.Barrier(2, timeout=60)
 
 class Slow(FakeListChatModel):
     def _stream(self, *args, **kwargs):

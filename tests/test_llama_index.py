@@ -322,7 +322,7 @@ def test_many_chats_share_a_handler(make_app: AppMaker) -> None:
         BEGIN
         + """
 ENGINE = make_index().as_query_engine()
-BARRIER = threading.Barrier(3)
+BARRIER = threading.Barrier(3, timeout=60)
 
 @cl.on_message
 def on_message(message):

@@ -190,7 +190,7 @@ def test_a_chat_is_resumed_once(chat: Chat, app: Flask) -> None:
 
 def test_of_many_pages_at_once_one_resumes(chat: Chat, app: Flask) -> None:
     twins = [chat.visitor.twin() for _ in range(8)]
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(8, timeout=60)
 
     def post(twin: Visitor) -> int:
         barrier.wait()

@@ -370,7 +370,7 @@ def test_shared_twice_at_once_a_chat_has_one_link(make_app: AppMaker, either_url
     make_app.database_url = either_url
     alice = Visitor(make_app("roles.py", sharing="yes")).logged_in("alice")
     path = store_chat(alice.app, *TALK)
-    twins, begin, found = [alice.twin() for _ in range(4)], Barrier(4), []
+    twins, begin, found = [alice.twin() for _ in range(4)], Barrier(4, timeout=60), []
 
     def go(twin: Visitor) -> None:
         begin.wait()

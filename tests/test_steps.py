@@ -302,7 +302,7 @@ def test_the_steps_around_can_be_listed(call: Call) -> None:
 
 
 def test_steps_of_tasks_and_threads_are_told_apart(call: Call) -> None:
-    together = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=60)
 
     def in_thread(name: str) -> None:
         with cl.Step(name=name):

@@ -51,7 +51,7 @@ def test_a_blocking_function_runs_in_a_thread_and_returns() -> None:
 
 
 def test_more_calls_than_any_pool_has_threads_run_at_once() -> None:
-    everybody = threading.Barrier(100)
+    everybody = threading.Barrier(100, timeout=60)
 
     async def meet() -> list[int]:
         wait = cl.make_async(everybody.wait)

@@ -47,7 +47,7 @@ def test_the_table_of_transitions_is_kept() -> None:
 
 
 def test_of_many_threads_one_makes_a_transition() -> None:
-    lifecycle, barrier = Lifecycle(threading.Condition()), threading.Barrier(8)
+    lifecycle, barrier = Lifecycle(threading.Condition()), threading.Barrier(8, timeout=60)
     made: list[bool] = []
 
     def end() -> None:
