@@ -91,7 +91,7 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WEBAPP_DATABASE_URL": f"postgresql://u:{SECRET}@h/d"}, "also used as another secret"),
     ({"WEBAPP_PROXY_SECRET": "short"}, "WEBAPP_PROXY_SECRET must be 32 or more"),
     ({"WEBAPP_PROXY_SECRET": SECRET}, "WEBAPP_PROXY_SECRET is also used as another secret"),
-    ({"WEBAPP_PROXY_ADDRESSES": "10.0.0.1/8"}, "or unix for a Unix socket; '10.0.0.1/8' is none"),
+    ({"WEBAPP_PROXY_ADDRESSES": "10.0.0.1/8"}, "or unix for a Unix socket, not '10.0.0.1/8'"),
     ({"WEBAPP_TRUSTED_HOSTS": ""}, "WEBAPP_TRUSTED_HOSTS is not set"),
     ({"WEBAPP_TRUSTED_HOSTS": "https://chat.example.org"}, "which is not a host name"),
     ({"WEBAPP_TRUSTED_HOSTS": "*.example.org"}, ".example.org for all names below it"),
