@@ -19,7 +19,7 @@ from webapp.web.redirects import local_path
 PREFIX = "key-"
 NEEDED = "Enter each key. The app does not work without them."
 CONTROL = "A key cannot have line breaks or other control characters in it. Copy it again."
-TOO_LONG = "These keys are too long together. Browsers keep no more than 4,000 characters."
+TOO_LONG = "These keys are too long. Together they may have about 2,500 characters. Check each key."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 blueprint = Blueprint("user_keys", __name__, url_prefix="/keys")
 
