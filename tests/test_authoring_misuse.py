@@ -72,7 +72,7 @@ MISTAKES = {
     "login_with_three": (
         "@cl.password_auth_callback\nasync def auth(a, b, c): ...",
         2,
-        ["auth(a, b, c) cannot be called", "`def auth(username, password)`"],
+        ["auth(a, b, c) cannot be called", "`async def auth(username, password)`"],
     ),
     "called_decorator": (
         "@cl.on_chat_start()\ndef start(): ...",

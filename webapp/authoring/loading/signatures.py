@@ -73,9 +73,11 @@ def count_accepted(decorator: str, function: Callable[..., Any], arguments: Argu
         given = f"({signature})" if arguments.names else "no parameters"
         if len(arguments.names) > 1:
             given += " in this order (the last ones may be left out)"
+        written = inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
+        keyword = "async def" if inspect.iscoroutinefunction(function) else "def"
         raise MisuseError(
-            f"@{decorator}: {name}{inspect.signature(function)} cannot be called. It is given "
-            f"{given}: change it to `def {name}({signature})`."
+            f"@{decorator}: {name}{written} cannot be called. It is given {given}: change it to "
+            f"`{keyword} {name}({signature})`."
         )
 
     if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
