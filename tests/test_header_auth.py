@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts.header_auth import header_check
+from webapp.accounts.header_auth.trusted_proxy import find_proxy_mistrust
 from webapp.accounts.views import NOT_AUTOMATIC, NOT_BY_PROXY, NOT_LET_IN
+from webapp.config.settings import Settings
 from webapp.config.startup_error import StartupError
 from webapp.testing.background import wait_for_background
 
@@ -724,3 +728,31 @@ def test_sessions_from_before_the_callback_was_there_go_on(make_app: AppMaker) -
     ada = Proxied(app).logged_in("ada")
     run_sql(app, "UPDATE login_sessions SET data = json_remove(data, '$.headers')")
     assert ada.user == "ada"
+
+
+def test_a_site_of_this_machine_believes_no_forwarded_request() -> None:
+    here: dict[str, Any] = {"REMOTE_ADDR": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1"}
+    settings = Settings()
+    assert find_proxy_mistrust(here, settings) is None
+    assert find_proxy_mistrust({**here, "REMOTE_ADDR": ""}, settings) is None
+    for more in (
+        {"HTTP_X_FORWARDED_FOR": "203.0.113.9"},
+        {"HTTP_X_FORWARDED_HOST": "localhost"},
+        {"HTTP_FORWARDED": "for=localhost"},
+        {"HTTP_VIA": "1.1 tunnel"},
+        {"SERVER_PROTOCOL": "HTTP/1.0"},  # nginx, as long as it is told nothing else
+        {"REMOTE_ADDR": "192.168.1.7"},
+    ):
+        reason = find_proxy_mistrust({**here, **more}, settings)
+        assert reason is not None
+        assert "set WEBAPP_PROXY_SECRET" in reason
+
+
+def test_a_server_that_mixes_up_headers_is_refused(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uWSGI gives X_Forwarded_Groups, which proxies let pass, as X-Forwarded-Groups."""
+    monkeypatch.setitem(sys.modules, "uwsgi", ModuleType("uwsgi"))
+    with pytest.raises(StartupError, match="Serve it with gunicorn or Waitress"):
+        make_app("by_proxy.py", proxy_secret=PROXY_SECRET)
+    make_app("roles.py")

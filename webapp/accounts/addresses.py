@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 from webapp.config.settings import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 IP_LIMIT = 64
 UNKNOWN = "unknown"
 
+
+# What servers name a program at the other end of a Unix socket, in the place of an address.
+UNIX_PEERS = (None, "", "localhost", "unix", "unix:")
+_FORWARDING = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+)
 
 # Who has an address of IPv6 usually has a /64 network of them, and often a whole /56.
 SHARE_OF_SITE = 2
@@ -43,6 +58,20 @@ def is_loopback(host: str) -> bool:
         return True
     address = parse_address(host)
     return address is not None and address.is_loopback
+
+
+def came_directly(environ: WSGIEnvironment) -> bool:
+    """Return whether a browser of this machine has sent a request, and no proxy or tunnel has.
+
+    A proxy with no settings adds no header, but nginx talks HTTP/1.0 then, as no browser does.
+    """
+    # ProxyFix puts the address of the browser in the place of the proxy's.
+    peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR")
+    return (
+        (peer in UNIX_PEERS or is_loopback(str(peer)))
+        and environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        and not any(header in environ for header in _FORWARDING)
+    )
 
 
 def parse_address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

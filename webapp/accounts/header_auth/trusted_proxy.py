@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from functools import cache
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from webapp.accounts.addresses import is_loopback, parse_address
+from webapp.accounts.addresses import UNIX_PEERS, came_directly, is_loopback, parse_address
 from webapp.authoring.loading.app_file import ChatApp
 from webapp.config.reading import UNIX_SOCKET
 from webapp.config.settings import PROXY_SECRET_HEADER, Settings
@@ -16,15 +17,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _SECRET_KEY = "HTTP_X_PROXY_SECRET"  # noqa: S105
-# What servers name a program at the other end of a Unix socket, in the place of an address.
-_UNIX_PEERS = (None, "", "localhost", "unix", "unix:")
 
 
 def find_proxy_mistrust(environ: WSGIEnvironment, settings: Settings) -> str | None:
     """Return why a request did not come through a trusted proxy; ``None`` if it did.
 
     The reason is for the log. Without both settings, which only a site of this machine may leave
-    out, a request from this machine is trusted.
+    out, a request is trusted that this machine has sent itself.
     """
     if settings.proxy_secret:
         given = str(environ.get(_SECRET_KEY, "")).encode("latin-1", "replace")
@@ -36,8 +35,8 @@ def find_proxy_mistrust(environ: WSGIEnvironment, settings: Settings) -> str | N
     if settings.proxy_addresses:
         if not _is_listed(peer, settings.proxy_addresses):
             return f"it came from {peer or 'a Unix socket'}, not in WEBAPP_PROXY_ADDRESSES"
-    elif not settings.proxy_secret and peer not in _UNIX_PEERS and not is_loopback(str(peer)):
-        return f"it came from {peer}: set WEBAPP_PROXY_SECRET"
+    elif not settings.proxy_secret and not came_directly(environ):
+        return f"it came from {peer}, or through a proxy: set WEBAPP_PROXY_SECRET"
     return None
 
 
@@ -45,6 +44,12 @@ def find_proxy_problem(chat_app: ChatApp, settings: Settings) -> str | None:
     """Return what to set before ``chat_app`` may be served, if its users sign in by headers."""
     if "header_auth_callback" not in chat_app.callbacks:
         return None
+    if "uwsgi" in sys.modules:
+        return (
+            f"{chat_app.file_name} has @header_auth_callback, and uWSGI takes a header X_Forwarded_"
+            "User, which proxies let pass, for X-Forwarded-User: anybody could choose who they "
+            "are. Serve it with gunicorn or Waitress."
+        )
     if settings.proxy_secret or settings.proxy_addresses:
         return None
     is_public = settings.production or settings.proxy_hops
@@ -58,7 +63,7 @@ def find_proxy_problem(chat_app: ChatApp, settings: Settings) -> str | None:
 
 
 def _is_listed(peer: str | None, listed: tuple[str, ...]) -> bool:
-    if peer in _UNIX_PEERS:
+    if peer in UNIX_PEERS:
         return UNIX_SOCKET in listed
     address = parse_address(peer)
     return address is not None and any(address in network for network in _networks(listed))
