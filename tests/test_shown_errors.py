@@ -107,6 +107,38 @@ def test_elsewhere_no_page_has_it(
         assert secret not in "".join(pages)
 
 
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host"]
+)
+def test_who_comes_through_a_tunnel_hides_it_from_everybody(tmp_path: Path, header: str) -> None:
+    with run(tmp_path, APP) as server:
+        author = RemoteVisitor(server.port)
+        assert "KeyError" in said_to(author)[0]
+        stranger = RemoteVisitor(server.port, headers={header: "for=203.0.113.9"})
+        pages = [*said_to(stranger), stranger.get("/").text, *said_to(author)]
+        assert "errors.hidden" in server.log
+    for secret in SECRETS:
+        assert secret not in "".join(pages)
+
+
+def test_a_broken_file_is_shown_to_its_author_alone(tmp_path: Path) -> None:
+    broken = "raise RuntimeError('canary')"
+    command = chat_profiles_command("run", "app.py", "--port", "{port}", "--reload")
+    (tmp_path / "app.py").write_text(broken)
+    everywhere = {"WEBAPP_TRUSTED_HOSTS": "127.0.0.1"}
+    with running(command, tmp_path, {}) as server:
+        server.wait_for("/", 500)
+        assert "canary" in RemoteVisitor(server.port).get("/").text
+        proxied = RemoteVisitor(server.port, headers={"X-Forwarded-For": "203.0.113.9"})
+        pages = [proxied.get("/").text]
+    with running([*command, "--host", "0.0.0.0"], tmp_path, everywhere) as server:
+        server.wait_for("/", 500)
+        pages.append(RemoteVisitor(server.port).get("/").text)
+    for page in pages:
+        assert "The terminal in which the site was started says what is wrong." in page
+        assert "canary" not in page
+
+
 @pytest.mark.parametrize("source", [APP, BROKEN_PROFILES])
 def test_in_production_no_page_has_it(make_app: AppMaker, source: str) -> None:
     page = Visitor(make_app(source)).get("/").text

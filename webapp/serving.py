@@ -24,7 +24,7 @@ from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
 
 from webapp.accounts import directory
-from webapp.accounts.addresses import is_loopback
+from webapp.accounts.addresses import came_directly, is_loopback
 from webapp.accounts.header_auth.trusted_proxy import find_proxy_problem
 from webapp.accounts.new_passwords import generate_password
 from webapp.authoring.errors import AuthoringError
@@ -40,7 +40,7 @@ from webapp.site import BuildApp
 from webapp.web.connections import bound_connections
 from webapp.web.headers import security_headers
 from webapp.web.life.lifespan import start_here
-from webapp.web.log import show_errors
+from webapp.web.log import hide_errors, show_errors
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 EVERY_ADDRESS = ("0.0.0.0", "::", "", "*")  # noqa: S104 - to be refused, not to be listened on
 DEMO_USER = "demo"
 PROBLEM_HEADER = "X-App-File-Problem"
+LOOK_AT_TERMINAL = "The terminal in which the site was started says what is wrong."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,8 @@ def serve(served: ServedApp, build_app: BuildApp, threads: int) -> None:
             threads=threads,
             ident=None,
             # ProxyFix reads them, as many as WEBAPP_PROXY_HOPS says.
-            clear_untrusted_proxy_headers=not settings.proxy_hops,
+            # The app believes them only with WEBAPP_PROXY_HOPS. But it heeds that they are there.
+            clear_untrusted_proxy_headers=False,
         )
     except (OSError, ValueError) as error:
         raise StartupError(_explain_listen_failure(served, error)) from error
@@ -128,7 +130,6 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         locate_app_file(served.app)  # a missing file does not appear by being saved
         _refuse_port_in_use(served)
     settings = _prepare(settings, hosts)
-    # Not where other machines may reach the site, as through a tunnel under another name.
     application = _problem_page("starting")
     if in_child:
         _exit_on_signals()
@@ -146,7 +147,8 @@ def serve_and_reload(served: ServedApp, build_app: BuildApp) -> None:
         except AuthoringError as error:
             lines = [printable(line) for line in str(error).splitlines()]
             click.echo("\n".join([f"Error: {lines[0]}", *lines[1:]]), err=True)
-            application = _problem_page(str(error))
+            is_shown = _is_for_this_machine(served, settings)
+            application = _problem_page(str(error) if is_shown else LOOK_AT_TERMINAL)
         else:
             demo_password = _add_demo_user(app) if served.demo else ""
             _print_hints(app, chat_app)
@@ -307,10 +309,12 @@ def _problem_page(problem: str) -> WSGIApplication:
     ]
 
     def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        del environ
+        if problem != LOOK_AT_TERMINAL and not came_directly(environ):
+            return elsewhere(environ, start_response)
         start_response("500 Internal Server Error", head)
         return [body]
 
+    elsewhere = page if problem == LOOK_AT_TERMINAL else _problem_page(LOOK_AT_TERMINAL)
     return page
 
 
@@ -329,10 +333,26 @@ def _show_errors_to_author(
     app: Flask, chat_app: ChatApp, served: ServedApp, settings: Settings
 ) -> None:
     """Show what callbacks raise on the pages, where only this machine can reach the site."""
+    if not _is_for_this_machine(served, settings):
+        return
+    show_errors(app, partial(explain_to_author, folder=chat_app.folder))
+    serve = app.wsgi_app
+
+    def hide_errors_from_others(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        # Whoever comes through a tunnel may be anybody, and may see what others see.
+        if not came_directly(environ):
+            hide_errors(app)
+        return serve(environ, start_response)
+
+    app.wsgi_app = hide_errors_from_others  # type: ignore[method-assign]
+
+
+def _is_for_this_machine(served: ServedApp, settings: Settings) -> bool:
     # Not where other machines may reach it, as through a tunnel under another name.
     names = (served.host, *settings.trusted_hosts)
-    if all(map(is_loopback, names)) and not settings.proxy_hops:
-        show_errors(app, partial(explain_to_author, folder=chat_app.folder))
+    return all(map(is_loopback, names)) and not settings.proxy_hops
 
 
 def _is_ipv6(host: str) -> bool:

@@ -98,6 +98,15 @@ def show_errors(app: Flask, explain: Callable[[Exception], str]) -> None:
     logger.addHandler(app.extensions[SHOWN])
 
 
+def hide_errors(app: Flask) -> None:
+    """Undo `show_errors`, for good."""
+    shown: ShownErrors | None = app.extensions.pop(SHOWN, None)
+    if shown is not None:
+        logger.removeHandler(shown)
+        hint = "the log has what callbacks raise, and the pages show it no longer"
+        log_event("errors.hidden", level=logging.WARNING, hint=hint)
+
+
 def shown_error(app: Flask, text: str) -> str:
     """Return the failure whose reference stands in ``text``; nothing outside of development."""
     keeper: ShownErrors | None = app.extensions.get(SHOWN)
