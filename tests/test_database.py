@@ -29,6 +29,7 @@ from webapp.config.startup_error import StartupError
 from webapp.database import connections, engines
 from webapp.database.engines import close_connections, db, write_session
 from webapp.database.schema import SchemaState, read_schema_state, upgrade
+from webapp.testing.background import wait_for_background
 from webapp.web import health
 from webapp.web.housekeeping import EXTENSION as HOUSEKEEPING
 
@@ -272,6 +273,7 @@ def test_a_restored_backup_is_read_instead_of_the_old_file(visitor: Visitor, fil
     backup = file.with_name("backup")
     shutil.copy(file, backup)
     chat = visitor.start_chat("GPT-4")
+    wait_for_background()  # it writes the words of the chat
     for suffix in ("-wal", "-shm"):
         file.with_name(file.name + suffix).unlink()
     backup.rename(file)

@@ -45,6 +45,8 @@ def test_a_picture_has_its_room_before_it_comes(new_page: NewPage, site: Site, w
     page.route("**/files/**", lambda _route: None)  # so that none ever comes
     show(page, site, "pictures")
     expect(page.locator(".picture img")).to_have_count(2)
+    # The style of elements comes with the first of them.
+    wait_until(page, "document.querySelectorAll('.picture img')[1].clientWidth <= 160")
     large, small = page.locator(".picture img").all()
     box, other = large.bounding_box(), small.bounding_box()
     assert box is not None
