@@ -14,7 +14,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
-from tests.support.rows import every_row
+from tests.support.rows import every_row, run_sql
 from webapp.authoring.loading.config_file import read_config_file
 from webapp.testing import ChatTester, ChatTestError
 
@@ -189,6 +189,69 @@ def test_another_user_of_the_browser_does_not_have_them(make: Make) -> None:
     browser.client.set_cookie("session-keys", kept.value)
     browser.logged_in("alice")
     assert "sk-of-alice" in said(browser)
+
+
+BY_PROXY = """
+@cl.header_auth_callback
+def check(headers):
+    return cl.User(headers["X-User"]) if "X-User" in headers else None
+"""
+
+
+def has_keys(visitor: Visitor) -> bool:
+    return visitor.client.get_cookie("session-keys") is not None
+
+
+def test_the_keys_of_the_user_before_leave_when_the_session_has_ended_elsewhere(make: Make) -> None:
+    app = make(APP + SIGN_IN)
+    alice = Visitor(app).logged_in("alice")
+    enter(alice)
+    alice.get("/")
+    alice.get("/healthz")
+    assert has_keys(alice)
+    run_sql(app, "DELETE FROM login_sessions")
+    alice.get("/healthz")
+    assert has_keys(alice)
+    alice.get("/login")
+    assert not has_keys(alice)
+
+
+def test_the_keys_of_the_user_before_leave_when_another_one_signs_in(make: Make) -> None:
+    app = make(APP + SIGN_IN)
+    browser = Visitor(app).logged_in("alice")
+    enter(browser)
+    kept = browser.client.get_cookie("session-keys")
+    assert kept is not None
+    browser.post("/logout")
+    browser.get("/login")
+    browser.client.set_cookie("session-keys", kept.value)
+    assert browser.post("/login", {"username": "bob", "password": "bobbob"}).status_code == 303
+    assert not has_keys(browser)
+
+    # Bob's own keys stay, though his browser sent those of alice with them.
+    browser.get("/keys")
+    browser.client.set_cookie("session-keys", kept.value)
+    browser.post("/keys", KEYS | {"key-MODEL_KEY": "sk-of-bob"})
+    assert "sk-of-bob" in said(browser)
+
+
+def test_the_keys_of_the_user_before_leave_when_the_proxy_names_another_one(make: Make) -> None:
+    browser = Visitor(make(APP + BY_PROXY))
+    browser.send_always({"X-User": "alice"})
+    browser.get("/login")
+    browser.post("/login/headers", {})
+    enter(browser)
+    assert "sk-of-alice" in said(browser)
+    browser.send_always({"X-User": "bob"})
+    browser.get("/")
+    assert not has_keys(browser)
+
+
+def test_a_request_of_a_program_leaves_the_keys_of_the_browser(make: Make) -> None:
+    browser = Visitor(make(APP + SIGN_IN, api="on")).logged_in("alice")
+    enter(browser)
+    browser.client.get("/v1/models")
+    assert has_keys(browser)
 
 
 def test_a_user_can_let_the_browser_forget_them(make: Make) -> None:

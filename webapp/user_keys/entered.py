@@ -32,12 +32,7 @@ def entered_keys() -> dict[str, str]:
     # A request with a token brings no cookie that counts.
     if not names or not has_request_context() or isinstance(browser_session(), TokenSession):
         return {}
-    given = request.cookies.getlist(_sessions().own_cookie(COOKIE))
-    try:
-        # Of two cookies, someone else has set one.
-        owner, keys = _serializer().loads(given[0] if len(given) == 1 else "")
-    except BadSignature:
-        return {}
+    owner, keys = _read_cookie()
     # The user before in the same browser may have left them.
     return {name: keys[name] for name in names if name in keys} if owner == draft_owner() else {}
 
@@ -45,6 +40,13 @@ def entered_keys() -> dict[str, str]:
 def lacks_keys() -> bool:
     """Return whether the app asks for a key that the user of this request has not entered."""
     return len(entered_keys()) < len(chat_app().config.user_keys)
+
+
+def has_useless_cookie() -> bool:
+    """Return whether the browser keeps keys that the user of this request cannot use."""
+    if _sessions().own_cookie(COOKIE) not in request.cookies:
+        return False
+    return not isinstance(browser_session(), TokenSession) and _read_cookie()[0] != draft_owner()
 
 
 def keep_keys(response: Response, keys: dict[str, str]) -> None:
@@ -59,6 +61,17 @@ def keep_keys(response: Response, keys: dict[str, str]) -> None:
     if len(value) > COOKIE_BYTES:
         raise KeysTooLongError
     _sessions().set_own_cookie(response, COOKIE, value)
+
+
+def _read_cookie() -> tuple[str | None, dict[str, str]]:
+    """Return the keys that the browser keeps, and whose they are; ``None`` if they do not count."""
+    given = request.cookies.getlist(_sessions().own_cookie(COOKIE))
+    try:
+        # Of two cookies, someone else has set one.
+        owner, keys = _serializer().loads(given[0] if len(given) == 1 else "")
+    except BadSignature:
+        return None, {}
+    return owner, keys
 
 
 def _sessions() -> DatabaseSessions:

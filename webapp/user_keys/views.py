@@ -9,9 +9,15 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import HiddenField
 
 from webapp.accounts.guard import login_needed
-from webapp.accounts.login import viewer
+from webapp.accounts.login import browser_session, viewer
 from webapp.site import chat_app
-from webapp.user_keys.entered import KeysTooLongError, entered_keys, keep_keys, lacks_keys
+from webapp.user_keys.entered import (
+    KeysTooLongError,
+    entered_keys,
+    has_useless_cookie,
+    keep_keys,
+    lacks_keys,
+)
 from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
 from webapp.web.htmx import go_to, page_to_return_to
 from webapp.web.redirects import local_path
@@ -52,7 +58,7 @@ def ask_for_keys(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.jinja_env.globals["asks_for_keys"] = True
     app.before_request(_send_to_page)
-    app.after_request(_forget_after_logout)
+    app.after_request(_forget_of_other_users)
 
 
 @blueprint.get("")
@@ -101,15 +107,22 @@ def _answer(target: str, error: str, status: int) -> Response:
 
 def _send_to_page() -> BaseResponse | None:
     is_chat = request.path == "/" or request.path.startswith("/chats")
+    if not is_chat:  # so that icons and health checks read no session
+        return None
     is_known = viewer() is not None or not chat_app().login_on
-    if not is_chat or not is_known or not lacks_keys():
+    if not is_known or not lacks_keys():
         return None
     start = url_for("chats.new")
     target = local_path(page_to_return_to() or start, start)
     return go_to(url_for("user_keys.show", next=target if target != start else None))
 
 
-def _forget_after_logout(response: Response) -> Response:
-    if request.endpoint == "accounts.logout" and response.status_code < 400:
+def _forget_of_other_users(response: Response) -> Response:
+    """Let the browser forget the keys of a user who has left, in whatever way."""
+    # Icons and health checks do not look for the user. A failed request may not know the user.
+    is_known = browser_session().loaded and response.status_code < 500
+    # This answer brings the keys of the new user.
+    brings_keys = request.endpoint == "user_keys.enter"
+    if is_known and not brings_keys and has_useless_cookie():
         keep_keys(response, {})
     return response
