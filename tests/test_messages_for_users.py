@@ -9,6 +9,7 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat, Talk
+from tests.support.exports import bring_in, imported
 from tests.support.html import Element, parse
 from tests.support.people import Visitor
 from tests.test_editing import edit, new_key
@@ -109,6 +110,9 @@ def test_its_users_cannot_edit_it(chat: Chat) -> None:
     edits = [link.attributes.get("href", "") for link in chat.page().all(data_testid="edit")]
     assert not any(spoken["data-message-id"] in str(href) for href in edits)
     assert edit(chat, "changed", message=spoken["data-message-id"]).status_code == 404
+    form = f"{chat.address}/messages/{{}}/edit"
+    assert chat.visitor.get(form.format(spoken["data-message-id"])).status_code == 404
+    assert chat.visitor.get(form.format(written["data-message-id"])).status_code == 200
     # What begins the turn is edited, and the rest goes with it.
     assert edit(chat, "changed", message=written["data-message-id"]).status_code == 303
     assert chat.messages("user") == ["changed", "**said** aloud"]
@@ -126,6 +130,27 @@ def test_an_export_says_so(chat: Chat) -> None:
     assert ("user", "**said** aloud") in said
     text = chat.visitor.get(f"{chat.address}/export?format=markdown").text
     assert text.count("## User ·") == 2
+
+
+def test_an_imported_copy_cannot_be_edited_either(chat: Chat) -> None:
+    exported = json.loads(chat.visitor.get(f"{chat.address}/export?format=json").text)
+    details = [it.get("details") for it in exported["chats"][0]["messages"]]
+    assert details == [None, None, {"by_app": True}, None]
+    copy = Chat.at(chat.visitor, imported(chat.visitor, exported))
+    [written, spoken] = copy.page().all(data_testid="message", data_kind="user")
+    assert edit(copy, "changed", message=spoken["data-message-id"]).status_code == 404
+    assert edit(copy, "changed", message=written["data-message-id"]).status_code == 303
+
+
+@pytest.mark.parametrize("by_app", ["true", 1, {}])
+def test_an_import_that_does_not_say_clearly_whose_it_is_is_refused(
+    chat: Chat, by_app: object
+) -> None:
+    exported = json.loads(chat.visitor.get(f"{chat.address}/export?format=json").text)
+    exported["chats"][0]["messages"][2]["details"] = {"by_app": by_app}
+    refused = bring_in(chat.visitor, exported)
+    assert refused.status_code == 422
+    assert "must be true or false" in refused.text
 
 
 def test_a_link_shows_it_so(chat: Chat, app: Flask) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from webapp.authoring.chat_message import STEP, TASKS, USER
+from webapp.authoring.chat_message import BY_APP_KEY, STEP, TASKS, USER
 from webapp.authoring.inputs.message_choices import choices_of
 from webapp.transfer.export_data import ExportedChats
 from webapp.transfer.exported_elements import element_json
@@ -46,8 +46,10 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
             details = message.details or {}
             if message.kind in (STEP, TASKS):
                 data["details"] = dict(details)
-            elif message.kind == USER and (chosen := choices_of(details).details):
-                data["details"] = chosen
+            elif message.kind == USER:
+                said_by_app = {BY_APP_KEY: True} if details.get(BY_APP_KEY) else {}
+                if told := {**(choices_of(details).details or {}), **said_by_app}:
+                    data["details"] = told
             elif "sidebar" in details:
                 # What else an app keeps with a message is its own, as user_session is.
                 data["details"] = {"sidebar": details["sidebar"]}

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from webapp.authoring.chat_message import ASSISTANT, STEP, TASKS, USER, MessageKind
+from webapp.authoring.chat_message import (
+    ASSISTANT,
+    BY_APP_KEY,
+    STEP,
+    TASKS,
+    USER,
+    MessageKind,
+)
 from webapp.authoring.draft import CONTENT_LIMIT
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.inputs.modes import MODES_LIMIT
@@ -22,7 +29,8 @@ _STATUSES = tuple(status.value for status in TaskStatus)
 def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
     """Return the details of a message.
 
-    An answer has some if it is a panel. What the user wrote may have a command and modes.
+    An answer has some if it is a panel. What the user wrote may have a command and modes, and what
+    the app sent in the user's name says so.
 
     Raises
     ------
@@ -38,11 +46,12 @@ def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
     if kind == USER:
         if value.it is None:
             return None
-        it, modes = value.fields("command", "modes"), {}
+        it, modes = value.fields("command", "modes", BY_APP_KEY), {}
         if it["modes"].it is not None:
             for mode, option in it["modes"].members(MODES_LIMIT, "mode"):
                 modes[clean_text(mode)[:NAME_LIMIT]] = option.text(NAME_LIMIT)
-        return Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
+        chosen = Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
+        return {**(chosen or {}), BY_APP_KEY: True} if it[BY_APP_KEY].yes_or_no() else chosen
     if value.it is not None:
         raise value.wrong("belongs to a step, a list of tasks, an answer or a question only")
     return None

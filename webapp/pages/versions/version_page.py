@@ -9,6 +9,7 @@ from flask import render_template
 from werkzeug.exceptions import NotFound
 
 from webapp.authoring.chat_message import USER
+from webapp.authoring.questions.question import is_within_turn
 from webapp.chats.past_messages import END_SEQUENCE
 from webapp.chats.store import StoredChat
 from webapp.chats.versions import find_version
@@ -59,10 +60,11 @@ def render_edit_form(chat: StoredChat, message_id: uuid.UUID) -> str:
     Raises
     ------
     NotFound
-        It is no message of the user in this chat, or another text has taken its place.
+        It is no message of the user in this chat, it has begun no turn, or another text has taken
+        its place.
     """
     message = find_message(chat, message_id)
-    if message.kind != USER:
+    if message.kind != USER or is_within_turn(message.details):
         raise NotFound
     actions = with_ratings(build_actions(addresses_of(chat.id), message_id), chat.id)
     template = "chats/_edit.html" if wants_fragment() else "chats/edit.html"
