@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,10 @@ from werkzeug.test import TestResponse
 
 from tests.support.api import ASKED, TEAM, Program, add_token, events_of
 from tests.support.apps import AppMaker
+from tests.support.conversation import wait_until
 from tests.support.people import Visitor
-from tests.support.rows import column, count
+from tests.support.rows import column, count, run_sql
+from webapp.web.server import HOST, Host
 
 ASKS = """
     import chat_profiles as cl
@@ -33,6 +37,35 @@ ASKS = """
         else:
             await cl.Message(f"echo {message.content}").send()
 """
+# Two requests begin a chat at once.
+MEETS = (
+    ASKS
+    + """
+    import asyncio
+    begun = []
+
+    @cl.on_chat_start
+    async def start():
+        begun.append(1)
+        while len(begun) < 2:
+            await asyncio.sleep(0.01)
+"""
+)
+# The start of the chat goes on until the file is there.
+GREETS = (
+    ASKS
+    + """
+    import asyncio, pathlib
+
+    @cl.on_chat_start
+    async def start():
+        message = cl.Message("")
+        await message.stream_token("Hello")
+        while not pathlib.Path("FILE").exists():
+            await asyncio.sleep(0.01)
+        await message.send()
+"""
+)
 
 
 @pytest.fixture
@@ -50,6 +83,14 @@ def sign_in(app: Flask, name: str) -> str:
     return name
 
 
+def on_several_threads(app: Flask) -> Program:
+    """Return a program of a server that may let several requests wait at once."""
+    program = Program(app, add_token(app, sign_in(app, "alice")))
+    base: dict[str, Any] = program.client.environ_base
+    base[HOST] = Host(name="threaded", threads=4)
+    return program
+
+
 def ask(program: Program, key: str = "k1", content: str = "Hello", **more: Any) -> TestResponse:
     headers = {"Idempotency-Key": key, **more.pop("headers", {})}
     messages = [*more.pop("before", []), {"role": "user", "content": content}]
@@ -61,6 +102,14 @@ def said(answer: TestResponse) -> str:
     assert answer.status_code == 200, answer.text
     found: str = answer.json["choices"][0]["message"]["content"]  # type: ignore[index]
     return found
+
+
+def assert_told_to_come_again(refused: TestResponse) -> None:
+    assert (refused.status_code, refused.headers["Retry-After"]) == (409, "1"), refused.text
+    assert refused.json["error"]["message"] == (  # type: ignore[index]
+        "The first request with this Idempotency-Key is still being answered. "
+        "Send this request again in a moment."
+    )
 
 
 def test_the_same_request_gets_the_same_answer(program: Program) -> None:
@@ -151,6 +200,63 @@ def test_at_the_same_time_one_runs(program: Program) -> None:
     assert count(program.app, "chats") == 1
     assert said(ask(program)) == "echo Hello"
     assert column(program.app, "turns.status").count("complete") == 1
+
+
+def test_what_comes_while_the_first_request_begins_is_told_to_come_again(
+    make_app: AppMaker,
+) -> None:
+    app = make_app(MEETS, api="on")
+    program = on_several_threads(app)
+    with ThreadPoolExecutor(2) as threads:
+        answers = [it.result() for it in [threads.submit(ask, program) for _ in range(2)]]
+    answered, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert said(answered) == "echo Hello"
+    assert_told_to_come_again(refused)
+    assert said(ask(program)) == "echo Hello"
+    assert count(app, "chats") == 1
+
+
+def test_what_comes_while_the_chat_greets_is_told_to_come_again(
+    make_app: AppMaker, tmp_path: Path
+) -> None:
+    go_on = tmp_path / "go_on"
+    app = make_app(GREETS.replace("FILE", str(go_on)), api="on")
+    program = on_several_threads(app)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(ask, program)
+        try:
+            wait_until(lambda: count(app, "chats") == 1)
+            assert_told_to_come_again(ask(program))
+        finally:
+            go_on.touch()
+        assert said(first.result()) == said(ask(program)) == "echo Hello"
+    assert count(app, "chats") == 1
+
+
+def test_the_key_of_a_deleted_chat_needs_another(program: Program, app: Flask) -> None:
+    ask(program)
+    run_sql(app, "UPDATE chats SET deleted_at = created_at")
+    refused = ask(program)
+    assert refused.status_code == 422
+    told = refused.json["error"]["message"]  # type: ignore[index]
+    assert "was deleted" in told
+    assert "Send a new key" in told
+
+
+def test_json_of_any_depth_is_answered_or_refused(program: Program) -> None:
+    statuses = set()
+    for depth in range(700, 1_020):
+        text = '{"model": "other", "messages": [{"role": "user", "content": "Hello"}], "x": '
+        text += "[" * depth + "]" * depth + "}"
+        answer = program.client.post(
+            "/v1/chat/completions",
+            data=text,
+            content_type="application/json",
+            headers={**program.headers, "Idempotency-Key": "k1"},
+        )
+        statuses.add(answer.status_code)
+    # The profile is not offered, or the body is too deep.
+    assert statuses == {400, 403}
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])

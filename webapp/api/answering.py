@@ -32,6 +32,7 @@ from webapp.pages.watching import DatabaseSource, MemorySource, TurnSource
 from webapp.profiles.offer import ProfileNotOfferedError, offered_profile, offered_profiles
 from webapp.site import this_app
 from webapp.turns.asking import ask, profile_of
+from webapp.turns.claiming import ChatBusyError
 from webapp.turns.form_keys import AlreadyAskedError, FormReusedError, refuse_sent_form
 from webapp.turns.questions.answering import (
     Answer,
@@ -61,6 +62,16 @@ class ThreadTakenError(Refusal):
     title = "Thread not available"
     message = "The chat of this thread was deleted, or is just being started."
     advice = "Try again, or use another threadId."
+
+
+class KeyInUseError(Refusal):
+    """An ``Idempotency-Key`` whose first request is just starting its chat."""
+
+    code = 409
+    title = "Request being answered"
+    message = "The first request with this Idempotency-Key is still being answered."
+    advice = "Send this request again in a moment."
+    retry_after = 1
 
 
 class KeyReusedError(Refusal):
@@ -145,7 +156,9 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
     AnswerFailedError
         The chat could not be started.
     KeyReusedError
-        The key came before with another body.
+        The key came before with another body, or its chat was deleted.
+    KeyInUseError
+        The first request with the key is just starting its chat.
     HTTPException
         As for `ask` of the page.
     """
@@ -175,13 +188,7 @@ def begin_answer(asked: AskedTurn) -> BegunAnswer:
         question = find_open_question(chat)
     if question is not None:
         return _answer_question(chat, question, asked.content, key)
-    try:
-        turn = ask(chat, profile, Question(asked.content, key)).turn
-    except AlreadyAskedError as error:  # at the same time
-        return _answer_again(chat, error, asked)
-    except FormReusedError as error:
-        raise KeyReusedError from error
-    return BegunAnswer(chat=chat, turn_id=turn.id, source=MemorySource(turn), turn=turn)
+    return _ask(chat, profile, asked, key)
 
 
 def _find_chat(asked: AskedTurn) -> StoredChat | None:
@@ -232,6 +239,23 @@ def _find_earlier_answer(chat: StoredChat, asked: AskedTurn, key: RequestKey) ->
     if begun_by_other or (asked.chat_id is not None and _find_thread(_thread_of_key(key))):
         raise KeyReusedError
     return None
+
+
+def _ask(
+    chat: StoredChat, profile: ChatProfile | None, asked: AskedTurn, key: uuid.UUID
+) -> BegunAnswer:
+    """Ask the profile, unless the same request has done so at the same time."""
+    try:
+        turn = ask(chat, profile, Question(asked.content, key)).turn
+    except AlreadyAskedError as error:
+        return _answer_again(chat, error, asked)
+    except FormReusedError as error:
+        raise KeyReusedError from error
+    except ChatBusyError as error:
+        if asked.key is None or asked.chat_id is not None:
+            raise
+        raise KeyInUseError from error  # which has begun the chat, and waits for its start
+    return BegunAnswer(chat=chat, turn_id=turn.id, source=MemorySource(turn), turn=turn)
 
 
 def _answer_again(chat: StoredChat, sent: AlreadyAskedError, asked: AskedTurn) -> BegunAnswer:
@@ -314,7 +338,12 @@ def _start_chat(asked: AskedTurn) -> StoredChat:
     try:
         started = start_chat_under(profile, chat_id)
     except IntegrityError as error:
-        raise ThreadTakenError from error
+        if asked.key is None or asked.thread_id is None:
+            raise ThreadTakenError from error
+        if _find_thread(asked.thread_id) is not None:
+            raise KeyInUseError from error
+        deleted = "The chat of this Idempotency-Key was deleted, so nothing was done."
+        raise KeyReusedError(deleted) from error
     for message in started.messages:
         if message.kind == ERROR and message.status == FAILED:
             raise AnswerFailedError(message.content)

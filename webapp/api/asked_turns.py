@@ -259,7 +259,10 @@ def _read_key(body: Mapping[str, Any]) -> RequestKey | None:
         raise InvalidRequestError(
             f"{KEY_HEADER} must be text of 1 to {ID_LIMIT} characters.", KEY_HEADER
         )
-    text = json.dumps(body, sort_keys=True)
+    try:
+        text = json.dumps(body, sort_keys=True)
+    except RecursionError as error:  # a little less deep than what cannot be read
+        raise InvalidRequestError("The body is not JSON.") from error
     return RequestKey(key, hashlib.sha256(text.encode()).hexdigest())
 
 
