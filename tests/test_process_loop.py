@@ -51,6 +51,17 @@ def rest() -> None:
     time.sleep(0.05)
 
 
+async def cancel_others() -> None:
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet_process_loop() -> None:
+    """End what earlier tests have left in the loop of the process."""
+    process_loop.submit(cancel_others(), contextvars.Context()).result(LIMIT)
+
+
 def happens(is_so: Callable[[], bool]) -> bool:
     """Return whether something is so at one of ten tries.
 
@@ -365,10 +376,14 @@ def test_a_callback_runs_in_the_requests_thread_once_it_has_been_quick() -> None
     callback = Callback("on_message", thread, 0)
     names = [call_it(callback).name for _ in range(QUICK_CALLS)]
     assert names == ["webapp-loop"] * QUICK_CALLS
-    rest()
-    before = process_loop.handovers
-    assert call_it(callback) is threading.current_thread()
-    assert process_loop.handovers == before
+
+    def runs_here() -> bool:
+        before = process_loop.handovers
+        is_here = call_it(callback) is threading.current_thread()
+        assert not is_here or process_loop.handovers == before
+        return is_here
+
+    assert happens(runs_here)
 
 
 async def blocks() -> threading.Thread:
