@@ -52,6 +52,18 @@ IMPATIENT = """
 
     limits.ARRIVAL_SECONDS = 1.0
 """
+# A visitor who needs a moment before the first byte, on a machine of any speed.
+PATIENT = """
+    import chat_profiles as cp
+    from webapp.web.connections import limits
+
+    limits.FIRST_BYTE_SECONDS = 60.0
+
+
+    @cp.on_message
+    async def answer(message: cp.Message) -> None:
+        await cp.Message("Hello").send()
+"""
 
 Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Server]]
 SERVERS: dict[str, Start] = {
@@ -106,6 +118,25 @@ def test_with_few_files_the_oldest_connections_make_room(
             assert has_ended(connections[0])
             assert not has_ended(connections[-1])
         assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("command", [gunicorn_command(), waitress_command()], ids=lambda c: c[2])
+def test_a_connection_that_has_just_come_does_not_make_room(
+    make_app: AppMaker, tmp_path: Path, sqlite_url: str, command: list[str]
+) -> None:
+    limited = ["sh", "-c", f'ulimit -n {FEW_FILES}; exec "$@"', "sh", *command]
+    with running(limited, tmp_path, production(sqlite_url, make_app.path(PATIENT))) as server:
+        server.wait_for("/healthz")
+        with (
+            waiting(server.port, b"G", FEW_FILES),
+            socket.create_connection(("127.0.0.1", server.port), 30) as visitor,
+            # Each of them asks for room, and so few that the visitor is never the oldest.
+            waiting(server.port, b"G", 30),
+            # Its answer shows that the connections before it have been accepted.
+            waiting(server.port, SENT["a whole request"], 1),
+        ):
+            visitor.sendall(SENT["a whole request"])
+            assert b"200 OK" in visitor.recv(4_096)
 
 
 @pytest.mark.parametrize("sent", [SENT["half a head"], SENT["half a body"]])

@@ -21,7 +21,12 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
-from webapp.web.connections.limits import is_too_slow, most_connections, seconds_left
+from webapp.web.connections.limits import (
+    is_silent,
+    is_too_slow,
+    most_connections,
+    seconds_left,
+)
 
 # A head that is longer is read by a thread, which refuses it.
 MOST_HEAD_BYTES = 64 * 1024
@@ -286,7 +291,12 @@ class ArrivalWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
             self._close(conn)
         elif self._arriving:
-            silent = (conn for conn, request in self._arriving.items() if not request.size)
+            now = time.monotonic()
+            silent = (
+                conn
+                for conn, request in self._arriving.items()
+                if is_silent(now - request.began, request.size)
+            )
             self._drop(next(silent, next(iter(self._arriving))))
 
     def _drop(self, conn: Any) -> None:

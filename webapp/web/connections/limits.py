@@ -6,6 +6,9 @@ import os
 
 # How long a connection may send nothing, or only a part of a request.
 ARRIVAL_SECONDS = 20.0
+# How long a new connection may take to its first byte. Until then it does not make room for others:
+# a visitor's connection is silent at first, too.
+FIRST_BYTE_SECONDS = 1.0
 # A large form may take longer, as long as it arrives at this rate.
 LEAST_BYTES_PER_SECOND = 4 * 1024
 MOST_CONNECTIONS = 4_000
@@ -19,6 +22,11 @@ def most_connections() -> int:
     if files <= 0:
         return MOST_CONNECTIONS
     return min(MOST_CONNECTIONS, max(files // 2, files - OTHER_FILES))
+
+
+def is_silent(seconds: float, received: int) -> bool:
+    """Return whether a connection that has waited so long has sent nothing in good time."""
+    return not received and seconds > FIRST_BYTE_SECONDS
 
 
 def is_too_slow(seconds: float, received: int) -> bool:

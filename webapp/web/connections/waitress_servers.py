@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 
-from webapp.web.connections.limits import is_too_slow, most_connections
+from webapp.web.connections.limits import is_silent, is_too_slow, most_connections
 
 # How often slow requests are looked for.
 LOOK_SECONDS = 5
@@ -45,6 +45,15 @@ class BoundedChannel(HTTPChannel):
             self.arrived += len(data)
         return taken
 
+    def worth(self) -> tuple[bool, float]:
+        """Return the place in the order in which connections end to make room.
+
+        Idle connections come before half-sent requests and before those that have just come, and
+        the oldest of each first.
+        """
+        since = self.began or self.last_activity
+        return not is_silent(time.time() - since, self.began is not None), since
+
     @property
     def is_waiting(self) -> bool:
         """Return whether no request is answered here, and nothing is left to be sent."""
@@ -61,10 +70,7 @@ class _BoundedServer(BaseWSGIServer):
         channels = cast(dict[int, BoundedChannel], self.active_channels)
         if len(channels) > most - spare:
             waiting = [channel for channel in channels.values() if channel.is_waiting]
-            # Idle connections before half-sent requests, and the oldest of each first.
-            waiting.sort(
-                key=lambda each: (each.began is not None, each.began or each.last_activity)
-            )
+            waiting.sort(key=BoundedChannel.worth)
             for channel in waiting[: 2 * spare]:
                 channel.will_close = True
         return super().readable()
