@@ -37,13 +37,22 @@ export const openNewMenus = () => {
   }
 };
 
-// A list that is drawn anew need not keep a menu that is closed.
+const keepFold = (isOpen) => {
+  const path = new URL(document.querySelector(".home").href).pathname;
+  const value = isOpen ? "beside; max-age=0" : "folded; max-age=31536000";
+  document.cookie = `history=${value}; path=${path}; samesite=lax`;
+};
+
+on("click", ({ target }) => {
+  const fold = target.closest?.(".fold > summary")?.parentElement;
+  // Before the browser turns it. It tells so later, and who reloads at once has left by then.
+  if (fold) keepFold(!fold.open);
+});
+
 on("toggle", ({ target, newState }) => {
+  // A list that is drawn anew need not keep a menu that is closed.
   if (target.matches?.(".item-actions") && newState === "closed") {
     target.closest(".item")?.removeAttribute("hx-morph-skip");
   }
-  if (!target.matches?.(".fold")) return;
-  const path = new URL(document.querySelector(".home").href).pathname;
-  const value = newState === "open" ? "beside; max-age=0" : "folded; max-age=31536000";
-  document.cookie = `history=${value}; path=${path}; samesite=lax`;
+  if (target.matches?.(".fold")) keepFold(newState === "open");
 });

@@ -87,6 +87,15 @@ def test_the_list_folds_away_and_stays_so(desktop: Page, site: Site) -> None:
     expect(desktop.get_by_test_id("history")).to_be_visible()
 
 
+def test_a_fold_is_kept_before_the_page_can_be_left(desktop: Page, site: Site) -> None:
+    show_list(desktop, site)
+    # In one task of the page, so no event comes between.
+    fold = "document.querySelector('.fold > summary').click(), document.cookie"
+    assert "history=folded" in desktop.evaluate(fold)
+    expect(desktop.get_by_test_id("history")).to_be_hidden()
+    assert "history=" not in desktop.evaluate(fold)
+
+
 def test_the_list_folds_away_without_script(without_javascript: Page, site: Site) -> None:
     without_javascript.goto(site.url)
     without_javascript.get_by_test_id("fold-history").click()
