@@ -198,7 +198,7 @@ class TestSettingsOfChainlit:
             ("x = " + "[" * 50_000, ".chainlit/config.toml is not TOML"),
             (TEN_MEGABYTES, ".chainlit/config.toml is larger than 200,000 bytes"),
             (b'[UI]\nname = "\xff"', ".chainlit/config.toml is not UTF-8 text"),
-            ("[UI]\nname = 3", ".chainlit/config.toml: [UI] name must be a text."),
+            ("[UI]\nname = 3", ".chainlit/config.toml: [UI] name must be a text, not 3."),
             ('[UI]\ncot = "x"', '[UI] cot must be "full", "tool_call" or "hidden", not \'x\''),
             ("[UI]\ncot = []", "[UI] cot must be"),
             (
@@ -206,11 +206,23 @@ class TestSettingsOfChainlit:
                 "[features] spontaneous_file_upload is not used: max_files of uploads must be",
             ),
             (
+                '[features.spontaneous_file_upload]\nenabled = true\nmax_size_mb = "5"',
+                "which is max_size_mb in a configuration of Chainlit, must be a number above 0, or",
+            ),
+            (
+                '[features.spontaneous_file_upload]\nenabled = "yes"',
+                "[features.spontaneous_file_upload] enabled must be true or false, not 'yes'.",
+            ),
+            (
+                "[features]\nspontaneous_file_upload = true",
+                "spontaneous_file_upload must be a table with enabled = true, not True.",
+            ),
+            (
                 "[features.spontaneous_file_upload]\nenabled = true\naccept = {a = 1}",
-                "[features] spontaneous_file_upload is not used",
+                "accept of uploads must have a list of endings for 'a'",
             ),
         ],
-        ids=range(9),
+        ids=range(12),
     )
     def test_a_bad_file_is_a_line_of_the_log_and_the_site_serves(
         self, make: Make, log: LogReader, content: str | bytes, problem: str

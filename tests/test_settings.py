@@ -88,6 +88,7 @@ UNSAFE: list[tuple[dict[str, Any], str]] = [
     ({"WEBAPP_SECRET_KEY": "your-secret-key-goes-here-0123456789"}, "can be guessed"),
     ({"WEBAPP_SECRET_KEY_FALLBACKS": SECRET}, "also used as another secret"),
     ({"WEBAPP_SECRET_KEY_FALLBACKS": "short"}, "FALLBACKS holds a key shorter than 32"),
+    ({"WEBAPP_SECRET_KEY_FALLBACKS": f"{'k' * 40},short"}, "number 2 of 2"),
     ({"WEBAPP_DATABASE_URL": f"postgresql://u:{SECRET}@h/d"}, "also used as another secret"),
     ({"WEBAPP_PROXY_SECRET": "short"}, "WEBAPP_PROXY_SECRET must be 32 or more"),
     ({"WEBAPP_PROXY_SECRET": SECRET}, "WEBAPP_PROXY_SECRET is also used as another secret"),
@@ -150,6 +151,8 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name: str) -> None:
     with pytest.raises(StartupError) as caught:
         Settings.from_environment({name: SETTINGS[name][2]})
     assert str(caught.value).startswith(f"{name} must be ")
+    # The address of files may have a password in it.
+    assert (repr(SETTINGS[name][2]) in str(caught.value)) == (name != "WEBAPP_FILES_URL")
     assert caught.value.code == 78
 
 
@@ -171,6 +174,61 @@ def test_production_refuses_to_be_unsafe(
     assert line.count("\n") == 1
     assert SECRET not in line
     assert caught.value.code == 78
+
+
+@pytest.mark.parametrize(
+    ("app_file", "wrong", "says"),
+    [
+        (
+            "by_proxy.py",
+            {"WEBAPP_PROXY_ADDRESSES": "proxy.example.org"},
+            "WEBAPP_PROXY_ADDRESSES must be",
+        ),
+        (
+            "by_proxy.py",
+            {"WEBAPP_PROXY_ADDRESSES": "", "WEBAPP_PROXY_SECRET": "short"},
+            "WEBAPP_PROXY_SECRET must be",
+        ),
+        (
+            "by_proxy.py",
+            {"WEBAPP_PROXY_ADDRESSES": "", "WEBAPP_PROXY_ADRESSES": "10.0.0.7"},
+            "did you mean WEBAPP_PROXY_ADDRESSES?",
+        ),
+        (
+            "simple.py",
+            {"WEBAPP_TRUSTED_HOSTS": "", "WEBAPP_TRUSTED_HOST": "localhost"},
+            "did you mean WEBAPP_TRUSTED_HOSTS?",
+        ),
+        (
+            "simple.py",
+            {"WEBAPP_SECRET_KEY": "", "WEBAPP_SECRETKEY": SECRET},
+            "did you mean WEBAPP_SECRET_KEY?",
+        ),
+        (None, {"WEBAPP_CHATT": "app.py"}, "did you mean WEBAPP_CHAT?"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_setting_that_is_wrong_is_not_called_missing_too(
+    make_app: AppMaker,
+    app_file: str | None,
+    wrong: dict[str, Any],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(StartupError) as caught:
+        create_app(app_file and make_app.path(app_file), {**make_app.config(), **wrong})
+    [line] = caught.value.lines
+    assert says in line
+    assert capsys.readouterr().err == f"chat-profiles: {line}\n"
+
+
+def test_a_misspelt_name_is_told_beside_the_fault_of_the_setting_itself() -> None:
+    with pytest.raises(StartupError) as caught:
+        Settings.from_environment({"WEBAPP_PROXY_HOPS": "x", "WEBAPP_PROXY_HOP": "1"})
+    assert [line.split()[0] for line in caught.value.lines] == [
+        "WEBAPP_PROXY_HOPS",
+        "WEBAPP_PROXY_HOP",
+    ]
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes"])

@@ -274,10 +274,22 @@ def test_a_tester_enters_keys(make: Make, tmp_path: Path) -> None:
         assert "'MODEL_KEY': 'm'" in chat.say("hello").text
 
 
-@pytest.mark.parametrize("value", ['"A"', '["a b"]', "[1]", str([f"K{n}" for n in range(21)])])
-def test_names_that_cannot_be_used_are_a_problem(tmp_path: Path, value: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('"A"', "must be a list of names"),
+        ("false", "must be a list of names"),
+        ('["A", "a b"]', "has the name 'a b', which cannot be used: a name has 1 to 100 letters"),
+        ('["A", "ß"]', "has the name 'ß'"),
+        ('[""]', "has the name ''"),
+        ("[1]", "has the name 1"),
+        (str([f"K{n}" for n in range(21)]), "has 21 names, of which at most 20 can be asked for"),
+    ],
+)
+def test_names_that_cannot_be_used_are_a_problem(tmp_path: Path, value: str, says: str) -> None:
     (tmp_path / ".chainlit").mkdir()
     (tmp_path / ".chainlit" / "config.toml").write_text(f"[project]\nuser_env = {value}\n")
     config = read_config_file(tmp_path)
     assert config.user_keys == ()
-    assert "[project] user_env must be a list" in config.problems[0]
+    [problem] = config.problems
+    assert f"[project] user_env {says}" in problem

@@ -212,15 +212,17 @@ def _prepare(
 ) -> tuple[Settings, ChatApp]:
     """Return what an app is made of. Every reason against a start is told at once."""
     settings, invalid = Settings.read(config)
-    # A value that is not valid counts as missing, but why it is not valid says more.
+    # A value that is not valid counts as missing, but why it is not valid says more. So nothing
+    # below may ask for a setting that is among the problems.
     problems = settings.find_problems() | invalid
     lines = list(problems.values())
     chat_app = ChatApp(name="")
     with _gather(lines):
         refuse_gevent()
     with _gather(lines):
-        chat_app = _load(chat or settings.chat)
-        if (problem := find_proxy_problem(chat_app, settings)) is not None:
+        if chat is not None or "WEBAPP_CHAT" not in problems:
+            chat_app = _load(chat or settings.chat)
+        if (problem := find_proxy_problem(chat_app, settings, problems)) is not None:
             raise StartupError(problem)
     if not lines:
         return settings, chat_app  # the schema is refused, or made, once the app is there

@@ -35,7 +35,10 @@ class SettingsReader:
             similar = get_close_matches(name, sorted(self._names), 1, SIMILAR)
             if similar or name in given_in_code:
                 hint = f"; did you mean {similar[0]}?" if similar else "."
-                self.problems[name] = f"{name} is not a setting{hint}"
+                # A misspelt name says why the setting itself is not there.
+                is_reason = similar and not self._values.get(similar[0])
+                key = similar[0] if is_reason and similar[0] not in self.problems else name
+                self.problems[key] = f"{name} is not a setting{hint}"
 
     def value(self, name: str) -> Any:
         self._names.add(name)
@@ -93,7 +96,7 @@ class SettingsReader:
         if not text:
             return default
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            self.problems[name] = f"{name} must be a whole number from {least} to {most}."
+            self._refuse(name, f"a whole number from {least} to {most}", text)
             return default
         return int(text)
 
@@ -107,7 +110,7 @@ class SettingsReader:
         except ValueError:
             number = 0.0
         if not 0 < number < 1e6:
-            self.problems[name] = f"{name} must be a number greater than 0, such as {default:g}."
+            self._refuse(name, f"a number greater than 0, such as {default:g}", text)
             return default
         return number
 
@@ -116,20 +119,16 @@ class SettingsReader:
         try:
             ZoneInfo(text)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.problems[name] = (
-                f"{name} must be the name of a time zone that this machine knows, such as "
-                "Europe/Paris."
-            )
+            known = "the name of a time zone that this machine knows, such as Europe/Paris"
+            self._refuse(name, known, text)
             return "UTC"
         return text
 
     def cookie_name(self, name: str, default: str) -> str:
         text = self.text(name).removeprefix("__Host-") or default
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
-            self.problems[name] = (
-                f"{name} must be 1 to 64 letters, digits, dots, dashes and underscores, such as "
-                "support-chat. The site puts __Host- in front of it."
-            )
+            kind = "1 to 64 letters, digits, dots, dashes and underscores, such as support-chat"
+            self._refuse(name, kind, text)
             return default
         return text
 
@@ -152,32 +151,33 @@ class SettingsReader:
     def json_file(self, name: str) -> str:
         text = self.text(name)
         if text and not Path(text).is_file():
-            self.problems[name] = (
-                f"{name} must be the path of a JSON file that this process can read."
-            )
+            self._refuse(name, "the path of a JSON file that this process can read", text)
             return ""
         return text
 
     def sendfile(self, name: str) -> str:
         text = self.text(name)
         if text and not _SENDFILE.fullmatch(text):
-            self.problems[name] = (
-                f"{name} must be X-Sendfile, or X-Accel-Redirect: with the path of the location, "
-                "such as X-Accel-Redirect:/internal-files."
-            )
+            path = "X-Accel-Redirect: with the path of the location, such as"
+            kind = f"X-Sendfile, or {path} X-Accel-Redirect:/internal-files"
+            self._refuse(name, kind, text)
             return ""
         return text
 
     def yes_or_no(self, name: str) -> bool:
         text = self.text(name).lower()
         if text not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
-            self.problems[name] = f"{name} must be true or false."
+            self._refuse(name, "true or false", text)
         return text in ("1", "true", "yes", "on")
 
     def one_of(self, name: str, allowed: tuple[str, ...], *, any_case: bool = False) -> str:
         text = self.text(name) or allowed[0]
         text = text.upper() if any_case else text
         if text not in allowed:
-            self.problems[name] = f"{name} must be one of: {', '.join(allowed)}."
+            self._refuse(name, f"one of: {', '.join(allowed)}", text)
             return allowed[0]
         return text
+
+    def _refuse(self, name: str, kind: str, given: str) -> None:
+        """Keep a line with what was given. No secret is read by a function that calls this."""
+        self.problems[name] = f"{name} must be {kind}, not {given!r:.60}."

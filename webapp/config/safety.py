@@ -30,9 +30,11 @@ def find_secret_problems(key: str, earlier: Sequence[str]) -> dict[str, str]:
         )
     elif key in earlier:
         problems["WEBAPP_SECRET_KEY"] = ALSO_ANOTHER
-    if any(len(old.encode()) < SECRET_BYTES for old in earlier):
+    short = [place for place, old in enumerate(earlier, 1) if len(old.encode()) < SECRET_BYTES]
+    if short:
         problems["WEBAPP_SECRET_KEY_FALLBACKS"] = (
-            f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes."
+            f"WEBAPP_SECRET_KEY_FALLBACKS holds a key shorter than {SECRET_BYTES} bytes: number "
+            f"{short[0]} of {len(earlier)}. Correct it, or leave it out."
         )
     return problems
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Collection
 from functools import cache
 from hmac import compare_digest
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from webapp.config.settings import PROXY_SECRET_HEADER, Settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+# One of them is enough.
+_TRUST_SETTINGS = {"WEBAPP_PROXY_SECRET", "WEBAPP_PROXY_ADDRESSES"}
 _SECRET_KEY = "HTTP_X_PROXY_SECRET"  # noqa: S105
 
 
@@ -40,8 +43,16 @@ def find_proxy_mistrust(environ: WSGIEnvironment, settings: Settings) -> str | N
     return None
 
 
-def find_proxy_problem(chat_app: ChatApp, settings: Settings) -> str | None:
-    """Return what to set before ``chat_app`` may be served, if its users sign in by headers."""
+def find_proxy_problem(
+    chat_app: ChatApp, settings: Settings, faulty: Collection[str] = ()
+) -> str | None:
+    """Return what to set before ``chat_app`` may be served, if its users sign in by headers.
+
+    Parameters
+    ----------
+    faulty:
+        The names of settings that are there, but not valid. Each has a line of its own already.
+    """
     if "header_auth_callback" not in chat_app.callbacks:
         return None
     if "uwsgi" in sys.modules:
@@ -50,7 +61,7 @@ def find_proxy_problem(chat_app: ChatApp, settings: Settings) -> str | None:
             "User, which proxies let pass, for X-Forwarded-User: anybody could choose who they "
             "are. Serve it with gunicorn or Waitress."
         )
-    if settings.proxy_secret or settings.proxy_addresses:
+    if settings.proxy_secret or settings.proxy_addresses or _TRUST_SETTINGS & set(faulty):
         return None
     is_public = settings.production or settings.proxy_hops
     if not is_public and all(map(is_loopback, settings.trusted_hosts)):

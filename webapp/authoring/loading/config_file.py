@@ -90,7 +90,7 @@ class _Reader:
     def read_text(self, key: str, limit: int) -> str:
         value = self.find(key)
         if value is not None and not isinstance(value, str):
-            self.refuse(key, "must be a text")
+            self.refuse(key, f"must be a text, not {value!r:.60}")
             return ""
         return one_line(value or "", limit)
 
@@ -115,7 +115,7 @@ def read_config_file(folder: Path) -> ConfigFile:
     reader = _Reader(tables)
     stylesheet = reader.read_text("UI.custom_css", PATH_LIMIT)
     if stylesheet and not _STYLESHEET.fullmatch(stylesheet):
-        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css"')
+        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css", not ' + f"{stylesheet!r:.60}")
         stylesheet = ""
     given = reader.find("UI.cot")
     cot: Cot | None = next((each for each in get_args(Cot) if each == given), None)
@@ -127,8 +127,9 @@ def read_config_file(folder: Path) -> ConfigFile:
         if value is not None and value != written:
             table, _, name = key.rpartition(".")
             lines.append(f"{FILE}: [{table}] {name} has no effect here: {instead}.")
-    if not isinstance(reader.find(EDITING), bool | None):
-        reader.refuse(EDITING, "must be true or false")
+    editing = reader.find(EDITING)
+    if not isinstance(editing, bool | None):
+        reader.refuse(EDITING, f"must be true or false, not {editing!r:.60}")
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
@@ -136,7 +137,7 @@ def read_config_file(folder: Path) -> ConfigFile:
         cot=cot,
         theme=_read_choice(reader, "UI.default_theme", THEMES),
         layout=_read_choice(reader, "UI.layout", LAYOUTS),
-        allows_editing=reader.find(EDITING) is not False,
+        allows_editing=editing is not False,
         uploads=_read_uploads(reader),
         user_keys=_read_user_keys(reader),
         problems=tuple(reader.problems),
@@ -156,7 +157,13 @@ def _read_choice(reader: _Reader, key: str, choices: tuple[str, ...]) -> str:
 def _read_uploads(reader: _Reader) -> Uploads | None:
     key = "features.spontaneous_file_upload"
     given = reader.find(key)
-    if not isinstance(given, dict) or given.get("enabled") is not True:
+    if not isinstance(given, dict | None):
+        reader.refuse(key, f"must be a table with enabled = true, not {given!r:.60}")
+        return None
+    enabled = (given or {}).get("enabled")
+    if not isinstance(enabled, bool | None):
+        reader.refuse(f"{key}.enabled", f"must be true or false, not {enabled!r:.60}")
+    if not given or enabled is not True:
         return None
     accept = given.get("accept")
     try:
@@ -172,9 +179,22 @@ def _read_uploads(reader: _Reader) -> Uploads | None:
 
 def _read_user_keys(reader: _Reader) -> tuple[str, ...]:
     key = "project.user_env"
-    names = reader.find(key) or []
-    is_list = isinstance(names, list) and len(names) <= MOST_KEYS
-    if is_list and all(isinstance(name, str) and _KEY.fullmatch(name) for name in names):
-        return tuple(dict.fromkeys(names))
-    reader.refuse(key, f'must be a list of at most {MOST_KEYS} names, such as ["OPENAI_API_KEY"]')
-    return ()
+    names = reader.find(key)
+    if names is None:
+        return ()
+    if not isinstance(names, list):
+        reader.refuse(key, 'must be a list of names, such as ["OPENAI_API_KEY"]')
+        return ()
+    strange = [name for name in names if not (isinstance(name, str) and _KEY.fullmatch(name))]
+    if strange:
+        reader.refuse(
+            key,
+            f"has the name {strange[0]!r:.60}, which cannot be used: a name has 1 to 100 letters "
+            "without accents, digits, underscores and dashes, and begins with a letter or an "
+            "underscore, such as OPENAI_API_KEY",
+        )
+        return ()
+    if len(names) > MOST_KEYS:
+        reader.refuse(key, f"has {len(names)} names, of which at most {MOST_KEYS} can be asked for")
+        return ()
+    return tuple(dict.fromkeys(names))

@@ -55,10 +55,15 @@ class Uploads:
         object.__setattr__(self, "accept", _clean_accept(self.accept))
         files: object = self.max_files
         if files is not None and not (is_whole(files) and files >= 1):
-            raise MisuseError("max_files of uploads must be a whole number from 1 up, or None.")
+            raise MisuseError(
+                f"max_files of uploads must be a whole number from 1 up, or None, not {files!r:.80}."
+            )
         size: object = self.max_megabytes
         if size is not None and not (is_number(size) and 0 < size < 1e6):
-            raise MisuseError("max_megabytes of uploads must be a number above 0, or None.")
+            raise MisuseError(
+                "max_megabytes of uploads, which is max_size_mb in a configuration of Chainlit, must "
+                f"be a number above 0, or None, not {size!r:.80}."
+            )
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -87,10 +92,20 @@ def _clean_accept(accept: Any) -> tuple[str, ...] | None:
     if accept is None:
         return None
     if isinstance(accept, Mapping):
-        endings = [ending for each in accept.values() for ending in each or ()]
-        accept = [*accept, *endings]
-    if not isinstance(accept, list | tuple) or not all(isinstance(each, str) for each in accept):
+        for name, endings in accept.items():
+            if not isinstance(endings, list | tuple | None):
+                raise MisuseError(
+                    f"accept of uploads must have a list of endings for {name!r:.80}, such as "
+                    f'[".py"], not {endings!r:.80}.'
+                )
+        accept = [*accept, *(ending for each in accept.values() for ending in each or ())]
+    if not isinstance(accept, list | tuple):
         raise MisuseError(f"accept of uploads must be a list of content types, {_ACCEPT_HELP}.")
+    for each in accept:
+        if not isinstance(each, str):
+            raise MisuseError(
+                f"accept of uploads holds {each!r:.80}, which is no text; write {_ACCEPT_HELP}."
+            )
     cleaned = tuple(dict.fromkeys(each.strip().lower() for each in accept))
     for each in cleaned:
         if not (each == EVERY_TYPE or _ENDING.fullmatch(each) or _TYPE.fullmatch(each)):
