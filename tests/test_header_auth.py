@@ -22,7 +22,7 @@ from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
 from webapp.accounts.header_auth import header_check
 from webapp.accounts.header_auth.trusted_proxy import find_proxy_mistrust
-from webapp.accounts.views import NOT_AUTOMATIC, NOT_BY_PROXY, NOT_LET_IN
+from webapp.accounts.views import NOT_AUTOMATIC, NOT_BY_PROXY, NOT_LET_IN, NOT_NAMED
 from webapp.config.settings import Settings
 from webapp.config.startup_error import StartupError
 from webapp.testing.background import wait_for_background
@@ -114,8 +114,30 @@ def test_a_refusal_says_what_to_do_and_does_not_go_round_in_a_circle(
     assert log.one("login.failed")["kind"] == "headers"
 
 
-def test_nobody_to_vouch_for_is_a_refusal(app: Flask) -> None:
-    assert Proxied(app).post("/login/headers").status_code == 401
+@pytest.mark.parametrize("body", ["headers.get('X-User')", "dict(headers).get('x-user')"])
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({}, NOT_NAMED),
+        ({"X-User": ""}, NOT_NAMED),
+        ({"User-Agent": "Browser", "X-Forwarded-Proto": "https"}, NOT_NAMED),
+        ({"X-User": "stranger"}, NOT_LET_IN),
+    ],
+)
+def test_a_refusal_tells_a_missing_name_from_an_unwanted_one(
+    make_app: AppMaker, body: str, sent: dict[str, str], told: str
+) -> None:
+    app = make_app(f"""
+        import chat_profiles as cl
+
+        @cl.header_auth_callback
+        def auth(headers):
+            headers.get("User-Agent"), {body}
+        """)
+    answer = Proxied(app).post("/login/headers", headers=sent)
+    page = parse(answer.text)
+    assert (answer.status_code, page.one(role="alert").text.strip()) == (401, told)
+    assert page.one(data_testid="header-login-form").one("button").text == "Try again"
 
 
 @pytest.mark.parametrize("head", ["def", "async def"])

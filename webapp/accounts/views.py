@@ -48,6 +48,10 @@ NOT_LET_IN = (
     "This site does not let in the account that you are signed in with. Ask whoever runs the site, "
     "or sign in with another account, and try again."
 )
+NOT_NAMED = (
+    "The sign-in of your organisation did not tell this site who you are. Sign in there, and try "
+    "again. If you are signed in there, ask whoever runs the site."
+)
 NOT_BY_PROXY = (
     "This site signs people in through its proxy, and your request did not come through it. Open "
     "the site at the address that you were given."
@@ -81,7 +85,7 @@ def log_in_with_password() -> BaseResponse:
         is_complete = form.username.data and form.password.data
         return _answer(form, TOO_LONG if is_complete else INCOMPLETE, 400)
     username, password = form.username.data or "", form.password.data or ""
-    return _sign_in(form, partial(authenticate, username, password), REFUSED)
+    return _sign_in(form, partial(authenticate, username, password), lambda: REFUSED)
 
 
 @blueprint.post("/login/headers")
@@ -98,10 +102,11 @@ def log_in_with_headers() -> BaseResponse:
     if mistrust:
         record_refusal("login.failed", None, kind=BY_HEADERS, reason=mistrust)
         return _answer(form, NOT_BY_PROXY, 403)
-    by_headers = partial(authenticate_by_headers, read_headers(request))
+    headers = read_headers(request)
+    by_headers = partial(authenticate_by_headers, headers)
     if _has_password():
-        return _sign_in(form, by_headers, NOT_AUTOMATIC, is_note=True)
-    return _sign_in(form, by_headers, NOT_LET_IN)
+        return _sign_in(form, by_headers, lambda: NOT_AUTOMATIC, is_note=True)
+    return _sign_in(form, by_headers, lambda: NOT_LET_IN if headers.may_name_user else NOT_NAMED)
 
 
 def _go_to_own_page() -> BaseResponse:
@@ -111,16 +116,16 @@ def _go_to_own_page() -> BaseResponse:
 def _sign_in(
     form: LoginForm,
     authenticate_from: Callable[[str | None], User],
-    refused: str,
+    explain_refusal: Callable[[], str],
     *,
     is_note: bool = False,
 ) -> BaseResponse:
     try:
         authenticate_from(request.remote_addr)
     except LoginRefusedError:
-        return _answer(form, refused, 401, is_note=is_note)
+        return _answer(form, explain_refusal(), 401, is_note=is_note)
     except LoginThrottledError as error:
-        told = refused if is_note else error.advice
+        told = explain_refusal() if is_note else error.advice
         return _answer(form, told, 429, retry_after=error.seconds, is_note=is_note)
     except AuthoringError as error:
         log_failure("login.callback_failed", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
@@ -16,6 +17,12 @@ from webapp.config.settings import PROXY_SECRET_HEADER
 COOKIE = "cookie"
 # Stands for all names, also of headers that are not there. No header has it.
 EVERY_NAME = ""
+# What browsers and proxies send for everybody, whoever they are.
+_OF_EVERYBODY = re.compile(
+    r"accept(-.*)?|sec-.*|content-.*|cookie|host|user-agent|referer|origin|connection|via|"
+    r"cache-control|pragma|priority|te|dnt|upgrade-insecure-requests|"
+    r"forwarded|x-forwarded-(for|host|port|prefix|proto|server|uri|method)|x-real-ip|x-request-id"
+)
 _HIDDEN = PROXY_SECRET_HEADER.lower()
 _PREFIX = "HTTP_"
 _WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -53,6 +60,12 @@ class RequestHeaders(Mapping[str, str]):
     def names_read(self) -> list[str]:
         """Return the names that were read, also of headers that are not there."""
         return sorted(self._read)
+
+    @property
+    def may_name_user(self) -> bool:
+        """Return whether a header was read that is there and differs from user to user."""
+        read = self._values if EVERY_NAME in self._read else self._read & self._values.keys()
+        return any(self._values[name] and not _OF_EVERYBODY.fullmatch(name) for name in read)
 
     def digest(self, names: Collection[str]) -> str:
         """Return a hash of the headers with these names, and of which of them are not there."""
