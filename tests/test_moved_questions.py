@@ -8,10 +8,11 @@ import pytest
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
-from tests.support.exports import exported, imported
+from tests.support.exports import bring_in, bring_in_file, exported, imported, zip_of
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.questions import answer, open_question, statuses
+from tests.test_editing import edit
 from tests.test_sharing import shared
 
 APP = """
@@ -57,6 +58,13 @@ def test_an_export_has_what_was_said_and_no_payload(chat: Chat) -> None:
     export = exported(chat.visitor)
     assert "secret" not in json.dumps(export)
     [moved] = export["chats"]
+    details = [message.get("details") for message in moved["messages"]]
+    assert details == [
+        None,
+        {"question": {"kind": "user", "status": "answered"}},
+        {"answers": True},
+        {"question": {"kind": "action", "status": "open"}},
+    ]
     contents = [message["content"] for message in moved["messages"]]
     assert contents == ["hi", "Your name?", "Ada", "Go on, Ada?"]
     assert "Ada" in chat.visitor.get(f"{chat.address}/export").text
@@ -64,3 +72,55 @@ def test_an_export_has_what_was_said_and_no_payload(chat: Chat) -> None:
     page = parse(Visitor(chat.visitor.app).logged_in("bob").get(address).text)
     said = [m.with_class("prose")[0].text.strip() for m in page.all(data_testid="message")]
     assert said == contents
+    assert [it["data-status"] for it in page.all(data_testid="question")] == [
+        "answered",
+        "interrupted",
+    ]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["json", "zip"])
+def test_an_imported_answer_cannot_be_edited_either(chat: Chat, packed: bool) -> None:
+    whose, export = chat.visitor, exported(chat.visitor)
+    if packed:
+        brought = bring_in_file(whose, zip_of({"chats.json": json.dumps(export)}))
+        address = str(brought.location).partition("?")[0]
+    else:
+        address = imported(whose, export)
+    copy = Chat.at(whose, address)
+    [_, answered] = copy.page().all(data_testid="message", data_kind="user")
+    assert len(copy.page().all(data_testid="edit")) == 1
+    assert edit(copy, "changed", message=answered["data-message-id"]).status_code == 404
+    # The copy of a copy, too.
+    again = Chat.at(whose, imported(whose, exported(whose, copy.address)))
+    [_, answered] = again.page().all(data_testid="message", data_kind="user")
+    assert edit(again, "changed", message=answered["data-message-id"]).status_code == 404
+
+
+def test_an_export_from_before_can_still_be_imported(chat: Chat) -> None:
+    export = exported(chat.visitor)
+    for message in export["chats"][0]["messages"]:
+        message.pop("details", None)
+    page = parse(chat.visitor.get(imported(chat.visitor, export)).text)
+    assert "Go on, Ada?" in page.text
+    assert page.all(data_testid="question") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "details", "problem"),
+    [
+        (2, {"answers": "5f0b"}, "must be true or false"),
+        (1, {"question": {"kind": "user", "status": "late"}}, "must be "),
+        (1, {"question": {"kind": "bot", "status": "open"}}, "must be "),
+        (1, {"question": {"kind": "user", "status": "open", "actions": []}}, "unknown"),
+        (1, {"question": True}, "must be an object"),
+        (1, {"answers": True}, "unknown"),
+        (2, {"question": {"kind": "user", "status": "answered"}}, "unknown"),
+    ],
+)
+def test_a_question_that_is_none_is_refused(
+    chat: Chat, place: int, details: dict[str, object], problem: str
+) -> None:
+    export = exported(chat.visitor)
+    export["chats"][0]["messages"][place]["details"] = details
+    refused = bring_in(chat.visitor, export)
+    assert (refused.status_code, problem in refused.text) == (422, True)

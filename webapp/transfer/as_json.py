@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from webapp.authoring.chat_message import BY_APP_KEY, STEP, TASKS, USER
+from webapp.authoring.chat_message import ANSWER_KEY, BY_APP_KEY, QUESTION_KEY, STEP, TASKS, USER
 from webapp.authoring.inputs.message_choices import choices_of
 from webapp.transfer.export_data import ExportedChats
 from webapp.transfer.exported_elements import element_json
@@ -47,12 +47,12 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
             if message.kind in (STEP, TASKS):
                 data["details"] = dict(details)
             elif message.kind == USER:
-                said_by_app = {BY_APP_KEY: True} if details.get(BY_APP_KEY) else {}
-                if told := {**(choices_of(details).details or {}), **said_by_app}:
+                # Why nobody can edit it.
+                reasons = {key: True for key in (ANSWER_KEY, BY_APP_KEY) if details.get(key)}
+                if told := {**(choices_of(details).details or {}), **reasons}:
                     data["details"] = told
-            elif "sidebar" in details:
-                # What else an app keeps with a message is its own, as user_session is.
-                data["details"] = {"sidebar": details["sidebar"]}
+            elif shown := _shown_details(details):
+                data["details"] = shown
             if exported.elements:
                 data["elements"] = [element_json(it, chats.paths) for it in exported.elements]
             if exported.rating is not None:
@@ -62,6 +62,19 @@ def json_export(chats: ExportedChats, now: datetime) -> Iterator[str]:
             yield (",\n" if count else "\n") + _to_json(data)
         yield "]}"
     yield "]}\n"
+
+
+def _shown_details(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which panel an answer is, and how its question ended.
+
+    What else an app keeps with a message is its own, as user_session is.
+    """
+    shown = {"sidebar": details["sidebar"]} if "sidebar" in details else {}
+    if asked := details.get(QUESTION_KEY):
+        # Not the payloads of the buttons.
+        public = {name: asked[name] for name in ("kind", "status", "answer") if name in asked}
+        shown[QUESTION_KEY] = public
+    return shown
 
 
 def moment(time: datetime) -> str:

@@ -118,14 +118,11 @@ def read_elements(value: Value, paths: Container[str] | None) -> tuple[ImportedE
     return tuple(element for element in found if element is not None)
 
 
-def read_sidebar(value: Value) -> dict[str, Any] | None:
-    """Return the details of an answer: those of a panel beside the chat, or none."""
+def read_sidebar(value: Value) -> dict[str, Any]:
+    """Return the details of a panel beside the chat, if a message is one."""
     if value.it is None:
-        return None
-    sidebar = value.fields("sidebar")["sidebar"]
-    if sidebar.it is None:
-        return None
-    it = sidebar.fields("title", "closed")
+        return {}
+    it = value.fields("title", "closed")
     title = it["title"].name(ELEMENT_NAME_LIMIT) or ""
     return {"sidebar": {"title": title, "closed": it["closed"].yes_or_no()}}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 from webapp.authoring.chat_message import (
+    ANSWER_KEY,
     ASSISTANT,
     BY_APP_KEY,
+    QUESTION_KEY,
     STEP,
     TASKS,
     USER,
@@ -16,6 +19,12 @@ from webapp.authoring.chat_message import (
 from webapp.authoring.draft import CONTENT_LIMIT
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.inputs.modes import MODES_LIMIT
+from webapp.authoring.questions.question import (
+    INTERRUPTED,
+    OPEN,
+    QuestionKind,
+    QuestionStatus,
+)
 from webapp.authoring.steps.details import StepDetails, TaskDetails, TaskListDetails
 from webapp.authoring.steps.step import NAME_LIMIT, TYPE_LIMIT, language_name
 from webapp.authoring.steps.task_list import MOST_TASKS, TITLE_LIMIT, TaskStatus
@@ -29,8 +38,8 @@ _STATUSES = tuple(status.value for status in TaskStatus)
 def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
     """Return the details of a message.
 
-    An answer has some if it is a panel. What the user wrote may have a command and modes, and what
-    the app sent in the user's name says so.
+    An answer has some if it is a panel, or asks something. What the user wrote may have a command
+    and modes. It says so if it answers a question, or if the app sent it in the user's name.
 
     Raises
     ------
@@ -42,19 +51,38 @@ def read_details(value: Value, kind: MessageKind) -> dict[str, Any] | None:
     if kind == TASKS:
         return _read_tasks(value).to_json()
     if kind == ASSISTANT:
-        return read_sidebar(value)
+        return _read_answer(value)
     if kind == USER:
         if value.it is None:
             return None
-        it, modes = value.fields("command", "modes", BY_APP_KEY), {}
+        it, modes = value.fields("command", "modes", ANSWER_KEY, BY_APP_KEY), {}
         if it["modes"].it is not None:
             for mode, option in it["modes"].members(MODES_LIMIT, "mode"):
                 modes[clean_text(mode)[:NAME_LIMIT]] = option.text(NAME_LIMIT)
         chosen = Choices(command=it["command"].name(NAME_LIMIT), modes=modes).details
-        return {**(chosen or {}), BY_APP_KEY: True} if it[BY_APP_KEY].yes_or_no() else chosen
+        reasons = {key: True for key in (ANSWER_KEY, BY_APP_KEY) if it[key].yes_or_no()}
+        return {**(chosen or {}), **reasons} or None
     if value.it is not None:
         raise value.wrong("belongs to a step, a list of tasks, an answer or a question only")
     return None
+
+
+def _read_answer(value: Value) -> dict[str, Any] | None:
+    if value.it is None:
+        return None
+    it = value.fields("sidebar", QUESTION_KEY)
+    details = read_sidebar(it["sidebar"])
+    if it[QUESTION_KEY].it is not None:
+        asked = it[QUESTION_KEY].fields("kind", "status", "answer")
+        status = asked["status"].one_of(*get_args(QuestionStatus))
+        details[QUESTION_KEY] = {
+            "id": str(uuid.uuid4()),
+            "kind": asked["kind"].one_of(*get_args(QuestionKind)),
+            # Nobody waits for the answer any more.
+            "status": INTERRUPTED if status == OPEN else status,
+            "answer": asked["answer"].name(CONTENT_LIMIT),
+        }
+    return details or None
 
 
 def _read_step(value: Value) -> StepDetails:
