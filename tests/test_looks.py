@@ -207,7 +207,7 @@ class TestSettingsOfChainlit:
             ),
             (
                 '[features.spontaneous_file_upload]\nenabled = true\nmax_size_mb = "5"',
-                "which is max_size_mb in a configuration of Chainlit, must be a number above 0, or",
+                "which is max_size_mb in Chainlit's configuration, must be a number above 0, or",
             ),
             (
                 '[features.spontaneous_file_upload]\nenabled = "yes"',

@@ -115,7 +115,10 @@ def read_config_file(folder: Path) -> ConfigFile:
     reader = _Reader(tables)
     stylesheet = reader.read_text("UI.custom_css", PATH_LIMIT)
     if stylesheet and not _STYLESHEET.fullmatch(stylesheet):
-        reader.refuse("UI.custom_css", 'must be a file in public, such as "/public/site.css", not ' + f"{stylesheet!r:.60}")
+        reader.refuse(
+            "UI.custom_css",
+            'must be a file in public, such as "/public/site.css", not ' + f"{stylesheet!r:.60}",
+        )
         stylesheet = ""
     given = reader.find("UI.cot")
     cot: Cot | None = next((each for each in get_args(Cot) if each == given), None)

@@ -56,13 +56,14 @@ class Uploads:
         files: object = self.max_files
         if files is not None and not (is_whole(files) and files >= 1):
             raise MisuseError(
-                f"max_files of uploads must be a whole number from 1 up, or None, not {files!r:.80}."
+                "max_files of uploads must be a whole number from 1 up, or None, not "
+                f"{files!r:.60}."
             )
         size: object = self.max_megabytes
         if size is not None and not (is_number(size) and 0 < size < 1e6):
             raise MisuseError(
-                "max_megabytes of uploads, which is max_size_mb in a configuration of Chainlit, must "
-                f"be a number above 0, or None, not {size!r:.80}."
+                "max_megabytes of uploads, which is max_size_mb in Chainlit's configuration, must "
+                f"be a number above 0, or None, not {size!r:.60}."
             )
 
     @property
@@ -88,25 +89,28 @@ def read_upload_feature(feature: object) -> Uploads | bool | None:
     return Uploads(feature.accept, feature.max_files, feature.max_size_mb)
 
 
+def _list_types(accept: Mapping[Any, Any]) -> list[Any]:
+    """Return the content types of a dict, and all their endings."""
+    for name, endings in accept.items():
+        if not isinstance(endings, list | tuple | None):
+            raise MisuseError(
+                f"accept of uploads must have a list of endings for {name!r:.80}, such as "
+                f'[".py"], not {endings!r:.80}.'
+            )
+    return [*accept, *(ending for each in accept.values() for ending in each or ())]
+
+
 def _clean_accept(accept: Any) -> tuple[str, ...] | None:
     if accept is None:
         return None
-    if isinstance(accept, Mapping):
-        for name, endings in accept.items():
-            if not isinstance(endings, list | tuple | None):
-                raise MisuseError(
-                    f"accept of uploads must have a list of endings for {name!r:.80}, such as "
-                    f'[".py"], not {endings!r:.80}.'
-                )
-        accept = [*accept, *(ending for each in accept.values() for ending in each or ())]
-    if not isinstance(accept, list | tuple):
+    given = _list_types(accept) if isinstance(accept, Mapping) else accept
+    if not isinstance(given, list | tuple):
         raise MisuseError(f"accept of uploads must be a list of content types, {_ACCEPT_HELP}.")
-    for each in accept:
-        if not isinstance(each, str):
-            raise MisuseError(
-                f"accept of uploads holds {each!r:.80}, which is no text; write {_ACCEPT_HELP}."
-            )
-    cleaned = tuple(dict.fromkeys(each.strip().lower() for each in accept))
+    if strange := [each for each in given if not isinstance(each, str)]:
+        raise MisuseError(
+            f"accept of uploads holds {strange[0]!r:.80}, which is no text; write {_ACCEPT_HELP}."
+        )
+    cleaned = tuple(dict.fromkeys(each.strip().lower() for each in given))
     for each in cleaned:
         if not (each == EVERY_TYPE or _ENDING.fullmatch(each) or _TYPE.fullmatch(each)):
             raise MisuseError(
