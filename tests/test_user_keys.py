@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -16,7 +20,9 @@ from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from tests.support.rows import every_row, run_sql
 from webapp.authoring.loading.config_file import read_config_file
+from webapp.authoring.loading.source_lines import explain_to_author
 from webapp.testing import ChatTester, ChatTestError
+from webapp.web.log import hide_errors, show_errors
 
 CONFIG = '[project]\nuser_env = ["MODEL_KEY", "SEARCH_KEY"]\n'
 APP = """
@@ -272,6 +278,63 @@ def test_a_tester_enters_keys(make: Make, tmp_path: Path) -> None:
             chat.say("hello")
         chat.enter_keys(MODEL_KEY="m", SEARCH_KEY="s")
         assert "'MODEL_KEY': 'm'" in chat.say("hello").text
+
+
+FAILS = """
+import chat_profiles as cl
+from urllib.parse import quote
+
+@cl.on_chat_start
+async def begin():
+    if cl.user_session.get("env")["SEARCH_KEY"] == "fail-at-once":
+        raise ValueError("fail-at-once")
+
+@cl.on_message
+def answer(message):
+    key = cl.user_session.get("env")["MODEL_KEY"]
+    try:
+        raise LookupError(f"no account has {key!r}")
+    except LookupError as error:
+        address = f"/v1?key={quote(key, safe='')}"
+        raise ConnectionError(f"GET {address}: {key}, {message.content}") from error
+"""
+
+
+@pytest.mark.parametrize("key", ["sk-of-alice", r"""a/b+c=='"\d""", "sk-of"])
+def test_an_error_with_a_key_in_its_text_is_logged_without_it(
+    make: Make, log: LogReader, key: str
+) -> None:
+    app = make(FAILS)
+    show_errors(app, partial(explain_to_author, folder=Path(app.extensions["chat_app"].folder)))
+    visitor = Visitor(app)
+    enter(visitor, MODEL_KEY=key)
+    page = Chat.of(visitor).say("the word").page()
+    hide_errors(app)
+    told = log.one("turn.failed")["traceback"]
+    shown = page.one(data_testid="message", data_kind="error").text
+    assert "the word" in told
+    assert "the word" in shown
+    # A short text may be a word that stands there anyway.
+    is_short = len(key) < 8
+    for text in (told, shown, "".join(log.lines)):
+        assert (key in text or repr(key)[1:-1] in text or quote(key, safe="") in text) == is_short
+    assert ("[hidden key]" in told) == ("[hidden key]" in shown) == (not is_short)
+
+
+def test_so_is_one_of_the_start_and_by_a_handler_of_the_site(make: Make, log: LogReader) -> None:
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    app = make(FAILS)
+    logging.getLogger("webapp").addHandler(handler)
+    try:
+        visitor = Visitor(app)
+        enter(visitor, SEARCH_KEY="fail-at-once")
+        Chat.of(visitor)
+        log.wait_for("chat_start.failed")
+    finally:
+        logging.getLogger("webapp").removeHandler(handler)
+    assert "ValueError: [hidden key]" in written.getvalue()
+    assert "raise ValueError" in written.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,14 @@ class CallbackError(AuthoringError):
         One line that says what is wrong.
     place:
         Where in the author's files, such as ``app.py:3, in profiles``; empty if it is unknown.
+
+    Attributes
+    ----------
+    secrets:
+        What the callback knew and no log may have, such as the keys of its user.
     """
+
+    secrets: tuple[str, ...] = ()
 
     def __init__(self, callback: str, problem: str, place: str = "") -> None:
         super().__init__(f"{callback}: {problem}{f' ({place})' if place else ''}")

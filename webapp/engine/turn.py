@@ -343,6 +343,10 @@ class RunningTurn:
             version=self.version,
         )
 
+    def _log(self, failure: CallbackError) -> None:
+        failure.secrets = tuple(self.chat.keys.values())
+        self._work.log(failure)
+
     def _earlier(self) -> list[tuple[uuid.UUID, str, str]]:
         return self._work.earlier()
 
@@ -353,7 +357,7 @@ class RunningTurn:
             stopped = self.status == TurnStatus.STOPPED
         if stopped:
             if isinstance(error, Exception) and not is_expected_after_stop(error):
-                self._work.log(as_callback_error(callback, error))
+                self._log(as_callback_error(callback, error))
             self._finish_stopping()
         elif isinstance(error, Exception):
             self._end(TurnStatus.FAILED, as_callback_error(callback, error))
@@ -478,7 +482,7 @@ class RunningTurn:
             self.failure = self.failure or error
             self.status = TurnStatus.FAILED if self.status == TurnStatus.COMPLETE else self.status
         if self.failure is not None:
-            self._work.log(self.failure)
+            self._log(self.failure)
         cut = isinstance(self.failure, CallbackTimeoutError)
         if self.chat.after_end is not None and self.status in _MAY_GO_ON and not cut:
             said = latest_said(transcript.said() for transcript in self._transcripts)

@@ -19,7 +19,7 @@ from sqlalchemy import Row, func, select, update
 from webapp.accounts.login import persisted_user, signed_in_user
 from webapp.authoring.chat_message import COMPLETE
 from webapp.authoring.context import ChatContext, Running
-from webapp.authoring.errors import AuthoringError
+from webapp.authoring.errors import AuthoringError, CallbackError
 from webapp.authoring.inputs.inputs import Inputs
 from webapp.authoring.loading.app_file import Callback
 from webapp.authoring.users.user import User
@@ -156,6 +156,9 @@ def _run_callback(callback: Callback, ended: list[EndedChat]) -> None:
             context.inputs.close()
             values = context.values.stored()
         except AuthoringError as error:
+            # Whoever signs out, or starts another chat, has keys in the same request.
+            if isinstance(error, CallbackError):
+                error.secrets = tuple(context.keys.values())
             log_failure("chat_end.failed", error, chat=chat.chat_id)
             continue
         finally:

@@ -1,8 +1,8 @@
 """Keys that users bring with them, such as one of a model. Their browsers keep them, not the site.
 
 They lie in a cookie that no script can read, signed together with whose they are. A callback has
-them while it runs, and nothing here stores or logs them. An error whose text has a key is logged
-with it, as every error of a callback.
+them while it runs, and nothing here stores or logs them. The log hides them in the text of an error
+(webapp/web/log.py).
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from flask import Flask, g, has_request_context, request
 
@@ -16,6 +17,9 @@ from webapp.authoring.errors import CallbackError
 logger = logging.getLogger("webapp")
 SHOWN = "shown_errors"
 SHOWN_ERRORS = 100
+# A shorter text may stand in any line by chance.
+SECRET_LENGTH = 8
+HIDDEN = "[hidden key]"
 _REFERENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
 
@@ -40,10 +44,18 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
 
 
 def log_failure(name: str, error: BaseException, **fields: object) -> None:
-    """Log an error with its traceback. The page shows the id of the same request."""
+    """Log an error with its traceback, without the secrets of a `CallbackError`.
+
+    The page shows the id of the same request.
+    """
     enable_log()
+    secrets = error.secrets if isinstance(error, CallbackError) else ()
     place = {"place": error.place} if isinstance(error, CallbackError) and error.place else {}
-    logger.error(name, exc_info=error, extra={"fields": {**_request_fields(), **place, **fields}})
+    logger.error(
+        name,
+        exc_info=error,
+        extra={"fields": {**_request_fields(), **place, **fields}, "secrets": secrets},
+    )
 
 
 def set_up_logging(level: str) -> None:
@@ -54,6 +66,7 @@ def set_up_logging(level: str) -> None:
     """
     enable_log()
     logger.setLevel(level)
+    logger.addFilter(_hide_secrets_of_record)
     if not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(_TerminalFormatter() if sys.stderr.isatty() else JSONFormatter())
@@ -83,7 +96,8 @@ class ShownErrors(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         reference = {**_request_fields(), **getattr(record, "fields", {})}.get("request")
         if isinstance(error, Exception) and reference:
-            self._texts[str(reference)] = self._explain(error)
+            secrets = getattr(record, "secrets", ())
+            self._texts[str(reference)] = _hide_secrets(self._explain(error), secrets)
             for oldest in list(self._texts)[:-SHOWN_ERRORS]:
                 self._texts.pop(oldest, None)
 
@@ -143,8 +157,27 @@ def _as_dict(record: logging.LogRecord) -> dict[str, object]:
     # Flask's own records get the request too: the reference on an error page must be found here.
     line.update({**_request_fields(), **getattr(record, "fields", {})})
     if record.exc_info:
-        line["traceback"] = logging.Formatter().formatException(record.exc_info)
+        line["traceback"] = record.exc_text or logging.Formatter().formatException(record.exc_info)
     return line
+
+
+def _hide_secrets_of_record(record: logging.LogRecord) -> bool:
+    """Write the traceback before any handler does. The handlers of logging take what is there."""
+    secrets = getattr(record, "secrets", ())
+    if secrets and record.exc_info:
+        trace = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = _hide_secrets(trace, secrets)
+    return True
+
+
+def _hide_secrets(text: str, secrets: Collection[str]) -> str:
+    # The longest first: one may be the beginning of another.
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SECRET_LENGTH:
+            # As it is, as Python quotes it, and as a part of an address.
+            for written in (secret, repr(secret)[1:-1], quote(secret, safe="")):
+                text = text.replace(written, HIDDEN)
+    return text
 
 
 def _request_fields() -> dict[str, object]:
