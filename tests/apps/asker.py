@@ -33,7 +33,7 @@ async def text() -> None:
 
 
 async def soon() -> None:
-    await cl.AskUserMessage("Quick!", timeout=2).send()
+    await cl.AskUserMessage("Quick!", timeout=5).send()
 
 
 async def buttons() -> None:

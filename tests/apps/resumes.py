@@ -1,11 +1,13 @@
 """An app that says something when somebody comes back to a chat."""
 
 import asyncio
+import threading
 
 import webapp as cl
 
-# What a test wants a resumption to wait for, in seconds.
-PAUSE = [0.0]
+# Without it a resumption waits.
+GO_ON = threading.Event()
+GO_ON.set()
 
 
 @cl.on_message
@@ -17,5 +19,6 @@ async def answer(message: cl.Message) -> None:
 async def resume(chat: cl.ResumedChat) -> None:
     reply = cl.Message()
     await reply.stream_token(f"Welcome back after {len(chat.messages)} messages")
-    await asyncio.sleep(PAUSE[0])
+    while not GO_ON.is_set():
+        await asyncio.sleep(0.02)
     await reply.stream_token(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -15,12 +16,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.guard import Guard
 from tests.browser.site import Site, live
+from tests.browser.steps import SECONDS
 from tests.support.apps import AppMaker
 from tests.support.chromium import FLAGS, find_chromium
 from tests.support.rows import run_sql
 
-# Far more than anything takes: on a busy machine a page may stand still for some seconds.
-SECONDS = 20.0
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -30,6 +30,18 @@ PHONE: dict[str, Any] = {
 }
 # Names of other hosts are not even looked up.
 NOWHERE_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+# How many times slower than it is the processor should seem to the pages, to find what a test or
+# the product does too soon: CHAT_PROFILES_CPU_THROTTLE=6 make test ARGS=tests/browser
+CPU_THROTTLE = float(os.environ.get("CHAT_PROFILES_CPU_THROTTLE", "1"))
+
+
+def slow_down(page: Page) -> None:
+    """Let a page have as slow a processor as was asked for."""
+    if CPU_THROTTLE > 1:
+        session = page.context.new_cdp_session(page)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": CPU_THROTTLE})
 
 
 class NewPage(Protocol):
@@ -82,6 +94,7 @@ def new_page(chromium: Browser, guard: Guard, serve: Callable[[Flask], Site]) ->
             context = chromium.new_context(**(DESKTOP | options))
             contexts.callback(context.close)
             context.set_default_timeout(SECONDS * 1000)
+            context.on("page", slow_down)
             guard.watch(context)
             return context.new_page()
 

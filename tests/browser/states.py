@@ -23,6 +23,8 @@ from tests.browser.steps import (
     open_chat,
     open_selector,
     open_settings,
+    scripts_loaded,
+    scroll_to,
     started,
     wait_until,
 )
@@ -223,7 +225,7 @@ def _signed_out(page: Page, site: Site) -> None:
 def _new_messages(page: Page, site: Site) -> None:
     """Scroll up while an answer grows."""
     _streaming(page, site)
-    page.evaluate("scrollTo(0, 0)")
+    scroll_to(page, 0)
     expect(page.get_by_role("button", name="New messages")).to_be_visible()
 
 
@@ -379,7 +381,7 @@ def _shared(page: Page, site: Site) -> None:
 def _long_chat(page: Page, site: Site) -> None:
     fill(site.app, open_chat(page, site), 60)
     page.reload()
-    page.evaluate("scrollTo(0, 0)")
+    scroll_to(page, 0)
     expect(page.get_by_test_id("earlier")).to_be_in_viewport()
 
 
@@ -436,6 +438,7 @@ def _shown(page: Page, site: Site, what: str) -> None:
     open_chat(page, site)
     ask(page, what)
     ended(page)
+    scripts_loaded(page)
 
 
 def _pictures(page: Page, site: Site) -> None:

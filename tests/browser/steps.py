@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.site import Site
+
+# Far more than anything takes: on a busy machine a page may stand still for some seconds.
+SECONDS = 20.0
 
 
 def log_in(page: Page, site: Site | str, username: str, password: str | None = None) -> None:
@@ -114,10 +117,39 @@ def idle(page: Page) -> None:
 
 def wait_until(page: Page, expression: str) -> None:
     """Wait until an expression is true; Playwright's own way needs what the page's policy bars."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + SECONDS
     while not page.evaluate(expression):
         assert time.monotonic() < give_up, f"never true: {expression}"
         page.wait_for_timeout(20)
+
+
+def scripts_loaded(page: Page) -> None:
+    """Wait until the scripts that what is shown asks for have run: they come after it."""
+    page.evaluate(
+        """() => Promise.all([...document.querySelectorAll("[data-script]")]
+            .map(({ dataset }) => import(dataset.script))).then(() => null)"""
+    )
+
+
+class HeldRequests:
+    """The requests of a page to some addresses, which go on when a test says so."""
+
+    def __init__(self, page: Page, addresses: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(addresses, self._hold)
+
+    # Playwright takes no method of a list.
+    def _hold(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def take(self) -> Route:
+        """Return the oldest that waits, once there is one."""
+        give_up = time.monotonic() + SECONDS
+        while not self._routes:
+            assert time.monotonic() < give_up, "nothing was asked for"
+            self._page.wait_for_timeout(20)
+        return self._routes.pop(0)
 
 
 def look_at(page: Page) -> None:

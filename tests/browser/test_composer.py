@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.chatty import Chatty
 from tests.browser.guard import Guard
 from tests.browser.steps import (
+    HeldRequests,
     ask,
     composer,
     ended,
@@ -135,17 +136,13 @@ def test_the_second_half_of_a_double_click_does_not_stop_the_answer(
 
 def test_what_is_typed_while_a_message_is_on_its_way_stays(desktop: Page, chatty: Chatty) -> None:
     open_chat(desktop, chatty.site)
-    held: list[Route] = []
-    desktop.route("**/messages", lambda route: held.insert(0, route))
+    held = HeldRequests(desktop, "**/messages")
     ask(desktop, "Hello")
-    for _ in range(250):  # until the request has come here
-        if held:
-            break
-        desktop.wait_for_timeout(20)
+    route = held.take()
     desktop.keyboard.type(", and more")
-    held[0].continue_()
+    route.continue_()
     expect(ended(desktop)).to_contain_text("You said: Hello")
-    assert ", and more" in composer(desktop).input_value()
+    expect(composer(desktop)).to_have_value(", and more")
 
 
 def test_enter_while_an_answer_is_written_keeps_the_text_and_says_why(
@@ -177,16 +174,12 @@ def test_enter_in_a_chat_that_is_still_being_drawn_is_not_lost(
 def test_enter_while_the_chat_starts_sends_when_it_has_started(
     desktop: Page, chatty: Chatty
 ) -> None:
-    held: list[Route] = []
-    desktop.route("**/chats", lambda route: held.insert(0, route))
+    held = HeldRequests(desktop, "**/chats")
     desktop.goto(chatty.site.url)
-    for _ in range(250):  # until the request has come here
-        if held:
-            break
-        desktop.wait_for_timeout(20)
+    route = held.take()
     ask(desktop, "Hello")
     assert chatty.heard == []
-    held[0].continue_()
+    route.continue_()
     expect(ended(desktop)).to_contain_text("You said: Hello")
     assert chatty.heard == ["Hello"]
 

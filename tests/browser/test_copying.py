@@ -28,11 +28,11 @@ def show_code(page: Page, chatty: Chatty) -> None:
     ended(page)
 
 
-def pasted(page: Page) -> str:
-    """Return what lies on the clipboard."""
+def has_copied(page: Page, text: str) -> None:
+    """Check by pasting it what lies on the clipboard."""
     composer(page).fill("")
     composer(page).press("Control+V")
-    return composer(page).input_value()
+    expect(composer(page)).to_have_value(text)
 
 
 def test_a_click_copies_exactly_the_code(desktop: Page, chatty: Chatty) -> None:
@@ -49,7 +49,7 @@ def test_by_keyboard(desktop: Page, chatty: Chatty) -> None:
     show_code(desktop, chatty)
     desktop.get_by_role("button", name="Copy", exact=True).press("Enter")
     expect(desktop.get_by_role("button", name="Copied")).to_be_focused()
-    assert pasted(desktop) == CODE
+    has_copied(desktop, CODE)
 
 
 def test_where_there_is_no_clipboard(desktop: Page, chatty: Chatty) -> None:
@@ -57,7 +57,7 @@ def test_where_there_is_no_clipboard(desktop: Page, chatty: Chatty) -> None:
     show_code(desktop, chatty)
     desktop.get_by_role("button", name="Copy", exact=True).click()
     expect(desktop.get_by_role("button", name="Copied")).to_be_visible()
-    assert pasted(desktop) == CODE
+    has_copied(desktop, CODE)
 
 
 def test_there_is_one_button_for_each_block(desktop: Page, chatty: Chatty) -> None:
@@ -129,7 +129,7 @@ def test_an_answer_is_copied_where_there_is_no_clipboard(desktop: Page, chatty: 
     desktop.add_init_script(NO_CLIPBOARD)
     show_markdown(desktop, chatty).press("Enter")
     expect(desktop.get_by_role("button", name="Copied")).to_be_focused()
-    assert pasted(desktop) == MARKDOWN
+    has_copied(desktop, MARKDOWN)
 
 
 def test_an_answer_that_was_stopped_can_be_copied(desktop: Page, chatty: Chatty) -> None:

@@ -12,6 +12,7 @@ from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.site import Site
 from tests.browser.steps import (
+    HeldRequests,
     answer,
     ask,
     choose,
@@ -197,22 +198,17 @@ def test_what_is_sent_while_a_chat_is_on_its_way_is_said_in_that_one(
     first = open_chat(desktop, chatty.site)
     ask(desktop, "Hello")
     ended(desktop)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    desktop.route("**/chats", hold)
-    with desktop.expect_request("**/chats"):
-        if way == "new chat":
-            desktop.get_by_test_id("new-chat").click()
-        else:
-            open_selector(desktop)
-            option(desktop, "terse").click()
+    held = HeldRequests(desktop, "**/chats")
+    if way == "new chat":
+        desktop.get_by_test_id("new-chat").click()
+    else:
+        open_selector(desktop)
+        option(desktop, "terse").click()
+    route = held.take()
     ask(desktop, "For the new one")
     expect(composer(desktop)).to_have_value("For the new one")
     assert chatty.heard == ["Hello"]
-    held[0].continue_()
+    route.continue_()
     expect(ended(desktop)).to_contain_text("You said: For the new one")
     expect(composer(desktop)).to_have_value("")
     expect(messages(desktop)).to_have_count(2)
@@ -225,14 +221,9 @@ def test_what_did_not_arrive_stays_when_a_new_chat_is_shown(
 ) -> None:
     guard.expect(*UNREACHABLE)
     first = open_chat(desktop, chatty.site)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    desktop.route("**/messages", hold)
+    held = HeldRequests(desktop, "**/messages")
     ask(desktop, "Not lost")
-    expect(desktop.locator("#composer.htmx-request")).to_have_count(1)
+    held.take()  # it never arrives
     desktop.get_by_test_id("new-chat").click()
     expect(desktop.locator(f"#chat[data-chat-id]:not([data-chat-id='{first}'])")).to_be_visible()
     desktop.unroute("**/messages")
@@ -249,15 +240,11 @@ def test_what_is_sent_stays_when_the_chat_on_its_way_does_not_come(
 ) -> None:
     guard.expect(*UNREACHABLE)
     open_chat(desktop, chatty.site)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    desktop.route("**/chats", hold)
+    held = HeldRequests(desktop, "**/chats")
     desktop.get_by_test_id("new-chat").click()
+    route = held.take()
     ask(desktop, "Not lost")
-    held[0].abort()
+    route.abort()
     expect(notices(desktop)).to_be_visible()
     expect(composer(desktop)).to_have_value("Not lost")
     composer(desktop).press("Enter")

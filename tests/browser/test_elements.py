@@ -10,7 +10,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, NewPage
 from tests.browser.site import Site
-from tests.browser.steps import answer, ask, composer, ended, open_chat, wait_until
+from tests.browser.steps import (
+    answer,
+    ask,
+    composer,
+    ended,
+    open_chat,
+    scripts_loaded,
+    wait_until,
+)
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 
@@ -29,6 +37,7 @@ def show(page: Page, site: Site, what: str) -> None:
     open_chat(page, site)
     ask(page, what)
     ended(page)
+    scripts_loaded(page)
 
 
 def side_panel(page: Page) -> Locator:
@@ -133,10 +142,12 @@ def test_the_app_opens_changes_and_closes_the_panel(desktop: Page, site: Site) -
 def test_a_panel_that_was_closed_stays_closed(desktop: Page, site: Site) -> None:
     show(desktop, site, "sidebar")
     side_panel(desktop).get_by_role("button", name="Close").click()
+    asked: list[str] = []
+    desktop.on("request", lambda request: asked.append(request.url))
     desktop.reload()
-    expect(desktop.locator("#side-panel")).to_have_count(1)
-    desktop.wait_for_timeout(300)
+    scripts_loaded(desktop)
     expect(side_panel(desktop)).to_be_hidden()
+    assert [url for url in asked if "in=panel" in url] == []
 
 
 def test_the_panel_of_a_chat_goes_with_it(desktop: Page, site: Site) -> None:
@@ -179,5 +190,6 @@ def test_other_pages_load_nothing_of_it(desktop: Page, site: Site) -> None:
     assert [url for url in asked if "elements" in url] == []
     ask(desktop, "pictures")
     ended(desktop)
-    wait_until(desktop, "document.querySelector('dialog.zoom') !== null")
+    scripts_loaded(desktop)
+    expect(desktop.locator("dialog.zoom")).to_be_attached()
     assert len({url for url in asked if "/static/elements" in url}) == 2

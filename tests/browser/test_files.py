@@ -16,9 +16,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import SECONDS
 from tests.browser.site import Site
-from tests.browser.steps import started
+from tests.browser.steps import SECONDS, started
 from tests.support.apps import AppMaker
 from tests.support.files import new_file, show
 from tests.support.servers import gunicorn, production
@@ -82,17 +81,15 @@ class Shelf:
         )
         return f"{self.site}/files/{shown.elements[0].id}/{name}"
 
-    def open(self, content: bytes, name: str) -> tuple[list[str], str]:
+    def save(self, content: bytes, name: str) -> tuple[str, str]:
         """Go to a file as to a page. Return what was saved, and the title of the page."""
-        saved: list[str] = []
         page = self.page.context.new_page()
-        page.on("download", lambda download: saved.append(download.suggested_filename))
         # Where a file is saved, there is no page to go to.
-        page.evaluate("address => { location = address }", self.put(content, name))
-        page.wait_for_timeout(700)
+        with page.expect_download(timeout=SECONDS * 1000) as saved:
+            page.evaluate("address => { location = address }", self.put(content, name))
         title = page.title()
         page.close()
-        return saved, title
+        return saved.value.suggested_filename, title
 
 
 @pytest.fixture
@@ -138,9 +135,7 @@ def wait_for(page: Page, condition: str) -> None:
     ],
 )
 def test_what_could_run_is_saved(shelf: Shelf, content: str, name: str, saved_as: str) -> None:
-    saved, title = shelf.open(content.encode(), name)
-    assert saved == [saved_as]
-    assert title == ""
+    assert shelf.save(content.encode(), name) == (saved_as, "")
     assert "pwned" not in str(shelf.page.context.cookies())
 
 
@@ -172,9 +167,11 @@ def test_a_picture_a_text_and_a_sound_are_shown_in_a_tab(shelf: Shelf) -> None:
 def test_a_pdf_is_shown_by_the_viewer_of_the_browser(shelf: Shelf) -> None:
     page = shelf.page
     page.goto(shelf.put(PDF, "a.pdf"))
-    page.wait_for_timeout(500)
+    give_up = time.monotonic() + SECONDS
     # The viewer is a page of the browser's own.
-    assert any(frame.url.startswith("chrome-extension:") for frame in page.frames)
+    while not any(frame.url.startswith("chrome-extension:") for frame in page.frames):
+        assert time.monotonic() < give_up, [frame.url for frame in page.frames]
+        page.wait_for_timeout(50)
 
 
 def test_a_script_cannot_include_a_file(shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
-from tests.browser.steps import messages
+from tests.browser.steps import idle, messages
 from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
@@ -19,11 +19,17 @@ LATE = """
     import webapp as cl
 
     TASKS = []
+    # How far the task may go.
+    STEPS = []
+
+    async def until(count):
+        while len(STEPS) < count:
+            await asyncio.sleep(0.02)
 
     async def later():
-        await asyncio.sleep(0.7)
+        await until(1)
         sent = await cl.Message("Half done").send()
-        await asyncio.sleep(2.5)
+        await until(2)
         sent.content = "All done"
         await sent.update()
 
@@ -45,8 +51,13 @@ def test_an_open_page_shows_them_and_keeps_what_is_typed(
     field.fill("Go")
     desktop.get_by_test_id("send").click()
     expect(messages(desktop)).to_contain_text(["Go", "I have begun."])
+    idle(desktop)
     field.fill("My next question")
+    callback = site.app.extensions["chat_app"].callbacks["on_message"].function
+    steps = callback.__globals__["STEPS"]
+    steps.append("half")
     expect(messages(desktop)).to_contain_text(["Go", "I have begun.", "Half done"])
+    steps.append("all")
     expect(messages(desktop)).to_contain_text(["Go", "I have begun.", "All done"])
     expect(field).to_have_value("My next question")
     expect(field).to_be_focused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.states import STATES
 from tests.browser.steps import (
+    HeldRequests,
     answer,
     ask,
     choose,
@@ -25,6 +27,7 @@ from tests.browser.steps import (
     open_selector,
     option,
     started,
+    wait_until,
 )
 
 pytestmark = pytest.mark.browser
@@ -123,12 +126,11 @@ def test_a_name_from_right_to_left_does_not_turn_its_neighbours(
     assert box(head.locator("bdi"))["x"] < box(head.locator("time"))["x"]
 
 
-def test_nothing_moves_for_those_who_want_no_motion(
-    new_page: NewPage, shared_app: Callable[[str], Site]
-) -> None:
+def test_nothing_moves_for_those_who_want_no_motion(new_page: NewPage, five: Site) -> None:
     page = new_page(reduced_motion="reduce")
-    page.goto(str(shared_app("slow.py")))
-    page.get_by_text("Starting chat…").wait_for()
+    HeldRequests(page, "**/chats")
+    page.goto(str(five))
+    expect(page.get_by_text("Starting chat…")).to_be_visible()
     assert page.evaluate(MOVING) == []
     open_selector(page)
     assert page.evaluate(MOVING) == []
@@ -140,7 +142,7 @@ def test_a_growing_answer_moves_for_those_who_do_not_mind(
     for motion, moving in (("reduce", []), ("no-preference", ["pulse"])):
         page = new_page(reduced_motion=motion)
         STATES["streaming"].visit(page, shared_app("chatty.py"))
-        assert page.evaluate(MOVING) == moving
+        wait_until(page, f"JSON.stringify(({MOVING})()) === '{json.dumps(moving)}'")
 
 
 def test_what_the_user_writes_from_right_to_left(
@@ -171,9 +173,11 @@ def test_paragraphs_in_lists_and_quotes_are_apart(desktop: Page, chatty: Chatty)
         chatty.dictate(text)
         chatty.end()
         expect(messages(desktop)).to_have_count(count)
-        one, two = (ended(desktop).get_by_text(word, exact=True) for word in ("One", "Two"))
-        gap = two.evaluate("e => e.getBoundingClientRect().top") - one.evaluate(
-            "e => e.getBoundingClientRect().bottom"
+        gap = ended(desktop).evaluate(
+            """(answer) => {
+                const [one, two] = answer.querySelectorAll(".prose p");
+                return two.getBoundingClientRect().top - one.getBoundingClientRect().bottom;
+            }"""
         )
         assert gap >= 4, text
 
@@ -189,11 +193,10 @@ def test_the_button_to_copy_stays_where_it_is_when_its_code_scrolls(
     assert box(button) == before
 
 
-def test_waiting_and_opening_move_for_everybody_else(
-    desktop: Page, shared_app: Callable[[str], Site]
-) -> None:
-    desktop.goto(str(shared_app("slow.py")))
-    desktop.get_by_text("Starting chat…").wait_for()
+def test_waiting_and_opening_move_for_everybody_else(desktop: Page, five: Site) -> None:
+    HeldRequests(desktop, "**/chats")
+    desktop.goto(str(five))
+    expect(desktop.get_by_text("Starting chat…")).to_be_visible()
     assert "turn" in desktop.evaluate(MOVING)
 
 

@@ -6,12 +6,13 @@ import itertools
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.steps import (
+    HeldRequests,
     answer,
     ask,
     composer,
@@ -179,6 +180,7 @@ def test_an_earlier_message_is_edited_and_its_versions_are_an_arrow_away(
     for text in ("first", "second"):
         ask(desktop, text)
         ended(desktop)
+    expect(messages(desktop)).to_have_count(4)
     desktop.reload()
     messages(desktop).first.hover()
     desktop.get_by_test_id("edit").first.click()
@@ -290,27 +292,19 @@ def test_an_edit_is_in_its_place_before_the_server_has_answered(
     desktop: Page, chatty: Chatty, guard: Guard, arrives: bool
 ) -> None:
     talked(desktop, chatty, "One")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    desktop.route("**/edit", hold)
+    held = HeldRequests(desktop, "**/edit")
     edit(desktop, "Two")
     expect(messages(desktop).first).to_contain_text("Two")
     expect(answer(desktop)).to_be_hidden()
     expect(desktop.get_by_test_id("edit-input")).to_be_hidden()
-    for _ in range(250):
-        if held:
-            break
-        desktop.wait_for_timeout(20)
+    route = held.take()
     if arrives:
-        held[0].continue_()
+        route.continue_()
         expect(ended(desktop)).to_contain_text("You said: Two")
         assert texts(desktop) == ["Two", "You said: Two"]
     else:
         guard.expect(*UNREACHABLE)
-        held[0].abort()
+        route.abort()
         expect(notices(desktop)).to_be_visible()
         expect(desktop.get_by_test_id("edit-input")).to_be_visible()
         expect(desktop.get_by_test_id("edit-input")).to_have_value("Two")

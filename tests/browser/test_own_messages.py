@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chatty import Chatty, ChattyMaker
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import UNREACHABLE, Guard
 from tests.browser.site import Site
-from tests.browser.steps import ask, composer, ended, messages, notices, open_chat
+from tests.browser.steps import HeldRequests, ask, composer, ended, messages, notices, open_chat
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 
@@ -27,24 +27,9 @@ def page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
     return new_page(**options)
 
 
-def hold_messages(page: Page) -> list[Route]:
+def hold_messages(page: Page) -> HeldRequests:
     """Let no message reach the server until the test says so."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/messages", hold)
-    return held
-
-
-def released(page: Page, held: list[Route]) -> Route:
-    """Return the message that waits, once it has come so far."""
-    for _ in range(250):
-        if held:
-            break
-        page.wait_for_timeout(20)
-    return held.pop()
+    return HeldRequests(page, "**/messages")
 
 
 def own(page: Page) -> Locator:
@@ -67,7 +52,7 @@ def test_it_is_there_before_the_server_has_answered(page: Page, chatty: Chatty) 
         expect(own(page).last).to_contain_text(text)
         expect(own(page).last).to_be_in_viewport()
         expect(composer(page)).to_have_value("")
-        released(page, held).continue_()
+        held.take().continue_()
         expect(ended(page)).to_contain_text(f"You said: {text}")
         expect(own(page)).to_have_count(number)
         expect(own(page).last).to_have_attribute("data-status", "complete")
@@ -78,7 +63,7 @@ def test_a_suggestion_is_there_at_once_too(page: Page, chatty: Chatty) -> None:
     held = hold_messages(page)
     page.locator("[data-testid=starter][data-label='Say hello']").click()
     expect(own(page)).to_have_text("Hello there!")
-    released(page, held).continue_()
+    held.take().continue_()
     expect(ended(page)).to_contain_text("You said: Hello there!")
     expect(messages(page)).to_have_count(2)
 
@@ -89,7 +74,7 @@ def test_what_is_typed_meanwhile_is_the_next_message(page: Page, chatty: Chatty)
     send(page, "Hello")
     expect(own(page)).to_have_count(1)
     composer(page).fill("And then")
-    released(page, held).continue_()
+    held.take().continue_()
     expect(ended(page)).to_contain_text("You said: Hello")
     expect(composer(page)).to_have_value("And then")
 
@@ -104,7 +89,7 @@ def test_what_does_not_arrive_comes_back(
     send(page, "Hello")
     expect(own(page)).to_have_count(1)
     composer(page).fill(meanwhile)
-    released(page, held).abort()
+    held.take().abort()
     expect(notices(page)).to_contain_text(["The server could not be reached."])
     expect(own(page)).to_have_count(0)
     expect(composer(page)).to_have_value(f"Hello\n{meanwhile}".rstrip("\n"))
@@ -129,7 +114,7 @@ def test_html_in_it_is_text(desktop: Page, chatty: Chatty) -> None:
     ask(desktop, text)
     expect(own(desktop)).to_have_text(text)
     expect(own(desktop).locator("b, img")).to_have_count(0)
-    released(desktop, held).continue_()
+    held.take().continue_()
     ended(desktop)
 
 
@@ -140,11 +125,10 @@ def test_a_message_that_is_on_its_way_survives_a_reload(
     open_chat(desktop, chatty.site)
     ask(desktop, "First")
     ended(desktop)
-    held = hold_messages(desktop)
+    hold_messages(desktop)
     ask(desktop, "Not lost")
     expect(own(desktop)).to_have_count(2)
     desktop.reload()
-    held.clear()
     expect(own(desktop)).to_have_count(1)
     expect(composer(desktop)).to_have_value("Not lost")
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import (
+    HeldRequests,
     ask,
     choose,
     composer,
@@ -116,6 +117,7 @@ def test_a_choice_goes_on_in_the_chat(desktop: Page, site: Site) -> None:
     expect(open_selector(desktop)).to_contain_text(ANEW)
     desktop.keyboard.press("Escape")
     ask(desktop, "Good morning")
+    expect(messages(desktop).last).to_contain_text("plain: Good morning")
     ended(desktop)
     expect(open_selector(desktop)).to_contain_text(GOES_ON)
     chat = desktop.get_by_test_id("chat").get_attribute("data-chat-id")
@@ -144,17 +146,13 @@ def test_what_is_entered_while_a_choice_is_on_its_way_is_sent_once(
     desktop: Page, site: Site
 ) -> None:
     chat_under(desktop, site, "plain")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    desktop.route("**/profile", hold)
+    held = HeldRequests(desktop, "**/profile")
     open_selector(desktop)
     option(desktop, "law").click()
+    route = held.take()
     ask(desktop, "Is that so?")
     expect(composer(desktop)).to_have_value("Is that so?")
-    held[0].continue_()
+    route.continue_()
     expect(ended(desktop)).to_contain_text("law: Is that so?")
     expect(composer(desktop)).to_have_value("")
     ask(desktop, "Once more")

@@ -11,10 +11,11 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.steps import ask, composer
+from tests.browser.steps import ask, composer, idle
 from tests.browser.test_sharing_and_moving import is_sound
 from tests.support.apps import AppMaker
 from tests.test_questions import TAKES_NONE
+from webapp.pages import chat_page
 
 pytestmark = pytest.mark.browser
 Serve = Callable[[Flask], Site]
@@ -38,6 +39,7 @@ def begin(page: Page, site: Site) -> None:
     ask(page, "Ada")
     expect(said(page, "Hello, Ada!")).to_be_visible()
     expect(page.locator(".message[data-kind=user]")).to_have_count(1)
+    idle(page)
 
 
 def question(page: Page, status: str = "open") -> None:
@@ -96,8 +98,11 @@ def test_the_text_stays_when_the_time_is_over(desktop: Page, site: Site) -> None
     expect(said(desktop, "That is all .")).to_be_visible()
 
 
-def test_two_pages_and_a_reload_show_the_question(desktop: Page, site: Site, guard: Guard) -> None:
+def test_two_pages_and_a_reload_show_the_question(
+    desktop: Page, site: Site, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guard.expect("409")
+    monkeypatch.setattr(chat_page, "WAITING_SECONDS", 600)
     begin(desktop, site)
     ask(desktop, "text")
     question(desktop)
@@ -113,13 +118,13 @@ def test_two_pages_and_a_reload_show_the_question(desktop: Page, site: Site, gua
     other.close()
 
 
-def test_stop_ends_a_question(desktop: Page, site: Site) -> None:
+def test_stop_ends_a_question(desktop: Page, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_page, "WAITING_SECONDS", 600)  # the page asks because of the click
     begin(desktop, site)
     ask(desktop, "text")
     question(desktop)
     desktop.get_by_test_id("stop").click()
-    # The page asks at once: by itself it looks every ten seconds.
-    expect(desktop.get_by_test_id("retry")).to_be_visible(timeout=5_000)
+    expect(desktop.get_by_test_id("retry")).to_be_visible()
     question(desktop, "stopped")
 
 

@@ -16,6 +16,7 @@ from tests.browser.steps import (
     notices,
     open_chat,
     started,
+    wait_until,
 )
 from tests.support.log import LogReader
 
@@ -73,7 +74,7 @@ def test_another_profile_can_be_chosen_instead(desktop: Page, chatty: Chatty, gu
 def test_the_focus_is_not_lost(desktop: Page, chatty: Chatty, guard: Guard) -> None:
     withdraw(desktop, chatty, guard)
     expect(notices(desktop)).to_have_count(1)
-    assert desktop.evaluate("document.activeElement !== document.body")
+    wait_until(desktop, "document.activeElement !== document.body")
 
 
 def test_it_is_logged(desktop: Page, chatty: Chatty, guard: Guard, log: LogReader) -> None:

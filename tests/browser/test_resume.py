@@ -36,7 +36,7 @@ PLACE = """(text) => [...document.querySelectorAll(".message")]
 def site(make_app: AppMaker, serve: Callable[[Flask], Site]) -> Iterator[Site]:
     """Return a site whose chats are resumed."""
     yield serve(make_app("resumes.py"))
-    sys.modules["resumes"].PAUSE[0] = 0.0
+    sys.modules["resumes"].GO_ON.set()
 
 
 def left_chat(page: Page, site: Site) -> str:
@@ -74,12 +74,13 @@ def test_opening_a_chat_resumes_it(desktop: Page, site: Site) -> None:
 
 
 def test_what_is_typed_meanwhile_is_kept_and_sent_afterwards(desktop: Page, site: Site) -> None:
-    sys.modules["resumes"].PAUSE[0] = 1.0
+    sys.modules["resumes"].GO_ON.clear()
     desktop.goto(left_chat(desktop, site))
     expect(answer(desktop)).to_contain_text("Welcome back")
     ask(desktop, "And now?")
     expect(desktop.locator("#spoken")).to_contain_text("Send when the answer is finished")
     expect(composer(desktop)).to_have_value("And now?")
+    sys.modules["resumes"].GO_ON.set()
     ended(desktop)
     composer(desktop).press("Enter")
     expect(ended(desktop)).to_contain_text("You wrote And now?")

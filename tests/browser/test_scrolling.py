@@ -138,4 +138,4 @@ def test_the_focus_is_not_lost_with_the_button(grown: Page, chatty: Chatty) -> N
     chatty.dictate("More.")
     newest(grown).press("Enter")
     expect(newest(grown)).to_be_hidden()
-    assert grown.evaluate("document.activeElement !== document.body")
+    wait_until(grown, "document.activeElement !== document.body")

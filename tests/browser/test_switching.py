@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.site import Site
 from tests.browser.steps import (
+    HeldRequests,
     choose,
     focus_is,
     messages,
@@ -91,11 +92,13 @@ def test_text_in_the_composer_stays(desktop: Page, simple: Site) -> None:
     expect(composer).to_have_value("A question that\nI have not sent")
 
 
-def test_typing_goes_on_while_the_chat_starts(desktop: Page, slow: Site) -> None:
-    desktop.goto(slow.url)
+def test_typing_goes_on_while_the_chat_starts(desktop: Page, simple: Site) -> None:
+    held = HeldRequests(desktop, "**/chats")
+    desktop.goto(simple.url)
     composer = desktop.get_by_test_id("composer-input")
     composer.click()
     desktop.keyboard.type("first half, ")
+    held.take().continue_()
     started(desktop)
     desktop.keyboard.type("second half")
     expect(composer).to_have_value("first half, second half")
@@ -141,21 +144,25 @@ def test_a_choice_made_while_a_chat_starts_wins(desktop: Page, slow: Site) -> No
     assert chat in [str(stored) for stored in column(slow.app, "chats.id")]
 
 
-def test_an_open_list_stays_open_when_the_chat_has_started(desktop: Page, slow: Site) -> None:
-    desktop.goto(str(slow))
+def test_an_open_list_stays_open_when_the_chat_has_started(desktop: Page, simple: Site) -> None:
+    held = HeldRequests(desktop, "**/chats")
+    desktop.goto(str(simple))
     open_selector(desktop)
-    focus_is(desktop, "one")
+    focus_is(desktop, "GPT-3.5")
     desktop.keyboard.press("End")
-    focus_is(desktop, "three")
-    started(desktop, "one")
+    focus_is(desktop, "GPT-4")
+    held.take().continue_()
+    started(desktop, "GPT-3.5")
     expect(panel(desktop)).to_be_visible()
-    focus_is(desktop, "three")
+    focus_is(desktop, "GPT-4")
 
 
-def test_the_page_says_that_a_chat_is_starting(desktop: Page, slow: Site) -> None:
-    desktop.goto(slow.url)
+def test_the_page_says_that_a_chat_is_starting(desktop: Page, simple: Site) -> None:
+    held = HeldRequests(desktop, "**/chats")
+    desktop.goto(simple.url)
     expect(desktop.get_by_role("status").filter(has_text="Starting chat…")).to_be_visible()
     expect(desktop.get_by_role("button", name="Start chat")).to_be_hidden()
+    held.take().continue_()
     started(desktop)
     expect(desktop.get_by_text("Starting chat…")).to_have_count(0)
 
