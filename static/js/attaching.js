@@ -5,10 +5,14 @@ import { showUnreachable } from "./errors.js";
 
 let uploads = null;
 let takesOver = false;
+// How many files were chosen and are not attached yet, and the form that waits for them.
+let arriving = 0;
+let heldForm = null;
 const attachField = () => byId("attach");
 
 const attach = async (files = []) => {
   uploads ??= import(attachField().dataset.uploads);
+  arriving += files.length;
   try {
     const { add } = await uploads;
     takesOver = true;
@@ -17,8 +21,13 @@ const attach = async (files = []) => {
     uploads = null;
     // Nothing would send what is in the field.
     if (attachField()) attachField().value = "";
+    heldForm = null;
     if (files.length) showUnreachable();
   }
+  arriving -= files.length;
+  if (arriving) return;
+  heldForm?.requestSubmit();
+  heldForm = null;
 };
 
 const onField = ({ target }) => target.id === "attach" && !takesOver;
@@ -59,6 +68,14 @@ on("drop", (event) => {
   if (takesOver || !hasFiles(event)) return;
   event.preventDefault();
   attach([...event.dataTransfer.files]);
+});
+
+// Without them the message would be another one.
+on("submit", (event) => {
+  if (event.target.id !== "composer" || !arriving || event.defaultPrevented) return;
+  event.preventDefault();
+  event.stopPropagation();
+  heldForm = event.target;
 });
 
 on("htmx:config:request", ({ target, detail }) => {

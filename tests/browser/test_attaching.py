@@ -12,7 +12,16 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.steps import answer, composer, ended, messages, notices, open_chat, wait_until
+from tests.browser.steps import (
+    HeldRequests,
+    answer,
+    composer,
+    ended,
+    messages,
+    notices,
+    open_chat,
+    wait_until,
+)
 from tests.browser.test_accessibility import findings
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
@@ -105,6 +114,41 @@ def test_a_line_that_breaks_before_the_first_file_is_told(
     desktop.unroute("**/uploads.js*")
     desktop.get_by_test_id("attach").set_input_files([TEXT])
     expect(attached(desktop)).to_have_attribute("data-name", "notes.txt")
+
+
+@pytest.mark.parametrize("text", ["Read this", ""])
+def test_a_message_that_is_sent_at_once_waits_for_its_file(
+    desktop: Page, site: Site, text: str
+) -> None:
+    begin(desktop, site)
+    held = HeldRequests(desktop, "**/uploads.js*")
+    desktop.get_by_test_id("attach").set_input_files([TEXT])
+    script = held.take()
+    composer(desktop).fill(text)
+    for _ in range(2):
+        desktop.get_by_test_id("send").click()
+    expect(composer(desktop)).to_have_value(text)
+    assert count(site.app, "messages") == 0
+    script.continue_()
+    expect(ended(desktop)).to_contain_text(f"{text}|notes.txt text/plain 11|Hello, file")
+    expect(messages(desktop)).to_have_count(2)
+    expect(composer(desktop)).to_have_value("")
+
+
+def test_a_message_whose_file_is_lost_is_not_sent_without_it(
+    desktop: Page, site: Site, guard: Guard
+) -> None:
+    begin(desktop, site)
+    guard.expect("Failed to load resource", "uploads.js")
+    held = HeldRequests(desktop, "**/uploads.js*")
+    desktop.get_by_test_id("attach").set_input_files([TEXT])
+    script = held.take()
+    composer(desktop).fill("Read this")
+    desktop.get_by_test_id("send").click()
+    script.abort()
+    expect(notices(desktop)).to_contain_text("could not be reached")
+    expect(composer(desktop)).to_have_value("Read this")
+    expect(messages(desktop)).to_have_count(0)
 
 
 def test_several_are_added_one_after_the_other_and_taken_out_again(
