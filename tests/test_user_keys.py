@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import logging
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -14,7 +17,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.apps import AppMaker
+from tests.support.api import ASKED, Program, add_token
+from tests.support.apps import SECRET, AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
@@ -22,6 +26,7 @@ from tests.support.rows import every_row, run_sql
 from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.source_lines import explain_to_author
 from webapp.testing import ChatTester, ChatTestError
+from webapp.user_keys import cookie_value
 from webapp.web.log import hide_errors, show_errors
 
 CONFIG = '[project]\nuser_env = ["MODEL_KEY", "SEARCH_KEY"]\n'
@@ -130,6 +135,119 @@ def test_the_keys_are_nowhere_but_in_the_cookie(make: Make, log: LogReader) -> N
     assert "sk-of-alice" not in str(log.lines)
 
 
+def cookie_of(visitor: Visitor) -> str:
+    cookie = visitor.client.get_cookie("session-keys")
+    assert cookie is not None
+    return str(cookie.value)
+
+
+def everything_in(value: str) -> bytes:
+    """What can be read of a cookie without the secret: as it is, as Base64, and inflated."""
+    found = value.encode()
+    for part in value.split("."):
+        padded = part + "=" * (-len(part) % 4)
+        with suppress(ValueError):
+            found += base64.urlsafe_b64decode(padded)
+        with suppress(ValueError, zlib.error):
+            found += zlib.decompress(base64.urlsafe_b64decode(padded))
+    return found
+
+
+@pytest.fixture
+def only_signed(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Leave `cryptography` out, until the test undoes that."""
+    with monkeypatch.context() as patch:
+        patch.setattr(cookie_value, "_fernet_module", lambda: None)
+        yield patch
+
+
+def test_nobody_can_read_the_cookie_without_the_secret(make: Make, log: LogReader) -> None:
+    visitor = Visitor(make())
+    for key in ("sk-of-alice", "sk-of-alice" * 20):
+        enter(visitor, MODEL_KEY=key)
+        assert b"sk-of-alice" not in everything_in(cookie_of(visitor))
+        assert b"MODEL_KEY" not in everything_in(cookie_of(visitor))
+        assert f"'{key}'" in said(visitor)
+    assert log.events("user_keys.not_encrypted") == []
+
+
+def test_a_cookie_from_before_is_read_and_encrypted(
+    make: Make, only_signed: pytest.MonkeyPatch, log: LogReader
+) -> None:
+    app = make()
+    visitor = Visitor(app)
+    enter(visitor)
+    # What the tests above look for is there to be found.
+    assert b"sk-of-alice" in everything_in(cookie_of(visitor))
+    assert "chat-profiles[user-keys]" in log.one("user_keys.not_encrypted")["hint"]
+    assert "'sk-of-alice'" in said(visitor)
+    only_signed.undo()
+    assert "'sk-of-alice'" in said(visitor)
+    assert b"sk-of-alice" not in everything_in(cookie_of(visitor))
+    assert "'sk-of-alice'" in said(visitor)
+
+
+def test_without_the_package_an_encrypted_cookie_is_asked_for_anew(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = Visitor(make())
+    enter(visitor)
+    monkeypatch.setattr(cookie_value, "_fernet_module", lambda: None)
+    assert visitor.get("/").location == "/keys"
+    enter(visitor)
+    assert "'sk-of-alice'" in said(visitor)
+
+
+def test_the_keys_outlive_a_new_secret_of_the_site(make: Make) -> None:
+    old = Visitor(make())
+    enter(old)
+    new = Visitor(make(secret_key="n" + SECRET[1:], secret_key_fallbacks=SECRET))
+    for name in ("session", "session-keys"):
+        cookie = old.client.get_cookie(name)
+        assert cookie is not None
+        new.client.set_cookie(name, cookie.value)
+    assert "'sk-of-alice'" in said(new)
+    stranger = Visitor(make(secret_key="s" + SECRET[1:]))
+    stranger.client.set_cookie("session-keys", cookie_of(old))
+    assert stranger.get("/").location == "/keys"
+
+
+def test_a_program_sends_keys_in_headers(make: Make) -> None:
+    app = make(APP + SIGN_IN, api="on")
+    Visitor(app).logged_in("alice")
+    program = Program(app, add_token(app, "alice"))
+
+    def answer(**headers: str) -> str:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        done = program.post("/chat/completions", {"model": "default", "messages": ASKED}, **sent)
+        return str(done.json["choices"][0]["message"]["content"])  # type: ignore[index]
+
+    assert answer() == "{} True"
+    both = answer(X_User_Key_MODEL_KEY="sk-of-alice", x_user_key_search_key=" search-1 ")
+    assert both == "{'MODEL_KEY': 'sk-of-alice', 'SEARCH_KEY': 'search-1'} True"
+    # Each request brings its own.
+    assert answer(X_User_Key_MODEL_KEY="sk-of-bob") == "{'MODEL_KEY': 'sk-of-bob'} True"
+    assert answer(X_User_Key_OTHER="x", X_User_Key_MODEL_KEY=" ") == "{} True"
+
+
+def test_keys_of_a_program_are_stored_and_logged_nowhere(make: Make, log: LogReader) -> None:
+    app = make(FAILS.replace("@cl.on_chat_start", "") + SIGN_IN, api="on")
+    Visitor(app).logged_in("alice")
+    program = Program(app, add_token(app, "alice"))
+    body = {"model": "default", "messages": ASKED}
+    program.post("/chat/completions", body, **{"X-User-Key-MODEL-KEY": "sk-of-alice"})
+    assert "[hidden key]" in log.one("turn.failed")["traceback"]
+    assert "sk-of-alice" not in str(log.lines)
+    assert "sk-of-alice" not in str(every_row(app, audited=True))
+
+
+def test_a_header_does_not_replace_what_a_browser_keeps(make: Make) -> None:
+    visitor = Visitor(make())
+    enter(visitor)
+    visitor.send_always({"X-User-Key-MODEL-KEY": "sk-of-eve"})
+    assert "'sk-of-alice'" in said(visitor)
+
+
 def test_an_empty_field_keeps_what_was_entered(make: Make) -> None:
     visitor = Visitor(make())
     enter(visitor)
@@ -167,7 +285,9 @@ def test_the_page_leads_to_no_other_site(make: Make) -> None:
     assert visitor.post("/keys", KEYS | {"next": "https://evil.example"}).location == "/"
 
 
-@pytest.mark.parametrize("forge", ["x", "W10.abc", "", "a" * 3_000])
+@pytest.mark.parametrize(
+    "forge", ["x", "W10.abc", "", "a" * 3_000, "gAAAAA==", "gAAAAA" + "B" * 94, "é.é", "é", "{}"]
+)
 def test_a_forged_cookie_counts_as_none(make: Make, forge: str) -> None:
     visitor = Visitor(make())
     visitor.client.set_cookie("session-keys", forge)

@@ -1,22 +1,24 @@
 """Keys that users bring with them, such as one of a model. Their browsers keep them, not the site.
 
-They lie in a cookie that no script can read, signed together with whose they are. A callback has
-them while it runs, and nothing here stores or logs them. The log hides them in the text of an error
-(webapp/web/log.py).
+They lie in a cookie that no script can read, together with whose they are. A program that uses the
+API sends each in a header. A callback has them while it runs, and nothing here stores or logs them.
+The log hides them in the text of an error (webapp/web/log.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from flask import Response, current_app, has_request_context, request
-from itsdangerous import BadSignature, URLSafeSerializer
 
 from webapp.accounts.login import browser_session, draft_owner
 from webapp.accounts.sessions.interface import DatabaseSessions, TokenSession
 from webapp.site import chat_app
+from webapp.user_keys.cookie_value import can_encrypt, is_encrypted, read_value, write_value
 
+# Of a request to the API. The name of the key follows, with dashes for underscores.
+HEADER_PREFIX = "X-User-Key-"
 COOKIE = "keys"
 # Browsers keep no cookie of more than 4,096 bytes with its name and attributes.
 COOKIE_BYTES = 3_800
@@ -30,12 +32,20 @@ class KeysTooLongError(Exception):
 def entered_keys() -> dict[str, str]:
     """Return what the user of this request has entered, by name; nothing outside of a request."""
     names = chat_app().config.user_keys
-    # A request with a token brings no cookie that counts.
-    if not names or not has_request_context() or isinstance(browser_session(), TokenSession):
+    if not names or not has_request_context():
         return {}
+    # A request with a token brings no cookie that counts.
+    if isinstance(browser_session(), TokenSession):
+        sent = {name: request.headers.get(header_name(name), "").strip() for name in names}
+        return {name: key for name, key in sent.items() if key}
     owner, keys = _read_cookie()
     # The user before in the same browser may have left them.
     return {name: keys[name] for name in names if name in keys} if owner == draft_owner() else {}
+
+
+def header_name(name: str) -> str:
+    """Return the header in which a program sends a key: proxies drop names with underscores."""
+    return HEADER_PREFIX + name.replace("_", "-")
 
 
 def lacks_keys() -> bool:
@@ -43,11 +53,15 @@ def lacks_keys() -> bool:
     return len(entered_keys()) < len(chat_app().config.user_keys)
 
 
-def has_useless_cookie() -> bool:
-    """Return whether the browser keeps keys that the user of this request cannot use."""
-    if _sessions().own_cookie(COOKIE) not in request.cookies:
-        return False
-    return not isinstance(browser_session(), TokenSession) and _read_cookie()[0] != draft_owner()
+def renew_cookie(response: Response) -> None:
+    """Let the browser forget keys of another user, and get a cookie that nobody else can read."""
+    given = request.cookies.get(_sessions().own_cookie(COOKIE))
+    if given is None or isinstance(browser_session(), TokenSession):
+        return
+    if _read_cookie()[0] != draft_owner():
+        keep_keys(response, {})
+    elif can_encrypt() and not is_encrypted(given):
+        keep_keys(response, entered_keys())
 
 
 def keep_keys(response: Response, keys: dict[str, str]) -> None:
@@ -58,7 +72,7 @@ def keep_keys(response: Response, keys: dict[str, str]) -> None:
     KeysTooLongError
         They do not fit into a cookie.
     """
-    value = cast(str, _serializer().dumps([draft_owner(), keys])) if keys else ""
+    value = write_value(draft_owner(), keys, _secrets()) if keys else ""
     if len(value) > COOKIE_BYTES:
         raise KeysTooLongError
     _sessions().set_own_cookie(response, COOKIE, value)
@@ -67,18 +81,13 @@ def keep_keys(response: Response, keys: dict[str, str]) -> None:
 def _read_cookie() -> tuple[str | None, dict[str, str]]:
     """Return the keys that the browser keeps, and whose they are; ``None`` if they do not count."""
     given = request.cookies.getlist(_sessions().own_cookie(COOKIE))
-    try:
-        # Of two cookies, someone else has set one.
-        owner, keys = _serializer().loads(given[0] if len(given) == 1 else "")
-    except BadSignature:
-        return None, {}
-    return owner, keys
+    # Of two cookies, someone else has set one.
+    return read_value(given[0], _secrets()) if len(given) == 1 else (None, {})
 
 
 def _sessions() -> DatabaseSessions:
     return cast(DatabaseSessions, current_app.session_interface)
 
 
-def _serializer() -> Any:
-    secrets = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.secret_key]
-    return URLSafeSerializer(secrets, salt="user-keys")
+def _secrets() -> list[str]:
+    return [*current_app.config["SECRET_KEY_FALLBACKS"], cast(str, current_app.secret_key)]

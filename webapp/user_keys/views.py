@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
@@ -10,22 +11,28 @@ from wtforms import HiddenField
 
 from webapp.accounts.guard import login_needed
 from webapp.accounts.login import browser_session, viewer
-from webapp.site import chat_app
+from webapp.site import chat_app, settings
+from webapp.user_keys.cookie_value import can_encrypt
 from webapp.user_keys.entered import (
     KeysTooLongError,
     entered_keys,
-    has_useless_cookie,
     keep_keys,
     lacks_keys,
+    renew_cookie,
 )
 from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
 from webapp.web.htmx import go_to, page_to_return_to
+from webapp.web.log import log_event
 from webapp.web.redirects import local_path
 
 PREFIX = "key-"
 NEEDED = "Enter each key. The app does not work without them."
 CONTROL = "A key cannot have line breaks or other control characters in it. Copy it again."
 TOO_LONG = "These keys are too long. Together they may have about 2,500 characters. Check each key."
+NOT_ENCRYPTED = (
+    "the cookie with the keys of users is signed, but not encrypted: pip install "
+    "'chat-profiles[user-keys]'"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 blueprint = Blueprint("user_keys", __name__, url_prefix="/keys")
 
@@ -58,7 +65,10 @@ def ask_for_keys(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.jinja_env.globals["asks_for_keys"] = True
     app.before_request(_send_to_page)
-    app.after_request(_forget_of_other_users)
+    app.after_request(_renew_cookie)
+    with app.app_context():
+        if settings().production and not can_encrypt():
+            log_event("user_keys.not_encrypted", level=logging.WARNING, hint=NOT_ENCRYPTED)
 
 
 @blueprint.get("")
@@ -117,12 +127,12 @@ def _send_to_page() -> BaseResponse | None:
     return go_to(url_for("user_keys.show", next=target if target != start else None))
 
 
-def _forget_of_other_users(response: Response) -> Response:
+def _renew_cookie(response: Response) -> Response:
     """Let the browser forget the keys of a user who has left, in whatever way."""
     # Icons and health checks do not look for the user. A failed request may not know the user.
     is_known = browser_session().loaded and response.status_code < 500
     # This answer brings the keys of the new user.
     brings_keys = request.endpoint == "user_keys.enter"
-    if is_known and not brings_keys and has_useless_cookie():
-        keep_keys(response, {})
+    if is_known and not brings_keys:
+        renew_cookie(response)
     return response
