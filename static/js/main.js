@@ -20,12 +20,23 @@ import "./zone.js";
 
 // Few pages have elements, questions or diagrams, so the script of each comes with the first one.
 const scripts = new Set();
+// What is loaded runs at once, so that nobody sees or uses what was drawn before it is complete.
+const loaded = new Map();
+
+const load = async (address) => {
+  const script = await import(address).catch(() => null);
+  if (!script) return; // the page works as without script
+  loaded.set(address, script.update);
+  script.update();
+};
+
 const loadScripts = () => {
   const { diagrams } = document.body.dataset;
   for (const { dataset } of all("[data-script]")) scripts.add(dataset.script);
   scripts.add(document.querySelector("code.language-mermaid") && diagrams);
   for (const address of scripts) {
-    if (address) import(address).then(({ update }) => update(), () => {});
+    if (loaded.has(address)) loaded.get(address)();
+    else if (address) load(address);
   }
 };
 

@@ -57,22 +57,26 @@ export const updateOpenSelector = () => {
 };
 
 const isOpening = ({ target, newState }) => target.id === "profile-panel" && newState === "open";
+const chosenOption = (panel) => panel.querySelector("[aria-checked=true]") || options(panel)[0];
+const firstStop = (panel) => (hasMouse && searchField(panel)) || chosenOption(panel);
 
 on("beforetoggle", (event) => {
   if (!isOpening(event)) return;
-  const search = searchField(event.target);
+  const panel = event.target;
+  const search = searchField(panel);
   if (search) search.value = "";
-  showSearch(event.target);
+  showSearch(panel);
+  makeTabStop(panel, chosenOption(panel));
+  // The browser moves the focus there as it opens the list. "toggle" may come after the next key.
+  for (const stop of all("[autofocus]", panel)) stop.autofocus = false;
+  firstStop(panel).autofocus = true;
 });
 
 on("toggle", (event) => {
   if (!isOpening(event)) return;
-  const panel = event.target;
-  const chosen = panel.querySelector("[aria-checked=true]") || options(panel)[0];
-  makeTabStop(panel, chosen);
-  chosen.scrollIntoView({ block: "center" });
-  const first = (hasMouse && searchField(panel)) || chosen;
-  first.focus({ preventScroll: true });
+  // Unless a key has moved on already.
+  const chosen = chosenOption(event.target);
+  if (document.activeElement === firstStop(event.target)) chosen.scrollIntoView({ block: "center" });
 });
 
 on("input", ({ target }) => {

@@ -85,6 +85,22 @@ def test_searching_narrows_the_list_and_says_how_far(desktop: Page, many: Site) 
     expect(shown).to_have_text(["Geology exercises", "Geology exams"])
 
 
+@pytest.mark.parametrize(("name", "focused"), [("many.py", "search"), ("five.py", "editor")])
+def test_what_is_typed_at_once_goes_into_the_list(
+    desktop: Page, shared_app: Callable[[str], Site], name: str, focused: str
+) -> None:
+    open_chat(desktop, shared_app(name))
+    # In one go, as for a key that is pressed before the page has heard that the list is open.
+    found = desktop.evaluate(
+        """() => {
+            document.getElementById("profile-button").click();
+            const { type, dataset } = document.activeElement;
+            return dataset.profile ?? type;
+        }"""
+    )
+    assert found == focused
+
+
 def test_searching_looks_into_descriptions_too(desktop: Page, many: Site) -> None:
     open_chat(desktop, many)
     open_selector(desktop)

@@ -202,6 +202,16 @@ def test_chips_stay_while_the_form_follows_a_change(
     page = new_page()
     open_chat(page, serve(make_app(EDITING_TAGS)))  # type: ignore[operator]
     panel = open_settings(page)
+    # From the moment at which the form is drawn, or what is typed then would be lost.
+    page.evaluate(
+        """() => {
+            window.drawn = [];
+            addEventListener("htmx:after:swap", () => {
+                const field = document.querySelector("#settings-panel .tags-next");
+                drawn.push(field !== null && field === document.activeElement);
+            });
+        }"""
+    )
     field = panel.get_by_role("textbox", name="Words")
     field.fill("b")
     field.press("Enter")
@@ -212,6 +222,7 @@ def test_chips_stay_while_the_form_follows_a_change(
     field.press("Enter")
     expect(panel.get_by_text("It has 3 tags.")).to_be_visible()
     expect(chips(panel)).to_have_text(["a", "b", "c"])
+    assert page.evaluate("drawn") == [True, True]
 
 
 def test_tags_are_a_text_without_javascript(without_javascript: Page, site: Site) -> None:
