@@ -388,6 +388,38 @@ def test_only_json_is_taken_and_only_here(app: Flask, alice_program: Program) ->
     assert alice_program.client.get("/v1/chat/completions", headers=headers).status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/v1/chat/completions", 405, "does not take that method"),
+        ("POST", "/v1/models", 405, "does not take that method"),
+        ("POST", "/v1/embeddings", 404, "There is no such thing here"),
+        ("GET", "/v1/", 404, "There is no such thing here"),
+    ],
+)
+def test_an_address_that_the_api_does_not_have_is_an_error_in_json(
+    alice_program: Program, method: str, path: str, status: int, says: str
+) -> None:
+    answer = alice_program.client.open(path, method=method, headers=alice_program.headers)
+    assert answer.status_code == status
+    assert says in answer.json["error"]["message"]  # type: ignore[index]
+
+
+def test_programs_read_in_json_that_the_host_is_unknown(
+    alice_program: Program, log: LogReader
+) -> None:
+    answer = alice_program.client.get("/v1/models", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "WEBAPP_TRUSTED_HOSTS" in answer.json["error"]["message"]  # type: ignore[index]
+    assert log.one("host.refused")["host"] == "elsewhere.example"
+
+
+def test_pages_keep_their_errors_where_the_api_is_on(alice_program: Program) -> None:
+    assert "<h1>Page not found</h1>" in alice_program.client.get("/v1x").text
+    wrong_host = alice_program.client.get("/", headers={"Host": "elsewhere.example"})
+    assert "<h1>Unknown host name</h1>" in wrong_host.text
+
+
 def test_a_long_body_is_refused_unread(alice_program: Program) -> None:
     assert send_unread(alice_program, MAX_JSON_BYTES + 1) == 413
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from webapp.authoring.errors import AuthoringError, CallbackTimeoutError
 from webapp.web.errors import (
@@ -15,10 +15,13 @@ from webapp.web.errors import (
     PASSED_ON,
     RETRY_SECONDS,
     UNAVAILABLE,
+    WRONG_HOST,
     Explanation,
     explanation,
     log_unavailable,
     request_id,
+    show_http_error,
+    show_wrong_host,
 )
 from webapp.web.log import log_failure
 from webapp.web.refusals import Refusal
@@ -90,7 +93,7 @@ def error_body(
 
 
 def handle_api_errors(blueprint: Blueprint) -> None:
-    """Answer every error of the routes of ``blueprint`` with JSON."""
+    """Answer every error below the address of ``blueprint`` with JSON."""
     blueprint.register_error_handler(HTTPException, _answer_http_error)
     blueprint.register_error_handler(AuthoringError, _answer_app_failure)
     blueprint.register_error_handler(
@@ -99,6 +102,20 @@ def handle_api_errors(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(InternalServerError, _answer_internal_error)
     for error in UNAVAILABLE:
         blueprint.register_error_handler(error, _answer_unavailable)
+
+    def is_below() -> bool:
+        return request.path.startswith(f"{blueprint.url_prefix}/")
+
+    # A request without a route belongs to no blueprint.
+    @blueprint.app_errorhandler(404)
+    @blueprint.app_errorhandler(405)
+    def answer_without_route(error: HTTPException) -> Response:
+        return _answer_http_error(error) if is_below() else show_http_error(error)
+
+    @blueprint.app_errorhandler(SecurityError)
+    def answer_wrong_host(error: SecurityError) -> Response:
+        page = show_wrong_host(error)
+        return _respond(400, _in_words(WRONG_HOST)) if is_below() else page
 
 
 def _answer_http_error(error: HTTPException) -> Response:
