@@ -122,3 +122,24 @@ def test_pytest_finds_the_plugin_under_the_name_of_its_module() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {"chat_profiles_pytest": "chat_profiles_pytest"}
     assert pytest.importorskip("chat_profiles_pytest")
+
+
+def test_a_failed_test_shows_what_the_app_has_said(tmp_path: Path) -> None:
+    ran = run_pytest(
+        tmp_path,
+        """
+        def test_missing(chat):
+            assert "Lima" in chat.say("hi")
+
+        def test_unwanted(chat):
+            assert "wrote" not in chat.say("hi")
+
+        def test_no_answer():
+            assert "Lima" in "You wrote: hi"
+        """,
+    )
+    assert "3 failed" in ran.stdout
+    assert "'Lima' in what the app said (complete):\nE         You wrote: hi" in ran.stdout
+    assert "'wrote' not in what the app said (complete):" in ran.stdout
+    assert "assert 'Lima' in 'You wrote: hi'" in ran.stdout
+    assert "ShownMessage" not in ran.stdout

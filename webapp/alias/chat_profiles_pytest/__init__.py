@@ -7,6 +7,7 @@ imported only by the first test that uses a fixture.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +48,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Take the option back, for a pytest that runs in this one."""
     if config.getoption("--update-transcripts"):
         os.environ.pop(UPDATE, None)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say what the app has said, where a test has looked for something else in an answer."""
+    # Not imported here: without the module, no test has got an answer.
+    answers = sys.modules.get("webapp.testing.answers")
+    if answers is None or op not in ("in", "not in") or not isinstance(right, answers.Answer):
+        return None
+    said = right.text.splitlines() or ["(nothing)"]
+    return [f"{left!r} {op} what the app said ({right.status}):", *said]
 
 
 @pytest.fixture
