@@ -130,6 +130,25 @@ def test_sorting_keeps_rows_without_a_value_last_and_goes_on_over_pages(alice: V
     assert [row[1] for row in table_rows(end)][-2:] == ["0", "–"]
 
 
+@pytest.mark.parametrize(
+    ("text", "guarded"),
+    [
+        ("Bern;=1", "Bern;'=1"),
+        ("Bern\n+F(1)", "Bern\n'+F(1)"),
+        ("Bern; Thun - 1", "Bern; Thun - 1"),
+    ],
+    ids=ascii,
+)
+def test_no_formula_follows_a_semicolon_in_the_file(
+    make_app: AppMaker, text: str, guarded: str
+) -> None:
+    source = SENDS.replace('f"City {n:02d}"', repr(text))
+    visitor = Visitor(make_app(source)).logged_in("alice")
+    _, page = ask(visitor)
+    rows = list(csv.reader(io.StringIO(visitor.get(link(page, "Download CSV")).text, newline="")))
+    assert {row[0] for row in rows[1:]} == {guarded}
+
+
 def test_the_file_has_all_rows_and_no_formula(make_app: AppMaker) -> None:
     source = SENDS.replace('f"City {n:02d}"', '"=HYPERLINK(1)" if n else "-5"')
     visitor = Visitor(make_app(source)).logged_in("alice")

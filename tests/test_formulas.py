@@ -36,6 +36,21 @@ FORMULAS = [
     "\tplain",
 ]
 PLAIN = ["", "a=1", "1-1", "'quoted'", "é", "(1)", "don't", "''", "mail@example.org"]
+PLAIN += ["well ;-) or ;-( or ;-P", "bread; -5 apples!", "one\n- two (b)\n- use print(x)", "a;b;"]
+PLAIN += ["x; @ada, +1 (yes)", "a;'quoted'", "a; 'b=1'"]
+# Where rows are split at semicolons, the part after it is a cell, and a line is a row.
+INNER = [
+    ("a;=1", "a;'=1"),
+    ("a; ＝1", "a;' ＝1"),
+    ('a;-HYPERLINK("x")', 'a;\'-HYPERLINK("x")'),
+    ("a; + cmd|'/C calc'!A0;b", "a;' + cmd|'/C calc'!A0;b"),
+    ("a;@SUM(A1)", "a;'@SUM(A1)"),
+    ("a\n=1", "a\n'=1"),
+    ("a\r\n+SUM(A1)", "a\r\n'+SUM(A1)"),
+    ("=1;=2;x", "'=1;'=2;x"),
+    ("a;'=1", "a;''=1"),
+    ("a;;=1", "a;;'=1"),
+]
 
 
 @pytest.mark.parametrize("text", FORMULAS, ids=ascii)
@@ -43,7 +58,13 @@ def test_a_formula_gets_an_apostrophe(text: str) -> None:
     assert escape_formula(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", PLAIN)
+@pytest.mark.parametrize(("text", "guarded"), INNER, ids=ascii)
+def test_so_does_one_after_a_semicolon_or_a_line_end(text: str, guarded: str) -> None:
+    assert escape_formula(text) == guarded
+    assert unescape_formula(guarded) == text
+
+
+@pytest.mark.parametrize("text", PLAIN, ids=ascii)
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert escape_formula(text) == text
     assert unescape_formula(text) == text
@@ -54,11 +75,12 @@ def test_a_number_is_no_formula(cell: object) -> None:
     assert escape_formula(cell) == cell
 
 
-@given(st.text(alphabet=[*"'=+-@＝ a", "\t", "\u200b"], max_size=6) | st.text(max_size=6))
+@given(st.text(alphabet=[*"';=+-@＝ a(", "\t", "\n", "\u200b"], max_size=8) | st.text(max_size=6))
 def test_no_text_is_lost(text: str) -> None:
     cell = str(escape_formula(text))
     assert unescape_formula(cell) == text
     assert cell[:1] not in tuple("=+-@＝＋－＠\t\r\n")
+    assert not re.search(r"\S[;\n][=＝]", cell)
 
 
 @pytest.mark.parametrize("name", ["=1+1", "＝1+1", "'=1+1", "''@x", "don't"])

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,14 @@ _BEFORE_FORMULA = re.compile(
 )
 _FORMULA = frozenset("=+-@")
 _STARTS_CELL = ("\t", "\r", "\n")
+# In many countries spreadsheets split a row at semicolons. Then the quotes in it do not count, and
+# each line of a cell is a row.
+_SPLITS_CELL = re.compile(r"([;\r\n]+)")
+# A pattern for other libraries, too. Whatever it does not match has no formula after its beginning.
+MAY_SPLIT = r"[;\r\n][^\S;\r\n]*[^\s\w;]"
+_MAY_SPLIT = re.compile(MAY_SPLIT)
+# What a formula needs to do more than to show a number: a function, or a place in another file.
+_CALL = re.compile(r"[\w.]\(|!\$?\w")
 
 
 class BadInputError(click.ClickException):
@@ -243,13 +251,39 @@ def escape_formula(cell: object) -> object:
     -------
     >>> escape_formula("=1+1")
     "'=1+1"
+    >>> escape_formula("red;=1+1")
+    "red;'=1+1"
     """
-    return f"'{cell}" if isinstance(cell, str) and _is_formula(cell.lstrip("'")) else cell
+    return _change_formulas(cell, "'{}".format) if isinstance(cell, str) else cell
 
 
 def unescape_formula(cell: str) -> str:
     """Return the text of which `escape_formula` has made a cell."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+    return _change_formulas(cell, lambda part: part.removeprefix("'"))
+
+
+def _change_formulas(cell: str, change: Callable[[str], str]) -> str:
+    """Return a cell with each part changed that a spreadsheet may take for a formula."""
+    text = cell.lstrip("'")
+    if _MAY_SPLIT.search(text) is None:  # nearly always
+        return change(cell) if _is_formula(text) else cell
+    unseen = _BEFORE_FORMULA.match(text)
+    start = len(cell) - len(text) + (unseen.end() if unseen else 0)
+    first, *others = _SPLITS_CELL.split(cell[start:])
+    first = cell[:start] + first
+    parts = [change(first) if _is_formula(text) else first]
+    for separator, part in zip(others[::2], others[1::2], strict=True):
+        is_formula = _is_inner_formula(part.lstrip("'"), separator)
+        parts += [separator, change(part) if is_formula else part]
+    return "".join(parts)
+
+
+def _is_inner_formula(text: str, separator: str) -> bool:
+    """Return whether a part of a cell is a formula, and not a `;-)` or an item of a list."""
+    seen = _BEFORE_FORMULA.sub("", text, count=1)
+    sign = unicodedata.normalize("NFKC", seen[:1])
+    is_item = not separator.endswith(";") and seen[1:2].isspace()
+    return sign == "=" or (sign in _FORMULA and not is_item and _CALL.search(seen) is not None)
 
 
 def _is_formula(text: str) -> bool:

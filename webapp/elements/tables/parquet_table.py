@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from webapp.authoring.tables.arrow_files import kind_of, python_values
 from webapp.authoring.tables.cells import OTHER, ColumnKind
-from webapp.console import escape_formula
+from webapp.console import MAY_SPLIT, escape_formula
 from webapp.elements.tables.table_file import (
     GROUP_BYTES_LIMIT,
     GROUP_ROWS_LIMIT,
@@ -29,7 +29,7 @@ from webapp.elements.tables.table_file import (
 )
 
 COLUMNS_LIMIT = 20_000
-# A text that begins with one of these is no formula.
+# A text that begins with one of these is no formula up to its first semicolon or line end.
 HARMLESS = "^[0-9A-Za-z]"
 TEXT_BYTES = "BYTE_ARRAY"
 
@@ -186,8 +186,9 @@ def _csv_text(value: object) -> str | None:
 
 
 def _guard(texts: Any) -> Any:
-    harmless = pc.match_substring_regex(texts, HARMLESS)
-    if pc.all(harmless, min_count=0).as_py():
+    begin_well = pc.match_substring_regex(texts, HARMLESS)
+    go_on_badly = pc.match_substring_regex(texts, MAY_SPLIT)
+    if pc.all(pc.and_not(begin_well, go_on_badly), min_count=0).as_py():
         return texts
     return pa.array([escape_formula(text) for text in texts.to_pylist()], texts.type)
 
