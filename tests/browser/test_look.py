@@ -12,6 +12,7 @@ from tests.browser.chatty import Chatty
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
+from tests.browser.states import STATES
 from tests.browser.steps import answer, ask, choose, ended, log_in, messages, open_chat, started
 from tests.browser.test_layout import box
 from tests.support.apps import AppMaker
@@ -189,6 +190,73 @@ def test_words_fade_above_the_composer(
     assert "linear-gradient" in style(fade, "backgroundImage", "::before")
     assert style(fade, "height", "::before") == "24px"
     assert style(fade, "pointerEvents", "::before") == "none"
+
+
+@SCREENS
+def test_to_try_again_stands_below_what_failed(
+    new_page: NewPage, shared_app: Callable[[str], Site], options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    open_chat(page, shared_app("chatty.py"))
+    ask(page, "fail")
+    ended(page, "failed")
+    button, field = page.get_by_test_id("retry"), page.locator("#composer")
+    for _ in range(2):
+        failed = box(messages(page).last)
+        assert 0 < box(button)["y"] - failed["y"] - failed["height"] < 32
+        lower_edge = box(field)["y"] + box(field)["height"]
+        assert page.evaluate("innerHeight") - 50 < lower_edge < page.evaluate("innerHeight")
+        page.reload()
+        ended(page, "failed")
+    # In a long chat it stays in sight above the field.
+    for number in range(6):
+        ask(page, f"Long message {number}. " * 40)
+        ended(page)
+    ask(page, "fail")
+    ended(page, "failed")
+    expect(button).to_be_in_viewport(ratio=1)
+    assert 0 < box(field)["y"] - box(button)["y"] - box(button)["height"] < 16
+    assert page.evaluate("innerHeight") - 50 < box(field)["y"] + box(field)["height"]
+
+
+@SCREENS
+def test_a_line_of_a_divider_is_long(
+    new_page: NewPage, shared_app: Callable[[str], Site], options: dict[str, Any], guard: Guard
+) -> None:
+    guard.expect("status of 403")
+    page = new_page(**options)
+    STATES["continued"].visit(page, shared_app("chatty.py"))
+    divider = page.get_by_test_id("divider")
+    face, whole = box(divider.locator(".divider-face")), box(divider)
+    line = float(style(divider, "inlineSize", "::before").removesuffix("px"))
+    if options is PHONE:
+        # One above the words, which need the width.
+        assert (line, style(divider, "content", "::after")) == (whole["width"], "none")
+        assert face["y"] > whole["y"]
+    else:
+        assert line == float(style(divider, "inlineSize", "::after").removesuffix("px")) > 100
+    assert abs(middle(divider.locator(".divider-face")) - middle(divider)) < 1
+
+
+@SCREENS
+@pytest.mark.parametrize("path", ["/", "/profiles"])
+def test_a_name_begins_on_the_side_of_its_description(
+    new_page: NewPage, shared_app: Callable[[str], Site], options: dict[str, Any], path: str
+) -> None:
+    page = new_page(**options)
+    site = shared_app("rtl.py")
+    page.goto(f"{site}{path}")
+    if path == "/":
+        page.locator("#profile-button").click()
+    for name, is_rtl in (("مساعد الكتابة", True), ("עוזר", True), ("English", False)):
+        cards = page.locator(".option" if path == "/" else ".profile-card")
+        card = cards.filter(has_text=name)
+        label = box(card.locator(".option-label, h2 > bdi"))
+        about = box(card.locator(".prose"))
+        sides = [it["x"] + it["width"] if is_rtl else it["x"] for it in (label, about)]
+        assert abs(sides[0] - sides[1]) < 1
+        picture = card.locator(".icon").first
+        assert (middle(picture) > middle(card)) == is_rtl
 
 
 @SCREENS
