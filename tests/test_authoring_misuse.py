@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 import webapp as cl
-from webapp.authoring.errors import AppFileError, MisuseError
+from webapp.authoring.errors import (
+    AppFileError,
+    MisuseError,
+    describe_error,
+    refuse_unknown_arguments,
+)
 from webapp.authoring.loading.loader import load_chat_app
 
 # Body of an app file, its line with the mistake, and what the message must say.
@@ -360,6 +365,127 @@ MISTAKES = {
         2,
         ["Message.is_streaming does not exist in this version", "use stream_token()"],
     ),
+    "text_for_content": ("cl.Message(text='a')", 2, ["does not take text: did you mean content?"]),
+    "text_for_message": (
+        "cl.Starter(label='a', text='b')",
+        2,
+        ["does not take text: did you mean message?"],
+    ),
+    "file_for_path": ("cl.Image(file='a.png')", 2, ["Image does not take file: did you mean path"]),
+    "options_for_values": (
+        "cl.input_widget.Select('a', 'A', options=['b'])",
+        2,
+        ["Select does not take options: did you mean values?"],
+    ),
+    "kind_for_type": ("cl.step(kind='tool')", 2, ["step does not take kind: did you mean type?"]),
+    "size_by_the_name_of_chainlit": (
+        "cl.set_uploads(max_size_mb=2)",
+        2,
+        ["set_uploads does not take max_size_mb: did you mean max_megabytes?"],
+    ),
+    "unknown_argument_that_cannot_be_read": (
+        "cl.Image(**{'file': 'a.png'})",
+        2,
+        ["Image does not take file: did you mean path?"],
+    ),
+    "action_without_payload": (
+        "cl.Action('a')",
+        2,
+        ["MisuseError: Action needs payload. It takes name, payload, label"],
+    ),
+    "starter_without_anything": ("cl.Starter()", 2, ["Starter needs label and message. It takes"]),
+    "profile_without_description": (
+        "cl.ChatProfile(name='a')",
+        2,
+        ["ChatProfile needs markdown_description. It takes name"],
+    ),
+    "element_by_its_place": (
+        "cl.Image('a.png')",
+        2,
+        ["Image takes no argument without a name: write Image(name=...). It takes name, path"],
+    ),
+    "table_by_its_place": (
+        "cl.Dataframe([{'a': 1}])",
+        2,
+        ["Dataframe takes no argument without a name: write Dataframe(data=...)."],
+    ),
+    "too_many_arguments": (
+        "cl.Starter('a', 'b', None, None, 'c')",
+        2,
+        ["Starter takes at most 4 arguments without a name. It takes label"],
+    ),
+    "argument_given_twice": ("cl.Starter('a', 'b', label='c')", 2, ["is given label twice"]),
+    "one_element": (
+        "cl.Message('a', elements=cl.Text(content='b'))",
+        2,
+        ["Message elements must be a list, such as [Image(...)], not Text."],
+    ),
+    "text_as_element": (
+        "cl.Message('a', elements=['b.png'])",
+        2,
+        ["Message elements must be a list of elements, such as [Image(...)]. One is str."],
+    ),
+    "one_element_of_a_step": (
+        "cl.Step(elements=cl.Text(content='b'))",
+        2,
+        ["Step elements must be a list"],
+    ),
+    "content_not_awaited": (
+        "async def reply(): ...\ncl.Message(reply())",
+        3,
+        ["Message content is a coroutine of reply(): write `await` before its call."],
+    ),
+    "content_of_a_generator": (
+        "def words(): yield 'a'\ncl.Message(content=words())",
+        3,
+        ["Message content is a generator of words(): send each part", "stream_token()"],
+    ),
+    "content_of_an_async_generator": (
+        "async def words(): yield 'a'\ncl.Message(words())",
+        3,
+        ["Message content is a generator of words()"],
+    ),
+    "item_of_the_session": (
+        "cl.user_session['agent']",
+        2,
+        ["user_session has no items: write user_session.get('agent')."],
+    ),
+    "setting_an_item_of_the_session": (
+        "cl.user_session['agent'] = 1",
+        2,
+        ["user_session has no items: write user_session.set('agent', ...)."],
+    ),
+    "asking_for_an_item_of_the_session": (
+        "'agent' in cl.user_session",
+        2,
+        ["write user_session.get('agent')."],
+    ),
+    "attribute_of_the_session": (
+        "cl.user_session.agent = 1",
+        2,
+        ['user_session.agent does not exist; write user_session.get("agent") or'],
+    ),
+    "misspelt_method_of_the_session": (
+        "cl.user_session.gett('a')",
+        2,
+        ["did you mean get?"],
+    ),
+    "misspelt_submodule": (
+        "from chat_profiles.input_widgets import Select",
+        2,
+        ["webapp.input_widgets does not exist; did you mean webapp.input_widget?"],
+    ),
+    "misspelt_widget": (
+        "from chat_profiles.input_widget import Selct",
+        2,
+        ["webapp.input_widget.Selct does not exist; did you mean Select?"],
+    ),
+    "unset_variable": (
+        "import os\nos.environ['NO_SUCH_KEY']",
+        3,
+        [": the environment variable NO_SUCH_KEY is not set.", ".env", "NO_SUCH_KEY=..."],
+    ),
+    "missing_key_of_a_dict": ("{}['NO_SUCH_KEY']", 2, ["KeyError: 'NO_SUCH_KEY'"]),
     "misspelt_method": ("cl.Message('').sent()", 2, ["Message.sent", "did you mean send?"]),
 }
 
@@ -374,6 +500,23 @@ def test_the_message_alone_is_enough_to_fix_it(tmp_path: Path, mistake: str) -> 
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert [word for word in words if word not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
+
+
+def test_an_error_of_ours_is_shown_without_the_module_that_defines_it() -> None:
+    assert describe_error(MisuseError("Write it.")) == "MisuseError: Write it."
+    assert describe_error(KeyError("a")) == "KeyError: 'a'"
+
+
+def test_an_error_within_a_call_is_raised_as_it_is() -> None:
+    @refuse_unknown_arguments
+    class Broken:
+        def __init__(self, name: str) -> None:
+            self.length = len(name)
+
+    with pytest.raises(TypeError, match="has no len"):
+        Broken(1)  # type: ignore[arg-type]
+    with pytest.raises(MisuseError, match="Broken needs name"):
+        Broken()  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,12 @@ class TestCommand:
         assert (problem["line"], problem["name"]) == (3, "webapp.Avatar")
         assert Path(problem["file"]).name == "bad.py"
 
+    def test_an_await_outside_of_an_async_function_is_found(self, cli: CommandLine) -> None:
+        (cli.folder / "bad.py").write_text("def answer():\n    await print('\\d')\n")
+        result = cli("check", "bad.py")
+        assert result.exit_code == 2
+        assert result.output == "Error: bad.py:2: SyntaxError: 'await' outside async function\n"
+
     def test_nothing_to_change_is_a_good_end(self, cli: CommandLine) -> None:
         result = cli("check", "good.py")
         assert (result.exit_code, result.output) == (0, "good.py: nothing to change.\n")

@@ -11,6 +11,29 @@ from typing import Any, TypeVar
 
 Class = TypeVar("Class", bound=type)
 
+# What people write for an argument that has another name here. The first that is accepted counts.
+_MEANT: dict[str, tuple[str, ...]] = {
+    "body": ("content",),
+    "buttons": ("actions",),
+    "caption": ("label", "name"),
+    "choices": ("values", "options"),
+    "default": ("initial", "initial_value"),
+    "file": ("path",),
+    "filename": ("path",),
+    "files": ("elements",),
+    "images": ("elements",),
+    "kind": ("type",),
+    "max_size": ("max_megabytes", "max_size_mb"),
+    "max_size_mb": ("max_megabytes",),
+    "message": ("content",),
+    "options": ("values",),
+    "prompt": ("message",),
+    "src": ("path",),
+    "text": ("content", "message", "label"),
+    "title": ("label", "name"),
+    "value": ("content", "initial", "payload"),
+}
+
 
 class AuthoringError(Exception):
     """The author's code must change; the message says how."""
@@ -94,7 +117,9 @@ class CallbackTimeoutError(CallbackError):
 def describe_error(error: Exception) -> str:
     """Return an error in one line, as Python prints it."""
     # Not str(error): that runs the author's code, which may fail as well.
-    return " ".join("".join(traceback.format_exception_only(error)).split())
+    line = " ".join("".join(traceback.format_exception_only(error)).split())
+    # Where an error of ours is defined tells an author nothing.
+    return line.removeprefix(f"{__name__}.") if isinstance(error, AuthoringError) else line
 
 
 def explain_unknown_argument(
@@ -107,22 +132,45 @@ def explain_unknown_argument(
     instead:
         What to do instead, if that is known.
     """
-    similar = get_close_matches(unknown, accepted, 1)
+    meant = [name for name in _MEANT.get(unknown, ()) if name in accepted]
+    similar = meant or get_close_matches(unknown, accepted, 1)
     advice = f"did you mean {similar[0]}?" if similar else "leave it out."
     advice = f"{instead}." if instead else advice
-    names = " and ".join(each for each in (", ".join(accepted[:-1]), *accepted[-1:]) if each)
-    return f"{owner} does not take {unknown}: {advice} It takes {names or 'nothing'}."
+    return f"{owner} does not take {unknown}: {advice} It takes {_in_words(accepted)}."
+
+
+def _explain_call(owner: str, signature: inspect.Signature, given: int, names: set[str]) -> str:
+    """Return what is wrong with a call that Python has refused."""
+    takes = list(signature.parameters.values())[1:]
+    by_place = [each.name for each in takes if each.kind is not each.KEYWORD_ONLY]
+    needed = [each.name for each in takes if each.default is each.empty]
+    accepted = f"It takes {_in_words([each.name for each in takes])}."
+    if given > len(by_place):
+        most = f"at most {len(by_place)} arguments without" if by_place else "no argument without"
+        example = next((each.name for each in takes if each.name not in by_place), "")
+        advice = f": write {owner}({example}=...)" if example else ""
+        return f"{owner} takes {most} a name{advice}. {accepted}"
+    twice = [name for name in by_place[:given] if name in names]
+    if twice:
+        return f"{owner} is given {twice[0]} twice, by its place and by its name. Keep one of them."
+    missing = [name for name in needed if name not in {*by_place[:given], *names}]
+    return f"{owner} needs {_in_words(missing)}. {accepted}"
+
+
+def _in_words(names: list[str]) -> str:
+    return " and ".join(each for each in (", ".join(names[:-1]), *names[-1:]) if each) or "nothing"
 
 
 def refuse_unknown_arguments(owner: Class) -> Class:
-    """Let ``owner`` refuse an argument that it does not take, and name those that it takes.
+    """Let ``owner`` refuse a call that does not fit it, and name what it takes.
 
     Python's own message names only the first unknown argument, and none that would be right. What
     to use instead of an argument that Chainlit has, or had, stands in ``owner._instead``.
     """
     # By `vars`, since a type checker takes `owner.__init__` for the one of some instance.
     original: Callable[..., None] = vars(owner)["__init__"]
-    accepted = list(inspect.signature(original).parameters)[1:]
+    signature = inspect.signature(original)
+    accepted = list(signature.parameters)[1:]
     instead: Mapping[str, str] = vars(owner).get("_instead", {})
 
     @functools.wraps(original)
@@ -131,10 +179,16 @@ def refuse_unknown_arguments(owner: Class) -> Class:
         if unknown is not None:
             raise MisuseError(
                 explain_unknown_argument(
-                    owner.__name__, unknown, accepted, instead.get(unknown, "")
+                    type(self).__name__, unknown, accepted, instead.get(unknown, "")
                 )
             )
-        original(self, *args, **kwargs)
+        try:
+            original(self, *args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # in the function itself
+            text = _explain_call(type(self).__name__, signature, len(args), {*kwargs})
+            raise MisuseError(text) from None
 
     type.__setattr__(owner, "__init__", init)
     return owner

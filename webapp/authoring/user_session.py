@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from webapp.authoring.context import running_chat
 from webapp.authoring.errors import MisuseError
@@ -92,6 +92,20 @@ class UserSession:
         stored_copy(key, value)
         # Cleaned as the database will store it, or only this call would find it.
         chat.values.set(clean_text(key), value)
+
+    if not TYPE_CHECKING:  # or a type checker would accept them
+
+        def __getitem__(self, key: object) -> NoReturn:
+            """Explain how to read a value."""
+            raise MisuseError(f"user_session has no items: write user_session.get({key!r:.80}).")
+
+        __contains__ = __getitem__
+
+        def __setitem__(self, key: object, value: object) -> None:
+            """Explain how to set a value."""
+            raise MisuseError(
+                f"user_session has no items: write user_session.set({key!r:.80}, ...)."
+            )
 
     def create_accessor(
         self, key: str, default: T, *, apply_fn: Callable[[T], T] | None = None

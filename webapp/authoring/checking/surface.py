@@ -7,6 +7,7 @@ import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 from types import FunctionType, ModuleType
 
@@ -120,6 +121,8 @@ class Surface:
         if root in NO_SUBMODULES:
             hints = {place: NO_SUBMODULES[root]}
             raise MissingError(str(missing_name(PACKAGE, place, (), hints)))
+        if similar := get_close_matches(place, SUBMODULES, 1, 0.8):
+            raise MissingError(f"{name} does not exist; did you mean {PACKAGE}.{similar[0]}?")
         raise MissingError(
             f"{name} does not exist. webapp is this framework, so give your own folder or file "
             "another name."

@@ -71,6 +71,11 @@ class Dataframe(Element):
         is_plain = isinstance(self.data, list) and all(
             isinstance(row, Mapping) for row in self.data
         )
+        if not is_plain and not any(hasattr(self.data, name) for name in TABLE_PROTOCOLS):
+            raise MisuseError(
+                "Dataframe data must be a table of pandas, polars or pyarrow, or a list of dicts, "
+                f"not {type(self.data).__name__}."
+            )
         if importlib.util.find_spec("pyarrow"):
             mime, content = self._write_parquet(rows, is_plain=is_plain)
         elif is_plain:
@@ -92,11 +97,6 @@ class Dataframe(Element):
     def _write_parquet(self, rows: int, *, is_plain: bool) -> tuple[str, bytes]:
         from webapp.authoring.tables import arrow_files  # noqa: PLC0415 - imports pyarrow
 
-        if not is_plain and not any(hasattr(self.data, name) for name in TABLE_PROTOCOLS):
-            raise MisuseError(
-                "Dataframe data must be a table of pandas, polars or pyarrow, or a list of dicts, "
-                f"not {type(self.data).__name__}."
-            )
         make = arrow_files.table_of_dicts if is_plain else arrow_files.arrow_table
         table = make(self.data)
         shown = table.slice(0, rows).select(range(min(SHOWN_COLUMNS, table.num_columns)))

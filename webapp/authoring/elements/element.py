@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypedDict, get_args
 
@@ -16,7 +16,7 @@ from webapp.authoring.chat_message import (
     StoredFile,
 )
 from webapp.authoring.context import ChatContext, running_chat
-from webapp.authoring.errors import MisuseError
+from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text
 
 ElementSize = Literal["small", "medium", "large"]
@@ -38,6 +38,7 @@ class ElementArguments(TypedDict, total=False):
     size: ElementSize | None
 
 
+@refuse_unknown_arguments
 class Element(AwaitableObject):
     """Something that a message shows beside its text.
 
@@ -260,6 +261,29 @@ def remove_files(chat: ChatContext, message_id: uuid.UUID, element: ElementData)
         chat.remove_files(message_id, [element.id, *others])
 
 
+def check_elements(owner: str, elements: Iterable[object]) -> list[Element]:
+    """Return the elements of a message or a step as a list of them.
+
+    Raises
+    ------
+    MisuseError
+        There is something else among them.
+    """
+    if isinstance(elements, Element | str | bytes) or not isinstance(elements, Iterable):
+        raise MisuseError(
+            f"{owner} elements must be a list, such as [Image(...)], not {type(elements).__name__}."
+        )
+    checked = []
+    for element in elements:
+        if not isinstance(element, Element):
+            raise MisuseError(
+                f"{owner} elements must be a list of elements, such as [Image(...)]. One is "
+                f"{type(element).__name__}."
+            )
+        checked.append(element)
+    return checked
+
+
 def store_elements(
     chat: ChatContext, message_id: uuid.UUID, elements: Sequence[Element]
 ) -> tuple[ElementData, ...]:
@@ -272,6 +296,7 @@ def store_elements(
     MisuseError
         An element has nothing to show, or a limit is exceeded.
     """
+    check_elements("Message", elements)
     if len(elements) > ELEMENTS_PER_MESSAGE:
         raise MisuseError(
             f"A message may have {ELEMENTS_PER_MESSAGE} elements; this one has {len(elements)}. "

@@ -14,6 +14,7 @@ from webapp.authoring.draft import MessageTarget
 from webapp.authoring.elements.element import (
     ELEMENT_NAME_LIMIT,
     Element,
+    check_elements,
     remove_files,
     store_elements,
 )
@@ -71,6 +72,7 @@ class ElementSidebar(AwaitableObject):
             As for `set_title`, or an element has nothing to show, or a limit is exceeded.
         """
         used = "ElementSidebar.set_elements()"
+        elements = check_elements("ElementSidebar", elements)
         chat, call = running_chat(used), ElementSidebar()
         state = _state(chat)
         if key is not None and elements and state.get("key") == key and state.get("message"):

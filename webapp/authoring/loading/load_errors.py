@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from pkgutil import iter_modules
+from traceback import walk_tb
 
 from webapp.authoring.errors import AppFileError
 from webapp.authoring.loading.missing_names import NOT_YET, missing_name
@@ -79,9 +81,22 @@ def _explain(error: BaseException, folder: Path) -> str:
         return f"{type(error).__name__}: {error.msg}"
     text = " ".join(str(error).split())
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, KeyError) and _asked_environ(error):
+        # Not the text of the key alone, which says nothing of where it was looked for.
+        name = error.args[0]
+        return (
+            f"the environment variable {name} is not set. Set it. `chat-profiles run` also reads a "
+            f"file .env beside the app file, with a line {name}=..."
+        )
     if isinstance(error, ImportError):
         return "; ".join([reason, *_suggest(error, folder)])
     return reason
+
+
+def _asked_environ(error: KeyError) -> bool:
+    """Return whether it was raised by ``os.environ["NAME"]``."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_code is type(os.environ).__getitem__.__code__
 
 
 def _suggest(error: ImportError, folder: Path) -> Iterator[str]:

@@ -155,11 +155,15 @@ def missing_name(
     """
     if name.startswith("__"):
         return AttributeError(f"{owner} has no attribute {name!r}")
-    similar = get_close_matches(name, list(present), 1)
+    # Whoever writes `user_session.agent` means a value of theirs.
+    is_value = owner == "user_session"
+    similar = get_close_matches(name, list(present), 1, 0.8 if is_value else 0.6)
     if name in not_yet:
         hint = f" in this version: {not_yet[name]}; see docs/authoring.md"
     elif similar:
         hint = f"; did you mean {similar[0]}?"
+    elif is_value:
+        hint = f'; write user_session.get("{name}") or user_session.set("{name}", value)'
     else:
         hint = "; docs/authoring.md lists the names that do"
     return AttributeError(f"{owner}.{name} does not exist{hint}")

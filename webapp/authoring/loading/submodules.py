@@ -171,7 +171,9 @@ def is_public(package: ModuleType, name: str) -> bool:
 
 def missing_member(module: str, name: str, package: ModuleType) -> AttributeError:
     """Return the error for a name that ``module`` does not have."""
-    names = [each for each in SUBMODULES.get(module, "").split() if is_public(package, each)]
+    here = vars(sys.modules.get(f"{package.__name__}.{module}", package))
+    known = SUBMODULES.get(module, "").split()
+    names = [each for each in known if each in here or is_public(package, each)]
     return missing_name(f"{package.__name__}.{module}", name, names, NOT_YET | _INSTEAD)
 
 

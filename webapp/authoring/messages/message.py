@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from inspect import isasyncgen, iscoroutine, isgenerator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from webapp.authoring.actions.action import Action, check_actions, remove_actions
@@ -21,7 +22,7 @@ from webapp.authoring.chat_message import (
 )
 from webapp.authoring.context import ChatContext, running_chat, running_chat_of
 from webapp.authoring.draft import MessageTarget
-from webapp.authoring.elements.element import Element, store_elements
+from webapp.authoring.elements.element import Element, check_elements, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.inputs.message_choices import Choices
 from webapp.authoring.loading.missing_names import MESSAGE_NOT_YET, missing_name
@@ -152,7 +153,7 @@ class Message(AwaitableObject):
             _parts=[self._read("None" if content is None else content)],
             author=read_author(author),
             actions=check_actions("Message", actions) if actions else [],
-            elements=list(elements) if elements else [],
+            elements=check_elements("Message", elements) if elements else [],
             type=type or ASSISTANT_MESSAGE,
             metadata=metadata,
             tags=list(tags) if tags else None,
@@ -448,4 +449,10 @@ class Message(AwaitableObject):
             if text is not None:
                 self.language, self._is_json = "json", True
                 return text
+        if iscoroutine(content) or isgenerator(content) or isasyncgen(content):
+            kind, remedy = "a generator", "send each part that it yields with stream_token()"
+            if iscoroutine(content):
+                kind, remedy = "a coroutine", "write `await` before its call"
+                content.close()  # or Python warns later, and elsewhere, that nobody awaits it
+            raise MisuseError(f"Message content is {kind} of {content.__name__}(): {remedy}.")
         return "" if content is None else str(content)

@@ -15,7 +15,7 @@ from webapp.authoring.awaitable_object import AwaitableObject, Done
 from webapp.authoring.chat_message import STEP, ElementData
 from webapp.authoring.context import ChatContext, running_chat_of
 from webapp.authoring.draft import MessageTarget
-from webapp.authoring.elements.element import Element, store_elements
+from webapp.authoring.elements.element import Element, check_elements, store_elements
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.loading.missing_names import STEP_NOT_YET, missing_name
 from webapp.authoring.steps.details import StepDetails
@@ -131,7 +131,7 @@ class Step(AwaitableObject):
         self.type = type or "undefined"
         self.id = id or str(uuid.uuid4())
         self.parent_id = parent_id
-        self.elements = list(elements or ())
+        self.elements = check_elements("Step", elements) if elements else []
         self.metadata = dict(metadata or {})
         self.tags = tags
         self.language = language
