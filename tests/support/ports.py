@@ -10,8 +10,8 @@ from itertools import count
 # Below the ports that systems give to whoever asks for any: one of those may be taken between its
 # choice and the start of its server, and the test would talk to another. Test processes side by
 # side have ranges of their own, and runs side by side likely begin at different places.
-FIRST, EACH = 10_000, 5_000
-_OWN = FIRST + EACH * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4)
+FIRST, EACH, RANGES = 10_000, 3_500, 6
+_OWN = FIRST + EACH * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % RANGES)
 _NUMBERS = count(random.randrange(EACH))
 
 
