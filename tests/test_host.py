@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.apps import APPS
+from tests.support.conversation import wait_until
 from tests.support.servers import (
     Server,
     chat_profiles_run,
@@ -231,9 +231,7 @@ def test_pages_poll_until_two_requests_were_seen_at_once(
             for _ in range(3):
                 waiting = socket.create_connection(("127.0.0.1", server.port))
                 stack.enter_context(waiting).sendall(HALF_SENT)
-            give_up = time.monotonic() + 10
-            while told(server) != ("sse", 3, "unknown"):
-                assert time.monotonic() < give_up, told(server)
+            wait_until(lambda: told(server) == ("sse", 3, "unknown"))
 
 
 @pytest.mark.parametrize("environ", [{}, {"wsgi.multithread": False}])

@@ -20,7 +20,6 @@ from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
 from tests.support.conversation import (
-    PATIENCE,
     Bubble,
     Calls,
     bubbles,
@@ -30,6 +29,7 @@ from tests.support.conversation import (
 from tests.support.html import parse
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
+from tests.support.servers import PATIENCE
 from webapp.turns import beginning, claiming
 
 MOST_AT_ONCE = 4

@@ -14,10 +14,11 @@ from sqlalchemy import select
 
 from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
-from tests.support.conversation import PATIENCE, wait_until
+from tests.support.conversation import wait_until
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import run_sql
+from tests.support.servers import PATIENCE
 from webapp.accounts.models import LoginSession
 from webapp.chats.models import Chat
 from webapp.database.engines import utc_now, write_session

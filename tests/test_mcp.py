@@ -19,6 +19,7 @@ from tests.support.chats import Chat
 from tests.support.conversation import wait_until
 from tests.support.ports import free_port
 from tests.support.questions import answer, open_question
+from tests.support.servers import PATIENCE
 from tests.support.steps import shown_steps
 from webapp.authoring.errors import MisuseError
 from webapp.integrations.mcp.servers import read_servers
@@ -75,7 +76,7 @@ def http_url() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + PATIENCE
         while not is_answered(port):
             assert process.poll() is None
             assert time.monotonic() < give_up

@@ -54,13 +54,13 @@ def chat_with(
 
     clients = []
 
-    def start(model: str, url: str | None = None, seconds: float = 20) -> Chat:
+    def start(model: str, url: str | None = None, seconds: float = 60) -> Chat:
         monkeypatch.setenv("OPENAI_BASE_URL", url or server.url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_MODELS", f"good, {model}")
         app = make_app(EXAMPLE)
         file: Any = sys.modules["openai_client"]
-        file.client = file.client.with_options(timeout=openai.Timeout(seconds, connect=5))
+        file.client = file.client.with_options(timeout=openai.Timeout(seconds, connect=60))
         clients.append(file.client)
         return Chat(app, model)
 
@@ -119,7 +119,7 @@ PROBLEMS = {
 def test_a_problem_is_told_in_words_and_tried_once(
     chat_with: Any, server: ModelServer, model: str
 ) -> None:
-    chat = chat_with(model, seconds=0.3 if model == "slow" else 20).say("Hello")
+    chat = chat_with(model, seconds=0.3 if model == "slow" else 60).say("Hello")
     assert chat.messages() == [f"Note: The model server {PROBLEMS[model]}" + chat_end(model)]
     assert len(server.asked) == 1
     page = chat.visitor.get(chat.address).text
@@ -140,7 +140,7 @@ def test_a_server_that_is_not_there_is_told(chat_with: Any) -> None:
 
 @pytest.mark.parametrize("model", ["cut", "end-early", "pause"])
 def test_an_answer_that_breaks_off_is_kept_and_told(chat_with: Any, model: str) -> None:
-    chat = chat_with(model, seconds=0.3 if model == "pause" else 20).say("Hello")
+    chat = chat_with(model, seconds=2 if model == "pause" else 60).say("Hello")
     assert chat.messages() == ["Once", "Note: The answer broke off here. Send your message again."]
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from scripts import build_static
 from tests.support.ports import free_port
+from tests.support.servers import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +149,7 @@ class Browser:
     def request(
         self, method: str, path: str, form: dict[str, str] | None = None
     ) -> tuple[http.client.HTTPResponse, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         body = urlencode(form) if form is not None else None
         try:
             connection.request(method, path, body, self.headers())
@@ -195,11 +196,11 @@ def serving(installed: Installed) -> Iterator[int]:
             yield port
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=PATIENCE)
 
 
 def wait_until_up(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -100,7 +100,7 @@ class Running:
     def get(self, path: str, host: str = "", at: str = "") -> tuple[int, str]:
         """Return status and text of a GET."""
         headers = {"Host": host or f"{self.host}:{self.port}"}
-        with closing(HTTPConnection(at or self.host, self.port, timeout=10)) as connection:
+        with closing(HTTPConnection(at or self.host, self.port, timeout=SECONDS)) as connection:
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
@@ -372,7 +372,7 @@ def test_reload_sends_our_headers_and_no_version(
 
 
 def headers_of(server: Running) -> Message:
-    with closing(HTTPConnection(server.host, server.port, timeout=10)) as connection:
+    with closing(HTTPConnection(server.host, server.port, timeout=SECONDS)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().headers
 

@@ -2,37 +2,51 @@
 
 `TALKER_CALLS` names a file that gets a line for each call, so that tests can count them across
 processes; with `TALKER_LOGIN` set, everybody logs in with their name twice.
+
+`stream`, `steps` and `sleep` go on for as long as they are told, or until a file is there.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import webapp as cl
 
 
+def numbers(until: str) -> Iterator[int]:
+    """Yield so many numbers, or numbers until there is a file at this path."""
+    if until.isdigit():
+        yield from range(int(until))
+        return
+    for number in count():
+        if Path(until).exists():
+            return
+        yield number
+
+
 async def echo(*words: str) -> None:
     await cl.Message(" ".join(words)).send()
 
 
-async def stream(name: str, tokens: str, pause: str) -> None:
+async def stream(name: str, until: str, pause: str) -> None:
     answer = cl.Message()
-    for number in range(int(tokens)):
+    for number in numbers(until):
         await answer.stream_token(f"{name}-{number} ")
         await asyncio.sleep(float(pause))
     await answer.stream_token(f"{name}-end")
     await answer.send()
 
 
-async def steps(name: str, tokens: str, pause: str) -> None:
+async def steps(name: str, until: str, pause: str) -> None:
     async with cl.Step(name=name, type="tool"):
         await asyncio.sleep(10 * float(pause))
         async with cl.Step(name=f"{name}-inside") as inside:
-            for number in range(int(tokens)):
+            for number in numbers(until):
                 await inside.stream_token(f"{name}-{number} ")
                 await asyncio.sleep(float(pause))
             inside.output += f"{name}-end"
@@ -58,8 +72,12 @@ async def ask(name: str) -> None:
     await cl.Message(f"{name} is {given and given['output']}").send()
 
 
-async def sleep(name: str, seconds: str) -> None:
-    await asyncio.sleep(float(seconds))
+async def sleep(name: str, until: str) -> None:
+    if Path(until).is_absolute():
+        for _ in numbers(until):
+            await asyncio.sleep(0.05)
+    else:
+        await asyncio.sleep(float(until))
     await cl.Message(f"{name} has slept").send()
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -18,10 +18,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.support.html import Element, parse
+from tests.support.servers import PATIENCE
 from tests.support.wire import Answer, RemoteVisitor
 
-# How long anything may take on a machine that is busy with something else.
-PATIENCE = 60.0
 EVENT_STREAM = "text/event-stream"
 HTMX = {"HX-Request": "true"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -252,6 +251,22 @@ def running_turn(page: Element) -> str:
     """Return the id of the turn that a page watches; "" for none."""
     places = [e for e in page.all(id="turn") if e.get("data-turn-id")]
     return places[0]["data-turn-id"] if places else ""
+
+
+def watch_growing(pieces: Iterable[str], name: str, enough: Path, lengths: int) -> list[str]:
+    """Watch an answer that goes on until a file is there, and return its pieces to the end.
+
+    The file is there as soon as the answer was seen in so many lengths.
+    """
+    seen: list[str] = []
+    found: set[int] = set()
+    give_up = time.monotonic() + PATIENCE
+    for piece in pieces:
+        seen.append(piece)
+        found.add(tokens_in(piece, name))
+        if len(found - {0}) >= lengths or time.monotonic() > give_up:
+            enough.touch()
+    return seen
 
 
 def spoken(name: str, tokens: int) -> str:

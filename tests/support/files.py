@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import Flask
 
 from tests.support.history import History
+from tests.support.servers import PATIENCE
 from webapp.authoring.chat_message import ASSISTANT, COMPLETE, ChatMessage, ElementData, NewFile
 from webapp.chats.message_rows import insert_messages
 from webapp.database.engines import utc_now, write_transaction
@@ -96,7 +97,7 @@ class Reader:
         self.connection = socket.socket()
         # A small window, as a phone has: what is not read stays with the server.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-        self.connection.settimeout(20)
+        self.connection.settimeout(PATIENCE)
         self.connection.connect(("127.0.0.1", port))
         asked = f"Range: bytes={start}-\r\n" if start else ""
         self.connection.sendall(

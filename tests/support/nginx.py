@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.servers import PATIENCE
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-START_SECONDS = 10.0
 needs_nginx = pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed")
 
 
@@ -37,7 +37,7 @@ def nginx(folder: Path, location: str) -> Iterator[int]:
     )
     process = subprocess.Popen([NGINX, "-c", str(file), "-e", str(log)], cwd=folder)
     try:
-        give_up = time.monotonic() + START_SECONDS
+        give_up = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -49,4 +49,4 @@ def nginx(folder: Path, location: str) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(START_SECONDS)
+        process.wait(PATIENCE)

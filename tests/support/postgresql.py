@@ -138,10 +138,14 @@ class PostgreSQLServer:
     def frozen(self) -> Iterator[None]:
         """Stop all processes of the server where they are, as a machine that hangs would."""
         first = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
-        stopped = [first, *children_of(first)]
-        for process in stopped:
-            os.kill(process, signal.SIGSTOP)
+        stopped = [first]
         try:
+            # First the one that would start others, so that all of them are known.
+            os.kill(first, signal.SIGSTOP)
+            for process in children_of(first):
+                with suppress(ProcessLookupError):  # one that was just ending
+                    os.kill(process, signal.SIGSTOP)
+                    stopped.append(process)
             yield
         finally:
             for process in stopped:

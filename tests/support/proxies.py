@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.servers import PATIENCE
+
 # A certificate with its key, for localhost and 127.0.0.1.
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
 # Of one connection each, so not to be passed on.
@@ -115,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.manners.says.get("Server", "proxy")
 
     def _pass_on(self) -> None:
-        connection = HTTPConnection("127.0.0.1", self.site, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.site, timeout=PATIENCE)
         try:
             headers = {**dict(self.headers.items()), **self.manners.asks_with}
             connection.request("GET", self.path, headers=headers)

@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 
+from tests.support.servers import PATIENCE
+
 READ_BYTES = 65_536
 
 
@@ -67,12 +69,12 @@ def alternating_between(*ports: int) -> Iterator[AlternatingProxy]:
     thread = threading.Thread(target=loop.run_forever, name="proxy")
     thread.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(proxy.listen(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(proxy.listen(), loop).result(PATIENCE)
         try:
             yield proxy
         finally:
             loop.call_soon_threadsafe(server.close)
-            asyncio.run_coroutine_threadsafe(proxy.hang_up(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(proxy.hang_up(), loop).result(PATIENCE)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

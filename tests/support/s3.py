@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.servers import PATIENCE
 
-START_SECONDS = 30.0
 # Fixed, and worth nothing: the server takes any.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -43,14 +43,16 @@ class S3Server:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        give_up = time.monotonic() + START_SECONDS
-        while time.monotonic() < give_up:
+        give_up = time.monotonic() + PATIENCE
+        while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/moto-api/", timeout=1):
+                address = f"http://127.0.0.1:{self.port}/moto-api/"
+                with urllib.request.urlopen(address, timeout=PATIENCE):
                     return
             except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < give_up, self.log.read_text()
                 time.sleep(0.1)
-        raise TimeoutError(self.log.read_text())
 
     def stop(self) -> None:
         """End the server. What it holds is gone."""
@@ -81,7 +83,7 @@ class S3Server:
                 "aws4_request, SignedHeaders=host, Signature=0"
             },
         )
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=PATIENCE):
             return f"s3://{name}/chat"
 
 

@@ -9,7 +9,7 @@ from email.message import Message
 from http.client import HTTPConnection
 from urllib.parse import urlencode
 
-from tests.support.servers import Server
+from tests.support.servers import PATIENCE, Server
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _CHAT = re.compile(r'data-chat-id="([0-9a-f-]{36})"')
@@ -35,7 +35,7 @@ class RemoteVisitor:
     """Somebody at a server on a port of loopback; keeps cookies, and the token of the last page."""
 
     def __init__(
-        self, port: int, timeout: float = 20.0, headers: Mapping[str, str] | None = None
+        self, port: int, timeout: float = PATIENCE, headers: Mapping[str, str] | None = None
     ) -> None:
         self._port = port
         # Sent with every request, such as what a proxy would add.
