@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import gunicorn, production
+from tests.support.servers import Server, gunicorn, production
 from tests.support.wire import RemoteVisitor, check_that_the_proxy_is_believed
 
 pytestmark = pytest.mark.slow
@@ -72,12 +73,21 @@ FORGED = {
 }
 
 
+@pytest.fixture(scope="module")
+def with_login(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Server]:
+    """Return the server of a site with login, which tests share that change nothing there."""
+    folder = tmp_path_factory.mktemp("with_login")
+    file = folder / "chat.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    with gunicorn(folder, production(f"sqlite:///{file}", "roles.py")) as server:
+        yield server
+
+
 @pytest.mark.parametrize("header", FORGED)
-def test_forged_headers_have_no_effect(tmp_path: Path, sqlite_url: str, header: str) -> None:
+def test_forged_headers_have_no_effect(with_login: Server, header: str) -> None:
     # gunicorn itself believes some of them when they come from this machine.
-    with gunicorn(tmp_path, production(sqlite_url, "roles.py")) as server:
-        plain = RemoteVisitor(server.port).get("/login")
-        forged = RemoteVisitor(server.port, headers={header: FORGED[header]}).get("/login")
+    plain = RemoteVisitor(with_login.port).get("/login")
+    forged = RemoteVisitor(with_login.port, headers={header: FORGED[header]}).get("/login")
     assert (plain.status, forged.status) == (200, 200)
     assert "Strict-Transport-Security" not in forged.headers
     assert masked(forged.text) == masked(plain.text)

@@ -37,14 +37,17 @@ class Fronted:
     port: int
 
 
-@pytest.fixture
-def fronted(tmp_path: Path, sqlite_url: str) -> Iterator[Fronted]:
+@pytest.fixture(scope="module")
+def fronted(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Fronted]:
+    folder = tmp_path_factory.mktemp("fronted")
+    file = folder / "chat.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
     settings = {
-        **production(sqlite_url, "by_proxy.py"),
+        **production(f"sqlite:///{file}", "by_proxy.py"),
         "WEBAPP_PROXY_HOPS": "1",
         "WEBAPP_PROXY_SECRET": SECRET_OF_PROXY,
     }
-    with gunicorn(tmp_path, settings, "--workers", "2", "--threads", "4") as server:
+    with gunicorn(folder, settings, "--workers", "2", "--threads", "4") as server:
         location = f"""
             location / {{
                 proxy_pass http://127.0.0.1:{server.port};
@@ -57,7 +60,7 @@ def fronted(tmp_path: Path, sqlite_url: str) -> Iterator[Fronted]:
                 proxy_set_header X-Forwarded-Groups "";
                 proxy_set_header X-Proxy-Secret {SECRET_OF_PROXY};
             }}"""
-        with nginx(tmp_path, location) as port:
+        with nginx(folder, location) as port:
             yield Fronted(server, port)
 
 
@@ -242,7 +245,6 @@ def test_a_unix_socket_is_a_way_of_the_proxy(tmp_path: Path, sqlite_url: str) ->
 
 
 def test_on_your_own_machine_no_setting_is_needed(tmp_path: Path) -> None:
-
     with chat_profiles_run(tmp_path, APPS / "by_proxy.py") as server:
         ada = browser(server.port, **{NAME: "ada"})
         assert ada.post("/login/headers").status == 303
