@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from tests.support.conversation import wait_until
 from tests.support.postgresql import PostgreSQLServer
 from tests.support.servers import gunicorn, production
 from tests.support.wire import RemoteVisitor
@@ -79,7 +80,9 @@ def _start_and_use(folder: Path, url: str) -> None:
     with gunicorn(folder, production(url), *options) as server:
         answers = [RemoteVisitor(server.port).start_chat() for _ in range(3 * WORKERS)]
         assert {answer.status for answer in answers} == {200}
-        assert len(server.workers()) == WORKERS
+        # The first worker answers before the last has started.
+        wait_until(lambda: len(server.workers()) == WORKERS)
+        wait_until(lambda: server.log.count("Booting worker") >= WORKERS)
         assert server.log.count("Booting worker") == WORKERS, server.log
         assert "Traceback" not in server.log
 

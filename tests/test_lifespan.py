@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from flask import Flask
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import wait_until
 from tests.support.log import LogReader
 from tests.support.people import Visitor
-from tests.support.servers import gunicorn, gunicorn_command, production, running
+from tests.support.servers import PATIENCE, gunicorn, gunicorn_command, production, running
 from webapp.config.startup_error import StartupError
 
 CALLBACKS = """
@@ -44,6 +44,7 @@ CALLBACKS = """
         assert asyncio.get_running_loop() is LOOPS[0]
         await cl.Message(" ".join(CALLED)).send()
 """
+WORKERS = 2
 FAILS = CALLBACKS.replace('note("startup")', 'raise ValueError("no index")')
 
 
@@ -105,16 +106,17 @@ def test_each_worker_starts_and_ends_once(
     tmp_path: Path, make_app: AppMaker, sqlite_url: str, options: tuple[str, ...]
 ) -> None:
     settings = production(sqlite_url, make_app.path(CALLBACKS))
-    shape = ("--workers", "2", "--threads", "4", *options)
+    shape = ("--workers", str(WORKERS), "--threads", "4", *options)
     with gunicorn(tmp_path, settings, *shape, fork=False) as server:
+        wait_until(lambda: len(server.workers()) == WORKERS)
         workers = set(server.workers())
         if not options:
-            until(lambda: len(notes_in(tmp_path)) == len(workers))
+            wait_until(lambda: len(notes_in(tmp_path)) == len(workers))
         # With --preload, a worker starts before its first request. One may not have had any.
         started = {pid for _, pid in notes_in(tmp_path)}
     assert started
     assert started <= workers
-    until(lambda: len(notes_in(tmp_path)) == 2 * len(started))
+    wait_until(lambda: len(notes_in(tmp_path)) == 2 * len(started))
     expected = [(name, pid) for name in ("startup", "shutdown") for pid in started]
     assert sorted(notes_in(tmp_path)) == sorted(expected)
 
@@ -127,18 +129,10 @@ def test_a_start_that_fails_ends_the_server(
     settings = production(sqlite_url, make_app.path(FAILS))
     command = gunicorn_command("--workers", "1", "--threads", "4", *options)
     with running(command, tmp_path, settings) as server:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + PATIENCE
         while server.process.poll() is None:
             server.status("/healthz", timeout=1)
             assert time.monotonic() < give_up, server.log
             time.sleep(0.05)
         assert server.process.poll() != 0
         assert "chat-profiles: @on_app_startup: ValueError: no index" in server.log
-
-
-def until(came: Callable[[], bool]) -> None:
-    """Wait until something has come."""
-    give_up = time.monotonic() + 30
-    while not came():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversation import (
-    PATIENCE,
     Bubble,
     Calls,
     Rows,
@@ -29,7 +28,7 @@ from tests.support.conversation import (
     wait_until,
 )
 from tests.support.postgresql import PostgreSQLServer
-from tests.support.servers import Server, gunicorn, production
+from tests.support.servers import PATIENCE, Server, gunicorn, production
 from tests.support.wire import Answer
 
 pytestmark = pytest.mark.slow
@@ -95,9 +94,9 @@ def test_killed_worker_leaves_what_was_stored_and_a_way_on(site: Site) -> None:
     talker = site.talker()
     with talker.say(LONG) as stream:
         stream.until("long-60 ")
-        stored = site.rows.one("SELECT content FROM messages WHERE status = 'streaming'")
+        wait_until(lambda: tokens_in(_stored(site, talker), "long") > 0)
+        stored = _stored(site, talker)
         site.kill(site.server.workers())
-    assert tokens_in(stored, "long") > 0
     site.let_time_pass()
     page, [_, answer] = talker.page(), talker.bubbles()
     assert answer.status == "interrupted"
@@ -106,6 +105,12 @@ def test_killed_worker_leaves_what_was_stored_and_a_way_on(site: Site) -> None:
     _can_be_tried_again(
         site, talker, {e["name"]: e["value"] for e in page.one(id="retry").all("input")}
     )
+
+
+def _stored(site: Site, talker: Talker) -> str:
+    """Return what is stored of the answer that is written in a chat."""
+    content = "SELECT content FROM messages WHERE chat_id = ? AND status = 'streaming'"
+    return str(site.rows.one(content, talker.chat_id.replace("-", "")))
 
 
 def _can_be_tried_again(site: Site, talker: Talker, retry: Mapping[str, str]) -> None:
@@ -182,7 +187,7 @@ def test_server_that_ends_waits_for_turns_then_marks_them(
 ) -> None:
     with started(tmp_path, sqlite_template, WEBAPP_SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as site:
         short, long = site.talker(), site.talker()
-        with short.say("stream short 40 0.05") as one, long.say(LONG) as other:
+        with short.say("stream short 20 0.05") as one, long.say(LONG) as other:
             seen = tokens_in(one.until("short-1 ") and other.until("long-20 "), "long")
             site.server.process.terminate()
             assert "long-end" not in other.text()
@@ -190,7 +195,7 @@ def test_server_that_ends_waits_for_turns_then_marks_them(
         site.server.process.wait(GRACE_SECONDS + PATIENCE)
     assert "Traceback" not in site.server.log
     answers = dict(site.rows.all("SELECT status, content FROM messages WHERE kind = 'assistant'"))
-    assert answers["complete"] == spoken("short", 40)
+    assert answers["complete"] == spoken("short", 20)
     assert spoken("long", 4_000).startswith(answers["interrupted"])
     assert tokens_in(answers["interrupted"], "long") > seen
 
@@ -208,7 +213,8 @@ def test_server_that_ends_lets_turns_do_their_work(tmp_path: Path, sqlite_templa
 def test_turn_outlives_an_outage_of_its_database(
     tmp_path: Path, postgresql_server: PostgreSQLServer, postgresql_url: str
 ) -> None:
-    calls, order = Calls(tmp_path), "stream patient 60 0.05"
+    calls, enough = Calls(tmp_path), tmp_path / "enough"
+    order = f"stream patient {enough} 0.05"
     with gunicorn(tmp_path, production(postgresql_url, "talker.py") | calls.settings) as server:
         talker = Talker(server.port).start()
         with talker.say(order) as stream:
@@ -216,9 +222,11 @@ def test_turn_outlives_an_outage_of_its_database(
             postgresql_server.stop()
             time.sleep(1.0)
             postgresql_server.start()
+            enough.touch()
             stream.text()
         [_, answer] = talker.wait_for_end()
-    assert answer == Bubble("assistant", "complete", spoken("patient", 60))
+    whole = spoken("patient", tokens_in(answer.text, "patient"))
+    assert answer == Bubble("assistant", "complete", whole)
     assert calls.of(order) == 1
 
 
