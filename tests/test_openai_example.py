@@ -66,9 +66,13 @@ def chat_with(
 
     yield start
     server.free.set()
-    # Its connections belong to the loop, and would be found open when they are collected.
     for client in clients:
-        process_loop.submit(client.close(), Context()).result(ANSWER_SECONDS)
+        close(client)
+
+
+def close(client: openai.AsyncOpenAI) -> None:
+    """Close the connections, which would be found open in another test when they are collected."""
+    process_loop.submit(client.close(), Context()).result(ANSWER_SECONDS)
 
 
 def test_the_answer_of_a_model_is_shown(chat_with: Any, server: ModelServer) -> None:
@@ -192,5 +196,6 @@ def test_a_server_of_ones_own_needs_no_key(
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     chat = Chat(make_app(EXAMPLE), "gpt-5-mini").say("Hello")
+    close(sys.modules["openai_client"].client)
     assert chat.messages() == ["Once upon a time."]
     assert server.asked[0].model == "gpt-5-mini"

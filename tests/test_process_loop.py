@@ -30,7 +30,8 @@ from webapp.engine import pausing_loop
 from webapp.engine.call import begin, call
 from webapp.engine.loop import ProcessLoop, process_loop
 
-LIMIT = 5.0
+# What takes longer never comes, on the slowest machine.
+LIMIT = 30.0
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def loop() -> Iterator[ProcessLoop]:
     """Return a loop of its own, with its thread at rest."""
     loop = ProcessLoop()
     loop.submit(nothing(), contextvars.Context()).result(LIMIT)
-    rest()
+    rest(loop)
     yield loop
     current, loop._current = loop._current, None
     assert current is not None
@@ -46,9 +47,26 @@ def loop() -> Iterator[ProcessLoop]:
         current.wake()
 
 
-def rest() -> None:
-    """Let the loop's thread come to rest."""
-    time.sleep(0.05)
+def rest(loop: ProcessLoop) -> None:
+    """Wait until the loop has nothing to run and no thread runs it."""
+    current = loop._current
+    assert current is not None
+    selector = current._selector
+    assert selector is not None
+    until(
+        lambda: (
+            not current._permit.locked()
+            and selector.next_run > time.monotonic()
+            and not selector.has_ready_files()
+        )
+    )
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + LIMIT
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 async def cancel_others() -> None:
@@ -68,7 +86,7 @@ def happens(is_so: Callable[[], bool]) -> bool:
     What earlier tests have left in the loop of the process may be due at this very moment.
     """
     for _ in range(10):
-        rest()
+        rest(process_loop)
         if is_so():
             return True
     return False
@@ -107,12 +125,12 @@ def test_a_coroutine_that_never_waits_runs_in_the_callers_thread(loop: ProcessLo
 
 def test_wherever_it_runs_a_coroutine_sees_the_same_loop_and_its_task(loop: ProcessLoop) -> None:
     async def look() -> tuple[asyncio.AbstractEventLoop, bool]:
-        async with asyncio.timeout(1), asyncio.Lock():
+        async with asyncio.timeout(LIMIT), asyncio.Lock():
             task = asyncio.current_task()
             return asyncio.get_running_loop(), task in asyncio.all_tasks()
 
     there = loop.submit(look(), contextvars.Context()).result(LIMIT)
-    rest()
+    rest(loop)
     assert run_here(loop, look()).result(LIMIT) == there
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
@@ -171,18 +189,24 @@ def test_suspended_coroutines_leave_the_loop_free_and_stay_with_its_thread(
     loop: ProcessLoop,
 ) -> None:
     woke_in = []
+    morning = asyncio.Event()
 
-    async def sleeper(seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def sleeper() -> None:
+        async with asyncio.timeout(LIMIT):
+            await morning.wait()
         woke_in.append(threading.current_thread().name)
 
+    async def wake() -> None:
+        morning.set()
+
     context = contextvars.Context()
-    sleepers = [loop.submit(sleeper(0.3 + n / 1_000), context) for n in range(100)]
-    rest()
+    sleepers = [loop.submit(sleeper(), context) for _ in range(100)]
+    rest(loop)
     before = loop.handovers
     for _ in range(20):
         assert run_here(loop, thread()).result(0) is threading.current_thread()
     assert loop.handovers == before
+    loop.submit(wake(), context)
     for future in sleepers:
         future.result(LIMIT)
     assert woke_in == ["webapp-loop"] * 100
@@ -213,7 +237,7 @@ def test_a_timer_that_a_visitor_leaves_behind_is_not_late(loop: ProcessLoop) -> 
     run_here(loop, leave_timer()).result(0)
     for _ in range(50):  # later visitors must not swallow that the thread was woken
         run_here(loop, nothing()).result(LIMIT)
-    assert rang.wait(1)
+    assert rang.wait(LIMIT)
 
 
 def test_a_file_that_a_visitor_watches_is_noticed(loop: ProcessLoop) -> None:
@@ -229,7 +253,7 @@ def test_a_file_that_a_visitor_watches_is_noticed(loop: ProcessLoop) -> None:
 
     run_here(loop, watch()).result(0)
     os.write(writes, b"x")
-    assert noticed.wait(1)
+    assert noticed.wait(LIMIT)
     os.close(reads)
     os.close(writes)
 
@@ -239,18 +263,21 @@ def test_another_thread_can_use_the_loop_while_it_pauses(loop: ProcessLoop) -> N
         return asyncio.get_running_loop()
 
     found = run_here(loop, which()).result(0)
-    assert asyncio.run_coroutine_threadsafe(which(), found).result(1) is found
+    assert asyncio.run_coroutine_threadsafe(which(), found).result(LIMIT) is found
 
 
 def test_a_loop_that_is_busy_gets_the_coroutine_handed_over(loop: ProcessLoop) -> None:
+    began, free = threading.Event(), threading.Event()
+
     async def block() -> None:
-        time.sleep(0.2)
+        began.set()
+        free.wait(LIMIT)
 
     loop.submit(block(), contextvars.Context())
-    time.sleep(0.05)
-    began = time.monotonic()
+    assert began.wait(LIMIT)
     future = run_here(loop, thread())
-    assert time.monotonic() - began < 0.1
+    assert not future.done()
+    free.set()
     assert future.result(LIMIT).name == "webapp-loop"
 
 
@@ -264,9 +291,9 @@ def test_a_task_that_never_waits_does_not_hold_the_visitor(loop: ProcessLoop) ->
     async def leave_task() -> None:
         tasks.append(asyncio.create_task(spin()))
 
-    began = time.monotonic()
+    began = time.thread_time()
     run_here(loop, leave_task()).result(LIMIT)
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
     assert loop.submit(thread(), contextvars.Context()).result(LIMIT).name == "webapp-loop"
     tasks[0].get_loop().call_soon_threadsafe(tasks[0].cancel)
 
@@ -281,7 +308,7 @@ def test_an_exit_in_a_task_does_not_reach_the_visitor(loop: ProcessLoop) -> None
         return 1
 
     assert run_here(loop, leave_later()).result(LIMIT) == 1
-    rest()
+    rest(loop)
     assert run_here(loop, thread()).result(0) is threading.current_thread()
 
 
@@ -321,13 +348,6 @@ def test_a_visitor_that_blocks_the_loop_for_good_is_left_alone(
     until(blocked.loop.is_closed)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + LIMIT
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_a_loop_of_its_own_and_leaves_the_parents_alone(
@@ -347,7 +367,7 @@ def test_a_forked_child_has_a_loop_of_its_own_and_leaves_the_parents_alone(
         except BaseException:  # noqa: BLE001 - the child must not go on with the test
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    assert rang.wait(1)
+    assert rang.wait(LIMIT)
     assert loop.submit(thread(), contextvars.Context()).result(LIMIT).name == "webapp-loop"
 
 
@@ -434,7 +454,7 @@ def test_a_callback_that_fails_in_a_requests_thread_stays_with_the_loops() -> No
         return threading.current_thread().name
 
     callback = quick(needs_one_thread)
-    rest()
+    rest(process_loop)
     with pytest.raises(CallbackError):
         call_it(callback)
     assert {call_it(callback) for _ in range(30)} == {"webapp-loop"}
@@ -447,7 +467,7 @@ def test_a_quick_callback_that_waits_is_still_held_to_its_time() -> None:
     began = time.monotonic()
     with pytest.raises(CallbackError, match="took longer"):
         call_it(quick(slow), seconds=0.1)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < LIMIT / 2
 
 
 def test_a_call_that_was_begun_and_ended_here_needs_no_thread() -> None:
