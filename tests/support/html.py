@@ -100,7 +100,8 @@ class _Builder(HTMLParser):
 def parse(html: str) -> Element:
     """Return the root over what ``html`` holds; refuses tags that do not match."""
     builder = _Builder()
-    builder.feed(html)
+    # Each slice of a `Markup` would be a `Markup`, which takes longer than all else here.
+    builder.feed(str(html))
     builder.close()
     assert builder._open is builder.root, f"<{builder._open.tag}> is never closed"
     return builder.root
