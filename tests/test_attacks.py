@@ -152,7 +152,7 @@ def names(app: Flask, decorator: str = "on_message") -> dict[str, Any]:
     return found
 
 
-def wait_for(is_so: Any, seconds: float = 10.0) -> None:
+def wait_for(is_so: Any, seconds: float = 60.0) -> None:
     """Wait until something is so."""
     ends = time.monotonic() + seconds
     while not is_so():

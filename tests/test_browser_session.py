@@ -31,7 +31,7 @@ GATED = """
     def start():
         if cl.user_session.get("chat_profile") == "slow":
             REACHED.release()
-            assert GO.wait(5)
+            assert GO.wait(20)
     cl.password_auth_callback(lambda name, word: cl.User(name))
 """
 OTHER_SECRET = "another-secret-9876543210-for-tests-only-abcdef"
@@ -58,7 +58,7 @@ def while_a_chat_starts(visitor: Visitor, act: Callable[[], Any]) -> Any:
     visitor.get("/")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(visitor.post, "/chats", {"profile": "slow"})
-        assert file.REACHED.acquire(timeout=5)
+        assert file.REACHED.acquire(timeout=20)
         act()
         file.GO.set()
         return answer.result()

@@ -211,7 +211,7 @@ def test_a_loop_that_is_blocked_for_good_is_replaced(monkeypatch: pytest.MonkeyP
         run(blocks, seconds=0.05)
     time.sleep(0.25)
     try:
-        assert run(loop_thread, seconds=2) == "webapp-loop"
+        assert run(loop_thread, seconds=20) == "webapp-loop"
     finally:
         free.set()
 
@@ -229,12 +229,12 @@ def test_a_loop_that_comes_back_late_does_not_speak_for_its_successor() -> None:
         pass
 
     loops.submit(blocks(), context)
-    assert began.wait(5)
+    assert began.wait(20)
     blocked = loops._current
     assert blocked is not None
     loops.suspect()
     loops._silent_since = -engine_loop.STUCK_SECONDS
-    loops.submit(nothing(), context).result(5)
+    loops.submit(nothing(), context).result(20)
     loops._silent_since = 1.0  # the successor is suspected as well
     free.set()
     # It closes after it has said that it is there again.
@@ -248,7 +248,7 @@ def test_a_closed_loop_is_not_asked_and_is_replaced() -> None:
     async def which() -> int:
         return id(asyncio.get_running_loop())
 
-    first = loops.submit(which(), contextvars.Context()).result(5)
+    first = loops.submit(which(), contextvars.Context()).result(20)
     current = loops._current
     assert current is not None
     loops._current = None  # lets its thread end, so that the loop is closed
@@ -257,36 +257,38 @@ def test_a_closed_loop_is_not_asked_and_is_replaced() -> None:
         time.sleep(0.01)
     loops._current = current
     loops.suspect()
-    assert loops.submit(which(), contextvars.Context()).result(5) != first
+    assert loops.submit(which(), contextvars.Context()).result(20) != first
 
 
 def test_a_loop_that_is_slow_once_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_loop, "STUCK_SECONDS", 0.5)
     monkeypatch.setattr(engine_call, "LOOP_GRACE", 0.1)
+    free = threading.Event()
 
     async def which() -> int:
         return id(asyncio.get_running_loop())
 
     async def blocks() -> None:
-        time.sleep(0.4)
+        free.wait()
 
     before = run(which)
     with pytest.raises(CallbackTimeoutError):
         run(blocks, seconds=0.05)
-    assert run(which, seconds=2) == before
-    time.sleep(0.6)
+    free.set()
+    assert run(which, seconds=20) == before
+    # However long ago that was, the loop has spoken since.
+    wait_until(lambda: engine_loop.process_loop._silent_since is None)
+    monkeypatch.setattr(engine_loop, "STUCK_SECONDS", 0.0)
     assert run(which) == before
 
 
-@pytest.mark.parametrize("nap", ["time.sleep(3)", "await asyncio.sleep(3)"])
+@pytest.mark.parametrize("nap", ["time.sleep(5)", "await asyncio.sleep(5)"])
 def test_a_callback_that_is_too_slow_is_given_up(nap: str) -> None:
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"ended": []}
     head = "async def" if "await" in nap else "def"
-    exec(f"import asyncio, time\n{head} slow():\n    {nap}\n", namespace)
-    began = time.monotonic()
+    exec(f"import asyncio, time\n{head} slow():\n    {nap}\n    ended.append(1)\n", namespace)
     with pytest.raises(CallbackTimeoutError, match=r"took longer than 0\.1 seconds"):
         run(namespace["slow"], seconds=0.1)
-    assert time.monotonic() - began < 1.5
+    assert namespace["ended"] == []
 
 
 def test_a_coroutine_that_is_too_slow_is_cancelled() -> None:
@@ -294,13 +296,13 @@ def test_a_coroutine_that_is_too_slow_is_cancelled() -> None:
 
     async def slow() -> None:
         try:
-            await asyncio.sleep(5)
+            await asyncio.sleep(60)
         finally:
             ended.set()
 
     with pytest.raises(CallbackTimeoutError):
         run(slow, seconds=0.05)
-    assert ended.wait(1)
+    assert ended.wait(20)
 
 
 def test_a_blocked_loop_is_reported_as_too_slow() -> None:
@@ -319,12 +321,12 @@ def test_a_blocked_loop_is_reported_as_too_slow() -> None:
 def test_a_message_sent_after_the_time_is_up_is_refused(make_app: AppMaker) -> None:
     app = make_app(
         """
-        import time
+        import threading
         import webapp as cl
-        late = []
+        late, go_on = [], threading.Event()
         @cl.on_chat_start
         def start():
-            time.sleep(0.4)
+            go_on.wait(20)
             try:
                 cl.Message("too late").send()
             except Exception as error:
@@ -333,6 +335,7 @@ def test_a_message_sent_after_the_time_is_up_is_refused(make_app: AppMaker) -> N
         chat_start_seconds="0.1",
     )
     Visitor(app).start_chat()
+    sys.modules["app_file"].go_on.set()
     late = sys.modules["app_file"].late
     wait_until(lambda: late)
     [problem] = late

@@ -357,8 +357,8 @@ def test_an_answer_can_be_stopped_when_it_has_said_something(talk: Talk) -> None
 
 
 def test_an_answer_that_takes_too_long_is_stopped_and_shown(talk: Talk) -> None:
-    chat = talk(SLOW, timeout=0.2)
-    with pytest.raises(ChatTimeoutError, match=r"after 0\.2 seconds.*said '0 1 "):
+    chat = talk(SLOW, timeout=2)
+    with pytest.raises(ChatTimeoutError, match=r"after 2 seconds.*said '0 1 "):
         chat.say("count")
     assert chat.messages[-1].content == "You stopped me"
 
@@ -383,16 +383,19 @@ def test_a_step_may_have_what_is_waited_for(talk: Talk) -> None:
 
 def test_the_rest_of_an_answer_can_be_waited_for(talk: Talk) -> None:
     chat = talk("""
-        import asyncio
+        import threading
         import chat_profiles as cl
 
+        go_on = threading.Event()
+
         @cl.on_message
-        async def answer():
-            await cl.Message("First").send()
-            await asyncio.sleep(0.3)
-            await cl.Message("Second").send()
+        def answer():
+            cl.Message("First").send()
+            go_on.wait(20)
+            cl.Message("Second").send()
     """)
     assert chat.say("go", until="First").text == "First"
+    chat.module.go_on.set()
     assert chat.wait().text == "First\n\nSecond"
 
 
@@ -401,9 +404,11 @@ def test_what_a_task_says_later_can_be_waited_for(talk: Talk) -> None:
         import asyncio
         import chat_profiles as cl
 
-        tasks = set()
+        tasks, go_on = set(), []
 
         async def later():
+            while not go_on:
+                await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)
             await cl.Message("Later").send()
             await asyncio.sleep(0.2)
@@ -415,6 +420,7 @@ def test_what_a_task_says_later_can_be_waited_for(talk: Talk) -> None:
             await cl.Message("Now").send()
     """)
     assert chat.say("go").text == "Now"
+    chat.module.go_on.append(1)
     assert chat.wait(until="Later").text.startswith("Now\n\nLater")
     assert chat.wait().text == "Now\n\nLater\n\nLast"
     assert chat.say("go", until="Later").text.startswith("Now\n\nLater")

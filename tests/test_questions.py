@@ -202,10 +202,10 @@ def test_another_device_shows_the_question(make_app: AppMaker) -> None:
 
 
 def test_waiting_is_no_idleness_and_not_counted(make_app: AppMaker) -> None:
-    chat = Chat(make_app(NAME, turn_seconds=1, turn_idle_seconds=1))
+    chat = Chat(make_app(NAME, turn_seconds=3, turn_idle_seconds=3))
     chat.begin("hi")
     chat.until(lambda: bool(open_question(chat)))
-    threading.Event().wait(1.5)
+    threading.Event().wait(3.5)
     answer(chat, content="Ada")
     assert chat.until_answered().messages()[-1] == "Your name is: Ada"
 

@@ -154,7 +154,7 @@ def test_a_callback_that_cannot_be_stopped_counts_on(make_app: AppMaker) -> None
     visitor.post(f"{chat}/stop")
     assert said(other, others) == 429
     app.extensions["chat_app"].get("on_message").function.__globals__["go_on"].set()
-    for _ in range(100):
+    for _ in range(400):
         if said(other, others) == 303:
             return
         time.sleep(0.05)
