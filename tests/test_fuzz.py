@@ -1,7 +1,7 @@
 """Input that nobody has thought of: it is answered, within its time, and is never a server error.
 
-Continuous integration runs more examples than `make test`: set ``CHAT_PROFILES_FUZZ`` to their
-number.
+Continuous integration runs more examples than `make test`, and other ones each time: set
+``CHAT_PROFILES_FUZZ`` to their number.
 """
 
 from __future__ import annotations
