@@ -33,7 +33,7 @@ from webapp.testing.tested_app import TestedApp
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
 
-SECONDS = 10.0
+SECONDS = 30.0
 PASSWORD = "password-of-a-test"  # noqa: S105 - nobody checks it
 
 

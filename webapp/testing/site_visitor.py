@@ -34,7 +34,7 @@ from webapp.testing.stored_chat import (
 __tracebackhide__ = True
 
 # How long a turn that a test gives up may take to end.
-STOP_SECONDS = 2.0
+STOP_SECONDS = 10.0
 # A path, or a name and the bytes.
 AttachedFile = str | Path | tuple[str, bytes]
 

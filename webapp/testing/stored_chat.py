@@ -24,7 +24,7 @@ from webapp.turns.ending import end_idle_chats
 from webapp.turns.runtime import conversation
 
 # How long the keeper may take to see that a question is over.
-EXPIRE_SECONDS = 10.0
+EXPIRE_SECONDS = 30.0
 LOOK_SECONDS = 0.02
 _EVERYTHING = SHOWN_MESSAGES.order_by(Message.sequence)
 
