@@ -273,10 +273,10 @@ def test_a_failure_offers_to_try_again(chat: Chat, app: Flask, log: LogReader) -
 
 
 def test_a_silent_callback_is_ended_and_its_user_told(make_app: AppMaker) -> None:
-    app = make_app(APP, turn_idle_seconds=1)
+    app = make_app(APP, turn_idle_seconds=3)
     chat = Chat.of(Visitor(app).logged_in("alice"))
     page = pressed(chat, "waits")
-    assert "Nothing came for 1 seconds, so what you had asked for was stopped." in page.text
+    assert "Nothing came for 3 seconds, so what you had asked for was stopped." in page.text
     assert page.all(data_testid="retry")
 
 

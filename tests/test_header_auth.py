@@ -161,7 +161,7 @@ def test_a_failure_is_try_later_and_never_a_refusal(
         {head} auth(headers):
             {body}
     """
-    app = make_app(source, callback_seconds="0.2")
+    app = make_app(source, callback_seconds="0.2" if "sleep" in body else "60")
     answer = Proxied(app).as_user("ada").post("/login/headers")
     assert answer.status_code == 503
     assert "Try again later. Reference:" in parse(answer.text).one(role="alert").text

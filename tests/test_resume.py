@@ -329,7 +329,7 @@ def test_after_a_resumption_that_failed_the_chat_goes_on(make: AppMaker) -> None
 
 
 def test_a_resumption_that_takes_too_long_is_ended(make: AppMaker) -> None:
-    app = make(source("await asyncio.sleep(30)", kind="async "), turn_idle_seconds="1")
+    app = make(source("await asyncio.sleep(30)", kind="async "), turn_idle_seconds="3")
     chat = over(Visitor(app).logged_in("alice"))
     resume(chat)
     chat.until_answered()

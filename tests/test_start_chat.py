@@ -11,11 +11,12 @@ import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import ANSWER_SECONDS, Chat
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import column, count, every_row, run_sql
+from webapp.turns import starting
 
 TALKATIVE = """
     import webapp as cl
@@ -253,11 +254,14 @@ def test_the_next_chat_works_after_a_failure(make_app: AppMaker) -> None:
 
 
 @pytest.mark.parametrize("nap", ["time.sleep(5)", "await asyncio.sleep(5)"])
-def test_a_start_that_is_too_slow_says_so(make_app: AppMaker, log: LogReader, nap: str) -> None:
-    visitor = Visitor(make_app(napping(nap), chat_start_seconds="0.2"))
+def test_a_start_that_is_too_slow_says_so(
+    make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch, nap: str
+) -> None:
+    monkeypatch.setattr(starting, "WAIT_SECONDS", ANSWER_SECONDS)
+    visitor = Visitor(make_app(napping(nap), chat_start_seconds="2"))
     said, failure = messages(visitor.get(visitor.start_chat()).text)
     assert "before the nap" in said.text
-    assert "took longer than 0.2 seconds to start" in failure.text
+    assert "took longer than 2 seconds to start" in failure.text
     assert log.one("chat_start.failed")["request"] in failure.text
 
 

@@ -47,7 +47,7 @@ class LogReader(logging.Handler):
         read = [json.loads(line) for line in self.lines]
         return [event for event in read if name in (None, event["event"])]
 
-    def wait_for(self, name: str, seconds: float = 20.0) -> None:
+    def wait_for(self, name: str, seconds: float = 60.0) -> None:
         """Wait for an event of the background."""
         give_up = time.monotonic() + seconds
         while not self.events(name):
