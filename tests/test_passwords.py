@@ -117,9 +117,9 @@ def test_the_dummy_costs_as_much_as_a_real_hash(hasher: PasswordHasher) -> None:
     stored = hasher.hash(GOOD_PASSWORD)
 
     def cost(of: str | None) -> float:
-        start = time.thread_time()
+        start = time.perf_counter()
         hasher.verify(of, "wrong")
-        return time.thread_time() - start
+        return time.perf_counter() - start
 
     pairs = [(cost(stored), cost(None)) for _ in range(60)]
     higher = sum((real > dummy) for real, _ in pairs for _, dummy in pairs) / 3_600

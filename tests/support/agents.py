@@ -46,6 +46,9 @@ class AgentServer:
             try:
                 async for event in self._agents[request.path_params["name"]](asked):
                     yield event if isinstance(event, bytes) else encoder.encode(event).encode()
+                    # Sending to a client that has left waits for nothing, so an agent without an
+                    # end would never hear of it, and its thread would be busy until all tests end.
+                    await asyncio.sleep(0)
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
@@ -69,7 +72,8 @@ def served(app: Any, port: int) -> Iterator[None]:
         yield
     finally:
         server.should_exit = server.force_exit = True
-        thread.join(10)
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 @contextmanager
