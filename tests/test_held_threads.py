@@ -13,12 +13,14 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import ANSWER_SECONDS, Chat
 from tests.support.conversation import Talker, wait_until
 from tests.support.html import parse
 from tests.support.people import HTMX
 from tests.support.rows import column
 from tests.support.servers import gunicorn, production
+from webapp.pages import turn_responses
+from webapp.turns import asking, starting
 from webapp.web.server import Host, max_held_threads
 
 THREADS = 4
@@ -75,9 +77,19 @@ TALKS_ON = """
 """
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request that can be waited for wait as long as the slowest machine needs."""
+    monkeypatch.setattr(turn_responses, "PAGE_SECONDS", ANSWER_SECONDS)
+    monkeypatch.setattr(starting, "WAIT_SECONDS", ANSWER_SECONDS)
+
+
 @contextmanager
 def no_thread_to_spare(app: Flask) -> Iterator[None]:
-    """Hold the threads of the server and what its app does, and see that nobody waits for it."""
+    """Hold the threads of the server and what its app does, and see that nobody waits for it.
+
+    Whoever did would wait for `ANSWER_SECONDS`.
+    """
     slots = app.extensions["conversation"].slots
     held = app.extensions["chat_app"].callbacks["on_message"].function.__globals__["HOLD"]
     place = slots.take(max_held_threads(Host(name="the test client", threads=1)))
@@ -85,12 +97,13 @@ def no_thread_to_spare(app: Flask) -> Iterator[None]:
     held.append(1)
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < ANSWER_SECONDS / 2
     held.clear()
     place.give_back()
     assert slots.in_use == 0
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_start_is_waited_for_if_a_thread_can_be_spared(make_app: AppMaker) -> None:
     chat = Chat(make_app(TAKES_A_MOMENT))
     assert column(chat.visitor.app, "turns.status") == []  # it was over by then
@@ -100,6 +113,7 @@ def test_a_start_is_waited_for_if_a_thread_can_be_spared(make_app: AppMaker) -> 
     assert column(chat.visitor.app, "turns.status") == ["complete"]
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_page_without_script_is_told_the_answer_if_a_thread_can_be_spared(
     make_app: AppMaker,
 ) -> None:
@@ -112,7 +126,11 @@ def test_a_page_without_script_is_told_the_answer_if_a_thread_can_be_spared(
     assert chat.until_answered().messages() == ["Welcome", "done", "done"]
 
 
-def test_the_end_after_stop_is_waited_for_if_a_thread_can_be_spared(make_app: AppMaker) -> None:
+def test_the_end_after_stop_is_waited_for_if_a_thread_can_be_spared(
+    make_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not for the answer, which has no end.
+    monkeypatch.setattr(asking, "WAIT_FOR_STOP_SECONDS", ANSWER_SECONDS)
     chat = Chat(make_app(TAKES_A_MOMENT))
     chat.begin("long")
     chat.stop()
