@@ -41,9 +41,9 @@ IMPORTED = (
     "zxcvbn",
 )
 LONGEST_REQUEST = 1_000_000
-# What can be started: the command's own entry point, and servers as `python -m`.
+# What can be started: the command's own entry point, and these as `python -m`.
 ENTRY_POINT = "from webapp.cli import main; main()"
-MODULES = ("gunicorn", "waitress")
+MODULES = ("flask", "gunicorn", "tests.support.writer", "waitress")
 
 
 class ForkedProcess:
