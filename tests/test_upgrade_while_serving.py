@@ -33,8 +33,9 @@ FILL = f"""
         '2026-01-02'
     FROM generate_series(1, {CHATS}) n, generate_series(1, {MESSAGES}) m;
 """
-# What a process of the version before does all the time. A statement that waits for longer fails.
-BRIEFLY = "SET LOCAL statement_timeout = 1000;"
+# What a process of the version before does all the time. A statement that waits for a lock for
+# longer fails. How long it takes itself depends on the machine.
+BRIEFLY = "SET LOCAL lock_timeout = 1000;"
 READ = "SELECT count(*) FROM chats WHERE owner = 'user:1';"
 WRITE_CHAT = "UPDATE chats SET written = true WHERE id = md5('chat1')::uuid;"
 WRITE_MESSAGE = "UPDATE messages SET status = 'complete' WHERE id = md5('1-1')::uuid;"
@@ -142,7 +143,7 @@ def test_an_upgrade_gets_its_turn_beside_writers_that_never_pause(
     assert failures == []
     assert read_schema_state(old) is SchemaState.CURRENT
     # A hundred, if the upgrade waits for one table while it holds another.
-    assert len(waits) <= 15, waits
+    assert len(waits) <= 40, waits
 
 
 def test_each_migration_names_the_tables_that_it_locks(old: Settings) -> None:
