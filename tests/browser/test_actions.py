@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import notices
@@ -122,15 +121,16 @@ def test_a_form_is_sent_without_leaving_the_page(desktop: Page, site: Site) -> N
         expect(desktop.get_by_test_id("stop")).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-def test_buttons_and_forms_are_sound(new_page: NewPage, site: Site, width: int) -> None:
-    for scheme in ("light", "dark"):
-        page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        page.goto(str(site))
-        page.get_by_role("button", name="Order").focus()
-        expect(page.get_by_role("tooltip")).to_be_visible()
-        assert findings(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_buttons_and_forms_are_sound(desktop: Page, site: Site) -> None:
+    desktop.goto(str(site))
+    desktop.get_by_role("button", name="Order").focus()
+    for width in (1280, 320):
+        desktop.set_viewport_size({"width": width, "height": 800})
+        for scheme in ("light", "dark"):
+            desktop.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            expect(desktop.get_by_role("tooltip")).to_be_visible()
+            assert findings(desktop) == []
+            assert desktop.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_buttons_and_forms_work_without_javascript(without_javascript: Page, site: Site) -> None:

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
 from tests.browser.steps import (
@@ -22,7 +21,7 @@ from tests.browser.steps import (
     open_chat,
     wait_until,
 )
-from tests.browser.test_accessibility import findings
+from tests.browser.test_accessibility import COLOURS, findings
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.rows import count
@@ -353,18 +352,21 @@ def test_nothing_is_left_of_an_app_without_uploads(desktop: Page, simple: Site) 
     assert not [url for url in asked if "uploads" in url]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_it_is_accessible(new_page: NewPage, site: Site, scheme: str, width: int) -> None:
-    page = new_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
+def test_it_is_accessible(desktop: Page, site: Site) -> None:
+    page = desktop
     begin(page, site)
     long: FilePayload = text_file("a very long name " * 8 + ".txt")
     page.get_by_test_id("attach").set_input_files([TEXT, PICTURE, long])
     expect(attached(page).locator("canvas")).to_have_count(1)
     page.get_by_test_id("attach").set_input_files([text_file("one-more.txt")])
     expect(page.get_by_role("alert")).to_be_visible()
-    assert findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.emulate_media(color_scheme="light")
+        assert findings(page) == []
+        page.emulate_media(color_scheme="dark")
+        assert findings(page, COLOURS) == []
 
 
 def test_a_phone_sends_a_picture(phone: Page, site: Site) -> None:

@@ -100,19 +100,20 @@ def test_without_javascript_the_links_of_a_table_lead_to_pages(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@BOTH
 def test_a_chart_is_drawn_in_the_colours_of_the_page(
-    new_page: NewPage, site: Site, screen: dict[str, object], scheme: str
+    new_page: NewPage, site: Site, scheme: str
 ) -> None:
-    page = new_page(color_scheme=scheme, **screen)
+    page = new_page(color_scheme=scheme, **PHONE)
     show(page, site, "chart")
     title = chart(page).locator(".gtitle")
     expect(title).to_have_text("Rain")
-    fill = title.evaluate("it => getComputedStyle(it).fill")
-    assert fill == ("rgb(24, 32, 30)" if scheme == "light" else "rgb(233, 238, 236)")
-    expect(chart(page).locator(".bars path").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert findings(page) == []
+    fill = "rgb(24, 32, 30)" if scheme == "light" else "rgb(233, 238, 236)"
+    expect(title).to_have_css("fill", fill)
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        expect(chart(page).locator(".bars path").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert findings(page) == []
 
 
 def test_the_library_is_loaded_once_for_all_charts(chromium: Browser, site: Site) -> None:
@@ -187,8 +188,7 @@ def test_a_figure_has_its_place_before_it_is_loaded(
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@BOTH
+@pytest.mark.parametrize(("screen", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
 def test_a_diagram_is_drawn_when_somebody_asks_for_it(
     new_page: NewPage, site: Site, screen: dict[str, object], scheme: str
 ) -> None:
@@ -267,13 +267,14 @@ def test_tables_charts_and_figures_are_shown_beside_the_chat(new_page: NewPage, 
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_kind_is_wider_than_the_page(new_page: NewPage, site: Site, width: int) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
+def test_no_kind_is_wider_than_the_page(new_page: NewPage, site: Site) -> None:
+    page = new_page(viewport={"width": 320, "height": 800})
     show(page, site, "table chart figure custom")
     expect(chart(page).locator(".gtitle")).to_have_text("Rain")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert findings(page) == []
+    for width in (320, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert findings(page) == []
 
 
 def draw_elsewhere(browser: DrivenBrowser, site: Site) -> None:

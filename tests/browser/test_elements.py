@@ -20,6 +20,7 @@ from tests.browser.steps import (
     wait_until,
 )
 from tests.browser.test_accessibility import findings
+from tests.browser.test_layout import box
 from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
@@ -48,22 +49,21 @@ def has_focus(page: Page, selector: str) -> None:
     wait_until(page, f"document.activeElement?.matches({selector!r})")
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_a_picture_has_its_room_before_it_comes(new_page: NewPage, site: Site, width: int) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
+def test_a_picture_has_its_room_before_it_comes(desktop: Page, site: Site) -> None:
+    page = desktop
     page.route("**/files/**", lambda _route: None)  # so that none ever comes
     show(page, site, "pictures")
     expect(page.locator(".picture img")).to_have_count(2)
     # The style of elements comes with the first of them.
     wait_until(page, "document.querySelectorAll('.picture img')[1].clientWidth <= 160")
     large, small = page.locator(".picture img").all()
-    box, other = large.bounding_box(), small.bounding_box()
-    assert box is not None
-    assert other is not None
-    assert box["width"] == pytest.approx(3 * box["height"], abs=2)
-    assert box["width"] == pytest.approx(min(600, box["width"]))
-    assert other["width"] == pytest.approx(other["height"], abs=1)
-    assert other["width"] <= 160
+    for width in (1280, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        shown, other = box(large), box(small)
+        assert shown["width"] == pytest.approx(3 * shown["height"], abs=2)
+        assert shown["width"] <= 600
+        assert other["width"] == pytest.approx(other["height"], abs=1)
+        assert other["width"] <= 160
 
 
 def test_a_picture_is_enlarged_and_leads_back(desktop: Page, site: Site) -> None:
@@ -84,12 +84,12 @@ def test_a_picture_is_enlarged_and_leads_back(desktop: Page, site: Site) -> None
 
 
 @pytest.mark.parametrize("what", ["pictures", "files", "texts", "beside", "sidebar"])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_elements_are_sound(new_page: NewPage, site: Site, what: str, width: int) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
-    show(page, site, what)
-    assert findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_elements_are_sound(desktop: Page, site: Site, what: str) -> None:
+    show(desktop, site, what)
+    for width in (1280, 320):
+        desktop.set_viewport_size({"width": width, "height": 800})
+        assert findings(desktop) == []
+        assert desktop.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_name_opens_the_panel_and_escape_closes_it(desktop: Page, site: Site) -> None:
@@ -102,10 +102,8 @@ def test_a_name_opens_the_panel_and_escape_closes_it(desktop: Page, site: Site) 
     expect(side_panel(desktop).get_by_test_id("element")).to_have_attribute("data-kind", "text")
     has_focus(desktop, "[data-close-panel]")
     # It stands beside the chat, which goes on.
-    box, chat = side_panel(desktop).bounding_box(), desktop.locator("#chat").bounding_box()
-    assert box is not None
-    assert chat is not None
-    assert chat["x"] + chat["width"] <= box["x"] + 1
+    beside, chat = box(side_panel(desktop)), box(desktop.locator("#chat"))
+    assert chat["x"] + chat["width"] <= beside["x"] + 1
     assert findings(desktop) == []
     desktop.keyboard.press("Escape")
     expect(side_panel(desktop)).to_be_hidden()

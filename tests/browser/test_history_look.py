@@ -161,20 +161,20 @@ def test_rows_of_today_have_a_time_and_others_a_date(
 
 
 @SCREENS
-@pytest.mark.parametrize("path", ["", "/chats"])
 def test_titles_stand_in_line_with_an_icon_and_without(
-    new_page: NewPage, site: Site, options: dict[str, Any], path: str
+    new_page: NewPage, site: Site, options: dict[str, Any]
 ) -> None:
     page = new_page(**options)
     show_list(page, site)
-    if path:
-        page.goto(f"{site}{path}")
-    expect(page.locator(".item .icon")).to_have_count(1)
-    # At one moment, since the drawer may still be on its way.
-    starts = page.locator(".item-title").evaluate_all(
-        "titles => titles.map(e => e.getBoundingClientRect().x)"
-    )
-    assert len(set(starts)) == 1
+    for _ in ("beside the chat", "on a page"):
+        expect(page.locator(".item .icon")).to_have_count(1)
+        # At one moment, since the drawer may still be on its way.
+        starts = page.locator(".item-title").evaluate_all(
+            "titles => titles.map(e => e.getBoundingClientRect().x)"
+        )
+        assert len(starts) == 4
+        assert len(set(starts)) == 1
+        page.goto(f"{site}/chats")
 
 
 LONG = "Rome " + "is a city of which there is so much to say that it never ends in one line. " * 4
@@ -182,14 +182,19 @@ LONG = "Rome " + "is a city of which there is so much to say that it never ends 
 
 @SCREENS
 @pytest.mark.parametrize("text", ["A word about Rome", LONG], ids=["short", "long"])
-@pytest.mark.parametrize("path", ["", "/chats"])
 def test_a_found_chat_keeps_its_snippet_when_its_options_are_used(
-    new_page: NewPage, site: Site, options: dict[str, Any], path: str, text: str
+    new_page: NewPage, site: Site, options: dict[str, Any], text: str
 ) -> None:
     page = new_page(**options)
     show_list(page, site, text)
-    if path:
-        page.goto(f"{site}{path}")
+    for title in ("Capitals", "Cities"):
+        keeps_its_snippet(page, title)
+        page.goto(f"{site}/chats")
+
+
+def keeps_its_snippet(page: Page, title: str) -> None:
+    """Search in the list, give what is found another title, and look whether it stays as found."""
+    expect(items(page)).to_have_count(4)
     page.get_by_test_id("history-search").fill("rome")
     expect(items(page)).to_have_count(1)
     heights = [box(item)["height"] for item in items(page).all()]
@@ -199,9 +204,9 @@ def test_a_found_chat_keeps_its_snippet_when_its_options_are_used(
     expect(page.get_by_test_id("title-input")).to_be_visible()
     assert [box(item)["height"] for item in items(page).all()] == heights
     assert page.locator(".item-snippet, .item-day").all_inner_texts() == texts
-    page.get_by_test_id("title-input").fill("Capitals")
+    page.get_by_test_id("title-input").fill(title)
     page.get_by_test_id("title-input").press("Enter")
     expect(page.get_by_test_id("title-input")).to_have_count(0)
-    expect(items(page).filter(has_text="Capitals")).to_have_count(1)
+    expect(items(page).filter(has_text=title)).to_have_count(1)
     assert [box(item)["height"] for item in items(page).all()] == heights
     assert page.locator(".item-snippet, .item-day").all_inner_texts() == texts
