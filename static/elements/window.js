@@ -7,7 +7,6 @@ const byId = (id) => document.getElementById(id);
 // What the page has sent, and has not been passed on. An answer that runs goes first.
 const waiting = [];
 let isSending = false;
-let isListening = false;
 
 const origins = () => {
   const { origins: listed } = document.querySelector("[data-origins]")?.dataset ?? {};
@@ -45,8 +44,6 @@ const sendNew = () => {
 };
 
 const listen = () => {
-  if (isListening) return;
-  isListening = true;
   addEventListener("message", ({ source, origin, data }) => {
     if (source !== window.parent || !origins().includes(origin)) return;
     const text = JSON.stringify(data);
@@ -60,9 +57,13 @@ const listen = () => {
   });
 };
 
+const isInFrame = window.parent !== window;
+
+// The page may send as soon as the frame has loaded, and the chat may not have started by then.
+if (isInFrame) listen();
+
 export const update = () => {
-  if (window.parent === window) return; // the chat is in no frame
-  listen();
+  if (!isInFrame) return;
   sendNew();
   passOn();
 };

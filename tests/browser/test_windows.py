@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.guard import Guard
 from tests.browser.site import Site
+from tests.browser.steps import HeldRequests, wait_until
 from tests.support.apps import AppMaker
 
 pytestmark = pytest.mark.browser
@@ -77,10 +78,6 @@ def test_a_page_around_a_chat_talks_with_it(
         frame = desktop.frame_locator("#frame")
         frame.locator("[data-testid=chat][data-chat-id]").wait_for()
         frame.locator("#window-form").wait_for(state="attached")
-        # Its script comes after it, and what is sent before that is lost.
-        frame.locator("[data-script*=window]").evaluate_all(
-            "all => Promise.all(all.map((e) => import(e.dataset.script))).then(() => null)"
-        )
         send = "(text) => document.getElementById('frame').contentWindow.postMessage(text, '*')"
         got = desktop.locator("#got li")
 
@@ -97,9 +94,39 @@ def test_a_page_around_a_chat_talks_with_it(
         # What was sent before is not sent again when the page is loaded again.
         frame.locator("body").evaluate("(body) => { body.dataset.old = 1; location.reload() }")
         frame.locator("body:not([data-old]) #window-messages").wait_for(state="attached")
-        # Its script may not listen yet.
-        desktop.evaluate(f"setInterval({send}, 300, 'Client: more')")
-        expect(got.nth(3)).to_have_text(f"Server: more from {site}")
+        frame.locator("body").evaluate(LOADED)
+        desktop.evaluate(send, "Client: more")
+        expect(got).to_have_count(4)
+        expect(got.last).to_have_text(f"Server: more from {site}")
+
+
+LOADED = """() => new Promise((done) => {
+    if (document.readyState === "complete") done();
+    else addEventListener("load", () => done());
+})"""
+SEND_WHEN_LOADED = """(url) => {
+    const frame = document.getElementById("frame");
+    const send = () => {
+        frame.contentWindow.postMessage("Client: early", "*");
+        window.sent = true;
+    };
+    frame.addEventListener("load", send, { once: true });
+    frame.src = url;
+}"""
+
+
+def test_what_is_sent_as_soon_as_the_frame_has_loaded_is_heard(
+    desktop: Page, make_app: AppMaker, serve: Callable[[Flask], Site]
+) -> None:
+    with portal() as origin:
+        site = serve(make_app(WINDOWS, frame_ancestors=origin))
+        desktop.goto(origin)
+        held = HeldRequests(desktop, f"{site}/chats")  # the chat starts later than that
+        desktop.evaluate(SEND_WHEN_LOADED, f"{site}/")
+        start = held.take()
+        wait_until(desktop, "window.sent === true")
+        start.continue_()
+        expect(desktop.locator("#got li")).to_have_text([f"Server: early from {site}"])
 
 
 def test_a_page_that_is_not_listed_has_no_chat_in_its_frame(
