@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chatty import Chatty
 from tests.browser.site import Site
-from tests.browser.steps import answer, ask, choose, ended, messages, open_chat
+from tests.browser.steps import answer, ask, choose, ended, messages, open_chat, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -32,9 +32,10 @@ def listen(page: Page, chatty: Chatty) -> None:
     page.evaluate(LISTEN)
 
 
-def heard(page: Page, *words: str) -> list[str]:
-    """Return what was spoken that has one of the words in it."""
-    return [text for text in page.evaluate("heard") if any(word in text for word in words)]
+def heard(page: Page, word: str, *, least: int = 1) -> list[str]:
+    """Return what was spoken that has a word in it; an answer is spoken after it is drawn."""
+    wait_until(page, f"heard.filter((text) => text.includes({word!r})).length >= {least}")
+    return [text for text in page.evaluate("heard") if word in text]
 
 
 def test_the_log_is_not_read_as_it_changes(desktop: Page, chatty: Chatty) -> None:
@@ -48,7 +49,7 @@ def test_a_growing_answer_is_heard_once_at_its_end(desktop: Page, chatty: Chatty
     for token, so_far in (("One ", "One"), ("two ", "One two"), ("three", "One two three")):
         chatty.dictate(token)
         expect(answer(desktop).locator(".prose")).to_have_text(so_far)
-    assert heard(desktop, "One") == []
+    assert heard(desktop, "One", least=0) == []
     chatty.end()
     ended(desktop)
     assert heard(desktop, "One") == ["Chatty: One two three"]
@@ -67,7 +68,7 @@ def test_the_same_answer_again_is_heard_again(desktop: Page, chatty: Chatty) -> 
         ask(desktop, "Hello")
         expect(messages(desktop)).to_have_count(count)
         ended(desktop)
-    assert heard(desktop, "Hello") == ["Chatty: You said: Hello"] * 2
+    assert heard(desktop, "Hello", least=2) == ["Chatty: You said: Hello"] * 2
 
 
 def test_an_error_is_heard_once(desktop: Page, chatty: Chatty) -> None:
@@ -106,6 +107,7 @@ def test_messages_of_one_turn_are_each_heard(desktop: Page, chatty: Chatty) -> N
     chatty.dictate("The third one.")
     chatty.end()
     ended(desktop)
+    heard(desktop, "The third one.")
     spoken = " ".join(heard(desktop, "one."))
     for message in ("Chatty: The first one.", "Helper: The second one.", "Third: The third one."):
         assert spoken.count(message) == 1
