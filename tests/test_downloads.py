@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -207,7 +206,7 @@ def test_a_worker_that_ends_lets_a_download_finish(on_gunicorn: Library) -> None
     content = os.urandom(8 * MIB)
     reader = on_gunicorn.reader(on_gunicorn.add(content))
     os.kill(on_gunicorn.server.process.pid, signal.SIGTERM)
-    time.sleep(0.5)
+    wait_until(lambda: "Worker exiting" in on_gunicorn.server.log)
     assert reader.digest() == hashlib.sha256(content).hexdigest()
 
 

@@ -91,8 +91,8 @@ class S3Server:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Start a server on a free port, and end it."""
     server = S3Server(free_port(), folder / "moto.log")
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
