@@ -7,6 +7,7 @@ import ctypes
 import gc
 import logging
 import os
+import sys
 import textwrap
 import time
 from collections.abc import Generator, Iterator
@@ -155,6 +156,19 @@ def _no_open_connections() -> Iterator[None]:
         while left := [transport for transport in made if transport._sock is not None]:
             assert time.monotonic() < give_up, f"The test has not closed {left}."
             time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def _forget_app_folders() -> Iterator[None]:
+    """Take the folders of app files from the path, where loading an app leaves them.
+
+    Later tests would find the modules there, and each import would look into thousands of folders.
+    """
+    before = [*sys.path]
+    yield
+    for folder in {*sys.path} - {*before}:
+        sys.path_importer_cache.pop(folder, None)
+    sys.path[:] = before
 
 
 @pytest.fixture(autouse=True)
