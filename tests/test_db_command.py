@@ -44,6 +44,16 @@ def test_upgrade_makes_a_private_database(cli: CommandLine) -> None:
     assert stat.S_IMODE(cli.file.parent.stat().st_mode) == 0o700
 
 
+def test_a_database_that_cannot_be_a_file_names_the_setting(tmp_path: Path) -> None:
+    refused = CommandLine(tmp_path, f"sqlite:///{tmp_path}")("db", "upgrade")
+    assert refused.exit_code == 2
+    assert refused.output == f"Error: {tmp_path}: Is a directory; check WEBAPP_DATABASE_URL\n"
+    (tmp_path / "file").write_text("")
+    refused = CommandLine(tmp_path, f"sqlite:///{tmp_path}/file/chat.sqlite3")("db", "upgrade")
+    assert refused.exit_code == 2
+    assert "check WEBAPP_DATABASE_URL" in refused.output
+
+
 def test_upgrade_refuses_a_newer_schema(cli: CommandLine) -> None:
     cli.ok("db", "upgrade")
     change(cli, NEWER)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, abort
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from tests.support.apps import AppMaker
@@ -16,7 +16,7 @@ from tests.support.html import parse
 from tests.support.log import LogReader
 from tests.support.people import HTMX, Visitor
 from webapp.web.csrf import CSRFError, ForeignFormError, OriginMismatchError
-from webapp.web.errors import EXPLANATIONS
+from webapp.web.errors import EXPLANATIONS, log_unavailable
 from webapp.web.refusals import Refusal
 
 CODES = [400, 403, 404, 405, 409, 411, 413, 415, 422, 429, 500, 503]
@@ -199,3 +199,23 @@ def test_a_refusal_gives_the_status_the_words_and_when_to_try_again(make_app: Ap
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
     assert page.one("h1").text == "Not sent"
     assert [p.text for p in page.all("p", dir="auto")] == ["“<b>it</b>” is busy.", "Wait."]
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_address"),
+    [
+        ('connection failed: FATAL:  database "nope" does not exist', True),
+        ("connection is bad: connection to server on socket failed", True),
+        ("failed to resolve host 'db.invalid'", True),
+        ("unable to open database file", True),
+        ("database is locked", False),
+        ("database or disk is full", False),
+    ],
+)
+def test_the_log_says_what_to_check_if_the_database_is_not_there(
+    failing: Visitor, log: LogReader, reason: str, is_address: bool
+) -> None:
+    with failing.app.test_request_context():
+        log_unavailable(OperationalError("SELECT 1", None, ValueError(reason)))
+    hint = log.one("database.unavailable").get("hint", "")
+    assert ("WEBAPP_DATABASE_URL" in hint) is is_address

@@ -147,7 +147,9 @@ def test_another_host_is_refused(shared_alice: Visitor, host: str) -> None:
 
 def test_a_refused_host_is_logged(alice: Visitor, log: LogReader) -> None:
     alice.get("/", headers={"Host": "evil.example\x1b"})
-    assert log.one("host.refused")["host"] == "evil.example\x1b"
+    refused = log.one("host.refused")
+    assert refused["host"] == "evil.example\x1b"
+    assert "WEBAPP_TRUSTED_HOSTS" in refused["hint"]
     assert "\x1b" not in log.text
 
 

@@ -210,8 +210,12 @@ def maintenance_engine(settings: Settings) -> Engine:
     """
     url = settings.url
     if file := sqlite_file(url):
-        make_private_folder(file.parent)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            make_private_folder(file.parent)
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            problem = f"{error.strerror}; check WEBAPP_DATABASE_URL"
+            raise OSError(error.errno, problem, error.filename) from error
     engine = create_engine(
         engine_url(url),
         poolclass=NullPool,

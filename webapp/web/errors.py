@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
@@ -26,6 +27,8 @@ from webapp.web.log import log_event, log_failure, shown_error
 from webapp.web.refusals import Refusal
 
 RETRY_SECONDS = 5
+# What PostgreSQL and SQLite say if there is no connection, and not that they are busy or full.
+_NOT_CONNECTED = re.compile("connection (?:failed|is bad)|failed to resolve host|unable to open")
 PASSED_ON = ("Allow", "Retry-After", PROFILES_CHANGED[0])
 UNAVAILABLE = (
     OperationalError,
@@ -215,7 +218,12 @@ def show_origin_mismatch() -> Response:
 
 def show_wrong_host(_error: SecurityError) -> Response:
     """Show that the host name is not one of this site, and log it."""
-    log_event("host.refused", level=logging.WARNING, host=request.headers.get("Host"))
+    log_event(
+        "host.refused",
+        level=logging.WARNING,
+        host=request.headers.get("Host"),
+        hint="if people reach this site by that name, add it to WEBAPP_TRUSTED_HOSTS",
+    )
     return explain(400, WRONG_HOST)
 
 
@@ -245,7 +253,10 @@ def log_unavailable(error: Exception) -> None:
     note_failure(current_app)
     # The lines below the first may hold what was to be stored.
     first_line = str(error).splitlines()[0]
-    log_event("database.unavailable", level=logging.ERROR, error=first_line)
+    fields = {"error": first_line}
+    if _NOT_CONNECTED.search(first_line):
+        fields["hint"] = "check that the database runs, and WEBAPP_DATABASE_URL"
+    log_event("database.unavailable", level=logging.ERROR, **fields)
 
 
 def show_internal_error(error: InternalServerError) -> Response:
