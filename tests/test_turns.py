@@ -12,6 +12,7 @@ from tests.support.apps import AppMaker
 from tests.support.chats import Chat
 from tests.support.log import LogReader
 from tests.support.rows import column, pooled_connections_in_use
+from webapp.engine import call as engine_call
 from webapp.testing.background import wait_for_background
 
 
@@ -162,6 +163,49 @@ def test_what_was_said_before_the_author_cancelled_stays(make_app: AppMaker) -> 
     assert chat.messages() == ["part one"]
     assert len(chat.page().all(data_testid="message", data_kind="error")) == 1
     assert column(chat.visitor.app, "turns.status") == ["failed"]
+
+
+@pytest.mark.parametrize("body", ["cl.Message('Hi')", "await asyncio.sleep(0)", "pass"])
+def test_the_log_advises_once_whose_callback_says_nothing(
+    make_app: AppMaker, log: LogReader, body: str
+) -> None:
+    Chat(app_with(make_app, body)).say("a").say("b")
+    hint = log.one("turn.silent")
+    assert hint["callback"] == "@on_message"
+    assert hint["place"].endswith("in answer")
+    assert "Call send() of each Message" in hint["advice"]
+
+
+@pytest.mark.parametrize("body", ["cl.Message('Hi').send()", "cl.Step('a').send()", "1 / 0"])
+def test_who_says_something_or_fails_gets_no_such_advice(
+    make_app: AppMaker, log: LogReader, body: str
+) -> None:
+    Chat(app_with(make_app, body)).say("a")
+    assert log.events("turn.silent") == []
+
+
+def test_the_log_advises_once_whose_coroutine_blocks_the_others(
+    make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_call, "BLOCKING_SECONDS", 0.05)
+    body = "time.sleep(0.1); await cl.Message('Hi').send()"
+    Chat(app_with(make_app, body)).say("a").say("b")
+    hint = log.one("callback.blocks")
+    assert hint["callback"] == "@on_message"
+    assert hint["place"].endswith("in answer")
+    assert hint["seconds"] >= 0.1
+    assert "make_async" in hint["advice"]
+
+
+@pytest.mark.parametrize(
+    "body", ["await asyncio.sleep(0.1)", "await cl.make_async(time.sleep)(0.1)", "time.sleep(0.1)"]
+)
+def test_who_waits_or_has_a_thread_blocks_nobody(
+    make_app: AppMaker, log: LogReader, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(engine_call, "BLOCKING_SECONDS", 0.05)
+    Chat(app_with(make_app, f"{body}; cl.Message('Hi').send()")).say("a")
+    assert log.events("callback.blocks") == []
 
 
 def test_none_as_a_token_says_nothing(make_app: AppMaker) -> None:

@@ -21,6 +21,13 @@ from webapp.engine.loop import process_loop
 # The loop enforces the limit of a callback. How much longer a caller waits for it: after that, a
 # coroutine is blocking the loop.
 LOOP_GRACE = 1.0
+# A coroutine that has run for so long, and waited for nothing, gets its author a hint.
+BLOCKING_SECONDS = 2.0
+BLOCKS = (
+    "It is an async def and ran for this long without waiting for anything, so all other async "
+    "callbacks of this process waited for it. Await what takes long, call it by "
+    "`await make_async(function)(...)`, or write def instead of async def."
+)
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,10 @@ async def _run_measured(callback: Callback, awaitable: Awaitable[Any]) -> Any:
             callback.pace.needs_own_thread = True
         raise
     finally:
-        callback.pace.note_call(time.monotonic() - began, waited=bool(waited))
+        seconds = time.monotonic() - began
+        callback.pace.note_call(seconds, waited=bool(waited))
+        if seconds > BLOCKING_SECONDS and not waited:
+            callback.advise("callback.blocks", BLOCKS, seconds=round(seconds, 1))
 
 
 async def _contain_exits(awaitable: Awaitable[Any]) -> Any:

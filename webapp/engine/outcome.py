@@ -13,6 +13,10 @@ from webapp.authoring.live.values import Values
 from webapp.authoring.loading.app_file import Callback
 
 NOBODY_SEES = "which nobody sees: send it with `Message(...).send()`"
+SAYS_NOTHING = (
+    "It ended and has sent nothing, so its user sees no answer. Call send() of each Message, and "
+    "write await before each call of an async def of yours. If that is meant, ignore this."
+)
 GENERATOR = (
     "returned a generator, which nobody runs: send its parts with `Message.stream_token` in a loop"
 )

@@ -36,6 +36,7 @@ from webapp.engine.call import RunningCall, begin
 from webapp.engine.changes import Changes
 from webapp.engine.loop import process_loop
 from webapp.engine.outcome import (
+    SAYS_NOTHING,
     as_callback_error,
     find_problem,
     is_expected_after_stop,
@@ -355,6 +356,7 @@ class RunningTurn:
         # Under the lock, as Stop decides there whether the call is still under way.
         with self.changed:
             stopped = self.status == TurnStatus.STOPPED
+        has_spoken = self.chat.transcript.version > self._said_before
         if stopped:
             if isinstance(error, Exception) and not is_expected_after_stop(error):
                 self._log(as_callback_error(callback, error))
@@ -362,14 +364,14 @@ class RunningTurn:
         elif isinstance(error, Exception):
             self._end(TurnStatus.FAILED, as_callback_error(callback, error))
         elif problem := find_problem(
-            done.result(),
-            said_something=self.chat.transcript.version > self._said_before,
-            decorator=self._work.decorator,
+            done.result(), said_something=has_spoken, decorator=self._work.decorator
         ):
             self._end(TurnStatus.FAILED, callback.wrong_answer(problem))
         elif self._work.then is not None and self._is_running():
             self._continue_with(callback, self._work.then)
         else:
+            if self._work.decorator == "on_message" and not has_spoken:
+                callback.advise("turn.silent", SAYS_NOTHING)
             self._end(TurnStatus.COMPLETE)
 
     def _note_resumed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from webapp.authoring.loading.source_lines import (
 )
 from webapp.authoring.overrides.config_overrides import Cot
 from webapp.authoring.uploads.uploads import Uploads
+
+logger = logging.getLogger("webapp")
 
 EXIT_BAD_INPUT = 2
 SIGN_IN_CALLBACKS = ("password_auth_callback", "header_auth_callback")
@@ -74,6 +77,11 @@ class Callback:
         """Whether calling the function makes a coroutine, which has to be awaited."""
         return inspect.iscoroutinefunction(self.function)
 
+    @cached_property
+    def _advised(self) -> set[str]:
+        """The events by which the log has advised its author."""
+        return set()
+
     def select_arguments(self, arguments: tuple[object, ...]) -> tuple[object, ...]:
         """Return the leading arguments that the author's function takes."""
         return arguments[: self.takes]
@@ -82,6 +90,14 @@ class Callback:
         """Return the error for a return value that it may not have, with the line of its `def`."""
         place = locate_function(self.folder, self.function)
         return CallbackError(f"@{self.decorator}", problem, place)
+
+    def advise(self, event: str, advice: str, **details: object) -> None:
+        """Log, once in each process, what the author probably wants to change."""
+        if event not in self._advised:
+            self._advised.add(event)
+            place = locate_function(self.folder, self.function)
+            fields = {"callback": f"@{self.decorator}", "place": place, **details, "advice": advice}
+            logger.warning(event, extra={"fields": fields})
 
     def failure(self, error: Exception) -> CallbackError:
         """Return the error for what the function raised, with the line that raised it."""
