@@ -196,6 +196,8 @@ def decode_field(raw: bytes) -> str:
     'a b&'
     """
     raw = raw.replace(b"+", b" ")
+    if len(raw) <= PIECE_BYTES:
+        return unquote_to_bytes(raw).decode(errors="replace")
     decoder = _UTF8("replace")
     pieces = []
     start = 0
