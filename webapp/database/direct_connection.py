@@ -18,6 +18,8 @@ from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 
 Converter = Callable[[Any], Any]
 Parameters = Mapping[str, Any]
+# Statements that may come again.
+PLANNED = (SelectBase, UpdateBase)
 # What is raised for a value that cannot be converted or sent.
 BAD_VALUES = (
     ArithmeticError,
@@ -45,10 +47,10 @@ class DirectConnection(Connection):
         execution_options: Any = None,
     ) -> Any:
         """Run a statement."""
-        given = [parameters or {}] if isinstance(parameters, dict | None) else parameters
+        given = parameters if isinstance(parameters, list) else [parameters or {}]
         one, many = given[0], given if len(given) > 1 else None
         plan = None
-        if isinstance(statement, SelectBase | UpdateBase):
+        if isinstance(statement, PLANNED):
             plans = _plans.get(statement)
             if plans is None:
                 _plans[statement] = {}
