@@ -20,6 +20,7 @@ from tests.cli_support import CHECKOUT
 from tests.support.api import ASKED, TEAM, Program, add_token, events_of
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
+from tests.support.conversation import wait_until
 from tests.support.log import LogReader
 from tests.support.people import Visitor
 from tests.support.rows import every_row
@@ -29,6 +30,8 @@ from webapp.api.answering import WRONG_TOKENS_PER_HOUR
 from webapp.chats.models import Chat as ChatRow
 from webapp.chats.models import Message
 from webapp.database.engines import db, read_connection, write_session
+from webapp.turns import starting
+from webapp.turns.runtime import conversation
 from webapp.web.request_guards import MAX_JSON_BYTES
 
 APP = "programs.py"
@@ -203,6 +206,53 @@ def test_what_was_said_before_can_be_searched(app: Flask, alice_program: Program
     alice = Visitor(app).logged_in("alice", "violet tractor parade")
     assert "Samarkand" in alice.get("/chats?q=samarkand").text
     assert "history-item" in alice.get("/chats?q=samarkand").text
+
+
+GREETS_IN_PIECES = """
+    import asyncio, pathlib
+    import chat_profiles as cp
+
+    @cp.set_chat_profiles
+    def profiles():
+        return [cp.ChatProfile("team", "Answers.")]
+
+    @cp.password_auth_callback
+    def check(username, password):
+        return cp.User(username)
+
+    @cp.on_chat_start
+    async def start():
+        message = cp.Message("")
+        await message.stream_token("Hello")
+        while not pathlib.Path("FILE").exists():
+            await asyncio.sleep(0.01)
+        await message.send()
+
+    @cp.on_message
+    async def reply(message):
+        await cp.Message(" | ".join(each["content"] for each in cp.chat_history())).send()
+"""
+
+
+def test_nothing_said_before_is_lost_if_the_greeting_ends_at_that_moment(
+    make_app: AppMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greeted = tmp_path / "greeted"
+    app = make_app(GREETS_IN_PIECES.replace("FILE", str(greeted)), api="on")
+    Visitor(app).logged_in("alice")
+
+    def end_greeting() -> None:
+        with read_connection() as connection:
+            turn = connection.execute(select(ChatRow.turn_id)).scalar_one()
+        assert turn is not None
+        greeted.touch()
+        wait_until(lambda: conversation().keeper.find(turn) is None)
+
+    monkeypatch.setattr(starting, "run_housekeeping_if_due", end_greeting)
+    messages = [{"role": "user", "content": "Where is Samarkand?"}, *ASKED]
+    answer = Program(app, add_token(app, "alice")).complete(messages=messages)
+    said = answer.json["choices"][0]["message"]["content"]  # type: ignore[index]
+    assert said == "Hello | Where is Samarkand? | Hello"
 
 
 @pytest.mark.parametrize("way", ["header", "metadata"])

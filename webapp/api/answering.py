@@ -347,11 +347,13 @@ def _start_chat(asked: AskedTurn) -> StoredChat:
     for message in started.messages:
         if message.kind == ERROR and message.status == FAILED:
             raise AnswerFailedError(message.content)
-    running = conversation().keeper.find(started.turn.id) if started.turn is not None else None
     chat = started.chat
-    if running is not None:  # it streams a greeting, or asks
-        running.wait_until_stored(conversation().start_limits.total)
-        chat = replace(chat, turn_id=None if running.stored else running.id)
+    if started.turn is not None:  # it streams a greeting, or asks
+        running = conversation().keeper.find(started.turn.id)
+        if running is not None:
+            running.wait_until_stored(conversation().start_limits.total)
+        # Nobody keeps a start that has ended by now, so only the database knows.
+        chat = my_chat(chat.id)
     if asked.earlier and chat.turn_id is None:
         _store_earlier(chat, asked)
     return chat
