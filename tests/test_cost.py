@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from flask import Flask
@@ -24,9 +24,12 @@ from werkzeug.test import TestResponse
 from tests.support.apps import AppMaker
 from tests.support.costs import Cost, Meter, measured, settle, unpacked
 from tests.support.people import Visitor
+from webapp.authoring.loading import app_file
 from webapp.chats.search_index import index_pending
 from webapp.database.engines import read_connection, write_transaction
+from webapp.engine import call
 from webapp.engine.loop import process_loop
+from webapp.pages import turn_responses
 from webapp.turns.runtime import conversation
 
 APP = """
@@ -181,6 +184,17 @@ class Run:
     answer: TestResponse | None = None
 
 
+@pytest.fixture(autouse=True)
+def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count what is quick as quick, however slow the machine is.
+
+    What takes longer than a tenth of a second runs in another thread, and comes after its page.
+    """
+    for module in (app_file, call, turn_responses):
+        monkeypatch.setattr(module, "QUICK_SECONDS", 30.0)
+    monkeypatch.setattr(app_file, "LONG_SECONDS", 30.0)
+
+
 @pytest.fixture(params=ACTIONS)
 def name(request: pytest.FixtureRequest) -> str:
     """Return the name of each action in turn."""
@@ -241,7 +255,7 @@ def test_a_step_costs_what_a_message_costs(
         chatter.start()
         for do in (said, Chatter.open_chat):
             runs = repeat(chatter, Action(do=do, html=0, wire=0))
-            costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+            costs.append(least_cost(runs))
     assert costs[2:] == costs[:2]
 
 
@@ -291,7 +305,7 @@ def check_press(chatter: Chatter) -> None:
     costs = []
     for do in (Chatter.say, Chatter.press):
         runs = repeat(chatter, Action(do=do, before=Chatter.find_button, html=0, wire=0))
-        costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+        costs.append(least_cost(runs))
     assert costs[0] == costs[1], runs[-1].sent
 
 
@@ -329,7 +343,7 @@ def test_ten_pictures_cost_two_statements(
         chatter.start()
         for do in (said, Chatter.open_chat):
             runs = repeat(chatter, Action(do=do, html=0, wire=0))
-            costs.append(Counter(run.cost for run in runs).most_common(1)[0][0])
+            costs.append(least_cost(runs))
     plain, page, pictures, page_with_pictures = costs
     assert pictures.statements == plain.statements + 2, pictures
     assert pictures.writes == plain.writes + 1
@@ -399,6 +413,14 @@ def repeat(chatter: Chatter, action: Action) -> list[Run]:
         assert answer.status_code == 200, unpacked(answer)
         runs.append(Run(chatter.meter.cost, chatter.meter.sent, answer))
     return runs[WARM:]
+
+
+def least_cost(runs: list[Run]) -> Cost:
+    """Return what something costs by itself. On a slow machine, most runs have more beside it.
+
+    For example, a cleaning that is due, or the heartbeat of a turn.
+    """
+    return min((run.cost for run in runs), key=lambda cost: sum(asdict(cost).values()))
 
 
 def check_cost(runs: list[Run], known: Cost) -> None:
