@@ -166,6 +166,7 @@ def test_the_composer_answers_where_the_app_answers_no_messages(
     """
     desktop.goto(str(serve(make_app(source))))
     question(desktop)
+    expect(desktop.get_by_test_id("send")).to_be_enabled()  # by the script of questions
     ask(desktop, "Ada")
     expect(said(desktop, "Hello, Ada!")).to_be_visible()
     expect(desktop.get_by_test_id("send")).to_be_disabled()
@@ -180,6 +181,7 @@ def test_the_hint_says_what_the_composer_takes_now(
     question(desktop)
     expect(hint).not_to_contain_text("does not answer")
     expect(hint).to_contain_text("Enter sends")
+    expect(desktop.get_by_test_id("send")).to_be_enabled()  # by the script of questions
     ask(desktop, "Ada")
     expect(said(desktop, "Hello Ada")).to_be_visible()
     expect(hint).to_contain_text("This app does not answer messages")
