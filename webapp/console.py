@@ -267,11 +267,8 @@ def _change_formulas(cell: str, change: Callable[[str], str]) -> str:
     text = cell.lstrip("'")
     if _MAY_SPLIT.search(text) is None:  # nearly always
         return change(cell) if _is_formula(text) else cell
-    unseen = _BEFORE_FORMULA.match(text)
-    start = len(cell) - len(text) + (unseen.end() if unseen else 0)
-    first, *others = _SPLITS_CELL.split(cell[start:])
-    first = cell[:start] + first
-    parts = [change(first) if _is_formula(text) else first]
+    first, *others = _SPLITS_CELL.split(cell)
+    parts = [change(first) if _is_formula(first.lstrip("'") or text[:1]) else first]
     for separator, part in zip(others[::2], others[1::2], strict=True):
         is_formula = _is_inner_formula(part.lstrip("'"), separator)
         parts += [separator, change(part) if is_formula else part]
