@@ -76,9 +76,6 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.collect()
         gc.freeze()
-        # The collector begins a full pass when a quarter as much is new as was there at the last
-        # one. Without this pass that would be hundreds of MiB: the apps of a hundred tests.
-        gc.collect()
         gc.enable()
 
 
