@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections.abc import Callable
@@ -361,3 +362,19 @@ def test_the_submodules_of_chainlit_are_there(tmp_path: Path) -> None:
 def test_what_earlier_apps_use_is_told_with_what_to_use(check: Check, line: str, told: str) -> None:
     lines = check(f"import chat_profiles as cl\n{line}\n")
     assert any(told in each for each in lines), lines
+
+
+def test_a_file_is_parsed_again_if_python_has_counted_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, calls = ast.parse, []
+
+    def parse_badly_once(source: bytes) -> ast.Module:
+        calls.append(source)
+        if len(calls) == 1:
+            raise SystemError("AST constructor recursion depth mismatch (before=165, after=240)")
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", parse_badly_once)
+    source = b"import chat_profiles as cl\n\ncl.on_audio_chunk\n"
+    assert [problem.line for problem in check_app(tmp_path / "app.py", source)] == [3]

@@ -50,7 +50,13 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
         if left < 0:
             break
         try:
-            finder = UseFinder(ast.parse(content))
+            try:
+                tree = ast.parse(content)
+            except SystemError:
+                # Python 3.11 counts wrong if the garbage collector ends a coroutine meanwhile:
+                # https://github.com/python/cpython/issues/106905
+                tree = ast.parse(content)
+            finder = UseFinder(tree)
         except (SyntaxError, ValueError, RecursionError):
             continue  # Python says more about it when the file is run
         problems += _check_file(file, finder, surface)
