@@ -24,6 +24,7 @@ from tests.support.questions import (
     statuses,
 )
 from tests.support.rows import column, run_sql
+from webapp.engine.turn import RunningTurn
 from webapp.turns.ending import end_lost_turns
 
 APP = """
@@ -66,6 +67,9 @@ def begun(chat: Chat, content: str) -> Chat:
     return chat
 
 
+LOST: list[RunningTurn] = []
+
+
 def lose_process(app: Flask) -> None:
     """Let an app forget its turns, as if its process was killed a minute ago."""
     forget_turns(app)
@@ -75,8 +79,13 @@ def lose_process(app: Flask) -> None:
 def forget_turns(app: Flask) -> None:
     """Let an app forget its turns, as a process that was killed."""
     keeper = app.extensions["conversation"].keeper
-    turns = [tracked.turn for tracked in keeper._turns.values()]
-    keeper._forget()
+    # Its thread goes on, so it must not meet other locks than those that it holds.
+    with keeper._changed:
+        turns = [tracked.turn for tracked in keeper._turns.values()]
+        for kept in (keeper._turns, keeper._unkept, keeper._urgent):
+            kept.clear()
+    # A process that was killed cleans nothing up, whenever the garbage collector comes.
+    LOST.extend(turns)
     for turn in turns:
         turn._call.cancel()  # or its callback would wait until the tests end
 
