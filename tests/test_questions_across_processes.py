@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import wait as wait_for_futures
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def forget_turns(app: Flask) -> None:
     LOST.extend(turns)
     for turn in turns:
         turn._call.cancel()  # or its callback would wait until the tests end
+        wait_for_futures([turn._call.ended], 10)
 
 
 def test_an_answer_comes_through_any_process(make_app: AppMaker) -> None:
