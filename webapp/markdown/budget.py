@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import TypeVar
 
 # Seconds of CPU time of all texts of a page. A text may take half of what is left.
 PAGE_SECONDS = 0.8
@@ -18,6 +19,8 @@ REMEMBERED = 1_000
 TABLES, WHOLE = "tables", "whole"
 NEVER = float("inf")
 
+Key = TypeVar("Key")
+
 
 class SlowTexts:
     """Remembers which texts could not be rendered in time, so that nobody tries again and again."""
@@ -25,13 +28,26 @@ class SlowTexts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._needed: dict[tuple[str, int], float] = {}
+        self._missed: dict[int, float] = {}
+
+    def note_miss(self, text: str, seconds: float) -> None:
+        """Note that ``text`` was not ready in so many seconds, and remember it the second time.
+
+        The first time, a pass of the garbage collector over a large app may have taken them.
+        """
+        with self._lock:
+            missed = self._missed.pop(hash(text), None)
+            if missed is None:
+                self._missed[hash(text)] = seconds
+                _keep_newest(self._missed)
+        if missed is not None:
+            self.remember(WHOLE, text, min(missed, seconds))
 
     def remember(self, what: str, text: str, seconds: float) -> None:
         """Remember that rendering ``text``, or its tables, takes more than so many seconds."""
         with self._lock:
             self._needed[what, hash(text)] = seconds
-            if len(self._needed) > REMEMBERED:
-                del self._needed[next(iter(self._needed))]
+            _keep_newest(self._needed)
 
     def needs_more(self, what: str, text: str, seconds: float) -> bool:
         """Return whether it is known to take more than so many seconds."""
@@ -57,3 +73,8 @@ class PageBudget:
         """Take the time of a text from what is left."""
         self._reserve -= max(seconds - self._left, 0)
         self._left = max(self._left - seconds, 0)
+
+
+def _keep_newest(texts: dict[Key, float]) -> None:
+    if len(texts) > REMEMBERED:
+        del texts[next(iter(texts))]

@@ -62,7 +62,7 @@ def message_html(text: str, budget: PageBudget | None = None, name: str = "") ->
         html = _render(text, name, began + seconds, budget.slow)
     except TooSlowError:
         html = None
-        budget.slow.remember(WHOLE, text, seconds)
+        budget.slow.note_miss(text, seconds)
     budget.spend(time.thread_time() - began)
     return plain_html(text) if html is None else html
 
