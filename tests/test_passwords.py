@@ -12,6 +12,7 @@ from typing import Any
 import argon2
 import pytest
 
+from tests.support.cpu import cpu_seconds
 from webapp.accounts.passwords import (
     MAX_AT_ONCE,
     PasswordError,
@@ -117,9 +118,9 @@ def test_the_dummy_costs_as_much_as_a_real_hash(hasher: PasswordHasher) -> None:
     stored = hasher.hash(GOOD_PASSWORD)
 
     def cost(of: str | None) -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         hasher.verify(of, "wrong")
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     pairs = [(cost(stored), cost(None)) for _ in range(60)]
     higher = sum((real > dummy) for real, _ in pairs for _, dummy in pairs) / 3_600
@@ -233,9 +234,10 @@ def test_the_limit_counts_bytes() -> None:
 
 
 def test_a_password_made_to_be_slow_to_judge_takes_seconds_at_most() -> None:
-    start = time.process_time()
-    refuse_weak("4@8({[</369&#!1/|0$5+7%2/" * 20, "alice")
-    assert time.process_time() - start < 10
+    def judge() -> None:
+        refuse_weak("4@8({[</369&#!1/|0$5+7%2/" * 20, "alice")
+
+    assert cpu_seconds(judge, 10) < 10
 
 
 def test_the_words_that_were_given_back_are_there_for_the_next_password() -> None:
