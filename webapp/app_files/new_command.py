@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -50,28 +53,70 @@ FILES = {"app.py": APP, "test_app.py": TEST, ".env": ENVIRONMENT, ".gitignore": 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
-@click.command(short_help="Make a folder with an app file, a test and a .env.")
+@click.command(short_help="Make an app file, a test and a .env in a folder.")
 @click.argument("name")
 def new(name: str) -> None:
-    """Make the folder NAME with an app file that answers, a test of it, and a .env for keys.
+    """Make an app file that answers, a test of it, and a .env for keys in the folder NAME.
+
+    NAME may be a path, and folders that are not there are made. Nothing that is there is changed.
 
     \b
-    Example:
+    Examples:
       chat-profiles new my-chat
+      chat-profiles new apps/helper
+      chat-profiles new .
+
+    \b
+    Then start the app:
       cd my-chat
       chat-profiles run app.py
     """
-    if not _NAME.fullmatch(name):
+    folder = Path(os.path.normpath(Path.cwd() / name))
+    missing = _missing_folders(folder, name)
+    there = [file for file in FILES if os.path.lexists(folder / file)]
+    shown = "this folder" if folder == Path.cwd() else name
+    if there:
         raise BadInputError(
-            f"{name!r:.60} is no name of a folder; use letters, digits and hyphens, such as my-chat"
+            f"{', '.join(there)} in {shown} would be overwritten; move what is there, "
+            "or choose another folder"
         )
-    folder = Path(name)
     try:
-        folder.mkdir()
-        for file, content in FILES.items():
-            (folder / file).write_text(content, encoding="utf-8")
-    except FileExistsError as error:
-        raise BadInputError(f"{name} is there already; choose another name") from error
+        _make(missing, folder)
     except OSError as error:
         raise BadInputError(file_problem(error)) from error
-    say(f"Made {name} with {', '.join(FILES)}. To start it: cd {name} && chat-profiles run app.py")
+    files = ", ".join(FILES)
+    outcome = f"Made {name} with {files}." if missing else f"Made {files} in {shown}."
+    # `cd` takes a name that begins with a hyphen for an option.
+    way = "" if folder == Path.cwd() else f"cd {shlex.quote(re.sub('^-', './-', name))} && "
+    say(f"{outcome} To start it: {way}chat-profiles run app.py")
+
+
+def _missing_folders(folder: Path, name: str) -> list[Path]:
+    """Return which of a folder and those around it are not there yet, the outermost first."""
+    way = [*reversed(folder.parents), folder]
+    missing = [each for each in way if not os.path.lexists(each)]
+    bad = [each.name for each in missing if not _NAME.fullmatch(each.name)]
+    if bad or not name.strip():
+        raise BadInputError(
+            f"{(bad or [name])[0]!r:.60} is no name of a folder; use letters, digits and hyphens, "
+            "such as my-chat"
+        )
+    for each in way[: len(way) - len(missing)]:
+        if not each.is_dir():
+            shown = name if each == folder else os.path.relpath(each)
+            raise BadInputError(f"{shown} is there already, and is no folder; choose another name")
+    return missing
+
+
+def _make(folders: list[Path], last: Path) -> None:
+    """Make folders, and the files in the last one, or nothing at all."""
+    with ExitStack() as undo:
+        for folder in folders:
+            folder.mkdir()
+            undo.callback(folder.rmdir)
+        for file, content in FILES.items():
+            # "x": another program may have made the file a moment ago.
+            with (last / file).open("x", encoding="utf-8") as opened:
+                undo.callback((last / file).unlink)
+                opened.write(content)
+        undo.pop_all()
