@@ -273,6 +273,23 @@ def test_a_start_may_be_looked_at_that_failed(talk: Talk) -> None:
     assert "while this chat started" in started.text
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "async def up(): 1 / 0",
+        "async def up(): await cl.sleep(0.05); 1 / 0",
+        "def up(): cl.run_sync(cl.sleep(0.05)); 1 / 0",
+    ],
+    ids=["at once", "after a moment", "in a thread"],
+)
+def test_what_a_start_raises_before_its_chat_is_known_is_raised(talk: Talk, start: str) -> None:
+    chat = talk(f"import chat_profiles as cl\n\n@cl.on_chat_start\n{start}\n")
+    with pytest.raises(ZeroDivisionError):
+        chat.start()
+    with pytest.raises(ZeroDivisionError):
+        chat.new_browser().say("hi")
+
+
 def test_what_the_framework_says_of_a_callback_is_raised_too(talk: Talk) -> None:
     chat = talk("""
         import chat_profiles as cl

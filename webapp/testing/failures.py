@@ -12,6 +12,7 @@ from flask import Flask, has_app_context
 
 from webapp.authoring.errors import CallbackError
 from webapp.site import this_app
+from webapp.web.errors import request_id
 
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
@@ -50,26 +51,26 @@ class FailureLog(logging.Filter):
 
     They are raised in the test, so the log of the test does not have them once more.
 
-    Attributes
-    ----------
-    app:
-        The app.
-    chats:
-        The ids of its chats. A turn fails outside any request, and its log has that of its chat.
+    A turn fails outside its request, and its log has the id of that.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.app: Flask | None = None
-        self.chats: set[str] = set()
+        self._app: Flask | None = None
+        self._requests: set[str] = set()
         self._errors: list[BaseException] = []
+
+    def watch(self, app: Flask) -> None:
+        """Collect what fails in this app from now on."""
+        self._app = app
+        app.before_request(lambda: self._requests.add(request_id()))
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep the error of a record if it is one of this app, and let all others pass."""
         error = record.exc_info[1] if record.exc_info else None
-        chat = getattr(record, "fields", {}).get("chat")
-        is_ours = has_app_context() and this_app() is self.app
-        if error is None or not (is_ours or str(chat) in self.chats):
+        request = getattr(record, "fields", {}).get("request")
+        is_ours = has_app_context() and this_app() is self._app
+        if error is None or not (is_ours or request in self._requests):
             return True
         self._errors.append(error)
         return False

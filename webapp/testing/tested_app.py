@@ -124,7 +124,8 @@ class TestedApp:
                 },
                 environ={},
             )
-            self.app = left.app = self.failures.app = build_app(self.chat_app, settings)
+            self.app = left.app = build_app(self.chat_app, settings)
+            self.failures.watch(self.app)
             _start(self.app)
         except BaseException:
             self.close()
