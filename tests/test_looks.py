@@ -253,6 +253,11 @@ class TestSettingsOfChainlit:
         [problem] = problems(log)
         assert "[UI] custom_css must be a file in public" in problem
 
+    def test_a_stylesheet_that_is_not_there_is_told(self, make: Make, log: LogReader) -> None:
+        first_page(make({".chainlit/config.toml": '[UI]\ncustom_css = "/public/site.css"'}))
+        [problem] = problems(log)
+        assert "[UI] custom_css names /public/site.css, which is not there: put the" in problem
+
     def test_tables_that_are_none_are_no_harm(self, make: Make, log: LogReader) -> None:
         first_page(make({".chainlit/config.toml": "UI = 1\nfeatures = []\n"}))
         assert problems(log) == []

@@ -11,7 +11,6 @@ from flask import Flask, g, has_request_context
 from werkzeug.local import LocalProxy
 
 from webapp.accounts.login import viewer
-from webapp.authoring.actions.icons import ACTION_GLYPHS
 from webapp.authoring.chat_message import ERROR, ChatMessage, ElementData
 from webapp.authoring.inputs.message_choices import chosen_now
 from webapp.authoring.inputs.toasts import fresh_toasts
@@ -36,6 +35,7 @@ from webapp.markdown.footnotes import footnote_name
 from webapp.markdown.messages import message_html
 from webapp.markdown.typed import typed_html
 from webapp.profiles import icons
+from webapp.profiles.missing_files import set_up_missing_files
 from webapp.template_syntax import Inline, WithoutIndentation
 from webapp.web import assets
 from webapp.web.log import shown_error
@@ -90,7 +90,6 @@ def _detail_filters(
         "seconds_left": seconds_left,
         "time_left": time_left,
         "file_rules": lambda question: rules_of_question(question, settings),
-        "action_glyph": ACTION_GLYPHS.get,
     }
 
 
@@ -148,6 +147,7 @@ def set_up_templates(app: Flask, settings: Settings, chat_app: ChatApp) -> None:
         link_host=lambda url: (icons.find_origin(url) or "").partition("://")[2],
         is_long=_is_long,
         icon_src=icons.icon_src,
+        action_glyph=set_up_missing_files(app, chat_app).find_glyph,
         initial=icons.initial,
         label=icons.label,
         day=lambda time, **how: viewer_clock().short_day(time, **how),

@@ -9,7 +9,7 @@ the address of that action alone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from webapp.authoring.errors import MisuseError
 from webapp.elements.custom_forms_html import write_forms
 from webapp.pages.message_actions import Actions
 from webapp.profiles.icons import public_url
+from webapp.profiles.missing_files import MissingFiles
 from webapp.web.log import log_failure
 
 _TEXT = """
@@ -89,6 +90,7 @@ def custom_html(
     actions: Actions | None = None,
     whole_page: bool = False,
     message_id: object = None,
+    missing: MissingFiles | None = None,
 ) -> Markup | None:
     """Return the HTML of an element, or ``None`` if its template cannot show it.
 
@@ -104,6 +106,8 @@ def custom_html(
         Whether the element is on a page of its own, beside which there is no chat.
     message_id:
         The message that shows it.
+    missing:
+        What tells the author of pictures that are not there.
     """
     props = element.details.get("props")
     stored = [ActionData.from_json(action) for action in element.details.get("actions", ())]
@@ -115,14 +119,21 @@ def custom_html(
     except (MisuseError, OSError, UnicodeError) as error:
         log_failure("custom_element.failed", error, element=element.id)
         return None
-    cleaned = _clean(html, _TAGS | _FORM_TAGS if stored else _TAGS, element.id, root)
+    tags = _TAGS | _FORM_TAGS if stored else _TAGS
+    tell = partial(missing.tell_file, f"elements/{element.name}.html") if missing else None
+    cleaned = _clean(html, tags, element.id, root, tell)
     if stored:
         live = actions if actions and actions.may_press else None
         cleaned = write_forms(cleaned, element, live, message_id, whole_page=whole_page)
     return Markup(cleaned)  # noqa: S704
 
 
-def form_html(folder: Path | None, question: Mapping[str, Any], root: str) -> Markup | None:
+def form_html(
+    folder: Path | None,
+    question: Mapping[str, Any],
+    root: str,
+    missing: MissingFiles | None = None,
+) -> Markup | None:
     """Return the fields that a question of the app asks for, or ``None`` as for `custom_html`.
 
     Parameters
@@ -138,21 +149,36 @@ def form_html(folder: Path | None, question: Mapping[str, Any], root: str) -> Ma
     except (MisuseError, OSError, UnicodeError) as error:
         log_failure("custom_element.failed", error, question=question["id"])
         return None
-    return Markup(_clean(html, _TAGS | _FORM_TAGS - {"form", "button"}, question["id"], root))  # noqa: S704
+    tags = _TAGS | _FORM_TAGS - {"form", "button"}
+    tell = partial(missing.tell_file, f"elements/{element['name']}.html") if missing else None
+    return Markup(_clean(html, tags, question["id"], root, tell))  # noqa: S704
 
 
-def _clean(html: str, tags: frozenset[str], key: object, root: str) -> str:
+def _clean(
+    html: str,
+    tags: frozenset[str],
+    key: object,
+    root: str,
+    tell_file: Callable[[str], None] | None,
+) -> str:
     return nh3.clean(
         html,
         tags=set(tags),
         attributes={tag: set(names.split()) for tag, names in _ATTRIBUTES.items()},
-        attribute_filter=partial(_keep_attribute, f"custom-{key}-", root),
+        attribute_filter=partial(_keep_attribute, f"custom-{key}-", root, tell_file),
         url_schemes={"http", "https", "mailto", "tel"},
         link_rel="noopener noreferrer nofollow ugc",
     )
 
 
-def _keep_attribute(prefix: str, root: str, tag: str, name: str, value: str) -> str | None:
+def _keep_attribute(
+    prefix: str,
+    root: str,
+    tell_file: Callable[[str], None] | None,
+    tag: str,
+    name: str,
+    value: str,
+) -> str | None:
     """Return what a page takes of an attribute."""
     if name in _NAMES:
         return " ".join(f"{prefix}{part}" for part in value.split()) or None
@@ -160,6 +186,8 @@ def _keep_attribute(prefix: str, root: str, tag: str, name: str, value: str) -> 
         return f"#{prefix}{value[1:]}"
     if tag == "img" and name == "src":
         # The policy of the page takes pictures of the site only.
+        if tell_file is not None:
+            tell_file(value)
         return public_url(root, value)
     if "url(" in value.lower() and name in ("fill", "stroke"):
         return None

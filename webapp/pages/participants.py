@@ -23,6 +23,7 @@ from webapp.clock import Clock, viewer_clock
 from webapp.engine.call import call
 from webapp.pages.element_links import ElementLinks
 from webapp.profiles.icons import find_origin, icon_src, initial, label, public_url
+from webapp.profiles.missing_files import MissingFiles, missing_files
 from webapp.site import chat_app, settings
 from webapp.web.assets import asset_below
 from webapp.web.headers import allow_icons_from, fragment_origins
@@ -63,6 +64,8 @@ class Participants:
     share: str | None = None
     # Where pictures of other sites may come from. `None` on a page, whose policy is yet to be sent.
     origins: frozenset[str] | None = frozenset()
+    # What tells the author of the app of a file that is not there.
+    missing: MissingFiles | None = None
     _renamed: dict[str, str] = field(default_factory=dict)
     _authors: dict[tuple[str, str | None, str | None], Participant] = field(default_factory=dict)
 
@@ -115,6 +118,8 @@ class Participants:
         address = (element.url or "").strip()
         public = public_url(self.root, address)
         if public is not None:
+            if self.missing is not None:
+                self.missing.tell_file(f"{element.kind} {element.name!r:.60}", address)
             return public
         origin = find_origin(address)
         if origin is None:
@@ -204,5 +209,6 @@ def build_participants(
         looks=looks(),
         root=request.script_root,
         origins=frozenset() if is_imported else fragment_origins(),
+        missing=None if is_imported else missing_files(),
         seconds=settings().callback_seconds,
     )

@@ -23,7 +23,7 @@ from webapp.database.engines import release_connection
 from webapp.engine.call import call
 from webapp.files.upload_rules import find_upload_rules
 from webapp.profiles.last_choice import find_last_choice, forget_name
-from webapp.profiles.missing_icons import log_missing_icons
+from webapp.profiles.missing_files import log_missing_icons
 from webapp.profiles.unused_overrides import log_unused_overrides
 from webapp.site import chat_app, settings
 from webapp.web.htmx import PROFILES_CHANGED

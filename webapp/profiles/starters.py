@@ -12,6 +12,7 @@ from webapp.authoring.profiles.profile import ChatProfile
 from webapp.authoring.profiles.starters import Starter, StarterCategory
 from webapp.database.engines import release_connection
 from webapp.engine.call import call
+from webapp.profiles.missing_files import log_missing_icons
 from webapp.profiles.offer import best_language
 from webapp.site import chat_app, settings, this_app
 from webapp.web.errors import request_id
@@ -84,4 +85,5 @@ def _ask_app(decorator: str, kind: type[Item], *more: object) -> list[Item]:
         return []
     if not isinstance(answer, list | tuple) or not all(isinstance(item, kind) for item in answer):
         raise callback.wrong_answer(f"returned something else than a list of {kind.__name__}")
+    log_missing_icons(answer)
     return list(answer)

@@ -113,13 +113,6 @@ def read_config_file(folder: Path) -> ConfigFile:
     if not tables:
         return ConfigFile()
     reader = _Reader(tables)
-    stylesheet = reader.read_text("UI.custom_css", PATH_LIMIT)
-    if stylesheet and not _STYLESHEET.fullmatch(stylesheet):
-        reader.refuse(
-            "UI.custom_css",
-            'must be a file in public, such as "/public/site.css", not ' + f"{stylesheet!r:.60}",
-        )
-        stylesheet = ""
     given = reader.find("UI.cot")
     cot: Cot | None = next((each for each in get_args(Cot) if each == given), None)
     if cot is None and given is not None:
@@ -136,7 +129,7 @@ def read_config_file(folder: Path) -> ConfigFile:
     return ConfigFile(
         name=reader.read_text("UI.name", NAME_LIMIT),
         description=reader.read_text("UI.description", DESCRIPTION_LIMIT),
-        stylesheet=stylesheet,
+        stylesheet=_read_stylesheet(reader, folder),
         cot=cot,
         theme=_read_choice(reader, "UI.default_theme", THEMES),
         layout=_read_choice(reader, "UI.layout", LAYOUTS),
@@ -146,6 +139,19 @@ def read_config_file(folder: Path) -> ConfigFile:
         problems=tuple(reader.problems),
         without_effect=tuple(lines),
     )
+
+
+def _read_stylesheet(reader: _Reader, folder: Path) -> str:
+    key = "UI.custom_css"
+    address = reader.read_text(key, PATH_LIMIT)
+    if address and not _STYLESHEET.fullmatch(address):
+        example = 'such as "/public/site.css"'
+        reader.refuse(key, f"must be a file in public, {example}, not {address!r:.60}")
+        return ""
+    if address and not (folder / address[1:]).is_file():
+        advice = f"put the file into {folder / 'public'}, or take the line out"
+        reader.refuse(key, f"names {address}, which is not there: {advice}")
+    return address
 
 
 def _read_choice(reader: _Reader, key: str, choices: tuple[str, ...]) -> str:
