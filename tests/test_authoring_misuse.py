@@ -162,7 +162,10 @@ MISTAKES = {
     "seeded_at_top": (
         "cl.seeded_user('a', 'b')",
         2,
-        ["outside @password_auth_callback", "webapp.password_auth_callback(webapp.seeded_user)"],
+        [
+            "outside @password_auth_callback",
+            "chat_profiles.password_auth_callback(chat_profiles.seeded_user)",
+        ],
     ),
     "empty_name": (
         "cl.ChatProfile('', 'text')",
@@ -344,15 +347,15 @@ MISTAKES = {
     "misspelt_name": (
         "cl.on_chat_starts",
         2,
-        ["webapp.on_chat_starts does not exist; did you mean on_chat_start?"],
+        ["chat_profiles.on_chat_starts does not exist; did you mean on_chat_start?"],
     ),
-    "unknown_name": ("cl.xyz", 2, ["webapp.xyz does not exist; docs/authoring.md lists"]),
+    "unknown_name": ("cl.xyz", 2, ["chat_profiles.xyz does not exist; docs/authoring.md lists"]),
     "no_sound_yet": (
         "@cl.on_audio_start\ndef listen(): ...",
         2,
         [
-            "webapp.on_audio_start does not exist in this version: an app cannot listen or speak "
-            "yet; see docs/authoring.md"
+            "chat_profiles.on_audio_start does not exist in this version: an app cannot listen or "
+            "speak yet; see docs/authoring.md"
         ],
     ),
     "figure_of_another_library": (
@@ -473,12 +476,12 @@ MISTAKES = {
     "misspelt_submodule": (
         "from chat_profiles.input_widgets import Select",
         2,
-        ["webapp.input_widgets does not exist; did you mean webapp.input_widget?"],
+        ["chat_profiles.input_widgets does not exist; did you mean chat_profiles.input_widget?"],
     ),
     "misspelt_widget": (
         "from chat_profiles.input_widget import Selct",
         2,
-        ["webapp.input_widget.Selct does not exist; did you mean Select?"],
+        ["chat_profiles.input_widget.Selct does not exist; did you mean Select?"],
     ),
     "unset_variable": (
         "import os\nos.environ['NO_SUCH_KEY']",
@@ -526,7 +529,7 @@ def test_a_decorator_outside_an_app_file_teaches(decorator: object) -> None:
     assert callable(decorator)
     with pytest.raises(MisuseError) as caught:
         decorator(lambda *_: None)
-    for words in ("outside an app file", "chat-profiles run FILE.py", "webapp.create_app"):
+    for words in ("outside an app file", "chat-profiles run FILE.py", "chat_profiles.create_app"):
         assert words in str(caught.value)
 
 

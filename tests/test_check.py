@@ -70,17 +70,17 @@ def test_every_missing_name_is_listed_with_file_line_and_what_to_use(check: Chec
     ]
     told = "\n".join(lines)
     for words in (
-        "webapp.types.InputAudioChunk does not exist in this version: an app cannot listen",
-        "webapp.server does not exist in this version: create_app() returns",
-        "webapp.on_audio_chunk does not exist",
+        "chat_profiles.types.InputAudioChunk does not exist in this version: an app cannot listen",
+        "chat_profiles.server does not exist in this version: create_app() returns",
+        "chat_profiles.on_audio_chunk does not exist",
         "Message does not take disable_feedback: leave it out",
         "Message.streaming does not exist in this version: use stream_token()",
         "Message.is_error does not exist",
         "context.session.http_cookie does not exist in this version: the cookies",
         "user_session.clear does not exist",
-        "webapp.Avatar does not exist in this version: use Message(author=...)",
-        "webapp.Mesage does not exist; did you mean Message?",
-        "webapp.data_layer does not exist in this version: chats are stored already",
+        "chat_profiles.Avatar does not exist in this version: use Message(author=...)",
+        "chat_profiles.Mesage does not exist; did you mean Message?",
+        "chat_profiles.data_layer does not exist in this version: chats are stored already",
     ):
         assert words in told
 
@@ -240,14 +240,14 @@ class TestCommand:
         result = cli("check", "bad.py")
         assert result.exit_code == 2
         place, last = result.stdout.splitlines()
-        assert place.startswith("bad.py:3: webapp.Avatar does not exist")
+        assert place.startswith("bad.py:3: chat_profiles.Avatar does not exist")
         assert last == "bad.py: 1 thing to change."
 
     def test_it_prints_json(self, cli: CommandLine) -> None:
         result = cli("check", "bad.py", "--json")
         assert result.exit_code == 2
         [problem] = json.loads(result.stdout)["problems"]
-        assert (problem["line"], problem["name"]) == (3, "webapp.Avatar")
+        assert (problem["line"], problem["name"]) == (3, "chat_profiles.Avatar")
         assert Path(problem["file"]).name == "bad.py"
 
     def test_an_await_outside_of_an_async_function_is_found(self, cli: CommandLine) -> None:

@@ -165,9 +165,9 @@ def test_logging_in_again_as_somebody_else_leaves_nothing_of_the_first(alice: Vi
     ("body", "says"),
     [
         ("raise RuntimeError('ldap.internal is down')", "ldap.internal is down"),
-        ("return True", "returned bool; return a webapp.User"),
-        ("return False", "returned bool; return a webapp.User"),
-        ("return {'identifier': 'alice'}", "returned dict; return a webapp.User"),
+        ("return True", "returned bool; return a chat_profiles.User"),
+        ("return False", "returned bool; return a chat_profiles.User"),
+        ("return {'identifier': 'alice'}", "returned dict; return a chat_profiles.User"),
         (
             "return cl.User('alice', metadata={'since': time})",
             "'since' of metadata is a module",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import chat_profiles
@@ -13,7 +17,12 @@ import pytest
 import webapp
 from tests.support.apps import AppMaker
 from tests.support.people import Visitor
+from webapp.authoring.errors import AuthoringError
+from webapp.authoring.loading.loader import load_chat_app
 
+# Names of modules, threads and loggers are no messages.
+MODULE = re.compile(r"webapp([.-][a-z_-]*)*", re.ASCII)
+OTHER_NAME = re.compile(r"\bwebapp\.\w|import webapp\b|`webapp`", re.ASCII)
 ROOT = Path(__file__).resolve().parent.parent
 # In a process of its own, in which nothing is imported yet.
 LOOK = """
@@ -87,6 +96,44 @@ def test_another_webapp_that_was_imported_first_is_named(tmp_path: Path) -> None
 def test_a_module_that_does_not_exist_is_told_by_the_name_you_wrote() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'chat_profiles\.gone'"):
         importlib.import_module("chat_profiles.gone")
+
+
+def literals(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a file that are no docstrings and no names of modules."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for part in ast.iter_child_nodes(node):
+            if isinstance(part, ast.Constant) and not isinstance(node, ast.Expr):
+                text = part.value
+                if isinstance(text, str) and not MODULE.fullmatch(text):
+                    yield part.lineno, text
+
+
+def test_no_message_says_the_name_that_the_docs_do_not_show() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for file in (ROOT / "webapp").rglob("*.py")
+        for line, text in literals(file)
+        if OTHER_NAME.search(text)
+    ]
+    assert wrong == []
+
+
+def test_docstrings_of_public_names_say_the_name_that_the_docs_show() -> None:
+    public = [getattr(webapp, name) for name in webapp.__all__]
+    wrong = [each for each in public if OTHER_NAME.search(inspect.getdoc(each) or "")]
+    assert wrong == []
+
+
+def test_an_import_that_fails_says_the_name_that_the_docs_show(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("__import__('chat_profiles', fromlist=['x']).Mesage\n")
+    (tmp_path / "app.py").write_text("import importlib\nimportlib.import_module('helper')\n")
+    with pytest.raises(AuthoringError) as found:
+        load_chat_app(tmp_path / "app.py")
+    assert "chat_profiles.Mesage does not exist; did you mean Message?" in str(found.value)
+    (tmp_path / "app.py").write_text("exec('from chat_profiles.types import Mesage')\n")
+    with pytest.raises(AuthoringError) as found:
+        load_chat_app(tmp_path / "app.py")
+    assert "cannot import name 'Mesage' from 'chat_profiles.types'" in str(found.value)
 
 
 def test_an_aliased_module_can_be_loaded_again() -> None:

@@ -65,7 +65,7 @@ def user_from_answer(callback: Callback, answer: object) -> User:
     if not isinstance(answer, User):
         name = type(answer).__name__
         raise callback.wrong_answer(
-            f"returned {name}; return a webapp.User to let somebody in, or None"
+            f"returned {name}; return a chat_profiles.User to let somebody in, or None"
         )
     try:
         metadata = validate_metadata(answer.metadata)

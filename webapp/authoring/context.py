@@ -173,7 +173,7 @@ Submit = Callable[[Coroutine[Any, Any, Any]], Future[Any]]
 
 @dataclass(frozen=True)
 class Running:
-    """What the functions of `webapp` can reach while a callback runs."""
+    """What the functions of `chat_profiles` can reach while a callback runs."""
 
     chat: ChatContext | None = None
     check_password: CheckPassword | None = None
@@ -268,7 +268,8 @@ def running_password_check() -> CheckPassword:
     if running is None or running.check_password is None:
         raise MisuseError(
             "seeded_user was called outside @password_auth_callback. Write "
-            "`webapp.password_auth_callback(webapp.seeded_user)`, or call it in that callback."
+            "`chat_profiles.password_auth_callback(chat_profiles.seeded_user)`, or call it in that "
+            "callback."
         )
     return running.check_password
 

@@ -40,7 +40,7 @@ class AuthoringError(Exception):
 
 
 class MisuseError(AuthoringError):
-    """A decorator or function of ``webapp`` was used in a way that cannot work."""
+    """A decorator or function of ``chat_profiles`` was used in a way that cannot work."""
 
 
 class StoppedError(MisuseError):

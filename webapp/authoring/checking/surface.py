@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path as FilePath
 from types import FunctionType, ModuleType
 
+from webapp.authoring.checking.scopes import ALIAS as NAME
 from webapp.authoring.checking.scopes import CALL, PACKAGE, Path
 from webapp.authoring.checking.uses import Use
 from webapp.authoring.errors import explain_unknown_argument
 from webapp.authoring.loading import missing_names
-from webapp.authoring.loading.missing_names import NOT_YET, missing_name
+from webapp.authoring.loading.missing_names import NOT_YET, missing_name, shown_name
 from webapp.authoring.loading.submodules import (
     NO_SUBMODULES,
     OWN_NAMES,
@@ -113,19 +114,20 @@ class Surface:
 
     def _find_module(self, name: str) -> Found:
         _, _, place = name.partition(".")
+        shown = shown_name(name)
         if not place or place in SUBMODULES or _is_module(place):
             return Found(module=name)
         root = place.partition(".")[0]
         if root in SUBMODULES and "." in place:
-            raise MissingError(f"{name} does not exist: import from {PACKAGE}.{root}")
+            raise MissingError(f"{shown} does not exist: import from {NAME}.{root}")
         if root in NO_SUBMODULES:
             hints = {place: NO_SUBMODULES[root]}
             raise MissingError(str(missing_name(PACKAGE, place, (), hints)))
         if similar := get_close_matches(place, SUBMODULES, 1, 0.8):
-            raise MissingError(f"{name} does not exist; did you mean {PACKAGE}.{similar[0]}?")
+            raise MissingError(f"{shown} does not exist; did you mean {NAME}.{similar[0]}?")
         raise MissingError(
-            f"{name} does not exist. webapp is this framework, so give your own folder or file "
-            "another name."
+            f"{shown} does not exist. {NAME} and {PACKAGE} are names of this framework, so give "
+            "your own folder or file another name."
         )
 
     def _find_member(self, module: str, name: str) -> Found:
@@ -178,7 +180,7 @@ class Surface:
             may_be_set = use.is_set or use.path[-1] in set_elsewhere
             if may_be_set and not self._is_closed(use.path[:-1]):
                 return []
-            return [Flaw(use.line, name, str(error))]
+            return [Flaw(use.line, shown_name(name), str(error))]
         return _check_arguments(found, use) if use.arguments else []
 
     def _is_closed(self, path: Path) -> bool:

@@ -202,7 +202,7 @@ def app_being_loaded(used: str) -> ChatApp:
         raise MisuseError(
             f"{used} was used outside an app file that is being loaded. Put it at the top "
             "level of your app file and start that with `chat-profiles run FILE.py`, or give the "
-            "file to `webapp.create_app`; do not run it with `python FILE.py`."
+            "file to `chat_profiles.create_app`; do not run it with `python FILE.py`."
         )
     return app
 
@@ -236,7 +236,7 @@ def _leave_if_run_as_script() -> None:
     if file:
         sys.stderr.write(
             f"Error: {file}:{frame.f_lineno}: an app file does nothing when it is run by itself; "
-            f"start it with `chat-profiles run {file}`, or give it to `webapp.create_app`.\n"
+            f"start it with `chat-profiles run {file}`, or give it to `chat_profiles.create_app`.\n"
         )
         raise SystemExit(EXIT_BAD_INPUT)
 

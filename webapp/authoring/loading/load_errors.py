@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from traceback import walk_tb
 
 from webapp.authoring.errors import AppFileError
-from webapp.authoring.loading.missing_names import NOT_YET, missing_name
+from webapp.authoring.loading.missing_names import NOT_YET, missing_name, shown_name
 from webapp.authoring.loading.source_lines import SourceLine, find_lines
 from webapp.authoring.loading.submodules import NO_SUBMODULES
 
@@ -89,6 +89,8 @@ def _explain(error: BaseException, folder: Path) -> str:
             f"file .env beside the app file, with a line {name}=..."
         )
     if isinstance(error, ImportError):
+        # Python says where a module really is.
+        reason = reason.replace(f"from '{FRAMEWORK}", f"from '{shown_name(FRAMEWORK)}")
         return "; ".join([reason, *_suggest(error, folder)])
     return reason
 

@@ -6,6 +6,7 @@ you what is missing and what to use, not only that an attribute was not found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -137,6 +138,15 @@ FEEDBACK_NOT_YET = {
 }
 
 
+# A package has two names. Messages say the one that the docs show.
+_PACKAGE = re.compile(r"\bwebapp\b")
+
+
+def shown_name(text: str) -> str:
+    """Return a module of this package, such as ``webapp.types``, as the docs call it."""
+    return _PACKAGE.sub("chat_profiles", text)
+
+
 def missing_name(
     owner: str, name: str, present: Iterable[str], not_yet: Mapping[str, str]
 ) -> AttributeError:
@@ -145,7 +155,7 @@ def missing_name(
     Parameters
     ----------
     owner:
-        The module or class as the author writes it: ``webapp`` or ``Message``.
+        The module or class, such as ``webapp`` or ``Message``.
     name:
         The missing name. Names that Python looks up by itself get Python's own message.
     present:
@@ -153,6 +163,7 @@ def missing_name(
     not_yet:
         Names that Chainlit has, each with what to use instead.
     """
+    owner = shown_name(owner)
     if name.startswith("__"):
         return AttributeError(f"{owner} has no attribute {name!r}")
     # Whoever writes `user_session.agent` means a value of theirs.

@@ -81,7 +81,7 @@ NO_SUBMODULES = {
     "haystack": _LIBRARY,
     "langflow": "call its API with an HTTP client",
     "markdown": "Markdown is rendered for you",
-    "mcp": "use webapp.integrations.mcp",
+    "mcp": "use chat_profiles.integrations.mcp",
     "mistralai": _LIBRARY,
     "oauth_providers": NO_OTHER_LOGIN,
     "playground": "prompts cannot be edited here; make a Step yourself",

@@ -35,6 +35,6 @@ def seeded_user(username: str, password: str) -> User | None:
         raise MisuseError(
             "seeded_user takes a moment to hash, which would hold up every chat of this process. "
             "Make the callback a plain `def`, or write "
-            "`await asyncio.to_thread(webapp.seeded_user, username, password)`."
+            "`await asyncio.to_thread(chat_profiles.seeded_user, username, password)`."
         )
     return running_password_check()(username, password)
