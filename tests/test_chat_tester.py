@@ -374,6 +374,20 @@ def test_an_answer_can_be_stopped_when_it_has_said_something(talk: Talk) -> None
     assert [message.status for message in stopped.messages] == ["stopped", "complete"]
 
 
+def test_an_answer_that_is_stopped_between_two_messages_says_so(talk: Talk) -> None:
+    chat = talk("""
+        import chat_profiles as cl
+
+        @cl.on_message
+        async def answer():
+            await cl.Message("One").send()
+            await cl.sleep(60)
+            await cl.Message("Two").send()
+    """)
+    assert chat.say("hi", until="One").status == "running"
+    assert chat.stop().status == "stopped"
+
+
 def test_an_answer_that_takes_too_long_is_stopped_and_shown(talk: Talk) -> None:
     chat = talk(SLOW, timeout=2)
     with pytest.raises(ChatTimeoutError, match=r"after 2 seconds.*said '0 1 "):

@@ -114,7 +114,9 @@ def test_a_question_runs_out_of_time(talk: Talk) -> None:
 def test_a_question_is_stopped(talk: Talk) -> None:
     chat = asking(talk)
     chat.say("hi")
-    [asked] = chat.stop().messages
+    stopped = chat.stop()
+    assert stopped.status == "stopped"
+    [asked] = stopped.messages
     assert asked.question
     assert asked.question.status == "stopped"
     with pytest.raises(ChatTestError, match="No question is open"):

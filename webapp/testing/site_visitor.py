@@ -23,6 +23,7 @@ from webapp.testing.failures import ChatTestError, ChatTimeoutError, FailureLog,
 from webapp.testing.fake_model import FakeModel
 from webapp.testing.pages import find_authors, find_notice
 from webapp.testing.stored_chat import (
+    find_end,
     find_turn,
     last_sequence,
     list_messages,
@@ -153,14 +154,21 @@ class SiteVisitor:
         if failure is not None and options.get("raises", True):
             raise failure
         new = self._new_messages()
-        # A step that failed, and was caught, is no failure of the answer.
-        ends = [m.status for m in new if m.kind not in (STEP, TASKS) and m.status != COMPLETE]
-        status = [COMPLETE, *ends][-1] if come == "stored" else "running"
+        status = self._find_status(new) if come == "stored" else "running"
         answer = self._reader().answer(new, status, failure)
         has_come = until is None or any(until in message.content for message in new)
         if come == "stored" and not has_come:
             raise ChatTestError(f"The answer has ended without {until!r}. It is {answer.text!r}.")
         return answer
+
+    def _find_status(self, messages: list[ChatMessage]) -> str:
+        """Return how an answer has ended whose messages these are."""
+        # A step that failed, and was caught, is no failure of the answer.
+        ends = [m.status for m in messages if m.kind not in (STEP, TASKS) and m.status != COMPLETE]
+        turns = [m.turn_id for m in messages if m.turn_id is not None]
+        if turns and not ends:  # it may have been stopped between two messages
+            return find_end(self.browser.app, turns[-1]) or COMPLETE
+        return [COMPLETE, *ends][-1]
 
     def wait_for_tasks(self, timeout: float | None = None, until: str | None = None) -> None:
         """Wait for what tasks say that the last callback has left behind: all of it, or a text."""

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from webapp.authoring.chat_message import ChatMessage
 from webapp.authoring.questions.question import OPEN
 from webapp.chats.message_rows import SHOWN_MESSAGES, shown_message
-from webapp.chats.models import Chat, Message
+from webapp.chats.models import Chat, Message, Turn
 from webapp.database.engines import read_connection, utc_now, write_transaction
 from webapp.engine.keeper import TICK_SECONDS
 from webapp.engine.turn import RunningTurn
@@ -35,6 +35,12 @@ def find_turn(app: Flask, chat_id: uuid.UUID) -> RunningTurn | None:
         with read_connection() as connection:
             turn_id = connection.scalar(select(Chat.turn_id).where(Chat.id == chat_id))
         return None if turn_id is None else conversation().keeper.find(turn_id)
+
+
+def find_end(app: Flask, turn_id: uuid.UUID) -> str | None:
+    """Return how a turn has ended, or stands. The quick start of a chat is not stored as a turn."""
+    with app.app_context(), read_connection() as connection:
+        return connection.scalar(select(Turn.status).where(Turn.id == turn_id))
 
 
 def find_values(app: Flask, chat_id: uuid.UUID) -> dict[str, Any]:
