@@ -12,7 +12,8 @@ def test_in_def(chat: ChatTester) -> None:
     assert_type(chat.sign_in("ada", role="ADMIN"), ChatTester)
     assert_type(chat.say("hi", files=["a.csv", Path("b.csv"), ("c.txt", b"c")]), Answer)
     assert_type(chat.say("hi").question, ShownQuestion | None)
-    assert_type(chat.settings(), dict[str, Any])
+    values: dict[str, Any] = chat.settings()
+    assert_type(values["model"], Any)
     assert_type(chat.settings(model="large"), Answer)
     assert_type(chat.settings({"The model": "large"}), Answer)
     assert "GPT-4" in chat.profiles
@@ -25,6 +26,7 @@ async def test_in_async_def() -> None:
     async with ChatTester("app.py") as chat:
         assert_type(await chat.say("hi"), Answer)
         assert_type(await chat.sign_in("ada"), ChatTester)
+        assert_type(await chat.settings(), dict[str, Any])
 
 
 def test_models() -> None:

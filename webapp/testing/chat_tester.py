@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,13 @@ from webapp.testing.background import wait_for_background
 from webapp.testing.conversation import Conversation
 from webapp.testing.failures import ChatTestError
 from webapp.testing.fake_model import FakeModel
+from webapp.testing.given import (
+    check_choice,
+    check_environ,
+    check_id,
+    check_message,
+    check_options,
+)
 from webapp.testing.site_visitor import SiteVisitor, WaitOptions
 from webapp.testing.stored_chat import end_chat, find_values
 from webapp.testing.tested_app import TestedApp
@@ -122,6 +128,10 @@ class ChatTester(Conversation):
         language: str = "en",
         timeout: float = SECONDS,
     ) -> None:
+        if not isinstance(model, FakeModel | None):
+            raise ChatTestError('model= takes a FakeModel, such as FakeModel(["Lima"]).')
+        check_options({"timeout": timeout}, ("timeout",))
+        check_environ(environ or {})
         of_model = model.environ if model is not None else {}
         self._tested = TestedApp(app_file, {**of_model, **(environ or {})})
         self._visitor = SiteVisitor(self.app, self._tested.failures, model, timeout)
@@ -148,13 +158,14 @@ class ChatTester(Conversation):
         yield from ()
         return self
 
-    def close(self) -> None:
+    def close(self) -> Self:
         """End what still runs, and remove the database and the files.
 
         What has failed since the last call is raised here, as by ``@on_app_shutdown``.
         """
         self._tested.close()
         self._visitor.raise_failure()
+        return self
 
     def new_browser(self, language: str | None = None) -> ChatTester:
         """Return somebody else at the same site. They are closed with this one."""
@@ -329,7 +340,7 @@ class ChatTester(Conversation):
 
     def open(self, chat: str | PastChat) -> Self:
         """Open an earlier chat of this user, by itself or its id, and go on there."""
-        chat_id = uuid.UUID(chat.id if isinstance(chat, PastChat) else chat)
+        chat_id = check_id("open()", chat.id if isinstance(chat, PastChat) else chat)
         self._visitor.open_page(f"/chats/{chat_id}")
         self._visitor.note_chat(chat_id)
         return self
@@ -362,9 +373,10 @@ class ChatTester(Conversation):
         comment: str | None = None,
     ) -> Self:
         """Rate an answer, and wait for ``@on_feedback``."""
-        message = answer.messages[-1] if isinstance(answer, Answer) else answer
+        check_choice("The value of rate()", value, ("up", "down", "none"))
+        message = check_message("rate()", answer)
         form = {"value": value} if comment is None else {"value": value, "comment": comment}
-        self._visitor.post(f"messages/{message.id}/feedback", form)
+        self._visitor.post(f"messages/{message}/feedback", form)
         self._finish()
         return self
 

@@ -10,6 +10,7 @@ from typing import Any, Unpack, overload
 
 from webapp.authoring.chat_message import USER
 from webapp.authoring.elements.custom_forms import FIELD_PREFIX
+from webapp.authoring.inputs.chat_settings import SettingValues
 from webapp.authoring.inputs.commands import COMMANDS
 from webapp.authoring.inputs.modes import MODES
 from webapp.authoring.inputs.toasts import TOASTS
@@ -20,7 +21,15 @@ from webapp.pages.settings.form import EDIT
 from webapp.testing.answers import Answer, ShownAction, ShownMessage, ShownQuestion
 from webapp.testing.composer_fields import choice_fields, setting_values, settings_fields
 from webapp.testing.failures import ChatTestError
-from webapp.testing.site_visitor import AttachedFile, SiteVisitor, WaitOptions
+from webapp.testing.given import (
+    AttachedFile,
+    check_answer,
+    check_choice,
+    check_files,
+    check_message,
+    check_text,
+)
+from webapp.testing.site_visitor import SiteVisitor, WaitOptions
 from webapp.testing.stored_chat import expire_questions, find_inputs
 from webapp.testing.transcript import assert_same_text, write_transcript
 
@@ -28,7 +37,7 @@ from webapp.testing.transcript import assert_same_text, write_transcript
 __tracebackhide__ = True
 
 
-GivenAnswer = str | Path | ShownAction | Sequence[AttachedFile] | Mapping[str, Any]
+GivenAnswer = AttachedFile | ShownAction | Sequence[AttachedFile] | Mapping[str, Any]
 NO_QUESTION = "No question is open: the app has asked nothing, or it is over."
 
 
@@ -53,7 +62,7 @@ class Conversation:
         self,
         text: str | Starter,
         *,
-        files: Iterable[AttachedFile] = (),
+        files: AttachedFile | Iterable[AttachedFile] = (),
         command: str | None = None,
         modes: Mapping[str, str] | None = None,
         **options: Unpack[WaitOptions],
@@ -65,7 +74,7 @@ class Conversation:
         text:
             The message, or a starter to pick.
         files:
-            Files to attach: paths, or pairs of a name and the bytes.
+            Files to attach: paths, or pairs of a name and the bytes. One need not be in a list.
         command:
             The id of the command that is chosen in the composer, or "" for none. Unless you say it,
             it is that of the starter, or the one that the app has marked.
@@ -82,11 +91,12 @@ class Conversation:
         ChatTimeoutError
             The answer is not complete in time. It is stopped.
         """
-        if self._visitor.chat_id is None:
-            self._visitor.start({}, timeout=options.get("timeout"))
         content = text
         if isinstance(text, Starter):
             content, command = text.message, command or text.command
+        check_text("say()", content)
+        if self._visitor.chat_id is None:
+            self._visitor.start({}, timeout=options.get("timeout"))
         return self._visitor.act(
             "messages",
             {"content": content, **choice_fields(self._inputs(), command, modes), **_key()},
@@ -138,15 +148,17 @@ class Conversation:
         Answer
             The answer to the message as it is now.
         """
+        check_text("edit()", text)
         written = [shown for shown in self.messages if shown.kind == USER]
         own = [shown for shown in written if not is_within_turn(shown.details)]
         if message is None and not own:
             raise ChatTestError("There is no message to edit yet: call say() first.")
-        form = {"message": (message or own[-1]).id, "content": text, **_key()}
+        changed = check_message("edit()", message or own[-1])
+        form = {"message": changed, "content": text, **_key()}
         return self._visitor.act("edit", form, **options)
 
     @overload
-    def settings(self, /) -> dict[str, Any]: ...
+    def settings(self, /) -> SettingValues: ...
     @overload
     def settings(
         self,
@@ -165,7 +177,7 @@ class Conversation:
         timeout: float | None = None,
         raises: bool = True,
         **more: Any,
-    ) -> Answer | dict[str, Any]:
+    ) -> Answer | SettingValues:
         """Save settings of the chat, and return what the app says then.
 
         Without values, return what is set, by the ids of the widgets.
@@ -185,13 +197,16 @@ class Conversation:
         values = {**(values or {}), **more}
         inputs = self._inputs()
         if not values:
-            return setting_values(inputs)
+            return SettingValues(setting_values(inputs))
         form = {**settings_fields(inputs, values), **_key()}
         return self._visitor.act("settings", form, timeout=timeout, raises=raises)
 
     def edit_settings(self, **values: Any) -> Answer:
         """Change values in the form of the settings without saving: ``@on_settings_edit`` runs."""
-        form = {**settings_fields(self._inputs(), values), "do": EDIT, **_key()}
+        inputs = self._inputs()
+        for name in values:  # a browser sends no others, and the site passes over them
+            check_choice("A setting", name, setting_values(inputs))
+        form = {**settings_fields(inputs, values), "do": EDIT, **_key()}
         return self._visitor.act("settings", form)
 
     @property
@@ -339,14 +354,15 @@ def _fill_in(
     question: ShownQuestion, answer: GivenAnswer
 ) -> tuple[Mapping[str, Any], Sequence[AttachedFile]]:
     """Return the fields of the form of a question, and its files."""
+    check_answer(answer)
     if isinstance(answer, Mapping):
         fields = {f"{FIELD_PREFIX}{name}": v for name, v in answer.items() if name != "submitted"}
         return {**fields, "submitted": "yes" if answer.get("submitted", True) else "no"}, ()
     if isinstance(answer, ShownAction) or question.kind == "action":
         return {"action": _find_action(answer, question.actions).id}, ()
-    if isinstance(answer, Path) or (isinstance(answer, str) and question.kind == "file"):
-        return {}, [answer]
-    return ({"content": answer}, ()) if isinstance(answer, str) else ({}, answer)
+    if isinstance(answer, str) and question.kind != "file":
+        return {"content": answer}, ()
+    return {}, check_files(answer)
 
 
 def _find_action(wanted: object, actions: Sequence[ShownAction]) -> ShownAction:

@@ -17,6 +17,8 @@ from webapp.web.errors import request_id
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
 
+# Where an app notes that its tester is closed.
+CLOSED = "chat_tester_closed"
 _FRAMEWORK = Path(__file__).parents[1]
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
@@ -34,10 +36,12 @@ class RefusedError(ChatTestError):
         The HTTP status, such as 403 for a profile that is not offered.
     told:
         What the user reads.
+    hint:
+        What the author can do.
     """
 
-    def __init__(self, status: int, told: str) -> None:
-        super().__init__(f"{status}: {told}")
+    def __init__(self, status: int, told: str, hint: str = "") -> None:
+        super().__init__(f"{status}: {told} {hint}".rstrip())
         self.status = status
         self.told = told
 

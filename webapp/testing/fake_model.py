@@ -34,6 +34,14 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        name: object = self.name
+        arguments: object = self.arguments
+        if not isinstance(name, str) or not isinstance(arguments, Mapping):
+            raise ChatTestError(
+                'ToolCall takes a name and a dict: ToolCall("search", {"query": "Peru"}).'
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelError:
@@ -53,6 +61,11 @@ class ModelError:
     message: str = "The fake model was told to fail."
     code: str | None = None
     retry_after: int | None = None
+
+    def __post_init__(self) -> None:
+        status: object = self.status
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            raise ChatTestError(f"The status of a ModelError is 400 to 599, not {status!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +141,13 @@ class FakeModel:
     """
 
     def __init__(self, script: Script, *, delay: float = 0.0) -> None:
+        if delay < 0:
+            raise ChatTestError(f"delay= takes a number of seconds from 0, not {delay!r}.")
         self._delay = delay
         self._function = script if callable(script) else None
-        self._left: list[Reply] = [] if callable(script) else list(script)
+        self._left: list[Reply] = [] if callable(script) else _check_script(script)
         self._given = 0
-        self._exhausted: str | None = None
+        self._failure: BaseException | None = None
         self._lock = threading.Lock()
         self._server: _ModelServer | None = None
         self.requests: list[ModelRequest] = []
@@ -176,28 +191,59 @@ class FakeModel:
         with self._lock:
             self.requests.append(request)
             if self._function is None and not self._left:
-                self._exhausted = (
+                told = (
                     f"The script of FakeModel has {self._given} answers, and the app has asked "
                     f"{len(self.requests)} times. Add an answer to the script."
                 )
-                # No client asks again after a 400.
-                return ModelError(status=400, message=self._exhausted, code="script_exhausted")
+                return self._fail(ChatTestError(told), "script_exhausted")
             if self._function is None:
                 self._given += 1
                 return self._left.pop(0)
-        return self._function(request)
+        try:
+            return _check_reply(self._function(request))
+        except Exception as error:  # noqa: BLE001 - raised in the test, which has no other way
+            return self._fail(error, "script_failed")
 
-    def raise_if_exhausted(self) -> None:
-        """Raise if the app has asked for more than the script has.
+    def _fail(self, failure: Exception, code: str) -> ModelError:
+        self._failure = self._failure or failure
+        # No client asks again after a 400.
+        return ModelError(status=400, message=str(failure), code=code)
+
+    def raise_failure(self) -> None:
+        """Raise what has gone wrong in the script.
 
         Raises
         ------
         ChatTestError
-            It has. An app may have taken the error of its client for something else.
+            The app has asked for more than the script has, or a function has returned something
+            else. An app may have taken the error of its client for something else.
+        Exception
+            What the function has raised.
         """
-        if self._exhausted is not None:
-            told, self._exhausted = self._exhausted, None
-            raise ChatTestError(told)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+
+def _check_script(script: object) -> list[Reply]:
+    if isinstance(script, str | ToolCall | ModelError | Mapping) or not isinstance(
+        script, Iterable
+    ):
+        raise ChatTestError('The script of FakeModel is a list of answers: FakeModel(["Lima"]).')
+    return [_check_reply(reply) for reply in script]
+
+
+def _check_reply(reply: object) -> Reply:
+    """Return a reply as it is to be given, several calls of tools as a list."""
+    if isinstance(reply, str | ToolCall | ModelError):
+        return reply
+    calls = list(reply) if isinstance(reply, Iterable) else []
+    if not calls or not all(isinstance(call, ToolCall) for call in calls):
+        raise ChatTestError(
+            "FakeModel answers with a text, a ToolCall, a list of them, or a ModelError, "
+            f"not {reply!r:.80}."
+        )
+    return calls
 
 
 class _ModelServer(ThreadingHTTPServer):

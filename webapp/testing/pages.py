@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track")
 )
+# Elements that stand within a line of text.
+_INLINE = frozenset(("a", "abbr", "b", "bdi", "code", "em", "i", "small", "span", "strong", "time"))
 _TOLD_LIMIT = 500
 
 
@@ -22,6 +24,7 @@ class _Page(HTMLParser):
         self._depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._part(tag)
         found = dict(attrs)
         if found.get("data-message-id") and found.get("data-author"):
             self.authors[str(found["data-message-id"])] = str(found["data-author"])
@@ -31,9 +34,14 @@ class _Page(HTMLParser):
             self._depth += 1
 
     def handle_endtag(self, tag: str) -> None:
-        del tag
+        self._part(tag)
         if self._depth:
             self._depth -= 1
+
+    def _part(self, tag: str) -> None:
+        """Keep the words of two blocks apart."""
+        if tag not in _INLINE:
+            self.handle_data(" ")
 
     def handle_data(self, data: str) -> None:
         self.text += data

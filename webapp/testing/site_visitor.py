@@ -19,8 +19,15 @@ from webapp.site import CHAT_APP
 from webapp.testing.answers import Answer, MessageReader
 from webapp.testing.background import wait_for_background
 from webapp.testing.browser import Browser
-from webapp.testing.failures import ChatTestError, ChatTimeoutError, FailureLog, RefusedError
+from webapp.testing.failures import (
+    CLOSED,
+    ChatTestError,
+    ChatTimeoutError,
+    FailureLog,
+    RefusedError,
+)
 from webapp.testing.fake_model import FakeModel
+from webapp.testing.given import AttachedFile, check_files, check_options
 from webapp.testing.pages import find_authors, find_notice
 from webapp.testing.stored_chat import (
     find_end,
@@ -36,8 +43,10 @@ __tracebackhide__ = True
 
 # How long a turn that a test gives up may take to end.
 STOP_SECONDS = 10.0
-# A path, or a name and the bytes.
-AttachedFile = str | Path | tuple[str, bytes]
+TAKES_NO_FILES = (
+    "The app takes no files here: it needs set_uploads(), a profile with uploads=, or a question "
+    "for files."
+)
 
 
 class WaitOptions(TypedDict, total=False):
@@ -85,11 +94,27 @@ class SiteVisitor:
         self.failures = failures
         self.model = model
         self.timeout = timeout
-        self.browser = Browser(app)
+        self._browser = Browser(app)
         self.chat_id: uuid.UUID | None = None
         self.page = ""
         # The number of the last message before what the user did last.
         self._before = 0
+
+    @property
+    def browser(self) -> Browser:
+        """The browser.
+
+        Raises
+        ------
+        ChatTestError
+            The tester is closed.
+        """
+        if self._browser.app.extensions.get(CLOSED):
+            raise ChatTestError(
+                "This tester is closed, and what was said went with it. Look at it within the "
+                "`with` block, or before close()."
+            )
+        return self._browser
 
     def with_new_browser(self) -> SiteVisitor:
         """Return somebody else at the same site."""
@@ -99,6 +124,7 @@ class SiteVisitor:
 
     def start(self, form: dict[str, Any], **options: Unpack[WaitOptions]) -> Answer:
         """Start a chat, and return what the app says."""
+        check_options(options, WaitOptions.__annotations__)
         response = self.browser.post("/chats", form)
         self.check(response)
         self.note_chat(uuid.UUID(response.location.partition("?")[0].rpartition("/")[2]))
@@ -111,12 +137,13 @@ class SiteVisitor:
         what: str,
         form: dict[str, Any],
         *,
-        files: Iterable[AttachedFile] = (),
+        files: AttachedFile | Iterable[AttachedFile] = (),
         **options: Unpack[WaitOptions],
     ) -> Answer:
         """Send a form of the open chat, and return what the app says then."""
+        check_options(options, WaitOptions.__annotations__)
         before = last_sequence(self.messages())
-        attached = [_as_file(file) for file in files]
+        attached = [_as_file(file) for file in check_files(files)]
         self.post(what, {**form, "files": attached} if attached else form)
         self._before = before
         return self.answer(**options)
@@ -130,6 +157,7 @@ class SiteVisitor:
 
     def answer(self, **options: Unpack[WaitOptions]) -> Answer:
         """Wait for the answer to what the user did last, and return it."""
+        check_options(options, WaitOptions.__annotations__)
         until, timeout = options.get("until"), options.get("timeout")
         seconds = self.timeout if timeout is None else timeout
         turn = find_turn(self.browser.app, self.require_chat())
@@ -150,7 +178,7 @@ class SiteVisitor:
         self.open_page(f"/chats/{self.chat_id}")
         failure = self.failures.take()
         if self.model is not None:
-            self.model.raise_if_exhausted()
+            self.model.raise_failure()
         if failure is not None and options.get("raises", True):
             raise failure
         new = self._new_messages()
@@ -240,7 +268,8 @@ class SiteVisitor:
             )
         if response.status_code >= 400:
             self.raise_failure()
-            raise RefusedError(response.status_code, find_notice(response.text))
+            hint = TAKES_NO_FILES if response.status_code == 415 else ""
+            raise RefusedError(response.status_code, find_notice(response.text), hint)
 
     def raise_failure(self) -> None:
         """Raise what a callback has raised, if one has."""

@@ -26,7 +26,7 @@ from webapp.config.settings import Settings
 from webapp.database.engines import close_connections, db
 from webapp.database.schema import upgrade
 from webapp.testing.background import wait_for_background
-from webapp.testing.failures import FailureLog, authors_error
+from webapp.testing.failures import CLOSED, FailureLog, authors_error
 from webapp.web.life.lifespan import EXTENSION as LIFESPAN
 from webapp.web.life.lifespan import start_here
 
@@ -162,6 +162,7 @@ class _Left:
         """End what still runs, as when a server ends, and give everything back."""
         if self.app is not None:
             close_app(self.app)
+            self.app.extensions[CLOSED] = True
         logger = logging.getLogger("webapp")
         logger.removeFilter(self._failures)
         logger.removeHandler(self.handler)

@@ -105,7 +105,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeMo
     for model in made:
         model.close()
     for model in made:
-        model.raise_if_exhausted()
+        model.raise_failure()
 
 
 def _kit() -> Any:
