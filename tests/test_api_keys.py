@@ -69,6 +69,21 @@ GREETS = (
 )
 
 
+# The answer goes on until the file is there.
+SLOW = (
+    ASKS
+    + """
+        import asyncio, pathlib
+        message = cl.Message("")
+        await message.stream_token("one ")
+        while not pathlib.Path("FILE").exists():
+            await asyncio.sleep(0.01)
+        await message.stream_token("two")
+        await message.send()
+"""
+)
+
+
 @pytest.fixture
 def app(make_app: AppMaker) -> Flask:
     return make_app(ASKS, api="on")
@@ -131,6 +146,41 @@ def test_a_stream_comes_again_whole(program: Program) -> None:
     ]
     assert texts == ["echo Hello", "echo Hello"]
     assert count(program.app, "chats") == 1
+
+
+def test_an_answer_waits_for_a_client_that_leaves_its_stream(
+    make_app: AppMaker, tmp_path: Path
+) -> None:
+    go_on = tmp_path / "go_on"
+    app = make_app(SLOW.replace("FILE", str(go_on)), api="on", streaming="sse")
+    program = on_several_threads(app)
+    body = {"model": TEAM, "messages": ASKED, "stream": True}
+    headers = {**program.headers, "Idempotency-Key": "k1"}
+    answer = program.client.post("/v1/chat/completions", json=body, headers=headers)
+    pieces = iter(answer.response)
+    assert any(b"one " in (piece if isinstance(piece, bytes) else b"") for piece in pieces)
+    answer.close()
+    go_on.touch()
+    texts = [
+        event["choices"][0]["delta"].get("content") or ""
+        for event in events_of(ask(program, stream=True).text)[:-1]
+    ]
+    assert "".join(texts).endswith("one two")
+    assert column(app, "turns.status") == ["complete"]
+
+
+@pytest.mark.parametrize("status", ["interrupted", "running"], ids=["interrupted", "lost"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_an_answer_whose_process_has_died_is_an_error(
+    program: Program, status: str, stream: bool
+) -> None:
+    ask(program, stream=stream)
+    long_ago = "UPDATE turns SET status = :status, seen_at = '2026-01-01 00:00:00'"
+    run_sql(program.app, long_ago, status=status)
+    again = ask(program, stream=stream)
+    assert again.status_code == (200 if stream else 500)
+    told = events_of(again.text)[-1] if stream else again.json
+    assert "interrupted. Ask again, with a new Idempotency-Key" in str(told)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class AgentRunEvents:
 
     def end(self, state: TurnState) -> bytes:
         """Return what comes last."""
-        failure = find_failure(state.messages)
+        failure = find_failure(state)
         if failure is not None:
             return self.fail(failure, "app_failed")
         if state.waits_for:

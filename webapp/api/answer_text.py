@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from webapp.authoring.chat_message import ASSISTANT, ERROR, FAILED, ChatMessage
+from webapp.engine.phases import TurnStatus
+from webapp.pages.live import TurnState
 
 BETWEEN = "\n\n"
+INTERRUPTED = "The answer was interrupted. Ask again, with a new Idempotency-Key if you sent one."
+_CUT_OFF = (TurnStatus.INTERRUPTED, TurnStatus.LOST)
 
 
 def answer_text(messages: Iterable[ChatMessage]) -> str:
@@ -20,10 +24,10 @@ def answer_text(messages: Iterable[ChatMessage]) -> str:
     return BETWEEN.join(said)
 
 
-def find_failure(messages: Iterable[ChatMessage]) -> str | None:
-    """Return what the user is told of the failure of a turn, if it has failed."""
-    failed = (m.content for m in messages if m.kind == ERROR and m.status == FAILED)
-    return next(failed, None)
+def find_failure(state: TurnState) -> str | None:
+    """Return what is told of a turn that has failed, or whose process has died."""
+    failed = (m.content for m in state.messages if m.kind == ERROR and m.status == FAILED)
+    return next(failed, INTERRUPTED if state.status in _CUT_OFF else None)
 
 
 class SentText:

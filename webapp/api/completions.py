@@ -60,7 +60,7 @@ class CompletionEvents:
 
     def end(self, state: TurnState) -> bytes:
         """Return what comes last."""
-        failure = find_failure(state.messages)
+        failure = find_failure(state)
         if failure is not None:
             return self.fail(failure, "app_failed")
         return data_event(self._completion.chunk({}, "stop")) + b"data: [DONE]\n\n"

@@ -37,13 +37,19 @@ class AnswerEvents(Protocol):
 class AnswerStream(SourceStream):
     """An answer as events, a step at a time.
 
-    A program that closes the stream stops the answer, as it has no other way. The stream also ends
-    when the token is no longer valid.
+    A program that closes the stream stops the answer, as it has no other way. Whoever has sent a
+    key may come back for the answer, for example after a timeout. The stream also ends when the
+    token is no longer valid.
 
     Parameters
     ----------
     may_go_on:
         Returns whether the token is still valid. It asks the database.
+
+    Attributes
+    ----------
+    stops_answer:
+        Whether the answer stops if the program leaves.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class AnswerStream(SourceStream):
         self._may_go_on = may_go_on
         self._is_refused = self._has_rest = False
         self._version = -1
+        self.stops_answer = True
         self.first = events.begin() + self.step()
 
     @property
@@ -103,7 +110,9 @@ class AnswerStream(SourceStream):
         """Call the listener no more. Stop the answer if nobody has read its end."""
         super().close()
         turn = self._begun.turn
-        if turn is not None and not (turn.over or self.is_cut or self._has_rest):
+        if turn is None or not self.stops_answer:
+            return
+        if not (turn.over or self.is_cut or self._has_rest):
             turn.stop()
 
     def send(self) -> Iterator[bytes]:

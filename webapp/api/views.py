@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.accounts.login import be_user, owner_of_new_chats
 from webapp.api.agent_runs import AgentRunEvents
-from webapp.api.answer_text import find_failure
+from webapp.api.answer_text import INTERRUPTED, find_failure
 from webapp.api.answering import (
     BegunAnswer,
     begin_answer,
@@ -36,7 +36,6 @@ from webapp.api.errors import (
 from webapp.api.streams import AnswerEvents, AnswerStream
 from webapp.api.tokens import CheckedToken, check_token, note_use
 from webapp.config.settings import Settings
-from webapp.engine.phases import TurnStatus
 from webapp.profiles.offer import narrow_offer, offered_profiles
 from webapp.site import settings, this_app
 from webapp.turns.runtime import conversation
@@ -52,7 +51,6 @@ from webapp.web.streaming.handover import EventResponse, host_of_streams
 from webapp.web.streaming.thread import stream_thread
 
 SCHEME = "bearer"
-INTERRUPTED = "The answer was interrupted. Ask again."
 blueprint = Blueprint("api", __name__, url_prefix="/v1")
 handle_api_errors(blueprint)
 
@@ -109,11 +107,9 @@ def complete_chat() -> Response:
     with _held_thread():
         begun = begin_answer(asked)
         state = begun.wait(conversation().limits.total)
-    failure = find_failure(state.messages)
+    failure = find_failure(state) or (INTERRUPTED if state.goes_on else None)
     if failure is not None:
         raise AnswerFailedError(failure)
-    if state.status == TurnStatus.INTERRUPTED or state.goes_on:
-        raise AnswerFailedError(INTERRUPTED)
     response = jsonify(completion(begun).whole(state))
     response.headers[CHAT_HEADER] = str(begun.chat.id)
     return response
@@ -139,7 +135,9 @@ def _stream(asked: AskedTurn, make_events: Callable[[BegunAnswer], AnswerEvents]
         begun = begin_answer(asked)
         if way != "sse":
             begun.wait(conversation().limits.total)
-        return begun, AnswerStream(this_app(), begun, make_events(begun), may_go_on, host)
+        stream = AnswerStream(this_app(), begun, make_events(begun), may_go_on, host)
+        stream.stops_answer = asked.key is None
+        return begun, stream
 
     way = way_to_watch(settings(), host)
     if way == "sse":
