@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from tests.cli_support import CommandLine
 from tests.support.apps import SECRET
 from tests.support.doctor import Found, ask_doctor
+from webapp.authoring.loading.loader import load_chat_app
 from webapp.config.settings import Settings
 from webapp.database.schema import upgrade
 from webapp.doctor import local_checks
 from webapp.doctor.findings import GOOD, HINT
+from webapp.doctor.needed_packages import find_needed_packages
 
 SIMPLE = """
 import webapp as cl
@@ -76,6 +79,64 @@ def test_settings_in_order_are_well_and_the_app_streams(check: Check) -> None:
     assert (found.report["streams"], found.report["buffered"]) == (6, False)
     advice = found.findings["ask-the-site"]["advice"]
     assert "`chat-profiles doctor https://chat.example.org`" in advice
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "package"),
+    [
+        ("cl.LangchainCallbackHandler()", "langchain_core", "chat-profiles[langchain]"),
+        ("cl.LlamaIndexCallbackHandler()", "llama_index", "chat-profiles[llama-index]"),
+        ("cl.instrument_openai()", "openai", "chat-profiles[openai]"),
+        ("from chat_profiles.integrations import ag_ui", "ag_ui", "chat-profiles[ag-ui]"),
+        ("from webapp.integrations import mcp", "mcp", "chat-profiles[mcp]"),
+        ("cl.Dataframe(data=[])", "pyarrow", "chat-profiles[tables]"),
+        ("cl.Plotly(figure=None)", "plotly", "plotly"),
+        ("cl.Pyplot(figure=None)", "matplotlib", "matplotlib"),
+    ],
+)
+def test_a_package_that_the_app_calls_for_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, line: str, module: str, package: str
+) -> None:
+    use = f"import webapp as cl\n@cl.on_message\nasync def answer(message):\n    {line}\n"
+    (folder / f"uses_{module}.py").write_text(use)
+    (folder / "app.py").write_text(f"import uses_{module}\n{SIMPLE}")
+    app = load_chat_app(folder / "app.py")
+    assert [*find_needed_packages(app, Settings())] == []
+    # Python's own mark of a module that is not there.
+    monkeypatch.setitem(sys.modules, module, None)
+    [finding] = find_needed_packages(app, Settings())
+    assert (finding.level, finding.advice) == (HINT, f"Run pip install '{package}'.")
+    (folder / "app.py").write_text(SIMPLE)
+    assert [*find_needed_packages(load_chat_app(folder / "app.py"), Settings())] == []
+
+
+@pytest.mark.usefixtures("database")
+def test_what_keys_of_users_and_servers_of_tools_call_for_is_named(
+    check: Check, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".chainlit").mkdir()
+    (folder / ".chainlit" / "config.toml").write_text('[project]\nuser_env = ["OPENAI_API_KEY"]\n')
+    (folder / "tools.json").write_text('{"mcpServers": {"here": {"command": "true"}}}')
+    monkeypatch.setenv("WEBAPP_MCP_SERVERS", "tools.json")
+    assert "needs-package" not in check().findings
+    for module in ("cryptography", "mcp"):
+        monkeypatch.setitem(sys.modules, module, None)
+    found = check()
+    assert found.exit_code == 0
+    lines = [each["advice"] for each in found.report["findings"] if each["code"] == "needs-package"]
+    assert lines == [
+        "Run pip install 'chat-profiles[mcp]'.",
+        "Run pip install 'chat-profiles[user-keys]'.",
+    ]
+
+
+@pytest.mark.usefixtures("database")
+def test_what_object_storage_calls_for_is_named(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBAPP_FILES_URL", "s3://bucket")
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    assert "pip install 'chat-profiles[s3]'" in check().text("settings")
 
 
 @pytest.mark.usefixtures("database")

@@ -31,6 +31,7 @@ from webapp.database.commands import find_readable_files, find_schema_problems
 from webapp.database.engines import close_connections, sqlite_file
 from webapp.doctor.findings import GOOD, EndOfCheckError, Finding, Report, change, good, hint
 from webapp.doctor.http_client import Site
+from webapp.doctor.needed_packages import find_needed_packages
 from webapp.doctor.site_checks import check_readiness, check_streaming
 from webapp.files.contents import FilesUnavailableError
 from webapp.files.store import make_store
@@ -66,6 +67,7 @@ def check_settings(build_app: BuildApp) -> Report:
 
         chat_app = _load(settings, report)
         report.add(*_check_header_sign_in(chat_app, settings))
+        report.add(*find_needed_packages(chat_app, settings))
         # In memory only: a missing secret is not written to the disk.
         local_settings = replace(
             settings,

@@ -41,6 +41,28 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
     """Return the problems of an app file and of the modules beside it that it imports."""
     surface = Surface()
     problems: list[Problem] = []
+    for file, finder in _read_files(path, source):
+        problems += _check_file(file, finder, surface)
+    return sorted(set(problems))
+
+
+def list_used_names(path: Path) -> set[str]:
+    """Return the names of the framework that an app file and its own modules use."""
+    try:
+        source = path.read_bytes()
+    except OSError:
+        return set()
+    return {
+        name
+        for _, finder in _read_files(path, source)
+        for use in finder.uses
+        for part in use.path
+        for name in part.split(".")
+    }
+
+
+def _read_files(path: Path, source: bytes) -> Iterator[tuple[Path, UseFinder]]:
+    """Yield an app file, and the modules beside it that it imports, with what each of them uses."""
     seen, waiting, left = {path}, [(path, source)], BYTES_READ
     while waiting:
         file, content = waiting.pop()
@@ -48,7 +70,7 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
             continue
         left -= len(content)
         if left < 0:
-            break
+            return
         try:
             try:
                 tree = ast.parse(content)
@@ -59,13 +81,12 @@ def check_app(path: Path, source: bytes) -> list[Problem]:
             finder = UseFinder(tree)
         except (SyntaxError, ValueError, RecursionError):
             continue  # Python says more about it when the file is run
-        problems += _check_file(file, finder, surface)
+        yield file, finder
         for module in _own_modules(file, path.parent, finder):
             if module not in seen:
                 seen.add(module)
                 with suppress(OSError):
                     waiting.append((module, module.read_bytes()))
-    return sorted(set(problems))
 
 
 def refuse_problems(path: Path, source: bytes) -> None:
