@@ -23,11 +23,11 @@ class CallStep(Protocol):
     output: Any
     show_input: bool | str
 
-    def resume(self) -> None:
-        """Be the current step again."""
+    def pause(self) -> Any:
+        """Let whoever reads a generator go on outside of it. Return where it paused."""
 
-    def leave(self) -> None:
-        """Be the current step no more."""
+    def resume(self, paused: Any) -> None:
+        """Go on where a generator paused."""
 
     def __enter__(self) -> Self: ...
 
@@ -83,35 +83,61 @@ def _record_coroutine(function: Recorded, begin: Begin) -> Recorded:
 
 
 def _record_generator(function: Recorded, begin: Begin) -> Recorded:
-    def call(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         texts = _Texts()
         with begin(args, kwargs) as step, closing(function(*args, **kwargs)) as values:
-            for value in values:
-                texts.add(value)
-                # Who reads the values is not within the step.
-                step.leave()
-                try:
-                    yield value
-                finally:
-                    step.resume()
-            _record(step, texts.join())
+            try:
+                value = next(values)
+                while True:
+                    texts.add(value)
+                    # Who reads the values is not within the step.
+                    paused = step.pause()
+                    try:
+                        sent = yield value
+                    except GeneratorExit:
+                        step.resume(paused)
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - what `throw` was given
+                        step.resume(paused)
+                        value = values.throw(error)
+                    else:
+                        step.resume(paused)
+                        value = values.send(sent)
+            except StopIteration as ended:
+                result = ended.value
+            finally:
+                _record(step, texts.join())
+            _record(step, result)
+            return result
 
     return call
 
 
 def _record_async_generator(function: Recorded, begin: Begin) -> Recorded:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         texts = _Texts()
         with begin(args, kwargs) as step:
             async with aclosing(function(*args, **kwargs)) as values:
-                async for value in values:
-                    texts.add(value)
-                    step.leave()
-                    try:
-                        yield value
-                    finally:
-                        step.resume()
-            _record(step, texts.join())
+                try:
+                    value = await anext(values)
+                    while True:
+                        texts.add(value)
+                        paused = step.pause()
+                        try:
+                            sent = yield value
+                        except GeneratorExit:
+                            step.resume(paused)
+                            raise
+                        except BaseException as error:  # noqa: BLE001 - what `athrow` was given
+                            step.resume(paused)
+                            value = await values.athrow(error)
+                        else:
+                            step.resume(paused)
+                            value = await values.asend(sent)
+                except StopAsyncIteration:
+                    pass
+                finally:
+                    _record(step, texts.join())
 
     return call
 

@@ -253,16 +253,16 @@ class Step(AwaitableObject):
         return self
 
     def remove(self) -> Done:
-        """Remove the step from the chat. To await it gives ``True``.
+        """Remove the step from the chat. One that was not sent stays as it is.
+
+        To await it gives ``True``.
 
         Raises
         ------
         MisuseError
-            As for `send`, or the step has not been sent.
+            As for `send`.
         """
         chat = running_chat_of("Step.remove()", "Step", self._chat_id)
-        if self._chat_id is None:
-            raise MisuseError("Step.remove() was used on a step that was not sent.")
         if self._is_shown:
             chat.transcript.remove("Step.remove()", self._target())
         self._message_id, self._chat_id, self._is_shown = None, None, False
@@ -271,7 +271,8 @@ class Step(AwaitableObject):
 
     def __enter__(self) -> Self:
         self.start, self.end = now(), None
-        self._around, self._is_open = _current.get(), True
+        self._stand_in(_current.get())
+        self._is_open = True
         self._show("Step")
         _current.set(self)
         return self
@@ -309,19 +310,36 @@ class Step(AwaitableObject):
         if error is None:
             await self
 
-    def resume(self) -> None:
-        """Be the current step again, as when a generator goes on."""
-        if _current.get() is not self:
-            self._around = _current.get()
-            _current.set(self)
+    def pause(self) -> Step | None:
+        """Let whoever reads a generator go on outside of it. Return the step where it paused."""
+        paused = _current.get()
+        _current.set(self._open_around())
+        return paused
+
+    def resume(self, paused: Step | None) -> None:
+        """Go on where a generator paused. It may be read from another step than before."""
+        self._stand_in(_current.get())
+        _current.set(paused)
 
     def leave(self) -> None:
         """Be the current step no more. It may have been left in another order, or elsewhere."""
         if _current.get() is self:
-            around = self._around
-            while around is not None and not around._is_open:
-                around = around._around
-            _current.set(around)
+            _current.set(self._open_around())
+
+    def _stand_in(self, around: Step | None) -> None:
+        """Note the step around it, unless that is itself in this one: nothing stands in itself."""
+        step = around
+        while step is not None:
+            if step is self:
+                return
+            step = step._around
+        self._around = around
+
+    def _open_around(self) -> Step | None:
+        around = self._around
+        while around is not None and not around._is_open:
+            around = around._around
+        return around
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Make a step like this one of each call of a function."""
@@ -363,7 +381,7 @@ class Step(AwaitableObject):
             # Find the step that shows this one, and let steps within this one find theirs.
             self._chat_id, self._profile = chat.chat_id, chat.transcript.profile
             if not self._is_open:
-                self._around = _current.get()
+                self._stand_in(_current.get())
             around = self._around.id if self._around is not None else None
             self._parent = chat.steps.get(self.parent_id or around or "")
             self._is_shown = chat.shows_steps(self.type)

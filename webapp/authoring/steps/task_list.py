@@ -152,18 +152,17 @@ class TaskList(AwaitableObject):
         return self.send()
 
     def remove(self) -> TaskList:
-        """Remove the list from the chat, and return it.
+        """Remove the list from the chat, and return it. One that was not sent stays as it is.
 
         Raises
         ------
         MisuseError
-            As for `send`, or the list has not been sent.
+            As for `send`.
         """
         used = "TaskList.remove()"
         chat = running_chat_of(used, "TaskList", self._chat_id)
-        if self._chat_id is None:
-            raise MisuseError(f"{used} was used on a list that was not sent.")
-        chat.transcript.remove(used, self._target())
+        if self._chat_id is not None:
+            chat.transcript.remove(used, self._target())
         self._message_id = self._chat_id = None
         return self
 
