@@ -2,11 +2,13 @@
 
 They lie in a cookie that no script can read, together with whose they are. A program that uses the
 API sends each in a header. A callback has them while it runs, and nothing here stores or logs them.
-The log hides them in the text of an error (webapp/web/log.py).
+The log hides them in the text of an error (webapp/web/log.py), and so does all else that this
+process writes of errors (key_guard.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,10 +18,12 @@ from webapp.accounts.login import browser_session, draft_owner
 from webapp.accounts.sessions.interface import DatabaseSessions, TokenSession
 from webapp.site import chat_app
 from webapp.user_keys.cookie_value import can_encrypt, is_encrypted, read_value, write_value
+from webapp.user_keys.key_guard import KeyGuard
 
 # Of a request to the API. The name of the key follows, with dashes for underscores.
 HEADER_PREFIX = "X-User-Key-"
 COOKIE = "keys"
+KEY_GUARD = "key_guard"
 # Browsers keep no cookie of more than 4,096 bytes with its name and attributes.
 COOKIE_BYTES = 3_800
 
@@ -34,6 +38,13 @@ def entered_keys() -> dict[str, str]:
     names = chat_app().config.user_keys
     if not names or not has_request_context():
         return {}
+    keys = _read_keys(names)
+    guard: KeyGuard = current_app.extensions[KEY_GUARD]
+    guard.remember(keys.values())
+    return keys
+
+
+def _read_keys(names: Sequence[str]) -> dict[str, str]:
     # A request with a token brings no cookie that counts.
     if isinstance(browser_session(), TokenSession):
         sent = {name: request.headers.get(header_name(name), "").strip() for name in names}

@@ -14,12 +14,14 @@ from webapp.accounts.login import browser_session, viewer
 from webapp.site import chat_app, settings
 from webapp.user_keys.cookie_value import can_encrypt
 from webapp.user_keys.entered import (
+    KEY_GUARD,
     KeysTooLongError,
     entered_keys,
     keep_keys,
     lacks_keys,
     renew_cookie,
 )
+from webapp.user_keys.key_guard import use_key_guard
 from webapp.web.forms import FormFieldError, StrictForm, expect_no_fields
 from webapp.web.htmx import go_to, page_to_return_to
 from webapp.web.log import log_event
@@ -62,6 +64,7 @@ class KeysForm(StrictForm):
 
 def ask_for_keys(app: Flask) -> None:
     """Serve the page, and send everybody there who opens a chat without their keys."""
+    app.extensions[KEY_GUARD] = use_key_guard()
     app.register_blueprint(blueprint)
     app.jinja_env.globals["asks_for_keys"] = True
     app.before_request(_send_to_page)

@@ -156,8 +156,10 @@ def _as_dict(record: logging.LogRecord) -> dict[str, object]:
     }
     # Flask's own records get the request too: the reference on an error page must be found here.
     line.update({**_request_fields(), **getattr(record, "fields", {})})
-    if record.exc_info:
-        line["traceback"] = record.exc_text or logging.Formatter().formatException(record.exc_info)
+    if record.exc_text:
+        line["traceback"] = record.exc_text
+    elif record.exc_info:
+        line["traceback"] = logging.Formatter().formatException(record.exc_info)
     return line
 
 
