@@ -116,6 +116,30 @@ def test_an_import_of_chainlit_is_answered_with_the_line_to_write(
     assert told.endswith(f": this framework is chat_profiles: write `{instead}`")
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("import webapp as cl\nx = getattr(cl, 'Avatar')\ny = cl.Avatar", [2, 3]),
+        ("from webapp import *\n\n\n@on_audio_end\ndef f():\n    Avatar(name='x')", [4, 6]),
+        (
+            "from webapp import *\n\n\ndef f():\n    Message('x', indent=1)\n    context.runn",
+            [5, 6],
+        ),
+    ],
+    ids=["by a text", "all names at once", "what names lead to"],
+)
+def test_names_that_no_import_and_no_dot_tells_are_found(
+    check: Check, text: str, places: list[int]
+) -> None:
+    lines = check(text)
+    assert [int(line.split(":")[1]) for line in lines] == places
+
+
+def test_a_name_that_chat_context_has_not_is_told_with_its_own(check: Check) -> None:
+    [told] = check("import webapp as cl\ncl.chat_context.append")
+    assert "chat_context.append does not exist" in told
+
+
 def test_what_an_app_of_chainlit_lacks_is_told_before_its_imports_are_changed(check: Check) -> None:
     lines = check("import chainlit as cl\nfrom chainlit.data import x\n\ncl.on_audio_end\n")
     assert [line.split(" ")[0] for line in lines] == ["app.py:1:", "app.py:2:", "app.py:4:"]
@@ -138,6 +162,16 @@ NO_PROBLEM = {
         "import webapp as cl\ntry:\n    a = cl.Avatar\nexcept (AttributeError, KeyError):\n    pass"
     ),
     "asked_for_before": "import webapp as cl\nif hasattr(cl, 'Avatar'):\n    cl.Avatar()",
+    "asked_for_with_a_default": (
+        "import webapp as cl\nA = getattr(cl, 'Avatar', None)\nif A:\n    cl.Avatar()"
+    ),
+    "a_text_that_may_fail": (
+        "import webapp as cl\ntry:\n    getattr(cl, 'Avatar')\nexcept AttributeError:\n    pass"
+    ),
+    "all_names_and_one_of_its_own": (
+        "from webapp import *\n\n\ndef Avatar(name): ...\n\n\nAvatar(name='x')\nprint(1, end='')"
+    ),
+    "all_names_of_two_modules": "from webapp import *\nfrom mine import *\nAvatar(name='x')",
     "for_type_checkers": (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from webapp.data import X"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from dataclasses import dataclass, field
 
 # A module, and the attributes after it. CALL stands for a call of what comes before it.
@@ -28,7 +29,7 @@ def own_module(name: str) -> str | None:
     return f"{PACKAGE}{dot}{rest}" if root in FRAMEWORKS else None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Scope:
     """The names that a module, a class or a function binds."""
 
@@ -38,6 +39,8 @@ class Scope:
     bindings: dict[str, list[Path | ast.expr | None]] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     known: dict[str, Path | None] = field(default_factory=dict)
+    # The modules of which all names are imported: those of the framework, and `None` for others.
+    stars: list[str | None] = field(default_factory=list)
 
     def bind(self, name: str, value: Path | ast.expr | None) -> None:
         self.bindings.setdefault(name, []).append(value)
@@ -51,7 +54,18 @@ class Scope:
             if seen and name in scope.bindings and name not in scope.elsewhere:
                 return scope.read(name)
             scope = scope.parent
-        return None
+        return self.find_starred(name)
+
+    def find_starred(self, name: str) -> Path | None:
+        """Return what a name stands for that nothing binds but ``from chat_profiles import *``."""
+        scope: Scope | None = self
+        stars: list[str | None] = []
+        while scope is not None:
+            if name in scope.bindings:
+                return None
+            stars, scope = scope.stars, scope.parent
+        is_ours = stars == [PACKAGE] and not hasattr(builtins, name)
+        return (PACKAGE, name) if is_ours else None
 
     def read(self, name: str) -> Path | None:
         """Return what all bindings of ``name`` in this scope agree on."""
@@ -100,7 +114,10 @@ class _Binder(ast.NodeVisitor):
         module = None if node.level else own_module(node.module or "")
         for alias in node.names:
             path = (module, alias.name) if module else None
-            self.scope.bind(alias.asname or alias.name, path)
+            if alias.name == "*":
+                self.scope.stars.append(module)
+            else:
+                self.scope.bind(alias.asname or alias.name, path)
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Store):
@@ -181,7 +198,7 @@ class _Binder(ast.NodeVisitor):
 
 def open_scope(node: ast.Module | NewScope, parent: Scope | None) -> Scope:
     """Return the scope of a module, class, function or comprehension, with the names it binds."""
-    scope = Scope(node, parent)
+    scope = Scope(node=node, parent=parent)
     binder = _Binder(scope)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         given = _given_path(scope, node) if not isinstance(node, ast.Lambda) else None

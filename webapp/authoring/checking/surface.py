@@ -38,6 +38,7 @@ _TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
     "Emitter": ("context.emitter", missing_names.EMITTER_NOT_YET),
     "Feedback": ("Feedback", missing_names.FEEDBACK_NOT_YET),
     "UserSession": ("user_session", {}),
+    "RunningConversation": ("chat_context", {}),
 }
 
 

@@ -16,6 +16,7 @@ from webapp.authoring.checking.scopes import (
     open_scope,
     own_module,
 )
+from webapp.authoring.loading.missing_names import NOT_YET
 
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 ATTRIBUTE_ERRORS = {"AttributeError", "NameError"}
@@ -98,10 +99,19 @@ class UseFinder(ast.NodeVisitor):
         )
         if path and arguments:
             self.uses.append(Use(line=node.lineno, path=path, arguments=arguments))
-        if isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr"):
-            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
-            self.asked_for.update(text for text in texts if isinstance(text, str))
+        match node:
+            case ast.Call(ast.Name("getattr"), [value, ast.Constant(str(name))]):
+                asked = ast.Attribute(value, name, ast.Load(), end_lineno=node.lineno)
+                self.visit_Attribute(asked)
+            case ast.Call(ast.Name("hasattr" | "getattr"), [_, ast.Constant(str(name)), *_]):
+                self.asked_for.add(name)
         self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        # Where all names are imported at once, no import says which.
+        path = self._scope.find_starred(node.id) if node.id in NOT_YET else None
+        if path and not self._expected & ATTRIBUTE_ERRORS:
+            self.uses.append(Use(line=node.lineno, path=path))
 
     def visit_Try(self, node: ast.Try) -> None:
         before = self._expected
