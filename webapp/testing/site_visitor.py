@@ -37,6 +37,7 @@ from webapp.testing.stored_chat import (
     wait_for,
     wait_for_tasks,
 )
+from webapp.web.errors import EXPLANATIONS
 
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
@@ -268,8 +269,10 @@ class SiteVisitor:
             )
         if response.status_code >= 400:
             self.raise_failure()
-            hint = TAKES_NO_FILES if response.status_code == 415 else ""
-            raise RefusedError(response.status_code, find_notice(response.text), hint)
+            told = find_notice(response.text)
+            takes_no_files = response.status_code == 415 and EXPLANATIONS[415].message in told
+            hint = TAKES_NO_FILES if takes_no_files else ""
+            raise RefusedError(response.status_code, told, hint)
 
     def raise_failure(self) -> None:
         """Raise what a callback has raised, if one has."""
