@@ -487,6 +487,20 @@ def test_steps_and_tasks_are_part_of_an_answer(talk: Talk) -> None:
     assert answer.text == "Found"
 
 
+@pytest.mark.parametrize("name", ["a/b.txt", "a\\b.txt", "..", "50%.txt", "", "<b>a</b>", " "])
+def test_elements_of_any_name_are_read(talk: Talk, name: str) -> None:
+    chat = talk(
+        f"""
+        import webapp as cl
+
+        @cl.on_message
+        def answer():
+            cl.Message("Look", elements=[cl.File(name={name!r}, content="here")]).send()
+        """
+    )
+    assert [it.content for it in chat.say("go").elements] == [b"here"]
+
+
 def test_elements_are_read_as_a_browser_reads_them(talk: Talk) -> None:
     chat = talk("""
         import chat_profiles as cl

@@ -640,6 +640,89 @@ def test_an_app_as_chainlit_documents_it(make_app: AppMaker, tmp_path: Path) -> 
     assert chat.say("a").messages()[-1] == "No file attached"
 
 
+def test_arguments_that_chainlit_has_are_taken(make_app: AppMaker) -> None:
+    body = """
+        fields = {
+            "id": "a", "thread_id": "b", "for_id": None, "object_key": None, "chainlit_key": "c"
+        }
+        for kind in (cl.Image, cl.File, cl.Pdf, cl.Audio, cl.Video):
+            KEPT[kind.__name__] = kind(content=b"a", language="python", **fields)
+        KEPT["Text"] = cl.Text(content="a", language="python", id="a", chainlit_key="c")
+        KEPT["Dataframe"] = cl.Dataframe(data=[{"a": 1}], id="a", thread_id="b", language=None)
+        m = await cl.Message("a", elements=list(KEPT.values())).send()
+        late = await cl.File(content="b").send(for_id=m.id, persist=False)
+        KEPT["ids"] = {it.id for it in [*m.elements, late]}
+        assert KEPT["Text"].language == "python"
+    """
+    app = app_with(make_app, body)
+    assert len(elements_of(Chat(app).say("x"))) == 8
+    assert len({uuid.UUID(it) for it in kept(app)["ids"]}) == 8
+
+
+def test_content_is_bytes_of_any_kind(make_app: AppMaker) -> None:
+    body = """
+        for content in (b"abc", bytearray(b"abc"), memoryview(b"abc")):
+            await cl.Message("a", elements=[cl.File(name="a.bin", content=content)]).send()
+        await cl.Message("a", elements=[cl.File(name="a.bin", path=__file__, content="")]).send()
+        await cl.Message("a", elements=[cl.Image(name="a", content=bytearray(PNG))]).send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    *files, picture = elements_of(chat)
+    contents_of = [chat.visitor.get(addresses_in(it)[0]).data for it in files]
+    assert contents_of[:3] == [b"abc"] * 3
+    assert b"import webapp" in contents_of[3]
+    assert picture.one("img")["width"] == "1"
+
+
+def test_to_remove_what_was_not_sent_does_nothing(make_app: AppMaker) -> None:
+    body = """
+        one, two = (cl.File(name=name, content=name) for name in ("one", "two"))
+        await one.remove()
+        await cl.Message("a", elements=[one, two]).send()
+        await two.remove()
+        await two.remove()
+        tasks = cl.TaskList([cl.Task("a")])
+        await tasks.remove()
+        await tasks.send()
+        await tasks.remove()
+        await tasks.remove()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    assert [it["data-name"] for it in elements_of(chat)] == ["one"]
+    assert chat.page().all(data_testid="task-list") == []
+
+
+@pytest.mark.parametrize("kind", ["image", "pdf", "audio", "video", "file", "text"])
+def test_an_element_is_made_of_its_dictionary(make_app: AppMaker, kind: str) -> None:
+    body = f"""
+        one = {KINDS[kind]}
+        await cl.Message("a", elements=[one]).send()
+        element = one.to_dict()
+        assert (element["id"], element["forId"]) == (one.id, one.for_id)
+        two = cl.element.Element.from_dict({{**element, "content": one.content}})
+        assert type(two) is type(one)
+        for key in ("name", "page", "size", "auto_play", "language"):
+            assert getattr(two, key, None) == getattr(one, key, None)
+        await cl.Message("b", elements=[two]).send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    assert [it["data-kind"] for it in elements_of(chat)] == [kind, kind]
+
+
+def test_a_dictionary_of_another_kind_is_a_file(make_app: AppMaker) -> None:
+    body = """
+        tasks = {"type": "tasklist", "content": "{}", "size": 5}
+        picture = {"type": "image", "url": "https://far.example/a.png", "size": 300, "path": None}
+        made = [cl.Element.from_dict(it) for it in (tasks, picture)]
+        await cl.Message("a", elements=made).send()
+        kinds = ("image/png", "application/pdf", "audio/wav", "video/mp4", "text/csv")
+        KEPT["kinds"] = [cl.Element.infer_type_from_mime(it) for it in kinds]
+    """
+    app = app_with(make_app, body)
+    assert [it["data-kind"] for it in elements_of(Chat(app).say("x"))] == ["file", "image"]
+    assert kept(app)["kinds"] == ["image", "pdf", "audio", "video", "file"]
+
+
 def test_odd_names_and_texts_are_shown(make_app: AppMaker) -> None:
     body = """
         for name in (None, "", 7, "half \\ud83d"):

@@ -38,6 +38,8 @@ def zipped(**files: str) -> bytes:
     ("content", "name", "mime"),
     [
         (PNG, "a.png", "image/png"),
+        (b"a report", "doc", "text/plain"),
+        (b"a = 1", "py", "text/plain"),
         (JPEG, "a.jpg", "image/jpeg"),
         (GIF, "a.gif", "image/gif"),
         (WEBP, "a.webp", "image/webp"),

@@ -165,16 +165,20 @@ def refuse_unknown_arguments(owner: Class) -> Class:
     """Let ``owner`` refuse a call that does not fit it, and name what it takes.
 
     Python's own message names only the first unknown argument, and none that would be right. What
-    to use instead of an argument that Chainlit has, or had, stands in ``owner._instead``.
+    to use instead of an argument that Chainlit has, or had, stands in ``owner._instead``. Those of
+    Chainlit that change nothing here stand in ``owner._ignored``.
     """
     # By `vars`, since a type checker takes `owner.__init__` for the one of some instance.
     original: Callable[..., None] = vars(owner)["__init__"]
     signature = inspect.signature(original)
     accepted = list(signature.parameters)[1:]
     instead: Mapping[str, str] = vars(owner).get("_instead", {})
+    ignored = frozenset(getattr(owner, "_ignored", ())).difference(accepted)
 
     @functools.wraps(original)
     def init(self: object, *args: Any, **kwargs: Any) -> None:
+        if not ignored.isdisjoint(kwargs):
+            kwargs = {name: value for name, value in kwargs.items() if name not in ignored}
         unknown = next((name for name in kwargs if name not in accepted), None)
         if unknown is not None:
             raise MisuseError(

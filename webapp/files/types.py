@@ -176,7 +176,8 @@ def _clean_mime(mime: str | None) -> str | None:
 
 def mime_of_name(name: str) -> str | None:
     """Return the content type that a name promises, if its ending is known."""
-    return _clean_mime(_types_of_names().guess_type(f"a.{name.rpartition('.')[2]}")[0])
+    _, dot, ending = name.rpartition(".")
+    return _clean_mime(_types_of_names().guess_type(f"a.{ending}")[0]) if dot else None
 
 
 @lru_cache(maxsize=1)

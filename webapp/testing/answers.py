@@ -21,6 +21,7 @@ from webapp.authoring.chat_message import (
 )
 from webapp.authoring.questions.question import OPEN, question_of
 from webapp.authoring.steps.details import read_step, read_task_list, shown_status
+from webapp.files.names import clean_file_name
 
 # pytest shows no line of this module in a traceback.
 __tracebackhide__ = True
@@ -75,7 +76,7 @@ class ShownElement:
         """The bytes of its file, which are asked for as a browser would."""
         if self.size is None:
             return str(self.details.get("text", "")).encode()
-        return self.fetch(f"/files/{self.id}/{quote(self.name or self.type, safe='')}")
+        return self.fetch(f"/files/{self.id}/{quote(clean_file_name(self.name or self.type))}")
 
     @property
     def props(self) -> Mapping[str, Any]:

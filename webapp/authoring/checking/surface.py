@@ -300,8 +300,9 @@ def _check_arguments(found: Found, use: Use) -> list[Flaw]:
     shown, hints = _table(owner) if owner else ("", {})
     shown = value.__name__ if isinstance(value, type) else f"{shown}.{value.__name__}".lstrip(".")
     flaws = []
+    taken = {*parameters, *getattr(value, "_ignored", ())}
     for name, line in use.arguments:
-        if name in parameters:
+        if name in taken:
             continue
         text = explain_unknown_argument(shown, name, names)
         if name in hints:

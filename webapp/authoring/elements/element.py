@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypedDict, get_args
 
@@ -24,6 +24,18 @@ ELEMENT_NAME_LIMIT = 200
 ELEMENTS_PER_MESSAGE = 100
 # Of an address: a page may show it several times.
 URL_LIMIT = 8_000
+# What Chainlit's dictionaries have of elements that can be made of them, and their arguments.
+_KEYS: Mapping[str, str] = {
+    key: key for key in ("name", "path", "url", "content", "mime", "display")
+}
+_KEYS_OF_KINDS: Mapping[str, Mapping[str, str]] = {
+    "image": {**_KEYS, "size": "size"},
+    "pdf": {**_KEYS, "page": "page"},
+    "audio": {**_KEYS, "autoPlay": "auto_play"},
+    "video": {**_KEYS, "size": "size", "playerConfig": "player_config"},
+    "text": {**_KEYS, "language": "language"},
+    "custom": {"name": "name", "display": "display", "props": "props"},
+}
 
 
 class ElementArguments(TypedDict, total=False):
@@ -32,7 +44,7 @@ class ElementArguments(TypedDict, total=False):
     name: str
     path: str | Path | None
     url: str | None
-    content: bytes | str | None
+    content: bytes | bytearray | memoryview | str | None
     mime: str | None
     display: ElementDisplay
     size: ElementSize | None
@@ -63,6 +75,9 @@ class Element(AwaitableObject):
     size:
         ``"small"``, ``"medium"`` or ``"large"``: how much room a picture or a video may take.
 
+    Chainlit's ``id``, ``thread_id``, ``for_id``, ``language``, ``object_key`` and ``chainlit_key``
+    are taken by each kind, and change nothing where they are not said to.
+
     Example
     -------
     ::
@@ -75,6 +90,7 @@ class Element(AwaitableObject):
     """
 
     kind: ClassVar[ElementKind] = "file"
+    _ignored = ("id", "thread_id", "for_id", "language", "object_key", "chainlit_key")
 
     def __init__(
         self,
@@ -82,7 +98,7 @@ class Element(AwaitableObject):
         name: str = "",
         path: str | Path | None = None,
         url: str | None = None,
-        content: bytes | str | None = None,
+        content: bytes | bytearray | memoryview | str | None = None,
         mime: str | None = None,
         display: ElementDisplay = "inline",
         size: ElementSize | None = None,
@@ -109,7 +125,9 @@ class Element(AwaitableObject):
         self.name = name
         self.path = Path(path) if path else None
         self.url = url or None
-        self.content = content
+        if isinstance(content, bytearray | memoryview):
+            content = bytes(content)
+        self.content: bytes | str | None = content
         self.mime = mime
         self.display = display
         self.size = size
@@ -134,19 +152,22 @@ class Element(AwaitableObject):
         """The id of the message that shows it, once it is sent."""
         return str(self._message_id) if self._message_id else None
 
-    def send(self, for_id: str) -> Self:
+    def send(self, for_id: str, persist: bool = True) -> Self:
         """Show the element with a message that was sent.
 
         Parameters
         ----------
         for_id:
             The ``id`` of the message.
+        persist:
+            Has no effect: what a chat shows is stored with it.
 
         Raises
         ------
         MisuseError
             The call is outside a chat, there is nothing to show, or a limit is exceeded.
         """
+        del persist
         self._send(f"{type(self).__name__}.send()", for_id)
         return self
 
@@ -171,14 +192,17 @@ class Element(AwaitableObject):
     def remove(self) -> Self:
         """Take the element out of its message. Its file is removed, too.
 
+        One that was not sent stays as it is.
+
         Raises
         ------
         MisuseError
-            As for `update`.
+            The call is outside a chat, or the message is one of another chat.
         """
         used = f"{type(self).__name__}.remove()"
-        message_id = self._require_sent(used)
-        chat = running_chat(used)
+        chat, message_id = running_chat(used), self._message_id
+        if message_id is None:
+            return self
         chat.refuse_unless_sent(used, message_id)
         chat.transcript.detach(used, message_id, self._id)
         if self._data is not None:
@@ -186,6 +210,68 @@ class Element(AwaitableObject):
         self._chat_id = self._message_id = self._data = None
         self._id = uuid.uuid4()  # if it is sent again, it is another one
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the element as Chainlit's dictionary of an element.
+
+        Example
+        -------
+        >>> Text(name="notes", content="...").to_dict()["type"]
+        'text'
+        """
+        kept = {key: getattr(self, key, None) for key in ("props", "page", "language")}
+        return {
+            "id": self.id,
+            "threadId": self._chat_id,
+            "type": self.type,
+            "url": self.url,
+            "chainlitKey": None,
+            "name": self.name,
+            "display": self.display,
+            "objectKey": None,
+            "size": self.size,
+            **kept,
+            "autoPlay": getattr(self, "auto_play", None),
+            "playerConfig": getattr(self, "player_config", None),
+            "forId": self.for_id,
+            "mime": self.mime,
+        }
+
+    @classmethod
+    def from_dict(cls, e_dict: Mapping[str, Any]) -> Element:
+        """Return a new element of a dictionary such as `to_dict` makes.
+
+        Its kind is that of its ``type``. What cannot be told by ``url``, ``path`` or ``content`` is
+        a `File`.
+
+        Example
+        -------
+        >>> Element.from_dict({"type": "image", "url": "https://example.com/cat.png"}).type
+        'image'
+        """
+        kinds = {vars(it).get("kind"): it for it in Element.__subclasses__()}
+        kind = e_dict.get("type")
+        keys = _KEYS_OF_KINDS.get(str(kind))
+        if keys is None:
+            kind, keys = "file", _KEYS
+        given = {key: value for key in keys if (value := e_dict.get(key))}
+        if not isinstance(given.get("size", ""), str):
+            del given["size"]  # of what a user has attached: in bytes
+        return kinds[kind](**{keys[key]: value for key, value in given.items()})
+
+    @classmethod
+    def infer_type_from_mime(cls, mime_type: str) -> ElementKind:
+        """Return the kind of element that shows files of a content type.
+
+        Example
+        -------
+        >>> Element.infer_type_from_mime("image/png")
+        'image'
+        """
+        if mime_type == "application/pdf":
+            return "pdf"
+        kinds: tuple[ElementKind, ...] = ("image", "audio", "video")
+        return next((kind for kind in kinds if kind in mime_type), "file")
 
     def _send(self, used: str, for_id: str, before: ElementData | None = None) -> None:
         chat = running_chat(used)
@@ -224,6 +310,8 @@ class Element(AwaitableObject):
         """
         name = type(self).__name__
         given = [it for it in (self.path, self.url, self.content) if it is not None]
+        if len(given) > 1:
+            given = [it for it in given if it]  # "" beside a path is no second one
         if len(given) != 1:
             raise MisuseError(f"{name} needs one of path, url and content, and has {len(given)}.")
         if self.url is not None:
