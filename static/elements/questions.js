@@ -8,8 +8,6 @@ const byId = (id) => document.getElementById(id);
 
 // When each open question ends, by the clock of this page: that of the computer may be wrong.
 const ends = new WeakMap();
-// What was typed as an answer, and is not sent.
-let typed = "";
 // The button of a composer that has a text to take only while a question waits for one.
 let unlocked = null;
 
@@ -45,16 +43,8 @@ document.addEventListener("keydown", (event) => {
   target.form.requestSubmit();
 });
 
-document.addEventListener("input", ({ target }) => {
-  if (target.matches?.(".answer textarea")) typed = target.value;
-});
-
-document.addEventListener("htmx:after:request", ({ detail }) => {
-  const { sourceElement, response } = detail.ctx;
-  if (sourceElement?.matches?.(".answer") && response?.status < 400) typed = "";
-}, { capture: true });
-
-export const update = () => {
+// `unsent` has what was typed as an answer.
+export const update = (unsent) => {
   for (const question of openQuestions()) {
     const { left } = question.dataset;
     if (ends.get(question)?.left === left) continue;
@@ -73,8 +63,9 @@ export const update = () => {
   }
   // The question is over, and its field is gone: the text goes where it can be sent from.
   const composer = byId("composer-input");
-  if (!typed || !composer || document.querySelector(".answer textarea")) return;
-  composer.value = composer.value ? `${composer.value}\n${typed}` : typed;
+  const { text } = unsent;
+  if (!text || !composer || document.querySelector(".answer textarea")) return;
+  composer.value = composer.value ? `${composer.value}\n${text}` : text;
   composer.dispatchEvent(new Event("input", { bubbles: true }));
-  typed = "";
+  unsent.text = "";
 };

@@ -1,5 +1,6 @@
 // What happens around a swap, in the order in which it must.
 import { announceNewMessages } from "./announce.js";
+import { unsentAnswer } from "./answers.js";
 import "./attaching.js";
 import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
@@ -27,7 +28,7 @@ const load = async (address) => {
   const script = await import(address).catch(() => null);
   if (!script) return; // the page works as without script
   loaded.set(address, script.update);
-  script.update();
+  script.update(unsentAnswer);
 };
 
 const loadScripts = () => {
@@ -35,7 +36,7 @@ const loadScripts = () => {
   for (const { dataset } of all("[data-script]")) scripts.add(dataset.script);
   scripts.add(document.querySelector("code.language-mermaid") && diagrams);
   for (const address of scripts) {
-    if (loaded.has(address)) loaded.get(address)();
+    if (loaded.has(address)) loaded.get(address)(unsentAnswer);
     else if (address) load(address);
   }
 };

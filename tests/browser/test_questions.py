@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
@@ -96,6 +96,60 @@ def test_the_text_stays_when_the_time_is_over(desktop: Page, site: Site) -> None
     question(desktop, "timed-out")
     expect(composer(desktop)).to_have_value("too slow")
     expect(said(desktop, "That is all .")).to_be_visible()
+
+
+def hold_script(page: Page) -> list[Route]:
+    """Load the page again, and return where the request for the script of questions will be."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/questions.js*", hold)
+    page.reload()
+    return held
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_what_is_typed_before_the_script_is_there_stays(
+    desktop: Page, site: Site, is_over: bool
+) -> None:
+    begin(desktop, site)
+    held = hold_script(desktop)
+    ask(desktop, "soon")
+    question(desktop)
+    desktop.get_by_test_id("answer-input").fill("too slow")
+    if not is_over:
+        held.pop().continue_()
+    question(desktop, "timed-out")
+    expect(said(desktop, "That is all .")).to_be_visible()
+    if is_over:
+        expect(composer(desktop)).to_have_value("")
+        held.pop().continue_()
+    expect(composer(desktop)).to_have_value("too slow")
+    desktop.unroute("**/questions.js*")
+
+
+def test_what_was_sent_before_the_script_is_there_does_not_come_back(
+    desktop: Page, site: Site
+) -> None:
+    begin(desktop, site)
+    held = hold_script(desktop)
+    ask(desktop, "text")
+    question(desktop)
+    desktop.get_by_test_id("answer-input").fill("blue")
+    desktop.get_by_test_id("answer").click()
+    expect(said(desktop, "That is all .")).to_be_visible()
+    held.pop().continue_()
+    expect(desktop.get_by_test_id("stop")).to_have_count(0)
+    ask(desktop, "text")
+    question(desktop)
+    # The script unlocks the composer for an answer, so it has run by then.
+    ask(desktop, "green")
+    expect(said(desktop, "The colour is green.")).to_be_visible()
+    expect(said(desktop, "That is all .")).to_have_count(2)
+    expect(composer(desktop)).to_have_value("")
+    desktop.unroute("**/questions.js*")
 
 
 def test_two_pages_and_a_reload_show_the_question(
