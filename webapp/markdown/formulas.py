@@ -3,7 +3,8 @@ r"""Where a TeX formula ends: ``$x$``, ``$$x$$``, ``\(x\)``, ``\[x\]`` or ``\beg
 Markdown would remove the backslashes of a formula, and take its stars and underscores for emphasis.
 So formulas are found before all else, and `mathml.py` typesets them. A dollar may as well stand
 before an amount of money. The rules that tell the two apart are those of Pandoc, and some for
-amounts beside bold text and links.
+amounts beside bold text and links. Between dollars with a space inside, only what is surely TeX
+counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import re
 # A longer formula is read as Markdown: in a line of text, and on lines of its own.
 INLINE_LIMIT = 2_000
 DISPLAY_LIMIT = 10_000
+
+# Between dollars with a space inside, so many words of a language are prose.
+MOST_WORDS = 2
 
 # A text without any of these has no formula.
 MARKS = ("$", "\\(", "\\[", "\\begin{")
@@ -25,6 +29,10 @@ _BEGIN = re.compile(r"\\begin(\{[A-Za-z]{1,20}\*?\})")
 # Up to the next dollar. Nothing before it can be given back, so the time is linear.
 _INLINE_MARK = re.compile(r"\$|\\\(")
 _DOLLARS = re.compile(r"\$((?![\s)\],.;:!?}])(?:[^$\\`]|\\.){1,1000}+)\$(?![$0-9])", re.DOTALL)
+# With a space inside of both dollars, as some models write.
+_SPACED_DOLLARS = re.compile(r"\$[ \t]((?:[^$\\`\n]|\\.){1,1000}+)(?<=[ \t])\$(?![$0-9])")
+_NO_WORDS = re.compile(r"\\(?:text|mathrm|operatorname)\s*\{[^{}]*\}|\\[A-Za-z]+|\{[^{}]*\}")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _TEX = re.compile(r"\\[A-Za-z{}|,;!]|\^|_\{|[A-Za-z)\]}]_[A-Za-z0-9\\]")
 _MARKDOWN = re.compile(
     r"\*\*|~~|\]\(|://|`|</|<br"
@@ -53,20 +61,24 @@ def formula_end(text: str, start: int, limit: int) -> int:
     if text[start] == "\\":
         return _end_of_marked(text, start, limit)
     if not text.startswith("$$", start):
-        match = _DOLLARS.match(text, start, limit)
-        before = text[start - 1 : start]
-        if match is None or (before.isascii() and before.isalnum()):
-            return 0
-        content = match[1]
-        if content[-1].isspace() or _NO_END.search(content) or _is_prose(content):
-            return 0
-        return match.end()
-
+        return _end_of_dollars(text, start, limit)
     end = text.find("$$", start + 2, min(limit, start + DISPLAY_LIMIT))
     content = text[start + 2 : end]
     if end < 0 or not content.strip() or content[0] == "$" or _is_prose(content):
         return 0
     return end + 2
+
+
+def _end_of_dollars(text: str, start: int, limit: int) -> int:
+    before = text[start - 1 : start]
+    if before.isascii() and before.isalnum():
+        return 0
+    if match := _DOLLARS.match(text, start, limit):
+        content = match[1]
+        is_open = content[-1].isspace() or _NO_END.search(content)
+        return 0 if is_open or _is_prose(content) else match.end()
+    spaced = _SPACED_DOLLARS.match(text, start, limit)
+    return spaced.end() if spaced and _is_spaced_formula(spaced[1]) else 0
 
 
 def _end_of_marked(text: str, start: int, limit: int) -> int:
@@ -91,6 +103,14 @@ def _is_prose(content: str) -> bool:
     return bool(_MARKDOWN.search(content) or _AMOUNT.match(content) or _WORDS.search(content))
 
 
+def _is_spaced_formula(content: str) -> bool:
+    """Return whether this is a formula, though it begins with a space after its dollar."""
+    is_markdown = _MARKDOWN.search(content.replace("^*", "")) is not None
+    if is_markdown or not _TEX.search(content) or _AMOUNT.match(content.lstrip()):
+        return False
+    return len(_WORD.findall(_NO_WORDS.sub("", content))) < MOST_WORDS
+
+
 def open_formula(line: str) -> int:
     """Return the position of the mark after which a formula goes on below ``line``, or -1."""
     found = max(line.rfind("\\["), line.rfind("\\begin{"))
@@ -107,7 +127,7 @@ def unfinished_formula(text: str) -> int:
     found = [place for place in places if not _end_of_marked(text, place, len(text))]
     dollar = text.rfind("$$") if text.count("$$") % 2 else text.rfind("$")
     rest = text[dollar + 1 :].lstrip("$")
-    if dollar >= 0 and not rest[:1].isspace() and (_TEX.search(rest) or rest.endswith("\\")):
+    if dollar >= 0 and _may_be_formula(text, dollar, rest):
         found.append(dollar)
     # The next character may be a digit, and this an amount. (It is the second dollar of a pair.)
     start = text.rfind("$", 0, len(text) - 1)
@@ -116,6 +136,15 @@ def unfinished_formula(text: str) -> int:
     place = min(found, default=-1)
     # In code there is no formula.
     return -1 if text.count("`", 0, max(place, 0)) % 2 else place
+
+
+def _may_be_formula(text: str, dollar: int, rest: str) -> bool:
+    """Return whether ``rest``, which follows the last dollar, may be the beginning of a formula."""
+    if rest[:1].isspace():
+        start = text.rfind("$", 0, dollar)
+        is_end = start >= 0 and formula_end(text, start, len(text)) == dollar + 1
+        return not is_end and "\n" not in rest and _is_spaced_formula(rest)
+    return bool(_TEX.search(rest) or rest.endswith("\\"))
 
 
 def hide_pipes(text: str) -> str:

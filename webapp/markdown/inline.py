@@ -6,6 +6,7 @@ No image is shown: it becomes a link.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from linkify_it.main import LinkifyIt
@@ -82,12 +83,24 @@ def _parser(*, brackets: bool, addresses: bool) -> MarkdownIt:
 
 
 class _BareLinks(LinkifyIt):
-    """Finds bare addresses. East Asian punctuation ends them as well."""
+    """Finds bare addresses. East Asian punctuation ends them as well.
+
+    An address does not end in a mark of emphasis or the punctuation of any script.
+    """
 
     def test_schema_at(self, text: str, name: str, position: int) -> int:
-        length = int(super().test_schema_at(text, name, position))
-        end = _WIDE_PUNCTUATION.search(text, position, position + length)
-        return end.start() - position if end else length
+        end = position + int(super().test_schema_at(text, name, position))
+        if wide := _WIDE_PUNCTUATION.search(text, position, end):
+            end = wide.start()
+        while end > position and _is_after_address(text[end - 1]):
+            end -= 1
+        return end - position
+
+
+def _is_after_address(character: str) -> bool:
+    if character.isascii():
+        return character in "*_~:;,!?"
+    return unicodedata.category(character) in ("Po", "Pf", "Pi", "Ps", "Pe")
 
 
 def _link(state: StateInline, silent: bool) -> bool:

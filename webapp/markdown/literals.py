@@ -18,7 +18,8 @@ _HEAD = re.compile(r"(?:(?<!\w)[A-Za-z]:|%\w{1,30}%|(?<![^\s(\"'])\.{1,2})\Z")
 _HEAD_LENGTH = 40
 _FIRST = r"\\(?=[\w.$%(]|\*(?![^\s.]))"
 # Up to a space, if no other folder follows it. What ends bold text or a sentence is not in it.
-_REST = r"(?:[^\s<>|\"`]| (?=[\w().-]+(?: [\w().-]+)?\\[A-Za-z0-9]))*(?<![*_~).,;:!?'\]])"
+_NEXT_FOLDER = r"[\w().-]+(?: [\w().-]+)?\\(?:[A-Za-z0-9]|\*(?![^\s.]))"
+_REST = rf"(?:[^\s<>|\"`]| (?={_NEXT_FOLDER}))*(?<![*_~).,;:!?'\]])"
 _PATH = re.compile(_FIRST + _REST)
 _NETWORK_PATH = re.compile(rf"\\\\[\w.$-]+\\[\w.$-]+(?:{_FIRST}{_REST})?")
 
