@@ -45,8 +45,10 @@ _ALL_SIGNS = re.compile(f"[{_DENSE}{_INDIC}]")
 _ALL_LETTERS = re.compile(rf"(?:[^\W\d_{_DENSE}]|[{_INDIC}])+")
 # Skin tones, and selectors of a variant of a character.
 _VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# What Unicode does not take apart, and people type in several ways: letters with a stroke, the i of
-# Turkish that has no dot, a line that makes Arabic words longer, quotes, apostrophes and dashes.
+# What Unicode does not take apart, and people type in several ways: letters with a stroke, eth and
+# thorn, the i of Turkish that has no dot, the yeh, kaf and heh that keyboards of Arabic, Persian
+# and Urdu have each in its own way, a line that makes Arabic words longer, quotes, apostrophes
+# (Hawaiian and Arabic in Latin letters have some of their own), dashes, the slash of a fraction.
 _SAME: dict[int, str | None] = {
     0x131: "i",
     0xF8: "o",
@@ -56,8 +58,16 @@ _SAME: dict[int, str | None] = {
     0x167: "t",
     0xE6: "ae",
     0x153: "oe",
+    0xF0: "d",
+    0xFE: "th",
     0x640: None,
-    **dict.fromkeys([*range(0x2018, 0x201C), 0x2032, 0x2BC, 0x2B9, 0xA78C, 0x5F3], "'"),
+    0x649: "\u064a",
+    0x6CC: "\u064a",
+    0x6A9: "\u0643",
+    **dict.fromkeys([0x629, 0x6BE, 0x6C1, 0x6C3, 0x6D5], "\u0647"),
+    0x2044: "/",
+    **dict.fromkeys([*range(0x2018, 0x201C), *range(0x2B9, 0x2C0), 0x2C8], "'"),
+    **dict.fromkeys([0x2032, 0xA78C, 0x55A, 0x5F3], "'"),
     **dict.fromkeys([*range(0x201C, 0x2020), 0x2033, 0xAB, 0xBB, 0x5F4], '"'),
     **dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-"),
 }
