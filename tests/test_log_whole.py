@@ -55,6 +55,7 @@ CONFIGURATIONS = {
         "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True, "
         "'handlers': {'h': {'class': 'logging.StreamHandler'}}, 'root': {'handlers': ['h']}})"
     ),
+    "disabled": "logging.disable(logging.CRITICAL)",
     "every logger": (
         "logging.basicConfig(force=True)\\n"
         "    for name in logging.root.manager.loggerDict:\\n"

@@ -65,6 +65,9 @@ def set_up_logging(level: str) -> None:
     handler, whose format knows nothing of the fields of an event.
     """
     enable_log()
+    # The switch of `logging.disable` is the manager's. Authors mean the loggers of libraries by it.
+    logger.manager = logging.Manager(logging.root)
+    logger.manager.loggerDict = logging.root.manager.loggerDict
     logger.setLevel(level)
     logger.addFilter(_hide_secrets_of_record)
     if not logger.handlers:
