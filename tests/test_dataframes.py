@@ -29,6 +29,7 @@ from webapp.authoring.chat_message import ElementData
 from webapp.authoring.elements.dataframe import Dataframe
 from webapp.authoring.errors import MisuseError
 from webapp.authoring.tables import arrow_files
+from webapp.authoring.tables.cells import OTHER
 from webapp.elements.tables.parquet_table import ParquetTable
 from webapp.elements.tables.table_file import UnreadableTableError
 from webapp.elements.tables.table_view import first_table_view
@@ -279,6 +280,101 @@ def test_an_index_that_says_something_is_a_column() -> None:
     )
     assert shown(sums)["columns"] == [["g", "text"], ["v / sum", "number"], ["v / max", "number"]]
     assert shown(pd.DataFrame({"v": [1]}))["columns"] == [["v", "number"]]
+    filtered = pd.DataFrame({"v": [1, 2, 3]}).query("v > 1")
+    assert shown(filtered)["columns"] == [["v", "number"]]
+    assert [name for name, _ in shown(pd.DataFrame(columns=["v"]))["columns"]] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("index", "names", "first"),
+    [
+        (["low", "high"], ["index"], ["low"]),
+        (pd.Index(["low", "high"], dtype=object), ["index"], ["low"]),
+        (pd.CategoricalIndex(["low", "high"]), ["index"], ["low"]),
+        (pd.date_range("2026-01-31", periods=2), ["index"], ["2026-01-31"]),
+        (pd.period_range("2026-01", periods=2, freq="M"), ["index"], ["2026-01"]),
+        (pd.Index([0.5, 1.5]), ["index"], ["0.5"]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), ["level 1", "level 2"], ["a", "1"]),
+        (
+            pd.MultiIndex.from_tuples([(1, 2), (1, 3)], names=["x", None]),
+            ["x", "level 2"],
+            ["1", "2"],
+        ),
+    ],
+)
+def test_what_rows_are_named_by_is_a_column(index: Any, names: list[str], first: list[str]) -> None:
+    found = shown(pd.DataFrame({"v": [7, 8]}, index=index))
+    assert [name for name, _ in found["columns"]] == [*names, "v"]
+    assert found["head"][0] == [*first, "7"]
+
+
+def test_a_summary_of_pandas_says_what_its_rows_are() -> None:
+    found = shown(pd.DataFrame({"v": [1.0, 3.0]}).describe())
+    assert [row[0] for row in found["head"]][:2] == ["count", "mean"]
+
+
+class Thing:
+    """Something that no table has a type for."""
+
+    def __repr__(self) -> str:
+        return "<a thing>"
+
+
+ODD_COLUMNS: list[Any] = [
+    pd.DataFrame({"a": [b"abc", b"\xff\x00", None]}),
+    pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1])}),
+    pd.DataFrame({"a": [1, "two", b"three", None, Thing(), Decimal("1.5")]}),
+    pd.DataFrame({"a": np.array([1.5, 2, np.nan], dtype="float16")}),
+    pd.DataFrame({"a": np.array([2**64 - 1, 0], dtype="uint64"), "b": [10**30, 1]}),
+    pd.DataFrame({"a": pd.to_timedelta(["1 days 02:03:04", None]), "b": pd.interval_range(0, 2)}),
+    pd.DataFrame({"a": [{"x": 1}, {"y": [b"z"]}], "b": [{1, 2}, set()], "c": [("t", 1), None]}),
+    pd.DataFrame([[1, 2, 3]], columns=["a", "a", 5]),
+    pl.DataFrame({"a": pl.Series([Thing(), Thing()], dtype=pl.Object)}),
+    pl.DataFrame({"a": pl.Series([1, 2], dtype=pl.Int128), "b": [b"\xff", None]}),
+    pl.DataFrame({"a": [[1, 2], None], "b": [{"x": 1}, None], "c": [None, None]}),
+    pa.table({"a": pa.RunEndEncodedArray.from_arrays([2, 3], [1, 5])}),
+    pa.table({"a": pa.array([b"\xff", None]).dictionary_encode()}),
+    pa.table({"a": pa.array([1, 2], pa.float16())}),
+    pa.table({"a": pa.array([[("k", 1)], None], pa.map_("string", "int8"))}),
+    pa.table({"a": pa.array([0, 1], pa.timestamp("s", "Not/AZone"))}),
+    pa.table({"a": pa.array([0, 1], pa.time32("s")), "b": pa.array([0, 1], pa.duration("ns"))}),
+    [{"a": b"\xff"}, {"a": None}],
+    [{"a": Thing(), None: 1, 5: 2}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ODD_COLUMNS, ids=range(len(ODD_COLUMNS)))
+def test_whatever_a_column_holds_it_is_shown_sorted_and_downloaded(data: Any) -> None:
+    (file,) = Dataframe(data=data).new_files()
+    assert isinstance(file.source, bytes)
+    table = ParquetTable(pa.BufferReader(file.source))
+    lines = list(csv.reader(io.StringIO(b"".join(table.write_csv()).decode())))
+    assert lines[0] == table.names
+    for name, kind in zip(table.names, table.kinds, strict=True):
+        if kind != OTHER:
+            rows = table.sort_rows(name, descending=False)
+            assert sorted(rows) == list(range(table.rows))
+    assert len(shown(data)["head"]) == table.rows
+
+
+def test_objects_are_shown_as_text_and_not_by_where_they_lie_in_memory() -> None:
+    data = pl.DataFrame({"a": pl.Series([Thing(), None], dtype=pl.Object)})
+    assert shown(data)["head"] == [["<a thing>"], [None]]
+
+
+def test_numbers_stay_numbers() -> None:
+    data = pd.DataFrame({"a": pd.arrays.SparseArray([0.0, 1.5]), "b": [-0.0, 2.5]})
+    assert shown(data)["columns"] == [["a", "number"], ["b", "number"]]
+    assert shown(data)["head"] == [["0.0", "0.0"], ["1.5", "2.5"]]
+    runs = pa.table({"a": pa.RunEndEncodedArray.from_arrays([2, 3], [1, 5])})
+    assert shown(runs)["columns"] == [["a", "number"]]
+
+
+def test_times_of_any_year_and_zone_read_well() -> None:
+    old = pd.DataFrame({"a": [datetime(1, 1, 1), datetime(1, 1, 1, 9, 5)]})  # noqa: DTZ001
+    assert shown(old)["head"] == [["0001-01-01 00:00"], ["0001-01-01 09:05"]]
+    nowhere = pa.table({"a": pa.array([0, 60], pa.timestamp("s", "Not/AZone"))})
+    assert shown(nowhere)["head"] == [["1970-01-01 00:00 UTC"], ["1970-01-01 00:01 UTC"]]
 
 
 def test_columns_that_no_other_library_has_are_shown_as_text() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.interchange import from_dataframe
 
@@ -30,8 +31,11 @@ def arrow_table(data: Any) -> Any:
         data = data.collect()  # a query of polars that has not run
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):
         data = data.to_frame()  # a single column of pandas or polars
-    if any(base.__module__.startswith("pandas.") for base in type(data).__mro__):
+    modules = [base.__module__.partition(".")[0] for base in type(data).__mro__]
+    if "pandas" in modules:
         return _from_pandas(data)
+    if "polars" in modules:
+        return _from_polars(data)
     if isinstance(data, pa.Table):
         table = data
     elif hasattr(data, "__arrow_c_stream__") or isinstance(data, pa.RecordBatch):
@@ -85,6 +89,8 @@ def python_values(column: Any) -> list[object]:
     try:
         return list(column.to_pylist())
     except (ValueError, OverflowError, KeyError, pa.ArrowException):
+        if pa.types.is_timestamp(kind) and kind.tz not in (None, "UTC"):
+            return python_values(column.cast(pa.timestamp("us", "UTC")))
         return [_python_value(value) for value in column]
 
 
@@ -96,20 +102,40 @@ def _python_value(value: Any) -> object:
 
 
 def _from_pandas(frame: Any) -> Any:
-    levels = frame.index.names
+    index = frame.index
     columns: list[Any] = []
     names: list[object] = []
     # The numbers of the rows say nothing; any other index is what the rows are named by.
-    if any(name is not None for name in levels) or frame.index.dtype == object:
-        for number, name in enumerate(levels):
-            columns.append(frame.index.get_level_values(number).to_series())
-            names.append("" if name is None and len(levels) == 1 else name)
+    if any(name is not None for name in index.names) or (
+        len(index) and (index.nlevels > 1 or index.dtype.kind not in "iu")
+    ):
+        levels = range(index.nlevels)
+        columns += [index.get_level_values(level).to_series() for level in levels]
+        plain = ["index"] if index.nlevels == 1 else [f"level {it + 1}" for it in levels]
+        names += [plain[it] if index.names[it] is None else index.names[it] for it in levels]
     columns += [frame.iloc[:, number] for number in range(frame.shape[1])]
     names += list(frame.columns)
     return pa.table([_column_of_pandas(column) for column in columns], names=name_columns(names))
 
 
+def _from_polars(frame: Any) -> Any:
+    columns = [_column_of_polars(column) for column in frame.iter_columns()]
+    return pa.table(columns, names=name_columns(frame.columns))
+
+
+def _column_of_polars(column: Any) -> Any:
+    # Arrow is given the addresses of objects of Python, which are nobody's business.
+    if str(column.dtype) != "Object":
+        try:
+            return _storable(pa.chunked_array([column.to_arrow()]))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            pass
+    return _column_of(column.to_list())
+
+
 def _column_of_pandas(column: Any) -> Any:
+    if hasattr(column, "sparse"):
+        column = column.sparse.to_dense()
     try:
         found = pa.chunked_array([pa.Array.from_pandas(column)])
         # Periods and intervals are numbers there, which say nothing.
@@ -149,6 +175,11 @@ def _storable(column: Any) -> Any:
             _storable(pa.chunked_array([it.dictionary])).take(it.indices) for it in column.chunks
         ]
         column = pa.chunked_array([it for chunk in chunks for it in chunk.chunks], plain)
+    elif pa.types.is_run_end_encoded(kind):
+        chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        column = _storable(pa.chunked_array(chunks, kind.value_type))
+    elif pa.types.is_float16(kind):
+        column = column.cast(pa.float32())  # halves have no order in Arrow
     elif pa.types.is_string_view(kind):
         column = column.cast(pa.large_string())
     elif pa.types.is_binary_view(kind):
@@ -157,7 +188,6 @@ def _storable(column: Any) -> Any:
         isinstance(kind, pa.BaseExtensionType)
         or pa.types.is_union(kind)
         or pa.types.is_interval(kind)
-        or pa.types.is_run_end_encoded(kind)
     ):
         texts = [_text_of(value) for value in column.to_pylist()]
         column = pa.chunked_array([pa.array(texts, pa.string())])

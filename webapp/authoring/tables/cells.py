@@ -58,10 +58,10 @@ def _show(value: object, decimals: int, *, midnight: bool) -> str:
         case float():
             text = _show_number(value, decimals)
         case datetime() if midnight:
-            text = f"{value:%Y-%m-%d}"
+            text = f"{value.date()}"
         case datetime():
             seconds = f":{value:%S}" if value.second else ""
-            text = f"{value:%Y-%m-%d %H:%M}{seconds} {value.tzname() or ''}".rstrip()
+            text = f"{value.date()} {value:%H:%M}{seconds} {value.tzname() or ''}".rstrip()
         case Decimal() if value.is_finite() and abs(value.adjusted()) < CELL_LIMIT:
             text = f"{value:f}"
         case bytes():
@@ -75,7 +75,7 @@ def _show_number(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "-∞"}.get(value, "NaN")
     if value == 0 or SMALLEST <= abs(value) < LARGEST:
-        return f"{value:.{decimals}f}"
+        return f"{value + 0.0:.{decimals}f}"  # no minus before a zero
     return f"{value:.{DECIMALS}g}"
 
 

@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from webapp.authoring.tables.arrow_files import kind_of, python_values
-from webapp.authoring.tables.cells import OTHER, ColumnKind
+from webapp.authoring.tables.cells import OTHER, TEXT, ColumnKind
 from webapp.console import MAY_SPLIT, escape_formula
 from webapp.elements.tables.table_file import (
     GROUP_BYTES_LIMIT,
@@ -156,6 +156,9 @@ def _plain(column: Any) -> Any:
 def _csv_column(column: Any) -> Any:
     """Return a column as CSV has it: no formulas, and one text for each list or struct."""
     kind = column.type
+    if pa.types.is_dictionary(kind) and kind_of(kind) != TEXT:
+        column = _plain(column)
+        kind = column.type
     if pa.types.is_dictionary(kind):
         texts = column.combine_chunks()
         texts = texts.chunk(0) if isinstance(texts, pa.ChunkedArray) else texts
