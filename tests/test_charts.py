@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -219,14 +220,50 @@ def test_the_data_of_a_chart_is_a_table(alice: Visitor) -> None:
             [["a", "1.5"], ["b", "2.0"]],
         ),
         (go.Figure(go.Scatter(y=np.arange(3, dtype="int16"))), [["0"], ["1"], ["2"]]),
-        (go.Figure(go.Heatmap(z=np.array([[1, 2], [3, 4]]))), [["[1, 2]"], ["[3, 4]"]]),
+        (
+            go.Figure(go.Heatmap(z=np.array([[1, 2], [3, 4]]), x=["a", "b"])),
+            [["a", "0", "1"], ["b", "0", "2"], ["a", "1", "3"], ["b", "1", "4"]],
+        ),
+        (
+            go.Figure(go.Surface(z=[[1], [2]], x=[[5], [6]], y=[[7], [8]])),
+            [["5", "7", "1"], ["6", "8", "2"]],
+        ),
+        (
+            go.Figure(
+                go.Sankey(
+                    node={"label": ["a", "b"]},
+                    link={"source": [0, 1], "target": [1, 5], "value": [3, 4]},
+                )
+            ),
+            [["a", "b", "3"], ["b", "5", "4"]],
+        ),
+        (
+            go.Figure(go.Table(header={"values": ["A"]}, cells={"values": [[1, 2], ["x"]]})),
+            [["1", "x"], ["2", "–"]],
+        ),
+        (
+            go.Figure(go.Indicator(value=3, title={"text": "Sales"})),
+            [["Sales", "3"]],
+        ),
+        (
+            go.Figure(go.Splom(dimensions=[{"label": "x", "values": np.array([1, 2])}, {}])),
+            [["1", "–"], ["2", "–"]],
+        ),
+        (
+            go.Figure(go.Bar(x=[["a", "a"], ["x", "y"]], y=[1, 2])),
+            [["a / x", "1"], ["a / y", "2"]],
+        ),
+        (go.Figure(go.Scatter(y=np.array([1.5, np.nan]))), [["1.5"], ["–"]]),
         (
             go.Figure([go.Bar(x=["a"], y=[1], name="One"), go.Bar(x=["b"], y=[2])]),
             [["One", "a", "1"], ["Trace 2", "b", "2"]],
         ),
         (go.Figure(go.Scatter(x=[1, 2], y=[5])), [["1", "5"], ["2", "–"]]),
     ],
-    ids=["pie", "numbers as bytes", "heatmap", "two traces", "uneven"],
+    ids=[
+        *("pie", "numbers as bytes", "heatmap", "surface", "flows", "table", "indicator"),
+        *("dimensions", "levels", "no numbers", "two traces", "uneven"),
+    ],
 )
 def test_the_data_of_charts_of_all_kinds_is_read(
     make_app: AppMaker, figure: go.Figure, rows: list[list[str]]
@@ -249,8 +286,9 @@ def test_without_the_package_on_the_site_the_data_is_left(
 
 
 def test_what_is_no_figure_is_refused() -> None:
-    with pytest.raises(MisuseError, match="Pyplot figure must be a figure of matplotlib, not int"):
-        Pyplot(figure=5)
+    for figure, kind in ((5, "int"), (pyplot, "module")):
+        with pytest.raises(MisuseError, match=rf"figure of matplotlib, .*pyplot.gcf.*, not {kind}"):
+            Pyplot(figure=figure)
     with pytest.raises(MisuseError, match="Plotly figure must be a figure of Plotly, not Figure"):
         Plotly(figure=Figure())
     # It has `to_json`, too.

@@ -129,9 +129,11 @@ class Pyplot(Element):
         display: ElementDisplay = "inline",
         size: ElementSize | None = None,
     ) -> None:
-        if not hasattr(figure, "savefig"):
+        # The module pyplot has `savefig`, too.
+        if not hasattr(figure, "savefig") or not hasattr(figure, "get_size_inches"):
             raise MisuseError(
-                f"Pyplot figure must be a figure of matplotlib, not {type(figure).__name__}."
+                "Pyplot figure must be a figure of matplotlib, such as pyplot.gcf(), not "
+                f"{type(figure).__name__}."
             )
         super().__init__(name=name, display=display, size=size)
         self.figure = figure
