@@ -210,6 +210,20 @@ def test_a_worker_that_ends_lets_a_download_finish(on_gunicorn: Library) -> None
     assert reader.digest() == hashlib.sha256(content).hexdigest()
 
 
+def test_a_worker_that_has_answered_enough_goes_on_with_a_download(
+    tmp_path: Path, sqlite_url: str, large: Path
+) -> None:
+    shape = (*SHAPE, "--max-requests", "20")
+    with library(tmp_path, sqlite_url, lambda *given: gunicorn(*given, *shape)) as site:
+        before, path = site.worker, site.add(large)
+        reader = site.reader(path)
+        assert [site.server.status("/healthz") for _ in range(40)] == [200] * 40
+        assert site.worker == before
+        with large.open("rb") as file:
+            assert reader.digest() == hashlib.file_digest(file, "sha256").hexdigest()
+        wait_until(lambda: before not in site.server.workers())
+
+
 def test_object_storage_that_goes_breaks_the_connection(on_s3: Library, s3: S3Server) -> None:
     content = os.urandom(20 * MIB)
     path = on_s3.add(content)

@@ -183,10 +183,51 @@ def test_reload_ends_streams_and_the_next_worker_tells_the_rest(
         assert talker.bubbles()[-1].status == "complete"
 
 
-def test_worker_that_has_answered_enough_ends_its_streams(tmp_path: Path, sqlite_url: str) -> None:
+@pytest.mark.parametrize("more", [(), ("--preload",)])
+def test_worker_that_has_answered_enough_serves_until_its_answers_end(
+    tmp_path: Path, sqlite_url: str, more: tuple[str, ...]
+) -> None:
     settings, enough = production(sqlite_url, "talker.py"), tmp_path / "enough"
+    with gunicorn(tmp_path, settings, *SHAPE, "--max-requests", "8", *more) as server:
+        talker, before = Talker(server.port).start(), worker_of(server)
+        with talker.say(f"stream on {enough} 0.1") as stream:
+            stream.until("on-1 ")
+            assert [talker.get("/healthz").status for _ in range(20)] == [200] * 20
+            assert workers_of(server) == [before]
+            enough.touch()
+            assert "on-end" in stream.text()
+        wait_until(lambda: before not in workers_of(server))
+        assert talker.bubbles()[-1].status == "complete"
+        assert "Autorestarting worker after" in server.log
+
+
+def test_worker_that_has_answered_enough_waits_for_a_request_that_arrives(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    settings = production(sqlite_url, "talker.py")
     with gunicorn(tmp_path, settings, *SHAPE, "--max-requests", "8") as server:
-        talker = Talker(server.port).start()
+        before = worker_of(server)
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as slow:
+            slow.sendall(f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n".encode())
+            assert [server.status("/healthz") for _ in range(20)] == [200] * 20
+            assert workers_of(server) == [before]
+            slow.sendall(b"Connection: close\r\n\r\n")
+            assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: before not in workers_of(server))
+
+
+def test_worker_that_has_answered_enough_ends_however_busy_it_is(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    (tmp_path / "conf.py").write_text(
+        "def post_worker_init(worker):\n"
+        "    from webapp.web.connections import gunicorn_worker\n"
+        "    gunicorn_worker.GO_ON_SECONDS = 0.5\n"
+    )
+    settings, enough = production(sqlite_url, "talker.py"), tmp_path / "enough"
+    options = ("--max-requests", "8", "--config", str(tmp_path / "conf.py"))
+    with gunicorn(tmp_path, settings, *SHAPE, *options) as server:
+        talker, before = Talker(server.port).start(), worker_of(server)
         # The last of them wait for the next worker, which starts when this one has ended.
         with ThreadPoolExecutor(1) as pool, talker.say(f"stream on {enough} 0.1") as stream:
             stream.until("on-1 ")
@@ -196,6 +237,7 @@ def test_worker_that_has_answered_enough_ends_its_streams(tmp_path: Path, sqlite
             assert asked.result() == [200] * 8
         answer = talker.wait_for_end()[-1].text
         assert answer == spoken("on", tokens_in(answer, "on"))
+        wait_until(lambda: before not in workers_of(server))
 
 
 def test_sigterm_ends_streams_in_good_order(tmp_path: Path, sqlite_url: str) -> None:

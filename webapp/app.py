@@ -56,12 +56,12 @@ from webapp.sharing import views as sharing_views
 from webapp.templating import set_up_templates, set_up_windows
 from webapp.transfer import views as transfer_views
 from webapp.turns.late.storing import LateRows
-from webapp.turns.runtime import set_up_conversation
+from webapp.turns.runtime import runs_turns, set_up_conversation
 from webapp.turns.storing import TurnRows
 from webapp.web import assets, health, late_schema, probe
 from webapp.web.compression import compress_answers
 from webapp.web.connections import bound_connections
-from webapp.web.downloads.thread import set_up_downloads
+from webapp.web.downloads.thread import sends_files, set_up_downloads
 from webapp.web.errors import EXPLANATIONS, explain, handle_errors, log_unavailable
 from webapp.web.headers import send_headers
 from webapp.web.life.lifespan import is_gunicorn_worker, set_up_lifespan, start_or_refuse
@@ -104,8 +104,9 @@ def create_app(
     """
     try:
         settings, chat_app = _prepare(chat, config)
-        bound_connections(settings.files_bytes if chat_app.may_take_uploads else 0)
         app = build_app(chat_app, settings)
+        most_bytes = settings.files_bytes if chat_app.may_take_uploads else 0
+        bound_connections(most_bytes, lambda: runs_turns(app) or sends_files(app))
         _settle_schema(app, settings)
         if is_gunicorn_worker():
             start_or_refuse(app)

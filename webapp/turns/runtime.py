@@ -67,6 +67,12 @@ def conversation() -> Conversation:
     return found
 
 
+def runs_turns(app: Flask) -> bool:
+    """Return whether a turn of ``app`` runs in this process."""
+    found: Conversation = app.extensions[EXTENSION]
+    return found.keeper.count > 0
+
+
 def _shut_down_at_exit(seconds: float, late: LateMessages, keeper: Keeper) -> None:
     # Called in a process that serves, never in one that loads the app and forks. CPython has
     # `_register_atexit` since 3.9 for its own executors. It runs before they are stopped: turns

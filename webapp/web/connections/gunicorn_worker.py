@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import selectors
 import socket
+import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -44,6 +46,8 @@ THREAD_SECONDS = 0.1
 # How long a connection lingers after its last answer, and how long a worker that ends waits for
 # requests that have begun to arrive.
 STOP_SECONDS = 2.0
+# How long a worker that has answered enough goes on while it always has something to do.
+GO_ON_SECONDS = 600.0
 # A worker has its own files, and its streams have half of all.
 SHARE_OF_FILES = 3
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
@@ -152,8 +156,15 @@ class ArrivedReader(SocketUnreader):
 class ArrivalWorker(ThreadWorker):
     """A worker with threads, which get a connection when its request has arrived."""
 
+    # Whether this process works on something that it must finish before it ends.
+    busy: tuple[Callable[[], bool], ...] = ()
+
     def run(self) -> None:
         """Serve until the worker ends."""
+        # gunicorn would end at once after `--max-requests`, and start the next worker when this
+        # process has ended. Until then, with one worker, nobody would be answered.
+        self._most_requests, self.max_requests = self.max_requests, sys.maxsize
+        self._enough_since: float | None = None
         # Both in the order in which they began.
         self._arriving: dict[Any, ArrivingRequest] = {}
         self._lingering: dict[Any, float] = {}
@@ -241,6 +252,23 @@ class ArrivalWorker(ThreadWorker):
                 break  # and so are all that follow
             if is_too_slow(seconds, request.size) or (not self.alive and seconds > STOP_SECONDS):
                 self._drop(conn)
+        self._end_after_enough(now)
+
+    def _end_after_enough(self, now: float) -> None:
+        """End after `--max-requests`, as soon as nobody has to wait for that."""
+        if not self.alive or self.nr < self._most_requests:
+            return
+        if self._enough_since is None:
+            self._enough_since = now
+        if self._is_idle() or now - self._enough_since > GO_ON_SECONDS:
+            self.log.info("Autorestarting worker after %s requests.", self.nr)
+            self.alive = False
+
+    def _is_idle(self) -> bool:
+        waiting = (self.keepalived_conns, self.pending_conns, self._arriving, self._lingering)
+        answering = self.nr_conns - sum(map(len, waiting))
+        has_begun = any(request.size for request in self._arriving.values())
+        return answering <= 0 and not has_begun and not any(is_busy() for is_busy in self.busy)
 
     def _read(self, conn: Any, _sock: Any) -> None:
         request = self._arriving[conn]
@@ -315,7 +343,7 @@ class ArrivalWorker(ThreadWorker):
             conn.close()
 
 
-def use_arrival_workers(frame: FrameType | None) -> None:
+def use_arrival_workers(frame: FrameType | None, is_busy: Callable[[], bool]) -> None:
     """Let the workers that load this app, or are forked later, be those of this module.
 
     Parameters
@@ -323,6 +351,8 @@ def use_arrival_workers(frame: FrameType | None) -> None:
     frame:
         Where the app is loaded. Only gunicorn's frames know the worker, or with ``--preload`` the
         process that makes the workers.
+    is_busy:
+        Returns whether a worker must finish something before it ends.
     """
     # Older versions have no such loop.
     is_known = hasattr(ThreadWorker, "murder_pending") and hasattr(SocketUnreader, "take_buffered")
@@ -332,5 +362,14 @@ def use_arrival_workers(frame: FrameType | None) -> None:
             if type(server) is ThreadWorker:
                 server.__class__ = ArrivalWorker
             elif getattr(server, "worker_class", None) is ThreadWorker:
-                server.worker_class = ArrivalWorker
+                # A class of its own: what it knows of this app is no state of a module.
+                server.worker_class = type(ArrivalWorker.__name__, (ArrivalWorker,), {})
+            worker = server if isinstance(server, ArrivalWorker) else _worker_class(server)
+            if worker is not None:
+                worker.busy = (*worker.busy, is_busy)
         frame = frame.f_back
+
+
+def _worker_class(server: Any) -> type[ArrivalWorker] | None:
+    found = getattr(server, "worker_class", None)
+    return found if isinstance(found, type) and issubclass(found, ArrivalWorker) else None

@@ -55,6 +55,11 @@ class DownloadThread(LoopThread["_Loop"]):
         most = min(MOST_DOWNLOADS, files // SHARE_OF_FILES) if files > 0 else MOST_DOWNLOADS
         return self._slots.take(most, owner, MOST_OF_ONE)
 
+    @property
+    def is_sending(self) -> bool:
+        """Return whether somebody downloads a file."""
+        return self._slots.in_use > 0
+
     def serve(self, connection: socket.socket, source: Source, slot: Slot) -> None:
         """Send a file to a connection, and close both in the end."""
         with self.lock:  # so that the thread does not end meanwhile
@@ -243,6 +248,12 @@ class _Loop:
 def set_up_downloads(app: Flask) -> None:
     """Let ``app`` send files by one thread."""
     app.extensions[EXTENSION] = DownloadThread()
+
+
+def sends_files(app: Flask) -> bool:
+    """Return whether somebody downloads a file of ``app`` from this process."""
+    found: DownloadThread = app.extensions[EXTENSION]
+    return found.is_sending
 
 
 def download_thread() -> DownloadThread:
