@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli_support import CommandLine
 from tests.support.apps import AppMaker
 from tests.support.log import LogReader
 from tests.support.people import Visitor
@@ -167,3 +168,27 @@ def test_the_stylesheet_of_a_profile_is_looked_for(make_app: AppMaker, log: LogR
     Visitor(app).get("/")
     [event] = log.events("file.missing")
     assert (event["of"], event["file"]) == ("ChatProfile 'Night' ui.custom_css", "/public/gone.css")
+
+
+def test_the_check_notes_each_file_that_is_named_and_not_there(tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "there.svg").write_text("<svg/>")
+    (tmp_path / "helper.py").write_text("ICON = '/public/of helper.png'\n")
+    (tmp_path / "app.py").write_text(
+        "import chat_profiles as cl\nimport helper\n"
+        "a = cl.Starter('a', 'm', icon='/public/there.svg?v=2')\n"
+        "b = cl.Starter('b', 'm', icon='public/gone.svg?v=2')\n"
+        "c = cl.Starter('c', 'm', icon='public/gone.svg?v=2')\n"
+        "d = cl.Starter('d', 'm', icon=f'/public/{a}.svg')\n"
+        "e = cl.Starter('e', 'm /public/x.svg', icon='https://a.example/public/x.svg')\n"
+    )
+    result = CommandLine(tmp_path, "")("check", str(tmp_path / "app.py"))
+    advice = f"is not there: put the file into {tmp_path}/public, or change the address."
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            f"note: app.py:4: public/gone.svg?v=2 {advice}",
+            f"note: helper.py:1: /public/of helper.png {advice}",
+            "app.py: nothing to change.",
+        ],
+    )

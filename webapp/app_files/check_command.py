@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from webapp.authoring.checking.app_check import check_app
+from webapp.authoring.checking.app_check import check_app, list_missing_files
 from webapp.authoring.errors import AuthoringError
 from webapp.authoring.loading.config_file import read_config_file
 from webapp.authoring.loading.loader import locate_app_file
@@ -28,7 +28,8 @@ def check(app: str, as_json: bool) -> None:
 
     It reads the file and the modules beside it that it imports, and runs none of them. Each line
     has file, line, and what to use instead. The exit code is 2 if there is something to change.
-    Notes tell what has no effect in the files beside it, such as .chainlit/config.toml.
+    Notes tell what has no effect in the files beside it, such as .chainlit/config.toml, and which
+    files of the folder public are named and not there.
 
     \b
     Example:
@@ -50,7 +51,7 @@ def check(app: str, as_json: bool) -> None:
         raise BadInputError(str(error)) from error
     except OSError as error:
         raise BadInputError(file_problem(error)) from error
-    notes = _list_notes(path.parent)
+    notes = [*_list_notes(path.parent), *list_missing_files(path, source)]
     if as_json:
         report = {
             "app": str(path),

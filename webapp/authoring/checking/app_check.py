@@ -61,6 +61,20 @@ def list_used_names(path: Path) -> set[str]:
     }
 
 
+def list_missing_files(path: Path, source: bytes) -> list[str]:
+    """Return a line for each file under ``/public`` that an app names and has not there."""
+    lines: dict[str, str] = {}
+    for file, finder in _read_files(path, source):
+        for line, address in finder.public_files:
+            name = address.removeprefix("/").partition("?")[0]
+            if not (path.parent / name).is_file():
+                advice = f"put the file into {path.parent / 'public'}, or change the address"
+                text = f"{address} is not there: {advice}."
+                place = Problem(file, line, address, text).describe(path.parent)
+                lines.setdefault(address, place)
+    return list(lines.values())
+
+
 def _read_files(path: Path, source: bytes) -> Iterator[tuple[Path, UseFinder]]:
     """Yield an app file, and the modules beside it that it imports, with what each of them uses."""
     seen, waiting, left = {path}, [(path, source)], BYTES_READ

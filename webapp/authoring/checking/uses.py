@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseExcepti
 ATTRIBUTE_ERRORS = {"AttributeError", "NameError"}
 # A longer line is cut.
 LINE_SHOWN = 100
+_PUBLIC_FILE = re.compile(r"/?public/[^?#\n]+\.\w+(\?.*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class UseFinder(ast.NodeVisitor):
         self.modules: list[tuple[int, str, tuple[str, ...]]] = []
         self.attributes_set: set[str] = set()
         self.asked_for: set[str] = set()
+        self.public_files: list[tuple[int, str]] = []
         self._scope = open_scope(tree, None)
         self._expected: set[str] = set()
         self._reads_annotations = True
@@ -112,6 +115,14 @@ class UseFinder(ast.NodeVisitor):
         path = self._scope.find_starred(node.id) if node.id in NOT_YET else None
         if path and not self._expected & ATTRIBUTE_ERRORS:
             self.uses.append(Use(line=node.lineno, path=path))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and _PUBLIC_FILE.fullmatch(node.value):
+            self.public_files.append((node.lineno, node.value))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        # Of an address that is put together, no part is a file.
+        self._visit_all([each for each in node.values if isinstance(each, ast.FormattedValue)])
 
     def visit_Try(self, node: ast.Try) -> None:
         before = self._expected
