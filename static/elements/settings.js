@@ -168,9 +168,28 @@ const makeChips = (area) => {
   if (focused === id && document.activeElement === document.body) input.focus();
 };
 
+// What the user has done to a field stays when the form is drawn anew, unless the app has changed the
+// field: then it shows what the server sends. A browser shows that by itself in new elements only.
+const drawn = new WeakMap();
+
+const drawAnew = (setting) => {
+  for (const control of setting.querySelectorAll("input:not(.tags-next), textarea, option")) {
+    if (control.matches("option")) control.selected = control.defaultSelected;
+    else if (control.matches("[type=checkbox], [type=radio]")) control.checked = control.defaultChecked;
+    else control.value = control.defaultValue;
+    const output = control.type === "range" && control.parentElement.querySelector("output");
+    if (output) output.textContent = control.value;
+  }
+};
+
 let shown = null;
 
 export const update = () => {
+  for (const setting of document.querySelectorAll(".setting[data-drawn]")) {
+    const state = setting.dataset.drawn;
+    if (drawn.has(setting) && drawn.get(setting) !== state) drawAnew(setting);
+    drawn.set(setting, state);
+  }
   for (const area of document.querySelectorAll("textarea[data-tags]")) {
     // A form that was drawn anew has the area as the server sends it.
     if (!area.hidden || !chipsOf(area)) {

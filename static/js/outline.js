@@ -1,11 +1,13 @@
-// A step that the user has opened or closed stays so, whatever the server says of it later.
+// What the user has opened or closed stays so, whatever the server says of it later. Forms that are
+// sent are not among it: the answer closes them.
 import { on } from "./dom.js";
 
+const FOLDS = ".step, .category, .settings-tab, .unfold, .viewer";
 const touched = new WeakSet();
 
 on("click", ({ target }) => {
-  const step = target.closest?.("summary")?.parentElement;
-  if (step?.matches(".step")) touched.add(step);
+  const fold = target.closest?.("summary")?.parentElement;
+  if (fold?.matches(FOLDS)) touched.add(fold);
 });
 
 // Of each attribute that changes, htmx tells extensions only. `false` leaves it as it is.

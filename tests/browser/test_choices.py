@@ -10,7 +10,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, NewPage
 from tests.browser.site import Site
-from tests.browser.steps import composer, ended, focus_is, messages, open_chat
+from tests.browser.steps import (
+    HeldRequests,
+    composer,
+    ended,
+    focus_is,
+    messages,
+    open_chat,
+    started,
+)
 from tests.browser.test_accessibility import findings, nothing_is_wider_than_the_screen
 from tests.support.apps import AppMaker
 
@@ -173,6 +181,19 @@ def test_a_suggestion_has_its_command(desktop: Page, site: Site) -> None:
     category(desktop, "Creative").click()
     desktop.locator("[data-label=picture]").click()
     expect(ended(desktop)).to_contain_text("Picture, flash low: A cat")
+
+
+def test_a_heading_that_is_opened_while_the_chat_starts_stays_open(
+    desktop: Page, site: Site
+) -> None:
+    starting = HeldRequests(desktop, "**/chats")
+    desktop.goto(site.url)
+    start = starting.take()
+    category(desktop, "Creative").click()
+    start.continue_()
+    started(desktop)
+    desktop.locator("[data-label=poem]").click()
+    expect(ended(desktop)).to_contain_text("Write a poem")
 
 
 def test_it_is_sound_and_fits_a_narrow_screen(new_page: NewPage, site: Site) -> None:

@@ -39,6 +39,44 @@ EDITING_TAGS = """
 """
 
 
+# What the app makes of a change has as many choices as before, and other values.
+EDITING_ALL = """
+    import webapp as cl
+    from webapp.input_widget import *
+
+    def widgets(style):
+        new = style == "new"
+        about = {"description": f"It is {style}."}
+        values = ["n1", "n2", "n3"] if new else ["o1", "o2", "o3"]
+        return [
+            Tab("first", "First", [
+                Select("Style", "Style", values=["old", "new"], initial_value=style),
+                TextInput("Note", "Note"),
+            ]),
+            Tab("rest", "Rest", [
+                Select("Model", "Model", values=values, initial_index=0),
+                RadioGroup("Length", "Length", values=values, initial_index=0),
+                MultiSelect("Tools", "Tools", values=values, initial=values[:1]),
+                Switch("Stream", "Stream", initial=False, **about),
+                Slider("Heat", "Heat", initial=1, **about),
+                DatePicker("Day", "Day", initial="2026-01-01", **about),
+            ]),
+        ]
+
+    @cl.on_chat_start
+    async def start():
+        await cl.ChatSettings(widgets("old")).send()
+
+    @cl.on_settings_edit
+    async def edit(settings):
+        await cl.ChatSettings(widgets(settings["Style"])).refresh()
+
+    @cl.on_settings_update
+    async def update(settings):
+        await cl.Message(" ".join(str(value) for value in settings.values())).send()
+"""
+
+
 @pytest.fixture
 def site(make_app: AppMaker, serve: object) -> Site:
     return serve(make_app("settings.py"))  # type: ignore[operator,no-any-return]
@@ -115,6 +153,32 @@ def test_form_follows_a_change(new_page: NewPage, make_app: AppMaker, serve: obj
     expect(panel).to_have_count(0)
     ask(page, "what?")
     expect(answer(page)).to_contain_text("'Model': 'b1'")
+
+
+def test_fields_that_the_app_has_changed_show_what_it_has_set(
+    new_page: NewPage, make_app: AppMaker, serve: object
+) -> None:
+    page = new_page()
+    open_chat(page, serve(make_app(EDITING_ALL)))  # type: ignore[operator]
+    panel = open_settings(page)
+    rest = panel.locator("summary").filter(has_text="Rest")
+    rest.click()
+    panel.get_by_label("Model").select_option("o3")
+    panel.get_by_role("radio", name="o2").check()
+    panel.get_by_role("checkbox", name="o3").check()
+    panel.get_by_role("switch", name="Stream").check()
+    panel.get_by_label("Heat").fill("7")
+    panel.get_by_label("Day").fill("2026-03-03")
+    panel.get_by_label("Note").fill("kept")
+    panel.get_by_label("Style").select_option("new")
+
+    expect(panel.get_by_label("Model").locator("option")).to_have_text(["n1", "n2", "n3"])
+    # The tab that the user has opened stays open.
+    expect(panel.get_by_label("Model")).to_have_value("n1")
+    expect(panel.get_by_label("Model")).to_be_visible()
+    expect(panel.locator("output")).to_have_text("1")
+    panel.get_by_test_id("save-settings").click()
+    expect(messages(page).last).to_contain_text("new kept n1 n1 ['n1'] False 1 2026-01-01")
 
 
 def test_settings_of_a_later_message_come_with_the_stream(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +46,8 @@ class SettingField:
         Of the element.
     texts:
         What the form sends if it is left as it is.
+    drawn:
+        Changes when the app changes the widget or its value.
     problem:
         What is to be corrected, if something is.
     """
@@ -52,6 +56,7 @@ class SettingField:
     name: str
     html_id: str
     texts: Sequence[str]
+    drawn: str
     problem: str
 
 
@@ -102,8 +107,7 @@ def render_settings(
     )
     why_closed = "" if offered else WITHDRAWN
     problems = refusal.problems if isinstance(refusal, SettingsRefusedError) else {}
-    values = settings["values"] if draft is None else {}
-    groups = _group_fields(settings["widgets"], values, sent, draft or {}, problems)
+    groups = _group_fields(settings, sent, draft, problems)
     addresses = addresses_of(chat.id)
     what = explanation(refusal) if refusal is not None else None
     release_connection()
@@ -126,12 +130,13 @@ def render_settings(
 
 
 def _group_fields(
-    shown: Sequence[Mapping[str, Any]],
-    values: Mapping[str, Any],
+    settings: Mapping[str, Any],
     sent: Mapping[str, Sequence[str]] | None,
-    draft: Mapping[str, Sequence[str]],
+    draft: Mapping[str, Sequence[str]] | None,
     problems: Mapping[str, str],
 ) -> list[FieldGroup]:
+    shown, stored = settings["widgets"], settings["values"]
+    values = stored if draft is None else {}
     numbers = {widget["id"]: number for number, widget in enumerate(list_widgets(shown))}
 
     def make_field(widget: Mapping[str, Any]) -> SettingField:
@@ -139,12 +144,15 @@ def _group_fields(
         texts = texts_of(widget, values.get(key, widget["initial"]))
         if sent is not None and not widget["disabled"]:
             texts = list(sent.get(key, ()))
-        texts = list(draft.get(key, texts))
+        if draft is not None:
+            texts = list(draft.get(key, texts))
+        state = json.dumps([widget, stored.get(key)])
         return SettingField(
             widget=widget,
             name=f"{PREFIX}{key}",
             html_id=f"{PREFIX}{numbers[key]}",
             texts=texts,
+            drawn=f"{zlib.crc32(state.encode()):x}",
             problem=problems.get(key, ""),
         )
 
