@@ -23,6 +23,8 @@ let isByButton = false;
 let sentKey = null;
 // By the name of each mode: its options, and which one is chosen.
 const modes = new Map();
+// What was chosen before this script was there counts.
+let isFirst = true;
 
 const make = (tag, { dataset = {}, ...attributes }, ...children) => {
   const element = document.createElement(tag);
@@ -256,7 +258,8 @@ const updateModes = () => {
     const known = modes.get(picker.name);
     if (known?.values === values) picker.value = known.value;
     else {
-      picker.value = (options.find(({ defaultSelected }) => defaultSelected) ?? options[0]).value;
+      const drawn = options.find(({ defaultSelected }) => defaultSelected) ?? options[0];
+      if (!isFirst) picker.value = drawn.value;
       modes.set(picker.name, { values, value: picker.value });
     }
   }
@@ -303,7 +306,8 @@ const updateCommands = () => {
     close();
     signature = text;
     commands = fresh;
-    chosen = [...select().options].find(({ defaultSelected }) => defaultSelected)?.value ?? "";
+    const drawn = [...select().options].find(({ defaultSelected }) => defaultSelected)?.value ?? "";
+    chosen = isFirst ? select().value : drawn;
   }
   if (!isSame || !bar().firstChild) makeBar();
   const wasTaken = sentKey !== null && sentKey !== messageKey();
@@ -315,4 +319,5 @@ const updateCommands = () => {
 export const update = () => {
   updateCommands();
   updateModes();
+  isFirst = false;
 };

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import PHONE, NewPage
 from tests.browser.site import Site
@@ -84,6 +84,26 @@ def open_site(page: Page, site: Site) -> None:
     """Open a chat, and wait until its commands are there."""
     open_chat(page, site)
     page.locator("#command-button").wait_for()
+
+
+def test_what_is_chosen_before_the_script_is_there_stays(desktop: Page, site: Site) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desktop.route("**/choices.js*", hold)
+    open_chat(desktop, site)
+    model = desktop.locator("[data-testid=mode][data-name=model]")
+    expect(model).to_have_value("flash")
+    model.select_option("pro")
+    held.pop().continue_()
+    desktop.locator("#command-button").wait_for()
+    expect(model).to_have_value("pro")
+    composer(desktop).fill("Hello")
+    desktop.keyboard.press("Enter")
+    expect(ended(desktop)).to_contain_text("pro low: Hello")
+    desktop.unroute("**/choices.js*")
 
 
 def test_a_slash_opens_the_menu_and_keys_choose(desktop: Page, site: Site) -> None:
