@@ -26,6 +26,14 @@ HTML = b"<!DOCTYPE html><script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
+EBML = b"\x1aE\xdf\xa3\x9f\x42\x86\x81\x01"
+
+
+def iso_file(brand: bytes, others: bytes = b"") -> bytes:
+    """Return the beginning of a file of the family of MP4."""
+    return struct.pack(">I", 16 + len(others)) + b"ftyp" + brand + bytes(4) + others + bytes(40)
+
+
 def zipped(**files: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -48,6 +56,26 @@ def zipped(**files: str) -> bytes:
         (MP3, "a.mp3", "audio/mpeg"),
         (MP4, "a.mp4", "video/mp4"),
         (M4A, "a.m4a", "audio/mp4"),
+        (iso_file(b"iso5", b"iso6mp41"), "a.mp4", "video/mp4"),
+        (iso_file(b"mp41"), "no ending", "video/mp4"),
+        (iso_file(b"dash", b"iso6"), "a.mp4", "video/mp4"),
+        (iso_file(b"M4V ", b"mp42"), "a.m4v", "video/mp4"),
+        (iso_file(b"isom"), "a.m4a", "audio/mp4"),
+        (iso_file(b"qt  ", b"qt  "), "a.mov", "video/quicktime"),
+        (iso_file(b"3gp4", b"isom"), "a.3gp", "video/3gpp"),
+        (iso_file(b"avif", b"avifmif1"), "a.avif", "image/avif"),
+        (iso_file(b"mif1", b"mif1avif"), "a.avif", "image/avif"),
+        (iso_file(b"mif1", b"mif1heic"), "a.heic", "image/heic"),
+        (iso_file(b"what"), "a.mp4", "application/octet-stream"),
+        # Spoken answers of models come so.
+        (b"\xff\xf3\xe4\xc4" + bytes(100), "speech", "audio/mpeg"),
+        (b"\xff\xfb\x90\x64" + bytes(100), "speech.mp3", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80" + bytes(100), "a.aac", "audio/aac"),
+        (b"\xff\xfe" + "text".encode("utf-16-le"), "a.txt", "text/plain"),
+        (b"RIFF\x24\0\0\0AVI LIST" + bytes(40), "a.avi", "video/x-msvideo"),
+        (EBML + b"\x42\x82\x84webm" + bytes(40), "a.webm", "video/webm"),
+        (EBML + b"\x42\x82\x84webm" + bytes(40), "a.weba", "audio/webm"),
+        (EBML + b"\x42\x82\x88matroska" + bytes(40), "a.mkv", "video/x-matroska"),
         (OGG, "a.ogg", "audio/ogg"),
         (OGG, "a.ogv", "video/ogg"),
         (b"Hello\n", "a.txt", "text/plain"),

@@ -10,6 +10,7 @@ import mimetypes
 import re
 from functools import lru_cache
 
+from webapp.files.media_types import find_media_type
 from webapp.files.models import MIME_LIMIT
 
 # What is looked at.
@@ -140,6 +141,10 @@ def _type_of_text(text: str, by_name: str | None, said: str | None) -> str:
 
 
 def _types_of_binary(head: bytes) -> list[str]:
+    media = find_media_type(head)
+    if media is not None:
+        return [media]
+
     import puremagic  # noqa: PLC0415 - 3 MiB, in a process that meets a file
 
     try:
