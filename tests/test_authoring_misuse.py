@@ -279,7 +279,7 @@ MISTAKES = {
         2,
         ['Image size must be "small", "medium" or "large"'],
     ),
-    "pdf_with_odd_page": ("cl.Pdf(content=b'', page=0)", 2, ["Pdf page must be a number from 1"]),
+    "pdf_with_odd_page": ("cl.Pdf(content=b'', page=-1)", 2, ["Pdf page must be a number from 1"]),
     "video_with_a_function": (
         "cl.Video(url='https://a.example/v', player_config={'a': print})",
         2,

@@ -34,6 +34,7 @@ SVG = (
 )
 APP = """
 import asyncio
+from pathlib import Path
 
 import webapp as cl
 
@@ -672,6 +673,61 @@ def test_content_is_bytes_of_any_kind(make_app: AppMaker) -> None:
     assert contents_of[:3] == [b"abc"] * 3
     assert b"import webapp" in contents_of[3]
     assert picture.one("img")["width"] == "1"
+
+
+@pytest.mark.parametrize(("page", "opens"), [("3", "#page=3"), (2.0, "#page=2"), (0, "#page=1")])
+def test_the_page_of_a_document_comes_as_readers_of_it_give_it(
+    make_app: AppMaker, page: object, opens: str
+) -> None:
+    body = f"await cl.Message('a', elements=[cl.Pdf(content=b'%PDF-1.4', page={page!r})]).send()"
+    [element] = elements_of(Chat(app_with(make_app, body)).say("x"))
+    addresses = [it.get("src") or it.get("href") or "" for it in element.walk()]
+    assert any(it.endswith(opens) for it in addresses)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le with a mark"])
+@pytest.mark.parametrize("length", [1, 5_000])
+def test_a_text_is_read_in_the_encoding_that_its_mark_says(
+    make_app: AppMaker, tmp_path: Path, encoding: str, length: int
+) -> None:
+    text = "# Überschrift\n\n" + "Grüße " * length
+    if encoding.endswith("mark"):
+        text, encoding = f"\ufeff{text}", "utf-16-le"
+    (tmp_path / "a.md").write_bytes(text.encode(encoding))
+    body = f"""
+        path = Path("{tmp_path}/a.md")
+        given = (cl.Text(name="a", path=path), cl.Text(name="b", content=path.read_bytes()))
+        await cl.Message("a", elements=given).send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    for element in elements_of(chat):
+        assert "Überschrift" in [it.text for it in element.walk() if re.fullmatch("h[1-6]", it.tag)]
+        assert "Grüße" in element.text
+        element_id = re.search(r"[0-9a-f-]{36}", addresses_in(element)[0])[0]  # type: ignore[index]
+        assert "# Überschrift" not in chat.visitor.get(f"/elements/{element_id}").text
+
+
+def test_an_element_joins_a_step_of_an_earlier_answer(make_app: AppMaker) -> None:
+    body = """
+        if message.content == "begin":
+            async with cl.Step(name="Search") as step:
+                KEPT["before"] = cl.Step(name="Asked for its id").id
+            KEPT["step"] = step.id
+            again = await cl.Step(name="again").send()
+            KEPT["same"] = again.id
+            await again.remove()
+            await again.send()
+            return
+        late = cl.File(name="late", content="1")
+        await late.send(for_id=KEPT["step"])
+        await cl.TaskList([cl.Task("a", cl.TaskStatus.DONE, forId=KEPT["step"])]).send()
+    """
+    app = app_with(make_app, body)
+    page = Chat(app).say("begin").say("on").page()
+    search, again = page.all(data_testid="step")
+    assert [it["data-name"] for it in search.all(data_testid="element")] == ["late"]
+    assert page.one(data_testid="task").one("a")["href"] == f"#{search['id']}"
+    assert again["data-message-id"] != kept(app)["same"]
 
 
 def test_to_remove_what_was_not_sent_does_nothing(make_app: AppMaker) -> None:

@@ -22,6 +22,7 @@ from tests.support.uploads import (
     temporary_files,
     uploads_app,
 )
+from webapp.testing.background import wait_for_background
 
 
 def test_the_app_gets_what_was_attached(make_app: AppMaker) -> None:
@@ -148,6 +149,47 @@ def test_an_app_may_change_its_copy_and_show_it(make_app: AppMaker) -> None:
     say_with(chat, ("a.txt", b"Hello"))
     assert chat.messages() == ["Look"]
     assert stored_contents(app) == [b"Hello", b"Hello, changed"]
+
+
+LATER = """
+    import chat_profiles as cl
+
+    cl.set_uploads()
+    KEPT = []
+
+    @cl.on_message
+    async def answer(message):
+        if message.elements:
+            KEPT.extend([message, *message.elements])
+            return
+        if message.content == "remove":
+            await KEPT[0].remove()
+            return
+        try:
+            await cl.Message("Look", elements=KEPT[1:]).send()
+        except Exception as error:
+            await cl.Message(str(error)).send()
+"""
+
+
+def test_a_later_answer_may_show_what_was_attached(make_app: AppMaker) -> None:
+    app = make_app(LATER)
+    chat = Chat(app)
+    say_with(chat, ("a.txt", b"Hello"), ("dot.png", png(3, 2)))
+    [*_, text, picture] = chat.say("show").page().all(data_testid="element")
+    assert chat.visitor.get(text.one("a")["href"]).data == b"Hello"
+    assert picture.one("img")["width"] == "3"
+    assert stored_contents(app).count(b"Hello") == 1
+
+
+def test_what_was_attached_and_is_removed_cannot_be_shown(make_app: AppMaker) -> None:
+    chat = Chat(make_app(LATER))
+    say_with(chat, ("a.txt", b"Hello"))
+    chat.say("remove")
+    wait_for_background()
+    assert chat.say("show").messages()[-1] == (
+        "The file a.txt is gone: the message that it came with was removed."
+    )
 
 
 def test_a_refused_message_leaves_no_content(make_app: AppMaker) -> None:

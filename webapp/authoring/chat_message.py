@@ -59,13 +59,13 @@ class NewFile:
     mime:
         Its content type, if it is known.
     source:
-        The bytes, or a local file that has them.
+        The bytes, a local file that has them, or what is in the store already.
     """
 
     id: uuid.UUID
     name: str
     mime: str | None
-    source: bytes | Path
+    source: bytes | Path | StoredFile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from flask import render_template, url_for
 
 from webapp.authoring.chat_message import ElementData
+from webapp.authoring.elements.texts import decode_text
 from webapp.authoring.text import clean_text
 from webapp.database.engines import release_connection
 from webapp.elements.found_elements import FoundElement
@@ -56,4 +57,4 @@ def _whole_text(element: ElementData) -> str | None:
         content = b"".join(file_store().read(element.file.sha256, 0, most))
     except (FilesUnavailableError, FileNotFoundError):
         return None  # the beginning is shown, with a link to the rest
-    return clean_text(content.decode(errors="replace"))
+    return clean_text(decode_text(content))

@@ -139,8 +139,10 @@ def insert_files(
 
 def _examine(file: NewFile) -> PreparedFile:
     name, most = clean_file_name(file.name), settings().file_bytes
+    if isinstance(file.source, StoredFile):
+        return PreparedFile(new=file, name=name, stored=file.source)
     digest, size, head = hashlib.sha256(), 0, b""
-    with _open(file) as source:
+    with _open(file.source) as source:
         while piece := source.read(PIECE_BYTES):
             head = head or piece[:HEAD_BYTES]
             size += len(piece)
@@ -156,11 +158,15 @@ def _examine(file: NewFile) -> PreparedFile:
 
 
 def _put(store: FileStore, file: PreparedFile) -> None:
-    with _open(file.new) as source:
-        store.put(source, file.stored.sha256, file.stored.size)
+    given = file.new.source
+    if not isinstance(given, StoredFile):
+        with _open(given) as source:
+            store.put(source, file.stored.sha256, file.stored.size)
+    elif not store.exists(given.sha256):
+        raise MisuseError(
+            f"The file {file.name} is gone: the message that it came with was removed."
+        )
 
 
-def _open(file: NewFile) -> BinaryIO:
-    if isinstance(file.source, Path):
-        return file.source.open("rb", buffering=0)
-    return io.BytesIO(file.source)
+def _open(source: bytes | Path) -> BinaryIO:
+    return source.open("rb", buffering=0) if isinstance(source, Path) else io.BytesIO(source)

@@ -68,7 +68,8 @@ class Pdf(Element):
     Parameters
     ----------
     page:
-        The number of the page with which it opens, from 1.
+        The number of the page with which it opens, from 1. It may be a text, as readers of PDF
+        give it, and 0 is the first one, too.
 
     Example
     -------
@@ -84,14 +85,12 @@ class Pdf(Element):
     def __init__(
         self,
         *,
-        page: int | None = None,
+        page: int | str | None = None,
         **given: Unpack[ElementArguments],
     ) -> None:
         given.setdefault("mime", "application/pdf")
         super().__init__(**given)
-        if page is not None and page < 1:
-            raise MisuseError(f"Pdf page must be a number from 1, not {page!r:.80}.")
-        self.page = page
+        self.page = None if page is None else read_page(page)
 
     def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
         """Return the page with which it opens."""
@@ -162,6 +161,10 @@ class Video(Element):
         **given: Unpack[ElementArguments],
     ) -> None:
         super().__init__(**given)
+        if not isinstance(player_config or {}, Mapping):
+            raise MisuseError(
+                f"Video player_config must be a dict, not {type(player_config).__name__}."
+            )
         self.player_config = dict(player_config or {})
         problem = json_problem(self.player_config, "it")
         if problem or len(str(self.player_config)) > PLAYER_CONFIG_LIMIT:
@@ -174,6 +177,23 @@ class Video(Element):
         del stored
         options = {"player_config": dict(self.player_config)} if self.player_config else {}
         return {"size": check_size(self.size), **options}
+
+
+def read_page(page: int | str) -> int:
+    """Return the number of a page.
+
+    Raises
+    ------
+    MisuseError
+        It is none.
+    """
+    try:
+        number = int(page)
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if number < 0:
+        raise MisuseError(f"Pdf page must be a number from 1, not {page!r:.80}.")
+    return max(number, 1)
 
 
 def check_size(size: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -20,7 +21,7 @@ class Text(Element):
     Parameters
     ----------
     content:
-        The text. A ``path`` is read as UTF-8.
+        The text. A ``path`` is read as UTF-8, or as UTF-16 if it begins with the mark of that.
     language:
         The name of a programming language, if it is code. Without it, the text is Markdown.
 
@@ -50,13 +51,19 @@ class Text(Element):
         if stored:
             most = EXCERPT_CHARACTERS
             if self.path is not None:
-                with self.path.open(encoding="utf-8", errors="replace") as file:
-                    text = file.read(most + 1)
+                with self.path.open("rb") as file:
+                    text = decode_text(file.read(4 * (most + 1)))
             elif isinstance(self.content, bytes):
-                text = self.content[: 4 * (most + 1)].decode(errors="replace")
+                text = decode_text(self.content[: 4 * (most + 1)])
             else:
                 text = self.content or ""
             details["text"] = clean_text(text[:most])
             if len(text) > most:
                 details["is_cut"] = True
         return details
+
+
+def decode_text(content: bytes) -> str:
+    """Return the text of a file: UTF-8, or UTF-16 if its first two bytes say so."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig", errors="replace")

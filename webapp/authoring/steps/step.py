@@ -81,7 +81,8 @@ class Step(AwaitableObject):
         ``"run"``, ``"tool"``, ``"llm"``, ``"embedding"``, ``"retrieval"``, ``"rerank"`` or
         ``"undefined"``. With ``set_cot("tool_call")`` only tools are shown.
     id:
-        A name for it in this call, to be given as ``parent_id``. It gets one by itself.
+        A name for it in this call, to be given as ``parent_id``. Without it, the step has the id of
+        what shows it, which later calls can give as ``for_id`` of an element, too.
     parent_id:
         The ``id`` of the step that it is shown in. If you leave it out, the step around it.
     elements:
@@ -129,7 +130,7 @@ class Step(AwaitableObject):
     ) -> None:
         self.name = name or ""
         self.type = type or "undefined"
-        self.id = id or str(uuid.uuid4())
+        self._id, self._is_named = id or None, bool(id)
         self.parent_id = parent_id
         self.elements = check_elements("Step", elements) if elements else []
         self.metadata = dict(metadata or {})
@@ -162,6 +163,17 @@ class Step(AwaitableObject):
         self._chat_id: str | None = None
         self._profile: str | None = None
         self._is_shown = False
+
+    @property
+    def id(self) -> str:
+        """The id of the step in its chat, or the name that you gave it for this call."""
+        if self._id is None:
+            self._id = str(uuid.uuid4())
+        return self._id
+
+    @id.setter
+    def id(self, name: str) -> None:
+        self._id, self._is_named = name, True
 
     @property
     def input(self) -> str:
@@ -266,6 +278,7 @@ class Step(AwaitableObject):
         if self._is_shown:
             chat.transcript.remove("Step.remove()", self._target())
         self._message_id, self._chat_id, self._is_shown = None, None, False
+        self._is_named = True  # what is sent again is another message
         self._stored = [], ()
         return Done(self)
 
@@ -386,8 +399,12 @@ class Step(AwaitableObject):
             self._parent = chat.steps.get(self.parent_id or around or "")
             self._is_shown = chat.shows_steps(self.type)
             if self._is_shown:
+                if self._id is not None and not self._is_named:
+                    self._message_id = uuid.UUID(self._id)
                 self._message_id = chat.transcript.reserve_id(self._target(is_new=True))
-                chat.steps[self.id] = self._message_id
+                if self._id is None:
+                    self._id = str(self._message_id)
+                chat.steps[self._id] = self._message_id
             else:
                 chat.steps[self.id] = self._parent
                 chat.hidden_steps.add(self.id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from webapp.authoring.chat_message import ElementData, NewFile
+from webapp.authoring.chat_message import ElementData, NewFile, StoredFile
 from webapp.authoring.elements.element import Element
 from webapp.authoring.elements.files import Audio, File, Image, Pdf, Video
 
@@ -35,6 +36,7 @@ class ReceivedFile(Element):
         self._id = data.id
         self._data = data
         self._local = path
+        self._stored, self._known = data.file, data.details
         stored = data.file
         vars(self).update(
             path=str(path) if path is not None else None,
@@ -43,10 +45,18 @@ class ReceivedFile(Element):
         )
 
     def new_files(self) -> list[NewFile]:
-        """Return the file, which the app may show with a message of its own."""
+        """Return the file, which the app may show with a message of its own, also later."""
         if self._local is None:
             return super().new_files()
-        return [NewFile(id=self._id, name=self.name, mime=self.mime, source=self._local)]
+        source: Path | StoredFile = self._local
+        if self._stored is not None and not self._local.exists():
+            source = self._stored  # the local copy is that of an earlier call
+        return [NewFile(id=self._id, name=self.name, mime=self.mime, source=source)]
+
+    def details(self, stored: Sequence[StoredFile]) -> dict[str, Any]:
+        """Return what its kind has. The size of a picture is known when its copy is gone, too."""
+        known = {key: self._known[key] for key in ("width", "height") if key in self._known}
+        return {**known, **super().details(stored)}
 
 
 def received_elements(
