@@ -30,6 +30,7 @@ from tests.support.servers import (
     gunicorn,
     production,
     running,
+    uwsgi,
     waitress,
 )
 
@@ -52,6 +53,7 @@ SERVERS: dict[str, Start] = {
     "gunicorn": gunicorn,
     "gunicorn sync": lambda folder, settings: gunicorn(folder, settings, "--workers", "2"),
     "waitress": waitress,
+    "uwsgi": uwsgi,
     "flask run": flask_run,
     "chat-profiles run": lambda folder, _: chat_profiles_run(folder, APPS / "talker.py"),
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,6 +93,14 @@ def waitress(
 
 
 @contextmanager
+def uwsgi(folder: Path, settings: Mapping[str, str], *without: str) -> Iterator[Server]:
+    """Yield uWSGI serving ``chat_profiles:create_app()`` in ``folder``; it answers by then."""
+    with running(uwsgi_command(*without), folder, settings, fork=False) as server:
+        server.wait_for("/healthz")
+        yield server
+
+
+@contextmanager
 def chat_profiles_run(
     folder: Path, app_file: Path, *options: str, **settings: str
 ) -> Iterator[Server]:
@@ -112,6 +122,16 @@ def waitress_command(*options: str) -> list[str]:
     """Return the command line of waitress."""
     start = [sys.executable, "-m", "waitress", "--listen", "127.0.0.1:{port}"]
     return [*start, *options, "--call", "webapp:create_app"]
+
+
+def uwsgi_command(*without: str) -> list[str]:
+    """Return the command line of uWSGI that the documentation gives, without some of its words."""
+    text = (CHECKOUT / "docs/hosting.md").read_text()
+    [line] = re.findall(r"^    (uwsgi (?:.*\\\n)*.*)", text, re.MULTILINE)
+    line = line.replace("\\\n", "").replace("127.0.0.1:8000", "127.0.0.1:{port}")
+    words = shlex.split(line)
+    name, *options = [word for word in words if word not in without]
+    return [str(Path(sys.executable).with_name(name)), *options]
 
 
 def chat_profiles_command(*arguments: str) -> list[str]:
