@@ -37,6 +37,9 @@ def choose_part(sent: Request, etag: str, size: int) -> Part:
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or has_another:
         return Part(status=200, start=0, stop=size)
     found = asked.range_for_length(size)
+    last = -(asked.ranges[0][0] or 0)
+    if last > size:
+        found = (0, size)  # a file with fewer bytes than the last ones asked for is sent whole
     if found is None or found[0] >= min(found[1], size):
         return Part(status=416, start=0, stop=0)
     return Part(status=206, start=found[0], stop=found[1])
