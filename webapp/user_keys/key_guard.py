@@ -50,7 +50,7 @@ class KeyGuard:
     def remember(self, keys: Iterable[str]) -> None:
         """Hide these keys from now on."""
         for key in keys:
-            if len(key) < SHORTEST or any(c.isspace() for c in key) or key in self._keys:
+            if key in self._keys or len(key) < SHORTEST or any(c.isspace() for c in key):
                 continue
             with self._lock:
                 self._keys[key] = None
@@ -147,7 +147,7 @@ def _guard_threads(guard: KeyGuard) -> None:
     def print_hidden(args: threading.ExceptHookArgs) -> None:
         text = _format(args.exc_type, args.exc_value, args.exc_traceback)
         hidden = guard.hide(text)
-        if hidden == text:
+        if hidden == text or args.exc_type is SystemExit:  # of which nothing is printed
             print_error(args)
         elif sys.stderr is not None:
             name = args.thread.name if args.thread else threading.get_ident()
