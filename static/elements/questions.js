@@ -43,7 +43,7 @@ document.addEventListener("keydown", (event) => {
   target.form.requestSubmit();
 });
 
-// `unsent` has what was typed as an answer.
+// `unsent` has what was typed as an answer, by the address of its question.
 export const update = (unsent) => {
   for (const question of openQuestions()) {
     const { left } = question.dataset;
@@ -61,11 +61,15 @@ export const update = (unsent) => {
     unlocked.disabled = true;
     unlocked = null;
   }
-  // The question is over, and its field is gone: the text goes where it can be sent from.
+  const chat = byId("chat")?.dataset.chatId;
   const composer = byId("composer-input");
-  const { text } = unsent;
-  if (!text || !composer || document.querySelector(".answer textarea")) return;
-  composer.value = composer.value ? `${composer.value}\n${text}` : text;
-  composer.dispatchEvent(new Event("input", { bubbles: true }));
-  unsent.text = "";
+  for (const [address, text] of unsent) {
+    if (!text || !chat || !address.includes(chat)) continue;
+    const isOpen = all(".answer").some((form) => form.getAttribute("action") === address);
+    if (isOpen || !composer) continue;
+    // The question is over, and its field is gone: the text goes where it can be sent from.
+    composer.value = composer.value ? `${composer.value}\n${text}` : text;
+    composer.dispatchEvent(new Event("input", { bubbles: true }));
+    unsent.delete(address);
+  }
 };

@@ -2,13 +2,14 @@
 // may be typed, and its field go away, before the script of questions is there.
 import { on } from "./dom.js";
 
-export const unsentAnswer = { text: "" };
+// By the address of the question.
+export const unsentAnswers = new Map();
 
 on("input", ({ target }) => {
-  if (target.matches(".answer textarea")) unsentAnswer.text = target.value;
+  if (target.matches(".answer textarea")) unsentAnswers.set(target.form.getAttribute("action"), target.value);
 });
 
 on("htmx:after:request", ({ detail }) => {
   const { sourceElement, response } = detail.ctx;
-  if (sourceElement?.matches?.(".answer") && response?.status < 400) unsentAnswer.text = "";
+  if (response?.status < 400) unsentAnswers.delete(sourceElement?.getAttribute?.("action"));
 });

@@ -1,6 +1,6 @@
 // What happens around a swap, in the order in which it must.
 import { announceNewMessages } from "./announce.js";
-import { unsentAnswer } from "./answers.js";
+import { unsentAnswers } from "./answers.js";
 import "./attaching.js";
 import { addCopyButtons } from "./clipboard.js";
 import { sendWaitingForm, updateComposer } from "./composer.js";
@@ -28,7 +28,7 @@ const load = async (address) => {
   const script = await import(address).catch(() => null);
   if (!script) return; // the page works as without script
   loaded.set(address, script.update);
-  script.update(unsentAnswer);
+  script.update(unsentAnswers);
 };
 
 const loadScripts = () => {
@@ -36,7 +36,7 @@ const loadScripts = () => {
   for (const { dataset } of all("[data-script]")) scripts.add(dataset.script);
   scripts.add(document.querySelector("code.language-mermaid") && diagrams);
   for (const address of scripts) {
-    if (loaded.has(address)) loaded.get(address)(unsentAnswer);
+    if (loaded.has(address)) loaded.get(address)(unsentAnswers);
     else if (address) load(address);
   }
 };

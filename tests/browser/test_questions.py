@@ -130,6 +130,20 @@ def test_what_is_typed_before_the_script_is_there_stays(
     desktop.unroute("**/questions.js*")
 
 
+def test_what_is_typed_in_one_chat_goes_into_no_other(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    asked = desktop.url
+    desktop.get_by_test_id("answer-input").fill("for that chat")
+    desktop.get_by_test_id("new-chat").click()
+    expect(said(desktop, "What is your name?")).to_be_visible()
+    expect(desktop).not_to_have_url(asked)
+    ask(desktop, "Bob")
+    expect(said(desktop, "Hello, Bob!")).to_be_visible()
+    expect(composer(desktop)).to_have_value("")
+
+
 def test_what_was_sent_before_the_script_is_there_does_not_come_back(
     desktop: Page, site: Site
 ) -> None:
