@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.apps import AppMaker
+from tests.support.chats import Chat
 from tests.support.exports import (
     bring_in,
     chat_of,
@@ -142,6 +143,16 @@ MISTAKES: list[tuple[str, object, str]] = [
     (f"{CHAT}.profiles", {"a": {"label": "x" * 201}}, "has 201 characters and may have 200."),
     (f"{CHAT}.profiles", {str(n): {} for n in range(101)}, f'"profiles" {IN_CHAT} has 101 members'),
     (f"{CHAT}.profiles", {"x" * 201: {}}, 'The name of the profile "xx'),
+    (
+        f"{CHAT}.messages",
+        [{"kind": "user", "content": "", "profile": str(n)} for n in range(101)],
+        f'"messages" {IN_CHAT} brings the chat to more than 100 profiles',
+    ),
+    (
+        f"{CHAT}.messages",
+        [{"kind": "divider", "content": "x" * 501}],
+        f'"content" {IN_MESSAGE} has 501 characters and may have 500.',
+    ),
     (f"{ANSWER}.feedback", {"value": True}, f'"feedback" {IN_ANSWER} must be 1 or -1.'),
     (
         f"{ANSWER}.feedback",
@@ -484,6 +495,30 @@ def test_labels_are_read_only_where_a_profile_is_not_offered(
     assert "Long gone" in alice.get("/").text
     assert read[-1] == 1
     assert "Long gone" in alice.get("/chats?q=Hi").text
+
+
+def test_long_labels_come_in_as_they_went_out(make_app: AppMaker) -> None:
+    app = make_app("""
+        import webapp as cl
+
+        cl.set_profile_switching("continue")
+
+        @cl.set_chat_profiles
+        def profiles():
+            return [
+                cl.ChatProfile(name=name, markdown_description="", display_name=name * 300)
+                for name in "ab"
+            ]
+
+        @cl.on_message
+        async def answer(message):
+            await cl.Message("Yes").send()
+    """)
+    chat = Chat(app, "a").say("Hi")
+    assert chat.visitor.post(f"{chat.address}/profile", {"profile": "b"}).status_code == 303
+    export = exported(chat.visitor, chat.address)
+    assert [m["content"] for m in export["chats"][0]["messages"]][-1] == "b" * 200
+    imported(chat.visitor, export)
 
 
 def test_an_import_is_logged_without_its_text(alice: Visitor, log: LogReader) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import request
 
-from webapp.authoring.profiles.profile import ChatProfile
+from webapp.authoring.profiles.profile import NAME_LIMIT, ChatProfile
 from webapp.web.headers import PAGE_ICON_ORIGINS, allow_icons_from, page_icon_origins
 
 # Origins go into a header, so only the characters of a host are allowed.
@@ -68,8 +68,9 @@ def page_headers(profiles: Iterable[ChatProfile]) -> dict[str, str]:
 
 
 def label(profile: ChatProfile) -> str:
-    """Return the name of a profile on the page."""
-    return profile.display_name or profile.name
+    """Return the name of a profile on the page. It is as long as any name, or an export of its
+    chats could not be imported."""
+    return (profile.display_name or profile.name)[:NAME_LIMIT]
 
 
 def initial(item: ChatProfile | str) -> str:

@@ -39,6 +39,8 @@ MOST_MESSAGES = 20_000
 MOST_PROFILES = 100
 COMMENT_LIMIT = 4_000
 LABEL_LIMIT = NAME_LIMIT
+# "Continued from a title with a label".
+DIVIDER_LIMIT = TITLE_LIMIT + LABEL_LIMIT + 100
 # Links to icons are not imported.
 ICON_LIMIT = 100_000
 RATEABLE = (ASSISTANT, ERROR)
@@ -132,6 +134,9 @@ def _read_chat(
     if len(messages) > left:
         raise it["messages"].wrong(f"brings the import to more than {MOST_MESSAGES:,} messages")
     said = [_read_message(message, now, number, paths) for number, message in enumerate(messages)]
+    snapshots, profile = _read_snapshots(it["profiles"]), it["profile"].name(NAME_LIMIT)
+    if len({profile, *snapshots, *(m.message.profile for m in said)} - {None}) > MOST_PROFILES:
+        raise it["messages"].wrong(f"brings the chat to more than {MOST_PROFILES} profiles")
     title = it["title"].name(TITLE_LIMIT)
     if title is None:
         title = make_title(next((m.message.content for m in said if m.message.kind == USER), ""))
@@ -139,8 +144,8 @@ def _read_chat(
         title = " ".join(title.split())
     return ImportedChat(
         title=title,
-        profile=it["profile"].name(NAME_LIMIT),
-        snapshots=_read_snapshots(it["profiles"]),
+        profile=profile,
+        snapshots=snapshots,
         created_at=it["created_at"].time(now),
         active_at=it["active_at"].time(now),
         pinned=it["pinned"].yes_or_no(),
@@ -200,7 +205,7 @@ def _read_message(
         id=uuid.uuid4(),
         kind=kind,
         author=it["author"].name(NAME_LIMIT),
-        content=it["content"].text(CONTENT_LIMIT),
+        content=it["content"].text(DIVIDER_LIMIT if kind == DIVIDER else CONTENT_LIMIT),
         # Nobody writes the rest of it any more.
         status=INTERRUPTED if status == STREAMING else status,
         created_at=it["created_at"].time(now),
