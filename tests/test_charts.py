@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -296,6 +298,71 @@ def test_what_is_no_figure_is_refused() -> None:
         MisuseError, match="Plotly figure must be a figure of Plotly, not DataFrame"
     ):
         Plotly(figure=pd.DataFrame({"a": [1]})).new_files()
+
+
+def drawn(chart: Pyplot) -> bytes:
+    """Return the picture of a figure as it is sent."""
+    source = chart.new_files()[0].source
+    assert isinstance(source, bytes)
+    # The names of its parts are made up each time.
+    return re.sub(rb"(id=\"|#)[mp][0-9a-f]+", b"", source)
+
+
+def test_a_figure_is_sent_as_it_was_when_its_element_was_made() -> None:
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2])
+    first = Pyplot(figure=figure)
+    open_figures = pyplot.get_fignums()
+    was = drawn(first)
+    figure.clear()
+    figure.subplots().plot([2, 1, 2])
+    second = Pyplot(figure=figure)
+    assert pyplot.gcf() is figure
+    pyplot.close(figure)
+    assert drawn(first) == was != drawn(second)
+    first.figure = other = Figure()
+    assert drawn(first) == drawn(Pyplot(figure=other))
+    assert open_figures == [figure.number]
+    assert pyplot.get_fignums() == []
+
+
+def test_a_figure_that_cannot_be_copied_is_drawn_at_once() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([1, 2])
+    axes.lock = threading.Lock()  # type: ignore[attr-defined]
+    chart = Pyplot(figure=figure)
+    figure.clear()
+    assert b'id="line2d_' in chart.new_files()[0].source  # type: ignore[operator]
+
+
+def test_a_chart_is_sent_as_it_was_when_its_element_was_made(make_app: AppMaker) -> None:
+    app = make_app("""
+        import plotly.graph_objects as go
+        from matplotlib.figure import Figure
+
+        import webapp as cl
+
+        @cl.on_message
+        async def answer(message):
+            chart, rows, figure = go.Figure(go.Bar(x=["a"], y=[1])), [{"x": "a"}], Figure()
+            elements = [
+                cl.Plotly(figure=chart), cl.Dataframe(data=rows), cl.Pyplot(figure=figure)
+            ]
+            chart.data[0].x, rows[0]["x"] = ["b"], "b"
+            figure.suptitle("Later")
+            sent = await cl.Message(content="Now", elements=elements).send()
+            if message.content == "update":
+                for element in elements:
+                    await element.update()
+    """)
+    for said, value, alt in (("show", "a", "Figure"), ("update", "b", "Later")):
+        chat = Chat(app).say(said)
+        page = chat.page()
+        data = chat.visitor.get(link(page.one(data_kind="plotly"), "Data as a table"))
+        assert table_rows(parse(data.text)) == [[value, "1"]]
+        assert table_rows(page.one(data_kind="dataframe")) == [[value]]
+        assert page.one(data_kind="pyplot").one("img")["alt"] == alt
 
 
 def test_a_figure_closes_no_window_and_keeps_its_canvas() -> None:

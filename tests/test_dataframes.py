@@ -362,6 +362,28 @@ def test_objects_are_shown_as_text_and_not_by_where_they_lie_in_memory() -> None
     assert shown(data)["head"] == [["<a thing>"], [None]]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [pd.DataFrame({"v": [1, 2]}), pl.DataFrame({"v": [1, 2]}), [{"v": 1}, {"v": 2}]],
+    ids=lambda data: type(data).__name__,
+)
+def test_a_table_is_sent_as_it_was_when_its_element_was_made(data: Any) -> None:
+    table = Dataframe(data=data)
+    if isinstance(data, list):
+        data[0]["v"] = 9
+        data.append({"v": 3})
+    elif isinstance(data, pl.DataFrame):
+        data[0, "v"] = 9
+    else:
+        data.loc[0, "v"] = 9
+        data["more"] = 1
+    table.new_files()
+    assert table.details([])["head"] == [["1"], ["2"]]
+    table.data = [{"v": 5}]
+    table.new_files()
+    assert table.details([])["head"] == [["5"]]
+
+
 def test_numbers_stay_numbers() -> None:
     data = pd.DataFrame({"a": pd.arrays.SparseArray([0.0, 1.5]), "b": [-0.0, 2.5]})
     assert shown(data)["columns"] == [["a", "number"], ["b", "number"]]

@@ -9,6 +9,7 @@ from typing import Any
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
 from webapp.authoring.elements.element import Element, ElementSize
+from webapp.authoring.elements.snapshot import Snapshot
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 
 HEIGHTS = {"small": 280, "medium": 420, "large": 600}  # pixels
@@ -62,11 +63,12 @@ class Plotly(Element):
             )
         super().__init__(name=name, display=display, size=size)
         self.figure = figure
+        self._snapshot: Snapshot = Snapshot(figure, _to_json)
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:
         """Return the figure as JSON."""
-        text: str = self.figure.to_json()
+        text: str = self._snapshot.of(self.figure)
         figure = json.loads(text)
         if not isinstance(figure, dict) or not isinstance(figure.get("data"), list):
             raise MisuseError(
@@ -101,7 +103,8 @@ class Pyplot(Element):
     Parameters
     ----------
     figure:
-        A ``matplotlib.figure.Figure``. It is as you left it afterwards.
+        A ``matplotlib.figure.Figure``. It is shown as it is now, and you may clear it and draw the
+        next one.
     name:
         What a screen reader says in the place of the figure. Without it, the titles in the figure.
     display:
@@ -136,14 +139,16 @@ class Pyplot(Element):
                 f"{type(figure).__name__}."
             )
         super().__init__(name=name, display=display, size=size)
+        from webapp.authoring.elements import figure_pictures  # noqa: PLC0415 - needs matplotlib
+
         self.figure = figure
+        self._draw = figure_pictures.draw_figure
+        self._snapshot: Snapshot = Snapshot(figure, figure_pictures.keep_figure)
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:
         """Return the figure as a picture, and the one for dark pages if it is another one."""
-        from webapp.authoring.elements import figure_pictures  # noqa: PLC0415 - needs matplotlib
-
-        drawn = figure_pictures.draw_figure(self.figure)
+        drawn = self._draw(self._snapshot.of(self.figure))
         self._shown = {
             "size": self.size or "medium",
             "width": drawn.width,
@@ -163,3 +168,8 @@ class Pyplot(Element):
         """Return its size, its text, and the id of the picture for dark pages."""
         del stored
         return self._shown
+
+
+def _to_json(figure: Any) -> str:
+    text: str = figure.to_json()
+    return text

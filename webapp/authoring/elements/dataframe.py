@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from webapp.authoring.chat_message import ElementDisplay, NewFile, StoredFile
 from webapp.authoring.elements.element import Element, ElementSize
+from webapp.authoring.elements.snapshot import Snapshot
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.tables.cells import ColumnKind, show_cells
 from webapp.authoring.tables.plain_files import MIME as JSON_MIME
@@ -25,7 +27,7 @@ SHOWN_COLUMNS = 50
 class Dataframe(Element):
     """A table that people page through, sort and download as CSV.
 
-    It is stored as it is when it is sent. A page of it reads a small part of the file, so it may
+    It is shown as it is when the element is made. A page of it reads a small part of it, so it may
     have millions of rows.
 
     Parameters
@@ -62,27 +64,27 @@ class Dataframe(Element):
     ) -> None:
         super().__init__(name=name, display=display, size=size)
         self.data = data
+        self._snapshot: Snapshot = Snapshot(data, copy_table)
         self._shown: dict[str, Any] = {}
 
     def new_files(self) -> list[NewFile]:
         """Return the table as a file."""
         own_page = self.display != "inline" and self.size is None
         rows = ROWS_PER_OWN_PAGE if own_page else ROWS_PER_PAGE[self.size or "medium"]
-        is_plain = isinstance(self.data, list) and all(
-            isinstance(row, Mapping) for row in self.data
-        )
-        if not is_plain and not any(hasattr(self.data, name) for name in TABLE_PROTOCOLS):
+        data = self._snapshot.of(self.data)
+        is_plain = isinstance(data, list) and all(isinstance(row, Mapping) for row in data)
+        if not is_plain and not any(hasattr(data, name) for name in TABLE_PROTOCOLS):
             raise MisuseError(
                 "Dataframe data must be a table of pandas, polars or pyarrow, or a list of dicts, "
-                f"not {type(self.data).__name__}."
+                f"not {type(data).__name__}."
             )
         if importlib.util.find_spec("pyarrow"):
-            mime, content = self._write_parquet(rows, is_plain=is_plain)
+            mime, content = self._write_parquet(data, rows, is_plain=is_plain)
         elif is_plain:
-            mime, content = self._write_json(rows)
+            mime, content = self._write_json(data, rows)
         else:
             raise MisuseError(
-                f"Dataframe data of {type(self.data).__name__} needs one more package: "
+                f"Dataframe data of {type(data).__name__} needs one more package: "
                 "pip install 'chat-profiles[tables]'"
             )
         ending = "json" if mime == JSON_MIME else "parquet"
@@ -94,11 +96,11 @@ class Dataframe(Element):
         del stored
         return self._shown
 
-    def _write_parquet(self, rows: int, *, is_plain: bool) -> tuple[str, bytes]:
+    def _write_parquet(self, data: Any, rows: int, *, is_plain: bool) -> tuple[str, bytes]:
         from webapp.authoring.tables import arrow_files  # noqa: PLC0415 - imports pyarrow
 
         make = arrow_files.table_of_dicts if is_plain else arrow_files.arrow_table
-        table = make(self.data)
+        table = make(data)
         shown = table.slice(0, rows).select(range(min(SHOWN_COLUMNS, table.num_columns)))
         self._shown = first_page(
             names=shown.column_names,
@@ -110,8 +112,8 @@ class Dataframe(Element):
         )
         return arrow_files.MIME, arrow_files.write_parquet(table)
 
-    def _write_json(self, rows: int) -> tuple[str, bytes]:
-        names, every = plain_table(self.data)
+    def _write_json(self, data: Any, rows: int) -> tuple[str, bytes]:
+        names, every = plain_table(data)
         columns = [[row[number] for row in every] for number in range(len(names))][:SHOWN_COLUMNS]
         self._shown = first_page(
             names=names[:SHOWN_COLUMNS],
@@ -122,6 +124,17 @@ class Dataframe(Element):
             page_rows=rows,
         )
         return JSON_MIME, write_json(names, every)
+
+
+def copy_table(data: Any) -> Any:
+    """Return a table as it is now. Tables of Arrow never change."""
+    if isinstance(data, list):
+        return [dict(row) if isinstance(row, Mapping) else row for row in data]
+    modules = {base.__module__.partition(".")[0] for base in type(data).__mro__}
+    if "pandas" in modules and hasattr(data, "copy"):
+        # From version 3, a shallow copy shares only what neither of the two changes.
+        return data.copy(deep=int(sys.modules["pandas"].__version__.partition(".")[0]) < 3)
+    return data.clone() if "polars" in modules and hasattr(data, "clone") else data
 
 
 def first_page(

@@ -16,6 +16,7 @@ from webapp.authoring.chat_message import (
     StoredFile,
 )
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.elements.snapshot import Snapshot
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text
 
@@ -90,6 +91,8 @@ class Element(AwaitableObject):
     """
 
     kind: ClassVar[ElementKind] = "file"
+    # Of what it is made, for the kinds that do not take it as bytes.
+    _snapshot: Snapshot | None = None
     _ignored = ("id", "thread_id", "for_id", "language", "object_key", "chainlit_key")
 
     def __init__(
@@ -183,6 +186,8 @@ class Element(AwaitableObject):
         """
         used = f"{type(self).__name__}.update()"
         message_id = self._require_sent(used)
+        if self._snapshot is not None:
+            self._snapshot.renew()
         before, self._data = self._data, None
         if before is not None and before.file is not None:
             self._id = uuid.uuid4()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 import threading
@@ -45,8 +46,23 @@ class DrawnFigure:
     title: str
 
 
+def keep_figure(figure: Any) -> Any:
+    """Return a figure as it is now, to be drawn later: drawing takes long."""
+    kind: Any = type(figure)
+    kept = kind.__new__(kind)
+    try:
+        state = figure.__getstate__()
+        state.pop("_restore_to_pylab", None)  # or the copy would be the current figure of pyplot
+        kept.__setstate__(copy.deepcopy(state, {id(figure): kept}))
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError):
+        return draw_figure(figure)  # it has something that cannot be copied
+    return kept
+
+
 def draw_figure(figure: Any) -> DrawnFigure:
     """Return pictures of a figure for light and for dark pages. The figure stays as it is."""
+    if isinstance(figure, DrawnFigure):
+        return figure
     with _drawing:
         titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
         is_plain = _is_clear_or_white(figure.get_facecolor())
