@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
 from tests.support.chats import Chat
@@ -315,6 +316,49 @@ THREE_TIMES = """
             answer = await cl.AskUserMessage(f"Which {number}?", timeout=30).send()
             await cl.Message(f"{number}: {answer['output']}").send()
 """
+
+
+def say_to(chat: Chat, question: str, text: str) -> TestResponse:
+    """Write a text in the composer of a page that shows a question as open."""
+    form = {"content": text, "key": str(uuid.uuid4()), "answers": question}
+    return chat.visitor.post(f"{chat.address}/messages", form)
+
+
+def test_a_message_to_a_question_that_is_over_is_refused_and_its_text_kept(
+    make_app: AppMaker,
+) -> None:
+    chat = asked(make_app)
+    [question] = column(chat.visitor.app, "questions.id")
+    assert say_to(chat, str(question), "Ada").status_code == 303
+    chat.until_answered()
+    late = say_to(chat, str(question), "Grace")
+    assert late.status_code == 409
+    assert "answered before" in late.text
+    assert "Grace" in late.text
+    assert chat.messages("user") == ["hi", "Ada"]
+
+
+def test_a_message_to_a_question_that_is_over_does_not_answer_the_next(make_app: AppMaker) -> None:
+    chat = Chat(make_app(THREE_TIMES))
+    chat.begin("hi")
+    chat.until(lambda: "Which 0?" in chat.messages())
+    [question] = column(chat.visitor.app, "questions.id")
+    chat.begin("one")
+    chat.until(lambda: "Which 1?" in chat.messages())
+    assert say_to(chat, str(question), "late").status_code == 409
+    assert sorted(column(chat.visitor.app, "questions.status")) == ["answered", "open"]
+
+
+@pytest.mark.parametrize("question", ["", "x", "7f9c24e8-3b1d-4c51-9d6a-0f1e2d3c4b5a"])
+def test_a_message_to_no_question_of_the_chat_is_one_as_any_other(
+    make_app: AppMaker, question: str
+) -> None:
+    chat = asked(make_app)
+    answer(chat, content="Ada")
+    chat.until_answered()
+    assert say_to(chat, question, "more").status_code == 303
+    chat.stop()
+    assert chat.until_answered().messages("user") == ["hi", "Ada", "more"]
 
 
 def test_a_message_that_is_sent_twice_answers_one_question(make_app: AppMaker) -> None:

@@ -43,6 +43,18 @@ document.addEventListener("keydown", (event) => {
   target.form.requestSubmit();
 });
 
+// What is written in the composer answers the last question that waits for a text. If it was answered
+// elsewhere meanwhile, the text is refused, and the page looks how the chat stands.
+document.addEventListener("htmx:config:request", ({ target, detail }) => {
+  const field = target.id === "composer" && all(".question[data-left] [data-testid=answer-input]").at(-1);
+  if (field) detail.ctx.request.body.set("answers", field.id.slice("answer-".length));
+});
+
+document.addEventListener("htmx:after:request", ({ detail }) => {
+  const { sourceElement, response } = detail.ctx;
+  if (sourceElement?.id === "composer" && response?.status >= 400) look();
+});
+
 // `unsent` has what was typed as an answer, by the address of its question.
 export const update = (unsent) => {
   for (const question of openQuestions()) {

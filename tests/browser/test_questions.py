@@ -186,6 +186,30 @@ def test_two_pages_and_a_reload_show_the_question(
     other.close()
 
 
+def test_a_text_in_the_composer_does_not_become_a_message_if_another_page_has_answered(
+    desktop: Page, site: Site, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.expect("409")
+    monkeypatch.setattr(chat_page, "WAITING_SECONDS", 600)
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    other = desktop.context.new_page()
+    other.goto(desktop.url)
+    question(other)
+    ask(other, "red")
+    expect(said(other, "The colour is red.")).to_be_visible()
+    expect(other.get_by_test_id("stop")).to_have_count(0)
+    ask(desktop, "text")
+    expect(desktop.get_by_test_id("notice")).to_contain_text("answered before")
+    expect(composer(desktop)).to_have_value("text")
+    # The page has looked how the chat stands. Sent once more, it is a message.
+    expect(said(desktop, "The colour is red.")).to_be_visible()
+    composer(desktop).press("Enter")
+    question(desktop)
+    other.close()
+
+
 def test_stop_ends_a_question(desktop: Page, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_page, "WAITING_SECONDS", 600)  # the page asks because of the click
     begin(desktop, site)

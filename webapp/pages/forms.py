@@ -102,6 +102,8 @@ class MessageForm(KeyedForm):
     content = StringField(filters=[lambda text: None if text is None else clean_text(text)])
     # Of the commands of the chat, or of the starter. Empty for none.
     command: StringField | None = StringField(filters=[lambda text: clean_text(text or "") or None])
+    # The id of the question of the app that the page shows as open, which the text is to answer.
+    answers: StringField | None = StringField()
     open_prefix: ClassVar[str | None] = MODE_PREFIX
 
     @property
@@ -166,6 +168,7 @@ class EditForm(MessageForm):
     message = StringField()
     # The message keeps the command and the modes that it has.
     command = None
+    answers = None
     open_prefix = None
 
     def message_id(self) -> uuid.UUID:

@@ -32,6 +32,7 @@ from webapp.turns.questions.answering import (
     AskedQuestion,
     answer_question,
     find_open_question,
+    find_question,
     refuse_ended,
 )
 from webapp.web.csrf import CSRF_FIELD
@@ -111,7 +112,12 @@ def take_answer(chat: StoredChat, question: AskedQuestion) -> Response:
 
 
 def find_asked(chat: StoredChat) -> AskedQuestion | None:
-    """Return the question to which a message from the composer is the answer, if there is one."""
+    """Return the question to which a message from the composer is the answer, if there is one.
+
+    That is the one which the page shows as open, also if it was answered elsewhere meanwhile.
+    """
+    with suppress(BadRequest, NotFound):  # a page without script names none
+        return find_question(chat, parse_key(request.form.get("answers")))
     if chat.turn_id is None:
         return None
     key = None
