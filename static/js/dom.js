@@ -17,6 +17,9 @@ export const focusComposer = () => {
   (field || byId("main")).focus();
 };
 
+// A message as the server keeps it, with the spaces before its first word.
+export const asStored = (text) => text.replace(/^\n+|\n+$/g, "");
+
 export const runningTurn = () => document.querySelector("#turn[data-turn-id]");
 
 export const currentChatId = () => byId("chat")?.dataset.chatId;

@@ -1,5 +1,5 @@
 // The new text of a message, in its place before the server has answered.
-import { focusComposer, on } from "./dom.js";
+import { asStored, focusComposer, on } from "./dom.js";
 
 // How the message was, until the server has taken the new text.
 let before = null;
@@ -26,7 +26,7 @@ on("htmx:before:request", ({ target }) => {
   const details = target.closest("details");
   before = { message, text, nodes: [...text.childNodes], details, answers: answersAfter(said) };
   message.dataset.status = "sending";
-  text.textContent = target.elements.content.value.trim();
+  text.textContent = asStored(target.elements.content.value);
   for (const answer of before.answers) answer.hidden = true;
   details.open = false;
   focusComposer();

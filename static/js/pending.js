@@ -1,5 +1,5 @@
 // The user's message, in the page before the server has answered.
-import { byId } from "./dom.js";
+import { asStored, byId } from "./dom.js";
 
 let isOnItsWay = false;
 
@@ -17,7 +17,7 @@ export const showPending = (text) => {
   byId("pending")?.remove();
   const words = make("div", "prose as-typed");
   words.dir = "auto";
-  words.textContent = text.trim();
+  words.textContent = asStored(text);
   const message = make("article", "message", words);
   Object.assign(message.dataset, { testid: "message", kind: "user", status: "sending" });
   const block = make("div", "said", message);

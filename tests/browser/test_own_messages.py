@@ -58,6 +58,17 @@ def test_it_is_there_before_the_server_has_answered(page: Page, chatty: Chatty) 
         expect(own(page).last).to_have_attribute("data-status", "complete")
 
 
+def test_it_looks_at_once_as_it_stays(page: Page, chatty: Chatty) -> None:
+    open_chat(page, chatty.site)
+    held = hold_messages(page)
+    send(page, "\n\n    deeper\n  less  \n\n")
+    expect(own(page)).to_have_attribute("data-status", "sending")
+    at_once = own(page).locator(".prose").text_content()
+    held.take().continue_()
+    ended(page)
+    assert own(page).locator(".prose").text_content() == at_once == "    deeper\n  less  "
+
+
 def test_a_suggestion_is_there_at_once_too(page: Page, chatty: Chatty) -> None:
     open_chat(page, chatty.site)
     held = hold_messages(page)
