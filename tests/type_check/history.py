@@ -6,6 +6,7 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 import webapp as cl
+from webapp.integrations import mcp
 
 client = AsyncOpenAI()
 
@@ -41,8 +42,23 @@ async def as_the_client_names_it() -> None:
     await client.chat.completions.create(model="m", messages=[*earlier, *messages])
 
 
+@cl.on_chat_resume
+async def with_what_the_app_added() -> None:
+    context = cl.chat_context.to_openai()
+    await client.chat.completions.create(model="m", messages=context)
+    await client.chat.completions.create(model="m", messages=cl.chat_context.to_openai())
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": "Be brief."}]
+    messages += cl.chat_context.to_openai()
+    async with mcp.connect("files") as tools:
+        await client.chat.completions.create(model="m", messages=messages, tools=tools.to_openai())
+        await client.chat.completions.create(
+            model="m", messages=messages, tools=[tool.to_openai() for tool in tools]
+        )
+
+
 def as_text() -> str:
     plain: list[dict[str, str]] = cl.chat_history()
+    plain = cl.chat_context.to_openai()
     said = "".join(message["content"].upper() for message in cl.chat_history())
     return said + plain[0]["content"]
 

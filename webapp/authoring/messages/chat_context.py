@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from webapp.authoring.chat_message import USER
 from webapp.authoring.context import ChatContext, running_chat
 from webapp.authoring.messages.message import ASSISTANT_MESSAGE, USER_MESSAGE, Message
+
+if TYPE_CHECKING:
+    from webapp.authoring.chat_history import ExpectedMessage
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -94,22 +97,24 @@ class RunningConversation:
         said = [str(each[0]) for each in chat.so_far() if each[2]]
         chat.values.set(CONTEXT_KEY, {"cleared": said[-CLEARED_IDS:], "removed": [], "added": []})
 
-    def to_openai(self) -> list[dict[str, str]]:
+    def to_openai(self) -> list[ExpectedMessage]:
         """Return the messages as the clients of OpenAI and others take them.
 
         Returns
         -------
-        A list of ``{"role": "user", "assistant" or "system", "content": text}``.
+        A list of ``{"role": "user", "assistant" or "system", "content": text}``. A type checker
+        takes it for a list of the messages of your client.
 
         Raises
         ------
         MisuseError
             As for `get`.
         """
-        return [
+        messages = [
             {"role": ROLES.get(message.type, "system"), "content": message.content}
             for message in _conversation(running_chat("chat_context.to_openai()"))
         ]
+        return cast("list[ExpectedMessage]", messages)
 
 
 def _conversation(chat: ChatContext) -> list[Message]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mcp import Client, MCPError
 from mcp import types as mcp_types
@@ -17,6 +17,15 @@ from webapp.integrations.consent import ask_consent
 from webapp.integrations.framework_step import ContextFinder, FrameworkStep
 from webapp.integrations.mcp.servers import ToolServer, listed_servers
 from webapp.integrations.values import read_value
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    class OpenAITool(dict[str, Any], Any):
+        """A plain dict. To a type checker, it fits the types of the client."""
+
+    # The type of tool that the caller expects, such as `ChatCompletionToolUnionParam`.
+    ExpectedTool = TypeVar("ExpectedTool", default=OpenAITool)
 
 MOST_TOOLS = 500
 MOST_PAGES = 50
@@ -47,14 +56,14 @@ class Tool:
     server: str
     needs_consent: bool
 
-    def to_openai(self) -> dict[str, Any]:
+    def to_openai(self) -> OpenAITool:
         """Return the tool as the chat completions of OpenAI take it."""
         function = {
             "name": self.name,
             "description": self.description,
             "parameters": dict(self.input_schema),
         }
-        return {"type": "function", "function": function}
+        return cast("OpenAITool", {"type": "function", "function": function})
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,9 @@ class Tools:
     def __len__(self) -> int:
         return len(self.tools)
 
-    def to_openai(self) -> list[dict[str, Any]]:
+    def to_openai(self) -> list[ExpectedTool]:
         """Return the tools as the chat completions of OpenAI take them."""
-        return [tool.to_openai() for tool in self]
+        return cast("list[ExpectedTool]", [tool.to_openai() for tool in self])
 
     async def call(self, name: str, arguments: Mapping[str, Any] | str | None = None) -> str:
         """Call a tool, and return its result as text, for the model.
