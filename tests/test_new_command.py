@@ -99,7 +99,7 @@ def test_a_file_in_the_way_stays(cli: CommandLine, name: str, shown: str) -> Non
     assert [each.name for each in cli.folder.iterdir()] == ["a"]
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", ["app.py", "test_app.py"])
 def test_a_file_that_is_there_stays(cli: CommandLine, file: str) -> None:
     # Even a link that leads nowhere is somebody's.
     (cli.folder / file).symlink_to("elsewhere")
@@ -118,3 +118,33 @@ def test_what_breaks_off_leaves_nothing(cli: CommandLine, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stdout) == (2, "")
     assert "No such file or directory" in result.stderr
     assert list(cli.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("*.log\n", " Add to .gitignore: .env, instance/, __pycache__/"),
+        ("__pycache__\n.env\n", " Add to .gitignore: instance/"),
+        ("__pycache__/\n.env\ninstance\n", ""),
+    ],
+)
+def test_what_a_repository_has_stays(cli: CommandLine, content: str, told: str) -> None:
+    (cli.folder / ".gitignore").write_text(content)
+    (cli.folder / ".env").write_text("OPENAI_API_KEY=mine\n")
+    result = cli("new", ".")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Made app.py, test_app.py in this folder. To start it: ")
+    assert result.stderr == f".env and .gitignore stay as they were.{told}\n"
+    assert (cli.folder / ".gitignore").read_text() == content
+    assert (cli.folder / ".env").read_text() == "OPENAI_API_KEY=mine\n"
+    assert {each.name for each in cli.folder.iterdir()} == set(FILES)
+
+
+def test_a_link_that_leads_nowhere_stays(cli: CommandLine) -> None:
+    (cli.folder / ".gitignore").symlink_to("elsewhere")
+    result = cli("new", ".")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        ".gitignore stays as it was. Add to .gitignore: .env, instance/, __pycache__/\n",
+    )
+    assert not (cli.folder / "elsewhere").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from webapp.console import BadInputError, file_problem, say
+from webapp.console import BadInputError, file_problem, note, say
 
 APP = '''"""A chat app. Start it with: chat-profiles run app.py"""
 
@@ -50,6 +50,8 @@ instance/
 __pycache__/
 """
 FILES = {"app.py": APP, "test_app.py": TEST, ".env": ENVIRONMENT, ".gitignore": IGNORED}
+# A repository often has these. They are left as they are.
+_MAY_BE_THERE = (".env", ".gitignore")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
@@ -75,20 +77,33 @@ def new(name: str) -> None:
     missing = _missing_folders(folder, name)
     there = [file for file in FILES if os.path.lexists(folder / file)]
     shown = "this folder" if folder == Path.cwd() else name
-    if there:
+    if code := [file for file in there if file not in _MAY_BE_THERE]:
         raise BadInputError(
-            f"{', '.join(there)} in {shown} would be overwritten; move what is there, "
+            f"{', '.join(code)} in {shown} would be overwritten; move what is there, "
             "or choose another folder"
         )
     try:
-        _make(missing, folder)
+        _make(missing, folder, there)
     except OSError as error:
         raise BadInputError(file_problem(error)) from error
-    files = ", ".join(FILES)
+    files = ", ".join(file for file in FILES if file not in there)
     outcome = f"Made {name} with {files}." if missing else f"Made {files} in {shown}."
     # `cd` takes a name that begins with a hyphen for an option.
     way = "" if folder == Path.cwd() else f"cd {shlex.quote(re.sub('^-', './-', name))} && "
     say(f"{outcome} To start it: {way}chat-profiles run app.py")
+    if there:
+        stay = "stay as they were" if len(there) > 1 else "stays as it was"
+        note(f"{' and '.join(there)} {stay}.{_advice(folder / '.gitignore')}")
+
+
+def _advice(file: Path) -> str:
+    """Return what to add to a .gitignore, or nothing."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        lines = []
+    lacks = [line for line in IGNORED.split() if not {line, line.rstrip("/")} & {*lines}]
+    return f" Add to .gitignore: {', '.join(lacks)}" if lacks else ""
 
 
 def _missing_folders(folder: Path, name: str) -> list[Path]:
@@ -108,13 +123,15 @@ def _missing_folders(folder: Path, name: str) -> list[Path]:
     return missing
 
 
-def _make(folders: list[Path], last: Path) -> None:
+def _make(folders: list[Path], last: Path, there: list[str]) -> None:
     """Make folders, and the files in the last one, or nothing at all."""
     with ExitStack() as undo:
         for folder in folders:
             folder.mkdir()
             undo.callback(folder.rmdir)
         for file, content in FILES.items():
+            if file in there:
+                continue
             # "x": another program may have made the file a moment ago.
             with (last / file).open("x", encoding="utf-8") as opened:
                 undo.callback((last / file).unlink)
