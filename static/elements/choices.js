@@ -298,6 +298,7 @@ const updateCommands = () => {
     delete option.dataset.testid;
     delete option.dataset.name;
   }
+  if (isFirst) sentKey ??= select().dataset.sentWith ?? null;
   input?.setAttribute("aria-autocomplete", "list");
   const fresh = readCommands();
   const text = JSON.stringify([currentChat(), fresh]);

@@ -77,6 +77,9 @@ on("htmx:before:request", ({ target, detail }) => {
   const { submitter } = detail.ctx.request;
   showPending(target.id === "composer" ? byId("composer-input").value : submitter.value);
   if (target.id === "composer") sendDraft();
+  // A command counts for one message, also if the script of commands comes while that is sent.
+  const command = byId("command");
+  if (command) command.dataset.sentWith = byId("composer-key").value;
   followText();
 });
 

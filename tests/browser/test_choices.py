@@ -12,6 +12,7 @@ from tests.browser.conftest import PHONE, NewPage
 from tests.browser.site import Site
 from tests.browser.steps import (
     HeldRequests,
+    ask,
     composer,
     ended,
     focus_is,
@@ -201,6 +202,25 @@ def test_a_suggestion_has_its_command(desktop: Page, site: Site) -> None:
     category(desktop, "Creative").click()
     desktop.locator("[data-label=picture]").click()
     expect(ended(desktop)).to_contain_text("Picture, flash low: A cat")
+
+
+def test_a_command_counts_for_one_message_also_if_its_script_comes_meanwhile(
+    desktop: Page, make_app: AppMaker, serve: Callable[[Flask], Site]
+) -> None:
+    chosen = APP.replace('"Search", "icon"', '"Search", "selected": True, "icon"')
+    scripts = HeldRequests(desktop, "**/choices.js*")
+    open_chat(desktop, serve(make_app(chosen)))
+    script = scripts.take()
+    messages_to_send = HeldRequests(desktop, "**/messages")
+    ask(desktop, "One")
+    message = messages_to_send.take()
+    script.continue_()
+    desktop.locator("#command-button").wait_for()
+    message.continue_()
+    expect(ended(desktop)).to_contain_text("Search, flash low: One")
+    desktop.unroute("**/messages")
+    ask(desktop, "Two")
+    expect(ended(desktop)).to_contain_text("None, flash low: Two")
 
 
 def test_a_heading_that_is_opened_while_the_chat_starts_stays_open(
