@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 import webapp as cl
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import Chat, silence_turns
 from tests.support.cpu import cpu_seconds, timed
 from tests.support.html import Element, parse
 from tests.support.log import LogReader
@@ -374,7 +374,7 @@ def test_a_press_whose_worker_died_is_tried_again_on_another(
 ) -> None:
     assert press(chat.visitor, address(chat, "waits")).status_code == 303
     # Whoever runs it says nothing from now on.
-    app.extensions["conversation"].keeper._turns.clear()
+    silence_turns(app)
     run_sql(app, "UPDATE turns SET seen_at = '2026-01-01'")
     there = make_app(APP)
     other = Chat.at(at(chat.visitor, there), chat.address)

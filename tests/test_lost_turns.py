@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import Chat, silence_turns
 from tests.support.html import Element, parse
 from tests.support.people import HTMX, Visitor
 from tests.support.postgresql import PostgreSQLServer
@@ -41,8 +41,7 @@ class Elsewhere:
         self.visitor = self._at(chat.visitor, self.there)
         # Whoever runs it says nothing from now on.
         self._kept = self.here.extensions["conversation"].keeper._turns
-        self.silent = dict(self._kept)
-        self._kept.clear()
+        self.silent = silence_turns(self.here)
         run_sql(self.here, "UPDATE turns SET seen_at = :ago", ago=LONG_AGO)
 
     @staticmethod

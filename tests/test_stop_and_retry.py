@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.support.apps import AppMaker
-from tests.support.chats import Chat
+from tests.support.chats import Chat, silence_turns
 from tests.support.html import Element
 from tests.support.log import LogReader
 from tests.support.rows import column, run_sql
@@ -364,8 +364,7 @@ def test_the_turn_of_a_process_that_is_gone_is_interrupted(make_app: AppMaker) -
     chat = Chat(app)
     chat.begin("long")
     chat.until(lambda: "some words" in column(app, "messages.content"))
-    keeper = app.extensions["conversation"].keeper
-    keeper._turns.clear()  # as if the process had died
+    silence_turns(app)
     run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000'")
     assert last_answer(chat)["data-status"] == "interrupted"
     assert not chat.is_answering()
@@ -381,7 +380,7 @@ def test_a_lost_turn_is_ended_when_the_next_chat_starts(
     chat = Chat(app)
     chat.begin("long")
     chat.until(lambda: "some words" in column(app, "messages.content"))
-    app.extensions["conversation"].keeper._turns.clear()
+    silence_turns(app)
     run_sql(app, "UPDATE turns SET seen_at = '2020-01-01 00:00:00.000000'")
     monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
     Chat(app)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from tests.support.conversation import wait_until
 from tests.support.html import Element, parse
 from tests.support.people import Visitor
+from webapp.engine.keeper import TrackedTurn
 from webapp.testing import ChatTester
 
 ANSWER_SECONDS = 60.0
@@ -85,3 +87,15 @@ class Chat:
         """Return what was said by one side, as it is read."""
         shown = self.page().all(data_testid="message", data_kind=kind)
         return [message.with_class("prose")[0].text.strip() for message in shown]
+
+
+def silence_turns(app: Flask) -> dict[uuid.UUID, TrackedTurn]:
+    """Let an app say nothing more of its turns, as a process that hangs. Return what it knew.
+
+    Its thread may just be saying that they are alive: that has ended, too.
+    """
+    keeper = app.extensions["conversation"].keeper
+    silent: dict[uuid.UUID, TrackedTurn] = dict(keeper._turns)
+    keeper._turns.clear()
+    wait_until(lambda: keeper._is_idle or keeper._thread is None)
+    return silent
