@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from typing import Any
 
 import pytest
@@ -331,6 +332,20 @@ def test_no_exception_ends_more_than_its_turn(make_app: AppMaker, body: str) -> 
     )
     assert chat.say("bad").say("good").messages() == ["Hi"]
     assert column(chat.visitor.app, "turns.status") == ["complete", "failed"]
+
+
+def test_a_failure_after_its_request_is_logged_with_the_address(
+    make_app: AppMaker, log: LogReader
+) -> None:
+    app = app_with(
+        make_app, "globals().setdefault('go_on', threading.Event()).wait(20); raise ValueError"
+    )
+    chat = Chat(app)
+    chat.begin("a")
+    names(app).setdefault("go_on", threading.Event()).set()
+    chat.until_answered()
+    line = log.one("turn.failed")
+    assert (line["ip"], len(line["request"])) == ("127.0.0.1", 12)
 
 
 def test_what_was_streamed_before_a_failure_stays(make_app: AppMaker) -> None:

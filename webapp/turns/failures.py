@@ -14,7 +14,7 @@ from webapp.authoring.context import Earlier
 from webapp.authoring.errors import CallbackError, CallbackTimeoutError
 from webapp.engine.work import IdleError, Limits, Work
 from webapp.web.errors import request_id
-from webapp.web.log import log_failure
+from webapp.web.log import log_failure, request_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +117,19 @@ def make_work(
     """Return the work of a callback, whose failures are explained and logged with this request."""
     # The callback of a button also has the name of the button, in brackets.
     texts, reference = FAILURE_TEXTS[decorator.partition("(")[0]], request_id()
+    fields = {"chat": chat_id, **request_fields()}
+
+    # By then, the request may have been answered.
+    def log(error: BaseException) -> None:
+        log_failure(texts.event, error, **fields)
+
     return Work(
         decorator=decorator,
         arguments=arguments,
         limits=limits,
         earlier=earlier,
         explain=partial(_explain, texts=texts, reference=reference),
-        log=partial(log_failure, texts.event, chat=chat_id, request=reference),
+        log=log,
         then=then,
         release=release,
     )

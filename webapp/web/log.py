@@ -40,7 +40,7 @@ def log_event(name: str, *, level: int = logging.INFO, **fields: object) -> None
     >>> log_event("user.added", user="alice", by="cli")
     """
     enable_log()
-    logger.log(level, name, extra={"fields": {**_request_fields(), **fields}})
+    logger.log(level, name, extra={"fields": {**request_fields(), **fields}})
 
 
 def log_failure(name: str, error: BaseException, **fields: object) -> None:
@@ -54,7 +54,7 @@ def log_failure(name: str, error: BaseException, **fields: object) -> None:
     logger.error(
         name,
         exc_info=error,
-        extra={"fields": {**_request_fields(), **place, **fields}, "secrets": secrets},
+        extra={"fields": {**request_fields(), **place, **fields}, "secrets": secrets},
     )
 
 
@@ -97,7 +97,7 @@ class ShownErrors(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the failure that was logged, with the author's own line."""
         error = record.exc_info[1] if record.exc_info else None
-        reference = {**_request_fields(), **getattr(record, "fields", {})}.get("request")
+        reference = {**request_fields(), **getattr(record, "fields", {})}.get("request")
         if isinstance(error, Exception) and reference:
             secrets = getattr(record, "secrets", ())
             self._texts[str(reference)] = _hide_secrets(self._explain(error), secrets)
@@ -158,7 +158,7 @@ def _as_dict(record: logging.LogRecord) -> dict[str, object]:
         "event": record.getMessage(),
     }
     # Flask's own records get the request too: the reference on an error page must be found here.
-    line.update({**_request_fields(), **getattr(record, "fields", {})})
+    line.update({**request_fields(), **getattr(record, "fields", {})})
     if record.exc_text:
         line["traceback"] = record.exc_text
     elif record.exc_info:
@@ -185,7 +185,11 @@ def _hide_secrets(text: str, secrets: Collection[str]) -> str:
     return text
 
 
-def _request_fields() -> dict[str, object]:
+def request_fields() -> dict[str, object]:
+    """Return the id of the request and the address that it came from, if there is a request.
+
+    For what is logged after the request has been answered.
+    """
     if not has_request_context():
         return {}
     return {"request": g.get("request_id"), "ip": request.remote_addr}
