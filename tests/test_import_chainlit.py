@@ -318,6 +318,7 @@ def test_users_become_accounts_if_that_is_asked_for(
         ("mysql+nothing://a/b", "Write it as"),
         ("sqlite:///no/such/file.db", "There is no file"),
         ("postgresql://nobody@127.0.0.1:1/none", "does not answer"),
+        ("postgresql://nobody@127.0.0.1:port/none", "cannot be used"),
     ],
 )
 def test_a_database_that_cannot_be_read_is_told(cli: CommandLine, address: str, told: str) -> None:

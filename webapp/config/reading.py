@@ -15,6 +15,7 @@ SIMILAR = 0.88  # of two names, from 0 to 1: another program may have a WEBAPP_ 
 OBJECT_STORAGE = "s3://"
 # In WEBAPP_PROXY_ADDRESSES, the word for a proxy that comes through a Unix socket.
 UNIX_SOCKET = "unix"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?")
 _HOST = re.compile(r"(?:\.?[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.!*'()-]+)*/?", re.ASCII)
@@ -42,7 +43,12 @@ class SettingsReader:
 
     def value(self, name: str) -> Any:
         self._names.add(name)
-        return self._values.get(name)
+        value = self._values.get(name)
+        # What is not UTF-8 in the environment has become surrogates.
+        if isinstance(value, str) and _SURROGATE.search(value):
+            self.problems[name] = f"{name} is not text in UTF-8; write it with other characters."
+            return None
+        return value
 
     def text(self, name: str) -> str:
         value = self.value(name)
@@ -150,7 +156,11 @@ class SettingsReader:
 
     def json_file(self, name: str) -> str:
         text = self.text(name)
-        if text and not Path(text).is_file():
+        try:
+            is_file = not text or Path(text).is_file()
+        except OSError:  # a folder on the way is closed, or the name is too long
+            is_file = False
+        if not is_file:
             self._refuse(name, "the path of a JSON file that this process can read", text)
             return ""
         return text

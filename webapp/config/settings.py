@@ -182,24 +182,18 @@ class Settings:
         """Return the address of the database: SQLite in ``instance/`` unless a URL is set."""
         # Made of parts: in a URL, a folder called 100% or a#b would be read as something else.
         default = URL.create("sqlite", database=str(instance_folder() / "chat.sqlite3"))
-        try:
-            url = make_url(self.database_url) if self.database_url else default
-        except ArgumentError as error:
-            raise StartupError(
-                "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
-                "postgresql://user:password@host/name."
-            ) from error
+        url = _read_url(self.database_url) if self.database_url else default
         if url.drivername == "postgres":  # what hosting providers hand out
             url = url.set(drivername="postgresql")
         if url.drivername not in DRIVERS:
             raise StartupError("WEBAPP_DATABASE_URL must be a sqlite:// or postgresql:// URL.")
         file = url.database or ""
         if url.get_backend_name() == "sqlite" and (
-            not file or file.startswith((":memory:", "file:"))
+            url.host or not file or file.startswith((":memory:", "file:"))
         ):
             raise StartupError(
-                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does: a "
-                "database in memory would be lost with its process."
+                "WEBAPP_DATABASE_URL must name a file, as sqlite:////path/chat.sqlite3 does, with "
+                "four slashes: a database in memory would be lost with its process."
             )
         is_file = url.get_backend_name() == "sqlite"
         if strange := [name for name in url.query if is_file or name in DRIVER_ARGUMENTS]:
@@ -299,3 +293,19 @@ def _read_limits(read: SettingsReader) -> dict[str, Any]:
             MOST_BYTES_PER_USER,
         ),
     }
+
+
+def _read_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+        # What stands there of a password would be shown with the reason why no host has that name.
+        if "@" not in (url.host or ""):
+            return url
+        reason: Exception | None = None
+    except (ArgumentError, ValueError) as error:  # the port is no number
+        reason = error
+    raise StartupError(
+        "WEBAPP_DATABASE_URL is not a database URL; write sqlite:////path/chat.sqlite3 or "
+        "postgresql://user:password@host/name. In a password, write %40 for @, %3A for : and "
+        "%2F for /."
+    ) from reason

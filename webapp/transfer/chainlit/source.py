@@ -141,7 +141,7 @@ def open_source(address: str) -> Iterator[Source]:
         url = make_url(address)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, ValueError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise BadInputError(
             "The address of the Chainlit database cannot be used. Write it as "
             "postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE. For PostgreSQL, install "
