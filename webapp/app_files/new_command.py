@@ -63,7 +63,7 @@ def new(name: str) -> None:
     NAME may be a path, and folders that are not there are made. Nothing that is there is changed.
 
     \b
-    Examples:
+    Example:
       chat-profiles new my-chat
       chat-profiles new apps/helper
       chat-profiles new .
