@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from webapp.config.settings import LOOPBACK_HOSTS
@@ -24,6 +25,11 @@ _FORWARDING = (
     "HTTP_X_FORWARDED_HOST",
     "HTTP_X_FORWARDED_PROTO",
 )
+
+# What some proxies add to an address that they forward, such as Azure's.
+_WITH_PORT = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]{2,45})\]|(?P<four>[0-9.]{7,15}))(?::\d{1,5})?")
+# The addresses of IPv4 as a server of IPv6 alone sees them (RFC 6052).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 # Who has an address of IPv6 usually has a /64 network of them, and often a whole /56.
 SHARE_OF_SITE = 2
@@ -86,9 +92,12 @@ def parse_address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Add
 
 def ip_key(ip: str | None) -> str:
     """Return the address, or the network, under which attempts from ``ip`` are counted."""
-    address = parse_address(ip)
+    with_port = _WITH_PORT.fullmatch(ip or "")
+    address = parse_address(with_port["six"] or with_port["four"] if with_port else ip)
     if address is None:
         return UNKNOWN
     if isinstance(address, ipaddress.IPv6Address):
+        if address in _TRANSLATED:
+            return str(ipaddress.IPv4Address(address.packed[12:]))
         return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
     return str(address)
