@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -70,6 +71,37 @@ TICKET = """
 """
 
 
+CHOOSING = """
+    import webapp as cl
+
+    @cl.on_chat_start
+    async def start():
+        props = {"offers": ["a1", "a2", "a3"], "packed": False}
+        form = cl.CustomElement(name="Choice", props=props)
+        await cl.Message("Choose:", elements=[form]).send()
+        cl.user_session.set("form", form)
+
+    @cl.action_callback("change")
+    async def change():
+        form = cl.user_session.get("form")
+        form.props.update(offers=["b1", "b2", "b3"], packed=True)
+        await form.update()
+"""
+CHOICE = """
+<form {{ action("change") }}>
+  <select name="offer" aria-label="Offer">
+    {% for offer in props.offers %}<option{% if loop.first %} selected{% endif %}
+      value="{{ offer }}">{{ offer }}</option>{% endfor %}
+  </select>
+  <label><input type="checkbox" name="packed" value="yes"{% if props.packed %} checked{% endif %}>
+    Packed</label>
+  <label for="note">Note</label> <input id="note" name="note">
+  <details><summary>More</summary><p>It costs nothing.</p></details>
+  <button>Change</button>
+</form>
+"""
+
+
 @pytest.fixture
 def site(make_app: AppMaker, serve: Callable[[Flask], Site]) -> Site:
     """Serve an app with buttons and a form."""
@@ -119,6 +151,28 @@ def test_a_form_is_sent_without_leaving_the_page(desktop: Page, site: Site) -> N
         desktop.get_by_role("button", name="One more").click()
         expect(said(desktop, f"Count: {number}")).to_be_visible()
         expect(desktop.get_by_test_id("stop")).to_have_count(0)
+
+
+def test_choices_that_the_app_has_changed_show_what_its_template_says(
+    desktop: Page, make_app: AppMaker, serve: Callable[[Flask], Site], tmp_path: Path
+) -> None:
+    (tmp_path / "elements").mkdir()
+    (tmp_path / "elements" / "Choice.html").write_text(CHOICE)
+    desktop.goto(str(serve(make_app(CHOOSING))))
+    element = desktop.get_by_test_id("element")
+    offer, packed = element.get_by_label("Offer"), element.get_by_label("Packed")
+    element.get_by_text("More").click()
+    offer.select_option("a3")
+    packed.check()
+    packed.uncheck()
+    element.get_by_label("Note").fill("kept")
+    element.get_by_role("button", name="Change").click()
+    expect(offer.locator("option")).to_have_text(["b1", "b2", "b3"])
+    expect(offer).to_have_value("b1")
+    expect(packed).to_be_checked()
+    # What the app has not changed is as the user left it.
+    expect(element.get_by_label("Note")).to_have_value("kept")
+    expect(element.get_by_text("It costs nothing.")).to_be_visible()
 
 
 def test_buttons_and_forms_are_sound(desktop: Page, site: Site) -> None:
