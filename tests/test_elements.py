@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import textwrap
 import threading
@@ -434,6 +435,9 @@ def test_what_is_not_awaited_is_shown_all_the_same(make_app: AppMaker) -> None:
         ("cl.File(name='a')", "needs one of path, url and content"),
         ("cl.File(name='a', content='b', url='c')", "needs one of path, url and content"),
         ("cl.File(name='a', content=7)", "content must be bytes or text, not int"),
+        ("cl.Image(name='a', url='data:image/png;base64,a?b')", "holds no content"),
+        ("cl.Image(name='a', url='data:image/png')", "holds no content"),
+        ("cl.Image(name='a', url='data:,a', content='b')", "needs one of path, url and content"),
     ],
 )
 def test_what_cannot_be_shown_teaches_the_author(
@@ -490,9 +494,7 @@ def test_an_address_elsewhere_is_shown_where_the_page_lists_its_origin(make_app:
     assert f'src="{FAR}' not in fragment.text
 
 
-@pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "data:text/html,x", "//far.example/x", "https://a b/", "x"]
-)
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "//far.example/x", "https://a b/", "x"])
 def test_an_odd_address_is_no_link(make_app: AppMaker, url: str) -> None:
     body = f"""
         for kind in (cl.Image, cl.File, cl.Pdf, cl.Audio, cl.Video, cl.Text):
@@ -658,6 +660,26 @@ def test_arguments_that_chainlit_has_are_taken(make_app: AppMaker) -> None:
     app = app_with(make_app, body)
     assert len(elements_of(Chat(app).say("x"))) == 8
     assert len({uuid.UUID(it) for it in kept(app)["ids"]}) == 8
+
+
+@pytest.mark.parametrize(
+    ("url", "content"),
+    [
+        (f"data:image/png;base64,{base64.b64encode(bytes.fromhex(PNG)).decode()}", PNG),
+        (f"DATA:image/png;base64,{base64.encodebytes(bytes.fromhex(PNG)).decode()}", PNG),
+        (f"data:;base64,{base64.b64encode(bytes.fromhex(PNG)).decode().rstrip('=')}", PNG),
+        ("data:text/plain;charset=utf-8,Gr%C3%BC%C3%9Fe", "Grüße".encode().hex()),
+        ("data:,", ""),
+        (f"data:text/plain,{'a' * 20_000}", (b"a" * 20_000).hex()),
+    ],
+)
+def test_an_address_may_be_the_content(make_app: AppMaker, url: str, content: str) -> None:
+    body = f"await cl.Message('a', elements=[cl.Image(name='a', url={url!r})]).send()"
+    chat = Chat(app_with(make_app, body)).say("x")
+    [element] = elements_of(chat)
+    assert "data:" not in element.one("img")["src"]
+    assert chat.visitor.get(addresses_in(element)[0]).data.hex() == content
+    assert element.one("img").get("width") == ("1" if content == PNG else None)
 
 
 def test_content_is_bytes_of_any_kind(make_app: AppMaker) -> None:

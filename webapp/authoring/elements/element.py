@@ -16,6 +16,7 @@ from webapp.authoring.chat_message import (
     StoredFile,
 )
 from webapp.authoring.context import ChatContext, running_chat
+from webapp.authoring.elements.data_urls import is_data_url, read_data_url
 from webapp.authoring.elements.snapshot import Snapshot
 from webapp.authoring.errors import MisuseError, refuse_unknown_arguments
 from webapp.authoring.text import clean_text
@@ -65,7 +66,8 @@ class Element(AwaitableObject):
     path:
         A file on this machine. It is copied into the store when the element is sent.
     url:
-        Where it is, for what is not on this machine. The server never asks for it.
+        Where it is, for what is not on this machine. The server never asks for it. One that begins
+        with ``data:`` is the content itself.
     content:
         The bytes, or a text.
     mime:
@@ -121,6 +123,13 @@ class Element(AwaitableObject):
                 f"The name of an element has at most {ELEMENT_NAME_LIMIT} characters; this one has "
                 f"{len(name)}."
             )
+        if url is not None and is_data_url(url) and path is None and content is None:
+            read = read_data_url(url)
+            if read is None:
+                raise MisuseError(
+                    f"{owner} url begins with data:, but holds no content: {url!r:.80}."
+                )
+            url, content, mime = None, read[0], mime or read[1]
         if url is not None and len(url) > URL_LIMIT:
             raise MisuseError(
                 f"{owner} url has at most {URL_LIMIT:,} characters, not {len(url):,}."
