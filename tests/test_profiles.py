@@ -342,7 +342,7 @@ HINT = "current_user is None because there is no @password_auth_callback (app_fi
         ("current_user.metadata.role", LOGIN, False),
         ("None.metadata", LOGIN, False),
         ("raise AttributeError('mine')", "", False),
-        ('getattr(cl, "metadata")', "", False),
+        ('getattr(cl, "meta" + "data")', "", False),
     ],
 )
 def test_a_user_that_is_none_for_want_of_a_login_is_explained(
