@@ -448,6 +448,37 @@ def test_what_cannot_be_shown_teaches_the_author(
     assert says in log.one("turn.failed")["traceback"]
 
 
+@pytest.mark.parametrize(
+    "fails",
+    [
+        "await m.send()",
+        "await asyncio.create_task(m.send())",
+        "await asyncio.gather(m.send(), cl.Message('beside').send())",
+        "await m.update()",
+        "await cl.File(path='/nowhere').send(for_id=before.id)",
+        "await asyncio.gather(cl.File(path='/nowhere').send(for_id=before.id))",
+        "await cl.Step(name='a', elements=m.elements).send()",
+        "await cl.ElementSidebar.set_elements(m.elements)",
+    ],
+)
+def test_an_app_that_catches_what_cannot_be_shown_goes_on(make_app: AppMaker, fails: str) -> None:
+    body = f"""
+        before = await cl.Message("before").send()
+        m = cl.Message("a", elements=[cl.File(name="a", path="/nowhere")])
+        try:
+            {fails}
+        except Exception as error:
+            await cl.Message(f"It says: {{error}}").send()
+        m.elements = []
+        await m.send()
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    page = chat.page()
+    assert "It says: File: there is no file at /nowhere." in page.text
+    assert page.all(data_kind="error") == page.all(data_status="failed") == []
+    assert "a" in chat.messages()
+
+
 def test_saving_holds_up_no_other_chat(make_app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
 
@@ -759,6 +790,9 @@ def test_to_remove_what_was_not_sent_does_nothing(make_app: AppMaker) -> None:
         await cl.Message("a", elements=[one, two]).send()
         await two.remove()
         await two.remove()
+        gone = cl.File(name="gone", content="gone")
+        await (await cl.Message("b", elements=[gone]).send()).remove()
+        await gone.remove()
         tasks = cl.TaskList([cl.Task("a")])
         await tasks.remove()
         await tasks.send()

@@ -44,8 +44,7 @@ class Coroutine:
             raise StopIteration(self._outcome())
         if not saving.done():
             return next(iter(asyncio.wrap_future(saving).__await__()))
-        self._saving = None
-        self._all_saving.discard(saving)
+        self._forget(saving)
         saving.result()
         raise StopIteration(self._outcome())
 
@@ -55,11 +54,25 @@ class Coroutine:
                 waiter = next(self)
             except StopIteration:
                 return
-            yield waiter
+            try:
+                yield waiter
+            except BaseException:
+                self._forget_if_told()
+                raise
 
     def throw(self, error: BaseException, *_: object) -> NoReturn:
         """Raise the error with which a task ends the wait."""
+        self._forget_if_told()
         raise error
+
+    def _forget_if_told(self) -> None:
+        if self._saving is not None and self._saving.done():
+            self._forget(self._saving)
+
+    def _forget(self, saving: Future[None]) -> None:
+        """Note that whoever waits is told how the saving has ended. Nobody else need be told."""
+        self._saving = None
+        self._all_saving.discard(saving)
 
     def close(self) -> None:
         """Do nothing: what was begun goes on."""
@@ -94,8 +107,14 @@ class Done(Coroutine):
     """What a method returns that has done its work: true, and ``True`` to whoever awaits it."""
 
     def __init__(self, of: AwaitableObject) -> None:
+        self._of = of
         if of._saving is not None:
             self._saving, self._all_saving = of._saving, of._all_saving
+
+    def _forget(self, saving: Future[None]) -> None:
+        if self._of._saving is saving:
+            self._of._saving = None
+        super()._forget(saving)
 
     def _outcome(self) -> bool:
         return True

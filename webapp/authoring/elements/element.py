@@ -206,7 +206,7 @@ class Element(AwaitableObject):
     def remove(self) -> Self:
         """Take the element out of its message. Its file is removed, too.
 
-        One that was not sent stays as it is.
+        One that was not sent, or is gone with its message, stays as it is.
 
         Raises
         ------
@@ -217,7 +217,10 @@ class Element(AwaitableObject):
         chat, message_id = running_chat(used), self._message_id
         if message_id is None:
             return self
-        chat.refuse_unless_sent(used, message_id)
+        if self._chat_id != chat.chat_id:
+            chat.refuse_unless_sent(used, message_id)
+        elif not chat.has_sent(message_id):
+            return self
         chat.transcript.detach(used, message_id, self._id)
         if self._data is not None:
             remove_files(chat, message_id, self._data)
