@@ -1,6 +1,8 @@
 // Commands and modes beside the composer. A "/" at the beginning of a message opens the menu of the
 // commands, where the text filters and the keys choose. Only chats that have them load this.
 const on = (type, listener) => document.addEventListener(type, listener, { capture: true });
+// In Safari, the key that ends a word of an input method has only this code.
+const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
 const byId = (id) => document.getElementById(id);
 
 const field = () => byId("composer-input");
@@ -184,8 +186,8 @@ on("input", ({ target }) => {
 addEventListener(
   "keydown",
   (event) => {
-    const { target, key, shiftKey, isComposing } = event;
-    if (isComposing || !commands.length) return;
+    const { target, key, shiftKey } = event;
+    if (isOfInputMethod(event) || !commands.length) return;
     if (key === "Backspace" && target === field() && !target.value && chosen) {
       choose("");
       announce("No command");

@@ -34,10 +34,14 @@ const tick = () => {
 };
 setInterval(tick, SECOND);
 
+// In Safari, the key that ends a word of an input method has only this code.
+const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
+
 // Enter sends, as in the composer.
 document.addEventListener("keydown", (event) => {
-  const { target, key, shiftKey, isComposing } = event;
-  if (!target.matches?.(".answer textarea") || key !== "Enter" || shiftKey || isComposing) return;
+  const { target, key, shiftKey } = event;
+  if (!target.matches?.(".answer textarea") || key !== "Enter" || shiftKey) return;
+  if (isOfInputMethod(event)) return;
   if (!matchMedia("(hover: hover)").matches) return;
   event.preventDefault();
   target.form.requestSubmit();

@@ -1,6 +1,8 @@
 // The settings of a chat: the panel opens, sliders show their number, tags are chips. Only chats that
 // have settings load this.
 const on = (type, listener) => document.addEventListener(type, listener, { capture: true });
+// In Safari, the key that ends a word of an input method has only this code.
+const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
 const panel = () => document.querySelector("dialog#settings-panel");
 
 on("input", ({ target }) => {
@@ -108,8 +110,8 @@ on("click", ({ target }) => {
 });
 
 on("keydown", (event) => {
-  const { target, key, isComposing } = event;
-  if (isComposing) return;
+  const { target, key } = event;
+  if (isOfInputMethod(event)) return;
   if (isTagButton(target) && (key === "Backspace" || key === "Delete")) {
     event.preventDefault();
     removeTag(areaOf(target), placeOf(target));

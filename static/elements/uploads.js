@@ -15,6 +15,8 @@ let wasWritten;
 
 const byId = (id) => document.getElementById(id);
 const on = (type, listener) => document.addEventListener(type, listener, { capture: true });
+// In Safari, the key that ends a word of an input method has only this code.
+const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
 const field = () => byId("attach");
 const key = () => byId("composer-key")?.value;
 
@@ -193,8 +195,8 @@ on("drop", (event) => {
 
 // Without a text, the composer itself does not send with Enter.
 on("keydown", (event) => {
-  const { target, shiftKey, isComposing } = event;
-  if (event.key !== "Enter" || isComposing) return;
+  const { target, shiftKey } = event;
+  if (event.key !== "Enter" || isOfInputMethod(event)) return;
   if (target.id === "attach") {
     // Some browsers would send the form.
     event.preventDefault();

@@ -1,13 +1,12 @@
 // Sending: from the composer, or by one of the suggestions.
 import { announce } from "./announce.js";
-import { byId, hasMouse, on, runningTurn } from "./dom.js";
+import { byId, hasMouse, isOfInputMethod, on, runningTurn } from "./dom.js";
 import { forgetSentDraft, sendDraft, showDraft, takeDraftBack } from "./drafts.js";
 import { moveChatToTop } from "./history.js";
 import { endSending, isSending, removePending, showPending } from "./pending.js";
 import { followText } from "./scrolling.js";
 import { isStreaming } from "./stream.js";
 
-const INPUT_METHOD = 229; // the keyCode of a key that belongs to an input method, in Safari
 const WAIT_BEFORE_SENDING = 50; // milliseconds
 
 let waitingForm = null;
@@ -48,9 +47,9 @@ export const updateComposer = () => {
 };
 
 on("keydown", (event) => {
-  const { target, key, shiftKey, ctrlKey, metaKey, isComposing, keyCode } = event;
+  const { target, key, shiftKey, ctrlKey, metaKey } = event;
   if (target.id !== "composer-input" || key !== "Enter" || shiftKey) return;
-  if (isComposing || keyCode === INPUT_METHOD) return;
+  if (isOfInputMethod(event)) return;
   // The keyboard of a phone has one Enter, and it writes a line.
   if (!hasMouse && !ctrlKey && !metaKey) return;
   event.preventDefault();

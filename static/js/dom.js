@@ -11,6 +11,9 @@ export const all = (selector, root = document) => [...root.querySelectorAll(sele
 // Where there is no mouse, focus in a text field would open the keyboard over the chat.
 export const hasMouse = matchMedia("(hover: hover)").matches;
 
+// In Safari, the key that ends a word of an input method has only this code.
+export const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
+
 // Where the user goes on after something was done elsewhere on the page.
 export const focusComposer = () => {
   const field = hasMouse && byId("composer-input");

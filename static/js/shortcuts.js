@@ -1,5 +1,5 @@
 // Keys that work anywhere on the page, and the dialog that lists them.
-import { all, byId, on } from "./dom.js";
+import { all, byId, isOfInputMethod, on } from "./dom.js";
 
 const CONTROL = /Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl";
 const INPUTS = "input, textarea, select";
@@ -126,8 +126,8 @@ const withoutControl = ({ key, target }) => {
 };
 
 on("keydown", (event) => {
-  const { target, ctrlKey, metaKey, altKey, isComposing, repeat } = event;
-  if (isComposing || altKey || repeat || target.closest?.("dialog")) return;
+  const { target, ctrlKey, metaKey, altKey, repeat } = event;
+  if (isOfInputMethod(event) || altKey || repeat || target.closest?.("dialog")) return;
   const action = ctrlKey || metaKey ? withControl(event) : withoutControl(event);
   if (action && action(target)) event.preventDefault();
 });

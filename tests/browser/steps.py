@@ -95,6 +95,15 @@ def ask(page: Page, text: str) -> None:
     composer(page).press("Enter" if has_mouse else "Control+Enter")
 
 
+def of_input_method(field: Locator, key: str) -> bool:
+    """Press a key that ends a word of an input method, as Safari tells of it.
+
+    Return whether the browser would do with it what it does in any field.
+    """
+    options = f"{{key: '{key}', keyCode: 229, bubbles: true, cancelable: true}}"
+    return bool(field.evaluate(f"e => e.dispatchEvent(new KeyboardEvent('keydown', {options}))"))
+
+
 def answer(page: Page) -> Locator:
     """Return the last message that is not the user's."""
     return page.locator("[data-testid=message]:not([data-kind=user])").last

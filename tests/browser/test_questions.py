@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.steps import ask, composer, idle
+from tests.browser.steps import ask, composer, idle, of_input_method
 from tests.browser.test_sharing_and_moving import is_sound
 from tests.support.apps import AppMaker
 from tests.test_questions import TAKES_NONE
@@ -66,6 +66,17 @@ def test_answers_from_the_form_and_from_the_composer(desktop: Page, site: Site) 
     expect(said(desktop, "That is all .")).to_have_count(2)
     kinds = desktop.locator(".message").evaluate_all("all => all.map(m => m.dataset.kind[0])")
     assert "".join(kinds) == "auauaauaauaauaa"
+
+
+def test_enter_of_an_input_method_does_not_answer(desktop: Page, site: Site) -> None:
+    begin(desktop, site)
+    ask(desktop, "text")
+    question(desktop)
+    field = desktop.get_by_test_id("answer-input")
+    field.fill("日本")
+    assert of_input_method(field, "Enter")
+    field.press("Enter")
+    expect(said(desktop, "The colour is 日本.")).to_be_visible()
 
 
 def test_buttons_and_files(desktop: Page, site: Site) -> None:

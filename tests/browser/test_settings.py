@@ -11,7 +11,16 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import PHONE, NewPage
 from tests.browser.guard import Guard
 from tests.browser.site import Site
-from tests.browser.steps import answer, ask, choose, composer, messages, open_chat, open_settings
+from tests.browser.steps import (
+    answer,
+    ask,
+    choose,
+    composer,
+    messages,
+    of_input_method,
+    open_chat,
+    open_settings,
+)
 from tests.browser.test_accessibility import findings, nothing_is_wider_than_the_screen
 from tests.support.apps import AppMaker
 from tests.test_settings_authoring import EDITING
@@ -220,6 +229,8 @@ def test_tags_are_chips(new_page: NewPage, site: Site) -> None:
     expect(panel.get_by_role("list", name="Stop words")).to_be_visible()
     expect(chips(panel)).to_have_text(["Answer:", "one, two"])
     field.fill("three")
+    assert of_input_method(field, "Enter")
+    expect(field).to_have_value("three")
     field.press("Enter")
     field.press_sequentially('four,"five, six"')
     field.press("Enter")

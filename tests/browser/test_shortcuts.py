@@ -18,6 +18,7 @@ from tests.browser.steps import (
     focus_is,
     idle,
     messages,
+    of_input_method,
     open_chat,
     open_selector,
     panel,
@@ -175,6 +176,18 @@ def test_the_focus_goes_back_to_where_the_edit_was_opened(
             desktop.get_by_test_id("edit").click()
         expect(desktop.get_by_test_id("edit-input")).to_be_hidden()
         focus_is(desktop, "composer-input" if way == "key" else "edit")
+
+
+def test_escape_of_an_input_method_closes_nothing(desktop: Page, chatty: Chatty) -> None:
+    open_chat(desktop, chatty.site)
+    ask(desktop, "First")
+    ended(desktop)
+    desktop.get_by_test_id("edit").click()
+    field = desktop.get_by_test_id("edit-input")
+    assert of_input_method(field, "Escape")
+    expect(field).to_be_visible()
+    field.press("Escape")
+    expect(field).to_be_hidden()
 
 
 def test_escape_from_elsewhere_leaves_the_focus_there(desktop: Page, chatty: Chatty) -> None:
