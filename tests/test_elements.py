@@ -479,6 +479,21 @@ def test_an_app_that_catches_what_cannot_be_shown_goes_on(make_app: AppMaker, fa
     assert "a" in chat.messages()
 
 
+def test_elements_that_are_sent_at_once_come_in_their_order(make_app: AppMaker) -> None:
+    body = """
+        m = await cl.Message("a").send()
+        sizes = (8_000_000, 1, 4_000_000, 1, 1)
+        files = [cl.File(name=str(n), content=bytes(size)) for n, size in enumerate(sizes)]
+        late = cl.File(name="late", path="/nowhere")
+        sent = await asyncio.gather(
+            *[it.send(for_id=m.id) for it in [*files[:1], late, *files[1:]]], return_exceptions=True
+        )
+        assert [type(it).__name__ for it in sent].count("MisuseError") == 1
+    """
+    chat = Chat(app_with(make_app, body)).say("x")
+    assert [it["data-name"] for it in elements_of(chat)] == list("01234")
+
+
 def test_saving_holds_up_no_other_chat(make_app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
 

@@ -98,6 +98,8 @@ class ChatContext:
     tool_sessions: FindToolSessions = dict
     # Files that are being stored in other threads. The callback ends when they are stored.
     saving: set[Future[None]] = field(default_factory=set)
+    # The last element that joins a message while its file is stored, by the id of the message.
+    joining: dict[uuid.UUID, Future[None]] = field(default_factory=dict)
     # Which steps are shown now, and where a profile does not say which.
     cot: Cot = "hidden"
     app_cot: Cot = "hidden"

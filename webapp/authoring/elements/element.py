@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypedDict, get_args
 
@@ -302,13 +303,21 @@ class Element(AwaitableObject):
             ) from None
         chat.refuse_unless_sent(used, message_id)
 
+        earlier = chat.joining.get(message_id)
+
         def show() -> None:
-            (data,) = store_elements(chat, message_id, [self])
+            try:
+                (data,) = store_elements(chat, message_id, [self])
+            finally:
+                if earlier is not None:
+                    wait([earlier])  # they come in the order in which they were sent
             chat.transcript.attach(used, message_id, data, before.id if before else None)
             if before is not None and before.id != data.id:
                 remove_files(chat, message_id, before)
 
         self._save_then(chat.saving, show)
+        if self._saving is not None:
+            chat.joining[message_id] = self._saving
 
     def _require_sent(self, used: str) -> uuid.UUID:
         if self._message_id is None:
