@@ -102,7 +102,7 @@ FAILING = """
         ("1 / 0", "ZeroDivisionError: division by zero (app_file.py:9, in start)"),
         ("helper('')", "(char 0) (app_file.py:6, in helper)"),
         ("raise SystemExit(3)", "raised SystemExit (app_file.py:9, in start)"),
-        ("getattr(cl, 'Avatar')", "see docs/authoring.md (app_file.py:9, in start)"),
+        ("getattr(cl, 'Ava' + 'tar')", "see docs/authoring.md (app_file.py:9, in start)"),
         ("raise ValueError('two\\nlines')", "ValueError: two lines (app_file.py:9, in start)"),
     ],
 )

@@ -25,5 +25,5 @@ def test_a_message_can_be_copied() -> None:
 @pytest.mark.parametrize("name", ["x", "on_mesage", *NOT_YET])
 def test_no_name_is_both_there_and_said_to_be_missing(name: str) -> None:
     assert name not in cl.__all__
-    with pytest.raises(AttributeError, match=rf"webapp\.{name} does not exist"):
+    with pytest.raises(AttributeError, match=rf"chat_profiles\.{name} does not exist"):
         getattr(cl, name)
